@@ -1,0 +1,38 @@
+package dev.jev.benchmarks;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** The program: one subcommand per experiment, and one for each process an experiment starts. */
+@Command(
+    name = "benchmarks",
+    description = "Measures servers as whole processes.",
+    subcommands = {
+      CompareCommand.class,
+      IdleCommand.class,
+      BaselineCommand.class,
+      LoadCommand.class,
+      HoldCommand.class,
+      HelpCommand.class
+    })
+public final class Benchmarks {
+
+  private Benchmarks() {}
+
+  /** Runs the subcommand that {@code args} name, and exits with its status. */
+  public static void main(String[] args) {
+    CommandLine program = new CommandLine(new Benchmarks());
+    program.setCaseInsensitiveEnumValuesAllowed(true);
+    program.setExecutionExceptionHandler(
+        (failure, command, parsed) -> {
+          if (failure instanceof BenchmarkException) {
+            command.getErr().println(command.getCommandName() + ": " + failure.getMessage());
+          } else {
+            failure.printStackTrace(command.getErr());
+          }
+          return 1;
+        });
+    System.exit(program.execute(args));
+  }
+}

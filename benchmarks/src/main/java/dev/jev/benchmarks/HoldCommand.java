@@ -1,0 +1,74 @@
+package dev.jev.benchmarks;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Opens connections, tells so in one line, and holds them until its standard input ends. */
+@Command(name = "hold", description = "Holds idle connections until standard input ends.")
+final class HoldCommand implements Callable<Integer> {
+
+  private static final int TIMEOUT_MILLIS = 10_000;
+  private static final int PAYLOAD_BYTES = 64;
+
+  @Option(names = "--port", required = true)
+  private int port;
+
+  @Option(names = "--connections", required = true)
+  private int connections;
+
+  @Option(names = "--protocol", description = "echo (default) or length-prefixed")
+  private String protocol = "echo";
+
+  @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
+  private int messages;
+
+  @Override
+  public Integer call() throws IOException {
+    byte[] message = message(Wire.of(protocol));
+    List<Socket> sockets = new ArrayList<>(connections);
+    try {
+      for (int i = 0; i < connections; i++) {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        socket.setSoTimeout(TIMEOUT_MILLIS);
+        sockets.add(socket);
+        for (int sent = 0; sent < messages; sent++) {
+          exchange(socket, message);
+        }
+      }
+      System.out.println("open " + sockets.size());
+      System.out.flush();
+      System.in.transferTo(OutputStream.nullOutputStream());
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+    return 0;
+  }
+
+  private static byte[] message(Wire wire) {
+    ByteBuffer message = ByteBuffer.allocate(wire.headerBytes() + PAYLOAD_BYTES);
+    wire.putHeader(message, 0, PAYLOAD_BYTES);
+    return message.array();
+  }
+
+  private static void exchange(Socket socket, byte[] message) throws IOException {
+    OutputStream out = socket.getOutputStream();
+    out.write(message);
+    byte[] reply = new byte[message.length];
+    new DataInputStream(socket.getInputStream()).readFully(reply);
+    if (!Arrays.equals(message, reply)) {
+      throw new BenchmarkException("hold: another reply (expected: the bytes that were sent)");
+    }
+  }
+}

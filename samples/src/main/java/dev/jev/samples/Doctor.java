@@ -1,0 +1,85 @@
+package dev.jev.samples;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.Transport;
+import dev.jev.codec.Protocols;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+
+/** Prints what a bug report should begin with. */
+@Command(
+    name = "doctor",
+    description = "What this machine offers to a server, and what is missing.")
+final class Doctor implements Runnable {
+
+  @Override
+  public void run() {
+    print("jdk", property("java.version") + ", " + property("java.vendor"));
+    print("system", property("os.name") + " " + property("os.version"));
+    print("architecture", property("os.arch"));
+    for (Transport transport : Transport.values()) {
+      if (transport != Transport.AUTO) {
+        print(transport.name().toLowerCase(Locale.ROOT), availability(transport));
+      }
+    }
+    print("file descriptors", fileDescriptors());
+    print("a server uses", whatAServerUses());
+  }
+
+  private static String availability(Transport transport) {
+    Throwable cause = transport.unavailabilityCause();
+    if (cause == null) {
+      return "available";
+    }
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    String reason = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    return "not available: " + reason.lines().findFirst().orElse("no reason given");
+  }
+
+  /** Linux tells both limits; elsewhere the JDK knows the one that is in force. */
+  private static String fileDescriptors() {
+    try (Stream<String> limits = Files.lines(Path.of("/proc/self/limits"))) {
+      String[] columns =
+          limits
+              .filter(line -> line.startsWith("Max open files"))
+              .findFirst()
+              .orElseThrow(() -> new IOException("no line for open files"))
+              .split(" {2,}", -1);
+      return "soft limit " + columns[1] + ", hard limit " + columns[2];
+    } catch (IOException e) {
+      return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+          ? "limit " + unix.getMaxFileDescriptorCount()
+          : "limit unknown";
+    }
+  }
+
+  /** Starts one to see. */
+  private static String whatAServerUses() {
+    try (Server server =
+        Server.builder(Protocols::bytes, Connection::send).listen("tcp://127.0.0.1:0").start()) {
+      return server.transport().name().toLowerCase(Locale.ROOT)
+          + ", "
+          + Runtime.getRuntime().availableProcessors()
+          + " event loops";
+    } catch (RuntimeException e) {
+      return "nothing, it does not start: " + e.getMessage();
+    }
+  }
+
+  private static String property(String name) {
+    return System.getProperty(name, "unknown");
+  }
+
+  private static void print(String subject, String finding) {
+    System.out.printf("%-17s %s%n", subject, finding);
+  }
+}

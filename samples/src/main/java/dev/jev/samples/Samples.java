@@ -1,0 +1,86 @@
+package dev.jev.samples;
+
+import java.io.UncheckedIOException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * Runs the sample that its first argument names.
+ *
+ * <p>Whatever the user can get wrong ends with one line on standard error and a status that is not
+ * zero: 2 for the command line, 1 for what happens later.
+ */
+@Command(
+    name = "samples",
+    description = "Runs one of the programs that show what Jev can do.",
+    synopsisSubcommandLabel = "PROGRAM",
+    commandListHeading = "Programs:%n",
+    subcommands = {Echo.class, LengthPrefixed.class, Redis.class, Doctor.class})
+public final class Samples implements Runnable {
+
+  /** Of every program, too. */
+  @SuppressWarnings("unused") // what it does is picocli's business
+  @Option(
+      names = "--help",
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this and exit.")
+  private boolean help;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  private Samples() {}
+
+  /** Runs a sample and ends the process with its status. */
+  public static void main(String[] arguments) {
+    CommandLine line = new CommandLine(new Samples());
+    line.setParameterExceptionHandler((e, ignored) -> reportUsage(line, e));
+    line.setExecutionExceptionHandler((e, command, ignored) -> report(command, e));
+    System.exit(line.execute(arguments));
+  }
+
+  /** Called when no program is named. */
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), unknown("none", spec.commandLine()));
+  }
+
+  private static int reportUsage(CommandLine top, ParameterException e) {
+    String problem = e.getMessage();
+    if (e.getCommandLine() == top
+        && e instanceof UnmatchedArgumentException unmatched
+        && !unmatched.isUnknownOption()) {
+      problem = unknown(unmatched.getUnmatched().get(0), top);
+    }
+    print(e.getCommandLine(), problem);
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int report(CommandLine command, Exception e) throws Exception {
+    if (e instanceof UncheckedIOException
+        || e instanceof IllegalArgumentException
+        || e instanceof IllegalStateException) {
+      print(command, e.getMessage());
+      return CommandLine.ExitCode.SOFTWARE;
+    }
+    throw e; // a bug, which deserves its stack trace
+  }
+
+  private static String unknown(String program, CommandLine top) {
+    String programs = String.join(", ", top.getSubcommands().keySet());
+    return "program: " + program + " (expected: one of " + programs + ")";
+  }
+
+  private static void print(CommandLine command, @Nullable String problem) {
+    String name = command.getCommandSpec().qualifiedName();
+    String line = problem == null ? "unknown problem" : problem.replaceAll("\\R", " ");
+    System.err.println(name + ": " + line);
+  }
+}

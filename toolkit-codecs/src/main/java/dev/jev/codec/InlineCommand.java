@@ -1,0 +1,130 @@
+package dev.jev.codec;
+
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Splits a line that a person typed into arguments, as Redis' {@code sdssplitargs} does.
+ *
+ * <p>Arguments are separated by white space. Within {@code "..."} a backslash begins one of {@code
+ * \n \r \t \b \a \xHH}, or stands for the character behind it; within {@code '...'} it does so only
+ * before a quote. A closing quote must be followed by white space or the end.
+ */
+final class InlineCommand {
+
+  private static final int END = -1;
+
+  private final byte[] line;
+  private final ByteArrayOutputStream argument = new ByteArrayOutputStream();
+  private int position;
+
+  private InlineCommand(byte[] line) {
+    this.line = line;
+  }
+
+  /** The arguments of {@code line}, perhaps none; null if its quotes are not balanced. */
+  static byte @Nullable [][] split(byte[] line) {
+    InlineCommand command = new InlineCommand(line);
+    List<byte[]> arguments = new ArrayList<>();
+    while (command.skipBlanks()) {
+      if (!command.takeArgument()) {
+        return null;
+      }
+      arguments.add(command.argument.toByteArray());
+      command.argument.reset();
+    }
+    return arguments.toArray(byte[][]::new);
+  }
+
+  private boolean skipBlanks() {
+    while (isBlank(peek(0))) {
+      position++;
+    }
+    return peek(0) != END;
+  }
+
+  /** Takes bytes up to a blank; false if a quote is opened and not closed properly. */
+  private boolean takeArgument() {
+    while (true) {
+      int b = peek(0);
+      switch (b) {
+        case END, ' ', '\n', '\r', '\t' -> {
+          return true;
+        }
+        case '"', '\'' -> {
+          position++;
+          boolean closed = b == '"' ? takeQuoted() : takeSingleQuoted();
+          return closed && (peek(0) == END || isBlank(peek(0)));
+        }
+        default -> take(b, /* length= */ 1);
+      }
+    }
+  }
+
+  private boolean takeQuoted() {
+    while (peek(0) != END) {
+      int b = peek(0);
+      if (b == '"') {
+        position++;
+        return true;
+      }
+      if (b != '\\' || peek(1) == END) {
+        take(b, /* length= */ 1);
+      } else if (peek(1) == 'x' && isHex(peek(2)) && isHex(peek(3))) {
+        take(Character.digit(peek(2), 16) << 4 | Character.digit(peek(3), 16), /* length= */ 4);
+      } else {
+        take(unescape(peek(1)), /* length= */ 2);
+      }
+    }
+    return false;
+  }
+
+  private boolean takeSingleQuoted() {
+    while (peek(0) != END) {
+      int b = peek(0);
+      if (b == '\'') {
+        position++;
+        return true;
+      }
+      if (b == '\\' && peek(1) == '\'') {
+        take('\'', /* length= */ 2);
+      } else {
+        take(b, /* length= */ 1);
+      }
+    }
+    return false;
+  }
+
+  /** Appends {@code b}, which stands for the next {@code length} bytes of the line. */
+  private void take(int b, int length) {
+    argument.write(b);
+    position += length;
+  }
+
+  private int peek(int ahead) {
+    int index = position + ahead;
+    return index < line.length ? line[index] & 0xff : END;
+  }
+
+  private static int unescape(int b) {
+    return switch (b) {
+      case 'n' -> '\n';
+      case 'r' -> '\r';
+      case 't' -> '\t';
+      case 'b' -> '\b';
+      case 'a' -> 0x07;
+      default -> b;
+    };
+  }
+
+  /** What C's {@code isspace} says of a byte. */
+  private static boolean isBlank(int b) {
+    return b == ' ' || (b >= '\t' && b <= '\r');
+  }
+
+  private static boolean isHex(int b) {
+    return (b >= '0' && b <= '9') || (b >= 'a' && b <= 'f') || (b >= 'A' && b <= 'F');
+  }
+}

@@ -1,0 +1,48 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** A four-byte length, then the payload. Has no state, so one instance serves everybody. */
+final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
+
+  static final LengthPrefixedProtocol INSTANCE = new LengthPrefixedProtocol();
+
+  private static final int HEADER_BYTES = 4;
+
+  private LengthPrefixedProtocol() {}
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    if (in.readableBytes() < HEADER_BYTES) {
+      return null;
+    }
+    int length = in.getInt(in.readerIndex());
+    if (length < 0) {
+      throw new ProtocolException("payload length: " + length + " bytes (expected: >= 0)");
+    }
+    long frameBytes = (long) HEADER_BYTES + length;
+    if (frameBytes > wire.maxFrameBytes()) {
+      throw new ProtocolException(
+          "frame: " + frameBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+    }
+    if (in.readableBytes() < frameBytes) {
+      return null;
+    }
+    in.skipBytes(HEADER_BYTES);
+    return in.readRetainedSlice(length);
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    out.writeInt(message.readableBytes());
+  }
+
+  @Override
+  public ByteBuf tail(ByteBuf message) {
+    return message;
+  }
+}

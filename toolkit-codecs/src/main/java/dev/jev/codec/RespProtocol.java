@@ -1,0 +1,418 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.jev.CloseReason;
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import dev.jev.codec.CommandNames.CommandName;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * RESP2 as a server speaks it: commands in, values out.
+ *
+ * <pre>
+ *   *2\r\n              two arguments
+ *   $3\r\nGET\r\n       a length, and as many bytes
+ *   $5\r\nkey:1\r\n
+ * </pre>
+ *
+ * <p>Every line and every argument is consumed as soon as it is whole, and what is known of an
+ * unfinished command stands in fields. So each byte is looked at once, however small the pieces are
+ * in which a command arrives, and nothing is allocated for what was only declared.
+ *
+ * <p>Leniency is Redis' own: the second byte of a line's end and the two bytes behind an argument
+ * are skipped whatever they are, an array of no or fewer arguments is ignored, a line may be up to
+ * 64 KiB long. Bytes that Redis refuses are refused with the same reply.
+ */
+final class RespProtocol implements Protocol<RespCommand, RespValue> {
+
+  /** Redis' PROTO_INLINE_MAX_SIZE: how many bytes may come without the end of a line. */
+  static final int MAX_LINE_BYTES = 64 * 1024;
+
+  /** How many arguments a command may have; the limit of Redis 6. */
+  static final int MAX_ARGUMENTS = 1024 * 1024;
+
+  private static final int CRLF = '\r' << 8 | '\n';
+  private static final int CRLF_BYTES = 2;
+
+  /** What a line that stands for no number is taken for; every other number is at least zero. */
+  private static final int NEGATIVE = -1;
+
+  private static final int INVALID = -2;
+  private static final int INCOMPLETE = -3;
+
+  /** As many decimal digits surely fit an int. */
+  private static final int MAX_FAST_DIGITS = 9;
+
+  /** Redis' LONG_STR_SIZE: no line with that many digits is a number. */
+  private static final int MAX_DIGITS = 20;
+
+  private static final int FIRST_CAPACITY = 4;
+
+  private static final int MAX_SHORT_BYTES = 64;
+  private static final VarHandle LONGS =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN); // as ByteBuf's
+  private static final byte[][] NO_ARGUMENTS = {};
+  private static final byte[] EMPTY = {};
+
+  private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
+  private static final byte[] PONG = "+PONG\r\n".getBytes(US_ASCII);
+  private static final byte[] NULL_BULK = "$-1\r\n".getBytes(US_ASCII);
+  private static final byte[] NULL_ARRAY = "*-1\r\n".getBytes(US_ASCII);
+
+  // The command that is arriving. Event loop only.
+
+  /** How many arguments it has; zero between two commands. */
+  private int count;
+
+  /** How many of them are whole. */
+  private int taken;
+
+  private byte[][] arguments = NO_ARGUMENTS;
+
+  /** The first argument in capitals, if that is a known name. */
+  private @Nullable String name;
+
+  /** The length of the next argument; INCOMPLETE until its line has arrived. */
+  private int bulkBytes = INCOMPLETE;
+
+  /** How many of its bytes were consumed. */
+  private long commandBytes;
+
+  /** How many of the unread bytes hold no end of a line, so that they are not searched again. */
+  private int searchedBytes;
+
+  @Override
+  public @Nullable RespCommand unpack(Wire wire, ByteBuf in) {
+    while (count == 0) {
+      if (!in.isReadable()) {
+        return null;
+      }
+      if (in.getByte(in.readerIndex()) != '*') {
+        byte[] line = takeInline(wire, in);
+        if (line == null) {
+          return null;
+        }
+        byte[][] arguments = InlineCommand.split(line);
+        if (arguments == null) {
+          throw refuse(wire, "unbalanced quotes in request", "inline command: unbalanced quotes");
+        }
+        if (arguments.length > 0) {
+          return new RespCommand(null, arguments);
+        }
+      } else if (!takeCount(wire, in)) {
+        return null;
+      }
+    }
+    return takeArguments(wire, in);
+  }
+
+  @Override
+  public void pack(RespValue message, ByteBuf out) {
+    if (message instanceof RespValue.Bulk bulk) {
+      packBulk(bulk.bytes(), out);
+    } else if (message == RespValue.OK) {
+      out.writeBytes(OK);
+    } else if (message == RespValue.PONG) {
+      out.writeBytes(PONG);
+    } else if (message instanceof RespValue.Int64 number) {
+      packNumber(':', number.value(), out);
+    } else if (message instanceof RespValue.SimpleString line) {
+      packLine('+', line.text(), out);
+    } else if (message instanceof RespValue.SimpleError error) {
+      packLine('-', error.text(), out);
+    } else {
+      packArray(((RespValue.Array) message).values(), out);
+    }
+  }
+
+  @Override
+  public void close(Wire wire, CloseReason reason) {
+    arguments = NO_ARGUMENTS;
+  }
+
+  // From bytes to commands.
+
+  /** Takes the line that says how many arguments there are; false if it is not whole yet. */
+  private boolean takeCount(Wire wire, ByteBuf in) {
+    int start = in.readerIndex();
+    int number = takeNumber(wire, in, "mbulk count");
+    if (number == INCOMPLETE) {
+      return false;
+    }
+    if (number == INVALID || number > MAX_ARGUMENTS) {
+      throw refuse(
+          wire,
+          "invalid multibulk length",
+          "multibulk length: " + quoteLine(in, start) + " (expected: <= " + MAX_ARGUMENTS + ")");
+    }
+    if (number > 0) {
+      count = number;
+      taken = 0;
+      arguments = new byte[Math.min(number, FIRST_CAPACITY)][];
+      name = null;
+      commandBytes = (long) in.readerIndex() - start;
+    }
+    return true;
+  }
+
+  private @Nullable RespCommand takeArguments(Wire wire, ByteBuf in) {
+    while (taken < count) {
+      if (bulkBytes == INCOMPLETE && !takeBulkBytes(wire, in)) {
+        return null;
+      }
+      if (in.readableBytes() < bulkBytes + CRLF_BYTES) {
+        return null;
+      }
+      if (taken == arguments.length) {
+        arguments = Arrays.copyOf(arguments, Math.min(count, 2 * taken));
+      }
+      arguments[taken] = takeArgument(in);
+      taken++;
+      commandBytes += bulkBytes + CRLF_BYTES;
+      bulkBytes = INCOMPLETE;
+    }
+    RespCommand command = new RespCommand(name, arguments);
+    arguments = NO_ARGUMENTS;
+    count = 0;
+    return command;
+  }
+
+  private byte[] takeArgument(ByteBuf in) {
+    int index = in.readerIndex();
+    in.readerIndex(index + bulkBytes + CRLF_BYTES);
+    if (taken == 0) {
+      CommandName known = CommandNames.find(in, index, bulkBytes);
+      if (known != null) {
+        name = known.name;
+        return known.spelled;
+      }
+    }
+    if (bulkBytes == 0) {
+      return EMPTY;
+    }
+    byte[] argument = new byte[bulkBytes];
+    copy(in, index, argument);
+    return argument;
+  }
+
+  /** Copies eight bytes at a time: for few bytes that costs less than the call that copies many. */
+  private static void copy(ByteBuf in, int index, byte[] target) {
+    if (target.length > MAX_SHORT_BYTES) {
+      in.getBytes(index, target);
+      return;
+    }
+    int i = 0;
+    for (; i <= target.length - Long.BYTES; i += Long.BYTES) {
+      LONGS.set(target, i, in.getLong(index + i));
+    }
+    for (; i < target.length; i++) {
+      target[i] = in.getByte(index + i);
+    }
+  }
+
+  /** Takes the line that says how long the next argument is; false if it is not whole yet. */
+  private boolean takeBulkBytes(Wire wire, ByteBuf in) {
+    int start = in.readerIndex();
+    int number = takeNumber(wire, in, "bulk count");
+    if (number == INCOMPLETE) {
+      return false;
+    }
+    byte sign = in.getByte(start);
+    if (sign != '$') {
+      char got = sign == '\r' || sign == '\n' ? ' ' : (char) (sign & 0xff);
+      throw refuse(
+          wire,
+          "expected '$', got '" + got + "'",
+          "argument: " + quoteLine(in, start) + " (expected: $ and a length)");
+    }
+    if (number < 0) {
+      throw refuse(
+          wire,
+          "invalid bulk length",
+          "bulk length: " + quoteLine(in, start) + " (expected: 0.." + wire.maxFrameBytes() + ")");
+    }
+    commandBytes += in.readerIndex() - start;
+    long wholeBytes = commandBytes + number + CRLF_BYTES;
+    if (wholeBytes > wire.maxFrameBytes()) {
+      throw refuse(
+          wire,
+          "invalid bulk length",
+          "command: " + wholeBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+    }
+    bulkBytes = number;
+    return true;
+  }
+
+  /**
+   * Takes a line of one character, whatever it is, and a number. The line stays unread if it is not
+   * whole.
+   */
+  private int takeNumber(Wire wire, ByteBuf in, String what) {
+    int first = in.readerIndex() + 1;
+    // A line is whole when the byte behind its '\r' is there, too.
+    int end = Math.min(in.writerIndex() - 1, first + MAX_FAST_DIGITS + 1);
+    int number = 0;
+    for (int i = first; i < end; i++) {
+      int digit = in.getByte(i) - '0';
+      if (digit >= 0 && digit <= 9 && (number > 0 || i == first)) {
+        number = 10 * number + digit;
+      } else if (digit == '\r' - '0' && i > first) {
+        in.readerIndex(i + CRLF_BYTES);
+        searchedBytes = 0;
+        return number;
+      } else {
+        break;
+      }
+    }
+    return takeUncommonNumber(wire, in, what);
+  }
+
+  /** Takes what is not whole, too long, or not a plain number without sign and leading zeros. */
+  private int takeUncommonNumber(Wire wire, ByteBuf in, String what) {
+    int start = in.readerIndex();
+    int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\r');
+    int length = (end < 0 ? in.writerIndex() : end) - start;
+    if (length > MAX_LINE_BYTES) {
+      throw refuse(
+          wire,
+          "too big " + what + " string",
+          what + ": " + length + " bytes (expected: <= " + MAX_LINE_BYTES + ")");
+    }
+    if (end < 0 || end + 1 == in.writerIndex()) {
+      searchedBytes = length;
+      return INCOMPLETE;
+    }
+    int number = parse(in, Math.min(start + 1, end), end);
+    in.readerIndex(end + CRLF_BYTES);
+    searchedBytes = 0;
+    return number;
+  }
+
+  /** Parses as Redis' {@code string2ll} does: no plus sign, no leading zeros, 64 bits. */
+  private static int parse(ByteBuf in, int start, int end) {
+    if (end - start > MAX_DIGITS) {
+      return INVALID;
+    }
+    String text = in.toString(start, end - start, ISO_8859_1);
+    long number;
+    try {
+      number = Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      return INVALID;
+    }
+    if (!Long.toString(number).equals(text) || number > Integer.MAX_VALUE) {
+      return INVALID;
+    }
+    return number < 0 ? NEGATIVE : (int) number;
+  }
+
+  /** Takes an inline command without its line end; null if it is not whole yet. */
+  private byte @Nullable [] takeInline(Wire wire, ByteBuf in) {
+    int start = in.readerIndex();
+    int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
+    int length = (end < 0 ? in.writerIndex() : end) - start;
+    int limit = Math.min(MAX_LINE_BYTES, wire.maxFrameBytes());
+    if (length > limit) {
+      throw refuse(
+          wire,
+          "too big inline request",
+          "inline command: " + length + " bytes (expected: <= " + limit + ")");
+    }
+    if (end < 0) {
+      searchedBytes = length;
+      return null;
+    }
+    if (length > 0 && in.getByte(end - 1) == '\r') {
+      length--;
+    }
+    byte[] line = new byte[length];
+    in.getBytes(start, line);
+    in.readerIndex(end + 1);
+    searchedBytes = 0;
+    return line;
+  }
+
+  /** Answers the peer as Redis would; the result is to be thrown. */
+  private static ProtocolException refuse(Wire wire, String reply, String offence) {
+    String line = "-ERR Protocol error: " + reply + "\r\n";
+    wire.write(Unpooled.wrappedBuffer(line.getBytes(ISO_8859_1)));
+    return new ProtocolException(offence);
+  }
+
+  /** The line that was taken last, without its end. */
+  private static String quoteLine(ByteBuf in, int start) {
+    int end = in.readerIndex() - CRLF_BYTES;
+    byte[] line = new byte[Math.max(end - start, 0)];
+    in.getBytes(start, line);
+    StringBuilder text = new StringBuilder();
+    Quoted.append(text, line, /* maxBytes= */ 32);
+    return text.toString();
+  }
+
+  // From values to bytes. Called for every reply: must not allocate.
+
+  private static void packBulk(byte @Nullable [] bytes, ByteBuf out) {
+    if (bytes == null) {
+      out.writeBytes(NULL_BULK);
+    } else {
+      packNumber('$', bytes.length, out);
+      out.writeBytes(bytes);
+      out.writeShort(CRLF);
+    }
+  }
+
+  private void packArray(@Nullable List<RespValue> values, ByteBuf out) {
+    if (values == null) {
+      out.writeBytes(NULL_ARRAY);
+    } else {
+      packNumber('*', values.size(), out);
+      for (int i = 0; i < values.size(); i++) {
+        pack(values.get(i), out);
+      }
+    }
+  }
+
+  private static void packLine(char kind, String text, ByteBuf out) {
+    out.writeByte(kind);
+    ByteBufUtil.writeUtf8(out, text);
+    out.writeShort(CRLF);
+  }
+
+  private static void packNumber(char kind, long number, ByteBuf out) {
+    if (number >= 0 && number <= 9) {
+      out.writeInt(kind << 24 | ('0' + (int) number) << 16 | CRLF);
+      return;
+    }
+    // Counts with negative numbers, because the least long has no positive counterpart.
+    long rest = number < 0 ? number : -number;
+    int digits = 1;
+    for (long limit = rest; limit <= -10; limit /= 10) {
+      digits++;
+    }
+    int length = digits + (number < 0 ? 2 : 1);
+    out.ensureWritable(length + CRLF_BYTES);
+    int start = out.writerIndex();
+    out.setByte(start, kind);
+    if (number < 0) {
+      out.setByte(start + 1, '-');
+    }
+    for (int i = start + length - 1; digits > 0; i--, digits--) {
+      out.setByte(i, '0' - (int) (rest % 10));
+      rest /= 10;
+    }
+    out.setShort(start + length, CRLF);
+    out.writerIndex(start + length + CRLF_BYTES);
+  }
+}

@@ -1,0 +1,329 @@
+package dev.jev;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.ReferenceCounted;
+import io.netty.util.concurrent.FastThreadLocal;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An event loop, the connections on it and the two buffers they share.
+ *
+ * <p><b>Buffers.</b> Only one connection reads at a time, and nearly always whatever it reads is
+ * unpacked, answered and written before the next one reads. So a loop needs one buffer to read into
+ * and one to pack replies into, and a connection needs none of its own. When somebody keeps a
+ * reference, a handler to a message or a socket to output it has not taken, the loop leaves that
+ * part of the buffer alone: it goes on behind it, or with a new buffer.
+ */
+final class Loop {
+
+  /** The most that one read takes from a socket. */
+  static final int READ_BYTES = 64 * 1024;
+
+  /** Room in front of what is read, for the beginning of a frame that an earlier read left over. */
+  static final int HEADROOM = 4 * 1024;
+
+  /** A read buffer with less room than this is replaced. */
+  private static final int MIN_READ_BYTES = 16 * 1024;
+
+  /** What the shared buffer for output holds without growing. */
+  static final int PACK_BYTES = 64 * 1024;
+
+  /** First size of a buffer for output while another connection has the shared one. */
+  private static final int SMALL_PACK_BYTES = 512;
+
+  /**
+   * Where all buffers come from. A slice of one of its buffers is recycled, and has a reference
+   * count of its own, which is how a message that was sent is told from one that was not.
+   */
+  static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
+
+  private static final FastThreadLocal<@Nullable Loop> CURRENT = new FastThreadLocal<>();
+
+  private final EventLoop executor;
+  private final ArrayDeque<NettyConnection<?, ?>> unflushed = new ArrayDeque<>();
+
+  // Event loop only: of the batch of reads that is going on, see Inbound.
+  int reads;
+  int attempted;
+  int lastRead;
+
+  // Event loop only.
+  private @Nullable ByteBuf readBuffer;
+  private @Nullable ByteBuf packBuffer;
+  private boolean packBufferLent;
+  private final List<Channel> listeners = new ArrayList<>();
+  private @Nullable NettyConnection<?, ?> first;
+  @Nullable NettyConnection<?, ?> turn; // the connection that is having one
+  private @Nullable Class<?> uncounted;
+  private @Nullable Class<?> alsoUncounted;
+  private boolean flushScheduled;
+  private boolean ended;
+  private @Nullable ReferenceCounted
+      owned; // the message in a handler's onMessage, until it is sent
+  private boolean stopping;
+
+  private final AtomicInteger allConnections; // of all loops of the server
+
+  // Guarded by this; read by any thread.
+  private volatile int connections;
+  private @Nullable Runnable whenEmpty;
+
+  Loop(EventLoop executor, AtomicInteger allConnections) {
+    this.executor = executor;
+    this.allConnections = allConnections;
+    executor.execute(() -> CURRENT.set(this));
+  }
+
+  EventLoop executor() {
+    return executor;
+  }
+
+  boolean inEventLoop() {
+    return executor.inEventLoop();
+  }
+
+  /** How many connections have been assigned to this loop and are not closed. */
+  int connections() {
+    return connections;
+  }
+
+  /** Counts a connection, which the server's counter has in it already. */
+  synchronized void assign() {
+    connections++;
+  }
+
+  synchronized void unassign() {
+    connections--;
+    allConnections.decrementAndGet();
+    if (connections == 0 && whenEmpty != null) {
+      whenEmpty.run();
+      whenEmpty = null;
+    }
+  }
+
+  /** Runs {@code action} once, when this loop has no connections. */
+  synchronized void whenEmpty(Runnable action) {
+    if (connections == 0) {
+      action.run();
+    } else {
+      whenEmpty = action;
+    }
+  }
+
+  /** The loop whose thread this is, or null. */
+  static @Nullable Loop current() {
+    return CURRENT.get();
+  }
+
+  /** Closes all connections, and those that are still to come, for the same reason. */
+  void stop(CloseReason reason) {
+    stopping = true;
+    forEach(connection -> connection.startClose(reason));
+  }
+
+  boolean isStopping() {
+    return stopping;
+  }
+
+  /** Notes that the framework owns a reference to the message that it is about to deliver. */
+  void own(Object message) {
+    owned = isCounted(message) ? (ReferenceCounted) message : null;
+  }
+
+  /**
+   * Whether a message has a reference count.
+   *
+   * <p>Called for every message. Most types have none, and to find that out of an interface is
+   * slow: so the last such type is remembered.
+   */
+  private boolean isCounted(Object message) {
+    Class<?> type = message.getClass();
+    if (type == uncounted || type == alsoUncounted) {
+      return false;
+    }
+    if (message instanceof ReferenceCounted) {
+      return true;
+    }
+    alsoUncounted = uncounted;
+    uncounted = type;
+    return false;
+  }
+
+  /** Releases a message that was sent. */
+  void release(Object message) {
+    if (isCounted(message)) {
+      ReferenceCountUtil.release(message);
+    }
+  }
+
+  /** Releases the message that was delivered, unless it was sent. */
+  void releaseOwned() {
+    if (owned != null) {
+      ReferenceCountUtil.safeRelease(owned);
+      owned = null;
+    }
+  }
+
+  /** Notes that {@code message} is sent, so that its reference has a new owner. */
+  void disown(Object message) {
+    if (owned != null && message instanceof ReferenceCounted sent && sharesCount(sent, owned)) {
+      owned = null;
+    }
+  }
+
+  /**
+   * Whether both have the same reference count: they are the same, or one is a view of the other.
+   *
+   * <p>A view does not tell whose it is, so this looks whether the counts move together.
+   */
+  private static boolean sharesCount(ReferenceCounted sent, ReferenceCounted owned) {
+    if (sent == owned) {
+      return true;
+    }
+    if (sent.refCnt() != owned.refCnt()) {
+      return false;
+    }
+    owned.retain();
+    boolean shared = sent.refCnt() == owned.refCnt();
+    owned.release();
+    return shared;
+  }
+
+  /** Notes a listening socket that lives on this loop and ends with it. */
+  void add(Channel listener) {
+    listeners.add(listener);
+  }
+
+  void add(NettyConnection<?, ?> connection) {
+    connection.next = first;
+    if (first != null) {
+      first.previous = connection;
+    }
+    first = connection;
+  }
+
+  void remove(NettyConnection<?, ?> connection) {
+    NettyConnection<?, ?> next = connection.next;
+    NettyConnection<?, ?> previous = connection.previous;
+    if (next != null) {
+      next.previous = previous;
+    }
+    if (previous != null) {
+      previous.next = next;
+    } else if (first == connection) {
+      first = next;
+    }
+    connection.next = null;
+    connection.previous = null;
+  }
+
+  /** Calls {@code action} with each connection; it may remove that one. */
+  void forEach(Consumer<NettyConnection<?, ?>> action) {
+    for (NettyConnection<?, ?> c = first; c != null; ) {
+      NettyConnection<?, ?> next = c.next;
+      action.accept(c);
+      c = next;
+    }
+  }
+
+  /**
+   * Returns the buffer to read into, with at least {@link #HEADROOM} bytes in front of its two
+   * equal indices that are free to be overwritten. The caller gets a reference.
+   */
+  ByteBuf readBuffer() {
+    ByteBuf buffer = readBuffer;
+    if (buffer != null) {
+      // A kept message starts the next read behind it; if nothing was kept, the buffer is all free.
+      int start = buffer.refCnt() == 1 ? HEADROOM : buffer.writerIndex() + HEADROOM;
+      if (buffer.capacity() - start >= MIN_READ_BYTES) {
+        return buffer.setIndex(start, start).retain();
+      }
+      buffer.release();
+    }
+    buffer = ALLOCATOR.directBuffer(HEADROOM + READ_BYTES, HEADROOM + READ_BYTES);
+    readBuffer = buffer;
+    return buffer.setIndex(HEADROOM, HEADROOM).retain();
+  }
+
+  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  boolean isReadBuffer(ByteBuf buffer) {
+    return buffer == readBuffer;
+  }
+
+  /** Returns an empty buffer to pack output into. The caller gets a reference. */
+  ByteBuf borrowPackBuffer() {
+    if (packBufferLent || ended) {
+      return ALLOCATOR.directBuffer(SMALL_PACK_BYTES);
+    }
+    ByteBuf buffer = packBuffer;
+    if (buffer == null || buffer.refCnt() > 1 || buffer.capacity() > 2 * PACK_BYTES) {
+      if (buffer != null) {
+        buffer.release();
+      }
+      buffer = ALLOCATOR.directBuffer(PACK_BYTES);
+      packBuffer = buffer;
+    }
+    packBufferLent = true;
+    return buffer.clear().retain();
+  }
+
+  /** Says that nothing more is packed into a buffer of {@link #borrowPackBuffer}. */
+  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  void packed(ByteBuf buffer) {
+    if (buffer == packBuffer) {
+      packBufferLent = false;
+    }
+  }
+
+  /** Gives a connection a turn, after those that have been promised one. */
+  void flushLater(NettyConnection<?, ?> connection) {
+    unflushed.add(connection);
+    if (!flushScheduled) {
+      flushScheduled = true;
+      executor.execute(this::flushAll);
+    }
+  }
+
+  private void flushAll() {
+    flushScheduled = false;
+    for (int n = unflushed.size(); n > 0; n--) {
+      unflushed.remove().flushDue();
+    }
+  }
+
+  /** Closes what is still open and gives the buffers back; the last thing on the loop's thread. */
+  void end() {
+    stopping = true;
+    ended = true;
+    listeners.forEach(Channel::close);
+    CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
+    forEach(
+        connection -> {
+          connection.abort(reason);
+          connection.finish(); // Netty may run no further task on this thread
+        });
+    if (readBuffer != null) {
+      readBuffer.release();
+      readBuffer = null;
+    }
+    if (packBuffer != null) {
+      packBuffer.release();
+      packBuffer = null;
+    }
+  }
+
+  /** Whether the loop's thread runs nothing any more. */
+  boolean hasEnded() {
+    return executor.isShutdown();
+  }
+}

@@ -1,0 +1,105 @@
+package dev.jev;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufHolder;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The messages that other threads have sent on a connection and its event loop has not packed.
+ *
+ * <p>Any thread, without locks. A connection on which only the event loop sends has none.
+ */
+final class Mailbox<O> {
+
+  /** What a message counts for besides its bytes; the same as in Netty's accounting. */
+  static final int MESSAGE_OVERHEAD = 96;
+
+  /** A message, with what it counts for. */
+  record Entry<O>(O message, long bytes, @Nullable CompletableFuture<Void> written) {
+
+    static <O> Entry<O> of(O message, @Nullable CompletableFuture<Void> written) {
+      return new Entry<>(message, sizeOf(message) + MESSAGE_OVERHEAD, written);
+    }
+
+    private static long sizeOf(Object message) {
+      return message instanceof ByteBuf buffer
+          ? buffer.readableBytes()
+          : message instanceof byte[] bytes
+              ? bytes.length
+              : message instanceof CharSequence text
+                  ? text.length()
+                  : message instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
+    }
+  }
+
+  private final ConcurrentLinkedQueue<Entry<O>> entries = new ConcurrentLinkedQueue<>();
+  private final AtomicLong bytes = new AtomicLong();
+  private final AtomicBoolean woken = new AtomicBoolean();
+  private final int mark;
+  private volatile boolean overMark;
+
+  /** Creates one that notes when more than {@code mark} bytes are in it. */
+  Mailbox(int mark) {
+    this.mark = mark;
+  }
+
+  /** Takes room for an entry and returns how many bytes were there before. */
+  long reserve(Entry<O> entry) {
+    return bytes.getAndAdd(entry.bytes);
+  }
+
+  /** Gives back the room of an entry that does not come. */
+  void cancel(Entry<O> entry) {
+    bytes.addAndGet(-entry.bytes);
+  }
+
+  /** Adds an entry that has its room; returns whether the event loop is to be woken. */
+  boolean add(Entry<O> entry) {
+    if (isOverMark()) {
+      overMark = true;
+    }
+    entries.add(entry);
+    return !woken.get() && woken.compareAndSet(false, true);
+  }
+
+  /** Takes the oldest entry and its room, or returns null. */
+  @Nullable Entry<O> poll() {
+    Entry<O> entry = entries.poll();
+    if (entry != null) {
+      bytes.addAndGet(-entry.bytes);
+    }
+    return entry;
+  }
+
+  /**
+   * To be called before polling, so that whoever adds an entry from now on wakes the loop again.
+   */
+  void wake() {
+    woken.set(false);
+  }
+
+  long bytes() {
+    return bytes.get();
+  }
+
+  boolean isOverMark() {
+    return bytes.get() > mark;
+  }
+
+  /** Whether it was over the mark and is no more; true once. */
+  boolean fellBelowMark() {
+    if (!overMark) {
+      return false;
+    }
+    overMark = false; // before looking, since a thread that goes over the mark now sets it
+    if (isOverMark()) {
+      overMark = true;
+      return false;
+    }
+    return true;
+  }
+}

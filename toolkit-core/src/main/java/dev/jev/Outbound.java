@@ -1,0 +1,470 @@
+package dev.jev;
+
+import dev.jev.Delivery.Outcome;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import io.netty.util.ReferenceCountUtil;
+import java.nio.channels.ClosedChannelException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way of one connection's messages to its socket.
+ *
+ * <pre>
+ *   other threads --&gt; Mailbox --+
+ *                               +--&gt; pack --&gt; packing --&gt; Netty's outbound buffer --&gt; socket
+ *   event loop -----------------+      (--&gt; Backlog --&gt;)
+ * </pre>
+ *
+ * <p>On the event loop a message is packed at once, behind the others of the same turn, into one
+ * buffer that is written and flushed when the turn ends. Other threads put messages into the
+ * mailbox and wake the loop, once for as many as it then finds. Netty's outbound buffer holds what
+ * the socket has not taken.
+ *
+ * <p>Bytes cannot be dropped once they are there, since part of a message may be on its way. So
+ * with {@link OverflowPolicy#DROP_OLDEST} messages that meet an unwritable channel wait in the
+ * backlog, each packed by itself.
+ */
+final class Outbound<O> implements Runnable {
+
+  /** Output of this size is written without waiting for the end of the turn. */
+  private static final int SPILL_BYTES = 32 * 1024;
+
+  /** A shorter tail costs less to copy than to write as a buffer of its own. */
+  private static final int MIN_TAIL_BYTES = 4 * 1024;
+
+  /** While output waits for the socket a tail pins the buffer it lies in, so more is copied. */
+  private static final int MIN_WAITING_TAIL_BYTES = 32 * 1024;
+
+  private final NettyConnection<?, O> connection;
+
+  // Event loop only.
+  private @Nullable ByteBuf packing;
+  private int handedOver; // index in packing up to which it has been written
+  private int unflushedBytes; // written but not flushed
+  private @Nullable List<CompletableFuture<Void>> tracking; // for the bytes in packing
+
+  // Volatile: set once, read by any thread.
+  private volatile @Nullable Backlog backlog;
+  private volatile @Nullable Mailbox<O> mailbox;
+
+  Outbound(NettyConnection<?, O> connection) {
+    this.connection = connection;
+  }
+
+  // Any thread.
+
+  Outcome send(O message, @Nullable CompletableFuture<Void> written) {
+    boolean onLoop = connection.inEventLoop();
+    Loop current = onLoop ? connection.loop() : Loop.current();
+    if (current != null) {
+      current.disown(message);
+    }
+    if (!connection.acceptsMessages()) {
+      return drop(message, written, Outcome.CLOSED);
+    }
+    if (onLoop) {
+      return admits() ? pack(message, written) : overflow(message, written);
+    }
+    return post(Mailbox.Entry.of(message, written));
+  }
+
+  private Outcome post(Mailbox.Entry<O> entry) {
+    Mailbox<O> box = mailbox();
+    long before = box.reserve(entry);
+    if (!admits(before + pendingOnLoop())) {
+      box.cancel(entry);
+      return overflow(entry.message(), entry.written());
+    }
+    if (isDropOldest()) {
+      dropOldest(box);
+    }
+    if (box.add(entry)) {
+      try {
+        connection.loop().executor().execute(this);
+      } catch (RejectedExecutionException e) { // the server has stopped
+        box.wake();
+        drain(box);
+      }
+    }
+    return Outcome.TAKEN;
+  }
+
+  private Mailbox<O> mailbox() {
+    Mailbox<O> box = mailbox;
+    if (box != null) {
+      return box;
+    }
+    synchronized (this) {
+      if (mailbox == null) {
+        mailbox = new Mailbox<>(connection.settings().highMark());
+      }
+      return mailbox;
+    }
+  }
+
+  /** Makes room for the message that is about to come; what is packed already does so itself. */
+  private void dropOldest(Mailbox<O> box) {
+    while (pendingBytes() > connection.settings().maxPendingBytes()) {
+      Mailbox.Entry<O> oldest = box.poll();
+      if (oldest == null) {
+        return;
+      }
+      drop(oldest.message(), oldest.written(), Outcome.OVER_LIMIT);
+    }
+  }
+
+  private void drain(Mailbox<O> box) {
+    for (Mailbox.Entry<O> entry; (entry = box.poll()) != null; ) {
+      drop(entry.message(), entry.written(), Outcome.CLOSED);
+    }
+  }
+
+  private boolean isDropOldest() {
+    return connection.settings().overflow() == OverflowPolicy.DROP_OLDEST;
+  }
+
+  /** Whether a message of the event loop may join what is pending. */
+  private boolean admits() {
+    Settings<?, ?> settings = connection.settings();
+    // A channel that is not blocked holds no more than the high mark: no need to ask it each time.
+    boolean surely =
+        !connection.isOutputBlocked()
+            && mailbox == null
+            && settings.highMark() + unwrittenBytes() < settings.maxPendingBytes();
+    return surely || admits(pendingBytes());
+  }
+
+  /** Whether a message may join so many pending bytes. */
+  private boolean admits(long pending) {
+    return pending < connection.settings().maxPendingBytes() || isDropOldest();
+  }
+
+  private Outcome overflow(O message, @Nullable CompletableFuture<Void> written) {
+    connection.overflow();
+    return drop(message, written, Outcome.OVER_LIMIT);
+  }
+
+  private static Outcome drop(
+      Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
+    ReferenceCountUtil.safeRelease(message);
+    if (written != null) {
+      written.completeExceptionally(
+          outcome == Outcome.CLOSED
+              ? new ClosedChannelException()
+              : new IllegalStateException("message dropped: over the limit of pending bytes"));
+    }
+    return outcome;
+  }
+
+  /** Tells whether output is so far behind that senders had better wait. */
+  boolean isWritable() {
+    Mailbox<O> box = mailbox;
+    return connection.channel().isWritable() && (box == null || !box.isOverMark());
+  }
+
+  long pendingBytes() {
+    Mailbox<O> box = mailbox;
+    return pendingOnLoop() + (box == null ? 0 : box.bytes());
+  }
+
+  private long pendingOnLoop() {
+    Backlog waiting = backlog;
+    return pendingInChannel()
+        + (connection.inEventLoop() ? unwrittenBytes() : 0)
+        + (waiting == null ? 0 : waiting.bytes());
+  }
+
+  private long pendingInChannel() {
+    ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
+    return buffer == null ? 0 : buffer.totalPendingWriteBytes();
+  }
+
+  // Event loop only.
+
+  /** Packs what other threads have sent, in a turn of its own. */
+  @Override
+  public void run() {
+    boolean outermost = connection.enter();
+    packMail();
+    connection.leave(outermost);
+  }
+
+  /** Packs what other threads have sent. */
+  void packMail() {
+    Mailbox<O> box = mailbox;
+    if (box == null) {
+      return;
+    }
+    box.wake();
+    for (Mailbox.Entry<O> entry; (entry = box.poll()) != null; ) {
+      pack(entry);
+    }
+    if (box.fellBelowMark()) {
+      connection.blockOutput(); // until the end of the turn, which then calls onWritable
+    }
+  }
+
+  private void pack(Mailbox.Entry<O> entry) {
+    if (!connection.acceptsOutput()) {
+      drop(entry.message(), entry.written(), Outcome.CLOSED);
+    } else if (!admits(pendingOnLoop())) {
+      overflow(entry.message(), entry.written());
+    } else {
+      try {
+        pack(entry.message(), entry.written());
+      } catch (Throwable t) {
+        connection.fail(CloseReason.Kind.HANDLER_ERROR, t);
+      }
+    }
+  }
+
+  private Outcome pack(O message, @Nullable CompletableFuture<Void> written) {
+    try {
+      if (mustWait()) {
+        packToBacklog(message, written);
+      } else {
+        pack(message);
+        if (written != null) {
+          track(written);
+        }
+      }
+    } catch (Throwable t) {
+      if (written != null) {
+        written.completeExceptionally(t);
+      }
+      throw t;
+    } finally {
+      connection.loop().release(message);
+      connection.flushSoon();
+    }
+    spill();
+    return Outcome.TAKEN;
+  }
+
+  private void pack(O message) {
+    ByteBuf out = packing();
+    int start = out.writerIndex();
+    ByteBuf tail;
+    try {
+      tail = connection.pack(message, out);
+    } catch (Throwable t) {
+      out.writerIndex(Math.max(start, handedOver));
+      throw t;
+    }
+    if (tail != null) {
+      append(tail);
+    }
+  }
+
+  private ByteBuf packing() {
+    ByteBuf out = packing;
+    if (out == null) {
+      out = connection.loop().borrowPackBuffer();
+      packing = out;
+      handedOver = 0;
+    }
+    return out;
+  }
+
+  private int unwrittenBytes() {
+    ByteBuf out = packing;
+    return out == null ? 0 : out.writerIndex() - handedOver;
+  }
+
+  /** Adds bytes behind what is packed, without copying if they are many. */
+  private void append(ByteBuf bytes) {
+    int length = bytes.readableBytes();
+    int min = pendingInChannel() > 0 ? MIN_WAITING_TAIL_BYTES : MIN_TAIL_BYTES;
+    if (length < min) {
+      packing().writeBytes(bytes, bytes.readerIndex(), length);
+    } else {
+      writePacked(/* last= */ false);
+      write(bytes.retainedSlice(), connection.context().voidPromise());
+    }
+  }
+
+  /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
+  void add(ByteBuf bytes) {
+    if (mustWait()) {
+      addToBacklog(new Backlog.Entry(bytes, null, /* droppable= */ false));
+    } else {
+      try {
+        append(bytes);
+      } finally {
+        bytes.release();
+      }
+    }
+    connection.flushSoon();
+    spill();
+  }
+
+  private void track(CompletableFuture<Void> written) {
+    if (tracking == null) {
+      tracking = new ArrayList<>(2);
+    }
+    tracking.add(written);
+  }
+
+  /** Writes what has gathered if it is much, without waiting for the end of the turn. */
+  private void spill() {
+    if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
+      flush();
+    }
+  }
+
+  /** Writes all that has been packed to the socket, or as much as it takes. */
+  void flush() {
+    writePacked(/* last= */ true);
+    writeBacklog(/* all= */ false);
+    if (unflushedBytes > 0) {
+      unflushedBytes = 0;
+      connection.context().flush();
+    }
+  }
+
+  /** Writes everything, the backlog too; the promise tells when the socket has taken it. */
+  void flushAll(ChannelPromise promise) {
+    writePacked(/* last= */ true);
+    writeBacklog(/* all= */ true);
+    unflushedBytes = 0;
+    connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
+  }
+
+  /** Gives the packed bytes to Netty; {@code last} if nothing is going to be packed behind them. */
+  private void writePacked(boolean last) {
+    ByteBuf out = packing;
+    if (out == null) {
+      return;
+    }
+    int length = unwrittenBytes();
+    if (length > 0 || tracking != null) {
+      int start = handedOver;
+      handedOver = out.writerIndex();
+      if (length == 0) { // somebody wants to know of a tail
+        write(Unpooled.EMPTY_BUFFER, takePromise());
+      } else if (pendingInChannel() > 0) {
+        // The socket is slow: what waits for it should hold no more memory than it needs.
+        write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
+      } else if (last && start == 0) {
+        write(out.retain(), takePromise());
+      } else {
+        write(out.retainedSlice(start, length), takePromise());
+      }
+    }
+    if (last) {
+      releasePacking(out);
+    }
+  }
+
+  private void releasePacking(ByteBuf out) {
+    connection.loop().packed(out);
+    out.release();
+    packing = null;
+  }
+
+  private void write(ByteBuf bytes, ChannelPromise promise) {
+    unflushedBytes += Math.max(bytes.readableBytes(), 1);
+    connection.context().write(bytes, promise);
+  }
+
+  private ChannelPromise takePromise() {
+    List<CompletableFuture<Void>> futures = tracking;
+    tracking = null;
+    return futures == null ? connection.context().voidPromise() : promise(futures);
+  }
+
+  private ChannelPromise promise(List<CompletableFuture<Void>> futures) {
+    return connection
+        .context()
+        .newPromise()
+        .addListener(
+            done -> {
+              if (done.isSuccess()) {
+                futures.forEach(future -> future.complete(null));
+              } else {
+                futures.forEach(future -> future.completeExceptionally(done.cause()));
+                connection.abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
+              }
+            });
+  }
+
+  // The backlog.
+
+  private boolean mustWait() {
+    Backlog waiting = backlog;
+    return (waiting != null && !waiting.isEmpty())
+        || (isDropOldest() && !connection.channel().isWritable());
+  }
+
+  private void packToBacklog(O message, @Nullable CompletableFuture<Void> written) {
+    ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
+    try {
+      ByteBuf tail = connection.pack(message, bytes);
+      if (tail != null) {
+        bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+      }
+    } catch (Throwable t) {
+      bytes.release();
+      throw t;
+    }
+    addToBacklog(new Backlog.Entry(bytes, written, /* droppable= */ true));
+  }
+
+  private void addToBacklog(Backlog.Entry entry) {
+    Backlog waiting = backlog;
+    if (waiting == null) {
+      waiting = new Backlog();
+      backlog = waiting;
+    }
+    waiting.add(entry);
+    long elsewhere = pendingOnLoop() - waiting.bytes();
+    waiting.shrink(
+        connection.settings().maxPendingBytes() - elsewhere,
+        dropped -> drop(dropped.bytes(), dropped.written(), Outcome.OVER_LIMIT));
+  }
+
+  /** Writes from the backlog as long as the channel takes it, or all of it. */
+  private void writeBacklog(boolean all) {
+    Backlog waiting = backlog;
+    while (waiting != null && (all || connection.channel().isWritable())) {
+      Backlog.Entry entry = waiting.poll();
+      if (entry == null) {
+        return;
+      }
+      if (entry.written() != null) {
+        track(entry.written());
+      }
+      write(entry.bytes(), takePromise());
+      if (unflushedBytes >= SPILL_BYTES) {
+        unflushedBytes = 0;
+        connection.context().flush();
+      }
+    }
+  }
+
+  /** Drops everything; the connection is closed. */
+  void release() {
+    if (packing != null) {
+      releasePacking(packing);
+    }
+    if (tracking != null) {
+      tracking.forEach(future -> drop("", future, Outcome.CLOSED));
+      tracking = null;
+    }
+    Backlog waiting = backlog;
+    for (Backlog.Entry entry; waiting != null && (entry = waiting.poll()) != null; ) {
+      drop(entry.bytes(), entry.written(), Outcome.CLOSED);
+    }
+    Mailbox<O> box = mailbox;
+    if (box != null) {
+      drain(box);
+    }
+  }
+}

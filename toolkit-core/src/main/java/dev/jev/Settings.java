@@ -1,0 +1,29 @@
+package dev.jev;
+
+import java.util.function.Supplier;
+
+/**
+ * What all connections of a server have in common.
+ *
+ * @param protocols makes the protocol of each connection
+ * @param handler gets the messages of all connections
+ * @param maxFrameBytes most bytes of one inbound frame
+ * @param maxPendingBytes most outbound bytes waiting in one connection
+ * @param lowMark pending bytes below which a connection is writable again
+ * @param highMark pending bytes above which a connection is not writable
+ * @param overflow what happens at {@code maxPendingBytes}
+ * @param closeTimeoutNanos longest time for writing what is pending at a close
+ * @param handshakeTimeoutNanos longest time from the accept to {@link Wire#ready}
+ * @param errors log for what handlers and protocols throw
+ */
+record Settings<I, O>(
+    Supplier<? extends Protocol<I, O>> protocols,
+    Handler<? super I, O> handler,
+    int maxFrameBytes,
+    int maxPendingBytes,
+    int lowMark,
+    int highMark,
+    OverflowPolicy overflow,
+    long closeTimeoutNanos,
+    long handshakeTimeoutNanos,
+    RateLimitedLog errors) {}

@@ -1,0 +1,27 @@
+/**
+ * Protocol servers on Netty's native transports.
+ *
+ * <pre>
+ *   bytes in  --&gt; Protocol.unpack --&gt; Handler.onMessage
+ *   bytes out &lt;-- Protocol.pack   &lt;-- Connection.send        (any thread)
+ * </pre>
+ *
+ * <p>Start with {@link dev.jev.Server}. Most programs also implement {@link dev.jev.Handler}; a new
+ * wire format implements {@link dev.jev.Protocol}. Nothing else here needs to be implemented.
+ *
+ * <h2>Threads</h2>
+ *
+ * All callbacks of one connection come from its event loop, one at a time. {@link
+ * dev.jev.Connection#send}, {@code close} and {@code execute} may be called from any thread.
+ * Callbacks must not block: what takes long belongs on another thread, which then sends.
+ *
+ * <h2>Limits</h2>
+ *
+ * Every limit is finite and has a default, see {@link dev.jev.Server.Builder}: 1 MiB for an inbound
+ * frame, 1 MiB for what waits to be written to a peer, 10 s for a handshake, 5 s for a close, and
+ * as many connections as nine tenths of the process's file descriptors allow.
+ */
+@NullMarked
+package dev.jev;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,13 @@
+/** Protocol servers on Netty; start with {@link dev.jev.Server}. */
+module dev.jev {
+  requires transitive io.netty.buffer;
+  requires transitive io.netty.transport;
+  requires io.netty.common;
+  requires io.netty.transport.classes.epoll;
+  requires io.netty.transport.classes.io_uring;
+  requires io.netty.transport.classes.kqueue;
+  requires io.netty.transport.unix.common;
+  requires static transitive org.jspecify;
+
+  exports dev.jev;
+}

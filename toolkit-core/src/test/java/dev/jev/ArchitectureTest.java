@@ -1,0 +1,76 @@
+package dev.jev;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaModifier.PUBLIC;
+import static com.tngtech.archunit.core.domain.properties.HasModifiers.Predicates.modifier;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.GeneralCodingRules.NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTest {
+  private static final JavaClasses CORE =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .withImportOption(new ImportOption.DoNotIncludeJars())
+          .importPackages("dev.jev");
+
+  @Test
+  void coreDependsOnNoOtherModule() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("dev.jev..")
+                .and(
+                    DescribedPredicate.not(resideInAnyPackage("dev.jev", "dev.jev.plugin"))
+                        .as("outside core")))
+        .check(CORE);
+  }
+
+  @Test
+  void pluginsTouchOnlyPublicTypesOfCore() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.jev.plugin")
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("dev.jev").and(DescribedPredicate.not(modifier(PUBLIC))))
+        .allowEmptyShould(true)
+        .check(CORE);
+  }
+
+  @Test
+  void packagesHaveNoCycles() {
+    slices().matching("dev.(**)").should().beFreeOfCycles().check(CORE);
+  }
+
+  @Test
+  void nothingPrints() {
+    noClasses()
+        .should()
+        .accessField(System.class, "out")
+        .orShould()
+        .accessField(System.class, "err")
+        .check(CORE);
+  }
+
+  @Test
+  void nothingUsesJavaUtilLogging() {
+    NO_CLASSES_SHOULD_USE_JAVA_UTIL_LOGGING.check(CORE);
+  }
+
+  @Test
+  void nothingUsesInternalsOfTheJdk() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("sun..", "com.sun..", "jdk.internal..")
+        .check(CORE);
+  }
+}

@@ -1,0 +1,26 @@
+package dev.jev;
+
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** Byte buffers, each behind its length in four bytes, neither copied in nor out. */
+final class Buffers implements Protocol<ByteBuf, ByteBuf> {
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    if (in.readableBytes() < 4 || in.readableBytes() - 4 < in.getInt(in.readerIndex())) {
+      return null;
+    }
+    return in.readRetainedSlice(in.readInt());
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    out.writeInt(message.readableBytes());
+  }
+
+  @Override
+  public ByteBuf tail(ByteBuf message) {
+    return message;
+  }
+}

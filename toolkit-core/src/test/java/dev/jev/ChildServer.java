@@ -1,0 +1,37 @@
+package dev.jev;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * An echo server in a process of its own, which a {@link ChildJvm} runs.
+ *
+ * <p>Its arguments are a transport and a number of connections, or "default" for that. It prints
+ * its transport and its port, and ends with its standard input.
+ */
+final class ChildServer {
+
+  private ChildServer() {}
+
+  public static void main(String[] args) throws IOException {
+    Server.Builder<String, String> builder =
+        Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(2)
+            .transport(Transport.valueOf(args[0]));
+    if (!args[1].equals("default")) {
+      builder.maxConnections(Integer.parseInt(args[1]));
+    }
+    try (Server server = builder.start();
+        BufferedReader in =
+            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+      System.out.println(server.transport());
+      System.out.println(server.port());
+      while (in.readLine() != null) {
+        System.out.println(server.connectionCount());
+      }
+    }
+  }
+}

@@ -1,0 +1,168 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
+import io.netty.util.ResourceLeakDetector;
+import io.netty.util.concurrent.SingleThreadEventExecutor;
+import io.netty.util.internal.PlatformDependent;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** What is done once for many messages, or not at all. */
+class EconomyTest {
+
+  /** Stands between a connection and its socket, and writes down what passes. */
+  private static final class Tap extends ChannelOutboundHandlerAdapter {
+    final List<String> calls = new ArrayList<>();
+
+    @Override
+    public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+      String kind = promise.isVoid() ? "" : " with a promise";
+      calls.add("write " + ((ByteBuf) message).readableBytes() + kind);
+      ctx.write(message, promise);
+    }
+
+    @Override
+    public void flush(ChannelHandlerContext ctx) {
+      calls.add("flush");
+      ctx.flush();
+    }
+
+    List<String> take() {
+      List<String> taken = List.copyOf(calls);
+      calls.clear();
+      return taken;
+    }
+  }
+
+  private static <T> T onLoop(Connection<?> connection, Supplier<T> task) throws Exception {
+    CompletableFuture<T> result = new CompletableFuture<>();
+    connection.execute(() -> result.complete(task.get()));
+    return result.get(10, TimeUnit.SECONDS);
+  }
+
+  private static Tap tap(Connection<?> connection) throws Exception {
+    Tap tap = new Tap();
+    NettyConnection<?, ?> tapped = (NettyConnection<?, ?>) connection;
+    return onLoop(
+        connection,
+        () -> {
+          tapped.channel().pipeline().addFirst(tap);
+          return tap;
+        });
+  }
+
+  @Test
+  void repliesToOneReadLeaveWithOneWriteAndOneFlushAndNoPromise() throws Exception {
+    Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+    try (Server server = Server.builder(Texts::new, recorder).listen("127.0.0.1:0").start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      Tap tap = tap(connection);
+      String[] texts = new String[100];
+      Arrays.fill(texts, "0123456789");
+      peer.send(texts); // one segment: one read
+      for (String text : texts) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+      assertThat(onLoop(connection, tap::take)).containsExactly("write 1400", "flush");
+    }
+  }
+
+  @Test
+  void oneWakeUpServesManyMessagesOfAnotherThread() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = Server.builder(Texts::new, recorder).listen("127.0.0.1:0").start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      Tap tap = tap(connection);
+      CompletableFuture<Void> busy = new CompletableFuture<>();
+      CompletableFuture<Void> isBusy = new CompletableFuture<>();
+      connection.execute(
+          () -> {
+            isBusy.complete(null);
+            busy.join();
+          });
+      isBusy.get(10, TimeUnit.SECONDS);
+      NettyConnection<?, ?> inner = (NettyConnection<?, ?>) connection;
+      SingleThreadEventExecutor loop = (SingleThreadEventExecutor) inner.loop().executor();
+      int before = loop.pendingTasks();
+      for (int i = 0; i < 1_000; i++) {
+        assertThat(connection.send("0123456789")).isTrue();
+      }
+      assertThat(loop.pendingTasks()).isLessThanOrEqualTo(before + 2); // the watchdog has one, too
+      busy.complete(null);
+      for (int i = 0; i < 1_000; i++) {
+        assertThat(peer.receive()).isEqualTo("0123456789");
+      }
+      assertThat(onLoop(connection, tap::take)).containsExactly("write 14000", "flush");
+    }
+  }
+
+  @Test
+  void longTailIsNotCopiedAndAShortOneIs() throws Exception {
+    Recorder<ByteBuf, ByteBuf> recorder = Recorder.silent();
+    try (Server server = Server.builder(Buffers::new, recorder).listen("127.0.0.1:0").start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<ByteBuf> connection = recorder.connection();
+      Tap tap = tap(connection);
+      connection.send(Unpooled.wrappedBuffer(new byte[16 * 1024]));
+      assertThat(peer.receive()).hasSize(16 * 1024);
+      assertThat(onLoop(connection, tap::take)).containsExactly("write 4", "write 16384", "flush");
+      connection.send(Unpooled.wrappedBuffer(new byte[64]));
+      assertThat(peer.receive()).hasSize(64);
+      assertThat(onLoop(connection, tap::take)).containsExactly("write 68", "flush");
+    }
+  }
+
+  @Test
+  void messageCostsNoAllocation() throws Exception {
+    ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // which allocates a lot
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    CompletableFuture<Thread> loop = new CompletableFuture<>();
+    Handler<ByteBuf, ByteBuf> echo =
+        (connection, message) -> {
+          loop.complete(Thread.currentThread());
+          connection.send(message);
+        };
+    int batch = 500;
+    try (Server server =
+            Server.builder(Buffers::new, echo).listen("127.0.0.1:0").eventLoops(1).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      String[] texts = new String[batch];
+      Arrays.fill(texts, "x".repeat(60));
+      byte[] frames = RawPeer.frames(texts);
+      long before = 0;
+      int rounds = 400;
+      for (int round = -rounds; round < rounds; round++) { // the first half warms up
+        if (round == 0) {
+          before = threads.getThreadAllocatedBytes(loop.join().getId());
+        }
+        peer.write(frames);
+        assertThat(peer.read(frames.length)).hasSize(frames.length);
+      }
+      long allocated = threads.getThreadAllocatedBytes(loop.join().getId()) - before;
+      // Without Unsafe, from JDK 24 on, Netty copies between buffers by way of two views of 64
+      // bytes.
+      int ofNetty = PlatformDependent.hasUnsafe() ? 0 : 128;
+      assertThat((double) allocated / rounds / batch)
+          .as("bytes per message")
+          .isLessThan(ofNetty + 4);
+    } finally {
+      ResourceLeakDetector.setLevel(level);
+    }
+  }
+}

@@ -1,0 +1,411 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.netty.channel.socket.SocketProtocolFamily;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What becomes of the text of an address to listen on. */
+class ListenTest {
+
+  private static final String TRANSPORTS = "dev.jev.Available#transports";
+
+  private final Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+  private @Nullable Server server;
+
+  private Server.Builder<String, String> echo(Transport transport, String... uris) {
+    Server.Builder<String, String> builder =
+        Server.builder(Texts::new, recorder).transport(transport).eventLoops(2);
+    for (String uri : uris) {
+      builder.listen(uri);
+    }
+    return builder;
+  }
+
+  private Server start(Transport transport, String... uris) {
+    server = echo(transport, uris).start();
+    return server;
+  }
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  private void expectEcho(String host) throws IOException {
+    assertThat(Echo.of(host, server.port(), "hello " + host)).isEqualTo("hello " + host);
+  }
+
+  private void expectRefusal(String host) {
+    assertThatThrownBy(() -> Echo.connect(host, server.port()).close())
+        .isInstanceOf(ConnectException.class);
+  }
+
+  // Addresses that are listened on.
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void literalAddressIsListenedOnAlone(Transport transport) throws Exception {
+    start(transport, "tcp://127.0.0.1:0");
+    expectEcho("127.0.0.1");
+    expectRefusal("127.0.0.2");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void noSchemeIsTcp(Transport transport) throws Exception {
+    start(transport, "127.0.0.1:0");
+    expectEcho("127.0.0.1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void nameIsLookedUp(Transport transport) throws Exception {
+    start(transport, "tcp4://localhost:0");
+    expectEcho("127.0.0.1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void noHostIsAllAddressesOfBothFamilies(Transport transport) throws Exception {
+    start(transport, ":0");
+    expectEcho("127.0.0.1");
+    expectEcho("127.0.0.2");
+    assumeTrue(Available.ip6());
+    expectEcho("::1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void tcp4WithoutHostIsAllIpv4Addresses(Transport transport) throws Exception {
+    if (transport == Transport.IO_URING) { // whose sockets for all addresses take both families
+      assertThatThrownBy(() -> start(transport, "tcp4://:0"))
+          .isInstanceOf(UncheckedIOException.class)
+          .hasMessage(
+              "cannot listen on tcp4://:0: host: none (expected: one, for tcp4 with IO_URING)");
+      return;
+    }
+    start(transport, "tcp4://:0");
+    expectEcho("127.0.0.1");
+    expectEcho("127.0.0.2");
+    assumeTrue(Available.ip6());
+    expectRefusal("::1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void tcp6WithoutHostIsAllIpv6Addresses(Transport transport) throws Exception {
+    assumeTrue(Available.ip6());
+    start(transport, "tcp6://:0");
+    expectEcho("::1");
+    if (transport != Transport.NIO) { // which cannot tell the system to keep IPv4 off
+      expectRefusal("127.0.0.1");
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void ipv6AddressStandsInBrackets(Transport transport) throws Exception {
+    assumeTrue(Available.ip6());
+    start(transport, "tcp6://[::1]:0");
+    expectEcho("::1");
+    expectRefusal("127.0.0.1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void bothFamiliesCanHaveTheSamePort(Transport transport) throws Exception {
+    assumeTrue(Available.ip6());
+    assumeTrue(transport != Transport.NIO && transport != Transport.IO_URING);
+    int port = freePort();
+    start(transport, "tcp4://:" + port, "tcp6://:" + port);
+    expectEcho("127.0.0.1");
+    expectEcho("::1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void portZeroBecomesTheRealPort(Transport transport) throws Exception {
+    start(transport, "tcp://127.0.0.1:0");
+    InetSocketAddress address = (InetSocketAddress) server.addresses().get(0);
+    assertThat(address.getAddress()).isEqualTo(InetAddress.getLoopbackAddress());
+    assertThat(address.getPort()).isPositive().isEqualTo(server.port());
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void givenPortIsListenedOn(Transport transport) throws Exception {
+    int port = freePort();
+    start(transport, "tcp://127.0.0.1:" + port);
+    assertThat(server.port()).isEqualTo(port);
+    expectEcho("127.0.0.1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void connectionKnowsItsListenerAmongSeveral(Transport transport) throws Exception {
+    String[] uris = {
+      "127.0.0.3:0", "tcp://127.0.0.1:0?reuseport=true", "tcp4://127.0.0.2:0?backlog=16", ":0"
+    };
+    String[] hosts = {"127.0.0.3", "127.0.0.1", "127.0.0.2", "127.0.0.4"};
+    start(transport, uris);
+    assertThat(server.addresses()).hasSize(4);
+    for (int i : new int[] {2, 0, 3, 1, 1, 3, 0, 2}) {
+      InetSocketAddress address = (InetSocketAddress) server.addresses().get(i);
+      assertThat(Echo.of(hosts[i], address.getPort(), "hi")).isEqualTo("hi");
+      Connection<String> connection = recorder.connection();
+      assertThat(connection.listener()).isEqualTo(address);
+      assertThat(connection.localAddress())
+          .isEqualTo(new InetSocketAddress(hosts[i], address.getPort()));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void listenersShareTheLoops(Transport transport) throws Exception {
+    start(transport, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0");
+    assertThat(Eventually.serverThreads())
+        .filteredOn(name -> name.startsWith("jev-loop"))
+        .hasSize(2);
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void reuseportGivesEveryLoopASocketOfItsOwn(Transport transport) throws Exception {
+    Map<Loop, Integer> counts = new ConcurrentHashMap<>();
+    server =
+        Server.<String, String>builder(
+                Texts::new,
+                (connection, message) -> {
+                  counts.merge(((NettyConnection<?, ?>) connection).loop(), 1, Integer::sum);
+                  connection.send(Thread.currentThread().getName());
+                })
+            .transport(transport)
+            .eventLoops(2)
+            .listen("tcp://127.0.0.1:0?reuseport=true")
+            .loadBalancing((peer, loops, connections) -> 0) // is not asked
+            .start();
+    assertThat(server.addresses()).hasSize(1);
+    for (int i = 0; i < 200; i++) {
+      Echo.of("127.0.0.1", server.port(), "who?");
+    }
+    assertThat(counts).hasSize(2);
+    assertThat(counts.values()).allMatch(count -> count > 20);
+    assertThat(counts.values().stream().mapToInt(count -> count).sum()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void twoServersWithReuseportShareAPort(Transport transport) throws Exception {
+    start(transport, "tcp://127.0.0.1:0?reuseport=true");
+    String uri = "tcp://127.0.0.1:" + server.port();
+    try (Server second = echo(transport, uri + "?reuseport=true").start()) {
+      assertThat(second.port()).isEqualTo(server.port());
+    }
+    assertThatThrownBy(() -> echo(transport, uri).start()).isInstanceOf(UncheckedIOException.class);
+    expectEcho("127.0.0.1");
+  }
+
+  @Test
+  void backlogLimitsWhatWaitsToBeAccepted() throws Exception {
+    CountDownLatch release = new CountDownLatch(1);
+    server =
+        Server.<String, String>builder(Texts::new, (connection, message) -> await(release))
+            .listen("tcp://127.0.0.1:0?backlog=2")
+            .eventLoops(1)
+            .blockedLoopTime(Duration.ofMinutes(1))
+            .start();
+    List<Socket> sockets = new ArrayList<>();
+    try (Socket blocking = Echo.connect("127.0.0.1", server.port())) {
+      blocking.getOutputStream().write(RawPeer.frames("block"));
+      assertThatThrownBy(
+              () -> {
+                for (int i = 0; i < 50; i++) {
+                  Socket socket = new Socket();
+                  sockets.add(socket);
+                  socket.connect(server.addresses().get(0), 300);
+                }
+              })
+          .isInstanceOf(SocketTimeoutException.class);
+    } finally {
+      release.countDown();
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void allPartsOfAnAddressAreTaken() {
+    assertThat(Listener.parse("tcp6://[fe80::1]:65535?backlog=16&reuseport=true"))
+        .isEqualTo(
+            new Listener(
+                "tcp6://[fe80::1]:65535?backlog=16&reuseport=true",
+                SocketProtocolFamily.INET6,
+                "fe80::1",
+                65535,
+                /* reusePort= */ true,
+                /* backlog= */ 16));
+    assertThat(Listener.parse(":1?reuseport=false"))
+        .isEqualTo(new Listener(":1?reuseport=false", null, "", 1, /* reusePort= */ false, 4096));
+    assertThat(Listener.parse("tcp4://example.org:80?"))
+        .isEqualTo(
+            new Listener(
+                "tcp4://example.org:80?",
+                SocketProtocolFamily.INET,
+                "example.org",
+                80,
+                /* reusePort= */ false,
+                4096));
+  }
+
+  // Addresses that are refused.
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      textBlock =
+          """
+          http://:80                  ; scheme: http (expected: tcp, tcp4 or tcp6)
+          TCP://:80                   ; scheme: TCP (expected: tcp, tcp4 or tcp6)
+          ://:80                      ; 'scheme:  (expected: tcp, tcp4 or tcp6)'
+          tcp://:80?color=red         ; option: color (expected: reuseport or backlog) in tcp://:80?color=red
+          tcp://:80?backlog=1&x       ; option: x (expected: reuseport or backlog) in tcp://:80?backlog=1&x
+          tcp://:80?backlog=1&        ; 'option:  (expected: reuseport or backlog) in tcp://:80?backlog=1&'
+          tcp://:80?Backlog=1         ; option: Backlog (expected: reuseport or backlog) in tcp://:80?Backlog=1
+          tcp://:70000                ; port: 70000 (expected: 0..65535)
+          tcp://:65536                ; port: 65536 (expected: 0..65535)
+          tcp://:-1                   ; port: -1 (expected: 0..65535)
+          tcp://:abc                  ; port: abc (expected: 0..65535)
+          tcp://:99999999999          ; port: 99999999999 (expected: 0..65535)
+          tcp://localhost:            ; 'port:  (expected: 0..65535)'
+          :80?reuseport=yes           ; reuseport: yes (expected: true or false)
+          :80?reuseport=TRUE          ; reuseport: TRUE (expected: true or false)
+          :80?reuseport               ; 'reuseport:  (expected: true or false)'
+          :80?backlog=0               ; backlog: 0 (expected: 1..1048576)
+          :80?backlog=-5              ; backlog: -5 (expected: 1..1048576)
+          :80?backlog=1048577         ; backlog: 1048577 (expected: 1..1048576)
+          :80?backlog=many            ; backlog: many (expected: 1..1048576)
+          :80?backlog                 ; 'backlog:  (expected: 1..1048576)'
+          tcp://localhost             ; address: tcp://localhost (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          localhost                   ; address: localhost (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          ''                          ; address:  (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp://localhost:80/         ; address: tcp://localhost:80/ (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp://localhost:80/chat     ; address: tcp://localhost:80/chat (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp://localhost/chat:80     ; address: tcp://localhost/chat:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp://::1:80                ; address: tcp://::1:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp6://[::1:80              ; address: tcp6://[::1:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp:80:90                   ; address: tcp:80:90 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          """)
+  void badAddressIsRefusedAtOnce(String uri, String message) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> echo(Transport.AUTO).listen(uri))
+        .withMessage(message);
+  }
+
+  @Test
+  void unknownHostIsRefused() {
+    assertThatThrownBy(() -> echo(Transport.AUTO, "tcp://no-such-host.invalid:0").start())
+        .isInstanceOf(UncheckedIOException.class)
+        .hasCauseInstanceOf(UnknownHostException.class)
+        .hasMessageStartingWith(
+            "cannot listen on tcp://no-such-host.invalid:0: no-such-host.invalid");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"tcp6://127.0.0.1:0, 127.0.0.1", "tcp4://[::1]:0, ::1"})
+  void hostOfTheOtherFamilyIsRefused(String uri, String host) {
+    assertThatThrownBy(() -> echo(Transport.AUTO, uri).start())
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessage(
+            "cannot listen on %s: %s (expected: a host with an address for %s)", uri, host, uri);
+  }
+
+  @Test
+  void addressOfAnotherMachineIsRefused() {
+    assertThatThrownBy(() -> echo(Transport.AUTO, "tcp://192.0.2.1:0").start()) // RFC 5737
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith("cannot listen on tcp://192.0.2.1:0: ")
+        .hasMessageContaining("Cannot assign requested address");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void portInUseIsRefusedAndUndoesTheListenersBefore(Transport transport) throws Exception {
+    int free = freePort();
+    int alsoFree = freePort();
+    try (ServerSocket busy = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String first = "tcp://127.0.0.1:" + free;
+      String second = "tcp://127.0.0.1:" + alsoFree + "?reuseport=true";
+      String third = "tcp://127.0.0.1:" + busy.getLocalPort();
+      assertThatThrownBy(() -> echo(transport, first, second, third).start())
+          .isInstanceOf(UncheckedIOException.class)
+          .hasMessageStartingWith("cannot listen on " + third + ": ")
+          .hasMessageContaining("Address already in use");
+    }
+    bindAndClose(free);
+    bindAndClose(alsoFree);
+    Eventually.noServerThreadIsLeft();
+  }
+
+  @Test
+  void nothingIsAcceptedBeforeAllAddressesAreBound() throws Exception {
+    int free = freePort();
+    try (ServerSocket busy = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String first = "tcp://127.0.0.1:" + free;
+      String second = "tcp://127.0.0.1:" + busy.getLocalPort();
+      for (int i = 0; i < 20; i++) {
+        assertThatThrownBy(() -> echo(Transport.AUTO, first, second).start())
+            .isInstanceOf(UncheckedIOException.class);
+      }
+    }
+    Eventually.noServerThreadIsLeft();
+    recorder.expectNothingMore();
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private static void bindAndClose(int port) throws IOException {
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.setReuseAddress(false);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    }
+  }
+}

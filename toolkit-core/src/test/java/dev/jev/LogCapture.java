@@ -1,0 +1,73 @@
+package dev.jev;
+
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+
+/** Takes what is logged under a name, instead of its being printed. */
+final class LogCapture implements AutoCloseable {
+
+  private final Queue<LogRecord> records = new ConcurrentLinkedQueue<>();
+  private final Consumer<LogRecord> then;
+  private final Logger logger; // java.util.logging itself holds it weakly
+  private final Output output = new Output();
+
+  LogCapture(String name) {
+    this(name, log -> {});
+  }
+
+  /** One that also does something with each record, for example throw. */
+  LogCapture(String name, Consumer<LogRecord> then) {
+    this.then = then;
+    this.logger = Logger.getLogger(name);
+    logger.setUseParentHandlers(false);
+    logger.addHandler(output);
+  }
+
+  /** What has been logged so far. */
+  List<LogRecord> records() {
+    return List.copyOf(records);
+  }
+
+  /** Drops what has been logged so far. */
+  void forget() {
+    records.clear();
+  }
+
+  /** The messages so far that contain a text. */
+  List<String> messages(String part) {
+    return records.stream().map(LogRecord::getMessage).filter(m -> m.contains(part)).toList();
+  }
+
+  /** Waits for the first record whose message contains a text. */
+  LogRecord await(String part) throws Exception {
+    Eventually.holds("a record with: " + part, () -> !messages(part).isEmpty());
+    return records.stream()
+        .filter(log -> log.getMessage().contains(part))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    logger.removeHandler(output);
+    logger.setUseParentHandlers(true);
+  }
+
+  private final class Output extends java.util.logging.Handler {
+    @Override
+    public void publish(LogRecord log) {
+      records.add(log);
+      then.accept(log);
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,87 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A handler that writes down what it is told, in the order of the calls, and then lets another one
+ * do something about it.
+ */
+final class Recorder<I, O> implements Handler<I, O> {
+
+  private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
+  private final BlockingQueue<Connection<O>> connections = new LinkedBlockingQueue<>();
+  private final Queue<String> threads = new ConcurrentLinkedQueue<>();
+  private final Handler<I, O> then;
+
+  Recorder(Handler<I, O> then) {
+    this.then = then;
+  }
+
+  /** One that does nothing but write down. */
+  static <I, O> Recorder<I, O> silent() {
+    return new Recorder<>((connection, message) -> {});
+  }
+
+  private void note(String event) {
+    threads.add(Thread.currentThread().getName());
+    events.add(event);
+  }
+
+  @Override
+  public void onConnect(Connection<O> connection) {
+    note("connect");
+    connections.add(connection);
+    then.onConnect(connection);
+  }
+
+  @Override
+  public void onMessage(Connection<O> connection, I message) {
+    note("message " + message);
+    then.onMessage(connection, message);
+  }
+
+  @Override
+  public void onWritable(Connection<O> connection) {
+    note("writable");
+    then.onWritable(connection);
+  }
+
+  @Override
+  public void onClose(Connection<O> connection, CloseReason reason) {
+    note("close " + reason.kind());
+    then.onClose(connection, reason);
+  }
+
+  /** Waits for the next connection. */
+  Connection<O> connection() throws InterruptedException {
+    Connection<O> connection = connections.poll(10, TimeUnit.SECONDS);
+    assertThat(connection).as("a connection").isNotNull();
+    return connection;
+  }
+
+  /** Waits for these events, which must be the next ones in this order. */
+  void expect(String... expected) throws InterruptedException {
+    String[] seen = new String[expected.length];
+    for (int i = 0; i < seen.length; i++) {
+      seen[i] = events.poll(10, TimeUnit.SECONDS);
+      assertThat(seen[i]).as("%s", Arrays.toString(seen)).isEqualTo(expected[i]);
+    }
+  }
+
+  /** Says that nothing has happened besides what was expected. */
+  void expectNothingMore() {
+    assertThat(events).isEmpty();
+  }
+
+  /** The names of the threads that called. */
+  Queue<String> threads() {
+    return threads;
+  }
+}

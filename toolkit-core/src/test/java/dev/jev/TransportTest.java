@@ -1,0 +1,117 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Which transport a server gets. */
+class TransportTest {
+
+  @TempDir private Path directory;
+
+  private static Server.Builder<String, String> echo() {
+    return Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(1);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void autoIsEpollOnLinux() throws Exception {
+    assertThat(Transport.AUTO.resolve()).isSameAs(Transport.EPOLL);
+    try (Server server = echo().start()) {
+      assertThat(server.transport()).isSameAs(Transport.EPOLL);
+      assertThat(Echo.of("127.0.0.1", server.port(), "hi")).isEqualTo("hi");
+    }
+  }
+
+  @Test
+  void autoAndNioAreAvailableEverywhere() {
+    assertThat(Transport.AUTO.isAvailable()).isTrue();
+    assertThat(Transport.AUTO.unavailabilityCause()).isNull();
+    assertThat(Transport.NIO.isAvailable()).isTrue();
+    assertThat(Transport.NIO.unavailabilityCause()).isNull();
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void availableTransportRunsAServer(Transport transport) throws Exception {
+    assertThat(transport.unavailabilityCause()).isNull();
+    CompletableFuture<String> channel = new CompletableFuture<>();
+    Handler<String, String> handler =
+        (connection, message) -> {
+          channel.complete(
+              ((NettyConnection<?, ?>) connection).channel().getClass().getSimpleName());
+          connection.send(message);
+        };
+    try (Server server =
+        Server.builder(Texts::new, handler)
+            .listen("tcp://127.0.0.1:0")
+            .transport(transport)
+            .start()) {
+      assertThat(server.transport()).isSameAs(transport);
+      assertThat(Echo.of("127.0.0.1", server.port(), "hi")).isEqualTo("hi");
+      String name = transport.name().replace("_", "");
+      assertThat(channel.get(10, TimeUnit.SECONDS)).isEqualToIgnoringCase(name + "SocketChannel");
+    }
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void unavailableTransportIsRefusedWithTheReason() throws Exception {
+    assertThat(Transport.KQUEUE.isAvailable()).isFalse();
+    assertThat(Transport.KQUEUE.unavailabilityCause()).isNotNull();
+    assertThatIllegalStateException()
+        .isThrownBy(() -> echo().transport(Transport.KQUEUE).start())
+        .withMessage(
+            "transport: KQUEUE (expected: one that is available): Only supported on OSX/BSD")
+        .havingCause()
+        .isSameAs(Transport.KQUEUE.unavailabilityCause());
+    Eventually.noServerThreadIsLeft();
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void nioIsUsedAndReportedOnceWithoutNativeJars() throws Exception {
+    try (ChildJvm child = ChildJvm.withoutNativeJars(directory, "AUTO", "default")) {
+      expectFallback(child, "netty_transport_native_epoll");
+    }
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void nioIsUsedAndReportedOnceWhenNativeCodeIsSwitchedOff() throws Exception {
+    String option = "-Dio.netty.transport.noNative=true";
+    try (ChildJvm child = ChildJvm.withOption(option, directory, "AUTO", "default")) {
+      expectFallback(child, option);
+    }
+  }
+
+  private static void expectFallback(ChildJvm child, String reason) throws Exception {
+    assertThat(child.transport()).isEqualTo("NIO");
+    assertThat(Echo.of("127.0.0.1", child.port(), "hi")).isEqualTo("hi");
+    assertThat(child.errors("NIO"))
+        .singleElement()
+        .asString()
+        .startsWith("WARNING: transport: NIO, because EPOLL is not available: ")
+        .contains(reason);
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void nioThatWasAskedForIsNoReasonToWarn() throws Exception {
+    try (ChildJvm child = ChildJvm.withoutNativeJars(directory, "NIO", "default")) {
+      assertThat(Echo.of("127.0.0.1", child.port(), "hi")).isEqualTo("hi");
+      assertThat(child.errors("NIO")).isEmpty();
+    }
+  }
+}
