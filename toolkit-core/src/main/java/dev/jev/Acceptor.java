@@ -7,9 +7,9 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
+import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -19,109 +19,152 @@ import org.jspecify.annotations.Nullable;
  * <p>When the process has no file descriptor left, accepting pauses, for 10 ms at first and up to 1
  * s, since the socket would stay readable and spin the loop.
  */
-final class Acceptor<I, O> extends ChannelInboundHandlerAdapter {
+final class Acceptor<I, O> extends ChannelInboundHandlerAdapter implements Sources.Intake {
 
   private static final long MIN_PAUSE_MILLIS = 10;
   private static final long MAX_PAUSE_MILLIS = 1000;
   private static final long FAILING_ACCEPT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final Settings<I, O> settings;
-  private final List<Loop> loops;
   private final @Nullable Loop own; // keeps what it accepts
   private final LoadBalancing balancing;
   private final int maxConnections;
-  private final AtomicInteger open; // connections of the server
-  private final boolean sharedReadBuffer;
   private final RateLimitedLog log = new RateLimitedLog();
-  private final WriteBufferWaterMark marks;
+
+  // Event loop only.
   private long pauseMillis = MIN_PAUSE_MILLIS;
+  private boolean failing;
+  private boolean paused;
+
+  private volatile long taken; // written by the event loop, read by any thread
 
   Acceptor(
-      Settings<I, O> settings,
-      List<Loop> loops,
-      @Nullable Loop own,
-      LoadBalancing balancing,
-      int maxConnections,
-      AtomicInteger open,
-      Transport transport) {
+      Settings<I, O> settings, @Nullable Loop own, LoadBalancing balancing, int maxConnections) {
     this.settings = settings;
-    this.loops = loops;
     this.own = own;
     this.balancing = balancing;
     this.maxConnections = maxConnections;
-    this.open = open;
-    // With io_uring a read is under way while others happen, so each needs a buffer of its own.
-    this.sharedReadBuffer = transport != Transport.IO_URING;
-    this.marks = new WriteBufferWaterMark(settings.lowMark(), settings.highMark());
   }
 
   @Override
+  public long taken() {
+    return taken;
+  }
+
+  /** Accepts no more, or again, whether or not accepting fails just now. */
+  @Override
+  public void pause(Channel listener, boolean pause) {
+    paused = pause;
+    listener.config().setAutoRead(!paused && !failing);
+  }
+
+  @Override
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     Channel child = (Channel) message;
+    taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
-    if (open.incrementAndGet() > maxConnections) {
-      open.decrementAndGet();
+    if (!settings.endpoint().admit(maxConnections)) {
       log.warning(
-          "connections: " + (maxConnections + 1) + " (expected: <= " + maxConnections + ")", null);
+          "connections: " + (maxConnections + 1L) + " (expected: <= " + maxConnections + ")", null);
       child.unsafe().closeForcibly();
       return;
     }
     try {
       accept(child);
     } catch (Throwable t) {
-      open.decrementAndGet();
+      settings.endpoint().unadmit();
+      settings.endpoint().forget();
       log.warning("connection refused: " + child.remoteAddress(), t);
       child.unsafe().closeForcibly();
     }
   }
 
-  private void accept(Channel child) {
+  private void accept(Channel child) throws IOException {
     Loop loop = own != null ? own : choose(child);
-    NettyConnection<I, O> connection = new NettyConnection<>(settings, loop, child);
-    configure(child.config(), connection);
-    child.pipeline().addLast(connection);
-    loop.assign();
+    register(settings, loop, child);
+  }
+
+  private Loop choose(Channel child) {
+    List<Loop> loops = settings.endpoint().eventLoops().loops();
+    int index =
+        balancing.choose(
+            UnixAddress.from(child.remoteAddress()), loops.size(), i -> loops.get(i).connections());
+    return loops.get(index);
+  }
+
+  /** Makes a channel, which the endpoint has counted, a connection on {@code loop}. */
+  private static void register(Settings<?, ?> settings, Loop loop, Channel child)
+      throws IOException {
+    child.pipeline().addLast(connection(settings, loop, child).installer());
     ChannelFuture registered = loop.executor().register(child);
-    if (registered.cause() != null) {
-      loop.unassign(); // the loop has ended, and would not tell a listener
+    loop.assign();
+    if (registered.cause() != null) { // the loop has ended, and would not tell a listener
+      forget(settings, loop);
     } else {
       registered.addListener(
           done -> {
             if (!done.isSuccess()) {
-              loop.unassign();
+              forget(settings, loop);
             }
           });
     }
   }
 
-  private Loop choose(Channel child) {
-    int index =
-        balancing.choose(child.remoteAddress(), loops.size(), i -> loops.get(i).connections());
-    return loops.get(index);
+  /** Makes the connection of a channel and configures that; to be put into its pipeline. */
+  static <I, O> NettyConnection<I, O> connection(Settings<I, O> settings, Loop loop, Channel child)
+      throws IOException {
+    NettyConnection<I, O> connection = new NettyConnection<>(settings, loop, child);
+    UnixPeer peer = connection.listener() instanceof UnixAddress ? UnixPeer.of(child) : null;
+    if (peer != null) {
+      connection.attributes().put(UnixPeer.class, peer);
+    }
+    configure(settings, child.config(), connection);
+    return connection;
   }
 
-  private void configure(ChannelConfig config, NettyConnection<?, ?> connection) {
-    config.setOption(ChannelOption.TCP_NODELAY, true);
+  private static void forget(Settings<?, ?> settings, Loop loop) {
+    loop.unassign();
+    settings.endpoint().unadmit();
+    settings.endpoint().forget();
+  }
+
+  private static void configure(
+      Settings<?, ?> settings, ChannelConfig config, NettyConnection<?, ?> connection) {
+    Transport transport = settings.endpoint().eventLoops().transport();
+    settings.sockets().apply(config, transport);
     // The peer's FIN must not close the connection before what was sent to it is written.
     config.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-    config.setWriteBufferWaterMark(marks);
+    config.setWriteBufferWaterMark(
+        new WriteBufferWaterMark(settings.lowMark(), settings.highMark()));
     config.setAllocator(Loop.ALLOCATOR);
-    if (sharedReadBuffer) {
+    // With io_uring a read is under way while others happen, so each needs a buffer of its own.
+    if (transport != Transport.IO_URING) {
       config.setRecvByteBufAllocator(connection);
     }
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.warning("cannot accept on " + ctx.channel().localAddress() + "; trying again", cause);
-    ChannelConfig config = ctx.channel().config();
-    if (!config.isAutoRead()) {
+    log.warning("cannot accept on " + Sources.address(ctx.channel()) + "; trying again", cause);
+    if (failing) {
       // io_uring goes on accepting, and failing, during the pause: at least not with all its might.
       LockSupport.parkNanos(FAILING_ACCEPT_NANOS);
       return;
     }
-    config.setAutoRead(false);
-    ctx.executor().schedule(() -> config.setAutoRead(true), pauseMillis, TimeUnit.MILLISECONDS);
+    failing = true;
+    pause(ctx.channel(), paused);
+    settings
+        .endpoint()
+        .tellPlugins(plugin -> plugin.acceptPaused(Sources.address(ctx.channel()), cause));
+    ctx.executor()
+        .schedule(
+            () -> {
+              failing = false;
+              pause(ctx.channel(), paused);
+            },
+            pauseMillis,
+            TimeUnit.MILLISECONDS);
     pauseMillis = Math.min(2 * pauseMillis, MAX_PAUSE_MILLIS);
   }
 }

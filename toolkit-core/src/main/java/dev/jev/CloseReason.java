@@ -20,7 +20,7 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     PEER_CLOSED,
     /** {@link Connection#close}, {@link Connection#closeNow} or {@link Wire#close} was called. */
     CLOSED,
-    /** {@link Server#stop} was called, or an event loop of the server died. */
+    /** {@link Server#stop} was called, the event loops were closed, or one of them died. */
     SERVER_STOPPED,
     /** The peer broke the protocol's rules or the frame limit, or the protocol itself failed. */
     PROTOCOL_ERROR,
@@ -30,8 +30,12 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     IO_ERROR,
     /** More was waiting to be sent than {@link Server.Builder#maxPendingBytes} allows. */
     OVERFLOW,
-    /** The protocol's handshake took too long. */
-    TIMEOUT
+    /** The handshake, or something else that has a deadline, took too long. */
+    TIMEOUT,
+    /** Nothing was received or sent for too long. */
+    IDLE,
+    /** The peer exceeded a limit that a plugin keeps: too many connections or messages, say. */
+    LIMIT
   }
 
   /** Checks that {@code kind} is there. */
@@ -39,7 +43,8 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     requireNonNull(kind, "kind");
   }
 
-  static CloseReason of(Kind kind) {
+  /** A reason without a cause. */
+  public static CloseReason of(Kind kind) {
     return new CloseReason(kind, null);
   }
 

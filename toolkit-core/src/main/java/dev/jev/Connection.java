@@ -19,9 +19,13 @@ import org.jspecify.annotations.Nullable;
  * is waiting for the peer, nothing more is read from it. A handler that sends of its own accord
  * asks {@link #isWritable} and waits for {@link Handler#onWritable}.
  *
+ * <p><b>Datagrams.</b> A connection of a UDP address sends to the source of one datagram, from the
+ * socket that it came in through. It is open until the server stops accepting, and what would close
+ * it or stop it reading does nothing; see {@link Server.Builder#listen}.
+ *
  * @param <O> the messages that can be sent
  */
-public interface Connection<O> {
+public interface Connection<O> extends Timers {
 
   /**
    * Queues a message for the peer.
@@ -92,6 +96,8 @@ public interface Connection<O> {
    * then on the channel and its memory are the successor's to look after. It cannot outlive the
    * server's event loops. If the output cannot be written within the server's {@code closeTimeout},
    * or the successor cannot be added, the connection is closed instead.
+   *
+   * @throws UnsupportedOperationException if this is a connection of a UDP address
    */
   void detach(ChannelHandler successor);
 
@@ -114,14 +120,32 @@ public interface Connection<O> {
    */
   void execute(Runnable task);
 
-  /** The address of this end. */
+  /** The address of this end, as the peer sees it: of a unix socket, a {@link UnixAddress}. */
   SocketAddress localAddress();
 
-  /** The address of the peer. */
+  /** The address of the peer; behind a proxy that tells it, that of the proxy's client. */
   SocketAddress remoteAddress();
 
-  /** The address, one of {@link Server#addresses}, on which the connection was accepted. */
+  /**
+   * The address, one of {@link Server#addresses}, on which the connection was accepted; that of
+   * this end for a connection of a {@link Client}.
+   */
   SocketAddress listener();
+
+  /**
+   * A connection that sends datagrams to another address from the same socket; what it sends does
+   * not count as an answer, see {@link Server.Builder#listen}.
+   *
+   * @throws IllegalArgumentException if {@code address} is no internet address or not resolved
+   * @throws UnsupportedOperationException if this is no connection of a UDP address
+   */
+  Connection<O> to(SocketAddress address);
+
+  /**
+   * What is known about this connection by that type, or null: what plugins found out, such as the
+   * identity of a peer with a certificate, and {@link UnixPeer}. Readable after the close.
+   */
+  <T> @Nullable T attribute(Class<T> type);
 
   /** Attaches an object of the user's, or takes it off with null. */
   void attach(@Nullable Object attachment);

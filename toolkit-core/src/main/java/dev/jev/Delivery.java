@@ -18,7 +18,10 @@ public record Delivery(Outcome outcome, CompletionStage<Void> written) {
     TAKEN,
     /** Refused: the connection is closing or closed, or its output is shut down. */
     CLOSED,
-    /** Refused: {@link Server.Builder#maxPendingBytes} were already waiting for the peer. */
+    /**
+     * Refused: {@link Server.Builder#maxPendingBytes} were already waiting for the peer; or it
+     * would be a datagram that must not be sent, see {@link Server.Builder#listen}.
+     */
     OVER_LIMIT
   }
 }

@@ -2,6 +2,7 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.concurrent.Executor;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -56,6 +57,26 @@ public interface Handler<I, O> {
    * writable} has drained below the low mark.
    */
   default void onWritable(Connection<O> connection) {}
+
+  /**
+   * This handler on the threads of {@code executor}, where it may block.
+   *
+   * <p>For each connection the calls still come one at a time and in order; those for different
+   * connections run side by side, as far as the executor has threads for them, virtual ones
+   * included. When 64 messages of a connection wait, or as many bytes as the high mark allows, it
+   * is not read from, until 16 do, and no more bytes than the low mark. A peer that has ended its
+   * output gets the answers to everything it sent; after any other close the messages that still
+   * wait are dropped. {@code onClose} comes last, on the executor too; if that refuses to run
+   * anything, the connection closes with {@link CloseReason.Kind#HANDLER_ERROR}, and {@code
+   * onClose}, if {@code onConnect} was called, is called on its event loop. Of datagrams at most
+   * 1,024 wait or are under way, in no order, and those above that are dropped.
+   *
+   * <p><b>Ownership</b> is as for {@link #onMessage}, on whatever thread. The executor remains the
+   * caller's, who ends it after the server.
+   */
+  default Handler<I, O> offload(Executor executor) {
+    return new OffloadedHandler<>(this, requireNonNull(executor, "executor"));
+  }
 
   /**
    * A handler that answers each message with what {@code reply} returns for it, or not at all if

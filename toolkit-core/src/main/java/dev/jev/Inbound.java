@@ -58,7 +58,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   ByteBuf add(ByteBuf arrived) {
     ByteBuf kept = unread;
     if (kept == null) {
-      return arrived;
+      return loop.isReadBuffer(arrived) ? arrived : pooled(arrived);
     }
     if (arrived == kept) { // it was read into the room behind the kept bytes
       arrived.release();
@@ -99,6 +99,24 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     } finally {
       bytes.release();
     }
+  }
+
+  /** The bytes in a buffer whose slices have reference counts of their own, see {@link Owned}. */
+  private static ByteBuf pooled(ByteBuf bytes) {
+    if (bytes.alloc() == Loop.ALLOCATOR) {
+      return bytes;
+    }
+    try {
+      return Loop.ALLOCATOR.directBuffer(bytes.readableBytes()).writeBytes(bytes);
+    } finally {
+      bytes.release();
+    }
+  }
+
+  /** How many bytes are kept; on another thread, as it last saw them. */
+  int unreadBytes() {
+    ByteBuf kept = unread;
+    return kept == null ? 0 : kept.readableBytes();
   }
 
   /** The bytes that were kept, or null. */

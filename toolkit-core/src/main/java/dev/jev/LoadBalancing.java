@@ -11,7 +11,8 @@ import java.util.function.IntUnaryOperator;
  * Chooses the event loop of a new connection.
  *
  * <p>Called on the event loop that accepted the connection; several may call at the same time. Not
- * asked for listeners with {@code reuseport=true}, where every loop keeps what it accepts.
+ * asked for listeners with {@code reuseport=true}, where every loop keeps what it accepts, and for
+ * datagrams.
  */
 @FunctionalInterface
 public interface LoadBalancing {
@@ -50,7 +51,10 @@ public interface LoadBalancing {
     };
   }
 
-  /** The same loop for all connections from the same address, whatever their port. */
+  /**
+   * The same loop for all connections from the same address, whatever their port. Peers of a unix
+   * socket usually have no address: they all get the same loop.
+   */
   static LoadBalancing sourceHash() {
     return (peer, loops, connections) -> {
       Object source = peer instanceof InetSocketAddress inet ? inet.getAddress() : peer;

@@ -5,8 +5,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
-import io.netty.util.ReferenceCountUtil;
-import io.netty.util.ReferenceCounted;
+import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.FastThreadLocal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -63,25 +62,23 @@ final class Loop {
   private boolean packBufferLent;
   private final List<Channel> listeners = new ArrayList<>();
   private @Nullable NettyConnection<?, ?> first;
-  @Nullable NettyConnection<?, ?> turn; // the connection that is having one
-  private @Nullable Class<?> uncounted;
-  private @Nullable Class<?> alsoUncounted;
+  @Nullable Object turn; // the connection, or UDP socket, that is having one
   private boolean flushScheduled;
   private boolean ended;
-  private @Nullable ReferenceCounted
-      owned; // the message in a handler's onMessage, until it is sent
-  private boolean stopping;
+  private final Owned owned = new Owned();
 
-  private final AtomicInteger allConnections; // of all loops of the server
+  private final AtomicInteger connections = new AtomicInteger();
+  private volatile @Nullable Thread thread; // null until it has begun
 
-  // Guarded by this; read by any thread.
-  private volatile int connections;
-  private @Nullable Runnable whenEmpty;
-
-  Loop(EventLoop executor, AtomicInteger allConnections) {
+  Loop(EventLoop executor) {
     this.executor = executor;
-    this.allConnections = allConnections;
-    executor.execute(() -> CURRENT.set(this));
+    executor.execute(this::begin);
+  }
+
+  private void begin() {
+    CURRENT.set(this);
+    Owned.enter(owned);
+    thread = Thread.currentThread();
   }
 
   EventLoop executor() {
@@ -92,32 +89,27 @@ final class Loop {
     return executor.inEventLoop();
   }
 
-  /** How many connections have been assigned to this loop and are not closed. */
+  /** The thread, or null if it has not begun. */
+  @Nullable Thread thread() {
+    return thread;
+  }
+
+  /** The time by which the loop's timers go, in nanoseconds. */
+  long nanoTime() {
+    return ((AbstractScheduledEventExecutor) executor).ticker().nanoTime();
+  }
+
+  /** How many connections, of whomever, have been assigned to this loop and are not closed. */
   int connections() {
-    return connections;
+    return connections.get();
   }
 
-  /** Counts a connection, which the server's counter has in it already. */
-  synchronized void assign() {
-    connections++;
+  void assign() {
+    connections.incrementAndGet();
   }
 
-  synchronized void unassign() {
-    connections--;
-    allConnections.decrementAndGet();
-    if (connections == 0 && whenEmpty != null) {
-      whenEmpty.run();
-      whenEmpty = null;
-    }
-  }
-
-  /** Runs {@code action} once, when this loop has no connections. */
-  synchronized void whenEmpty(Runnable action) {
-    if (connections == 0) {
-      action.run();
-    } else {
-      whenEmpty = action;
-    }
+  void unassign() {
+    connections.decrementAndGet();
   }
 
   /** The loop whose thread this is, or null. */
@@ -125,83 +117,15 @@ final class Loop {
     return CURRENT.get();
   }
 
-  /** Closes all connections, and those that are still to come, for the same reason. */
-  void stop(CloseReason reason) {
-    stopping = true;
-    forEach(connection -> connection.startClose(reason));
-  }
-
-  boolean isStopping() {
-    return stopping;
-  }
-
-  /** Notes that the framework owns a reference to the message that it is about to deliver. */
-  void own(Object message) {
-    owned = isCounted(message) ? (ReferenceCounted) message : null;
-  }
-
-  /**
-   * Whether a message has a reference count.
-   *
-   * <p>Called for every message. Most types have none, and to find that out of an interface is
-   * slow: so the last such type is remembered.
-   */
-  private boolean isCounted(Object message) {
-    Class<?> type = message.getClass();
-    if (type == uncounted || type == alsoUncounted) {
-      return false;
-    }
-    if (message instanceof ReferenceCounted) {
-      return true;
-    }
-    alsoUncounted = uncounted;
-    uncounted = type;
-    return false;
-  }
-
-  /** Releases a message that was sent. */
-  void release(Object message) {
-    if (isCounted(message)) {
-      ReferenceCountUtil.release(message);
-    }
-  }
-
-  /** Releases the message that was delivered, unless it was sent. */
-  void releaseOwned() {
-    if (owned != null) {
-      ReferenceCountUtil.safeRelease(owned);
-      owned = null;
-    }
-  }
-
-  /** Notes that {@code message} is sent, so that its reference has a new owner. */
-  void disown(Object message) {
-    if (owned != null && message instanceof ReferenceCounted sent && sharesCount(sent, owned)) {
-      owned = null;
-    }
-  }
-
-  /**
-   * Whether both have the same reference count: they are the same, or one is a view of the other.
-   *
-   * <p>A view does not tell whose it is, so this looks whether the counts move together.
-   */
-  private static boolean sharesCount(ReferenceCounted sent, ReferenceCounted owned) {
-    if (sent == owned) {
-      return true;
-    }
-    if (sent.refCnt() != owned.refCnt()) {
-      return false;
-    }
-    owned.retain();
-    boolean shared = sent.refCnt() == owned.refCnt();
-    owned.release();
-    return shared;
+  /** The reference to the message that is being delivered. */
+  Owned owned() {
+    return owned;
   }
 
   /** Notes a listening socket that lives on this loop and ends with it. */
   void add(Channel listener) {
     listeners.add(listener);
+    listener.closeFuture().addListener(closed -> listeners.remove(listener));
   }
 
   void add(NettyConnection<?, ?> connection) {
@@ -297,20 +221,23 @@ final class Loop {
   private void flushAll() {
     flushScheduled = false;
     for (int n = unflushed.size(); n > 0; n--) {
-      unflushed.remove().flushDue();
+      try {
+        unflushed.remove().flushDue();
+      } catch (Throwable t) { // no memory, not even to close it
+        RateLimitedLog.write(System.Logger.Level.ERROR, "a connection could not have its turn", t);
+      }
     }
   }
 
   /** Closes what is still open and gives the buffers back; the last thing on the loop's thread. */
   void end() {
-    stopping = true;
     ended = true;
-    listeners.forEach(Channel::close);
+    List.copyOf(listeners).forEach(Channel::close);
     CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
     forEach(
         connection -> {
-          connection.abort(reason);
-          connection.finish(); // Netty may run no further task on this thread
+          connection.life().abort(reason);
+          connection.life().finish(); // Netty may run no further task on this thread
         });
     if (readBuffer != null) {
       readBuffer.release();
@@ -320,6 +247,13 @@ final class Loop {
       packBuffer.release();
       packBuffer = null;
     }
+    CURRENT.remove();
+    Owned.enter(null);
+  }
+
+  /** Whether the loop's thread is about to end. */
+  boolean isEnding() {
+    return executor.isShuttingDown();
   }
 
   /** Whether the loop's thread runs nothing any more. */

@@ -24,16 +24,6 @@ final class Mailbox<O> {
     static <O> Entry<O> of(O message, @Nullable CompletableFuture<Void> written) {
       return new Entry<>(message, sizeOf(message) + MESSAGE_OVERHEAD, written);
     }
-
-    private static long sizeOf(Object message) {
-      return message instanceof ByteBuf buffer
-          ? buffer.readableBytes()
-          : message instanceof byte[] bytes
-              ? bytes.length
-              : message instanceof CharSequence text
-                  ? text.length()
-                  : message instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
-    }
   }
 
   private final ConcurrentLinkedQueue<Entry<O>> entries = new ConcurrentLinkedQueue<>();
@@ -47,9 +37,24 @@ final class Mailbox<O> {
     this.mark = mark;
   }
 
+  /** The length of a message in bytes, or about that; 0 if it cannot be told. */
+  static long sizeOf(Object message) {
+    return message instanceof ByteBuf buffer
+        ? buffer.readableBytes()
+        : message instanceof byte[] bytes
+            ? bytes.length
+            : message instanceof CharSequence text
+                ? text.length()
+                : message instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
+  }
+
   /** Takes room for an entry and returns how many bytes were there before. */
   long reserve(Entry<O> entry) {
-    return bytes.getAndAdd(entry.bytes);
+    long before = bytes.getAndAdd(entry.bytes);
+    if (before + entry.bytes > mark) { // now, when others see it
+      overMark = true;
+    }
+    return before;
   }
 
   /** Gives back the room of an entry that does not come. */
@@ -59,9 +64,6 @@ final class Mailbox<O> {
 
   /** Adds an entry that has its room; returns whether the event loop is to be woken. */
   boolean add(Entry<O> entry) {
-    if (isOverMark()) {
-      overMark = true;
-    }
     entries.add(entry);
     return !woken.get() && woken.compareAndSet(false, true);
   }

@@ -4,72 +4,79 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason.Kind;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelPromise;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.RecvByteBufAllocator;
+import io.netty.channel.local.LocalChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
-import io.netty.channel.socket.DuplexChannel;
+import io.netty.channel.socket.SocketChannelConfig;
 import io.netty.util.ReferenceCountUtil;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
 import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection: the one handler in its channel's pipeline, which runs the whole loop from bytes to
- * messages and back.
+ * A connection: the handler at the end of its channel's pipeline, and nearly always the only one,
+ * which runs the whole loop from bytes to messages and back.
  *
  * <p><b>Turns.</b> Everything happens in turns of the event loop: a batch of reads, a task, a
  * timer. {@link #enter} opens a turn and {@link #leave} ends it: it flushes what was packed, then
  * does what became due meanwhile, and only then decides whether to go on reading. So a callback
  * never runs inside another one, however they call each other.
  *
- * <p><b>Life.</b>
+ * <p><b>Life.</b> From the first handshake to the last byte: see {@link Life}.
  *
- * <pre>
- *   OPENING --ready--&gt; OPEN --close--&gt; CLOSING --socket closed--&gt; CLOSED
- * </pre>
+ * <p><b>Back-pressure.</b> Reading, and unpacking what was read, stops while somebody pauses it or
+ * {@code outputBlocked} is set. The latter is set when the output passes its high mark, and cleared
+ * when a turn ends with less than the low mark.
  *
- * In {@code CLOSING} output is flushed, then the socket's output is shut down, then input is read
- * and dropped until the peer closes too, so that the kernel has no reason to send a reset that
- * would destroy what the peer has not read (RFC 9112, 9.6). Both waits have a deadline.
- *
- * <p><b>Back-pressure.</b> Reading, and unpacking what was read, stops while {@code userPaused} or
- * {@code outputBlocked} is set. The latter is set when the channel's output passes its high mark,
- * and cleared when a turn ends with less than the low mark.
+ * <p><b>Plugins.</b> Where the bytes pass through handlers of plugins, they may come at any time
+ * and in any buffer. The connection is not {@code direct} then, and relies on less.
  */
 final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
-    implements Connection<O>, Wire, RecvByteBufAllocator {
+    implements Connection<O>, RecvByteBufAllocator {
 
-  private static final byte OPENING = 0;
-  private static final byte OPEN = 1;
-  private static final byte CLOSING = 2;
-  private static final byte CLOSED = 3;
+  // Bits of pauses: who stops the reading.
+  private static final int USER_PAUSE = 1;
+  static final int OFFLOAD_PAUSE = 1 << 1;
+  static final int PLUGIN_PAUSE = 1 << 2; // of the first plugin
 
-  /** How long, and for how many bytes, input is dropped after the output was shut down. */
-  private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(2);
+  /** After so many rounds of things to do the other connections of the loop get their turn. */
+  private static final int ROUNDS_A_TURN = 16;
 
-  private static final int LINGER_BYTES = 256 * 1024;
+  private static final RecvByteBufAllocator BUFFERS_BEHIND_PLUGINS =
+      new AdaptiveRecvByteBufAllocator();
+
+  @SuppressWarnings("rawtypes")
+  private static final AtomicIntegerFieldUpdater<NettyConnection> PAUSES =
+      AtomicIntegerFieldUpdater.newUpdater(NettyConnection.class, "pauses");
 
   private final Settings<I, O> settings;
   private final Loop loop;
   private final Channel channel;
-  private final Protocol<I, O> protocol;
+  private final Session<I, O> session;
   private @Nullable Inbound inbound; // from the first read on
   private final Outbound<O> outbound;
+  private final Life life = new Life(this);
+  private final Plugins plugins;
 
   // Volatile: read by any thread.
-  private volatile byte state;
-  private volatile boolean closeRequested;
-  private volatile boolean outputEndRequested;
-  private volatile boolean userPaused;
+  private volatile int pauses;
+  private volatile boolean offloaded; // somebody else works on a message
   private volatile @Nullable Object attachment;
+  private volatile @Nullable Map<Class<?>, Object> attributes;
+  private volatile @Nullable TimerSet timers;
 
   // Event loop only: neighbours in the loop's list.
   @Nullable NettyConnection<?, ?> next;
@@ -77,49 +84,26 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
-  private @Nullable CloseReason reason;
-  private @Nullable ScheduledFuture<?> deadline; // of the handshake, the last flush or the linger
-  private int lingered;
 
+  private boolean direct; // nobody stands between the socket and this handler
+  private boolean batches; // channelReadComplete follows each channelRead, on the spot
   private boolean flushQueued;
-  private boolean inProtocol; // one of its methods is running
-  private boolean readyDue;
-  private boolean closeDue;
-  private boolean opened; // the protocol's open was called
   private boolean connected; // onConnect was called
-  private boolean unpackDue; // there are unread bytes that nobody looks at unless asked to
-
   private boolean outputBlocked;
-  private boolean inputEnded;
-  private boolean outputEnded; // nothing may be packed any more
-  private boolean lingering;
 
   NettyConnection(Settings<I, O> settings, Loop loop, Channel channel) {
     this.settings = settings;
     this.loop = loop;
     this.channel = channel;
-    this.protocol = requireNonNull(settings.protocols().get(), "protocol");
+    this.session = new Session<>(this);
     this.outbound = new Outbound<>(this);
+    this.plugins = Plugins.of(this);
   }
 
-  // What Outbound and Loop ask for.
+  // What the other parts of the connection ask for.
 
   Settings<I, O> settings() {
     return settings;
-  }
-
-  /** Packs a message; returns the tail that is still to be written, or null. */
-  @Nullable ByteBuf pack(O message, ByteBuf out) {
-    inProtocol = true;
-    try {
-      protocol.pack(message, out);
-      return protocol.tail(message);
-    } finally {
-      inProtocol = false;
-      if (closeDue) {
-        flushSoon();
-      }
-    }
   }
 
   Loop loop() {
@@ -128,6 +112,22 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   Channel channel() {
     return channel;
+  }
+
+  Life life() {
+    return life;
+  }
+
+  Plugins plugins() {
+    return plugins;
+  }
+
+  Session<I, O> session() {
+    return session;
+  }
+
+  Outbound<O> outbound() {
+    return outbound;
   }
 
   Inbound inbound() {
@@ -145,14 +145,14 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     return loop.inEventLoop();
   }
 
-  /** Whether a message may be sent; from any thread. */
-  boolean acceptsMessages() {
-    return state == OPEN && !closeRequested && !outputEndRequested;
+  /** Whether onConnect was called. */
+  boolean isConnected() {
+    return connected;
   }
 
-  /** Whether output can still be packed: what was sent before a close still is. */
-  boolean acceptsOutput() {
-    return !outputEnded;
+  /** Whether the channel's own buffer is all that waits for the socket. */
+  boolean isDirect() {
+    return direct;
   }
 
   // Turns.
@@ -176,33 +176,45 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     if (!outermost) {
       return;
     }
+    boolean more = false;
     try {
-      settle();
+      more = settle();
     } catch (Throwable t) { // no memory for a buffer, for example
-      abort(new CloseReason(Kind.IO_ERROR, t));
+      life.abort(new CloseReason(Kind.IO_ERROR, t));
     } finally {
       loop.turn = null;
     }
+    if (more) {
+      flushSoon();
+    }
   }
 
-  private void settle() {
-    boolean more;
-    do {
+  /** Does what is due, up to a limit; returns whether something is left. */
+  private boolean settle() {
+    boolean more = true;
+    for (int round = 0; more && round < ROUNDS_A_TURN; round++) {
       outbound.flush();
       more = unblockOutput();
-      if (unpackDue && readsOn()) {
-        unpackKept();
+      if (connectIfReady()) {
+        session.unpackLater();
         more = true;
       }
-      if (closeDue) {
-        startClose(CloseReason.of(Kind.CLOSED));
+      if (session.isUnpackDue() && readsOn()) {
+        session.unpackKept();
+        more = true;
       }
-    } while (more);
-    if (state <= OPEN) {
-      if (inputEnded && readsOn()) {
-        startClose(CloseReason.of(Kind.PEER_CLOSED));
+      session.closeIfDue();
+    }
+    goOnReading();
+    return more || (session.isUnpackDue() && readsOn()); // a channel may read on the spot
+  }
+
+  private void goOnReading() {
+    if (!life.isClosing()) {
+      if (life.hasInputEnded() && readsOn() && !offloaded) {
+        life.startClose(CloseReason.of(Kind.PEER_CLOSED));
       } else {
-        read(readsOn() && !inputEnded);
+        read(readsOn() && !life.hasInputEnded());
       }
     }
   }
@@ -225,14 +237,15 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   @Override
   @SuppressWarnings("deprecation") // Netty's own interface has a deprecated type in it
   public Handle newHandle() {
-    return inbound();
+    return direct ? inbound() : BUFFERS_BEHIND_PLUGINS.newHandle();
   }
 
-  private boolean readsOn() {
-    return state <= OPEN && !userPaused && !outputBlocked && !closeRequested;
+  /** Whether messages may be unpacked, and more be read. */
+  boolean readsOn() {
+    return !life.isClosing() && pauses == 0 && !outputBlocked && !life.isCloseRequested();
   }
 
-  private void read(boolean on) {
+  void read(boolean on) {
     if (!on) {
       inbound().pause();
     } else if (inbound != null) {
@@ -246,188 +259,121 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     ByteBuf arrived = (ByteBuf) message;
-    if (state >= CLOSING) {
-      dropInput(arrived);
+    if (life.isClosing()) {
+      life.dropInput(arrived);
       return;
     }
-    enter(); // until channelReadComplete
+    if (session.isBehind()) { // a plugin reads while it writes
+      session.readEarly(arrived);
+      return;
+    }
+    if (pauses != 0 && direct) { // the transport reads only because of an error, or of an end
+      abortIfReset();
+    }
+    boolean outermost = enter(); // until channelReadComplete, if that follows
+    plugins.received(arrived.readableBytes());
     try {
-      ByteBuf bytes = inbound().add(arrived);
-      unpack(bytes);
-      keep(bytes);
+      session.read(arrived, /* now= */ outermost);
     } catch (Throwable t) { // no memory for a buffer, for example
-      abort(new CloseReason(Kind.IO_ERROR, t));
+      life.abort(new CloseReason(Kind.IO_ERROR, t));
+    }
+    if (outermost && !batches) {
+      loop.turn = null;
+      flushSoon();
     }
   }
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
-    leave(true);
+    leave((batches && loop.turn == this) || enter());
   }
 
-  private void unpackKept() {
-    unpackDue = false;
-    ByteBuf bytes = inbound().unread();
-    if (bytes != null) {
-      unpack(bytes);
-      keep(bytes);
-    }
-  }
-
-  private void keep(ByteBuf bytes) {
-    inbound().keep(bytes);
-    if (state >= CLOSING) {
-      inbound().release();
-    }
-  }
-
-  private void dropInput(ByteBuf bytes) {
-    lingered += lingering ? bytes.readableBytes() : 0;
-    bytes.release();
-    if (lingered > LINGER_BYTES) {
-      channel.close();
-    }
-  }
-
-  /** Unpacks and delivers messages until bytes run out or reading is stopped. */
-  private void unpack(ByteBuf bytes) {
-    while (bytes.isReadable()) {
-      if (!readsOn()) {
-        unpackDue = true;
-        inbound().pause();
-        return;
-      }
-      int start = bytes.readerIndex();
-      I message = unpackOne(bytes);
-      boolean becameReady = connectIfReady();
-      if (message != null) {
-        if (bytes.readerIndex() == start) {
-          ReferenceCountUtil.safeRelease(message);
-          fail(Kind.PROTOCOL_ERROR, new IllegalStateException(misbehaviour("took no byte off it")));
-        } else if (!connected) {
-          ReferenceCountUtil.safeRelease(message);
-          fail(Kind.PROTOCOL_ERROR, new IllegalStateException(misbehaviour("was not ready")));
-        } else {
-          dispatch(message);
-        }
-      }
-      if (closeDue) {
-        startClose(CloseReason.of(Kind.CLOSED));
-      }
-      if (message == null && !becameReady) {
-        refuseTooLong(bytes);
-        return;
-      }
-    }
-  }
-
-  private @Nullable I unpackOne(ByteBuf bytes) {
-    inProtocol = true;
-    try {
-      return protocol.unpack(this, bytes);
-    } catch (Throwable t) {
-      fail(Kind.PROTOCOL_ERROR, t);
-      return null;
-    } finally {
-      inProtocol = false;
-    }
-  }
-
-  private String misbehaviour(String what) {
-    return "protocol " + protocol.getClass().getName() + " returned a message but " + what;
-  }
-
-  private void refuseTooLong(ByteBuf bytes) {
-    if (bytes.readableBytes() > settings.maxFrameBytes() && state <= OPEN) {
-      String frame = "frame: more than " + bytes.readableBytes() + " bytes";
-      fail(
-          Kind.PROTOCOL_ERROR,
-          new ProtocolException(frame + " (expected: <= " + settings.maxFrameBytes() + ")"));
-    }
-  }
-
-  private void dispatch(I message) {
-    if (state != OPEN) {
+  /** Gives a message to the handler. */
+  void dispatch(I message) {
+    plugins.message();
+    if (life.isClosing()) {
       ReferenceCountUtil.safeRelease(message);
       return;
     }
-    loop.own(message);
+    loop.owned().own(message);
     try {
       settings.handler().onMessage(this, message);
     } catch (Throwable t) {
       fail(Kind.HANDLER_ERROR, t);
     }
-    loop.releaseOwned();
+    loop.owned().release();
   }
 
   // Opening.
 
+  /** What is to be put into the channel's pipeline: this, or what installs the plugins first. */
+  ChannelHandler installer() {
+    if (plugins == Plugins.NONE) {
+      return this;
+    }
+    return new ChannelInitializer<>() {
+      @Override
+      protected void initChannel(Channel child) {
+        install();
+      }
+    };
+  }
+
+  private void install() {
+    life.awaitReady();
+    Throwable failure = null;
+    try {
+      plugins.install();
+    } catch (Throwable t) {
+      failure = t;
+    }
+    channel.pipeline().addLast(this);
+    if (failure != null) {
+      fail(Kind.HANDLER_ERROR, failure);
+    }
+  }
+
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
     context = ctx;
+    loop.add(this);
   }
 
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
-    loop.add(this);
-    channel.localAddress(); // the channel remembers both addresses
-    channel.remoteAddress();
-    if (loop.isStopping()) {
-      abort(CloseReason.of(Kind.SERVER_STOPPED));
+    if (session.isOpened() || life.isCloseRequested()) {
       return;
     }
+    channel.localAddress(); // the channel remembers both addresses
+    channel.remoteAddress();
+    if (settings.endpoint().isStopping()) {
+      life.abort(CloseReason.of(Kind.SERVER_STOPPED));
+      return;
+    }
+    direct = channel.pipeline().firstContext() == ctx && !(channel instanceof LocalChannel);
+    // With io_uring other connections have their turns between the reads of one batch.
+    batches = direct && settings.endpoint().eventLoops().transport() != Transport.IO_URING;
     boolean outermost = enter();
-    opened = true;
-    inProtocol = true;
-    try {
-      protocol.open(this);
-    } catch (Throwable t) {
-      fail(Kind.PROTOCOL_ERROR, t);
-    } finally {
-      inProtocol = false;
-    }
-    connectIfReady();
-    if (closeDue) {
-      startClose(CloseReason.of(Kind.CLOSED));
-    } else if (state == OPENING) {
-      expire(settings.handshakeTimeoutNanos(), () -> startClose(CloseReason.of(Kind.TIMEOUT)));
-    }
+    session.open();
+    life.awaitReady();
     leave(outermost);
   }
 
-  @Override
-  public void ready() {
-    if (!loop.inEventLoop()) {
-      onLoopLater(this::ready);
-      return;
-    }
-    readyDue = true;
-    if (!inProtocol) {
-      boolean outermost = enter();
-      if (connectIfReady()) {
-        unpackDue = true;
-      }
-      leave(outermost);
-    }
-  }
-
-  @Override
-  public boolean isReady() {
-    return state != OPENING;
-  }
-
-  private boolean connectIfReady() {
-    if (!readyDue || state != OPENING) {
+  /** Calls onConnect if that is due; returns whether it was. */
+  boolean connectIfReady() {
+    if (!session.isReadyDue() || !life.isOpening()) {
       return false;
     }
-    state = OPEN;
-    cancelDeadline();
+    life.ready();
     connected = true;
+    plugins.connected();
+    settings.endpoint().owner().connecting();
     try {
       settings.handler().onConnect(this);
     } catch (Throwable t) {
       fail(Kind.HANDLER_ERROR, t);
     }
+    settings.endpoint().owner().connected();
     return true;
   }
 
@@ -445,26 +391,16 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     return new Delivery(outcome, written.minimalCompletionStage());
   }
 
-  @Override
-  public void write(ByteBuf bytes) {
-    if (acceptsOutput()) {
-      outbound.add(bytes);
-    } else {
-      bytes.release();
-    }
-  }
-
   /** A message was refused because too much is pending. */
   void overflow() {
     if (settings.overflow() == OverflowPolicy.CLOSE) {
-      closeRequested = true;
-      onLoop(() -> abort(CloseReason.of(Kind.OVERFLOW)));
+      closeNow(CloseReason.of(Kind.OVERFLOW));
     }
   }
 
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-    if (!outputEnded && !channel.isWritable()) {
+    if (life.acceptsOutput() && !outbound.isChannelWritable()) {
       blockOutput();
     } else if (outputBlocked) {
       leave(enter());
@@ -474,7 +410,10 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   /** Stops reading until a turn ends with a writable channel, which then calls onWritable. */
   void blockOutput() {
-    outputBlocked = true;
+    if (!outputBlocked) {
+      outputBlocked = true;
+      plugins.stalled();
+    }
   }
 
   boolean isOutputBlocked() {
@@ -482,23 +421,27 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   }
 
   private boolean unblockOutput() {
-    if (!outputBlocked || !(channel.isWritable() || outputEnded)) {
+    if (!outputBlocked
+        || life.isClosed()
+        || !(outbound.isChannelWritable() || !life.acceptsOutput())) {
       return false;
     }
     outputBlocked = false;
-    if (connected && acceptsMessages()) {
+    plugins.resumed();
+    if (connected && life.acceptsMessages()) {
       try {
         settings.handler().onWritable(this);
       } catch (Throwable t) {
         fail(Kind.HANDLER_ERROR, t);
       }
     }
+    settings.endpoint().owner().writable();
     return true;
   }
 
   @Override
   public boolean isWritable() {
-    return acceptsMessages() && outbound.isWritable();
+    return life.acceptsMessages() && outbound.isWritable();
   }
 
   @Override
@@ -510,28 +453,41 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   @Override
   public boolean isOpen() {
-    return state == OPEN && !closeRequested;
-  }
-
-  @Override
-  public int maxFrameBytes() {
-    return settings.maxFrameBytes();
+    return life.isOpen();
   }
 
   @Override
   public void close() {
-    if (loop.inEventLoop() && inProtocol) {
-      closeDue = true; // the protocol closes its wire: after its call has returned
-      return;
+    close(CloseReason.of(Kind.CLOSED));
+  }
+
+  void close(CloseReason reason) {
+    life.requestClose();
+    if (context == null) { // a plugin that is being installed
+      onLoopLater(() -> close(reason));
+    } else {
+      onLoop(() -> life.startClose(reason));
     }
-    closeRequested = true;
-    onLoop(() -> startClose(CloseReason.of(Kind.CLOSED)));
   }
 
   @Override
   public void closeNow() {
-    closeRequested = true;
-    onLoop(() -> abort(CloseReason.of(Kind.CLOSED)));
+    closeNow(CloseReason.of(Kind.CLOSED));
+  }
+
+  void closeNow(CloseReason reason) {
+    life.requestClose();
+    onLoop(() -> life.abort(reason));
+  }
+
+  @Override
+  public void shutdownOutput() {
+    life.shutdownOutput();
+  }
+
+  @Override
+  public void detach(ChannelHandler successor) {
+    life.detach(requireNonNull(successor, "successor"));
   }
 
   /** Closes because something threw. */
@@ -539,102 +495,26 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     if (kind == Kind.HANDLER_ERROR || !(cause instanceof ProtocolException)) {
       settings.errors().warning(kind + ": connection of " + remoteAddress() + " closes", cause);
     }
-    startClose(new CloseReason(kind, cause));
-  }
-
-  /** Closes after everything sent so far has been written, unless a close has begun already. */
-  void startClose(CloseReason why) {
-    closeRequested = true;
-    closeDue = false;
-    if (reason != null) {
-      return;
-    }
-    boolean outermost = enter();
-    outbound.packMail();
-    if (begin(why)) {
-      outputEnded = true;
-      ChannelPromise flushed = context().newPromise();
-      outbound.flushAll(flushed);
-      if (!flushed.isDone()) {
-        expire(settings.closeTimeoutNanos(), channel::close);
-      }
-      flushed.addListener(done -> linger());
-      read(true);
-    }
-    leave(outermost);
-  }
-
-  /** Closes and drops what has not been written. */
-  void abort(CloseReason why) {
-    if (state == CLOSED) {
-      return; // or detached: the channel is somebody else's
-    }
-    closeRequested = true;
-    begin(why);
-    outputEnded = true;
-    channel.close();
-  }
-
-  /** Sets the reason, once, and lets the protocol say goodbye. */
-  private boolean begin(CloseReason why) {
-    if (reason != null) {
-      return false;
-    }
-    reason = why;
-    state = CLOSING;
-    cancelDeadline();
-    if (opened) {
-      inProtocol = true;
-      try {
-        protocol.close(this, why);
-      } catch (Throwable t) {
-        settings.errors().warning("protocol failed to close", t);
-      } finally {
-        inProtocol = false;
-      }
-    }
-    return true;
-  }
-
-  /** Tells the peer that nothing more comes, and waits for it to say the same. */
-  private void linger() {
-    cancelDeadline();
-    if (inputEnded || !channel.isActive() || !(channel instanceof DuplexChannel duplex)) {
-      channel.close();
-      return;
-    }
-    lingering = true;
-    if (!duplex.isOutputShutdown()) {
-      duplex.shutdownOutput();
-    }
-    expire(LINGER_NANOS, channel::close);
-  }
-
-  @Override
-  public void shutdownOutput() {
-    outputEndRequested = true;
-    onLoop(
-        () -> {
-          if (outputEnded || !(channel instanceof DuplexChannel duplex)) {
-            return;
-          }
-          outbound.packMail();
-          outputEnded = true;
-          outbound.flushAll(context().newPromise().addListener(done -> duplex.shutdownOutput()));
-        });
+    life.startClose(new CloseReason(kind, cause));
   }
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof ChannelInputShutdownEvent) {
-      inputEnded = true;
-      if (lingering) {
-        channel.close();
-      } else {
-        leave(enter());
+    if (event instanceof ChannelInputShutdownEvent && life.endInput()) {
+      if (!readsOn()) {
+        abortIfReset();
       }
+      leave(enter());
     }
     ctx.fireUserEventTriggered(event);
+  }
+
+  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
+  private void abortIfReset() {
+    if (Transport.isReset(channel)) {
+      IOException cause = new IOException("connection reset by peer, after its end");
+      life.abort(new CloseReason(Kind.IO_ERROR, cause));
+    }
   }
 
   @Override
@@ -643,159 +523,190 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
       return;
     }
     boolean network = cause instanceof IOException || cause instanceof OutOfMemoryError;
-    if (!network && reason == null) {
+    if (!network && !(cause instanceof ProtocolException) && !life.isClosing()) {
       settings.errors().warning("connection of " + remoteAddress() + " closes", cause);
     }
-    abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
+    life.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    begin(CloseReason.of(whyClosed()));
-    finish();
+    if (!(channel.config() instanceof SocketChannelConfig)) {
+      life.endInput(); // it may know no other end
+    }
+    life.finish();
     ctx.fireChannelInactive();
   }
 
-  /** Why Netty has closed the channel of its own accord. */
-  private Kind whyClosed() {
-    boolean stopping = loop.executor().isShuttingDown();
-    return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
+  /** A channel that was never active goes without an event of its own. */
+  @Override
+  public void channelUnregistered(ChannelHandlerContext ctx) {
+    life.finish();
+    ctx.fireChannelUnregistered();
   }
 
-  /** Lets go of everything and calls onClose; does nothing if that is done. */
-  void finish() {
-    if (state == CLOSED) {
-      return;
+  /** Ends its timers and leaves the loop's list and the counts. */
+  void leaveLoop() {
+    TimerSet mine = timers;
+    if (mine != null) {
+      mine.end();
     }
-    outputEnded = true;
-    leaveServer();
+    loop.remove(this);
+    loop.unassign();
+    settings.endpoint().unadmit();
+  }
+
+  /** The socket is closed: releases everything and tells everybody. */
+  void closed(CloseReason reason) {
     outbound.release();
+    session.releaseEarly();
     if (inbound != null) {
       inbound.release();
     }
+    Object outer = loop.turn;
+    loop.turn = this; // what this does to other connections happens afterwards
+    try {
+      tellClosed(reason);
+    } finally {
+      loop.turn = outer;
+    }
+  }
+
+  private void tellClosed(CloseReason reason) {
     if (connected) {
       try {
-        settings.handler().onClose(this, requireNonNull(reason));
+        settings.handler().onClose(this, reason);
       } catch (Throwable t) {
         settings.errors().warning("handler failed in onClose of " + remoteAddress(), t);
       }
     }
+    plugins.closed(reason);
+    settings.endpoint().owner().disconnected(reason);
   }
 
-  private void leaveServer() {
-    state = CLOSED;
-    cancelDeadline();
-    loop.remove(this);
-    loop.unassign();
-  }
-
-  private void expire(long nanos, Runnable action) {
-    deadline =
-        loop.executor()
-            .schedule(
-                () -> {
-                  deadline = null;
-                  action.run();
-                },
-                nanos,
-                TimeUnit.NANOSECONDS);
-  }
-
-  private void cancelDeadline() {
-    if (deadline != null) {
-      deadline.cancel(false);
-      deadline = null;
-    }
-  }
-
-  // Handing over.
+  // Pausing.
 
   @Override
-  public void detach(ChannelHandler successor) {
-    requireNonNull(successor, "successor");
-    closeRequested = true;
-    onLoop(
-        () -> {
-          if (reason != null || outputEnded) {
-            return;
-          }
-          outbound.packMail();
-          outputEnded = true;
-          ChannelPromise flushed = context().newPromise();
-          outbound.flushAll(flushed);
-          expire(settings.closeTimeoutNanos(), () -> startClose(CloseReason.of(Kind.CLOSED)));
-          // Later: this may be a callback, with bytes that are not kept yet.
-          flushed.addListener(done -> onLoopLater(() -> handOver(successor)));
-        });
+  public void pauseReading() {
+    pause(USER_PAUSE);
   }
 
-  private void handOver(ChannelHandler successor) {
-    if (reason != null) {
-      return;
+  @Override
+  public void resumeReading() {
+    resume(USER_PAUSE);
+  }
+
+  void pause(int who) {
+    PAUSES.updateAndGet(this, all -> all | who);
+    onLoop(() -> {}); // its end stops reading
+  }
+
+  void resume(int who) {
+    PAUSES.updateAndGet(this, all -> all & ~who);
+    onLoop(() -> {}); // its end goes on reading
+  }
+
+  long unreadBytes() {
+    Inbound in = inbound;
+    return in == null ? 0 : in.unreadBytes();
+  }
+
+  /**
+   * Says whether other threads have messages of this connection, which then does not close because
+   * its peer has.
+   */
+  void offloaded(boolean busy) {
+    offloaded = busy;
+  }
+
+  /** Does what had to wait until no other thread has messages. */
+  void closeIfPeerHas() {
+    if (life.hasInputEnded()) {
+      onLoop(() -> {}); // its end closes
     }
-    ChannelHandlerContext here = context();
-    try {
-      here.pipeline().addAfter(here.name(), null, successor);
-    } catch (Throwable t) {
-      fail(Kind.HANDLER_ERROR, t);
-      return;
+  }
+
+  // Timers.
+
+  @Override
+  public Timer runAfter(Duration delay, Runnable task) {
+    return timers().runAfter(loop, delay, task, this::run);
+  }
+
+  @Override
+  public Timer runEvery(Duration period, Runnable task) {
+    return timers().runEvery(loop, period, task, this::run);
+  }
+
+  @Override
+  public Timer runTicker(Supplier<Duration> ticker) {
+    return timers().runTicker(loop, ticker, this::run);
+  }
+
+  private TimerSet timers() {
+    TimerSet mine = timers;
+    if (mine == null) {
+      synchronized (this) {
+        mine = timers;
+        if (mine == null) {
+          mine = new TimerSet();
+          timers = mine;
+        }
+      }
     }
-    begin(CloseReason.of(Kind.CLOSED));
-    leaveServer();
-    ByteBuf unread = inbound().detach();
-    if (unread != null) {
-      here.fireChannelRead(unread);
-      here.fireChannelReadComplete();
+    if (life.isClosed()) {
+      mine.end();
     }
-    if (inputEnded) {
-      here.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-    }
-    here.pipeline().remove(this);
-    channel.config().setAutoRead(true);
+    return mine;
   }
 
   // The rest of Connection.
 
   @Override
-  public void pauseReading() {
-    userPaused = true;
-    onLoop(() -> {}); // its end stops reading
-  }
-
-  @Override
-  public void resumeReading() {
-    userPaused = false;
-    onLoop(() -> {}); // its end goes on reading
-  }
-
-  @Override
   public void execute(Runnable task) {
     requireNonNull(task, "task");
-    onLoopLater(
-        () -> {
-          boolean outermost = enter();
-          try {
-            task.run();
-          } catch (Throwable t) {
-            fail(Kind.HANDLER_ERROR, t);
-          }
-          leave(outermost);
-        });
+    onLoopLater(() -> run(task));
+  }
+
+  /** Runs a task in a turn; returns whether it went well. */
+  private boolean run(Runnable task) {
+    boolean outermost = enter();
+    boolean done = false;
+    try {
+      task.run();
+      done = true;
+    } catch (Throwable t) {
+      fail(Kind.HANDLER_ERROR, t);
+    }
+    leave(outermost);
+    return done;
   }
 
   @Override
   public SocketAddress localAddress() {
-    return channel.localAddress();
+    Plugins.Addresses known = attribute(Plugins.Addresses.class);
+    if (known != null) {
+      return known.local();
+    }
+    SocketAddress own = UnixAddress.from(channel.localAddress());
+    return own instanceof UnixAddress && channel.parent() != null ? listener() : own;
   }
 
   @Override
   public SocketAddress remoteAddress() {
-    return channel.remoteAddress();
+    Plugins.Addresses known = attribute(Plugins.Addresses.class);
+    return known != null ? known.remote() : UnixAddress.from(channel.remoteAddress());
   }
 
   @Override
   public SocketAddress listener() {
-    return channel.parent().localAddress();
+    Channel parent = channel.parent();
+    return parent == null ? UnixAddress.from(channel.localAddress()) : Sources.address(parent);
+  }
+
+  @Override
+  public Connection<O> to(SocketAddress address) {
+    throw new UnsupportedOperationException("not a UDP address: " + listener());
   }
 
   @Override
@@ -808,8 +719,29 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     return type.cast(attachment);
   }
 
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    Map<Class<?>, Object> all = attributes;
+    return all == null ? null : type.cast(all.get(type));
+  }
+
+  /** What is known by type; made when somebody first knows something. */
+  Map<Class<?>, Object> attributes() {
+    Map<Class<?>, Object> all = attributes;
+    if (all == null) {
+      synchronized (this) {
+        all = attributes;
+        if (all == null) {
+          all = new ConcurrentHashMap<>();
+          attributes = all;
+        }
+      }
+    }
+    return all;
+  }
+
   /** Runs {@code action}, and a turn after it: at once if this is the event loop, else later. */
-  private void onLoop(Runnable action) {
+  void onLoop(Runnable action) {
     if (loop.inEventLoop()) {
       boolean outermost = enter();
       action.run();
@@ -819,7 +751,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     }
   }
 
-  private void onLoopLater(Runnable action) {
+  void onLoopLater(Runnable action) {
     try {
       loop.executor().execute(action);
     } catch (RejectedExecutionException e) {

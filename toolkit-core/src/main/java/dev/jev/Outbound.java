@@ -36,6 +36,9 @@ final class Outbound<O> implements Runnable {
   /** Output of this size is written without waiting for the end of the turn. */
   private static final int SPILL_BYTES = 32 * 1024;
 
+  /** After so many messages of other threads the other connections of the loop get their turn. */
+  private static final int MESSAGES_A_TURN = 1024;
+
   /** A shorter tail costs less to copy than to write as a buffer of its own. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
 
@@ -49,6 +52,11 @@ final class Outbound<O> implements Runnable {
   private int handedOver; // index in packing up to which it has been written
   private int unflushedBytes; // written but not flushed
   private @Nullable List<CompletableFuture<Void>> tracking; // for the bytes in packing
+  private boolean awaitsWritten; // a marker for the plugins is on its way
+
+  // Volatile: written by the event loop, read by any thread.
+  private volatile long passing; // bytes in the handlers of plugins and behind them
+  private volatile boolean passingOverMark;
 
   // Volatile: set once, read by any thread.
   private volatile @Nullable Backlog backlog;
@@ -61,18 +69,31 @@ final class Outbound<O> implements Runnable {
   // Any thread.
 
   Outcome send(O message, @Nullable CompletableFuture<Void> written) {
-    boolean onLoop = connection.inEventLoop();
-    Loop current = onLoop ? connection.loop() : Loop.current();
-    if (current != null) {
-      current.disown(message);
+    Outcome outcome = offer(message, written);
+    if (outcome == Outcome.CLOSED) {
+      disown(message);
+      drop(message, written, outcome);
     }
-    if (!connection.acceptsMessages()) {
-      return drop(message, written, Outcome.CLOSED);
+    return outcome;
+  }
+
+  /** Sends like {@link #send}, but leaves a message alone for which it is too late. */
+  Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
+    if (!connection.life().acceptsMessages()) {
+      return Outcome.CLOSED;
     }
-    if (onLoop) {
+    disown(message);
+    if (connection.inEventLoop()) {
       return admits() ? pack(message, written) : overflow(message, written);
     }
     return post(Mailbox.Entry.of(message, written));
+  }
+
+  private void disown(O message) {
+    Owned owned = connection.inEventLoop() ? connection.loop().owned() : Owned.current();
+    if (owned != null) {
+      owned.disown(message);
+    }
   }
 
   private Outcome post(Mailbox.Entry<O> entry) {
@@ -151,8 +172,8 @@ final class Outbound<O> implements Runnable {
     return drop(message, written, Outcome.OVER_LIMIT);
   }
 
-  private static Outcome drop(
-      Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
+  /** Releases a message that is not sent, and says why to who waits for it. */
+  static Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
     ReferenceCountUtil.safeRelease(message);
     if (written != null) {
       written.completeExceptionally(
@@ -166,7 +187,12 @@ final class Outbound<O> implements Runnable {
   /** Tells whether output is so far behind that senders had better wait. */
   boolean isWritable() {
     Mailbox<O> box = mailbox;
-    return connection.channel().isWritable() && (box == null || !box.isOverMark());
+    return isChannelWritable() && (box == null || !box.isOverMark());
+  }
+
+  /** The same without what other threads have sent. */
+  boolean isChannelWritable() {
+    return connection.channel().isWritable() && !passingOverMark;
   }
 
   long pendingBytes() {
@@ -182,6 +208,9 @@ final class Outbound<O> implements Runnable {
   }
 
   private long pendingInChannel() {
+    if (!connection.isDirect()) {
+      return passing;
+    }
     ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
     return buffer == null ? 0 : buffer.totalPendingWriteBytes();
   }
@@ -192,27 +221,37 @@ final class Outbound<O> implements Runnable {
   @Override
   public void run() {
     boolean outermost = connection.enter();
-    packMail();
+    boolean all = packMail(MESSAGES_A_TURN);
     connection.leave(outermost);
+    if (!all) {
+      connection.onLoopLater(this);
+    }
   }
 
-  /** Packs what other threads have sent. */
+  /** Packs all that other threads have sent. */
   void packMail() {
+    packMail(Integer.MAX_VALUE);
+  }
+
+  /** Packs what other threads have sent; returns whether that was all. */
+  private boolean packMail(int most) {
     Mailbox<O> box = mailbox;
     if (box == null) {
-      return;
+      return true;
     }
     box.wake();
-    for (Mailbox.Entry<O> entry; (entry = box.poll()) != null; ) {
+    int packed = 0;
+    for (Mailbox.Entry<O> entry; packed < most && (entry = box.poll()) != null; packed++) {
       pack(entry);
     }
     if (box.fellBelowMark()) {
       connection.blockOutput(); // until the end of the turn, which then calls onWritable
     }
+    return packed < most;
   }
 
   private void pack(Mailbox.Entry<O> entry) {
-    if (!connection.acceptsOutput()) {
+    if (!connection.life().acceptsOutput()) {
       drop(entry.message(), entry.written(), Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
       overflow(entry.message(), entry.written());
@@ -241,7 +280,7 @@ final class Outbound<O> implements Runnable {
       }
       throw t;
     } finally {
-      connection.loop().release(message);
+      connection.loop().owned().release(message);
       connection.flushSoon();
     }
     spill();
@@ -253,7 +292,7 @@ final class Outbound<O> implements Runnable {
     int start = out.writerIndex();
     ByteBuf tail;
     try {
-      tail = connection.pack(message, out);
+      tail = connection.session().pack(message, out);
     } catch (Throwable t) {
       out.writerIndex(Math.max(start, handedOver));
       throw t;
@@ -324,16 +363,52 @@ final class Outbound<O> implements Runnable {
     writePacked(/* last= */ true);
     writeBacklog(/* all= */ false);
     if (unflushedBytes > 0) {
-      unflushedBytes = 0;
-      connection.context().flush();
+      flushWritten();
     }
+  }
+
+  private void flushWritten() {
+    int bytes = unflushedBytes;
+    unflushedBytes = 0;
+    if (connection.plugins().isEmpty()) {
+      connection.context().flush();
+      return;
+    }
+    connection.plugins().flushing(bytes);
+    connection.context().flush();
+    tellWhenWritten();
+  }
+
+  /** Tells the plugins when the socket has taken everything. */
+  private void tellWhenWritten() {
+    if (awaitsWritten) {
+      return;
+    }
+    if (pendingInChannel() == 0) {
+      connection.plugins().written();
+      return;
+    }
+    awaitsWritten = true;
+    connection
+        .context()
+        .writeAndFlush(Unpooled.EMPTY_BUFFER)
+        .addListener(
+            done -> {
+              awaitsWritten = false;
+              if (done.isSuccess()) { // later, since it is still counted as pending
+                connection.loop().executor().execute(this::tellWhenWritten);
+              }
+            });
   }
 
   /** Writes everything, the backlog too; the promise tells when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
     writePacked(/* last= */ true);
     writeBacklog(/* all= */ true);
-    unflushedBytes = 0;
+    if (unflushedBytes > 0) {
+      connection.plugins().flushing(unflushedBytes);
+      unflushedBytes = 0;
+    }
     connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
   }
 
@@ -370,8 +445,32 @@ final class Outbound<O> implements Runnable {
   }
 
   private void write(ByteBuf bytes, ChannelPromise promise) {
-    unflushedBytes += Math.max(bytes.readableBytes(), 1);
+    int length = bytes.readableBytes();
+    unflushedBytes += Math.max(length, 1);
+    if (connection.isDirect()) {
+      connection.context().write(bytes, promise);
+    } else {
+      pass(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
+    }
+  }
+
+  /** Writes through the plugins, which may keep bytes for a while: so these are counted here. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  private void pass(ByteBuf bytes, int length, ChannelPromise promise) {
+    passing += length;
+    if (passing > connection.settings().highMark()) {
+      passingOverMark = true;
+      connection.blockOutput();
+    }
     connection.context().write(bytes, promise);
+    promise.addListener(
+        done -> {
+          passing -= length;
+          if (passingOverMark && passing < connection.settings().lowMark()) {
+            passingOverMark = false;
+            connection.flushSoon();
+          }
+        });
   }
 
   private ChannelPromise takePromise() {
@@ -390,7 +489,7 @@ final class Outbound<O> implements Runnable {
                 futures.forEach(future -> future.complete(null));
               } else {
                 futures.forEach(future -> future.completeExceptionally(done.cause()));
-                connection.abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
+                connection.life().abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
               }
             });
   }
@@ -399,14 +498,13 @@ final class Outbound<O> implements Runnable {
 
   private boolean mustWait() {
     Backlog waiting = backlog;
-    return (waiting != null && !waiting.isEmpty())
-        || (isDropOldest() && !connection.channel().isWritable());
+    return (waiting != null && !waiting.isEmpty()) || (isDropOldest() && !isChannelWritable());
   }
 
   private void packToBacklog(O message, @Nullable CompletableFuture<Void> written) {
     ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
     try {
-      ByteBuf tail = connection.pack(message, bytes);
+      ByteBuf tail = connection.session().pack(message, bytes);
       if (tail != null) {
         bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
       }
@@ -433,7 +531,7 @@ final class Outbound<O> implements Runnable {
   /** Writes from the backlog as long as the channel takes it, or all of it. */
   private void writeBacklog(boolean all) {
     Backlog waiting = backlog;
-    while (waiting != null && (all || connection.channel().isWritable())) {
+    while (waiting != null && (all || isChannelWritable())) {
       Backlog.Entry entry = waiting.poll();
       if (entry == null) {
         return;
@@ -443,8 +541,7 @@ final class Outbound<O> implements Runnable {
       }
       write(entry.bytes(), takePromise());
       if (unflushedBytes >= SPILL_BYTES) {
-        unflushedBytes = 0;
-        connection.context().flush();
+        flushWritten();
       }
     }
   }

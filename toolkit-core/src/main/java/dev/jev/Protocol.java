@@ -13,6 +13,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Threads.</b> All methods are called on the connection's event loop.
  *
+ * <p><b>Datagrams.</b> A UDP socket has one instance for all its peers; each datagram is unpacked
+ * alone and has to be exactly one message, see {@link Server.Builder#listen}. A protocol that
+ * begins with a handshake does not work there.
+ *
  * <p><b>Errors.</b> Bytes that break the protocol's rules are answered by throwing a {@link
  * ProtocolException}: what was sent before it still goes out, then the connection closes with
  * {@link CloseReason.Kind#PROTOCOL_ERROR}. Anything else that {@link #open} or {@link #unpack}
@@ -39,7 +43,8 @@ public interface Protocol<I, O> {
    *
    * <p>Called again with what is left after each message, and when more bytes have arrived after a
    * null. Bytes that were read from {@code in} stay consumed, also when null is returned; bytes
-   * that were not are still there at the next call. A message must consume at least one byte.
+   * that were not are still there at the next call. A message must consume at least one byte,
+   * unless it is an empty datagram.
    *
    * <p>A frame may be as long as {@link Wire#maxFrameBytes}: a protocol refuses a longer one as
    * soon as it knows the length, and the framework refuses to accumulate more than that for one

@@ -37,6 +37,10 @@ final class RateLimitedLog {
     write(Level.TRACE, stack.toString(), null);
   }
 
+  void warning(String message) {
+    warning(message, null);
+  }
+
   /** Logs a warning, unless there was one within the last second. */
   void warning(String message, @Nullable Throwable cause) {
     long now = System.nanoTime();

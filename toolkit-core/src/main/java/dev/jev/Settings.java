@@ -3,8 +3,9 @@ package dev.jev;
 import java.util.function.Supplier;
 
 /**
- * What all connections of a server have in common.
+ * What all connections of a server or client have in common.
  *
+ * @param endpoint the server or client
  * @param protocols makes the protocol of each connection
  * @param handler gets the messages of all connections
  * @param maxFrameBytes most bytes of one inbound frame
@@ -12,11 +13,14 @@ import java.util.function.Supplier;
  * @param lowMark pending bytes below which a connection is writable again
  * @param highMark pending bytes above which a connection is not writable
  * @param overflow what happens at {@code maxPendingBytes}
+ * @param handshakeTimeoutNanos longest time until {@link Wire#ready}
  * @param closeTimeoutNanos longest time for writing what is pending at a close
- * @param handshakeTimeoutNanos longest time from the accept to {@link Wire#ready}
+ * @param lingerNanos longest time for which input is dropped after that
+ * @param sockets what the sockets are set to
  * @param errors log for what handlers and protocols throw
  */
 record Settings<I, O>(
+    Endpoint endpoint,
     Supplier<? extends Protocol<I, O>> protocols,
     Handler<? super I, O> handler,
     int maxFrameBytes,
@@ -24,6 +28,8 @@ record Settings<I, O>(
     int lowMark,
     int highMark,
     OverflowPolicy overflow,
-    long closeTimeoutNanos,
     long handshakeTimeoutNanos,
+    long closeTimeoutNanos,
+    long lingerNanos,
+    SocketOptions sockets,
     RateLimitedLog errors) {}

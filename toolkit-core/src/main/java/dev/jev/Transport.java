@@ -1,25 +1,51 @@
 package dev.jev;
 
+import dev.jev.Listener.Network;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelException;
+import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollDatagramChannel;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.kqueue.KQueue;
+import io.netty.channel.kqueue.KQueueDatagramChannel;
 import io.netty.channel.kqueue.KQueueIoHandler;
+import io.netty.channel.kqueue.KQueueServerDomainSocketChannel;
 import io.netty.channel.kqueue.KQueueServerSocketChannel;
+import io.netty.channel.local.LocalIoHandler;
+import io.netty.channel.local.LocalServerChannel;
 import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.socket.nio.NioChannelOption;
+import io.netty.channel.socket.nio.NioDatagramChannel;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.channel.unix.IntegerUnixChannelOption;
+import io.netty.channel.unix.RawUnixChannelOption;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringChannelOption;
+import io.netty.channel.uring.IoUringDatagramChannel;
 import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerDomainSocketChannel;
 import io.netty.channel.uring.IoUringServerSocketChannel;
+import java.io.IOException;
+import java.net.SocketAddress;
 import java.net.SocketOption;
 import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.spi.SelectorProvider;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The operating system's interface through which a server moves bytes. */
@@ -33,7 +59,25 @@ public enum Transport {
   /** The kqueue of macOS and BSD. */
   KQUEUE,
   /** The JDK's selectors: on every platform. */
-  NIO;
+  NIO,
+  /**
+   * Inside this process, for tests: no sockets, and only addresses {@code local://name}. Never
+   * chosen by {@link #AUTO}.
+   */
+  LOCAL;
+
+  /** What datagrams are read into at a time, as far as they come singly. */
+  private static final int DATAGRAM_BATCH_BYTES = 512 * 1024;
+
+  /** How many datagrams are read in a row. */
+  private static final int MAX_DATAGRAM_BATCH = 64;
+
+  // linux/if.h and asm-generic/socket.h
+  private static final int INTERFACE_NAME_BYTES = 16;
+  private static final int SO_BINDTODEVICE = 25;
+
+  /** A state of tcp_info, of linux/tcp.h: the connection does not exist any more. */
+  private static final int TCP_CLOSE = 7;
 
   /** Whether a server on this machine can use it. */
   public boolean isAvailable() {
@@ -43,7 +87,7 @@ public enum Transport {
   /** Why a server on this machine cannot use it, or null if it can. */
   public @Nullable Throwable unavailabilityCause() {
     return switch (this) {
-      case AUTO, NIO -> null;
+      case AUTO, NIO, LOCAL -> null;
       case IO_URING -> IoUring.unavailabilityCause();
       case EPOLL -> Epoll.unavailabilityCause();
       case KQUEUE -> KQueue.unavailabilityCause();
@@ -94,21 +138,133 @@ public enum Transport {
       case EPOLL -> SteadyEpollIoHandler.newFactory();
       case KQUEUE -> KQueueIoHandler.newFactory();
       case NIO -> NioIoHandler.newFactory();
+      case LOCAL -> LocalIoHandler.newFactory();
       case AUTO -> throw new IllegalStateException("AUTO is not resolved");
     };
   }
 
   /**
-   * Creates a listening socket; a null family means IPv6 if the machine has it, which takes both.
+   * Creates a listening socket for connections.
+   *
+   * @param family null means IPv6 if the machine has it, which takes both
+   * @throws IOException if this transport has no such sockets
    */
-  ServerChannel newServerChannel(@Nullable SocketProtocolFamily family) {
+  ServerChannel newServerChannel(Network network, @Nullable SocketProtocolFamily family)
+      throws IOException {
+    if (network == Network.LOCAL && this != LOCAL) {
+      throw unable("LOCAL, for an address local://");
+    }
+    return switch (network) {
+      case TCP -> newTcpServer(family);
+      case UNIX -> newUnixServer();
+      case LOCAL -> new LocalServerChannel();
+      case UDP -> throw new IllegalStateException("UDP has no connections");
+    };
+  }
+
+  private ServerChannel newTcpServer(@Nullable SocketProtocolFamily family) throws IOException {
     return switch (this) {
       case IO_URING -> new IoUringServerSocketChannel();
       case EPOLL -> new EpollServerSocketChannel(family);
       case KQUEUE -> new KQueueServerSocketChannel();
       case NIO -> new NioServerSocketChannel(SelectorProvider.provider(), family);
-      case AUTO -> throw new IllegalStateException("AUTO is not resolved");
+      case AUTO, LOCAL -> throw unable("one with sockets");
     };
+  }
+
+  private ServerChannel newUnixServer() throws IOException {
+    return switch (this) {
+      case IO_URING -> new IoUringServerDomainSocketChannel();
+      case EPOLL -> new EpollServerDomainSocketChannel();
+      case KQUEUE -> new KQueueServerDomainSocketChannel();
+      case NIO -> new NioServerDomainSocketChannel();
+      case AUTO, LOCAL -> throw unable("one with sockets");
+    };
+  }
+
+  /** Whether the peer has reset a connection, as far as the transport can tell. */
+  static boolean isReset(Channel channel) {
+    if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
+      return socket.tcpInfo().state() == TCP_CLOSE;
+    }
+    return false;
+  }
+
+  /**
+   * Creates a socket for datagrams.
+   *
+   * @param family null means IPv6 if the machine has it, which takes both
+   * @throws IOException if this transport has no such sockets
+   */
+  DatagramChannel newDatagramChannel(@Nullable SocketProtocolFamily family) throws IOException {
+    return switch (this) {
+      case IO_URING -> new IoUringDatagramChannel(family);
+      case EPOLL -> new EpollDatagramChannel(family);
+      case KQUEUE -> new KQueueDatagramChannel(family);
+      case NIO -> new NioDatagramChannel(family);
+      case AUTO, LOCAL -> throw unable("one with sockets");
+    };
+  }
+
+  /** Lets a socket read datagrams of up to so many bytes, many with one system call if it can. */
+  void readDatagrams(ChannelConfig config, int maxBytes) {
+    boolean many =
+        switch (this) {
+          case EPOLL -> config.setOption(EpollChannelOption.MAX_DATAGRAM_PAYLOAD_SIZE, maxBytes);
+          case IO_URING ->
+              config.setOption(IoUringChannelOption.MAX_DATAGRAM_PAYLOAD_SIZE, maxBytes);
+          default -> false;
+        };
+    int count =
+        many ? Math.min(Math.max(DATAGRAM_BATCH_BYTES / maxBytes, 1), MAX_DATAGRAM_BATCH) : 1;
+    config.setRecvByteBufAllocator(
+        new FixedRecvByteBufAllocator(count * maxBytes).maxMessagesPerRead(MAX_DATAGRAM_BATCH));
+  }
+
+  /** The address of a unix socket in the file system. */
+  SocketAddress unixAddress(Path path) {
+    return this == NIO ? UnixDomainSocketAddress.of(path) : new DomainSocketAddress(path.toFile());
+  }
+
+  /**
+   * The address of a unix socket outside the file system.
+   *
+   * @throws IOException if this transport does not have that
+   */
+  SocketAddress abstractAddress(UnixAddress address) throws IOException {
+    if (this != EPOLL && this != IO_URING) {
+      throw unable("EPOLL or IO_URING, for a name outside the file system");
+    }
+    return new DomainSocketAddress("\0" + address.path().substring(1)); // unix(7)
+  }
+
+  /**
+   * Ties a socket to a network interface.
+   *
+   * @throws IOException if that is not possible or not allowed
+   */
+  void tieToDevice(ChannelConfig config, String device) throws IOException {
+    if (this != EPOLL && this != IO_URING) {
+      throw unable("EPOLL or IO_URING, for the option device");
+    }
+    ByteBuffer name = ByteBuffer.allocateDirect(INTERFACE_NAME_BYTES);
+    name.put(device.getBytes(StandardCharsets.UTF_8)).clear();
+    try {
+      config.setOption(
+          new RawUnixChannelOption(
+              "SO_BINDTODEVICE", /* SOL_SOCKET= */ 1, SO_BINDTODEVICE, INTERFACE_NAME_BYTES),
+          name);
+    } catch (ChannelException e) {
+      throw new IOException(
+          "device: "
+              + device
+              + " (expected: one of this machine, and the right CAP_NET_RAW): "
+              + root(e).getMessage());
+    }
+  }
+
+  private IOException unable(String expected) {
+    return new IOException("transport: " + this + " (expected: " + expected + ")");
   }
 
   /** Lets every event loop listen on the same address; returns whether that is possible. */

@@ -1,10 +1,10 @@
 package dev.jev;
 
-import io.netty.util.concurrent.SingleThreadEventExecutor;
-import io.netty.util.concurrent.ThreadProperties;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A thread that finds event loops which do not come round.
@@ -17,27 +17,33 @@ final class Watchdog implements Runnable {
 
   /** What is known of one loop. Written by the watchdog, except {@code answered}. */
   private static final class Watch {
-    final SingleThreadEventExecutor executor;
-    final ThreadProperties thread;
+    final Loop loop;
     long asked;
     boolean reported;
+    long lag;
     volatile boolean answered = true;
 
     Watch(Loop loop) {
-      executor = (SingleThreadEventExecutor) loop.executor();
-      thread = executor.threadProperties();
+      this.loop = loop;
+    }
+
+    void answer() {
+      lag = System.nanoTime() - asked;
+      answered = true;
     }
   }
 
   private static final long MIN_PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private final List<Watch> watches;
+  private final List<Endpoint> users;
   private final long limitNanos;
   private final Thread thread;
   private volatile boolean stopped;
 
-  Watchdog(List<Loop> loops, long limitNanos) {
+  Watchdog(List<Loop> loops, List<Endpoint> users, long limitNanos) {
     this.watches = loops.stream().map(Watch::new).toList();
+    this.users = users;
     this.limitNanos = limitNanos;
     this.thread = new Thread(this, "jev-watchdog");
     thread.setDaemon(true);
@@ -65,6 +71,7 @@ final class Watchdog implements Runnable {
 
   private void look(Watch watch, long now) {
     if (watch.answered) {
+      tellLag(watch);
       if (watch.reported) {
         watch.reported = false;
         report(watch, now, "went on", null);
@@ -72,24 +79,46 @@ final class Watchdog implements Runnable {
       watch.answered = false;
       watch.asked = now;
       try {
-        watch.executor.execute(() -> watch.answered = true);
+        watch.loop.executor().execute(watch::answer);
       } catch (RuntimeException e) {
-        stopped = true; // the loop has ended: somebody else sees to that
+        watch.answered = false; // the loop has ended: somebody else sees to that
+        watch.reported = true;
       }
     } else if (!watch.reported && now - watch.asked > limitNanos) {
       watch.reported = true;
-      Throwable stack = new Throwable("stack of the blocked event loop");
-      stack.setStackTrace(watch.thread.stackTrace());
-      report(watch, now, "is blocked", stack);
+      reportBlocked(watch, now);
     }
   }
 
-  private static void report(
-      Watch watch, long now, String what, @org.jspecify.annotations.Nullable Throwable stack) {
+  private void tellLag(Watch watch) {
+    Thread thread = watch.loop.thread();
+    if (thread != null && watch.lag > 0) {
+      Duration lag = Duration.ofNanos(watch.lag);
+      users.forEach(user -> user.tellPlugins(plugin -> plugin.loopLagged(thread, lag)));
+    }
+  }
+
+  private void reportBlocked(Watch watch, long now) {
+    Thread thread = watch.loop.thread();
+    if (thread == null) {
+      return; // it has not even begun
+    }
+    Duration time = Duration.ofNanos(now - watch.asked);
+    users.forEach(user -> user.tellPlugins(plugin -> plugin.loopBlocked(thread, time)));
+    Throwable stack = new Throwable("stack of the blocked event loop");
+    stack.setStackTrace(thread.getStackTrace());
+    report(watch, now, "is blocked", stack);
+  }
+
+  private static void report(Watch watch, long now, String what, @Nullable Throwable stack) {
     long millis = TimeUnit.NANOSECONDS.toMillis(now - watch.asked);
     RateLimitedLog.write(
         System.Logger.Level.WARNING,
-        "event loop " + watch.thread.name() + " " + what + " after " + millis + " ms",
+        "event loop " + name(watch.loop.thread()) + " " + what + " after " + millis + " ms",
         stack);
+  }
+
+  private static String name(@Nullable Thread thread) {
+    return thread == null ? "?" : thread.getName();
   }
 }

@@ -6,8 +6,9 @@
  *   bytes out &lt;-- Protocol.pack   &lt;-- Connection.send        (any thread)
  * </pre>
  *
- * <p>Start with {@link dev.jev.Server}. Most programs also implement {@link dev.jev.Handler}; a new
- * wire format implements {@link dev.jev.Protocol}. Nothing else here needs to be implemented.
+ * <p>Start with {@link dev.jev.Server}, or {@link dev.jev.Client} for the other end. Most programs
+ * also implement {@link dev.jev.Handler}; a new wire format implements {@link dev.jev.Protocol}.
+ * Nothing else here needs to be implemented.
  *
  * <h2>Threads</h2>
  *

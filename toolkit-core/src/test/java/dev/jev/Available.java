@@ -10,10 +10,11 @@ final class Available {
 
   private Available() {}
 
-  /** The transports that can be used, without AUTO. */
+  /** The transports with sockets that can be used, without AUTO. */
   static Stream<Transport> transports() {
     return Stream.of(Transport.values())
-        .filter(transport -> transport != Transport.AUTO && transport.isAvailable());
+        .filter(transport -> transport != Transport.AUTO && transport != Transport.LOCAL)
+        .filter(Transport::isAvailable);
   }
 
   static boolean ip6() {

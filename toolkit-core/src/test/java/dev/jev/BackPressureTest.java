@@ -376,6 +376,28 @@ class BackPressureTest {
   }
 
   @ParameterizedTest
+  @EnumSource(names = {"EPOLL"})
+  void resetBehindAnEndIsNoticedWhileReadingIsPaused(Transport transport) throws Exception {
+    assumeThat(transport.isAvailable()).isTrue();
+    for (int bytes : new int[] {0, 10, 200_000}) { // that wait in front of the end
+      Recorder<String, String> recorder = Recorder.silent();
+      server = builder(Texts::new, recorder).transport(transport).start();
+      RawPeer peer = RawPeer.connect(server);
+      Connection<String> connection = recorder.connection();
+      connection.pauseReading();
+      turn(connection);
+      peer.write(new byte[bytes]).shutdownOutput();
+      for (int i = 0; i < 100; i++) {
+        turn(connection); // lets the FIN be noticed
+      }
+      peer.reset();
+      recorder.expect("connect", "close IO_ERROR");
+      recorder.expectNothingMore();
+      server.close();
+    }
+  }
+
+  @ParameterizedTest
   @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
   void peerThatHalfClosedDuringAPauseGetsALargeReplyOfAnotherThread(Transport transport)
       throws Exception {

@@ -8,6 +8,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -15,7 +16,7 @@ import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 
 /** Another JVM, which runs a {@link ChildServer}. */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
 
   private final Path errors;
   private final Process process;
@@ -32,7 +33,8 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /** Starts one that can open so many files, with its classes in jars, as in production. */
-  static ChildJvm withFiles(int limit, Path directory, String... arguments) throws IOException {
+  public static ChildJvm withFiles(int limit, Path directory, String... arguments)
+      throws IOException {
     return withFiles(limit, packed(classPath(), directory), directory, arguments);
   }
 
@@ -40,7 +42,7 @@ final class ChildJvm implements AutoCloseable {
    * Starts one that can open so many files, and opens one for each class that it loads, as from an
    * IDE.
    */
-  static ChildJvm withFilesAndUnpackedClasses(int limit, Path directory, String... arguments)
+  public static ChildJvm withFilesAndUnpackedClasses(int limit, Path directory, String... arguments)
       throws IOException {
     return withFiles(limit, classPath(), directory, arguments);
   }
@@ -55,15 +57,20 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /** Starts one with an option for the JVM. */
-  static ChildJvm withOption(String option, Path directory, String... arguments)
+  public static ChildJvm withOption(String option, Path directory, String... arguments)
       throws IOException {
     return start(java(classPath(), List.of(option), arguments), directory);
   }
 
   /** Starts one without the jars in which there is native code. */
-  static ChildJvm withoutNativeJars(Path directory, String... arguments) throws IOException {
+  public static ChildJvm withoutNativeJars(Path directory, String... arguments) throws IOException {
     String classPath = classPath(".*(slf4j|netty-transport-native-(epoll|io_uring|kqueue)).*");
     return start(java(classPath, List.of(), arguments), directory);
+  }
+
+  /** Starts one that closes idle connections. */
+  public static ChildJvm withIdleTimeout(Duration timeout, Path directory) throws IOException {
+    return start(java(classPath(), List.of(), "AUTO", "default", timeout.toString()), directory);
   }
 
   /** The class path of the tests, without what would log by itself. */
@@ -116,26 +123,26 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /** The name of the server's transport. */
-  String transport() {
+  public String transport() {
     return transport;
   }
 
-  int port() {
+  public int port() {
     return port;
   }
 
-  int connectionCount() throws IOException {
+  public int connectionCount() throws IOException {
     process.getOutputStream().write('\n');
     process.getOutputStream().flush();
     return Integer.parseInt(readLine());
   }
 
   /** The lines on standard error that contain a text. */
-  List<String> errors(String part) {
+  public List<String> errors(String part) {
     return errors().stream().filter(line -> line.contains(part)).toList();
   }
 
-  List<String> errors() {
+  public List<String> errors() {
     try {
       return Files.readAllLines(errors);
     } catch (IOException e) {
@@ -143,8 +150,14 @@ final class ChildJvm implements AutoCloseable {
     }
   }
 
+  /** Sends it a signal: STOP, or CONT to go on. */
+  public void signal(String name) throws Exception {
+    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+    assertThat(kill.waitFor()).isZero();
+  }
+
   /** Waits, and returns which part of one processor it took meanwhile. */
-  double load(long millis) throws Exception {
+  public double load(long millis) throws Exception {
     long ticks = ticks();
     long start = System.nanoTime();
     assertThat(process.waitFor(millis, TimeUnit.MILLISECONDS)).as("has ended").isFalse();

@@ -1,15 +1,18 @@
 package dev.jev;
 
+import dev.jev.plugin.IdleReaper;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /**
  * An echo server in a process of its own, which a {@link ChildJvm} runs.
  *
- * <p>Its arguments are a transport and a number of connections, or "default" for that. It prints
- * its transport and its port, and ends with its standard input.
+ * <p>Its arguments are a transport, a number of connections, or "default" for that, and if it is to
+ * close idle connections, after how long. It prints its transport and its port, and ends with its
+ * standard input.
  */
 final class ChildServer {
 
@@ -23,6 +26,9 @@ final class ChildServer {
             .transport(Transport.valueOf(args[0]));
     if (!args[1].equals("default")) {
       builder.maxConnections(Integer.parseInt(args[1]));
+    }
+    if (args.length > 2) {
+      builder.plugin(IdleReaper.readIdle(Duration.parse(args[2])));
     }
     try (Server server = builder.start();
         BufferedReader in =

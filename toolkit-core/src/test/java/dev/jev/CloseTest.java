@@ -240,6 +240,54 @@ class CloseTest {
 
   @ParameterizedTest
   @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
+  void closeInTheMiddleOfALongReadLeavesTheLoopToOthers(Transport transport) throws Exception {
+    Handler<String, String> handler =
+        (connection, message) -> {
+          if (message.equals("close")) {
+            connection.closeNow();
+          } else {
+            connection.send(message);
+          }
+        };
+    Server started = start(transport, handler);
+    try (RawPeer other = RawPeer.connect(started)) {
+      for (int i = 0; i < 20; i++) {
+        try (RawPeer peer = RawPeer.connect(started)) {
+          peer.send("close", "x".repeat(300_000));
+        } catch (IOException e) {
+          // Reset, in the middle of its write.
+        }
+        assertThat(other.send("still there").receive()).isEqualTo("still there");
+      }
+    }
+  }
+
+  @Test
+  void connectionIsDetachedAfterItsOutputWasShutDownToo() throws Exception {
+    CompletableFuture<String> unread = new CompletableFuture<>();
+    class Reading extends ChannelInboundHandlerAdapter {
+      @Override
+      public void channelRead(ChannelHandlerContext ctx, Object message) {
+        ByteBuf bytes = (ByteBuf) message;
+        unread.complete(bytes.toString(StandardCharsets.US_ASCII));
+        bytes.release();
+        ctx.close();
+      }
+    }
+    Handler<String, String> handler =
+        (connection, message) -> {
+          connection.shutdownOutput();
+          connection.detach(new Reading());
+        };
+    try (RawPeer peer = RawPeer.connect(start(Transport.AUTO, handler))) {
+      peer.send("detach").write("unread".getBytes(StandardCharsets.US_ASCII));
+      peer.expectEnd();
+      assertThat(unread.get(10, TimeUnit.SECONDS)).isEqualTo("unread");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
   void detachedChannelGetsUnreadBytesAfterPendingOutput(Transport transport) throws Exception {
     CompletableFuture<ChannelHandlerContext> detached = new CompletableFuture<>();
     class Shouting extends ChannelInboundHandlerAdapter {

@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 
 /** Waits for what happens on other threads and tells nobody. */
-final class Eventually {
+public final class Eventually {
 
   private static final long LIMIT_NANOS = Duration.ofSeconds(10).toNanos();
   private static final long PAUSE_NANOS = Duration.ofMillis(2).toNanos();
@@ -16,7 +16,7 @@ final class Eventually {
   private Eventually() {}
 
   /** Waits until {@code condition} holds, and fails if that takes too long. */
-  static void holds(String what, Callable<Boolean> condition) throws Exception {
+  public static void holds(String what, Callable<Boolean> condition) throws Exception {
     long start = System.nanoTime();
     while (!condition.call()) {
       assertThat(System.nanoTime() - start)
@@ -27,7 +27,7 @@ final class Eventually {
   }
 
   /** Waits until no thread of a server is left. */
-  static void noServerThreadIsLeft() throws Exception {
+  public static void noServerThreadIsLeft() throws Exception {
     long start = System.nanoTime();
     while (!serverThreads().isEmpty()) {
       assertThat(System.nanoTime() - start).as("%s", serverThreads()).isLessThan(LIMIT_NANOS);
@@ -36,7 +36,7 @@ final class Eventually {
   }
 
   /** The names of all living threads of servers. */
-  static List<String> serverThreads() {
+  public static List<String> serverThreads() {
     return Thread.getAllStackTraces().keySet().stream()
         .map(Thread::getName)
         .filter(name -> name.startsWith("jev-"))

@@ -2,23 +2,26 @@ package dev.jev;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The life of a connection: which callbacks come, in which order, and with which reason. */
@@ -39,9 +42,8 @@ class LifecycleTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("dev.jev.Available#transports")
   void callbacksComeInOrderOnTheEventLoopWithEveryTransport(Transport transport) throws Exception {
-    assumeThat(transport.isAvailable()).isTrue();
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
     server =
         Server.builder(Texts::new, recorder)
@@ -59,6 +61,43 @@ class LifecycleTest {
     recorder.expectNothingMore();
     assertThat(recorder.threads()).allMatch(name -> name.startsWith("jev-loop"));
     assertThat(server.connectionCount()).isZero();
+  }
+
+  @Test
+  void whatOnCloseDoesToAnotherConnectionHappensAfterwards() throws Exception {
+    List<String> events = new CopyOnWriteArrayList<>();
+    AtomicReference<Connection<String>> paused = new AtomicReference<>();
+    CountDownLatch done = new CountDownLatch(1);
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            if (paused.compareAndSet(null, connection)) {
+              connection.pauseReading();
+            }
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            events.add(message);
+            done.countDown();
+          }
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            events.add("onClose begins");
+            paused.get().resumeReading();
+            events.add("onClose ends");
+          }
+        };
+    Server started = start(Texts::new, handler);
+    try (RawPeer first = RawPeer.connect(started)) {
+      first.send("delivered");
+      Eventually.holds("it is paused", () -> paused.get() != null);
+      RawPeer.connect(started).close();
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(events).containsExactly("onClose begins", "onClose ends", "delivered");
+    }
   }
 
   @Test

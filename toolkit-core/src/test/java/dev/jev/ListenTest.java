@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.Listener.Network;
 import io.netty.channel.socket.SocketProtocolFamily;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -15,12 +16,16 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -270,26 +275,151 @@ class ListenTest {
 
   @Test
   void allPartsOfAnAddressAreTaken() {
-    assertThat(Listener.parse("tcp6://[fe80::1]:65535?backlog=16&reuseport=true"))
-        .isEqualTo(
-            new Listener(
-                "tcp6://[fe80::1]:65535?backlog=16&reuseport=true",
-                SocketProtocolFamily.INET6,
-                "fe80::1",
-                65535,
-                /* reusePort= */ true,
-                /* backlog= */ 16));
-    assertThat(Listener.parse(":1?reuseport=false"))
-        .isEqualTo(new Listener(":1?reuseport=false", null, "", 1, /* reusePort= */ false, 4096));
-    assertThat(Listener.parse("tcp4://example.org:80?"))
-        .isEqualTo(
-            new Listener(
-                "tcp4://example.org:80?",
-                SocketProtocolFamily.INET,
-                "example.org",
-                80,
-                /* reusePort= */ false,
-                4096));
+    Listener ip6 = Listener.parse("tcp6://[fe80::1]:65535?backlog=16&reuseport=true&device=eth0");
+    assertThat(ip6.network()).isSameAs(Network.TCP);
+    assertThat(ip6.family()).isSameAs(SocketProtocolFamily.INET6);
+    assertThat(ip6.host()).isEqualTo("fe80::1");
+    assertThat(ip6.port()).isEqualTo(65535);
+    assertThat(ip6.backlog()).isEqualTo(16);
+    assertThat(ip6.reusePort()).isTrue();
+    assertThat(ip6.device()).isEqualTo("eth0");
+    Listener udp =
+        Listener.parse("udp4://239.1.2.3:80?amplification=0&interface=lo&reuseport=true");
+    assertThat(udp.network()).isSameAs(Network.UDP);
+    assertThat(udp.family()).isSameAs(SocketProtocolFamily.INET);
+    assertThat(udp.amplification()).isZero();
+    assertThat(udp.multicastInterface()).isEqualTo("lo");
+    assertThat(udp.reusePort()).isTrue();
+    Listener unix = Listener.parse("unix:///run/my app.sock?mode=0660&backlog=1");
+    assertThat(unix.network()).isSameAs(Network.UNIX);
+    assertThat(unix.host()).isEqualTo("/run/my app.sock");
+    assertThat(unix.mode()).isEqualTo(0660);
+    assertThat(unix.backlog()).isEqualTo(1);
+    assertThat(Listener.parse("unix:@name").host()).isEqualTo("@name");
+    assertThat(Listener.parse("local://name").host()).isEqualTo("name");
+  }
+
+  @Test
+  void whatIsNotGivenHasADefault() {
+    Listener tcp = Listener.parse(":1?");
+    assertThat(tcp.network()).isSameAs(Network.TCP);
+    assertThat(tcp.family()).isNull();
+    assertThat(tcp.host()).isEmpty();
+    assertThat(tcp.backlog()).isEqualTo(4096);
+    assertThat(tcp.reusePort()).isFalse();
+    assertThat(tcp.device()).isNull();
+    Listener udp = Listener.parse("udp://:1");
+    assertThat(udp.family()).isNull();
+    assertThat(udp.amplification()).isEqualTo(3);
+    assertThat(udp.multicastInterface()).isNull();
+    assertThat(Listener.parse("unix:///x").mode()).isEqualTo(0600);
+  }
+
+  // Listeners that are closed.
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void connectionsThatWaitAreAcceptedBeforeTheListenerCloses(Transport transport) throws Exception {
+    start(transport, "127.0.0.1:0");
+    expectAllServed(server, server.port());
+    assertThatThrownBy(() -> Echo.connect("127.0.0.1", server.port()).close())
+        .isInstanceOf(ConnectException.class);
+  }
+
+  /**
+   * With net.ipv4.tcp_migrate_req=1 a connection that comes in the moment of the close goes to the
+   * other listener; without, nobody may come in that moment.
+   */
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void oneOfTwoListenersOfAPortClosesWithoutALoss(Transport transport) throws Exception {
+    start(transport, "tcp://127.0.0.1:0?reuseport=true");
+    try (Server second =
+        echo(transport, "tcp://127.0.0.1:" + server.port() + "?reuseport=true").start()) {
+      second.pauseAccepting(this);
+      expectAllServed(second, server.port());
+      expectEcho("127.0.0.1");
+    }
+  }
+
+  /** Opens connections that wait in the kernel, closes a listener, and expects an echo of each. */
+  private void expectAllServed(Server closing, int port) throws IOException {
+    closing.pauseAccepting(this);
+    List<Socket> sockets = new ArrayList<>();
+    try {
+      for (int i = 0; i < 400; i++) {
+        sockets.add(Echo.connect("127.0.0.1", port));
+      }
+      closing.stopAccepting();
+      for (Socket socket : sockets) {
+        assertThat(Echo.of(socket, "hello")).isEqualTo("hello");
+      }
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void connectionsThatGoOnComingAreServedOrRefusedAtOnce(Transport transport) throws Exception {
+    start(transport, "tcp://127.0.0.1:0?reuseport=true");
+    int port = server.port();
+    try (Server second = echo(transport, "tcp://127.0.0.1:" + port + "?reuseport=true").start()) {
+      AtomicInteger served = new AtomicInteger();
+      AtomicInteger reset = new AtomicInteger();
+      AtomicBoolean end = new AtomicBoolean();
+      Thread clients =
+          new Thread(
+              () -> {
+                while (!end.get()) {
+                  try {
+                    served.addAndGet(Echo.of("127.0.0.1", port, "x").length());
+                  } catch (IOException e) {
+                    reset.incrementAndGet();
+                  }
+                }
+              });
+      clients.start();
+      Eventually.holds("clients are served", () -> served.get() > 100);
+      second.stopAccepting();
+      int before = served.get();
+      Eventually.holds("clients are served again", () -> served.get() > before + 100);
+      end.set(true);
+      clients.join();
+      boolean migrates = migratesRequests();
+      assertThat(reset.get()).isLessThanOrEqualTo(migrates ? 0 : 2); // one client: one a listener
+    }
+  }
+
+  private static boolean migratesRequests() throws IOException {
+    Path setting = Path.of("/proc/sys/net/ipv4/tcp_migrate_req");
+    return Files.exists(setting) && Files.readString(setting).startsWith("1");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void stopAcceptingMayBeCalledAgainAndOnAnEventLoop(Transport transport) throws Exception {
+    start(transport, "127.0.0.1:0");
+    try (Socket socket = Echo.connect("127.0.0.1", server.port())) {
+      assertThat(Echo.of(socket, "one")).isEqualTo("one");
+      recorder.connection().execute(server::stopAccepting);
+      Eventually.holds("refused", () -> isRefused(server.port()));
+      server.stopAccepting();
+      server.pauseAccepting(this);
+      server.resumeAccepting(this);
+      assertThat(Echo.of(socket, "two")).isEqualTo("two");
+    }
+  }
+
+  private static boolean isRefused(int port) throws IOException {
+    try {
+      Echo.connect("127.0.0.1", port).close();
+      return false;
+    } catch (ConnectException e) {
+      return true;
+    }
   }
 
   // Addresses that are refused.
@@ -299,13 +429,13 @@ class ListenTest {
       delimiter = ';',
       textBlock =
           """
-          http://:80                  ; scheme: http (expected: tcp, tcp4 or tcp6)
-          TCP://:80                   ; scheme: TCP (expected: tcp, tcp4 or tcp6)
-          ://:80                      ; 'scheme:  (expected: tcp, tcp4 or tcp6)'
-          tcp://:80?color=red         ; option: color (expected: reuseport or backlog) in tcp://:80?color=red
-          tcp://:80?backlog=1&x       ; option: x (expected: reuseport or backlog) in tcp://:80?backlog=1&x
-          tcp://:80?backlog=1&        ; 'option:  (expected: reuseport or backlog) in tcp://:80?backlog=1&'
-          tcp://:80?Backlog=1         ; option: Backlog (expected: reuseport or backlog) in tcp://:80?Backlog=1
+          http://:80                  ; scheme: http (expected: tcp, tcp4, tcp6, udp, udp4, udp6, unix or local)
+          TCP://:80                   ; scheme: TCP (expected: tcp, tcp4, tcp6, udp, udp4, udp6, unix or local)
+          ://:80                      ; 'scheme:  (expected: tcp, tcp4, tcp6, udp, udp4, udp6, unix or local)'
+          tcp://:80?color=red         ; option: color (expected: reuseport, backlog or device) in tcp://:80?color=red
+          tcp://:80?backlog=1&x       ; option: x (expected: reuseport, backlog or device) in tcp://:80?backlog=1&x
+          tcp://:80?backlog=1&        ; 'option:  (expected: reuseport, backlog or device) in tcp://:80?backlog=1&'
+          tcp://:80?Backlog=1         ; option: Backlog (expected: reuseport, backlog or device) in tcp://:80?Backlog=1
           tcp://:70000                ; port: 70000 (expected: 0..65535)
           tcp://:65536                ; port: 65536 (expected: 0..65535)
           tcp://:-1                   ; port: -1 (expected: 0..65535)
@@ -320,15 +450,33 @@ class ListenTest {
           :80?backlog=1048577         ; backlog: 1048577 (expected: 1..1048576)
           :80?backlog=many            ; backlog: many (expected: 1..1048576)
           :80?backlog                 ; 'backlog:  (expected: 1..1048576)'
-          tcp://localhost             ; address: tcp://localhost (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          localhost                   ; address: localhost (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          ''                          ; address:  (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp://localhost:80/         ; address: tcp://localhost:80/ (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp://localhost:80/chat     ; address: tcp://localhost:80/chat (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp://localhost/chat:80     ; address: tcp://localhost/chat:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp://::1:80                ; address: tcp://::1:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp6://[::1:80              ; address: tcp6://[::1:80 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
-          tcp:80:90                   ; address: tcp:80:90 (expected: [tcp|tcp4|tcp6]://host:port[?option=value&...])
+          tcp://localhost             ; address: tcp://localhost (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          localhost                   ; address: localhost (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          ''                          ; address:  (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp://localhost:80/         ; address: tcp://localhost:80/ (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp://localhost:80/chat     ; address: tcp://localhost:80/chat (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp://localhost/chat:80     ; address: tcp://localhost/chat:80 (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp://::1:80                ; address: tcp://::1:80 (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp6://[::1:80              ; address: tcp6://[::1:80 (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          udp://:80?backlog=1         ; option: backlog (expected: reuseport, device, interface or amplification) in udp://:80?backlog=1
+          udp://:80?mode=0600         ; option: mode (expected: reuseport, device, interface or amplification) in udp://:80?mode=0600
+          udp://:80?amplification=-1  ; amplification: -1 (expected: 0..1000000)
+          udp://:80?interface=        ; 'interface:  (expected: a name of 1..15 characters)'
+          :80?device=0123456789abcdef ; device: 0123456789abcdef (expected: a name of 1..15 characters)
+          :80?mode=0600               ; option: mode (expected: reuseport, backlog or device) in :80?mode=0600
+          :80?amplification=3         ; option: amplification (expected: reuseport, backlog or device) in :80?amplification=3
+          unix:///x?reuseport=true    ; option: reuseport (expected: backlog or mode) in unix:///x?reuseport=true
+          unix:///x?mode=888          ; mode: 888 (expected: 0000..0777, octal)
+          unix:///x?mode=66           ; mode: 66 (expected: 0000..0777, octal)
+          unix:///x?mode=1777         ; mode: 1777 (expected: 0000..0777, octal)
+          unix:///x?mode=rw           ; mode: rw (expected: 0000..0777, octal)
+          unix:@x?mode=0600           ; option: mode (expected: backlog) in unix:@x?mode=0600
+          unix://x                    ; address: unix://x (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          unix:x                      ; port: x (expected: 0..65535)
+          unix:@                      ; address: unix:@ (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          local://x?backlog=1         ; option: backlog (expected: none) in local://x?backlog=1
+          local://                    ; address: local:// (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
+          tcp:80:90                   ; address: tcp:80:90 (expected: [tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name, each with [?option=value&...])
           """)
   void badAddressIsRefusedAtOnce(String uri, String message) {
     assertThatIllegalArgumentException()

@@ -3,8 +3,10 @@ package dev.jev;
 import static java.util.stream.Collectors.counting;
 import static java.util.stream.Collectors.groupingBy;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -15,7 +17,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.LogRecord;
 import java.util.stream.IntStream;
@@ -31,6 +35,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class LoadBalancingTest {
 
   private static final int LOOPS = 4;
+
+  /** Each takes two of the 20,000 files that a process may usually have here. */
+  private static final int BURST = 9000;
 
   private final Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
   private final List<Socket> sockets = new ArrayList<>();
@@ -133,32 +140,93 @@ class LoadBalancingTest {
         .isIn(1, 3);
   }
 
+  /** Counts its connections by loop. */
+  private static final class Census implements Handler<String, String> {
+
+    private final Map<Loop, AtomicInteger> counts = new ConcurrentHashMap<>();
+    private final Map<Loop, Set<InetAddress>> sources = new ConcurrentHashMap<>();
+
+    @Override
+    public void onConnect(Connection<String> connection) {
+      InetSocketAddress peer = (InetSocketAddress) connection.remoteAddress();
+      Loop loop = loop(connection);
+      sources.computeIfAbsent(loop, any -> ConcurrentHashMap.newKeySet()).add(peer.getAddress());
+      counts.computeIfAbsent(loop, any -> new AtomicInteger()).incrementAndGet();
+    }
+
+    @Override
+    public void onMessage(Connection<String> connection, String message) {}
+
+    private int sum() {
+      return counts.values().stream().mapToInt(AtomicInteger::get).sum();
+    }
+  }
+
+  /** Opens connections as fast as two threads can, from four addresses, and waits for all. */
+  private Census burst(LoadBalancing balancing) throws Exception {
+    assumeTrue(FileDescriptors.maxConnections() > 17_000, "20,000 files may be open");
+    Census census = new Census();
+    start(balancing, Transport.AUTO, census);
+    List<CompletableFuture<List<Socket>>> halves = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String[] from = {"127.0.0." + (2 * i + 2), "127.0.0." + (2 * i + 3)};
+      halves.add(CompletableFuture.supplyAsync(() -> connectAll(from)));
+    }
+    for (CompletableFuture<List<Socket>> half : halves) {
+      sockets.addAll(half.get(60, TimeUnit.SECONDS));
+    }
+    Eventually.holds("all connected", () -> census.sum() == BURST);
+    return census;
+  }
+
+  private List<Socket> connectAll(String... from) {
+    List<Socket> opened = new ArrayList<>();
+    try {
+      for (int i = 0; i < BURST / 2; i++) {
+        opened.add(Echo.connect(from[i % from.length], "127.0.0.1", server.port()));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return opened;
+  }
+
+  private static void expectEven(Census census, double tolerance) {
+    int fair = BURST / LOOPS;
+    assertThat(census.counts).hasSize(LOOPS);
+    assertThat(census.counts.values().stream().map(AtomicInteger::get))
+        .allMatch(count -> Math.abs(count - fair) <= fair * tolerance, "within " + tolerance);
+  }
+
   @Test
   void leastConnectionsIsEvenAfterABurst() throws Exception {
-    int burst = 2000;
-    Map<Loop, AtomicInteger> counts = new ConcurrentHashMap<>();
-    class Counter implements Handler<String, String> {
-      @Override
-      public void onConnect(Connection<String> connection) {
-        counts.computeIfAbsent(loop(connection), loop -> new AtomicInteger()).incrementAndGet();
-      }
-
-      @Override
-      public void onMessage(Connection<String> connection, String message) {}
-    }
-    start(LoadBalancing.leastConnections(), Transport.AUTO, new Counter());
-    for (int i = 0; i < burst; i++) {
-      connect();
-    }
-    Eventually.holds(
-        "all connected",
-        () -> counts.values().stream().mapToInt(AtomicInteger::get).sum() == burst);
-    assertThat(counts).hasSize(LOOPS);
-    int fair = burst / LOOPS;
-    assertThat(counts.values())
-        .allMatch(count -> Math.abs(count.get() - fair) <= fair / 100, "within 1 %");
-    assertThat(counts.keySet().stream().mapToInt(Loop::connections))
+    Census census = burst(LoadBalancing.leastConnections());
+    expectEven(census, 0.01);
+    int fair = BURST / LOOPS;
+    assertThat(census.counts.keySet().stream().mapToInt(Loop::connections))
         .allMatch(count -> Math.abs(count - fair) <= fair / 100, "within 1 %");
+  }
+
+  @Test
+  void roundRobinIsEvenAfterABurst() throws Exception {
+    expectEven(burst(LoadBalancing.roundRobin()), 0);
+  }
+
+  @Test
+  void randomIsAlmostEvenAfterABurst() throws Exception {
+    expectEven(burst(LoadBalancing.random()), 0.2); // nine standard deviations
+  }
+
+  @Test
+  void sourceHashIsStickyInABurst() throws Exception {
+    Census census = burst(LoadBalancing.sourceHash());
+    assertThat(census.sources.values().stream().mapToInt(Set::size).sum()).isEqualTo(4);
+  }
+
+  @Test
+  void ownFunctionIsObeyedInABurst() throws Exception {
+    Census census = burst((peer, loops, connections) -> 1);
+    assertThat(census.counts).hasSize(1);
   }
 
   @Test

@@ -8,19 +8,19 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 /** Takes what is logged under a name, instead of its being printed. */
-final class LogCapture implements AutoCloseable {
+public final class LogCapture implements AutoCloseable {
 
   private final Queue<LogRecord> records = new ConcurrentLinkedQueue<>();
   private final Consumer<LogRecord> then;
   private final Logger logger; // java.util.logging itself holds it weakly
   private final Output output = new Output();
 
-  LogCapture(String name) {
+  public LogCapture(String name) {
     this(name, log -> {});
   }
 
   /** One that also does something with each record, for example throw. */
-  LogCapture(String name, Consumer<LogRecord> then) {
+  public LogCapture(String name, Consumer<LogRecord> then) {
     this.then = then;
     this.logger = Logger.getLogger(name);
     logger.setUseParentHandlers(false);
@@ -28,22 +28,22 @@ final class LogCapture implements AutoCloseable {
   }
 
   /** What has been logged so far. */
-  List<LogRecord> records() {
+  public List<LogRecord> records() {
     return List.copyOf(records);
   }
 
   /** Drops what has been logged so far. */
-  void forget() {
+  public void forget() {
     records.clear();
   }
 
   /** The messages so far that contain a text. */
-  List<String> messages(String part) {
+  public List<String> messages(String part) {
     return records.stream().map(LogRecord::getMessage).filter(m -> m.contains(part)).toList();
   }
 
   /** Waits for the first record whose message contains a text. */
-  LogRecord await(String part) throws Exception {
+  public LogRecord await(String part) throws Exception {
     Eventually.holds("a record with: " + part, () -> !messages(part).isEmpty());
     return records.stream()
         .filter(log -> log.getMessage().contains(part))

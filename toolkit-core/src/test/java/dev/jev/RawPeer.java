@@ -12,21 +12,21 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
 /** A client that is nothing but a socket, so that a test decides about every byte. */
-final class RawPeer implements AutoCloseable {
+public final class RawPeer implements AutoCloseable {
 
   private final Socket socket = new Socket();
 
   private RawPeer() {}
 
   /** Connects to the first address of a server. */
-  static RawPeer connect(Server server) throws IOException {
+  public static RawPeer connect(Server server) throws IOException {
     return connect(server, /* receiveBuffer= */ 0);
   }
 
   /**
    * Connects with a receive buffer of a size, in bytes, that limits what the kernel takes for it.
    */
-  static RawPeer connect(Server server, int receiveBuffer) throws IOException {
+  public static RawPeer connect(Server server, int receiveBuffer) throws IOException {
     RawPeer peer = new RawPeer();
     peer.socket.setTcpNoDelay(true);
     peer.socket.setSoTimeout(10_000);
@@ -39,7 +39,7 @@ final class RawPeer implements AutoCloseable {
   }
 
   /** The wire form of some texts, see {@link Texts}. */
-  static byte[] frames(String... texts) {
+  public static byte[] frames(String... texts) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (String text : texts) {
       byte[] payload = text.getBytes(StandardCharsets.UTF_8);
@@ -50,17 +50,17 @@ final class RawPeer implements AutoCloseable {
   }
 
   /** A length in four bytes. */
-  static byte[] length(int length) {
+  public static byte[] length(int length) {
     return new byte[] {
       (byte) (length >>> 24), (byte) (length >>> 16), (byte) (length >>> 8), (byte) length
     };
   }
 
-  RawPeer send(String... texts) throws IOException {
+  public RawPeer send(String... texts) throws IOException {
     return write(frames(texts));
   }
 
-  RawPeer write(byte[] bytes) throws IOException {
+  public RawPeer write(byte[] bytes) throws IOException {
     OutputStream out = socket.getOutputStream();
     out.write(bytes);
     out.flush();
@@ -68,7 +68,7 @@ final class RawPeer implements AutoCloseable {
   }
 
   /** Reads one text. */
-  String receive() throws IOException {
+  public String receive() throws IOException {
     DataInputStream in = new DataInputStream(socket.getInputStream());
     byte[] payload = new byte[in.readInt()];
     in.readFully(payload);
@@ -76,36 +76,36 @@ final class RawPeer implements AutoCloseable {
   }
 
   /** Reads one byte; -1 is the end. */
-  int read() throws IOException {
+  public int read() throws IOException {
     return socket.getInputStream().read();
   }
 
-  byte[] read(int length) throws IOException {
+  public byte[] read(int length) throws IOException {
     return socket.getInputStream().readNBytes(length);
   }
 
   /** Reads up to the end, which must be a FIN and no reset. */
-  byte[] readAll() throws IOException {
+  public byte[] readAll() throws IOException {
     return socket.getInputStream().readAllBytes();
   }
 
   /** Expects the end and nothing before it. */
-  void expectEnd() throws IOException {
+  public void expectEnd() throws IOException {
     assertThat(read()).isEqualTo(-1);
   }
 
-  RawPeer shutdownOutput() throws IOException {
+  public RawPeer shutdownOutput() throws IOException {
     socket.shutdownOutput();
     return this;
   }
 
   /** Closes with a reset. */
-  void reset() throws IOException {
+  public void reset() throws IOException {
     socket.setSoLinger(true, 0);
     socket.close();
   }
 
-  Socket socket() {
+  public Socket socket() {
     return socket;
   }
 

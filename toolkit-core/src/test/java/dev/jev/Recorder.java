@@ -13,19 +13,19 @@ import java.util.concurrent.TimeUnit;
  * A handler that writes down what it is told, in the order of the calls, and then lets another one
  * do something about it.
  */
-final class Recorder<I, O> implements Handler<I, O> {
+public final class Recorder<I, O> implements Handler<I, O> {
 
   private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
   private final BlockingQueue<Connection<O>> connections = new LinkedBlockingQueue<>();
   private final Queue<String> threads = new ConcurrentLinkedQueue<>();
   private final Handler<I, O> then;
 
-  Recorder(Handler<I, O> then) {
+  public Recorder(Handler<I, O> then) {
     this.then = then;
   }
 
   /** One that does nothing but write down. */
-  static <I, O> Recorder<I, O> silent() {
+  public static <I, O> Recorder<I, O> silent() {
     return new Recorder<>((connection, message) -> {});
   }
 
@@ -60,14 +60,14 @@ final class Recorder<I, O> implements Handler<I, O> {
   }
 
   /** Waits for the next connection. */
-  Connection<O> connection() throws InterruptedException {
+  public Connection<O> connection() throws InterruptedException {
     Connection<O> connection = connections.poll(10, TimeUnit.SECONDS);
     assertThat(connection).as("a connection").isNotNull();
     return connection;
   }
 
   /** Waits for these events, which must be the next ones in this order. */
-  void expect(String... expected) throws InterruptedException {
+  public void expect(String... expected) throws InterruptedException {
     String[] seen = new String[expected.length];
     for (int i = 0; i < seen.length; i++) {
       seen[i] = events.poll(10, TimeUnit.SECONDS);
@@ -76,12 +76,12 @@ final class Recorder<I, O> implements Handler<I, O> {
   }
 
   /** Says that nothing has happened besides what was expected. */
-  void expectNothingMore() {
+  public void expectNothingMore() {
     assertThat(events).isEmpty();
   }
 
   /** The names of the threads that called. */
-  Queue<String> threads() {
+  public Queue<String> threads() {
     return threads;
   }
 }

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /** Strings, each behind its length in four bytes. */
-final class Texts implements Protocol<String, String> {
+public final class Texts implements Protocol<String, String> {
 
   @Override
   public @Nullable String unpack(Wire wire, ByteBuf in) {

@@ -1,196 +1,264 @@
 package dev.jev;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelOutboundBuffer;
-import io.netty.channel.ChannelPromise;
-import io.netty.channel.embedded.EmbeddedChannel;
-import io.netty.channel.socket.ChannelInputShutdownEvent;
-import io.netty.channel.socket.DuplexChannel;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Deadlines, with a clock that the test moves. */
+/** Timers of servers and connections. */
 class TimersTest {
 
-  private final Recorder<String, String> recorder = Recorder.silent();
-  private final PatientChannel channel = new PatientChannel();
-  private final Loop loop = new Loop(channel.eventLoop(), new AtomicInteger());
-  private boolean ready = true;
+  private static final Duration MS = Duration.ofMillis(1);
 
-  /** A socket that takes nothing while {@code full}, and notes that its output was shut down. */
-  private static final class PatientChannel extends EmbeddedChannel implements DuplexChannel {
-    private boolean full;
-    private boolean outputShutdown;
+  private final Recorder<String, String> recorder = new Recorder<>(Connection::send);
+  private @Nullable RawPeer peer;
+  private Server server = startServer();
+  private Connection<String> connection;
 
-    @Override
-    protected void doWrite(ChannelOutboundBuffer in) throws Exception {
-      if (!full) {
-        super.doWrite(in);
-      }
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput() {
-      outputShutdown = true;
-      return newSucceededFuture();
-    }
-
-    @Override
-    public boolean isOutputShutdown() {
-      return outputShutdown;
-    }
-
-    @Override
-    public boolean isInputShutdown() {
-      return false;
-    }
-
-    @Override
-    public boolean isShutdown() {
-      return false;
-    }
-
-    @Override
-    public ChannelFuture shutdownInput() {
-      return newSucceededFuture();
-    }
-
-    @Override
-    public ChannelFuture shutdownInput(ChannelPromise promise) {
-      return promise.setSuccess();
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput(ChannelPromise promise) {
-      outputShutdown = true;
-      return promise.setSuccess();
-    }
-
-    @Override
-    public ChannelFuture shutdown() {
-      return newSucceededFuture();
-    }
-
-    @Override
-    public ChannelFuture shutdown(ChannelPromise promise) {
-      return promise.setSuccess();
-    }
+  private Server startServer() {
+    return Server.builder(Texts::new, recorder)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(2)
+        .linger(Duration.ZERO)
+        .start();
   }
 
-  private Connection<String> connect() {
-    class Handshake extends TextsWithHandshake {
-      @Override
-      public void open(Wire wire) {
-        if (ready) {
-          wire.ready();
-        }
-      }
-    }
-    Settings<String, String> settings =
-        new Settings<>(
-            Handshake::new,
-            recorder,
-            /* maxFrameBytes= */ 1000,
-            /* maxPendingBytes= */ 100_000,
-            /* lowMark= */ 1000,
-            /* highMark= */ 50_000,
-            OverflowPolicy.CLOSE,
-            Duration.ofSeconds(5).toNanos(),
-            Duration.ofSeconds(10).toNanos(),
-            new RateLimitedLog());
-    channel.freezeTime();
-    loop.assign();
-    NettyConnection<String, String> connection = new NettyConnection<>(settings, loop, channel);
-    channel.pipeline().addLast(connection);
-    channel.pipeline().fireChannelActive();
-    return connection;
-  }
-
-  private static class TextsWithHandshake implements Protocol<String, String> {
-    private final Texts texts = new Texts();
-
-    @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
-    }
-
-    @Override
-    public void pack(String message, ByteBuf out) {
-      texts.pack(message, out);
-    }
-  }
-
-  private void pass(Duration time) {
-    channel.advanceTimeBy(time.toMillis(), TimeUnit.MILLISECONDS);
-    channel.runScheduledPendingTasks();
-    channel.runPendingTasks();
+  @BeforeEach
+  void connect() throws Exception {
+    peer = RawPeer.connect(server);
+    connection = recorder.connection();
+    recorder.expect("connect");
   }
 
   @AfterEach
-  void release() {
-    channel.finishAndReleaseAll();
-    loop.end();
+  void stop() throws Exception {
+    if (peer != null) {
+      peer.close();
+    }
+    server.close();
+  }
+
+  private Timers timers(String whose) {
+    return whose.equals("server") ? server : connection;
+  }
+
+  /** Waits for so long, by a timer that has nothing to do with the test. */
+  private static void pass(Duration time) {
+    long end = System.nanoTime() + time.toNanos();
+    for (long left; (left = end - System.nanoTime()) > 0; ) {
+      LockSupport.parkNanos(left);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"server", "connection"})
+  void runAfterRunsOnceOnAnEventLoopAndNeverEarly(String whose) throws Exception {
+    List<String> threads = new CopyOnWriteArrayList<>();
+    AtomicReference<Long> ran = new AtomicReference<>();
+    CountDownLatch done = new CountDownLatch(1);
+    long start = System.nanoTime();
+    timers(whose)
+        .runAfter(
+            MS.multipliedBy(40),
+            () -> {
+              threads.add(Thread.currentThread().getName());
+              ran.set(System.nanoTime());
+              done.countDown();
+            });
+    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(Duration.ofNanos(ran.get() - start)).isGreaterThanOrEqualTo(MS.multipliedBy(40));
+    pass(MS.multipliedBy(60));
+    assertThat(threads).singleElement().asString().startsWith("jev-loop");
   }
 
   @Test
-  void handshakeMayLastTenSecondsAndNoLonger() {
-    ready = false;
-    connect();
-    pass(Duration.ofMillis(9_999));
-    assertThat(channel.outputShutdown).isFalse();
-    pass(Duration.ofMillis(1));
-    assertThat(channel.outputShutdown).isTrue();
-    recorder.expectNothingMore();
+  void timersOfAConnectionRunOnItsEventLoopAndMaySend() throws Exception {
+    connection.runAfter(Duration.ZERO, () -> connection.send("later"));
+    assertThat(peer.receive()).isEqualTo("later");
   }
 
   @Test
-  void connectionThatIsReadyHasNoDeadline() throws Exception {
-    Connection<String> connection = connect();
-    pass(Duration.ofDays(10));
-    assertThat(connection.isOpen()).isTrue();
-    recorder.expect("connect");
+  void runEveryHasNoDrift() throws Exception {
+    int ticks = 100;
+    List<Long> times = new CopyOnWriteArrayList<>();
+    CountDownLatch done = new CountDownLatch(ticks);
+    long start = System.nanoTime();
+    Timer timer =
+        server.runEvery(
+            MS.multipliedBy(5),
+            () -> {
+              times.add(System.nanoTime() - start);
+              done.countDown();
+              pass(MS.multipliedBy(3)); // adds up to 300 ms if the period begins at its end
+            });
+    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    timer.cancel();
+    for (int i = 0; i < ticks; i++) {
+      long due = (i + 1) * MS.multipliedBy(5).toNanos();
+      assertThat(times.get(i)).as("tick %d", i).isGreaterThanOrEqualTo(due);
+    }
+    Duration last = Duration.ofNanos(times.get(ticks - 1));
+    assertThat(last).isLessThan(MS.multipliedBy(5L * (ticks + 40)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"server", "connection"})
+  void missedTimesAreLeftOutAndNothingOverlaps(String whose) throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    AtomicInteger inside = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    CountDownLatch done = new CountDownLatch(4);
+    long start = System.nanoTime();
+    AtomicReference<Long> secondRun = new AtomicReference<>();
+    Timer timer =
+        timers(whose)
+            .runEvery(
+                MS.multipliedBy(10),
+                () -> {
+                  most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                  if (runs.incrementAndGet() == 1) {
+                    pass(MS.multipliedBy(105)); // ten times are missed
+                  } else if (runs.get() == 2) {
+                    secondRun.set(System.nanoTime() - start);
+                  }
+                  inside.decrementAndGet();
+                  done.countDown();
+                });
+    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    timer.cancel();
+    assertThat(most).hasValue(1);
+    // The first ran at 10 ms, until 115 ms; the second is due at 120 ms, and not ten at once.
+    assertThat(Duration.ofNanos(secondRun.get())).isGreaterThanOrEqualTo(MS.multipliedBy(119));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(MS.multipliedBy(139));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"server", "connection"})
+  void tickerRunsFirstAtOnceAndThenAsItSays(String whose) throws Exception {
+    List<Long> times = new CopyOnWriteArrayList<>();
+    CountDownLatch done = new CountDownLatch(4);
+    long start = System.nanoTime();
+    Timer timer =
+        timers(whose)
+            .runTicker(
+                () -> {
+                  times.add(System.nanoTime() - start);
+                  done.countDown();
+                  return MS.multipliedBy(times.size() * 20L);
+                });
+    assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    timer.cancel();
+    assertThat(Duration.ofNanos(times.get(0))).isLessThan(MS.multipliedBy(20));
+    assertThat(Duration.ofNanos(times.get(1) - times.get(0))).isGreaterThan(MS.multipliedBy(19));
+    assertThat(Duration.ofNanos(times.get(2) - times.get(1))).isGreaterThan(MS.multipliedBy(39));
+    assertThat(Duration.ofNanos(times.get(3) - times.get(2))).isGreaterThan(MS.multipliedBy(59));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"server", "connection"})
+  void cancelledTimerDoesNotRunAndATaskCanCancelItself(String whose) throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    timers(whose).runAfter(MS.multipliedBy(20), runs::incrementAndGet).cancel();
+    timers(whose).runEvery(MS.multipliedBy(20), runs::incrementAndGet).cancel();
+    AtomicReference<Timer> self = new AtomicReference<>();
+    CountDownLatch once = new CountDownLatch(1);
+    self.set(
+        timers(whose)
+            .runEvery(
+                MS.multipliedBy(10),
+                () -> {
+                  self.get().cancel();
+                  once.countDown();
+                }));
+    assertThat(once.await(10, TimeUnit.SECONDS)).isTrue();
+    pass(MS.multipliedBy(60));
+    assertThat(runs).hasValue(0);
+    self.get().cancel();
   }
 
   @Test
-  void flushAtTheCloseMayLastFiveSeconds() throws Exception {
-    Connection<String> connection = connect();
-    channel.full = true;
-    connection.send("never taken");
-    channel.runPendingTasks();
-    connection.close();
-    pass(Duration.ofMillis(4_999));
-    recorder.expect("connect");
-    recorder.expectNothingMore();
-    pass(Duration.ofMillis(1));
+  void timersOfAConnectionEndWithIt() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    connection.runEvery(MS.multipliedBy(10), runs::incrementAndGet);
+    connection.runAfter(Duration.ofMillis(300), () -> runs.addAndGet(1000));
+    Eventually.holds("it runs", () -> runs.get() > 1);
+    connection.closeNow();
     recorder.expect("close CLOSED");
-    assertThat(channel.outputShutdown).isFalse();
+    int before = runs.get();
+    connection.runAfter(MS, () -> runs.addAndGet(1000));
+    pass(MS.multipliedBy(350));
+    assertThat(runs).hasValue(before);
   }
 
   @Test
-  void peerHasTwoSecondsToCloseAfterUs() throws Exception {
-    Connection<String> connection = connect();
-    connection.close();
-    assertThat(channel.outputShutdown).isTrue();
-    pass(Duration.ofMillis(1_999));
-    recorder.expect("connect");
-    recorder.expectNothingMore();
-    pass(Duration.ofMillis(1));
-    recorder.expect("close CLOSED");
+  void timersOfAServerEndWhenItStops() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    server.runEvery(MS, runs::incrementAndGet);
+    Eventually.holds("it runs", () -> runs.get() > 1);
+    server.close();
+    int before = runs.get();
+    server.runAfter(Duration.ZERO, runs::incrementAndGet);
+    server.runTicker(
+        () -> {
+          runs.incrementAndGet();
+          return MS;
+        });
+    pass(MS.multipliedBy(30));
+    assertThat(runs).hasValue(before);
   }
 
   @Test
-  void peerThatClosesAfterUsEndsTheWait() throws Exception {
-    Connection<String> connection = connect();
-    connection.close();
-    channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-    channel.runPendingTasks();
-    recorder.expect("connect", "close CLOSED");
+  void whatATimerOfAConnectionThrowsClosesIt() throws Exception {
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      connection.runEvery(
+          MS,
+          () -> {
+            throw new IllegalStateException("broken");
+          });
+      recorder.expect("close HANDLER_ERROR");
+      assertThat(log.records()).hasSize(1);
+    }
+  }
+
+  @Test
+  void whatATimerOfAServerThrowsEndsTheTimerOnly() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      server.runEvery(
+          MS,
+          () -> {
+            runs.incrementAndGet();
+            throw new IllegalStateException("broken");
+          });
+      Eventually.holds("it is logged", () -> !log.records().isEmpty());
+      pass(MS.multipliedBy(20));
+      assertThat(log.records()).hasSize(1);
+      assertThat(log.records().get(0).getMessage()).isEqualTo("task failed, its timer ends");
+    }
+    assertThat(runs).hasValue(1);
+    assertThat(peer.send("hello").receive()).isEqualTo("hello");
+  }
+
+  @Test
+  void badTimesAreRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> server.runAfter(Duration.ofNanos(-1), () -> {}))
+        .withMessage("delay: PT-0.000000001S (expected: PT0S..PT87600H)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> connection.runEvery(Duration.ZERO, () -> {}))
+        .withMessage("period: PT0S (expected: > PT0S and <= PT87600H)");
   }
 }

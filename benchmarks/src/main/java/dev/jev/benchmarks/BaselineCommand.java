@@ -21,6 +21,7 @@ import io.netty.handler.codec.redis.RedisArrayAggregator;
 import io.netty.handler.codec.redis.RedisBulkStringAggregator;
 import io.netty.handler.codec.redis.RedisDecoder;
 import io.netty.handler.codec.redis.RedisEncoder;
+import io.netty.handler.timeout.IdleStateHandler;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
@@ -57,6 +58,9 @@ final class BaselineCommand implements Callable<Integer> {
       description = "write without a promise, which Netty calls an expert feature")
   private boolean voidPromise;
 
+  @Option(names = "--idle-seconds", description = "an IdleStateHandler, whose events do nothing")
+  private int idleSeconds;
+
   @Override
   public Integer call() throws InterruptedException {
     Consumer<ChannelPipeline> handlers = handlersOf(name, voidPromise);
@@ -77,6 +81,9 @@ final class BaselineCommand implements Callable<Integer> {
                   new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel connection) {
+                      if (idleSeconds > 0) {
+                        connection.pipeline().addLast(new IdleStateHandler(idleSeconds, 0, 0));
+                      }
                       handlers.accept(connection.pipeline());
                     }
                   })

@@ -14,6 +14,12 @@ import picocli.CommandLine.HelpCommand;
       BaselineCommand.class,
       LoadCommand.class,
       HoldCommand.class,
+      TortureCommand.class,
+      TortureServer.class,
+      TortureReader.class,
+      IdleSweepCommand.class,
+      JevEchoCommand.class,
+      LocalSweepCommand.class,
       HelpCommand.class
     })
 public final class Benchmarks {

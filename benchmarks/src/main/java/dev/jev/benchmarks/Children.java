@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.concurrent.TimeoutException;
 /**
  * The processes that an experiment started; closing ends each of them, and so does the JVM's end.
  *
- * <p>Standard error of a child goes to that of this process.
+ * <p>Standard error of a child goes to that of this process unless a file is given.
  */
 final class Children implements AutoCloseable {
 
@@ -32,13 +33,21 @@ final class Children implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(atExit);
   }
 
-  synchronized Process start(List<String> command) {
+  Process start(List<String> command) {
+    return start(command, ProcessBuilder.Redirect.INHERIT);
+  }
+
+  /** Starts one whose standard error goes to a file. */
+  Process start(List<String> command, Path errors) {
+    return start(command, ProcessBuilder.Redirect.to(errors.toFile()));
+  }
+
+  private synchronized Process start(List<String> command, ProcessBuilder.Redirect errors) {
     if (closed) {
       throw new IllegalStateException("children already closed; build a new one");
     }
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      Process process = new ProcessBuilder(command).redirectError(errors).start();
       processes.add(process);
       return process;
     } catch (IOException e) {

@@ -3,9 +3,14 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import io.netty.buffer.ByteBuf;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** Sends everything back. A server is a protocol, a handler and an address. */
 @Command(name = "echo", description = "Bytes back.")
@@ -13,8 +18,29 @@ final class Echo implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5000);
 
+  @ArgGroup private Network network = new Network();
+
+  /** What the bytes come through, if not TCP as it is. */
+  private static final class Network {
+    @Option(names = "--udp", description = "Datagrams back.")
+    private boolean udp;
+
+    @Option(names = "--unix", description = "Listen on a unix socket.", paramLabel = "PATH")
+    private @Nullable Path unix;
+
+    @Option(names = "--tls", description = "Encrypted, with a self-made certificate.")
+    private boolean tls;
+  }
+
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(Server.builder(Protocols::bytes, Connection::send));
+    Server.Builder<ByteBuf, ByteBuf> builder = Server.builder(Protocols::bytes, Connection::send);
+    if (network.tls) {
+      builder.plugin(SelfSigned.tls());
+    }
+    if (network.unix != null) {
+      return options.serve(builder, "unix://" + network.unix.toAbsolutePath());
+    }
+    return options.serve(builder, options.uri(network.udp ? "udp" : "tcp"));
   }
 }

@@ -25,30 +25,16 @@ final class LengthPrefixed implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    Handler<ByteBuf, ByteBuf> handler = offload ? new Offloaded() : Connection::send;
-    return options.serve(Server.builder(Protocols::lengthPrefixed, handler));
-  }
-
-  /**
-   * Answers on worker threads, where a handler may block.
-   *
-   * <p>A connection is not read from while a worker has one of its messages. That keeps its replies
-   * in order, and lets no more work queue up than there are connections.
-   */
-  private static final class Offloaded implements Handler<ByteBuf, ByteBuf> {
-
-    private final ExecutorService workers =
+    Handler<ByteBuf, ByteBuf> echo = Connection::send;
+    if (!offload) {
+      return options.serve(Server.builder(Protocols::lengthPrefixed, echo));
+    }
+    ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
-
-    @Override
-    public void onMessage(Connection<ByteBuf> connection, ByteBuf payload) {
-      payload.retain(); // for the worker, who gives it away by sending it
-      connection.pauseReading();
-      workers.execute(
-          () -> {
-            connection.send(payload);
-            connection.resumeReading();
-          });
+    try {
+      return options.serve(Server.builder(Protocols::lengthPrefixed, echo.offload(workers)));
+    } finally {
+      workers.shutdown();
     }
   }
 }

@@ -1,6 +1,8 @@
 package dev.jev.samples;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -22,7 +24,30 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Runs one of the programs that show what Jev can do.",
     synopsisSubcommandLabel = "PROGRAM",
     commandListHeading = "Programs:%n",
-    subcommands = {Echo.class, LengthPrefixed.class, Redis.class, Doctor.class})
+    subcommands = {
+      Echo.class,
+      LengthPrefixed.class,
+      LengthPrefixedClient.class,
+      Redis.class,
+      Wake.class,
+      MaxConnections.class,
+      TimedPush.class,
+      TickerPush.class,
+      BufferLength.class,
+      SendAsync.class,
+      WorkerPool.class,
+      MagicNumber.class,
+      MagicNumberClient.class,
+      Counted.class,
+      Idle.class,
+      Limited.class,
+      Proxied.class,
+      Compressed.class,
+      Traced.class,
+      Shaped.class,
+      Drained.class,
+      Doctor.class
+    })
 public final class Samples implements Runnable {
 
   /** Of every program, too. */
@@ -64,7 +89,11 @@ public final class Samples implements Runnable {
   }
 
   private static int report(CommandLine command, Exception e) throws Exception {
-    if (e instanceof UncheckedIOException
+    if (e instanceof ExecutionException && e.getCause() instanceof IOException cause) {
+      return report(command, cause); // of a client
+    }
+    if (e instanceof IOException
+        || e instanceof UncheckedIOException
         || e instanceof IllegalArgumentException
         || e instanceof IllegalStateException) {
       print(command, e.getMessage());

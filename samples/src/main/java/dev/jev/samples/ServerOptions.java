@@ -3,12 +3,12 @@ package dev.jev.samples;
 import dev.jev.LoadBalancing;
 import dev.jev.Server;
 import dev.jev.Transport;
-import java.net.Inet6Address;
-import java.net.InetAddress;
+import dev.jev.plugin.Drain;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
@@ -56,23 +56,59 @@ final class ServerOptions {
     this.port = defaultPort;
   }
 
+  /** The address to listen on. */
+  String uri(String scheme) {
+    return scheme + "://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : "");
+  }
+
   /**
    * Starts a server, says where it listens, and keeps it running until the process is told to end.
    *
    * @return the process's exit status
    */
   <I, O> int serve(Server.Builder<I, O> builder) throws InterruptedException {
-    Server server =
-        builder
-            .listen("tcp://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : ""))
-            .eventLoops(loops)
-            .transport(transport)
-            .loadBalancing(balance.loadBalancing())
-            .start();
+    return serve(builder, uri("tcp"));
+  }
+
+  /** The same, on another address. */
+  <I, O> int serve(Server.Builder<I, O> builder, String uri) throws InterruptedException {
+    Server server = start(builder, uri);
+    return await(
+        server,
+        uri,
+        () -> {
+          server.stop(GRACE);
+          server.awaitStop();
+        });
+  }
+
+  /** The same, with a drain that stops the server. */
+  <I, O> int serve(Server.Builder<I, O> builder, Drain drain) throws InterruptedException {
+    String uri = uri("tcp");
+    Server server = start(builder.plugin(drain), uri);
+    return await(server, uri, () -> drain.ended().toCompletableFuture().join());
+  }
+
+  private <I, O> Server start(Server.Builder<I, O> builder, String uri) {
+    return builder
+        .listen(uri)
+        .eventLoops(loops)
+        .transport(transport)
+        .loadBalancing(balance.loadBalancing())
+        .start();
+  }
+
+  /** What has to happen before the process may end. */
+  private interface Ending {
+    void run() throws InterruptedException;
+  }
+
+  private static int await(Server server, String uri, Ending ending) throws InterruptedException {
     // SIGTERM and Ctrl-C run the shutdown hooks, and so does the end of main.
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server), "stop"));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(ending), "stop"));
+    String scheme = uri.substring(0, uri.indexOf(':'));
     for (SocketAddress address : server.addresses()) {
-      System.out.println("listening on " + uri((InetSocketAddress) address));
+      System.out.println("listening on " + uri(scheme, address));
     }
     System.out.flush();
     try {
@@ -84,11 +120,10 @@ final class ServerOptions {
   }
 
   /** Stops gracefully and ends the process, because a signal's own status would not be zero. */
-  private static void stop(Server server) {
+  private static void end(Ending ending) {
     int status = 1;
     try {
-      server.stop(GRACE);
-      server.awaitStop();
+      ending.run();
       status = 0;
     } catch (IllegalStateException | InterruptedException e) {
       System.err.println(e.getMessage());
@@ -97,17 +132,15 @@ final class ServerOptions {
     }
   }
 
-  private static String uri(InetSocketAddress address) {
-    InetAddress host = address.getAddress();
-    String text = host.getHostAddress();
-    return "tcp://"
-        + (host instanceof Inet6Address ? bracketed(text) : text)
-        + ":"
-        + address.getPort();
+  private static String uri(String scheme, SocketAddress address) {
+    if (!(address instanceof InetSocketAddress ip)) {
+      return address.toString(); // that of a unix socket is one
+    }
+    return scheme + "://" + bracketed(ip.getAddress().getHostAddress()) + ":" + ip.getPort();
   }
 
   /** A literal IPv6 address stands in brackets, because of its colons. */
-  private static String bracketed(String host) {
+  static String bracketed(String host) {
     return host.contains(":") && !host.startsWith("[") ? "[" + host + "]" : host;
   }
 
@@ -130,7 +163,10 @@ final class ServerOptions {
   private static final class TransportName implements ITypeConverter<Transport> {
     @Override
     public Transport convert(String name) {
-      return named(name, Transport.values(), '_');
+      // Without the one inside a process, which is for tests.
+      Transport[] transports =
+          EnumSet.complementOf(EnumSet.of(Transport.LOCAL)).toArray(Transport[]::new);
+      return named(name, transports, '_');
     }
   }
 

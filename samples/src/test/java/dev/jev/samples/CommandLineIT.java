@@ -16,7 +16,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(180)
 class CommandLineIT {
 
-  private static final String PROGRAMS = "echo, length-prefixed, redis, doctor";
+  private static final String PROGRAMS =
+      "echo, length-prefixed, length-prefixed-client, redis, wake, max-connections, timed-push,"
+          + " ticker-push, buffer-length, send-async, worker-pool, magic-number,"
+          + " magic-number-client, counted, idle, limited, proxied, compressed, traced, shaped,"
+          + " drained, doctor";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(

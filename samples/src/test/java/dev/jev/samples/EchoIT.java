@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.jev.Transport;
+import java.nio.file.Path;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,7 +49,7 @@ class EchoIT {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "LOCAL")
   void everyTransportServesIfItIsThere(Transport transport) throws Exception {
     assumeTrue(transport.isAvailable(), () -> transport + " is not available");
     assertEchoes("--transport", transport.name().toLowerCase(Locale.ROOT));
@@ -75,6 +77,55 @@ class EchoIT {
       assertThat(nc.line()).isEqualTo("hello");
       assertThat(nc.exitStatus()).isZero();
       assertThat(server.terminate().exitStatus()).isZero();
+    }
+  }
+
+  @Test
+  void socatGetsItsDatagramsBack() throws Exception {
+    assumeTrue(Program.isInstalled("socat"), "socat is not installed");
+    try (Program server = Program.server("echo", "--port", "0", "--udp");
+        Program socat = Program.tool("socat", "-t2", "-", "UDP4:127.0.0.1:" + server.port())) {
+      socat.types("hello\n");
+      assertThat(socat.line()).isEqualTo("hello");
+      assertThat(socat.exitStatus()).isZero();
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(server.errors()).isEmpty();
+    }
+  }
+
+  @Test
+  void socatGetsItsBytesBackThroughAUnixSocketWhoseFileGoesWithTheServer(@TempDir Path directory)
+      throws Exception {
+    assumeTrue(Program.isInstalled("socat"), "socat is not installed");
+    Path socket = directory.resolve("echo.sock");
+    try (Program server = Program.server("echo", "--unix", socket.toString())) {
+      try (Program socat = Program.tool("socat", "-t5", "-", "UNIX-CONNECT:" + socket)) {
+        socat.types("hello\n");
+        assertThat(socat.line()).isEqualTo("hello");
+        assertThat(socat.exitStatus()).isZero();
+      }
+      try (Program second = Program.sample("echo", "--unix", socket.toString())) {
+        assertThat(second.exitStatus()).isEqualTo(1);
+        assertThat(second.errors()).singleElement().asString().contains(socket.toString());
+      }
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(socket).doesNotExist();
+      assertThat(server.errors()).isEmpty();
+    }
+  }
+
+  @Test
+  void opensslGetsItsBytesBackEncrypted() throws Exception {
+    assumeTrue(Program.isInstalled("openssl"), "openssl is not installed");
+    try (Program server = Program.server("echo", "--port", "0", "--tls");
+        Program openssl =
+            Program.tool(
+                "openssl", "s_client", "-quiet", "-connect", "127.0.0.1:" + server.port())) {
+      openssl.typesAndWaits("hello\n");
+      assertThat(openssl.line()).isEqualTo("hello");
+      openssl.types("");
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(server.errors()).isEmpty();
     }
   }
 

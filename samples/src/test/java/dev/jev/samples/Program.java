@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 final class Program implements AutoCloseable {
 
   private static final int PATIENCE_SECONDS = 60;
-  private static final Pattern LISTENING = Pattern.compile("listening on tcp://(.+):(\\d+)");
+  private static final Pattern LISTENING =
+      Pattern.compile("listening on (?:(?:tcp|udp)://(?:.+):(\\d+)|unix://.+)");
   private static final String END = "\0end of output";
 
   private final Process process;
@@ -57,7 +58,7 @@ final class Program implements AutoCloseable {
     try {
       Matcher listening = LISTENING.matcher(program.line());
       assertThat(listening.matches()).as("says where it listens").isTrue();
-      program.port = Integer.parseInt(listening.group(2));
+      program.port = listening.group(1) == null ? 0 : Integer.parseInt(listening.group(1));
       return program;
     } catch (Throwable e) {
       program.close();
@@ -90,9 +91,15 @@ final class Program implements AutoCloseable {
 
   /** Writes to the program's standard input and closes it. */
   Program types(String text) throws IOException {
-    try (var input = process.getOutputStream()) {
-      input.write(text.getBytes(UTF_8));
-    }
+    typesAndWaits(text);
+    process.getOutputStream().close();
+    return this;
+  }
+
+  /** Writes to the program's standard input and leaves it open. */
+  Program typesAndWaits(String text) throws IOException {
+    process.getOutputStream().write(text.getBytes(UTF_8));
+    process.getOutputStream().flush();
     return this;
   }
 
@@ -105,7 +112,7 @@ final class Program implements AutoCloseable {
 
   /** Sends SIGTERM. */
   Program terminate() {
-    process.destroy();
+    process.toHandle().destroy(); // unlike that of Process, which closes the streams
     return this;
   }
 

@@ -2,7 +2,10 @@ package dev.jev.samples;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
+import java.io.BufferedInputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 
@@ -12,11 +15,13 @@ final class RawClient implements AutoCloseable {
   private static final int PATIENCE_MILLIS = 30_000;
 
   private final Socket socket;
+  private final InputStream in;
 
   RawClient(int port) throws IOException {
     socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(PATIENCE_MILLIS);
     socket.setTcpNoDelay(true);
+    in = new BufferedInputStream(socket.getInputStream());
   }
 
   RawClient sends(String bytes) throws IOException {
@@ -30,12 +35,24 @@ final class RawClient implements AutoCloseable {
   }
 
   String receives(int length) throws IOException {
-    return new String(socket.getInputStream().readNBytes(length), ISO_8859_1);
+    return new String(in.readNBytes(length), ISO_8859_1);
+  }
+
+  /** Everything up to the end of a line, which is not part of it. */
+  String receivesLine() throws IOException {
+    StringBuilder line = new StringBuilder();
+    for (int read = in.read(); read != '\n'; read = in.read()) {
+      if (read < 0) {
+        throw new EOFException("after: " + line);
+      }
+      line.append((char) read);
+    }
+    return line.toString();
   }
 
   /** Everything up to the end of the stream. */
   String receivesAll() throws IOException {
-    return new String(socket.getInputStream().readAllBytes(), ISO_8859_1);
+    return new String(in.readAllBytes(), ISO_8859_1);
   }
 
   @Override

@@ -3,7 +3,7 @@ package dev.jev.samples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import dev.jev.CloseReason;
+import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
@@ -11,6 +11,10 @@ import dev.jev.ProtocolException;
 import dev.jev.Server;
 import dev.jev.Wire;
 import dev.jev.codec.Protocols;
+import dev.jev.plugin.IdleReaper;
+import dev.jev.plugin.Limits;
+import dev.jev.plugin.Tls;
+import dev.jev.plugin.TlsIdentity;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,11 +24,18 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The code of the README: each block there is a region here, and does what is said of it. */
 class SnippetsTest {
@@ -45,6 +56,20 @@ class SnippetsTest {
       return socket.isBound();
     } catch (IOException e) {
       return false;
+    }
+  }
+
+  private static String pem(Path store, String password) throws Exception {
+    KeyStore keys = KeyStore.getInstance(store.toFile(), password.toCharArray());
+    byte[] certificate = keys.getCertificate("jev").getEncoded();
+    return "-----BEGIN CERTIFICATE-----\n"
+        + Base64.getMimeEncoder().encodeToString(certificate)
+        + "\n-----END CERTIFICATE-----\n";
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
     }
   }
 
@@ -104,16 +129,7 @@ class SnippetsTest {
 
     @Override
     public void onMessage(Connection<String> connection, String message) {
-      if (message.equals("bye")) {
-        connection.close(); // after everything that was sent
-      } else {
-        connection.send("hello " + message);
-      }
-    }
-
-    @Override
-    public void onClose(Connection<String> connection, CloseReason reason) {
-      System.out.println(connection.remoteAddress() + " left: " + reason);
+      connection.send("hello " + message);
     }
   }
 
@@ -124,9 +140,50 @@ class SnippetsTest {
     Server server =
         Server.builder(ShortTexts::new, new Greeter()).listen("tcp://127.0.0.1:0").start();
     try (server) {
-      byte[] reply = exchange(server, "\3Ann\3Bob\3bye\3Eve".getBytes(StandardCharsets.UTF_8));
+      byte[] reply = exchange(server, "\3Ann\3Bob".getBytes(StandardCharsets.UTF_8));
       assertThat(reply).asString().isEqualTo("\7welcome\11hello Ann\11hello Bob");
       assertThat(exchange(server, (byte) 0)).asString().isEqualTo("\7welcome");
+    }
+  }
+
+  @Test
+  void serverHasPluginsAndAClient(@TempDir Path directory) throws Exception {
+    Path store = directory.resolve("greeter.p12");
+    String password = "only for this test";
+    SelfSigned.makeCertificate(store, password);
+    Path certificate = Files.writeString(directory.resolve("greeter.pem"), pem(store, password));
+    Path socket = directory.resolve("greeter.sock");
+    int port = freePort();
+    List<String> received = new CopyOnWriteArrayList<>();
+    ExecutorService workers = Executors.newCachedThreadPool();
+    // region plugins
+    Server server =
+        Server.builder(ShortTexts::new, new Greeter().offload(workers)) // may block now
+            .plugin(Tls.server().identity(TlsIdentity.pkcs12(store, password)).build())
+            .plugin(IdleReaper.readIdle(Duration.ofMinutes(1)))
+            .plugin(Limits.builder().connectionsPerAddress(256).writeStallDeadline().build())
+            .listen("tcp://:" + port)
+            .listen("unix://" + socket + "?mode=0660")
+            .start();
+    server.runEvery(Duration.ofMinutes(1), () -> System.out.println(server.connectionCount()));
+
+    Client<String> client =
+        Client.builder(ShortTexts::new, (Connection<String> c, String text) -> received.add(text))
+            .plugin(Tls.client().trustPem(certificate).build())
+            .reconnect()
+            .connect("tcp://localhost:" + port);
+    client.connected().thenAccept(connection -> connection.send("Ann"));
+    // endregion
+    try (server;
+        client) {
+      for (long end = System.nanoTime() + 10_000_000_000L; received.size() < 2; ) {
+        assertThat(System.nanoTime()).as("%s", received).isLessThan(end);
+        Thread.onSpinWait();
+      }
+      assertThat(received).containsExactly("welcome", "hello Ann");
+      assertThat(socket).exists();
+    } finally {
+      workers.shutdown();
     }
   }
 

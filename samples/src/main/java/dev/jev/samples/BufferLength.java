@@ -1,0 +1,58 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Server;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Pushes as much as each client takes. Who asks {@code isWritable} first skips a slow client
+ * instead of filling its queue; {@code pendingBytes} tells how much waits.
+ */
+@Command(name = "buffer-length", description = "Numbered lines, fewer for clients that are slow.")
+final class BufferLength implements Callable<Integer>, Handler<String, String> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5006);
+
+  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  private int periodMillis = 10;
+
+  @Option(names = "--size", description = "Bytes of a line (default: ${DEFAULT-VALUE}).")
+  private int size = 10_000;
+
+  /** What belongs to one client. */
+  private static final class Feed {
+    int number;
+    int skipped;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(Server.builder(Lines::new, this));
+  }
+
+  @Override
+  public void onConnect(Connection<String> connection) {
+    Feed feed = new Feed();
+    connection.runEvery(Duration.ofMillis(periodMillis), () -> push(connection, feed));
+  }
+
+  private void push(Connection<String> connection, Feed feed) {
+    feed.number++;
+    if (connection.isWritable()) {
+      String line = feed.number + " skipped " + feed.skipped + " waiting ";
+      connection.send(line + connection.pendingBytes() + " ".repeat(size));
+    } else {
+      feed.skipped++;
+    }
+  }
+
+  @Override
+  public void onMessage(Connection<String> connection, String line) {
+    // Nobody asks.
+  }
+}

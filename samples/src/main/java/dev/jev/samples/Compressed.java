@@ -1,0 +1,26 @@
+package dev.jev.samples;
+
+import dev.jev.Handler;
+import dev.jev.Server;
+import dev.jev.plugin.Translation;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Speaks compressed, of which neither protocol nor handler knows. */
+@Command(name = "compressed", description = "Lines back, compressed both ways.")
+final class Compressed implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5014);
+
+  @Option(names = "--zstd", description = "Zstandard instead of gzip.")
+  private boolean zstd;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(
+        Server.<String, String>builder(Lines::new, Handler.replying(line -> line))
+            .plugin(zstd ? Translation.zstd() : Translation.gzip()));
+  }
+}

@@ -1,0 +1,28 @@
+package dev.jev.samples;
+
+import dev.jev.Handler;
+import dev.jev.Server;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** A server with a plugin of its own, {@link Census}; the line "report" asks for the counts. */
+@Command(name = "counted", description = "Lines back, and a report of who sent how many.")
+final class Counted implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5010);
+
+  @Option(
+      names = "--max-messages",
+      description = "How many an address may send (default: ${DEFAULT-VALUE}).")
+  private long maxMessages = 1_000_000;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Census census = new Census(maxMessages);
+    Handler<String, String> handler =
+        Handler.replying(line -> line.equals("report") ? census.report() : line);
+    return options.serve(Server.builder(Lines::new, handler).plugin(census));
+  }
+}

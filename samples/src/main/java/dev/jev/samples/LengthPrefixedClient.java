@@ -1,0 +1,59 @@
+package dev.jev.samples;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.jev.Client;
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.codec.Protocols;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.util.Scanner;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Sends lines as frames and prints the answers, until the server has answered all of them. */
+@Command(name = "length-prefixed-client", description = "Lines as frames, and their answers.")
+final class LengthPrefixedClient implements Callable<Integer>, Handler<ByteBuf, ByteBuf> {
+
+  @Option(names = "--host", description = "The server's address (default: ${DEFAULT-VALUE}).")
+  private String host = "127.0.0.1";
+
+  @Option(names = "--port", description = "The server's port (default: ${DEFAULT-VALUE}).")
+  private int port = 5001;
+
+  private final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
+
+  @Override
+  public Integer call() throws Exception {
+    String uri = "tcp://" + ServerOptions.bracketed(host) + ":" + port;
+    try (Client<ByteBuf> client = Client.builder(Protocols::lengthPrefixed, this).connect(uri);
+        Scanner lines = new Scanner(System.in, UTF_8)) {
+      Connection<ByteBuf> connection = client.connected().toCompletableFuture().get();
+      while (connection.isOpen() && lines.hasNextLine()) {
+        ByteBuf frame = Unpooled.copiedBuffer(lines.nextLine(), UTF_8);
+        connection.deliver(frame).written().toCompletableFuture().get(); // as fast as it is read
+      }
+      connection.shutdownOutput(); // the server answers everything, and closes too
+      CloseReason reason = closed.get();
+      if (reason.kind() != CloseReason.Kind.PEER_CLOSED) {
+        throw new IOException("connection to " + uri + " closed: " + reason);
+      }
+    }
+    return 0;
+  }
+
+  @Override
+  public void onMessage(Connection<ByteBuf> connection, ByteBuf answer) {
+    System.out.println(answer.toString(UTF_8));
+  }
+
+  @Override
+  public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
+    closed.complete(reason);
+  }
+}

@@ -1,0 +1,21 @@
+package dev.jev.samples;
+
+import dev.jev.Handler;
+import dev.jev.Server;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** A server of a protocol of its own, {@link MagicNumberProtocol}: texts back in capitals. */
+@Command(name = "magic-number", description = "Checked frames of text, back in capitals.")
+final class MagicNumber implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5009);
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Handler<String, String> capitals = Handler.replying(text -> text.toUpperCase(Locale.ROOT));
+    return options.serve(Server.builder(MagicNumberProtocol::new, capitals));
+  }
+}

@@ -1,0 +1,31 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.plugin.ProxyProtocol;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Stands behind a proxy such as HAProxy, and still knows who its clients are. */
+@Command(name = "proxied", description = "Tells each client its address, also behind a proxy.")
+final class Proxied implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5013);
+
+  @Option(
+      names = "--trust",
+      description = "Addresses of proxies that are believed (default: ${DEFAULT-VALUE}).")
+  private String[] trusted = {"127.0.0.1"};
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(
+        Server.builder(Lines::new, Proxied::tell).plugin(ProxyProtocol.optional(trusted)));
+  }
+
+  private static void tell(Connection<String> connection, String line) {
+    connection.send(connection.remoteAddress() + " says: " + line);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Delivery;
+import dev.jev.Handler;
+import dev.jev.Server;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ForkJoinPool;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** Sends from any thread, and is told what became of each message: written, or not any more. */
+@Command(name = "send-async", description = "Lines back from other threads; prints their fate.")
+final class SendAsync implements Callable<Integer>, Handler<String, String> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5007);
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(Server.builder(Lines::new, this));
+  }
+
+  @Override
+  public void onMessage(Connection<String> connection, String line) {
+    if (line.equals("bye")) {
+      connection.close();
+    }
+    ForkJoinPool.commonPool().execute(() -> answer(connection, line));
+  }
+
+  private static void answer(Connection<String> connection, String line) {
+    Delivery delivery = connection.deliver(line);
+    delivery
+        .written()
+        .whenComplete(
+            (nothing, failure) -> {
+              String fate = failure == null ? "written" : "not written";
+              System.out.println(line + ": " + delivery.outcome() + ", " + fate);
+            });
+  }
+}

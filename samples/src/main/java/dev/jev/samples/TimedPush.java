@@ -1,0 +1,37 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Server;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Sends without being asked. A connection's timers end with it, so there is no list to keep. */
+@Command(name = "timed-push", description = "The time, to every client, again and again.")
+final class TimedPush implements Callable<Integer>, Handler<String, String> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5004);
+
+  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  private int periodMillis = 1000;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(Server.builder(Lines::new, this));
+  }
+
+  @Override
+  public void onConnect(Connection<String> connection) {
+    connection.runEvery(
+        Duration.ofMillis(periodMillis), () -> connection.send(Instant.now().toString()));
+  }
+
+  @Override
+  public void onMessage(Connection<String> connection, String line) {
+    // Nobody asks.
+  }
+}

@@ -1,0 +1,47 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.plugin.Watch;
+import dev.jev.plugin.WireLog;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/**
+ * Shows what goes on: the bytes of each connection, and which code keeps an event loop from its
+ * work. The line "block" has the handler do what no handler should.
+ */
+@Command(name = "traced", description = "Lines back; prints all bytes, and who blocks a loop.")
+final class Traced implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5015);
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(
+        Server.builder(Lines::new, Traced::answer)
+            .plugin(WireLog.builder().to(System.out::println).build())
+            .plugin(Watch.create(Traced::print)));
+  }
+
+  private static void answer(Connection<String> connection, String line) {
+    if (line.equals("block")) {
+      block();
+    }
+    connection.send(line);
+  }
+
+  private static void block() {
+    long end = System.nanoTime() + Duration.ofSeconds(1).toNanos();
+    while (System.nanoTime() - end < 0) {
+      LockSupport.parkNanos(end - System.nanoTime());
+    }
+  }
+
+  private static void print(Watch.Blocked blocked) {
+    System.out.println(blocked.loop() + " is blocked, in " + blocked.stack());
+  }
+}

@@ -1,0 +1,63 @@
+package dev.jev.samples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** docs/ancestry.md names tests; they are there. */
+class AncestryDocumentTest {
+
+  private static final Path ROOT = Path.of("..");
+  private static final Pattern NAME =
+      Pattern.compile("`([A-Z]\\w*(?:Test|IT))?(?:\\.([a-z]\\w*))?`");
+
+  @Test
+  void everyTestThatIsNamedExists() throws IOException {
+    Map<String, String> sources;
+    try (Stream<Path> files = Files.walk(ROOT, 8)) {
+      sources =
+          files
+              .filter(file -> file.toString().matches(".*src.test.java.*(Test|IT)\\.java"))
+              .collect(Collectors.toMap(AncestryDocumentTest::name, AncestryDocumentTest::text));
+    }
+    List<String> missing = new ArrayList<>();
+    for (String line : Files.readAllLines(ROOT.resolve("docs/ancestry.md"))) {
+      if (!line.startsWith("|")) {
+        continue;
+      }
+      String type = "";
+      Matcher names = NAME.matcher(line);
+      while (names.find()) {
+        type = names.group(1) == null ? type : names.group(1);
+        String source = sources.getOrDefault(type, "");
+        if (source.isEmpty()
+            || (names.group(2) != null && !source.contains("void " + names.group(2) + "("))) {
+          missing.add(type + "." + names.group(2));
+        }
+      }
+    }
+    assertThat(missing).isEmpty();
+  }
+
+  private static String name(Path file) {
+    return file.getFileName().toString().replace(".java", "");
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      return "";
+    }
+  }
+}

@@ -1,0 +1,259 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.util.ReferenceCountUtil;
+import java.util.ArrayDeque;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Calls another handler on the threads of an executor, for each connection one call at a time and
+ * in order.
+ *
+ * <p>Every connection has a queue. When it is full, of messages or of their bytes, nothing more is
+ * unpacked, and read, until most of it is done.
+ */
+final class OffloadedHandler<I, O> implements Handler<I, O> {
+
+  /** With so many messages a queue is full. */
+  static final int FULL = 64;
+
+  /** With so few messages a full queue is open again. */
+  private static final int ALMOST_EMPTY = 16;
+
+  /** After so many calls other connections get their turn on the thread. */
+  private static final int CALLS_A_TURN = 64;
+
+  /** How many datagrams may wait or be under way; those above it are dropped. */
+  private static final int MAX_DATAGRAMS = 1024;
+
+  private final Handler<I, O> handler;
+  private final Executor executor;
+  private final RateLimitedLog errors = new RateLimitedLog();
+  private final AtomicInteger datagrams = new AtomicInteger();
+
+  OffloadedHandler(Handler<I, O> handler, Executor executor) {
+    this.handler = handler;
+    this.executor = executor;
+  }
+
+  @Override
+  public void onConnect(Connection<O> connection) {
+    queue(connection).add(new Event(Kind.CONNECT, null));
+  }
+
+  @Override
+  public void onMessage(Connection<O> connection, I message) {
+    ReferenceCountUtil.retain(message); // for the other thread
+    if (connection instanceof NettyConnection) {
+      queue(connection).add(new Event(Kind.MESSAGE, message));
+    } else {
+      offloadDatagram(connection, message);
+    }
+  }
+
+  @Override
+  public void onWritable(Connection<O> connection) {
+    queue(connection).add(new Event(Kind.WRITABLE, null));
+  }
+
+  @Override
+  public void onClose(Connection<O> connection, CloseReason reason) {
+    queue(connection).add(new Event(Kind.CLOSE, reason));
+  }
+
+  @SuppressWarnings("unchecked") // only this class puts queues there
+  private Queue queue(Connection<O> connection) {
+    NettyConnection<?, O> owner = (NettyConnection<?, O>) connection;
+    return (Queue) owner.attributes().computeIfAbsent(Queue.class, type -> new Queue(owner));
+  }
+
+  private void offloadDatagram(Connection<O> connection, I message) {
+    if (datagrams.incrementAndGet() > MAX_DATAGRAMS) {
+      datagrams.decrementAndGet();
+      ReferenceCountUtil.release(message);
+      errors.warning("datagrams: " + (MAX_DATAGRAMS + 1) + " (expected: <= " + MAX_DATAGRAMS + ")");
+      return;
+    }
+    try {
+      executor.execute(
+          () -> {
+            try {
+              deliver(connection, message);
+            } catch (Throwable t) {
+              errors.warning("handler failed for a datagram of " + connection.remoteAddress(), t);
+            } finally {
+              datagrams.decrementAndGet();
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      datagrams.decrementAndGet();
+      ReferenceCountUtil.release(message);
+      throw e;
+    }
+  }
+
+  /** Calls the handler with a message that belongs to the current thread. */
+  private void deliver(Connection<O> connection, I message) {
+    Owned outer = Owned.current();
+    Owned owned = new Owned();
+    Owned.enter(owned);
+    owned.own(message);
+    try {
+      handler.onMessage(connection, message);
+    } finally {
+      owned.release();
+      Owned.enter(outer);
+    }
+  }
+
+  private enum Kind {
+    CONNECT,
+    MESSAGE,
+    WRITABLE,
+    CLOSE
+  }
+
+  private record Event(Kind kind, @Nullable Object content) {
+
+    private long bytes() {
+      return kind == Kind.MESSAGE ? Mailbox.sizeOf(requireNonNull(content)) : 0;
+    }
+  }
+
+  /** What waits to be handled for one connection. */
+  private final class Queue implements Runnable {
+
+    private final NettyConnection<?, O> connection;
+
+    // Guarded by this.
+    private final ArrayDeque<Event> events = new ArrayDeque<>();
+    private long bytes; // of the messages in it, as far as that can be told
+    private boolean running;
+    private boolean full;
+    private boolean writableWaits;
+
+    private boolean connected; // onConnect was called; by whoever calls
+
+    Queue(NettyConnection<?, O> connection) {
+      this.connection = connection;
+    }
+
+    /** Adds an event, on the event loop. */
+    void add(Event event) {
+      boolean start;
+      boolean filled;
+      synchronized (this) {
+        if (event.kind == Kind.WRITABLE && writableWaits) {
+          return;
+        }
+        writableWaits |= event.kind == Kind.WRITABLE;
+        events.add(event);
+        bytes += event.bytes();
+        start = !running;
+        filled = !full && (events.size() >= FULL || bytes >= connection.settings().highMark());
+        running = true;
+        connection.offloaded(true);
+        if (filled) {
+          full = true;
+          connection.pause(NettyConnection.OFFLOAD_PAUSE);
+        }
+      }
+      if (start) {
+        execute();
+      }
+    }
+
+    private void execute() {
+      try {
+        executor.execute(this);
+      } catch (RejectedExecutionException e) {
+        if (connection.loop().hasEnded()) {
+          refuse(e);
+        } else {
+          connection.execute(() -> refuse(e));
+        }
+      }
+    }
+
+    /** Without an executor the connection cannot go on; its end is told on the event loop. */
+    private void refuse(RejectedExecutionException cause) {
+      boolean closed = false;
+      for (Event event; (event = next()) != null; ) {
+        closed |= event.kind == Kind.CLOSE;
+        if (event.kind == Kind.CLOSE) {
+          call(event);
+        } else {
+          ReferenceCountUtil.release(event.content);
+        }
+      }
+      if (!closed) {
+        connection.fail(CloseReason.Kind.HANDLER_ERROR, cause);
+      }
+    }
+
+    @Override
+    public void run() {
+      for (int i = 0; i < CALLS_A_TURN; i++) {
+        Event event = next();
+        if (event == null) {
+          return;
+        }
+        call(event);
+      }
+      execute();
+    }
+
+    /** Takes the next event; with null this mailbox is not running any more. */
+    private @Nullable Event next() {
+      Event event;
+      synchronized (this) {
+        event = events.poll();
+        running = event != null;
+        if (event != null) {
+          bytes -= event.bytes();
+          writableWaits &= event.kind != Kind.WRITABLE;
+        }
+        connection.offloaded(running);
+        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.settings().lowMark()) {
+          full = false;
+          connection.resume(NettyConnection.OFFLOAD_PAUSE);
+        }
+      }
+      if (event == null) {
+        connection.closeIfPeerHas();
+      }
+      return event;
+    }
+
+    @SuppressWarnings("unchecked") // what onMessage put there
+    private void call(Event event) {
+      try {
+        switch (event.kind) {
+          case CONNECT -> {
+            connected = true;
+            handler.onConnect(connection);
+          }
+          case MESSAGE -> {
+            if (connection.isOpen()) {
+              deliver(connection, (I) requireNonNull(event.content));
+            } else {
+              ReferenceCountUtil.release(event.content);
+            }
+          }
+          case WRITABLE -> handler.onWritable(connection);
+          case CLOSE -> {
+            if (connected) {
+              handler.onClose(connection, (CloseReason) requireNonNull(event.content));
+            }
+          }
+        }
+      } catch (Throwable t) {
+        connection.execute(() -> connection.fail(CloseReason.Kind.HANDLER_ERROR, t));
+      }
+    }
+  }
+}

@@ -1,0 +1,155 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.channel.ChannelHandler;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** An address that a UDP socket sends to; made for each datagram that comes in. */
+final class UdpConnection<O> implements Connection<O> {
+
+  private final UdpSocket<?, O> socket;
+  private final InetSocketAddress peer;
+
+  // Event loop only.
+  private long allowance; // bytes that may be sent, headers included
+
+  private volatile @Nullable Object attachment; // set and read by any thread
+
+  UdpConnection(UdpSocket<?, O> socket, InetSocketAddress peer, long allowance) {
+    this.socket = socket;
+    this.peer = peer;
+    this.allowance = allowance;
+  }
+
+  UdpSocket<?, O> socket() {
+    return socket;
+  }
+
+  InetSocketAddress peer() {
+    return peer;
+  }
+
+  /** Takes bytes off what may be sent; returns whether there were so many. Event loop only. */
+  boolean spend(int bytes) {
+    if (bytes > allowance) {
+      return false;
+    }
+    allowance -= bytes;
+    return true;
+  }
+
+  @Override
+  public boolean send(O message) {
+    return socket.send(this, requireNonNull(message, "message"), null) == Delivery.Outcome.TAKEN;
+  }
+
+  @Override
+  public Delivery deliver(O message) {
+    CompletableFuture<Void> written = new CompletableFuture<>();
+    Delivery.Outcome outcome = socket.send(this, requireNonNull(message, "message"), written);
+    return new Delivery(outcome, written.minimalCompletionStage());
+  }
+
+  @Override
+  public boolean isWritable() {
+    return socket.isWritable();
+  }
+
+  @Override
+  public long pendingBytes() {
+    return socket.pendingBytes();
+  }
+
+  @Override
+  public boolean isOpen() {
+    return socket.isOpen();
+  }
+
+  // There is nothing to close or to read.
+
+  @Override
+  public void close() {}
+
+  @Override
+  public void closeNow() {}
+
+  @Override
+  public void shutdownOutput() {}
+
+  @Override
+  public void pauseReading() {}
+
+  @Override
+  public void resumeReading() {}
+
+  @Override
+  public void detach(ChannelHandler successor) {
+    throw new UnsupportedOperationException("a UDP address has no socket of its own to detach");
+  }
+
+  @Override
+  public Connection<O> to(SocketAddress address) {
+    if (address instanceof InetSocketAddress inet && !inet.isUnresolved()) {
+      return new UdpConnection<>(socket, inet, Long.MAX_VALUE);
+    }
+    throw new IllegalArgumentException(
+        "address: " + address + " (expected: an internet address that is resolved)");
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    requireNonNull(task, "task");
+    socket.onLoopLater(() -> socket.run(task));
+  }
+
+  @Override
+  public Timer runAfter(Duration delay, Runnable task) {
+    return socket.timers().runAfter(socket.loop(), delay, task, socket::run);
+  }
+
+  @Override
+  public Timer runEvery(Duration period, Runnable task) {
+    return socket.timers().runEvery(socket.loop(), period, task, socket::run);
+  }
+
+  @Override
+  public Timer runTicker(Supplier<Duration> ticker) {
+    return socket.timers().runTicker(socket.loop(), ticker, socket::run);
+  }
+
+  @Override
+  public SocketAddress localAddress() {
+    return socket.address();
+  }
+
+  @Override
+  public SocketAddress remoteAddress() {
+    return peer;
+  }
+
+  @Override
+  public SocketAddress listener() {
+    return socket.address();
+  }
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    return null; // plugins do not see datagrams
+  }
+
+  @Override
+  public void attach(@Nullable Object attachment) {
+    this.attachment = attachment;
+  }
+
+  @Override
+  public <T> @Nullable T attachment(Class<T> type) {
+    return type.cast(attachment);
+  }
+}

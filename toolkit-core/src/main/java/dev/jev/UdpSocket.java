@@ -1,0 +1,452 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason.Kind;
+import dev.jev.Delivery.Outcome;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.socket.DatagramChannel;
+import io.netty.channel.socket.DatagramPacket;
+import io.netty.util.ReferenceCountUtil;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handler of a UDP socket, in which each datagram is a message.
+ *
+ * <p><b>In.</b> One protocol serves all peers of the socket. It gets each datagram alone, and is
+ * replaced when it does not make exactly one message of it, since it may wait for bytes that never
+ * come or have kept some that belong to nobody. So a bad datagram costs only itself.
+ *
+ * <p><b>Out.</b> Datagrams that are sent in one turn of the loop are flushed together, so that one
+ * system call takes many of them. Other threads put messages into the mailbox. What waits in both
+ * is bounded by {@code maxPendingBytes}; above that messages are dropped, as on the net.
+ *
+ * <p><b>Spoofing.</b> Nobody knows whether a datagram's source is the true one. Whoever answers a
+ * short datagram with much may be used to flood a third party; so answers are limited to a multiple
+ * of what came in (RFC 9000, 8).
+ */
+final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
+    implements Sources.Intake, Wire, ChannelFutureListener, Runnable {
+
+  /** RFC 768 and RFC 791: 65,535 bytes less 20 of the IP header and 8 of the UDP header. */
+  static final int MAX_PAYLOAD_BYTES = 65507;
+
+  /** The least that IP and UDP put in front of a payload. */
+  private static final int HEADER_BYTES = 28;
+
+  /** So many unflushed bytes are flushed before the end of the turn. */
+  private static final int SPILL_BYTES = 64 * 1024;
+
+  private final Settings<I, O> settings;
+  private final Loop loop;
+  private final DatagramChannel channel;
+  private final int amplification;
+  private final int maxBytes; // of an inbound datagram
+  private final TimerSet timers = new TimerSet();
+  private final Mailbox<Letter<O>> mailbox;
+  private final LongAdder dropped = new LongAdder();
+  private final RateLimitedLog log = new RateLimitedLog();
+
+  // Event loop only.
+  private @Nullable Protocol<I, O> protocol; // null: a new one is due
+  private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
+  private boolean flushScheduled;
+
+  private volatile long taken; // written by the event loop, read by any thread
+
+  /** A message with its address. */
+  private record Letter<O>(UdpConnection<O> to, O message) {}
+
+  UdpSocket(Settings<I, O> settings, Loop loop, DatagramChannel channel, int amplification) {
+    this.settings = settings;
+    this.loop = loop;
+    this.channel = channel;
+    this.amplification = amplification;
+    this.maxBytes = Math.min(settings.maxFrameBytes(), MAX_PAYLOAD_BYTES);
+    this.mailbox = new Mailbox<>(settings.highMark());
+    channel.config().setAllocator(Loop.ALLOCATOR);
+    // One byte more than may come tells what is too long, also when the system cuts it off.
+    settings.endpoint().eventLoops().transport().readDatagrams(channel.config(), maxBytes + 1);
+  }
+
+  // What the connections ask for; any thread.
+
+  Loop loop() {
+    return loop;
+  }
+
+  TimerSet timers() {
+    return timers;
+  }
+
+  SocketAddress address() {
+    return Sources.address(channel);
+  }
+
+  boolean isOpen() {
+    return channel.isOpen();
+  }
+
+  long pendingBytes() {
+    ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+    return mailbox.bytes() + (buffer == null ? 0 : buffer.totalPendingWriteBytes());
+  }
+
+  boolean isWritable() {
+    return isOpen() && pendingBytes() <= settings.highMark();
+  }
+
+  @Override
+  public long taken() {
+    return taken;
+  }
+
+  /** How many datagrams were dropped, see {@link Server#droppedDatagrams}. */
+  long dropped() {
+    return dropped.sum();
+  }
+
+  void onLoopLater(Runnable action) {
+    try {
+      loop.executor().execute(action);
+    } catch (RejectedExecutionException e) {
+      // The server has stopped.
+    }
+  }
+
+  // Receiving.
+
+  @Override
+  public void pause(Channel socket, boolean pause) {
+    socket.config().setAutoRead(!pause);
+  }
+
+  @Override
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    DatagramPacket datagram = (DatagramPacket) message;
+    taken++;
+    boolean outermost = enter();
+    try {
+      receive(datagram.sender(), datagram.content());
+    } finally {
+      leave(outermost);
+      datagram.release();
+    }
+  }
+
+  /** Keeps the callbacks of connections from nesting in those of this socket. */
+  private boolean enter() {
+    if (loop.turn != null) {
+      return false;
+    }
+    loop.turn = this;
+    return true;
+  }
+
+  private void leave(boolean outermost) {
+    if (outermost) {
+      loop.turn = null;
+    }
+  }
+
+  private void receive(InetSocketAddress sender, ByteBuf bytes) {
+    int length = bytes.readableBytes();
+    if (length > maxBytes) {
+      dropped.increment();
+      return;
+    }
+    long allowance = amplification * (long) (length + HEADER_BYTES);
+    UdpConnection<O> connection =
+        new UdpConnection<>(this, sender, amplification == 0 ? Long.MAX_VALUE : allowance);
+    source = connection;
+    I message = unpack(bytes);
+    source = null;
+    if (message == null) {
+      dropped.increment();
+      return;
+    }
+    loop.owned().own(message);
+    try {
+      settings.handler().onMessage(connection, message);
+    } catch (Throwable t) {
+      settings.errors().warning("handler failed in onMessage of " + sender, t);
+    }
+    loop.owned().release();
+  }
+
+  /** Returns the one message that a datagram is, or null if it is anything else. */
+  private @Nullable I unpack(ByteBuf bytes) {
+    I message = null;
+    try {
+      message = protocol().unpack(this, bytes);
+      if (message != null && !bytes.isReadable()) {
+        return message;
+      }
+    } catch (ProtocolException e) {
+      // The peer's fault, which is only counted.
+    } catch (Throwable t) {
+      settings.errors().warning("protocol failed for a datagram of " + address(), t);
+    }
+    ReferenceCountUtil.safeRelease(message);
+    replaceProtocol(Kind.PROTOCOL_ERROR);
+    return null;
+  }
+
+  private Protocol<I, O> protocol() {
+    Protocol<I, O> current = protocol;
+    if (current == null) {
+      current = requireNonNull(settings.protocols().get(), "protocol");
+      current.open(this);
+      protocol = current;
+    }
+    return current;
+  }
+
+  private void replaceProtocol(Kind why) {
+    Protocol<I, O> old = protocol;
+    protocol = null;
+    if (old == null) {
+      return;
+    }
+    try {
+      old.close(this, CloseReason.of(why));
+    } catch (Throwable t) {
+      settings.errors().warning("protocol failed to close", t);
+    }
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    log.warning("cannot receive on " + address(), cause);
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    timers.end();
+    replaceProtocol(Kind.SERVER_STOPPED);
+    drop(mailbox);
+    ctx.fireChannelInactive();
+  }
+
+  /** Runs a task; returns whether it went well. */
+  boolean run(Runnable task) {
+    boolean outermost = enter();
+    try {
+      task.run();
+      return true;
+    } catch (Throwable t) {
+      settings.errors().warning("task of " + address() + " failed", t);
+      return false;
+    } finally {
+      leave(outermost);
+    }
+  }
+
+  // Sending; any thread.
+
+  Outcome send(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
+    boolean onLoop = loop.inEventLoop();
+    Owned owned = onLoop ? loop.owned() : Owned.current();
+    if (owned != null) {
+      owned.disown(message);
+    }
+    if (!isOpen()) {
+      return drop(message, written, Outcome.CLOSED);
+    }
+    if (onLoop) {
+      return pack(to, message, written);
+    }
+    long bytes = Mailbox.sizeOf(message) + Mailbox.MESSAGE_OVERHEAD;
+    Mailbox.Entry<Letter<O>> entry = new Mailbox.Entry<>(new Letter<>(to, message), bytes, written);
+    mailbox.reserve(entry);
+    if (pendingBytes() - bytes >= settings.maxPendingBytes()) {
+      mailbox.cancel(entry);
+      return drop(message, written, Outcome.OVER_LIMIT);
+    }
+    if (mailbox.add(entry)) {
+      try {
+        loop.executor().execute(this);
+      } catch (RejectedExecutionException e) { // the server has stopped
+        drop(mailbox);
+      }
+    }
+    return Outcome.TAKEN;
+  }
+
+  private void drop(Mailbox<Letter<O>> box) {
+    box.wake();
+    for (Mailbox.Entry<Letter<O>> entry; (entry = box.poll()) != null; ) {
+      drop(entry.message().message(), entry.written(), Outcome.CLOSED);
+    }
+  }
+
+  private Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
+    dropped.increment();
+    ReferenceCountUtil.safeRelease(message);
+    if (written != null) {
+      written.completeExceptionally(
+          outcome == Outcome.CLOSED
+              ? new ClosedChannelException()
+              : new IllegalStateException("datagram dropped: over a limit"));
+    }
+    return outcome;
+  }
+
+  // Sending; event loop only.
+
+  /** Packs what other threads have sent. */
+  @Override
+  public void run() {
+    mailbox.wake();
+    for (Mailbox.Entry<Letter<O>> entry; (entry = mailbox.poll()) != null; ) {
+      Letter<O> letter = entry.message();
+      try {
+        pack(letter.to(), letter.message(), entry.written());
+      } catch (Throwable t) {
+        dropped.increment();
+        settings.errors().warning("cannot pack a datagram for " + letter.to().peer(), t);
+      }
+    }
+    channel.flush(); // at once: the socket may be about to be closed
+  }
+
+  private Outcome pack(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
+    if (!isOpen()) {
+      return drop(message, written, Outcome.CLOSED);
+    }
+    if (pendingBytes() >= settings.maxPendingBytes()) {
+      return drop(message, written, Outcome.OVER_LIMIT);
+    }
+    ByteBuf datagram;
+    try {
+      datagram = pack(message);
+    } catch (Throwable t) {
+      if (written != null) {
+        written.completeExceptionally(t);
+      }
+      throw t;
+    } finally {
+      loop.owned().release(message);
+    }
+    return write(to, datagram, written);
+  }
+
+  private ByteBuf pack(O message) {
+    ByteBuf out = Loop.ALLOCATOR.directBuffer();
+    try {
+      Protocol<I, O> packer = protocol();
+      packer.pack(message, out);
+      ByteBuf tail = packer.tail(message);
+      int length = out.readableBytes() + (tail == null ? 0 : tail.readableBytes());
+      if (length > MAX_PAYLOAD_BYTES) {
+        throw new IllegalArgumentException(
+            "message length: " + length + " bytes (expected: <= " + MAX_PAYLOAD_BYTES + ")");
+      }
+      if (tail != null && !out.isReadable()) {
+        out.release();
+        return tail.retainedSlice();
+      }
+      return tail == null ? out : out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+    } catch (Throwable t) {
+      out.release();
+      throw t;
+    }
+  }
+
+  /** Consumes {@code datagram}. */
+  private Outcome write(
+      UdpConnection<O> to, ByteBuf datagram, @Nullable CompletableFuture<Void> written) {
+    int length = datagram.readableBytes();
+    if (length == 0) { // Netty does not send empty ones
+      return drop(datagram, written, Outcome.OVER_LIMIT);
+    }
+    if (!to.spend(length + HEADER_BYTES)) {
+      log.warning(
+          "datagram for "
+              + to.peer()
+              + " dropped: it would be answered with more than "
+              + amplification
+              + " times what it sent; see the option amplification of "
+              + address());
+      return drop(datagram, written, Outcome.OVER_LIMIT);
+    }
+    ChannelFuture sent = channel.write(new DatagramPacket(datagram, to.peer())).addListener(this);
+    if (written != null) {
+      sent.addListener(
+          done -> {
+            if (done.isSuccess()) {
+              written.complete(null);
+            } else {
+              written.completeExceptionally(done.cause());
+            }
+          });
+    }
+    flushSoon();
+    return Outcome.TAKEN;
+  }
+
+  private void flushSoon() {
+    if (pendingBytes() - mailbox.bytes() >= SPILL_BYTES) {
+      channel.flush();
+    } else if (!flushScheduled) {
+      flushScheduled = true;
+      onLoopLater(
+          () -> {
+            flushScheduled = false;
+            channel.flush();
+          });
+    }
+  }
+
+  /** What becomes of a datagram that was given to the system. */
+  @Override
+  public void operationComplete(ChannelFuture sent) {
+    if (!sent.isSuccess()) {
+      dropped.increment();
+    }
+  }
+
+  // The protocol's line to the source of the datagram that is being unpacked.
+
+  @Override
+  public void ready() {}
+
+  @Override
+  public boolean isReady() {
+    return true;
+  }
+
+  @Override
+  public void write(ByteBuf bytes) {
+    UdpConnection<O> to = source;
+    if (to == null || !isOpen()) {
+      bytes.release();
+    } else if (pendingBytes() >= settings.maxPendingBytes()
+        || bytes.readableBytes() > MAX_PAYLOAD_BYTES) {
+      drop(bytes, null, Outcome.OVER_LIMIT);
+    } else {
+      write(to, bytes, null);
+    }
+  }
+
+  @Override
+  public void close() {}
+
+  @Override
+  public int maxFrameBytes() {
+    return maxBytes;
+  }
+}

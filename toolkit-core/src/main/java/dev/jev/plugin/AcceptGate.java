@@ -1,0 +1,54 @@
+package dev.jev.plugin;
+
+import dev.jev.Server;
+import java.time.Duration;
+
+/**
+ * Keeps a server to a rate of accepted connections: when there are no tokens left it stops
+ * accepting until there are some, for 10 ms if the burst allows. Those that were on their way then
+ * are paid for by a longer pause.
+ *
+ * <p><b>Threads.</b> Any.
+ */
+final class AcceptGate {
+
+  private final Server server;
+  private final Rate rate;
+  private final int batch;
+
+  // Guarded by this.
+  private long paid;
+  private boolean paused;
+
+  AcceptGate(Server server, Rate rate) {
+    this.server = server;
+    this.rate = rate;
+    this.batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());
+    this.paid = rate.full(System.nanoTime());
+  }
+
+  /** Counts a connection of the server. */
+  synchronized void accepted() {
+    long now = System.nanoTime();
+    paid = rate.take(1, paid, now);
+    if (!paused && rate.wait(1, paid, now) > 0) {
+      paused = true;
+      server.pauseAccepting(this);
+      resumeLater(now);
+    }
+  }
+
+  private synchronized void resume() {
+    long now = System.nanoTime();
+    if (rate.wait(batch, paid, now) > 0) {
+      resumeLater(now);
+    } else {
+      paused = false;
+      server.resumeAccepting(this);
+    }
+  }
+
+  private void resumeLater(long now) {
+    server.runAfter(Duration.ofNanos(rate.wait(batch, paid, now)), this::resume);
+  }
+}

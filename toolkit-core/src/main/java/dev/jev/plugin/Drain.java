@@ -1,0 +1,363 @@
+package dev.jev.plugin;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason;
+import dev.jev.Plugin;
+import dev.jev.Server;
+import java.lang.System.Logger.Level;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ends a server without anybody losing anything: at the JVM's shutdown, as after SIGTERM, and
+ * whenever {@link #begin} is called.
+ *
+ * <pre>
+ *   SERVING --begin--&gt; LEAVING --acceptTime--&gt; CLOSING --all closed, or deadline--&gt; ENDED
+ * </pre>
+ *
+ * <p>While it is {@code LEAVING} the server accepts and serves as before, and {@link #isReady} is
+ * false: time for load balancers to notice and send clients elsewhere. Then the listeners close,
+ * and each connection is closed at a random time within {@code spread}, so that the clients do not
+ * all come to the next server at once; what was sent goes out first, and the protocol says goodbye
+ * in its own way. Who is still there at the deadline is cut off. A connection that comes during all
+ * of this is served, and closed within what is left of the spread.
+ *
+ * <p><b>Hurry.</b> A second {@link #begin}, or a second SIGTERM or SIGINT, closes everything that
+ * is left at once, and cuts it off 5 s later. OpenJDK notices the second signal, within 20 ms; a
+ * JVM that handles its signals in another way may not.
+ *
+ * <p><b>Shutdown hook.</b> It is installed when the first server starts, and removed when the last
+ * one has stopped. Other hooks run at the same time, and the default logging of the JDK ends with
+ * one, so that the report may be missing in the log; {@link #ended} has it in any case. After a
+ * SIGTERM a JVM exits with status 143; who wants 0 calls {@link Runtime#halt} in a stage after
+ * {@link #ended}.
+ *
+ * <p>One instance may drain several servers and clients, all at the same time and only once. A
+ * client that reconnects has to be closed before: it would come back.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread. A drain under way has a thread,
+ * {@code jev-drain}.
+ */
+public final class Drain implements Plugin {
+
+  /** How far a drain has come. */
+  public enum Phase {
+    /** It has not begun. */
+    SERVING,
+    /** The server still accepts, but clients should no longer be sent to it. */
+    LEAVING,
+    /** The listeners are closed, and connections close one after the other. */
+    CLOSING,
+    /** The servers have stopped. */
+    ENDED
+  }
+
+  /**
+   * What a drain has done.
+   *
+   * @param closed how many connections ended by themselves or were closed in time
+   * @param cut how many were still open at the deadline
+   * @param cutPeers the addresses of those, 100 at most
+   * @param duration how long the drain took
+   */
+  public record Report(int closed, int cut, List<SocketAddress> cutPeers, Duration duration) {
+
+    /** Keeps a copy of {@code cutPeers}. */
+    public Report {
+      cutPeers = List.copyOf(cutPeers);
+    }
+
+    @Override
+    public String toString() {
+      String ended = "drain: " + closed + " connections closed in " + duration.toMillis() + " ms";
+      return cut == 0 ? ended : ended + ", " + cut + " cut off: " + cutPeers;
+    }
+  }
+
+  private static final System.Logger LOGGER = System.getLogger("dev.jev");
+  private static final CloseReason STOPPED =
+      new CloseReason(CloseReason.Kind.SERVER_STOPPED, /* cause= */ null);
+  private static final long HURRY_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final int MAX_PEERS = 100;
+
+  private final long acceptNanos;
+  private final long spreadNanos;
+  private final long deadlineNanos;
+  private final Consumer<Phase> onPhase;
+  private final @Nullable Thread hook;
+  private final List<Server> servers = new CopyOnWriteArrayList<>();
+  private final Set<Link> links = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger closed = new AtomicInteger(); // since the drain began
+  private final CompletableFuture<Report> ended = new CompletableFuture<>();
+
+  // Volatile: read by any thread.
+  private volatile Phase phase = Phase.SERVING;
+  private volatile long begun;
+  private volatile long spreadEnd;
+  private volatile boolean hurried;
+
+  private Drain(Builder builder) {
+    acceptNanos = builder.acceptTime.toNanos();
+    spreadNanos = builder.spread.toNanos();
+    deadlineNanos = builder.deadline.toNanos();
+    onPhase = builder.onPhase;
+    hook = builder.onShutdown ? new Thread(this::runHook, "jev-drain-hook") : null;
+  }
+
+  /** Begins the configuration of a drain. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Whether clients should be sent here, as a health check asks: false once a drain has begun. */
+  public boolean isReady() {
+    return phase == Phase.SERVING;
+  }
+
+  /** How far it has come. */
+  public Phase phase() {
+    return phase;
+  }
+
+  /**
+   * Begins to drain and returns at once; called again, hurries.
+   *
+   * @return {@link #ended}
+   */
+  public CompletionStage<Report> begin() {
+    if (!beginOnce()) {
+      hurried = true;
+    }
+    return ended();
+  }
+
+  /** Completes when the drain has ended and its servers have stopped. */
+  public CompletionStage<Report> ended() {
+    return ended.minimalCompletionStage();
+  }
+
+  private synchronized boolean beginOnce() {
+    if (phase != Phase.SERVING) {
+      return false;
+    }
+    begun = System.nanoTime();
+    phase = Phase.LEAVING;
+    new Thread(this::run, "jev-drain").start();
+    return true;
+  }
+
+  // What the server calls.
+
+  /**
+   * Installs the shutdown hook.
+   *
+   * @throws IllegalStateException if the drain or the JVM's shutdown has begun already
+   */
+  @Override
+  public synchronized void start(Server server) {
+    if (phase != Phase.SERVING) {
+      throw new IllegalStateException("drain has begun already; build a new one");
+    }
+    if (hook != null && servers.isEmpty()) {
+      Runtime.getRuntime().addShutdownHook(hook);
+    }
+    servers.add(server);
+  }
+
+  @Override
+  public synchronized void stop(Server server) {
+    servers.remove(server);
+    if (hook != null && servers.isEmpty()) {
+      try {
+        Runtime.getRuntime().removeShutdownHook(hook);
+      } catch (IllegalStateException e) {
+        // The JVM shuts down.
+      }
+    }
+  }
+
+  @Override
+  public Observer install(Link link) {
+    links.add(link);
+    if (phase == Phase.CLOSING) { // if that is next, it is among those that are closed then
+      closeSomeTime(link);
+    }
+    return new Observer() {
+      @Override
+      public void closed(CloseReason reason) {
+        links.remove(link);
+        if (phase != Phase.SERVING) {
+          closed.incrementAndGet();
+        }
+      }
+    };
+  }
+
+  private void closeSomeTime(Link link) {
+    long left = Math.max(spreadEnd - System.nanoTime(), 0);
+    long delay = hurried ? 0 : ThreadLocalRandom.current().nextLong(left + 1);
+    link.connection().runAfter(Duration.ofNanos(delay), () -> link.close(STOPPED));
+  }
+
+  // The hook's thread.
+
+  private void runHook() {
+    Signals signals = new Signals();
+    beginOnce();
+    while (!ended.isDone()) {
+      if (signals.moreHaveCome()) {
+        hurried = true;
+      }
+      LockSupport.parkNanos(this, LOOK_NANOS);
+    }
+  }
+
+  // The draining thread.
+
+  private void run() {
+    List<Server> draining = List.copyOf(servers);
+    try {
+      tell(Phase.LEAVING);
+      await(() -> hurried, acceptNanos);
+      draining.forEach(Server::stopAccepting);
+      spreadEnd = System.nanoTime() + spreadNanos;
+      tell(Phase.CLOSING);
+      links.forEach(this::closeSomeTime);
+      await(() -> hurried || isEmpty(draining), deadlineNanos);
+      if (hurried) {
+        links.forEach(link -> link.close(STOPPED));
+        await(() -> isEmpty(draining), Math.min(deadlineNanos, sinceBegin() + HURRY_NANOS));
+      }
+    } finally {
+      end(draining);
+    }
+  }
+
+  private void end(List<Server> draining) {
+    List<SocketAddress> cut =
+        links.stream().map(link -> link.connection().remoteAddress()).toList();
+    int inTime = closed.get();
+    links.forEach(link -> link.closeNow(STOPPED));
+    draining.forEach(server -> server.stop(Duration.ZERO));
+    draining.forEach(Drain::awaitStop);
+    List<SocketAddress> first = cut.subList(0, Math.min(cut.size(), MAX_PEERS));
+    Report report = new Report(inTime, cut.size(), first, Duration.ofNanos(sinceBegin()));
+    log(cut.isEmpty() ? Level.INFO : Level.WARNING, report.toString(), null);
+    tell(Phase.ENDED);
+    ended.complete(report);
+  }
+
+  private static void awaitStop(Server server) {
+    try {
+      server.awaitStop();
+    } catch (IllegalStateException e) {
+      log(Level.ERROR, "drain: a server had failed", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private boolean isEmpty(List<Server> draining) {
+    return links.isEmpty() && draining.stream().allMatch(server -> server.connectionCount() == 0);
+  }
+
+  private long sinceBegin() {
+    return System.nanoTime() - begun;
+  }
+
+  /** Waits until something holds, at most until so long after the beginning. */
+  private void await(BooleanSupplier condition, long end) {
+    for (long left; !condition.getAsBoolean() && (left = end - sinceBegin()) > 0; ) {
+      LockSupport.parkNanos(this, Math.min(left, LOOK_NANOS));
+    }
+  }
+
+  private void tell(Phase now) {
+    phase = now;
+    try {
+      onPhase.accept(now);
+    } catch (RuntimeException e) {
+      log(Level.WARNING, "drain: onPhase failed at " + now, e);
+    }
+  }
+
+  private static void log(Level level, String message, @Nullable Throwable cause) {
+    try {
+      LOGGER.log(level, message, cause);
+    } catch (RuntimeException | Error e) {
+      // The log has ended before us.
+    }
+  }
+
+  /** The configuration of a {@link Drain}; every setter checks its value at once. */
+  public static final class Builder {
+
+    private Duration acceptTime = Duration.ofSeconds(5);
+    private Duration spread = Duration.ofSeconds(30);
+    private Duration deadline = Duration.ofSeconds(60);
+    private boolean onShutdown = true;
+    private Consumer<Phase> onPhase = phase -> {};
+
+    private Builder() {}
+
+    /** How long the server goes on accepting; 5 s by default, zero for not at all. */
+    public Builder acceptTime(Duration acceptTime) {
+      this.acceptTime = Checks.notNegative("acceptTime", acceptTime);
+      return this;
+    }
+
+    /** Within which time, after that, the connections are closed; 30 s by default. */
+    public Builder spread(Duration spread) {
+      this.spread = Checks.notNegative("spread", spread);
+      return this;
+    }
+
+    /** How long after the beginning who is still there is cut off; 60 s by default. */
+    public Builder deadline(Duration deadline) {
+      this.deadline = Checks.positive("deadline", deadline);
+      return this;
+    }
+
+    /** Leaves the JVM's shutdown alone: only {@link Drain#begin} begins. */
+    public Builder withoutShutdownHook() {
+      this.onShutdown = false;
+      return this;
+    }
+
+    /** Is told of each phase that begins, on the thread that drains; by default nobody is. */
+    public Builder onPhase(Consumer<Phase> onPhase) {
+      this.onPhase = requireNonNull(onPhase, "onPhase");
+      return this;
+    }
+
+    /**
+     * Returns the plugin.
+     *
+     * @throws IllegalArgumentException if the deadline is earlier than the end of the spread
+     */
+    public Drain build() {
+      Duration closed = acceptTime.plus(spread);
+      if (deadline.compareTo(closed) < 0) {
+        throw new IllegalArgumentException(
+            "deadline: " + deadline + " (expected: >= acceptTime + spread " + closed + ")");
+      }
+      return new Drain(this);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+package dev.jev.plugin;
+
+import dev.jev.CloseReason.Kind;
+import java.time.Duration;
+
+/** Waits for the first message of one connection, though not for ever. */
+final class FirstMessage extends Wheel.Entry {
+
+  private final LimitedConnection connection;
+  private final Wheel wheel;
+  private long deadline;
+
+  FirstMessage(LimitedConnection connection, Wheel wheel) {
+    this.connection = connection;
+    this.wheel = wheel;
+  }
+
+  void connected() {
+    deadline = wheel.now() + wheel.span();
+    wheel.watch(this);
+  }
+
+  @Override
+  long wellUntil(long now) {
+    return deadline;
+  }
+
+  @Override
+  void expire() {
+    connection.close(
+        Kind.TIMEOUT,
+        "first message",
+        "none after " + Duration.ofNanos(wheel.span()) + " (expected: one)");
+  }
+}

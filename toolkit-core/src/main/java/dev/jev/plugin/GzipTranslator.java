@@ -1,0 +1,206 @@
+package dev.jev.plugin;
+
+import dev.jev.ProtocolException;
+import io.netty.buffer.ByteBuf;
+import java.nio.ByteBuffer;
+import java.util.zip.CRC32;
+import java.util.zip.DataFormatException;
+import java.util.zip.Deflater;
+import java.util.zip.Inflater;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gzip, RFC 1952, as a stream: each flush ends a block of the one member, so that the peer can
+ * inflate all that came before.
+ *
+ * <p>What comes in may be several members. A peer that ends its output where it has flushed, and
+ * not only where its member ends, has lost nothing: it ends in the four bytes that a flush writes.
+ */
+final class GzipTranslator implements Translation.Translator {
+
+  private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
+  /** The least room for a flush: with 6 bytes or fewer zlib would write its mark again. */
+  private static final int MIN_ROOM = 512;
+
+  /** An empty stored block, which is what a flush ends in (RFC 1951, 3.2.4). */
+  private static final int FLUSH_MARK = 0x0000ffff;
+
+  /** Magic, deflate, no flags, no time, no hint, unknown system. */
+  private static final byte[] HEADER = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
+
+  private static final int TRAILER_BYTES = 8;
+
+  private final int level;
+
+  private @Nullable Inflater inflater;
+  private final CRC32 crcIn = new CRC32();
+  private GzipHeader header = new GzipHeader();
+  private boolean inBody;
+  private int trailerBytes; // that are still to come
+  private long trailer;
+  private int lastBytes; // of the input
+
+  private @Nullable Deflater deflater;
+  private final CRC32 crcOut = new CRC32();
+
+  GzipTranslator(int level) {
+    this.level = level;
+  }
+
+  // In.
+
+  @Override
+  public void inbound(ByteBuf in, ByteBuf out) {
+    int start = in.readerIndex();
+    while (in.isReadable() || inBody) {
+      if (inBody) {
+        inflate(in, out);
+        if (inBody) {
+          break; // no more input, or no more room
+        }
+      } else if (trailerBytes > 0) {
+        readTrailer(in);
+      } else if (header.read(in)) {
+        header = new GzipHeader();
+        inBody = true;
+      }
+    }
+    remember(in, start);
+  }
+
+  private void inflate(ByteBuf in, ByteBuf out) {
+    Inflater member = inflater();
+    ByteBuffer source = in.nioBuffer();
+    ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
+    member.setInput(source);
+    try {
+      member.inflate(target);
+    } catch (DataFormatException e) {
+      throw new ProtocolException("gzip: " + e.getMessage() + " (expected: RFC 1951)");
+    } finally {
+      member.setInput(NOTHING); // and not memory that is given back
+    }
+    in.readerIndex(in.writerIndex() - source.remaining());
+    crcIn.update(target.flip());
+    out.writerIndex(out.writerIndex() + target.limit());
+    if (member.finished()) {
+      inBody = false;
+      trailerBytes = TRAILER_BYTES;
+    }
+  }
+
+  private Inflater inflater() {
+    if (inflater == null) {
+      inflater = new Inflater(/* nowrap= */ true);
+    }
+    return inflater;
+  }
+
+  private void readTrailer(ByteBuf in) {
+    while (trailerBytes > 0 && in.isReadable()) {
+      trailer = trailer >>> 8 | (long) in.readUnsignedByte() << 56; // least significant first
+      trailerBytes--;
+    }
+    if (trailerBytes == 0) {
+      Inflater member = inflater();
+      check("CRC-32", (int) trailer, (int) crcIn.getValue());
+      check("length", (int) (trailer >>> 32), (int) member.getBytesWritten());
+      member.reset();
+      crcIn.reset();
+    }
+  }
+
+  private static void check(String what, int announced, int actual) {
+    if (announced != actual) {
+      throw new ProtocolException(
+          "gzip "
+              + what
+              + ": "
+              + Integer.toHexString(actual)
+              + " (expected: "
+              + Integer.toHexString(announced)
+              + ", as its trailer says)");
+    }
+  }
+
+  private void remember(ByteBuf in, int start) {
+    for (int i = Math.max(start, in.readerIndex() - 4); i < in.readerIndex(); i++) {
+      lastBytes = lastBytes << 8 | in.getUnsignedByte(i);
+    }
+  }
+
+  @Override
+  public void inputEnded() {
+    boolean betweenMembers = !inBody && trailerBytes == 0 && header.isEmpty();
+    if (!betweenMembers && !(inBody && lastBytes == FLUSH_MARK)) {
+      throw new ProtocolException("gzip: input ended within a block (expected: the rest of it)");
+    }
+  }
+
+  // Out.
+
+  @Override
+  public void outbound(ByteBuf in, ByteBuf out) {
+    Deflater stream = deflater(out);
+    ByteBuffer source = in.nioBuffer();
+    crcOut.update(source.duplicate());
+    stream.setInput(source);
+    while (!stream.needsInput()) {
+      deflate(stream, out, Deflater.NO_FLUSH);
+    }
+    stream.setInput(NOTHING);
+    in.readerIndex(in.writerIndex());
+  }
+
+  private Deflater deflater(ByteBuf out) {
+    if (deflater == null) {
+      deflater = new Deflater(level, /* nowrap= */ true);
+      out.writeBytes(HEADER);
+    }
+    return deflater;
+  }
+
+  /** Appends what the deflater gives; returns whether that filled the room for it. */
+  private static boolean deflate(Deflater stream, ByteBuf out, int flush) {
+    out.ensureWritable(MIN_ROOM);
+    ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
+    int length = stream.deflate(target, flush);
+    out.writerIndex(out.writerIndex() + length);
+    return !target.hasRemaining();
+  }
+
+  @Override
+  public void flush(ByteBuf out) {
+    Deflater stream = deflater(out);
+    while (deflate(stream, out, Deflater.SYNC_FLUSH)) {
+      // There may be more.
+    }
+  }
+
+  @Override
+  public void finish(ByteBuf out) {
+    Deflater stream = deflater;
+    if (stream == null) {
+      return;
+    }
+    stream.finish();
+    while (!stream.finished()) {
+      deflate(stream, out, Deflater.NO_FLUSH);
+    }
+    out.writeIntLE((int) crcOut.getValue());
+    out.writeIntLE((int) stream.getBytesRead());
+  }
+
+  @Override
+  public void close() {
+    if (inflater != null) {
+      inflater.end();
+      inflater = null;
+    }
+    if (deflater != null) {
+      deflater.end();
+      deflater = null;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package dev.jev.plugin;
+
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.cert.X509Certificate;
+import java.util.List;
+
+/** A private key and the certificates that vouch for it, its own first. */
+record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
+
+  /** Returns itself if the key is that of the first certificate. */
+  KeyAndChain checked(TlsIdentity identity) {
+    PublicKey certified = chain.get(0).getPublicKey();
+    if (!key.getAlgorithm().equals(certified.getAlgorithm()) || !verifies(certified)) {
+      throw new IllegalArgumentException(
+          "private key in " + identity + ": another one (expected: that of the certificate)");
+    }
+    return this;
+  }
+
+  private boolean verifies(PublicKey certified) {
+    try {
+      Signature signature = Signature.getInstance(signatureAlgorithm());
+      signature.initSign(key);
+      signature.update((byte) 1);
+      byte[] signed = signature.sign();
+      signature.initVerify(certified);
+      signature.update((byte) 1);
+      return signature.verify(signed);
+    } catch (GeneralSecurityException e) { // of another curve, for example
+      return false;
+    }
+  }
+
+  private String signatureAlgorithm() {
+    return switch (key.getAlgorithm()) {
+      case "RSA" -> "SHA256withRSA";
+      case "EC" -> "SHA256withECDSA";
+      default -> key.getAlgorithm(); // EdDSA
+    };
+  }
+}

@@ -1,0 +1,60 @@
+package dev.jev.plugin;
+
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What belongs to a host name: to exactly that one, else to {@code *.} and its parent, else the
+ * default. A wildcard stands for one label (RFC 6125, 6.4.3).
+ */
+final class ServerNames<T> {
+
+  private static final String LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
+
+  /** RFC 1123, 2.1, and the underscore that some use. */
+  private static final Pattern NAME =
+      Pattern.compile("(?=.{1,253}$)" + LABEL + "(\\." + LABEL + ")*");
+
+  private final Map<String, T> values = new HashMap<>();
+  private final @Nullable T other;
+
+  /** One that only knows the default; null if there is none. */
+  ServerNames(@Nullable T other) {
+    this.other = other;
+  }
+
+  void put(String name, T value) {
+    values.put(name, value);
+  }
+
+  /** Returns a name in lower case if it is a host name. */
+  static String checked(String name) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    if (!isName(lower.startsWith("*.") ? lower.substring(2) : lower)) {
+      throw new IllegalArgumentException(
+          "name: " + name + " (expected: a host name in ASCII, or *. and one)");
+    }
+    return lower;
+  }
+
+  /** Whether a name in lower case is a host name. */
+  static boolean isName(String name) {
+    return NAME.matcher(name).matches();
+  }
+
+  /** What belongs to a name in lower case, or to no name; null if it is unknown. */
+  @Nullable T get(@Nullable String name) {
+    if (name == null) {
+      return other;
+    }
+    T value = values.get(name);
+    int dot = name.indexOf('.');
+    if (value == null && dot > 0) {
+      value = values.get("*" + name.substring(dot));
+    }
+    return value != null ? value : other;
+  }
+}

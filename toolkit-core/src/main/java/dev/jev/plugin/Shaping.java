@@ -1,0 +1,274 @@
+package dev.jev.plugin;
+
+import dev.jev.CloseReason;
+import dev.jev.Plugin;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Limits how many bytes a second go through the sockets, of each connection and of all together.
+ *
+ * <p>Bytes that have to wait are held back, none are dropped: output counts as {@link
+ * dev.jev.Connection#pendingBytes pending} until it has left, so that marks, limit and overflow
+ * policy of the server apply to it; input is not read, so that the peer's output waits. A socket is
+ * read in pieces of up to 256 KiB, whatever the rate: after each there is a pause that makes up for
+ * it. A connection that closes has the server's {@code closeTimeout} to write what waits.
+ *
+ * <p>What was not used within the last 100 ms may be made up for. Connections that share a rate
+ * take turns.
+ *
+ * <p>Counted is what passes the {@link Plugin.Stage#SOCKET socket}: encrypted, compressed. One
+ * instance may shape several servers and clients, which then share the total.
+ *
+ * <p>Netty's traffic shaping is not used for this, since it switches {@code autoRead}, which is the
+ * connection's business here.
+ */
+public final class Shaping implements Plugin {
+
+  /** A pause that is shorter is left to the next read. */
+  private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  private static final int MIN_PIECE_BYTES = 64;
+  private static final int MAX_PIECE_BYTES = 64 * 1024;
+
+  private final long readRate;
+  private final long writeRate;
+  private final Pace allReads;
+  private final Pace allWrites;
+  private final int pieceBytes;
+
+  private Shaping(Builder builder) {
+    readRate = builder.readRate;
+    writeRate = builder.writeRate;
+    allReads = new Pace(builder.totalReadRate);
+    allWrites = new Pace(builder.totalWriteRate);
+    long pieces = Math.min(writeRate, builder.totalWriteRate) / 20; // 50 ms each
+    pieceBytes = (int) Math.max(Math.min(pieces, MAX_PIECE_BYTES), MIN_PIECE_BYTES);
+  }
+
+  /** Begins the configuration; what is not set is not limited. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  @Override
+  public Stage stage() {
+    return Stage.SOCKET;
+  }
+
+  @Override
+  public Observer install(Link link) {
+    Shaper shaper = new Shaper(link);
+    link.pipeline().addLast(shaper);
+    link.attribute(Shaper.class, shaper);
+    return shaper;
+  }
+
+  /** Paces one connection. */
+  final class Shaper extends ChannelDuplexHandler implements Observer {
+
+    private record Waiting(ByteBuf bytes, ChannelPromise promise) {}
+
+    private final Link link;
+    private final Pace reads = new Pace(readRate);
+    private final Pace writes = new Pace(writeRate);
+    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
+    private long readOn; // when reading may go on, if paused
+    private boolean paused;
+    private long writtenBytes;
+    private int piece; // how many bytes of the first one in the queue have got their time, or 0
+    private long pieceTime;
+    private @Nullable ScheduledFuture<?> timer;
+
+    Shaper(Link link) {
+      this.link = link;
+    }
+
+    /** How many bytes it has let go on to the socket. */
+    long writtenBytes() {
+      return writtenBytes;
+    }
+
+    // Reading: what has come in is charged afterwards.
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+      if (message instanceof ByteBuf bytes) {
+        charge(bytes.readableBytes());
+      }
+      ctx.fireChannelRead(message);
+    }
+
+    private void charge(int bytes) {
+      long now = System.nanoTime();
+      long own = reads.reserve(bytes, now) + reads.nanos(bytes) - now;
+      long all = allReads.reserve(bytes, now) + allReads.nanos(bytes) - now;
+      long wait = Math.max(own, all);
+      readOn = now + wait;
+      if (wait >= MIN_PAUSE_NANOS && !paused) {
+        paused = true;
+        link.pauseReading();
+        resumeLater(wait);
+      }
+    }
+
+    private void resumeLater(long nanos) {
+      link.connection().runAfter(Duration.ofNanos(nanos), this::resume);
+    }
+
+    private void resume() {
+      long left = readOn - System.nanoTime();
+      if (left > 0) {
+        resumeLater(left);
+      } else {
+        paused = false;
+        link.resumeReading();
+      }
+    }
+
+    // Writing: each piece is written when its time has come.
+
+    @Override
+    public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+      if (ctx.channel().isActive()) {
+        queue.add(new Waiting((ByteBuf) message, promise));
+      } else {
+        ctx.write(message, promise); // which fails
+      }
+    }
+
+    @Override
+    public void flush(ChannelHandlerContext ctx) {
+      if (timer == null) {
+        writeDue(ctx);
+      }
+      ctx.flush();
+    }
+
+    private void writeDue(ChannelHandlerContext ctx) {
+      for (Waiting first; (first = queue.peek()) != null; ) {
+        long wait = reserve(first.bytes().readableBytes());
+        if (wait > 0) {
+          timer = ctx.executor().schedule(() -> onTime(ctx), wait, TimeUnit.NANOSECONDS);
+          return;
+        }
+        writePiece(ctx, first);
+      }
+    }
+
+    private void onTime(ChannelHandlerContext ctx) {
+      timer = null;
+      flush(ctx);
+    }
+
+    /** Reserves the time of the next piece, unless it has one; returns how far away that is. */
+    private long reserve(int bytes) {
+      long now = System.nanoTime();
+      if (piece == 0 && bytes > 0) {
+        piece = Math.min(bytes, pieceBytes);
+        long own = writes.reserve(piece, now) - now;
+        long all = allWrites.reserve(piece, now) - now;
+        pieceTime = now + Math.max(own, all);
+      }
+      return bytes == 0 ? 0 : pieceTime - now;
+    }
+
+    private void writePiece(ChannelHandlerContext ctx, Waiting first) {
+      int length = piece;
+      piece = 0;
+      writtenBytes += length;
+      if (length < first.bytes().readableBytes()) {
+        ctx.write(first.bytes().readRetainedSlice(length), ctx.voidPromise());
+      } else {
+        queue.remove();
+        ctx.write(first.bytes(), first.promise());
+      }
+    }
+
+    // Ending.
+
+    /** If the channel is still there, another handler has it now. */
+    @Override
+    public void closed(CloseReason reason) {
+      if (!link.pipeline().channel().isActive()) {
+        drop();
+      }
+    }
+
+    @Override
+    public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+      drop();
+      ctx.close(promise);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+      drop();
+      ctx.fireChannelInactive();
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+      drop();
+    }
+
+    private void drop() {
+      if (timer != null) {
+        timer.cancel(/* mayInterruptIfRunning= */ false);
+        timer = null;
+      }
+      for (Waiting waiting; (waiting = queue.poll()) != null; ) {
+        waiting.bytes().release();
+        waiting.promise().tryFailure(new ClosedChannelException());
+      }
+    }
+  }
+
+  /** The configuration of {@link Shaping}; every setter checks its value at once. */
+  public static final class Builder {
+
+    private long readRate = Pace.UNLIMITED;
+    private long writeRate = Pace.UNLIMITED;
+    private long totalReadRate = Pace.UNLIMITED;
+    private long totalWriteRate = Pace.UNLIMITED;
+
+    private Builder() {}
+
+    /** How many bytes a second are read from one connection. */
+    public Builder readBytesPerSecond(long bytes) {
+      readRate = Checks.inRange("readBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      return this;
+    }
+
+    /** How many bytes a second are written to one connection. */
+    public Builder writeBytesPerSecond(long bytes) {
+      writeRate = Checks.inRange("writeBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      return this;
+    }
+
+    /** How many bytes a second are read from all connections together. */
+    public Builder totalReadBytesPerSecond(long bytes) {
+      totalReadRate = Checks.inRange("totalReadBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      return this;
+    }
+
+    /** How many bytes a second are written to all connections together. */
+    public Builder totalWriteBytesPerSecond(long bytes) {
+      totalWriteRate = Checks.inRange("totalWriteBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      return this;
+    }
+
+    /** Returns the plugin. */
+    public Shaping build() {
+      return new Shaping(this);
+    }
+  }
+}

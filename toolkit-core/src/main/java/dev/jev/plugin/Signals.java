@@ -1,0 +1,35 @@
+package dev.jev.plugin;
+
+import java.util.stream.Stream;
+
+/**
+ * The signals that have come since a JVM's shutdown began.
+ *
+ * <p>A program gets no second SIGTERM: it would begin the shutdown that is under way. But OpenJDK
+ * gives each signal a thread, {@code SIGTERM handler}, which waits until the shutdown ends. So the
+ * signals are counted by their threads.
+ */
+final class Signals {
+
+  private static final int ROOM_FOR_NEW_THREADS = 16;
+
+  private final ThreadGroup all = root(Thread.currentThread().getThreadGroup());
+  private final long before = Math.min(count(), 1);
+
+  /** Whether there was a signal besides the one that may have begun the shutdown. */
+  boolean moreHaveCome() {
+    return count() > before;
+  }
+
+  private long count() {
+    Thread[] threads = new Thread[all.activeCount() + ROOM_FOR_NEW_THREADS];
+    return Stream.of(threads)
+        .limit(all.enumerate(threads))
+        .filter(thread -> thread.getName().matches("SIG\\w+ handler"))
+        .count();
+  }
+
+  private static ThreadGroup root(ThreadGroup group) {
+    return group.getParent() == null ? group : root(group.getParent());
+  }
+}

@@ -1,0 +1,377 @@
+package dev.jev.plugin;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.Plugin;
+import dev.jev.Server;
+import io.netty.handler.ssl.ClientAuth;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.util.concurrent.ImmediateExecutor;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Encrypts: TLS 1.3 and 1.2, of a server or of a client.
+ *
+ * <pre>
+ *   Tls tls = Tls.server().identity(TlsIdentity.pem(chain, key)).build();
+ *   Server.builder(MyProtocol::new, handler).plugin(tls).listen("tcp://:5000").start();
+ * </pre>
+ *
+ * <p>A connection is connected when its handshake is over; {@code
+ * connection.attribute(TlsSession.class)} then tells what it settled. A peer that does not speak
+ * TLS, or whose handshake fails, gets an alert; the connection closes with {@code PROTOCOL_ERROR},
+ * as it does when a peer breaks the rules later. One that ends its output without {@code
+ * close_notify} may have been cut off: the connection closes with {@code IO_ERROR}.
+ *
+ * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ */
+public final class Tls implements Plugin {
+
+  /** Whose code does the work. */
+  public enum Provider {
+    /** {@link #BORINGSSL} if it is there, else {@link #JDK}. */
+    AUTO,
+    /** The JDK's. */
+    JDK,
+    /**
+     * BoringSSL, several times as fast; it is there when {@code
+     * io.netty:netty-tcnative-boringssl-static} is on the class path, with the classifier of the
+     * platform.
+     */
+    BORINGSSL
+  }
+
+  private static final System.Logger LOGGER = System.getLogger("dev.jev");
+
+  private final TlsOptions options;
+
+  // Guarded by this.
+  private @Nullable String lastFailure; // of reloading; it is logged once
+
+  // Volatile: read by any thread.
+  private volatile TlsContexts contexts;
+
+  private Tls(TlsOptions options) {
+    this.options = options;
+    this.contexts = TlsContexts.of(options, TlsFiles.read(options.files()));
+  }
+
+  /** Begins the configuration of TLS for servers. */
+  public static Builder server() {
+    return new Builder(/* client= */ false);
+  }
+
+  /** Begins the configuration of TLS for clients. */
+  public static Builder client() {
+    return new Builder(/* client= */ true);
+  }
+
+  @Override
+  public Stage stage() {
+    return Stage.ENCRYPTION;
+  }
+
+  @Override
+  public void start(Server server) {
+    if (!options.reloadPeriod().isZero()) {
+      // Not on the event loop, which a slow disk would block.
+      server.runEvery(
+          options.reloadPeriod(),
+          () -> new Thread(this::reloadIfChanged, "jev-tls-reload").start());
+    }
+  }
+
+  @Override
+  public Observer install(Link link) {
+    TlsHandshake handshake = new TlsHandshake(options, contexts, link);
+    link.pipeline().addLast(handshake);
+    return handshake;
+  }
+
+  /**
+   * Reads all files again, for the connections that come from now on; those that are open stay as
+   * they are. Reads files, so it blocks.
+   *
+   * @throws IllegalArgumentException if a file is not what it should be; nothing changes then
+   * @throws java.io.UncheckedIOException if a file cannot be read; nothing changes then
+   */
+  public synchronized void reload() {
+    contexts = TlsContexts.of(options, TlsFiles.read(options.files()));
+  }
+
+  TlsContexts contexts() {
+    return contexts;
+  }
+
+  private synchronized void reloadIfChanged() {
+    String failure = null;
+    try {
+      TlsFiles files = TlsFiles.read(options.files());
+      if (!contexts.isOf(files)) {
+        contexts = TlsContexts.of(options, files);
+        LOGGER.log(Level.INFO, "TLS: certificates reloaded");
+      }
+    } catch (RuntimeException e) {
+      failure = e.getMessage();
+      if (!Objects.equals(failure, lastFailure)) {
+        LOGGER.log(Level.WARNING, "TLS: certificates not reloaded: " + failure, e);
+      }
+    }
+    lastFailure = failure;
+  }
+
+  /**
+   * The configuration of a {@link Tls}.
+   *
+   * <p>Every setter checks its value at once and throws {@link IllegalArgumentException} with the
+   * value and what was expected; or {@link IllegalStateException} if the option is one of the other
+   * side.
+   */
+  public static final class Builder {
+
+    private static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
+
+    private final boolean client;
+    private final Map<String, TlsIdentity> identities = new LinkedHashMap<>();
+    private @Nullable TlsIdentity identity;
+    private TlsOptions.@Nullable Trust trust;
+    private boolean insecure;
+    private ClientAuth clientAuth = ClientAuth.NONE;
+    private @Nullable String serverName;
+    private List<String> applicationProtocols = List.of();
+    private List<String> protocols = PROTOCOLS;
+    private Provider provider = Provider.AUTO;
+    private Duration handshakeTimeout = Duration.ofSeconds(10);
+    private int sessionCacheSize = 10_000;
+    private Duration sessionTimeout = Duration.ofHours(1);
+    private Duration reloadPeriod = Duration.ZERO;
+    private Executor taskExecutor = ImmediateExecutor.INSTANCE;
+
+    private Builder(boolean client) {
+      this.client = client;
+    }
+
+    /**
+     * Who this end is. A client needs none unless the server wants one. A server shows it to
+     * clients that ask for a name without an identity of its own, or for none; without it they are
+     * refused with the alert {@code unrecognized_name}.
+     */
+    public Builder identity(TlsIdentity identity) {
+      this.identity = requireNonNull(identity, "identity");
+      return this;
+    }
+
+    /**
+     * Who a server is for clients that ask for a name (SNI).
+     *
+     * @param name a host name such as {@code www.example.com}, or {@code *.example.com} for those
+     *     with one more label that have no identity of their own
+     */
+    public Builder identity(String name, TlsIdentity identity) {
+      serverOnly("identity with a name");
+      identities.put(ServerNames.checked(name), requireNonNull(identity, "identity"));
+      return this;
+    }
+
+    /**
+     * Trusts peers whose certificates come from the authorities in a PEM file. By default a client
+     * trusts those that the JDK does.
+     */
+    public Builder trustPem(Path file) {
+      trust = new TlsOptions.Trust(file, files -> files.pemCertificates(file));
+      return this;
+    }
+
+    /** Trusts peers whose certificates come from the authorities in a PKCS#12 file. */
+    public Builder trustPkcs12(Path file, String password) {
+      requireNonNull(password, "password");
+      trust = new TlsOptions.Trust(file, files -> files.pkcs12Certificates(file, password));
+      return this;
+    }
+
+    /**
+     * Makes a client trust everybody, whatever name the certificate is for: for tests. Whoever sits
+     * on the way can read and change everything then.
+     */
+    public Builder insecure() {
+      clientOnly("insecure");
+      insecure = true;
+      return this;
+    }
+
+    /**
+     * Makes a server ask for a certificate; a client may have none, but not one that is not
+     * trusted. By default it does not ask.
+     */
+    public Builder wantClientCertificate() {
+      serverOnly("wantClientCertificate");
+      clientAuth = ClientAuth.OPTIONAL;
+      return this;
+    }
+
+    /** Makes a server refuse clients without a certificate that is trusted. */
+    public Builder needClientCertificate() {
+      serverOnly("needClientCertificate");
+      clientAuth = ClientAuth.REQUIRE;
+      return this;
+    }
+
+    /**
+     * The name that a client asks for and that the server's certificate must be for; by default the
+     * host it connects to.
+     */
+    public Builder serverName(String serverName) {
+      clientOnly("serverName");
+      this.serverName = requireNonNull(serverName, "serverName");
+      return this;
+    }
+
+    /**
+     * The protocols to agree upon (ALPN), the favourite first; none by default. If there is no
+     * agreement the handshake succeeds without, see {@link TlsSession#applicationProtocol}.
+     */
+    public Builder applicationProtocols(String... names) {
+      for (String name : names) {
+        Checks.inRange("length of application protocol " + name, name.length(), 1, 255);
+      }
+      applicationProtocols = List.of(names);
+      return this;
+    }
+
+    /** The versions, {@code TLSv1.3} and {@code TLSv1.2}; both by default. */
+    public Builder protocols(String... names) {
+      for (String name : names) {
+        if (!PROTOCOLS.contains(name)) {
+          throw new IllegalArgumentException(
+              "protocol: " + name + " (expected: TLSv1.3 or TLSv1.2)");
+        }
+      }
+      Checks.inRange("protocols", names.length, 1, PROTOCOLS.size());
+      protocols = List.of(names);
+      return this;
+    }
+
+    /** Whose code does the work; {@link Provider#AUTO} by default. */
+    public Builder provider(Provider provider) {
+      this.provider = requireNonNull(provider, "provider");
+      return this;
+    }
+
+    /**
+     * Longest time for the handshake, 10 s by default; the connection closes with {@code TIMEOUT}.
+     * The {@code handshakeTimeout} of the server, counted from the accept, ends it as well.
+     */
+    public Builder handshakeTimeout(Duration handshakeTimeout) {
+      this.handshakeTimeout = Checks.positive("handshakeTimeout", handshakeTimeout);
+      return this;
+    }
+
+    /**
+     * How many sessions may be kept for peers that come back, for each identity; 10,000 by default.
+     */
+    public Builder sessionCacheSize(int sessionCacheSize) {
+      this.sessionCacheSize = Checks.inRange("sessionCacheSize", sessionCacheSize, 1, 100_000_000);
+      return this;
+    }
+
+    /** For how long a peer may come back to a session; 1 h by default, in whole seconds. */
+    public Builder sessionTimeout(Duration sessionTimeout) {
+      long seconds = requireNonNull(sessionTimeout, "sessionTimeout").toSeconds();
+      Checks.inRange("seconds of sessionTimeout", seconds, 1, 7 * 24 * 3600); // RFC 8446, 4.6.1
+      this.sessionTimeout = sessionTimeout;
+      return this;
+    }
+
+    /**
+     * How often the files are looked at while a server runs, and reloaded if they have changed;
+     * zero, which is the default, is never. Files that cannot be used are logged, and what was
+     * there before stays.
+     */
+    public Builder reloadPeriod(Duration reloadPeriod) {
+      this.reloadPeriod = Checks.notNegative("reloadPeriod", reloadPeriod);
+      return this;
+    }
+
+    /**
+     * Who runs what takes long in a handshake: signing with an RSA key takes about a millisecond.
+     * By default the event loop does it itself, which suits all but servers with many handshakes.
+     */
+    public Builder taskExecutor(Executor taskExecutor) {
+      this.taskExecutor = requireNonNull(taskExecutor, "taskExecutor");
+      return this;
+    }
+
+    /**
+     * Reads the files.
+     *
+     * @throws IllegalStateException if something is missing: a server's identity, trust for the
+     *     certificates of clients, or the provider
+     * @throws IllegalArgumentException if a file is not what it should be
+     * @throws java.io.UncheckedIOException if a file cannot be read
+     */
+    public Tls build() {
+      if (!client && identity == null && identities.isEmpty()) {
+        throw new IllegalStateException("no identity of the server; call identity first");
+      }
+      if (clientAuth != ClientAuth.NONE && trust == null) {
+        throw new IllegalStateException(
+            "nobody to trust with client certificates; call trustPem or trustPkcs12 first");
+      }
+      if (insecure && trust != null) {
+        throw new IllegalStateException("both trust and insecure; call one of them");
+      }
+      return new Tls(options());
+    }
+
+    private TlsOptions options() {
+      return new TlsOptions(
+          client,
+          identity,
+          Map.copyOf(identities),
+          trust,
+          insecure,
+          clientAuth,
+          serverName,
+          applicationProtocols,
+          protocols,
+          sslProvider(),
+          handshakeTimeout,
+          sessionCacheSize,
+          sessionTimeout,
+          reloadPeriod,
+          taskExecutor);
+    }
+
+    private SslProvider sslProvider() {
+      if (provider == Provider.BORINGSSL && !OpenSsl.isAvailable()) {
+        throw new IllegalStateException(
+            "provider BORINGSSL is not available: " + OpenSsl.unavailabilityCause());
+      }
+      boolean jdk = provider == Provider.JDK || !OpenSsl.isAvailable();
+      return jdk ? SslProvider.JDK : SslProvider.OPENSSL;
+    }
+
+    private void serverOnly(String option) {
+      if (client) {
+        throw new IllegalStateException(option + " is for Tls.server()");
+      }
+    }
+
+    private void clientOnly(String option) {
+      if (!client) {
+        throw new IllegalStateException(option + " is for Tls.client()");
+      }
+    }
+  }
+}

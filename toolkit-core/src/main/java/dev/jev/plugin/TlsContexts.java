@@ -1,0 +1,126 @@
+package dev.jev.plugin;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.ApplicationProtocolConfig.Protocol;
+import io.netty.handler.ssl.ApplicationProtocolConfig.SelectedListenerFailureBehavior;
+import io.netty.handler.ssl.ApplicationProtocolConfig.SelectorFailureBehavior;
+import io.netty.handler.ssl.OpenSslSessionContext;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Executor;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/** What the files of a {@link Tls} were made into at one time. */
+final class TlsContexts {
+
+  private final TlsFiles files;
+  private final ServerNames<SslContext> contexts;
+  private final Executor taskExecutor;
+
+  private TlsContexts(TlsFiles files, ServerNames<SslContext> contexts, Executor taskExecutor) {
+    this.files = files;
+    this.contexts = contexts;
+    this.taskExecutor = taskExecutor;
+  }
+
+  static TlsContexts of(TlsOptions options, TlsFiles files) {
+    Map<TlsIdentity, SslContext> made = new HashMap<>(); // one identity may have several names
+    TlsIdentity main = options.identity();
+    ServerNames<SslContext> contexts =
+        new ServerNames<>(main == null && !options.client() ? null : make(options, files, main));
+    options
+        .identities()
+        .forEach(
+            (name, identity) ->
+                contexts.put(
+                    name, made.computeIfAbsent(identity, one -> make(options, files, one))));
+    return new TlsContexts(files, contexts, options.taskExecutor());
+  }
+
+  private static SslContext make(
+      TlsOptions options, TlsFiles files, @Nullable TlsIdentity identity) {
+    KeyAndChain own = identity == null ? null : identity.load(files);
+    SslContextBuilder builder = options.client() ? client(options) : server(own);
+    if (options.client() && own != null) {
+      builder.keyManager(own.key(), own.chain());
+    }
+    if (options.trust() != null) {
+      builder.trustManager(options.trust().load().apply(files));
+    }
+    builder
+        .sslProvider(options.provider())
+        .protocols(options.protocols())
+        .clientAuth(options.clientAuth())
+        .sessionCacheSize(options.sessionCacheSize())
+        .sessionTimeout(options.sessionTimeout().toSeconds());
+    if (!options.applicationProtocols().isEmpty()) {
+      builder.applicationProtocolConfig(alpn(options));
+    }
+    return build(builder, identity);
+  }
+
+  private static SslContextBuilder server(@Nullable KeyAndChain own) {
+    return SslContextBuilder.forServer(requireNonNull(own).key(), own.chain());
+  }
+
+  private static SslContextBuilder client(TlsOptions options) {
+    SslContextBuilder builder = SslContextBuilder.forClient();
+    return options.insecure()
+        ? builder
+            .trustManager(InsecureTrustManagerFactory.INSTANCE)
+            .endpointIdentificationAlgorithm(null)
+        : builder.endpointIdentificationAlgorithm("HTTPS"); // RFC 2818, 3.1: the name must match
+  }
+
+  /** Without an agreement the handshake goes on, since nothing else is portable. */
+  private static ApplicationProtocolConfig alpn(TlsOptions options) {
+    return new ApplicationProtocolConfig(
+        Protocol.ALPN,
+        SelectorFailureBehavior.NO_ADVERTISE,
+        SelectedListenerFailureBehavior.ACCEPT,
+        options.applicationProtocols());
+  }
+
+  private static SslContext build(SslContextBuilder builder, @Nullable TlsIdentity identity) {
+    try {
+      SslContext context = builder.build();
+      if (context.isServer() && context.sessionContext() instanceof OpenSslSessionContext tickets) {
+        tickets.setTicketKeys(); // BoringSSL makes its own, and new ones every other day
+      }
+      return context;
+    } catch (SSLException e) {
+      throw new IllegalArgumentException("certificate in " + identity + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Whether these files would make the same. */
+  boolean isOf(TlsFiles others) {
+    return files.equalBytes(others);
+  }
+
+  /** What a client that asks for this name gets, or null. */
+  @Nullable SslContext of(@Nullable String name) {
+    return contexts.get(name);
+  }
+
+  /** A handler for a client that asked for what {@code context} is for. */
+  SslHandler newHandler(ByteBufAllocator allocator, SslContext context) {
+    return new GuardedSslHandler(context.newEngine(allocator), taskExecutor);
+  }
+
+  /** A handler that begins a handshake with a server as soon as it is added. */
+  SslHandler newHandler(ByteBufAllocator allocator, @Nullable String host, int port) {
+    SslContext context = requireNonNull(contexts.get(null));
+    return host == null
+        ? newHandler(allocator, context)
+        : new GuardedSslHandler(context.newEngine(allocator, host, port), taskExecutor);
+  }
+}

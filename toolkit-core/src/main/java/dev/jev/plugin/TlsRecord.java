@@ -1,0 +1,51 @@
+package dev.jev.plugin;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+
+/**
+ * The outside of TLS.
+ *
+ * <pre>
+ *   type:1  version:2  length:2  fragment:length      RFC 8446, 5.1
+ * </pre>
+ */
+final class TlsRecord {
+
+  static final int HEADER = 5;
+  static final int MAX_PLAIN_LENGTH = 1 << 14;
+
+  // RFC 8446, 5.1: types.
+  static final int FIRST_TYPE = 20;
+  static final int ALERT = 21;
+  static final int HANDSHAKE = 22;
+  static final int LAST_TYPE = 23;
+
+  // RFC 8446, 6: alerts.
+  static final int UNEXPECTED_MESSAGE = 10;
+  static final int RECORD_OVERFLOW = 22;
+  static final int ILLEGAL_PARAMETER = 47;
+  static final int PROTOCOL_VERSION = 70;
+  static final int UNRECOGNIZED_NAME = 112;
+
+  private static final int FATAL = 2;
+
+  private TlsRecord() {}
+
+  static int type(ByteBuf record) {
+    return record.getUnsignedByte(record.readerIndex());
+  }
+
+  static int majorVersion(ByteBuf record) {
+    return record.getUnsignedByte(record.readerIndex() + 1);
+  }
+
+  static int length(ByteBuf record) {
+    return record.getUnsignedShort(record.readerIndex() + 3);
+  }
+
+  /** A whole record, unencrypted: the connection fails for this reason. */
+  static ByteBuf alert(int description) {
+    return Unpooled.wrappedBuffer(new byte[] {ALERT, 3, 3, 0, 2, FATAL, (byte) description});
+  }
+}

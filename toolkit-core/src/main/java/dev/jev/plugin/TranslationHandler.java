@@ -1,0 +1,377 @@
+package dev.jev.plugin;
+
+import dev.jev.CloseReason;
+import dev.jev.Plugin;
+import dev.jev.ProtocolException;
+import dev.jev.plugin.Translation.Translator;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.util.concurrent.Future;
+import java.nio.channels.ClosedChannelException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts the bytes of one connection through a {@link Translator}.
+ *
+ * <p><b>In.</b> A few bytes may turn into very many. So they are passed on piece by piece, and
+ * after each piece the connection decides whether it reads on, just as after a read of the socket.
+ * If it does not, the rest waits here, and so does the end of the input; {@link #read}, which says
+ * that the connection reads again, goes on with that before anything is read from the socket.
+ *
+ * <p><b>Out.</b> What is written between two flushes becomes one buffer and one write.
+ */
+final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Observer {
+
+  static final int PIECE_BYTES = 32 * 1024;
+
+  /** From so much output on the ratio is limited; of the input about as much is remembered. */
+  private static final long RATIO_BYTES = 1024 * 1024;
+
+  private final Plugin.Link link;
+  private final Translator translator;
+  private final int maxRatio;
+
+  private ByteBuf input = Unpooled.EMPTY_BUFFER; // not translated yet
+  private boolean more; // there is something to translate, in input or in the translator
+  private boolean translating;
+  private boolean readOnQueued;
+  private boolean inputFailed; // what still comes is dropped
+  private @Nullable Object inputEnd; // the event that says so, until all has been passed on
+  private long bytesIn;
+  private long bytesOut;
+
+  private @Nullable ByteBuf output; // not flushed yet
+  private List<ChannelPromise> promises = new ArrayList<>(1);
+  private boolean outputOver;
+  private boolean closed;
+
+  TranslationHandler(Plugin.Link link, Translator translator, int maxRatio) {
+    this.link = link;
+    this.translator = translator;
+    this.maxRatio = maxRatio;
+  }
+
+  // In.
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    ByteBuf arrived = (ByteBuf) message;
+    if (inputFailed || closed) {
+      arrived.release();
+    } else if (more || translating) {
+      input = joined(ctx, input, arrived);
+      more = true;
+    } else {
+      input = arrived;
+      translate(ctx);
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof ChannelInputShutdownEvent) {
+      inputEnd = event;
+      endInput(ctx);
+    } else {
+      ctx.fireUserEventTriggered(event);
+    }
+  }
+
+  @Override
+  public void read(ChannelHandlerContext ctx) {
+    if (!more && inputEnd == null) {
+      ctx.read();
+    } else if (!readOnQueued) { // not now: this may be in the middle of a callback
+      readOnQueued = true;
+      ctx.executor().execute(() -> readOn(ctx));
+    }
+  }
+
+  private void readOn(ChannelHandlerContext ctx) {
+    readOnQueued = false;
+    if (closed || !readsOn(ctx)) {
+      return;
+    }
+    translate(ctx);
+    ctx.fireChannelReadComplete();
+    endInput(ctx);
+    if (!more && readsOn(ctx)) {
+      ctx.read();
+    }
+  }
+
+  private static boolean readsOn(ChannelHandlerContext ctx) {
+    return ctx.channel().config().isAutoRead();
+  }
+
+  /** Translates the input, or as much of it as the connection wants. */
+  private void translate(ChannelHandlerContext ctx) {
+    if (translating) {
+      return;
+    }
+    translating = true;
+    try {
+      while (translatePiece(ctx)) {
+        ctx.fireChannelReadComplete(); // the connection decides whether it reads on
+        if (closed || !readsOn(ctx)) {
+          break;
+        }
+      }
+    } catch (Throwable t) {
+      failInput(ctx, t);
+    } finally {
+      translating = false;
+    }
+    if (more && !inputFailed && !closed) {
+      input = joined(ctx, input, Unpooled.EMPTY_BUFFER); // a copy: input may be part of much
+    } else {
+      dropInput();
+    }
+  }
+
+  /** Passes one piece on; returns whether there is more. */
+  private boolean translatePiece(ChannelHandlerContext ctx) {
+    ByteBuf piece = ctx.alloc().directBuffer(PIECE_BYTES);
+    try {
+      int length = input.readableBytes();
+      inbound(ctx, piece);
+      int taken = length - input.readableBytes();
+      if (taken == 0 && !piece.isReadable() && length > 0) {
+        throw new IllegalStateException(
+            "translator " + translator.getClass().getName() + " took no byte off " + length);
+      }
+      more = input.isReadable() || piece.readableBytes() >= PIECE_BYTES;
+      if (isTooMuch(taken, piece.readableBytes())) {
+        refuse();
+      } else if (piece.isReadable()) {
+        ctx.fireChannelRead(piece.retain());
+      }
+      return more && !closed && !inputFailed;
+    } finally {
+      piece.release();
+    }
+  }
+
+  /** Translates; what comes before a fault is passed on. */
+  private void inbound(ChannelHandlerContext ctx, ByteBuf piece) {
+    try {
+      translator.inbound(input, piece);
+    } catch (Throwable t) {
+      if (piece.isReadable()) {
+        ctx.fireChannelRead(piece.retain());
+      }
+      throw t;
+    }
+  }
+
+  private boolean isTooMuch(int in, int out) {
+    bytesIn += in;
+    bytesOut += out;
+    if (bytesIn > RATIO_BYTES) {
+      bytesIn /= 2;
+      bytesOut /= 2;
+    }
+    return bytesOut > RATIO_BYTES && bytesOut > bytesIn * maxRatio;
+  }
+
+  private void refuse() {
+    inputFailed = true;
+    String actual = "translated: " + bytesIn + " bytes into " + bytesOut;
+    String expected = " (expected: <= " + maxRatio + " times as many)";
+    link.close(new CloseReason(CloseReason.Kind.LIMIT, new ProtocolException(actual + expected)));
+  }
+
+  private void failInput(ChannelHandlerContext ctx, Throwable cause) {
+    inputFailed = true;
+    if (cause instanceof ProtocolException) {
+      link.close(new CloseReason(CloseReason.Kind.PROTOCOL_ERROR, cause));
+    } else {
+      ctx.fireExceptionCaught(cause);
+    }
+  }
+
+  private void endInput(ChannelHandlerContext ctx) {
+    Object event = inputEnd;
+    if (event == null || more) {
+      return;
+    }
+    inputEnd = null;
+    try {
+      if (!inputFailed) {
+        translator.inputEnded();
+      }
+    } catch (Throwable t) {
+      failInput(ctx, t);
+    }
+    ctx.fireUserEventTriggered(event);
+  }
+
+  /** Returns a buffer of its own with the bytes of both, and releases them. */
+  private static ByteBuf joined(ChannelHandlerContext ctx, ByteBuf first, ByteBuf second) {
+    try {
+      int length = first.readableBytes() + second.readableBytes();
+      return ctx.alloc().directBuffer(length).writeBytes(first).writeBytes(second);
+    } finally {
+      first.release();
+      second.release();
+    }
+  }
+
+  private void dropInput() {
+    input.release();
+    input = Unpooled.EMPTY_BUFFER;
+    more = false;
+  }
+
+  // Out.
+
+  @Override
+  public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+    ByteBuf bytes = (ByteBuf) message;
+    promises.add(promise);
+    try {
+      if (outputOver || closed) {
+        throw new ClosedChannelException();
+      }
+      if (bytes.isReadable()) {
+        translator.outbound(bytes, output(ctx));
+      }
+    } catch (Throwable t) {
+      failOutput(ctx, t);
+    } finally {
+      bytes.release();
+    }
+  }
+
+  private ByteBuf output(ChannelHandlerContext ctx) {
+    ByteBuf out = output;
+    if (out == null) {
+      out = ctx.alloc().directBuffer();
+      output = out;
+    }
+    return out;
+  }
+
+  @Override
+  public void flush(ChannelHandlerContext ctx) {
+    if (!promises.isEmpty()) {
+      try {
+        writeOutput(ctx);
+      } catch (Throwable t) {
+        failOutput(ctx, t);
+      }
+    }
+    ctx.flush();
+  }
+
+  private void writeOutput(ChannelHandlerContext ctx) {
+    ByteBuf out = output;
+    if (out == null) {
+      ctx.write(Unpooled.EMPTY_BUFFER, takePromise());
+      return;
+    }
+    translator.flush(out);
+    output = null;
+    ctx.write(out, takePromise());
+  }
+
+  /** A promise for all that has been written since the last flush. */
+  private ChannelPromise takePromise() {
+    List<ChannelPromise> all = promises;
+    promises = new ArrayList<>(1);
+    ChannelPromise last = all.remove(all.size() - 1);
+    return all.isEmpty() ? last : last.unvoid().addListener(done -> complete(all, done));
+  }
+
+  private static void complete(List<ChannelPromise> promises, Future<?> done) {
+    for (ChannelPromise promise : promises) {
+      if (done.isSuccess()) {
+        promise.trySuccess();
+      } else {
+        promise.tryFailure(done.cause());
+      }
+    }
+  }
+
+  private void failOutput(ChannelHandlerContext ctx, Throwable cause) {
+    boolean first = !outputOver && !closed;
+    outputOver = true;
+    if (first) {
+      ctx.fireExceptionCaught(cause); // before the promises, which say less
+    }
+    dropOutput(cause);
+  }
+
+  private void dropOutput(Throwable cause) {
+    if (output != null) {
+      output.release();
+      output = null;
+    }
+    List<ChannelPromise> failed = promises;
+    promises = new ArrayList<>(0);
+    failed.forEach(promise -> promise.tryFailure(cause));
+  }
+
+  // Ending.
+
+  @Override
+  public @Nullable ChannelFuture ending() {
+    ChannelHandlerContext ctx = link.pipeline().context(this);
+    if (ctx == null || outputOver || closed) {
+      return null;
+    }
+    flush(ctx);
+    outputOver = true; // nothing can follow
+    ByteBuf last = ctx.alloc().directBuffer();
+    try {
+      translator.finish(last);
+      return last.isReadable() ? ctx.writeAndFlush(last.retain()) : null;
+    } finally {
+      last.release();
+    }
+  }
+
+  /** If the channel is still there, another handler has it now. */
+  @Override
+  public void closed(CloseReason reason) {
+    if (!link.pipeline().channel().isActive()) {
+      end();
+    }
+  }
+
+  @Override
+  public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+    end();
+    ctx.close(promise);
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    end();
+    ctx.fireChannelInactive();
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext ctx) {
+    end();
+  }
+
+  private void end() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    dropOutput(new ClosedChannelException());
+    if (!translating) {
+      dropInput();
+    }
+    translator.close();
+  }
+}

@@ -1,0 +1,224 @@
+package dev.jev.plugin;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason;
+import dev.jev.Plugin;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import java.lang.System.Logger.Level;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A log of the bytes that come in and go out, in hexadecimal and as text.
+ *
+ * <p>Everything in it is bounded: how many connections are logged, how many bytes of each, and how
+ * often. A connection that is not logged costs nothing. What is logged is what peers sent: keep it
+ * as safe as that.
+ *
+ * <p>One instance may log several servers and clients.
+ */
+public final class WireLog implements Plugin {
+
+  private static final long SECOND_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private final Stage stage;
+  private final int oneIn;
+  private final int maxBytesShown;
+  private final long maxBytesPerConnection;
+  private final int maxEntriesPerSecond;
+  private final Consumer<String> sink;
+  private final AtomicLong connections = new AtomicLong();
+
+  // Guarded by this.
+  private long second = System.nanoTime();
+  private int entries; // in that second
+  private long leftOut;
+
+  private WireLog(Builder builder) {
+    stage = builder.stage;
+    oneIn = builder.oneIn;
+    maxBytesShown = builder.maxBytesShown;
+    maxBytesPerConnection = builder.maxBytesPerConnection;
+    maxEntriesPerSecond = builder.maxEntriesPerSecond;
+    sink = builder.sink;
+  }
+
+  /** Begins the configuration of a log. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  @Override
+  public Stage stage() {
+    return stage;
+  }
+
+  @Override
+  public @Nullable Observer install(Link link) {
+    if (connections.getAndIncrement() % oneIn != 0) {
+      return null;
+    }
+    Tap tap = new Tap(link);
+    link.pipeline().addLast(tap);
+    return tap;
+  }
+
+  /** Logs an entry that was admitted, after so many that were not. */
+  private void log(String entry, long skipped) {
+    try {
+      sink.accept(
+          skipped == 0 ? entry : entry + "\n(" + skipped + " entries before were left out)");
+    } catch (RuntimeException | Error e) {
+      // A log that fails is no reason to close a connection.
+    }
+  }
+
+  /** Returns how many entries were left out since the last one, or -1 to leave this one out too. */
+  private synchronized long admit() {
+    long now = System.nanoTime();
+    if (now - second >= SECOND_NANOS) {
+      second = now;
+      entries = 0;
+    }
+    if (entries == maxEntriesPerSecond) {
+      leftOut++;
+      return -1;
+    }
+    entries++;
+    long skipped = leftOut;
+    leftOut = 0;
+    return skipped;
+  }
+
+  private final class Tap extends ChannelDuplexHandler implements Observer {
+
+    private final Link link;
+    private long read;
+    private long written;
+    private long shown;
+
+    Tap(Link link) {
+      this.link = link;
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+      if (message instanceof ByteBuf bytes) {
+        read += bytes.readableBytes();
+        show("read", bytes);
+      }
+      ctx.fireChannelRead(message);
+    }
+
+    @Override
+    public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+      if (message instanceof ByteBuf bytes) {
+        written += bytes.readableBytes();
+        show("wrote", bytes);
+      }
+      ctx.write(message, promise);
+    }
+
+    private void show(String what, ByteBuf bytes) {
+      int length = bytes.readableBytes();
+      int part = (int) Math.min(Math.min(length, maxBytesShown), maxBytesPerConnection - shown);
+      long skipped = part == 0 ? -1 : admit();
+      if (skipped >= 0) {
+        shown += part;
+        String rest = part == length ? "" : ", the first " + part;
+        String table = ByteBufUtil.prettyHexDump(bytes, bytes.readerIndex(), part);
+        log(name() + ' ' + what + ' ' + length + " bytes" + rest + '\n' + table, skipped);
+      }
+    }
+
+    private String name() {
+      String id = link.pipeline().channel().id().asShortText();
+      return id + ' ' + link.connection().remoteAddress();
+    }
+
+    @Override
+    public void closed(CloseReason reason) {
+      long skipped = admit();
+      if (skipped >= 0) {
+        String bytes = read + " read, " + written + " written";
+        log(name() + " closed, " + reason.kind() + ": " + bytes, skipped);
+      }
+    }
+  }
+
+  /** The configuration of a {@link WireLog}; every setter checks its value at once. */
+  public static final class Builder {
+
+    private Stage stage = Stage.SOCKET;
+    private int oneIn = 1;
+    private int maxBytesShown = 256;
+    private long maxBytesPerConnection = 64 * 1024;
+    private int maxEntriesPerSecond = 100;
+    private Consumer<String> sink = WireLog::toSystemLog;
+
+    private Builder() {}
+
+    /**
+     * Which bytes: those of the socket, encrypted ones perhaps ({@link Plugin.Stage#SOCKET}, the
+     * default), those of the protocol ({@link Plugin.Stage#MESSAGES}), or some in between.
+     */
+    public Builder stage(Stage stage) {
+      this.stage = requireNonNull(stage, "stage");
+      return this;
+    }
+
+    /** Logs the first of so many connections, and so on; 1 by default, which is all of them. */
+    public Builder oneIn(int oneIn) {
+      this.oneIn = Checks.inRange("oneIn", oneIn, 1, Integer.MAX_VALUE);
+      return this;
+    }
+
+    /** How many bytes of one read or write are shown; 256 by default. */
+    public Builder maxBytesShown(int maxBytesShown) {
+      this.maxBytesShown = Checks.inRange("maxBytesShown", maxBytesShown, 1, 1 << 20);
+      return this;
+    }
+
+    /** How many bytes of one connection are shown, both ways together; 64 KiB by default. */
+    public Builder maxBytesPerConnection(long maxBytesPerConnection) {
+      this.maxBytesPerConnection =
+          Checks.inRange("maxBytesPerConnection", maxBytesPerConnection, 1, Long.MAX_VALUE);
+      return this;
+    }
+
+    /**
+     * How many reads, writes and closes of all connections together are logged within a second; 100
+     * by default. How many were left out is told.
+     */
+    public Builder maxEntriesPerSecond(int maxEntriesPerSecond) {
+      this.maxEntriesPerSecond =
+          Checks.inRange("maxEntriesPerSecond", maxEntriesPerSecond, 1, Integer.MAX_VALUE);
+      return this;
+    }
+
+    /**
+     * Who gets the entries, of several lines each, on event loops; by default the {@link
+     * System.Logger} {@code dev.jev.wire}, at level INFO.
+     */
+    public Builder to(Consumer<String> sink) {
+      this.sink = requireNonNull(sink, "sink");
+      return this;
+    }
+
+    /** Returns the plugin. */
+    public WireLog build() {
+      return new WireLog(this);
+    }
+  }
+
+  private static void toSystemLog(String entry) {
+    System.getLogger("dev.jev.wire").log(Level.INFO, entry);
+  }
+}

@@ -1,0 +1,175 @@
+package dev.jev.plugin;
+
+import com.github.luben.zstd.EndDirective;
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdCompressCtx;
+import com.github.luben.zstd.ZstdDirectBufferDecompressingStreamNoFinalizer;
+import dev.jev.ProtocolException;
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Zstandard, RFC 8878, as a stream: each flush ends a block of the one frame, so that the peer can
+ * decompress all that came before.
+ *
+ * <p>What comes in may be several frames, and may end anywhere: zstd does not tell whether a block
+ * was complete.
+ */
+final class ZstdTranslator implements Translation.Translator {
+
+  /** RFC 8878, 3.1.1.1.2: windows of 8 MiB should be supported, larger ones need not be. */
+  private static final int MAX_WINDOW_LOG = 23;
+
+  /** Enough history for messages; by default the higher levels take 10 MiB and more. */
+  private static final int WINDOW_LOG = 17;
+
+  private static final int TABLE_LOG = 16;
+
+  private static final ByteBuffer NOTHING = ByteBuffer.allocateDirect(0);
+  private static final int MIN_ROOM = 512;
+
+  private final int level;
+  private @Nullable Frames frames;
+  private @Nullable ZstdCompressCtx compressor;
+
+  ZstdTranslator(int level) {
+    this.level = level;
+  }
+
+  /** Loads the native library. */
+  static void load() {
+    Zstd.maxCompressionLevel();
+  }
+
+  // In.
+
+  @Override
+  public void inbound(ByteBuf in, ByteBuf out) {
+    ByteBuf direct = direct(in);
+    try {
+      ByteBuffer source = direct.nioBuffer();
+      ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
+      decompress(source, target);
+      in.readerIndex(in.writerIndex() - source.remaining());
+      out.writerIndex(out.writerIndex() + target.position());
+    } finally {
+      direct.release();
+    }
+  }
+
+  private void decompress(ByteBuffer source, ByteBuffer target) {
+    try {
+      int before;
+      do {
+        before = source.remaining() + target.remaining();
+        frames().read(source, target);
+      } while (target.hasRemaining() && source.remaining() + target.remaining() < before);
+    } catch (IOException e) {
+      throw new ProtocolException("zstd: " + e.getMessage() + " (expected: RFC 8878)");
+    }
+  }
+
+  private Frames frames() throws IOException {
+    if (frames == null || !frames.hasRemaining()) { // the last frame is over
+      closeFrames();
+      frames = new Frames();
+    }
+    return frames;
+  }
+
+  private void closeFrames() {
+    if (frames != null) {
+      frames.close();
+      frames = null;
+    }
+  }
+
+  /** What is to be decompressed. */
+  private static final class Frames extends ZstdDirectBufferDecompressingStreamNoFinalizer {
+
+    Frames() throws IOException {
+      super(NOTHING);
+      setLongMax(MAX_WINDOW_LOG);
+    }
+
+    void read(ByteBuffer from, ByteBuffer target) throws IOException {
+      source = from;
+      try {
+        read(target);
+      } finally {
+        source = NOTHING; // and not memory that is given back
+      }
+    }
+  }
+
+  // Out.
+
+  @Override
+  public void outbound(ByteBuf in, ByteBuf out) {
+    ByteBuf direct = direct(in);
+    try {
+      ByteBuffer source = direct.nioBuffer();
+      while (source.hasRemaining()) {
+        compress(source, out, EndDirective.CONTINUE);
+      }
+    } finally {
+      direct.release();
+    }
+    in.readerIndex(in.writerIndex());
+  }
+
+  @Override
+  public void flush(ByteBuf out) {
+    while (!compress(NOTHING, out, EndDirective.FLUSH)) {
+      // There is more.
+    }
+  }
+
+  @Override
+  public void finish(ByteBuf out) {
+    while (compressor != null && !compress(NOTHING, out, EndDirective.END)) {
+      // There is more.
+    }
+  }
+
+  /** Appends what the compressor gives; returns whether that was all. */
+  private boolean compress(ByteBuffer source, ByteBuf out, EndDirective until) {
+    out.ensureWritable(MIN_ROOM);
+    ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
+    boolean all = compressor().compressDirectByteBufferStream(target, source, until);
+    out.writerIndex(out.writerIndex() + target.position());
+    return all;
+  }
+
+  private ZstdCompressCtx compressor() {
+    if (compressor == null) {
+      compressor =
+          new ZstdCompressCtx()
+              .setLevel(level)
+              .setWindowLog(WINDOW_LOG)
+              .setHashLog(TABLE_LOG)
+              .setChainLog(TABLE_LOG);
+    }
+    return compressor;
+  }
+
+  /** The bytes of {@code in} where native code can read them; to be released. */
+  private static ByteBuf direct(ByteBuf in) {
+    if (in.isDirect() && in.nioBufferCount() == 1) {
+      return in.retain();
+    }
+    ByteBuf copy = in.alloc().directBuffer(Math.max(in.readableBytes(), 1));
+    return copy.writeBytes(in, in.readerIndex(), in.readableBytes());
+  }
+
+  @Override
+  public void close() {
+    closeFrames();
+    if (compressor != null) {
+      compressor.close();
+      compressor = null;
+    }
+  }
+}

@@ -1,0 +1,570 @@
+package dev.jev;
+
+import static dev.jev.ClientTest.failure;
+import static dev.jev.ClientTest.get;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.Client.WhileDown;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelOption;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a client does when it has no connection: it waits, connects again, and keeps messages. */
+class ReconnectTest {
+
+  private static final Duration MILLISECOND = Duration.ofMillis(1);
+  private static final Duration SOON = Duration.ofMillis(10);
+
+  private final Recorder<String, String> atServer = new Recorder<>(Connection::send);
+  private final Recorder<String, String> recorder = Recorder.silent();
+  private final LogCapture log = new LogCapture("dev.jev");
+
+  @AfterEach
+  void nothingIsLeft() throws Exception {
+    log.close();
+    Eventually.noServerThreadIsLeft();
+  }
+
+  /** Starts a server on a port, or on any free one if that is 0. */
+  private Server serve(int port) {
+    return Server.<String, String>builder(Texts::new, atServer)
+        .listen("tcp://127.0.0.1:" + port)
+        .eventLoops(1)
+        .start();
+  }
+
+  private Client.Builder<String, String> client() {
+    return Client.<String, String>builder(Texts::new, recorder).reconnect(MILLISECOND, SOON);
+  }
+
+  private static int freePort() throws Exception {
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return free.getLocalPort();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void clientComesBackAfterARestartWithWhatWasSentMeanwhileInOrder(Transport transport)
+      throws Exception {
+    Server first = serve(0);
+    int port = first.port();
+    try (Client<String> client =
+        client()
+            .transport(transport)
+            .whileDown(WhileDown.QUEUE)
+            .connect("tcp://127.0.0.1:" + port)) {
+      Connection<String> before = get(client.connected());
+      assertThat(client.send("before")).isTrue();
+      atServer.expect("connect", "message before");
+      recorder.expect("connect", "message before");
+      first.close();
+      atServer.expect("close SERVER_STOPPED");
+      recorder.expect("close PEER_CLOSED");
+      int messages = 1_000;
+      for (int i = 0; i < messages; i++) {
+        assertThat(client.send("m" + i)).isTrue();
+      }
+      assertThat(client.isConnected()).isFalse();
+      try (Server second = serve(port)) {
+        assertThat(second.port()).isEqualTo(port);
+        recorder.expect("connect");
+        atServer.expect("connect");
+        for (int i = 0; i < messages; i++) {
+          atServer.expect("message m" + i);
+          recorder.expect("message m" + i);
+        }
+        assertThat(client.connection()).isNotSameAs(before);
+        assertThat(client.send("after")).isTrue();
+        recorder.expect("message after");
+        atServer.expect("message after");
+        assertThat(before.send("late")).isFalse();
+      }
+      atServer.expect("close SERVER_STOPPED");
+      recorder.expect("close PEER_CLOSED");
+      recorder.expectNothingMore();
+    }
+  }
+
+  @Test
+  void messagesAreQueuedFromTheBeginning() throws Exception {
+    int port = freePort();
+    try (Client<String> client =
+        client().whileDown(WhileDown.QUEUE).connect("tcp://127.0.0.1:" + port)) {
+      Delivery delivery = client.deliver("early");
+      assertThat(delivery.outcome()).isEqualTo(Delivery.Outcome.TAKEN);
+      try (Server server = serve(port)) {
+        get(delivery.written());
+        atServer.expect("connect", "message early");
+        assertThat(server.connectionCount()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void queuedMessagesComeAfterWhatOnConnectSends() throws Exception {
+    int port = freePort();
+    Handler<String, String> greeting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            connection.send("login");
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+        };
+    try (Client<String> client =
+        Client.builder(Texts::new, greeting)
+            .reconnect(MILLISECOND, SOON)
+            .whileDown(WhileDown.QUEUE)
+            .connect("tcp://127.0.0.1:" + port)) {
+      client.send("early");
+      try (Server server = serve(port)) {
+        atServer.expect("connect", "message login", "message early");
+        assertThat(server.connectionCount()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void orderIsKeptWhileTheQueueIsBeingEmptied() throws Exception {
+    int port = freePort();
+    int messages = 10_000;
+    try (Client<String> client =
+        client()
+            .whileDown(WhileDown.QUEUE)
+            .maxPendingBytes(64 * 1024 * 1024)
+            .connect("tcp://127.0.0.1:" + port)) {
+      for (int i = 0; i < messages / 2; i++) {
+        assertThat(client.send("m" + i)).isTrue();
+      }
+      try (Server server = serve(port)) {
+        for (int i = messages / 2; i < messages; i++) {
+          assertThat(client.send("m" + i)).isTrue();
+        }
+        atServer.expect("connect");
+        for (int i = 0; i < messages; i++) {
+          atServer.expect("message m" + i);
+        }
+        assertThat(server.connectionCount()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void queueThatIsMoreThanTheSocketTakesIsSentAsItDoes() throws Exception {
+    try (ServerSocket slow = new ServerSocket()) {
+      slow.setReceiveBufferSize(4096);
+      int port = freePort();
+      try (Client<String> client =
+          client()
+              .whileDown(WhileDown.QUEUE)
+              .sendBufferBytes(8192)
+              .connect("tcp://127.0.0.1:" + port)) {
+        String text = "x".repeat(20_000); // counts for 20,096 bytes
+        int messages = 0;
+        while (client.send(text)) {
+          messages++;
+        }
+        assertThat(messages).isEqualTo(1024 * 1024 / 20_096 + 1);
+        slow.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+        try (Socket peer = slow.accept()) {
+          Connection<String> connection = recorder.connection();
+          Eventually.holds("not writable", () -> !connection.isWritable());
+          assertThat(connection.pendingBytes()).isLessThan(400_000);
+          assertThat(connection.isOpen()).isTrue();
+          byte[] frame = RawPeer.frames(text);
+          for (int i = 0; i < messages; i++) {
+            assertThat(peer.getInputStream().readNBytes(frame.length)).isEqualTo(frame);
+          }
+          assertThat(client.send("more")).isTrue();
+          assertThat(peer.getInputStream().readNBytes(8)).isEqualTo(RawPeer.frames("more"));
+        }
+      }
+    }
+  }
+
+  @Test
+  void queueTakesMaxPendingBytesAndRefusesTheRest() throws Exception {
+    int port = freePort();
+    try (Client<ByteBuf> client =
+        Client.<ByteBuf, ByteBuf>builder(Buffers::new, Recorder.silent())
+            .reconnect()
+            .whileDown(WhileDown.QUEUE)
+            .pendingMarks(1, 1000)
+            .maxPendingBytes(1000)
+            .connect("tcp://127.0.0.1:" + port)) {
+      ByteBuf taken = Unpooled.buffer().writeZero(903); // counts for 999 bytes
+      assertThat(client.send(taken)).isTrue();
+      assertThat(client.send(Unpooled.buffer().writeZero(10_000))).isTrue();
+      ByteBuf refused = Unpooled.buffer().writeZero(1);
+      Delivery delivery = client.deliver(refused);
+      assertThat(delivery.outcome()).isEqualTo(Delivery.Outcome.OVER_LIMIT);
+      assertThat(failure(delivery.written()))
+          .hasMessage("message dropped: over the limit of pending bytes");
+      assertThat(refused.refCnt()).isZero();
+      assertThat(taken.refCnt()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void queueCanDropTheOldest() throws Exception {
+    int port = freePort();
+    try (Client<String> client =
+        client()
+            .whileDown(WhileDown.QUEUE)
+            .overflow(OverflowPolicy.DROP_OLDEST)
+            .pendingMarks(1, 1000)
+            .maxPendingBytes(1000)
+            .connect("tcp://127.0.0.1:" + port)) {
+      List<Delivery> deliveries = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        deliveries.add(client.deliver("m" + (10 + i))); // counts for 99 bytes
+      }
+      for (int i = 0; i < 10; i++) {
+        assertThat(failure(deliveries.get(i).written())).hasMessageStartingWith("message dropped");
+      }
+      try (Server server = serve(port)) {
+        atServer.expect("connect");
+        for (int i = 10; i < 20; i++) {
+          atServer.expect("message m" + (10 + i));
+          get(deliveries.get(i).written());
+        }
+        assertThat(server.connectionCount()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void closeDropsWhatWaits() throws Exception {
+    int port = freePort();
+    Client<ByteBuf> client =
+        Client.<ByteBuf, ByteBuf>builder(Buffers::new, Recorder.silent())
+            .reconnect()
+            .whileDown(WhileDown.QUEUE)
+            .connect("tcp://127.0.0.1:" + port);
+    ByteBuf message = Unpooled.buffer().writeInt(1);
+    Delivery delivery = client.deliver(message);
+    client.close();
+    assertThat(failure(delivery.written())).isInstanceOf(ClosedChannelException.class);
+    assertThat(message.refCnt()).isZero();
+    assertThat(client.deliver(Unpooled.buffer()).outcome()).isEqualTo(Delivery.Outcome.CLOSED);
+  }
+
+  @Test
+  void attemptThatFailsWithoutReconnectDropsWhatWaits() throws Exception {
+    try (Client<String> client =
+        Client.<String, String>builder(Texts::new, recorder)
+            .whileDown(WhileDown.QUEUE)
+            .connect("tcp://127.0.0.1:" + freePort())) {
+      assertThat(failure(client.connected())).hasMessageEndingWith(": Connection refused");
+      assertThat(failure(client.deliver("late").written()))
+          .isInstanceOf(ClosedChannelException.class);
+    }
+  }
+
+  @Test
+  void sendFailsWhileDownUnlessToldOtherwise() throws Exception {
+    Server first = serve(0);
+    int port = first.port();
+    try (Client<String> client = client().connect("tcp://127.0.0.1:" + port)) {
+      get(client.connected());
+      first.close();
+      recorder.expect("connect", "close PEER_CLOSED");
+      assertThat(client.send("lost")).isFalse();
+      try (Server second = serve(port)) {
+        recorder.expect("connect");
+        assertThat(client.send("hi")).isTrue();
+        recorder.expect("message hi");
+        assertThat(second.connectionCount()).isEqualTo(1);
+      }
+    }
+  }
+
+  @Test
+  void messageThatCannotBePackedCostsOneConnectionAndNotTheOthers() throws Exception {
+    int port = freePort();
+    class Picky implements Protocol<String, String> {
+      private final Texts texts = new Texts();
+
+      @Override
+      public String unpack(Wire wire, ByteBuf in) {
+        return texts.unpack(wire, in);
+      }
+
+      @Override
+      public void pack(String message, ByteBuf out) {
+        if (message.equals("poison")) {
+          throw new IllegalArgumentException("poison");
+        }
+        texts.pack(message, out);
+      }
+    }
+    try (Client<String> client =
+        Client.<String, String>builder(Picky::new, recorder)
+            .reconnect(MILLISECOND, SOON)
+            .whileDown(WhileDown.QUEUE)
+            .connect("tcp://127.0.0.1:" + port)) {
+      client.send("one");
+      Delivery poison = client.deliver("poison");
+      client.send("two");
+      try (Server server = serve(port)) {
+        assertThat(failure(poison.written())).hasMessage("poison");
+        recorder.expect("connect", "close HANDLER_ERROR", "connect");
+        recorder.expect("message two");
+        log.await("HANDLER_ERROR");
+        assertThat(server.connectionCount()).isPositive();
+      }
+    }
+  }
+
+  /** What lets every wait be as long as it may. */
+  private static final RandomGenerator LONGEST =
+      new RandomGenerator() {
+        @Override
+        public long nextLong() {
+          throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long nextLong(long bound) {
+          return bound - 1;
+        }
+      };
+
+  @Test
+  void waitsDoubleUpToTheCap() throws Exception {
+    Queue<Long> attempts = new ConcurrentLinkedQueue<>();
+    try (Client<String> client =
+        client()
+            .reconnect(Duration.ofMillis(20), Duration.ofMillis(100))
+            .random(LONGEST)
+            .resolver(
+                host -> {
+                  attempts.add(System.nanoTime());
+                  throw new UnknownHostException(host);
+                })
+            .connect("tcp://name:1")) {
+      Eventually.holds("seven attempts", () -> attempts.size() >= 7);
+      assertThat(client.isConnected()).isFalse();
+    }
+    List<Long> times = List.copyOf(attempts);
+    long[] millis = {20, 40, 80, 100, 100, 100};
+    for (int i = 0; i < millis.length; i++) {
+      assertThat(times.get(i + 1) - times.get(i))
+          .as("wait %d", i)
+          .isBetween(
+              TimeUnit.MILLISECONDS.toNanos(millis[i]),
+              TimeUnit.MILLISECONDS.toNanos(millis[i] + 1_000));
+    }
+  }
+
+  @Test
+  void connectionThatDoesNotLastDoesNotShortenTheWaits() throws Exception {
+    Queue<Long> connects = new ConcurrentLinkedQueue<>();
+    try (Server server =
+            Server.<String, String>builder(
+                    Texts::new,
+                    new Handler<>() {
+                      @Override
+                      public void onConnect(Connection<String> connection) {
+                        connects.add(System.nanoTime());
+                        connection.close();
+                      }
+
+                      @Override
+                      public void onMessage(Connection<String> connection, String message) {}
+                    })
+                .listen("tcp://127.0.0.1:0")
+                .start();
+        Client<String> client =
+            client()
+                .reconnect(Duration.ofMillis(100), Duration.ofMillis(400))
+                .random(LONGEST)
+                .connect("tcp://127.0.0.1:" + server.port())) {
+      get(client.connected());
+      Eventually.holds("four connections", () -> connects.size() >= 4);
+    }
+    List<Long> times = List.copyOf(connects);
+    assertThat(times.get(3) - times.get(0))
+        .isGreaterThan(TimeUnit.MILLISECONDS.toNanos(100 + 200 + 400 - 50));
+  }
+
+  @Test
+  void failedAttemptsAreLoggedOnceASecond() throws Exception {
+    int port = freePort();
+    AtomicInteger attempts = new AtomicInteger();
+    long start = System.nanoTime();
+    try (Client<String> client =
+        client()
+            .resolver(
+                host -> {
+                  attempts.incrementAndGet();
+                  return InetAddress.getAllByName("127.0.0.1");
+                })
+            .connect("tcp://name:" + port)) {
+      Eventually.holds("many attempts", () -> attempts.get() >= 30);
+      assertThat(client.connected().toCompletableFuture()).isNotDone();
+    }
+    long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+    assertThat(log.messages("cannot connect"))
+        .hasSizeBetween(1, (int) seconds + 1)
+        .first()
+        .asString()
+        .matches(
+            "cannot connect to tcp://name:"
+                + port
+                + ": Connection refused; next attempt in \\d+ ms");
+  }
+
+  @Test
+  void resetOfTheServerIsNoEnd() throws Exception {
+    try (Server server = serve(0);
+        Client<String> client = client().connect("tcp://127.0.0.1:" + server.port())) {
+      get(client.connected());
+      for (int i = 0; i < 3; i++) {
+        recorder.expect("connect"); // before the reset, which would make the attempt fail
+        Connection<String> accepted = atServer.connection();
+        ((NettyConnection<?, ?>) accepted).channel().config().setOption(ChannelOption.SO_LINGER, 0);
+        accepted.closeNow();
+        recorder.expect("close IO_ERROR");
+      }
+      recorder.expect("connect");
+      assertThat(client.isConnected()).isTrue();
+    }
+  }
+
+  @Test
+  void closeDuringTheWaitIsFinal() throws Exception {
+    int port = freePort();
+    Client<String> client =
+        client()
+            .reconnect(Duration.ofMinutes(1), Duration.ofMinutes(1))
+            .random(LONGEST)
+            .connect("tcp://127.0.0.1:" + port);
+    log.await("next attempt in 60000 ms");
+    long start = System.nanoTime();
+    client.close();
+    assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(5));
+    assertThat(failure(client.connected())).hasMessageEndingWith("the client is closed");
+    Eventually.noServerThreadIsLeft();
+    recorder.expectNothingMore();
+  }
+
+  @Test
+  void closeAtAnyMomentLeavesNothing() throws Exception {
+    long seed = ThreadLocalRandom.current().nextLong();
+    Random random = new Random(seed);
+    try (Server server =
+            Server.<String, String>builder(Texts::new, Connection::send)
+                .listen("tcp://127.0.0.1:0")
+                .eventLoops(1)
+                .start();
+        EventLoops loops = EventLoops.builder().count(1).start()) {
+      AtomicInteger open = new AtomicInteger();
+      Handler<String, String> counting =
+          new Handler<>() {
+            @Override
+            public void onConnect(Connection<String> connection) {
+              open.incrementAndGet();
+            }
+
+            @Override
+            public void onMessage(Connection<String> connection, String message) {}
+
+            @Override
+            public void onClose(Connection<String> connection, CloseReason reason) {
+              open.decrementAndGet();
+            }
+          };
+      for (int i = 0; i < 300; i++) {
+        Client<String> client =
+            Client.builder(Texts::new, counting)
+                .eventLoops(loops)
+                .reconnect(MILLISECOND, MILLISECOND)
+                .connect("tcp://localhost:" + server.port());
+        long nanos = random.nextInt(2_000_000);
+        for (long start = System.nanoTime(); System.nanoTime() - start < nanos; ) {
+          Thread.onSpinWait();
+        }
+        client.close();
+        assertThat(open.get()).as("connections after a close, seed %d", seed).isZero();
+      }
+      Eventually.holds("no connection, seed " + seed, () -> server.connectionCount() == 0);
+      assertThat(loops.loops().get(0).connections()).isZero();
+    }
+  }
+
+  @Test
+  void clientsThatLostTheirServerDoNotComeBackAllAtOnce() throws Exception {
+    int clients = 200;
+    Queue<Long> arrivals = new ConcurrentLinkedQueue<>();
+    CountDownLatch all = new CountDownLatch(clients);
+    Handler<String, String> counting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            arrivals.add(System.nanoTime());
+            all.countDown();
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+        };
+    Server first = serve(0);
+    int port = first.port();
+    List<Client<String>> all200 = new ArrayList<>();
+    try (EventLoops loops = EventLoops.builder().count(2).start()) {
+      for (int i = 0; i < clients; i++) {
+        all200.add(
+            Client.<String, String>builder(Texts::new, Recorder.silent())
+                .eventLoops(loops)
+                .reconnect(Duration.ofMillis(500), Duration.ofSeconds(1))
+                .connect("tcp://127.0.0.1:" + port));
+      }
+      for (Client<String> client : all200) {
+        get(client.connected());
+      }
+      first.close();
+      try (Server second =
+          Server.<String, String>builder(Texts::new, counting)
+              .listen("tcp://127.0.0.1:" + port)
+              .start()) {
+        assertThat(all.await(20, TimeUnit.SECONDS)).as("all have come back").isTrue();
+        assertThat(second.connectionCount()).isEqualTo(clients);
+        List<Long> times = arrivals.stream().sorted().toList();
+        int most = 0;
+        for (int from = 0, to = 0; to < times.size(); to++) {
+          while (times.get(to) - times.get(from) > TimeUnit.MILLISECONDS.toNanos(50)) {
+            from++;
+          }
+          most = Math.max(most, to - from + 1);
+        }
+        // Of 500 ms a tenth, so 20 of 200 are expected; more come if the machine has been busy.
+        assertThat(most).as("clients within 50 ms").isLessThan(clients / 2);
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Who is too heavy. */
+class BufferBudgetTest {
+
+  private final BufferBudget budget = new BufferBudget(1_000);
+
+  @Test
+  void nobodyIsTooHeavyBelowTheMarks() {
+    budget.change(0, 800);
+    assertThat(budget.isTooHeavyToGrow(800)).isFalse();
+    budget.change(0, 150);
+    assertThat(budget.isTooHeavyToGrow(800)).isTrue();
+    assertThat(budget.isTooHeavyToStay(800)).isFalse();
+    budget.change(150, 151);
+    assertThat(budget.isTooHeavyToStay(800)).isTrue();
+  }
+
+  @Test
+  void onlyAsManyOfTheHeaviestAsMakeUpForTheExcess() {
+    budget.change(0, 600);
+    budget.change(0, 200);
+    budget.change(0, 100);
+    assertThat(budget.isTooHeavyToGrow(600)).isTrue(); // 100 too many
+    assertThat(budget.isTooHeavyToGrow(200)).isFalse();
+    for (int i = 0; i < 700; i++) {
+      budget.change(0, 1);
+    }
+    assertThat(budget.isTooHeavyToGrow(600)).isTrue(); // 800 too many
+    assertThat(budget.isTooHeavyToGrow(200)).isTrue();
+    assertThat(budget.isTooHeavyToGrow(100)).isFalse();
+    assertThat(budget.isTooHeavyToGrow(1)).isFalse();
+    assertThat(budget.isTooHeavyToGrow(0)).isFalse();
+  }
+
+  @Test
+  void nothingIsLeftWhenAllHaveGone() {
+    Random random = new Random(1);
+    long[] held = new long[100];
+    for (int i = 0; i < 100_000; i++) {
+      int one = random.nextInt(held.length);
+      long now = random.nextInt(3) == 0 ? 0 : random.nextInt(1 << random.nextInt(30));
+      budget.change(held[one], now);
+      held[one] = now;
+    }
+    for (long last : held) {
+      budget.change(last, 0);
+    }
+    assertThat(budget.total()).isZero();
+    assertThat(budget.isTooHeavyToGrow(Long.MAX_VALUE)).isFalse();
+    budget.change(0, 801);
+    assertThat(budget.isTooHeavyToGrow(801)).isTrue(); // nobody else is left in the way
+  }
+}

@@ -1,0 +1,93 @@
+package dev.jev.plugin;
+
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
+
+/** An authority and what it has certified, as files in a directory. */
+final class Certificates {
+
+  static final String PASSWORD = "secret";
+
+  private final X509Bundle authority;
+  private final Path directory;
+
+  Certificates(Path directory) throws Exception {
+    this.directory = directory;
+    this.authority =
+        new CertificateBuilder()
+            .subject("CN=authority") // all of them: clients choose by the name
+            .setIsCertificateAuthority(true)
+            .buildSelfSigned();
+  }
+
+  /** Certifies a host, or a person, with a key for elliptic curves. */
+  X509Bundle issue(String name) throws Exception {
+    return issue(new CertificateBuilder().ecp256(), name);
+  }
+
+  /** Certifies a host, or a person. */
+  X509Bundle issue(CertificateBuilder builder, String name) throws Exception {
+    return builder.subject("CN=" + name).addSanDnsName(name).buildIssuedBy(authority);
+  }
+
+  /** An identity in PEM files. */
+  TlsIdentity pem(String name) throws Exception {
+    X509Bundle bundle = issue(name);
+    return TlsIdentity.pem(
+        write(name + ".pem", bundle.getCertificatePathPEM()),
+        write(name + ".key", bundle.getPrivateKeyPEM()));
+  }
+
+  /** The authority in a PEM file. */
+  Path authorityPem() throws Exception {
+    return write("authority.pem", authority.getRootCertificatePEM());
+  }
+
+  /** The authority in a PKCS#12 file. */
+  Path authorityPkcs12() throws Exception {
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    store.setCertificateEntry("authority", authority.getCertificate());
+    return store("authority.p12", store);
+  }
+
+  /** A key store with a key in it. */
+  Path pkcs12(String name) throws Exception {
+    return store(name + ".p12", issue(name).toKeyStore(PASSWORD.toCharArray()));
+  }
+
+  private Path store(String file, KeyStore store) throws Exception {
+    Path path = directory.resolve(file);
+    try (OutputStream out = Files.newOutputStream(path)) {
+      store.store(out, PASSWORD.toCharArray());
+    }
+    return path;
+  }
+
+  Path write(String file, String text) throws Exception {
+    return Files.writeString(directory.resolve(file), text);
+  }
+
+  /**
+   * What a JDK client needs that trusts the authority, and shows this certificate if it has one.
+   */
+  SSLContext clientContext(@Nullable X509Bundle own) throws Exception {
+    KeyManagerFactory keys = null;
+    if (own != null) {
+      keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own.toKeyStore(PASSWORD.toCharArray()), PASSWORD.toCharArray());
+    }
+    TrustManagerFactory trust = authority.toTrustManagerFactory();
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys == null ? null : keys.getKeyManagers(), trust.getTrustManagers(), null);
+    return context;
+  }
+}

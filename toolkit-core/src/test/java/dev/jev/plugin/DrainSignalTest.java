@@ -1,0 +1,311 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.RawPeer;
+import dev.jev.Server;
+import dev.jev.Texts;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+
+/** What signals do to a process with a {@link Drain}. */
+class DrainSignalTest {
+
+  private static final byte[] REQUEST = RawPeer.frames("request");
+  private static final int CLIENTS = 1_000;
+  private static final int THREADS = 4;
+
+  /** A process that runs a {@link DrainedServer}. */
+  private static final class Child implements AutoCloseable {
+    private final Process process;
+    private final BufferedReader out;
+
+    Child(int port, int acceptMillis, int spreadMillis, int deadlineMillis) throws IOException {
+      process =
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-Xmx256m",
+                  "-XX:+UseSerialGC",
+                  "-XX:TieredStopAtLevel=1",
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  DrainedServer.class.getName(),
+                  String.valueOf(port),
+                  String.valueOf(acceptMillis),
+                  String.valueOf(spreadMillis),
+                  String.valueOf(deadlineMillis))
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      out = process.inputReader();
+      assertThat(out.readLine()).isEqualTo("starts");
+    }
+
+    int port() throws IOException {
+      return Integer.parseInt(out.readLine());
+    }
+
+    /** Sends SIGTERM, as {@code kill} does. */
+    void terminate() {
+      process.toHandle().destroy(); // which leaves the streams open
+    }
+
+    int exitStatus() throws InterruptedException {
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it exits").isTrue();
+      return process.exitValue();
+    }
+
+    @Override
+    public void close() {
+      process.destroyForcibly();
+    }
+  }
+
+  /** A client that asks again and again, and notes how its connection ended. */
+  private static final class Client {
+    private final SocketChannel channel;
+    private final ByteBuffer reply = ByteBuffer.allocate(REQUEST.length);
+    private int asked;
+    private int answered;
+    private volatile boolean served;
+    private boolean ended;
+    private boolean reset;
+
+    Client(int port) throws IOException {
+      channel = SocketChannel.open(address(port));
+      channel.configureBlocking(false);
+    }
+
+    /** Takes the answer if it is there, and asks again; returns false when it is over. */
+    boolean proceed(boolean mayAsk) {
+      try {
+        int length = channel.read(reply);
+        if (!reply.hasRemaining()) {
+          answered++;
+          served = true;
+          reply.clear();
+        }
+        if (length < 0) {
+          ended = true;
+        } else if (mayAsk && answered == asked) {
+          assertThat(channel.write(ByteBuffer.wrap(REQUEST))).isEqualTo(REQUEST.length);
+          asked++;
+        }
+      } catch (IOException e) {
+        reset = true;
+      }
+      if (ended || reset) {
+        close();
+      }
+      return !ended && !reset;
+    }
+
+    boolean isServed() {
+      return served;
+    }
+
+    private void close() {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        reset = true;
+      }
+    }
+  }
+
+  private static InetSocketAddress address(int port) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+  }
+
+  /** Clients of one thread. */
+  private static final class Crowd extends Thread {
+    final List<Client> all = new ArrayList<>();
+
+    @Override
+    public void run() {
+      List<Client> open = new ArrayList<>(all);
+      while (!open.isEmpty()) {
+        open.removeIf(client -> !client.proceed(/* mayAsk= */ true));
+        LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
+      }
+    }
+  }
+
+  /** Connects a hundred times a second, asks once each time, and waits for the end. */
+  private static final class Arrivals extends Thread {
+    private final int port;
+    private final AtomicInteger refused = new AtomicInteger();
+    final List<Client> all = new ArrayList<>();
+
+    Arrivals(int port) {
+      this.port = port;
+    }
+
+    @Override
+    public void run() {
+      List<Client> open = new ArrayList<>();
+      while (refused.get() < 20 || !open.isEmpty()) {
+        try {
+          Client client = new Client(port);
+          all.add(client);
+          open.add(client);
+        } catch (ConnectException e) {
+          refused.incrementAndGet();
+        } catch (IOException e) {
+          throw new IllegalStateException(e);
+        }
+        open.removeIf(client -> !client.proceed(/* mayAsk= */ client.asked == 0));
+        LockSupport.parkNanos(Duration.ofMillis(10).toNanos());
+      }
+    }
+  }
+
+  @Test
+  void thousandClientsAndThoseWhoStillComeLoseNothing() throws Exception {
+    try (Child child = new Child(0, 1_000, 4_000, 15_000)) {
+      int port = child.port();
+      List<Crowd> crowds = new ArrayList<>();
+      for (int i = 0; i < THREADS; i++) {
+        crowds.add(new Crowd());
+      }
+      for (int i = 0; i < CLIENTS; i++) {
+        crowds.get(i % THREADS).all.add(new Client(port));
+      }
+      Arrivals arrivals = new Arrivals(port);
+      crowds.forEach(Thread::start);
+      arrivals.start();
+      for (Crowd crowd : crowds) {
+        Eventually.holds("all are answered", () -> crowd.all.stream().allMatch(Client::isServed));
+      }
+      long start = System.nanoTime();
+      child.terminate();
+      int status = child.exitStatus();
+      long millis = Duration.ofNanos(System.nanoTime() - start).toMillis();
+      int served = Integer.parseInt(child.out.readLine());
+      String report = child.out.readLine();
+
+      List<Client> clients = new ArrayList<>();
+      for (Crowd crowd : crowds) {
+        crowd.join();
+        clients.addAll(crowd.all);
+      }
+      arrivals.join();
+      int came = arrivals.all.size();
+      clients.addAll(arrivals.all);
+      int answered = clients.stream().mapToInt(client -> client.answered).sum();
+      long resets = clients.stream().filter(c -> c.reset && c.answered > 0).count();
+      long resetUnheard = clients.stream().filter(c -> c.reset && c.answered == 0).count();
+      long askedAgain = clients.stream().filter(client -> client.asked > client.answered).count();
+      System.out.printf(
+          "%s%nstatus %d after %d ms; %d + %d clients, %d refused; replies %d of %d;"
+              + " resets %d, before a reply %d; last request not taken %d%n",
+          report,
+          status,
+          millis,
+          CLIENTS,
+          came,
+          arrivals.refused.get(),
+          answered,
+          served,
+          resets,
+          resetUnheard,
+          askedAgain);
+      assertThat(status).isZero();
+      assertThat(millis).isBetween(4_000L, 15_000L);
+      assertThat(report).startsWith("drain: ").doesNotContain("cut off");
+      assertThat(answered).as("replies").isEqualTo(served).isGreaterThan(CLIENTS);
+      assertThat(resets).isZero();
+      assertThat(came).isGreaterThan(100);
+      assertThat(resetUnheard).as("came in the last moment").isLessThan(came / 20);
+    }
+  }
+
+  @Test
+  void secondSignalHurries() throws Exception {
+    try (Child child = new Child(0, 60_000, 60_000, 180_000)) {
+      try (Socket peer = new Socket(InetAddress.getLoopbackAddress(), child.port())) {
+        peer.getOutputStream().write(REQUEST);
+        assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
+        child.terminate();
+        peer.setSoTimeout(500);
+        peer.getOutputStream().write(REQUEST); // one signal: it serves on
+        assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
+        LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
+        peer.getOutputStream().write(REQUEST);
+        assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
+        long start = System.nanoTime();
+        child.terminate();
+        assertThat(peer.getInputStream().read()).isEqualTo(-1);
+        peer.shutdownOutput();
+        assertThat(child.exitStatus()).isZero();
+        System.out.println(
+            "second SIGTERM to exit: " + (System.nanoTime() - start) / 1_000_000 + " ms");
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(4));
+      }
+    }
+  }
+
+  @Test
+  void signalDuringTheStartEndsTheProcessToo() throws Exception {
+    for (int millis : new int[] {0, 100, 200, 300, 400, 500}) {
+      try (Child child = new Child(0, 0, 0, 10_000)) {
+        LockSupport.parkNanos(Duration.ofMillis(millis).toNanos());
+        child.terminate();
+        assertThat(child.exitStatus()).as("after %s ms", millis).isIn(0, 143);
+      }
+    }
+  }
+
+  @Test
+  void portIsFreeAtOnceWhenAServerWasKilled() throws Exception {
+    long best = Long.MAX_VALUE; // of three: this machine may be busy
+    for (int round = 0; round < 3; round++) {
+      best = Math.min(best, killAndStartAgain());
+    }
+    System.out.println("SIGKILL to bound again: " + best + " us");
+    assertThat(best).isLessThan(100_000);
+  }
+
+  /** Returns how many microseconds it takes to start on the port of a process that was killed. */
+  private static long killAndStartAgain() throws Exception {
+    List<Socket> peers = new ArrayList<>();
+    try (Child child = new Child(0, 0, 0, 10_000)) {
+      int port = child.port();
+      for (int i = 0; i < 100; i++) {
+        Socket peer = new Socket(InetAddress.getLoopbackAddress(), port);
+        peer.getOutputStream().write(REQUEST);
+        assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
+        peers.add(peer);
+      }
+      child.process.destroyForcibly();
+      assertThat(child.exitStatus()).isEqualTo(137);
+      long start = System.nanoTime();
+      try (Server next =
+          Server.builder(Texts::new, Handler.replying((String text) -> text))
+              .listen("tcp://127.0.0.1:" + port)
+              .start()) {
+        assertThat(next.port()).isEqualTo(port);
+        return (System.nanoTime() - start) / 1_000;
+      }
+    } finally {
+      for (Socket peer : peers) {
+        peer.close();
+      }
+    }
+  }
+}

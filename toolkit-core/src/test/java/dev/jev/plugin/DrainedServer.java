@@ -1,0 +1,55 @@
+package dev.jev.plugin;
+
+import dev.jev.Server;
+import dev.jev.Texts;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * An echo server in a process of its own, which drains when it gets a signal.
+ *
+ * <p>Its arguments are a port and three times in milliseconds. It prints "starts", its port and, at
+ * the end, how many messages it has answered and the report, and exits with 0 if nobody was cut
+ * off.
+ */
+final class DrainedServer {
+
+  private DrainedServer() {}
+
+  public static void main(String[] args) throws Exception {
+    System.out.println("starts");
+    AtomicInteger answered = new AtomicInteger();
+    Drain drain =
+        Drain.builder()
+            .acceptTime(millis(args[1]))
+            .spread(millis(args[2]))
+            .deadline(millis(args[3]))
+            .build();
+    drain
+        .ended()
+        .thenAccept(
+            report -> {
+              System.out.println(answered.get());
+              System.out.println(report);
+              Runtime.getRuntime().halt(report.cut() == 0 ? 0 : 1);
+            });
+    Server server =
+        Server.<String, String>builder(
+                Texts::new,
+                (connection, message) -> {
+                  if (connection.send(message)) {
+                    answered.incrementAndGet();
+                  }
+                })
+            .listen("tcp://127.0.0.1:" + args[0])
+            .eventLoops(2)
+            .plugin(drain)
+            .start();
+    System.out.println(server.port());
+    server.awaitStop();
+  }
+
+  private static Duration millis(String millis) {
+    return Duration.ofMillis(Long.parseLong(millis));
+  }
+}

@@ -1,0 +1,164 @@
+package dev.jev.plugin;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Plugin;
+import dev.jev.Server;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.io.ByteArrayOutputStream;
+import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A plugin's view of a channel without a connection: what comes in and goes out, as bytes. */
+final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
+
+  private final EmbeddedChannel channel = new EmbeddedChannel();
+  private final Plugin.Observer observer;
+  private final ByteArrayOutputStream received = new ByteArrayOutputStream();
+
+  final List<Throwable> failures = new ArrayList<>();
+  final List<Integer> pieces = new ArrayList<>(); // their lengths
+  final List<Object> events = new ArrayList<>();
+  @Nullable CloseReason reason;
+  int maxPiecesBeforePause = Integer.MAX_VALUE;
+
+  EmbeddedLink(Plugin plugin) {
+    observer = requireNonNull(plugin.install(this));
+    channel.pipeline().addLast(this);
+  }
+
+  EmbeddedChannel channel() {
+    return channel;
+  }
+
+  // The peer's side.
+
+  EmbeddedLink arrive(byte[] bytes, int from, int to) {
+    ByteBuf in = channel.alloc().directBuffer().writeBytes(bytes, from, to - from);
+    channel.writeInbound(in);
+    return this;
+  }
+
+  EmbeddedLink arrive(byte[] bytes) {
+    return arrive(bytes, 0, bytes.length);
+  }
+
+  /** All bytes that have been written to the socket since the last call. */
+  byte[] sent() {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    for (ByteBuf out; (out = channel.readOutbound()) != null; out.release()) {
+      byte[] bytes = new byte[out.readableBytes()];
+      out.readBytes(bytes);
+      all.writeBytes(bytes);
+    }
+    return all.toByteArray();
+  }
+
+  // The connection's side.
+
+  byte[] received() {
+    return received.toByteArray();
+  }
+
+  EmbeddedLink write(byte[] bytes) {
+    channel.write(Unpooled.copiedBuffer(bytes));
+    return this;
+  }
+
+  EmbeddedLink flush() {
+    channel.flush();
+    channel.runPendingTasks();
+    return this;
+  }
+
+  /** Ends the output. */
+  EmbeddedLink end() {
+    observer.ending();
+    return this;
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    ByteBuf bytes = (ByteBuf) message;
+    pieces.add(bytes.readableBytes());
+    byte[] copy = new byte[bytes.readableBytes()];
+    bytes.readBytes(copy);
+    bytes.release();
+    received.writeBytes(copy);
+    if (pieces.size() == maxPiecesBeforePause) {
+      channel.config().setAutoRead(false);
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    events.add(event);
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    failures.add(cause);
+  }
+
+  // Link.
+
+  @Override
+  public @Nullable Server server() {
+    return null;
+  }
+
+  @Override
+  public ChannelPipeline pipeline() {
+    return channel.pipeline();
+  }
+
+  @Override
+  public void close(CloseReason why) {
+    reason = reason == null ? why : reason;
+  }
+
+  @Override
+  public void closeNow(CloseReason why) {
+    close(why);
+    channel.close();
+  }
+
+  @Override
+  public Connection<?> connection() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void addresses(SocketAddress remote, SocketAddress local) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, T value) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void pauseReading() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void resumeReading() {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public long unreadBytes() {
+    return 0;
+  }
+}

@@ -1,0 +1,84 @@
+package dev.jev.plugin;
+
+import dev.jev.RawPeer;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.security.cert.X509Certificate;
+import java.util.Arrays;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLEngineResult.HandshakeStatus;
+import javax.net.ssl.SSLException;
+
+/** A client that makes the bytes of TLS and lets the test send them. */
+final class EnginePeer {
+
+  private static final int ROOM = 64 * 1024;
+
+  private final SSLEngine engine;
+
+  EnginePeer(SSLContext context, String host) {
+    engine = context.createSSLEngine(host, 1);
+    engine.setUseClientMode(true);
+  }
+
+  /** The next records to be sent: a ClientHello at first. */
+  byte[] wrap(byte... plain) throws SSLException {
+    ByteBuffer in = ByteBuffer.wrap(plain);
+    ByteBuffer out = ByteBuffer.allocate(ROOM);
+    do {
+      engine.wrap(in, out);
+      runTasks();
+    } while (in.hasRemaining() || engine.getHandshakeStatus() == HandshakeStatus.NEED_WRAP);
+    return Arrays.copyOf(out.array(), out.position());
+  }
+
+  /** The record that ends the output. */
+  byte[] closeNotify() throws SSLException {
+    engine.closeOutbound();
+    ByteBuffer out = ByteBuffer.allocate(ROOM);
+    while (!engine.isOutboundDone()) { // the JDK sends user_canceled first
+      engine.wrap(ByteBuffer.allocate(0), out);
+    }
+    return Arrays.copyOf(out.array(), out.position());
+  }
+
+  /** Does the whole handshake. */
+  EnginePeer handshake(RawPeer peer) throws IOException {
+    return finishHandshake(peer.write(wrap()));
+  }
+
+  /** Does what follows the ClientHello. */
+  EnginePeer finishHandshake(RawPeer peer) throws IOException {
+    ByteBuffer plain = ByteBuffer.allocate(ROOM);
+    while (engine.getHandshakeStatus() != HandshakeStatus.NOT_HANDSHAKING) {
+      if (engine.getHandshakeStatus() == HandshakeStatus.NEED_WRAP) {
+        peer.write(wrap());
+      } else {
+        engine.unwrap(ByteBuffer.wrap(record(peer)), plain);
+        runTasks();
+      }
+    }
+    return this;
+  }
+
+  /** The name in the server's certificate. */
+  String serverCertificate() throws SSLException {
+    X509Certificate certificate = (X509Certificate) engine.getSession().getPeerCertificates()[0];
+    return certificate.getSubjectX500Principal().getName();
+  }
+
+  private static byte[] record(RawPeer peer) throws IOException {
+    byte[] header = peer.read(5);
+    byte[] fragment = peer.read(((header[3] & 0xff) << 8) | (header[4] & 0xff));
+    byte[] record = Arrays.copyOf(header, 5 + fragment.length);
+    System.arraycopy(fragment, 0, record, 5, fragment.length);
+    return record;
+  }
+
+  private void runTasks() {
+    for (Runnable task; (task = engine.getDelegatedTask()) != null; ) {
+      task.run();
+    }
+  }
+}

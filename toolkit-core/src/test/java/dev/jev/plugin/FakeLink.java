@@ -1,0 +1,101 @@
+package dev.jev.plugin;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Plugin;
+import dev.jev.Server;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPipeline;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
+import java.net.SocketAddress;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+
+/** A link that writes down what a plugin does, for a channel whose time the test moves. */
+final class FakeLink implements Plugin.Link {
+
+  final Queue<String> events = new ConcurrentLinkedQueue<>();
+  long closedAt;
+  private final Channel channel;
+  private final Connection<?> connection =
+      (Connection<?>)
+          Proxy.newProxyInstance(
+              Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, calls());
+
+  FakeLink(Channel channel) {
+    this.channel = channel;
+  }
+
+  private InvocationHandler calls() {
+    return (proxy, method, arguments) ->
+        switch (method.getName()) {
+          case "execute" -> {
+            channel.eventLoop().execute((Runnable) arguments[0]);
+            yield null;
+          }
+          case "attribute" -> null;
+          case "pendingBytes" -> pendingBytes();
+          case "send" -> events.add("send " + arguments[0]);
+          default -> throw new UnsupportedOperationException(method.getName());
+        };
+  }
+
+  private long pendingBytes() {
+    ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+    return buffer == null ? 0 : buffer.totalPendingWriteBytes();
+  }
+
+  @Override
+  public Connection<?> connection() {
+    return connection;
+  }
+
+  @Override
+  public @Nullable Server server() {
+    return null;
+  }
+
+  @Override
+  public ChannelPipeline pipeline() {
+    return channel.pipeline();
+  }
+
+  @Override
+  public void addresses(SocketAddress remote, SocketAddress local) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, T value) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public void close(CloseReason reason) {
+    closedAt = channel.eventLoop().ticker().nanoTime();
+    events.add("close " + reason);
+  }
+
+  @Override
+  public void closeNow(CloseReason reason) {
+    events.add("closeNow " + reason);
+  }
+
+  @Override
+  public void pauseReading() {
+    events.add("pause");
+  }
+
+  @Override
+  public void resumeReading() {
+    events.add("resume");
+  }
+
+  @Override
+  public long unreadBytes() {
+    return 0;
+  }
+}

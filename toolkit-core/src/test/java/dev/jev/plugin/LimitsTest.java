@@ -1,0 +1,530 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.LogCapture;
+import dev.jev.Plugin;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import dev.jev.plugin.Limits.Excess;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What peers may do, over real sockets. */
+class LimitsTest {
+
+  private final Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+  private final LogCapture log = new LogCapture("dev.jev");
+  private final List<Socket> sockets = new ArrayList<>();
+
+  private static Limits limits(Consumer<Limits.Builder> options) {
+    Limits.Builder builder = Limits.builder();
+    options.accept(builder);
+    return builder.build();
+  }
+
+  private Server start(Plugin... plugins) {
+    return start(recorder, plugins);
+  }
+
+  private static Server start(Handler<String, String> handler, Plugin... plugins) {
+    Server.Builder<String, String> builder =
+        Server.<String, String>builder(Texts::new, handler)
+            .listen("127.0.0.1:0")
+            .linger(Duration.ofMillis(200))
+            .eventLoops(2);
+    for (Plugin plugin : plugins) {
+      builder.plugin(plugin);
+    }
+    return builder.start();
+  }
+
+  /** Connects from one of the many addresses of the loopback interface. */
+  private Socket connectFrom(String address, Server server) throws Exception {
+    Socket socket = new Socket();
+    sockets.add(socket);
+    socket.setSoTimeout(10_000);
+    socket.bind(new InetSocketAddress(address, 0));
+    socket.connect(server.addresses().get(0));
+    return socket;
+  }
+
+  private static void expectEcho(Socket socket) throws Exception {
+    byte[] frame = RawPeer.frames("echo");
+    socket.getOutputStream().write(frame);
+    assertThat(socket.getInputStream().readNBytes(frame.length)).isEqualTo(frame);
+  }
+
+  private static void expectEnd(Socket socket) throws Exception {
+    assertThat(socket.getInputStream().read()).isEqualTo(-1);
+  }
+
+  private static double secondsSince(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    for (Socket socket : sockets) {
+      socket.close();
+    }
+    log.close();
+  }
+
+  // Connections.
+
+  @Test
+  void addressHasNoMoreConnectionsThanItMay() throws Exception {
+    Limits limits = limits(l -> l.connectionsPerAddress(2));
+    try (Server server = start(limits)) {
+      expectEcho(connectFrom("127.0.0.1", server));
+      Socket second = connectFrom("127.0.0.1", server);
+      expectEcho(second);
+      expectEnd(connectFrom("127.0.0.1", server));
+      expectEnd(connectFrom("127.0.0.1", server));
+      expectEcho(connectFrom("127.0.0.2", server));
+      assertThat(limits.refused()).isEqualTo(2);
+      assertThat(limits.closed()).isZero();
+      second.close();
+      Eventually.holds("one has left", () -> server.connectionCount() == 2);
+      expectEcho(connectFrom("127.0.0.1", server));
+      assertThat(log.messages("connections"))
+          .containsExactly("connections: 3 (expected: <= 2) of 127.0.0.1"); // once a second
+    }
+    assertThat(limits.networks()).isZero();
+  }
+
+  @Test
+  void subnetHasNoMoreConnectionsThanItMay() throws Exception {
+    Limits limits = limits(l -> l.connectionsPerAddress(2).connectionsPerSubnet(3, 24, 64));
+    try (Server server = start(limits)) {
+      expectEcho(connectFrom("127.0.0.1", server));
+      expectEcho(connectFrom("127.0.0.1", server));
+      expectEnd(connectFrom("127.0.0.1", server)); // and does not count for the subnet
+      expectEcho(connectFrom("127.0.0.2", server));
+      expectEnd(connectFrom("127.0.0.3", server)); // and does not count for its address
+      expectEcho(connectFrom("127.0.1.1", server));
+      assertThat(limits.refused()).isEqualTo(2);
+      assertThat(limits.networks()).isEqualTo(5);
+    }
+    assertThat(limits.networks()).isZero();
+  }
+
+  @Test
+  void addressIsThatWhichAnotherPluginFoundOut() throws Exception {
+    Plugin proxy =
+        new Plugin() {
+          @Override
+          public Stage stage() {
+            return Stage.ADDRESS;
+          }
+
+          @Override
+          public Observer install(Link link) {
+            InetSocketAddress socket = (InetSocketAddress) link.connection().remoteAddress();
+            boolean odd = socket.getAddress().getAddress()[3] % 2 == 1;
+            InetSocketAddress real = new InetSocketAddress(odd ? "10.0.0.1" : "10.0.0.2", 1);
+            link.addresses(real, link.connection().localAddress());
+            return new Observer() {};
+          }
+        };
+    Limits limits = limits(l -> l.connectionsPerAddress(1));
+    try (Server server = start(limits, proxy)) { // the stages make the order
+      expectEcho(connectFrom("127.0.0.1", server));
+      expectEcho(connectFrom("127.0.0.2", server));
+      expectEnd(connectFrom("127.0.0.3", server));
+      assertThat(log.messages("of 10.0.0.1")).hasSize(1);
+    }
+    assertThat(limits.networks()).isZero();
+  }
+
+  @Test
+  void refusedConnectionsAreNeverSeenByTheHandlerAndLeakNothing() throws Exception {
+    Limits limits = limits(l -> l.connectionsPerAddress(1));
+    try (Server server = start(limits)) {
+      expectEcho(connectFrom("127.0.0.1", server));
+      for (int i = 0; i < 500; i++) {
+        expectEnd(connectFrom("127.0.0.1", server));
+      }
+      Eventually.holds("only one is left", () -> server.connectionCount() == 1);
+      assertThat(limits.refused()).isEqualTo(500);
+      recorder.expect("connect", "message echo");
+      recorder.expectNothingMore();
+    }
+  }
+
+  // The rate of accepted connections.
+
+  @Test
+  void connectionsAreAcceptedAtTheRateAndNoneIsRefused() throws Exception {
+    Limits limits = limits(l -> l.acceptRate(/* perSecond= */ 50, /* burst= */ 10));
+    try (Server server = start(limits)) {
+      long start = System.nanoTime();
+      for (int i = 0; i < 60; i++) {
+        connectFrom("127.0.0.1", server); // the kernel's queue takes them at once
+      }
+      assertThat(secondsSince(start)).isLessThan(0.5);
+      for (int i = 0; i < 60; i++) {
+        recorder.connection();
+      }
+      assertThat(secondsSince(start)).isBetween(0.6, 2.5); // the last few may be a batch of one
+      for (Socket socket : sockets) {
+        expectEcho(socket);
+      }
+      assertThat(limits.refused()).isZero();
+    }
+  }
+
+  @Test
+  void serversWithOneInstanceHaveTheirOwnAcceptRates() throws Exception {
+    Limits limits = limits(l -> l.acceptRate(/* perSecond= */ 1, /* burst= */ 1));
+    try (Server one = start(limits);
+        Server other = start(limits)) {
+      long start = System.nanoTime();
+      expectEcho(connectFrom("127.0.0.1", one));
+      expectEcho(connectFrom("127.0.0.1", other));
+      assertThat(secondsSince(start)).isLessThan(0.5);
+      expectEcho(connectFrom("127.0.0.1", one));
+      assertThat(secondsSince(start)).isGreaterThan(0.8);
+    }
+  }
+
+  @Test
+  void serverStopsWhileConnectionsAreDelayed() throws Exception {
+    Limits limits = limits(l -> l.acceptRate(/* perSecond= */ 1, /* burst= */ 1));
+    Server server = start(limits);
+    expectEcho(connectFrom("127.0.0.1", server));
+    for (int i = 0; i < 5; i++) {
+      connectFrom("127.0.0.1", server);
+    }
+    long start = System.nanoTime();
+    server.close();
+    assertThat(secondsSince(start)).isLessThan(3);
+  }
+
+  // Rates of a connection.
+
+  @Test
+  void messagesBeyondTheRateAreDelayedAndInOrder() throws Exception {
+    Limits limits = limits(l -> l.messageRate(/* perSecond= */ 100, /* burst= */ 20));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      String[] texts = new String[80];
+      Arrays.setAll(texts, i -> "text " + i);
+      long start = System.nanoTime();
+      peer.send(texts);
+      for (String text : texts) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+      assertThat(secondsSince(start)).isBetween(0.6, 1.5);
+      assertThat(limits.closed()).isZero();
+    }
+  }
+
+  @Test
+  void connectionWithTooManyMessagesIsClosedIfThatIsThePolicy() throws Exception {
+    Limits limits = limits(l -> l.messageRate(1, /* burst= */ 5).excess(Excess.CLOSE));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("0", "1", "2", "3", "4", "5", "6");
+      assertThat(peer.readAll()).isEqualTo(RawPeer.frames("0", "1", "2", "3", "4"));
+      recorder.expect("connect", "message 0", "message 1", "message 2", "message 3", "message 4");
+      recorder.expect("close LIMIT");
+      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      assertThat(log.messages("messages per second"))
+          .singleElement()
+          .asString()
+          .startsWith("messages per second: too many (expected: <= 1); connection of /127.0.0.1:")
+          .endsWith(" closes");
+    }
+    recorder.expectNothingMore();
+    assertThat(limits.closed()).isEqualTo(1);
+  }
+
+  @Test
+  void bytesBeyondTheRateAreDelayedAndInOrder() throws Exception {
+    Limits limits = limits(l -> l.byteRate(/* perSecond= */ 200_000, /* burst= */ 20_000));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      String[] texts = new String[160];
+      Arrays.setAll(texts, i -> "%4d".formatted(i).repeat(250)); // 1,004 bytes with its length
+      long start = System.nanoTime();
+      peer.send(texts);
+      for (String text : texts) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+      assertThat(secondsSince(start)).isBetween(0.35, 1.5); // the last read is not waited for
+    }
+  }
+
+  @Test
+  void connectionWithTooManyBytesIsClosedIfThatIsThePolicy() throws Exception {
+    Limits limits = limits(l -> l.byteRate(1_000, /* burst= */ 1_000).excess(Excess.CLOSE));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("x".repeat(900));
+      assertThat(peer.receive()).hasSize(900);
+      peer.send("x".repeat(2_000));
+      peer.expectEnd();
+      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      assertThat(log.messages("bytes per second: too many (expected: <= 1000)")).hasSize(1);
+    }
+  }
+
+  @Test
+  void delayedConnectionThatClosesLeavesNoTimer() throws Exception {
+    Limits limits = limits(l -> l.messageRate(1, 1).byteRate(1, 10));
+    try (Server server = start(limits)) {
+      for (int i = 0; i < 10; i++) {
+        RawPeer peer = RawPeer.connect(server);
+        peer.send("a", "b");
+        assertThat(peer.receive()).isEqualTo("a");
+        recorder.connection().closeNow();
+        peer.close();
+      }
+      Eventually.holds("all have gone", () -> server.connectionCount() == 0);
+    }
+  }
+
+  // Deadlines.
+
+  @Test
+  void connectionThatSaysNothingIsClosedAtTheDeadline() throws Exception {
+    Limits limits = limits(l -> l.firstMessageDeadline(Duration.ofMillis(500)));
+    try (Server server = start(limits);
+        RawPeer talking = RawPeer.connect(server)) {
+      talking.send("hello");
+      assertThat(talking.receive()).isEqualTo("hello");
+      recorder.expect("connect", "message hello");
+      long start = System.nanoTime();
+      RawPeer silent = RawPeer.connect(server);
+      silent.expectEnd();
+      assertThat(secondsSince(start)).isBetween(0.5, 1.0);
+      silent.close();
+      recorder.expect("connect", "close TIMEOUT");
+      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      assertThat(log.messages("first message: none after PT0.5S (expected: one)")).hasSize(1);
+      talking.send("still there");
+      assertThat(talking.receive()).isEqualTo("still there");
+    }
+  }
+
+  @Test
+  void partOfAFirstMessageDoesNotMoveTheDeadline() throws Exception {
+    Limits limits = limits(l -> l.firstMessageDeadline(Duration.ofMillis(300)));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      long start = System.nanoTime();
+      peer.write(RawPeer.length(1_000));
+      peer.socket().setSoTimeout(40);
+      while (isSilent(peer)) {
+        peer.write(new byte[] {'x'});
+      }
+      assertThat(secondsSince(start)).isBetween(0.3, 0.9);
+      peer.reset();
+      recorder.expect("connect", "close TIMEOUT");
+    }
+  }
+
+  private static boolean isSilent(RawPeer peer) throws Exception {
+    try {
+      peer.read();
+      return false;
+    } catch (java.net.SocketTimeoutException e) {
+      return true;
+    }
+  }
+
+  @Test
+  void connectionWhosePeerTakesNothingIsClosedAtTheDeadline() throws Exception {
+    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofMillis(800)));
+    try (Server server = start(limits);
+        RawPeer stuck = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
+      Connection<String> connection = recorder.connection();
+      recorder.expect("connect");
+      long start = System.nanoTime();
+      hold(connection, 400_000);
+      try (RawPeer other = RawPeer.connect(server)) {
+        recorder.expect("connect");
+        other.send("others are unaffected");
+        assertThat(other.receive()).isEqualTo("others are unaffected");
+        recorder.expect("message others are unaffected", "close TIMEOUT");
+        assertThat(secondsSince(start)).isBetween(0.8, 1.6);
+        assertThat(stuck.read(100)).hasSize(100); // what the kernel had taken
+        other.send("still");
+        assertThat(other.receive()).isEqualTo("still");
+      }
+      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      assertThat(log.messages("output taken: none within PT0.8S (expected: some)")).hasSize(1);
+    }
+  }
+
+  @Test
+  void peerThatReadsSlowlyButReadsIsLeftAlone() throws Exception {
+    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofMillis(1_200)));
+    try (Server server = start(limits);
+        RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
+      Connection<String> connection = recorder.connection();
+      hold(connection, 800_000);
+      long start = System.nanoTime();
+      while (secondsSince(start) < 3.5) {
+        slow.read(4_000);
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
+      }
+      assertThat(connection.isOpen()).isTrue();
+      assertThat(connection.pendingBytes()).isPositive();
+      assertThat(limits.closed()).isZero();
+    }
+  }
+
+  @Test
+  void peerThatReadsAgainInTimeGetsEverythingInOrder() throws Exception {
+    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofSeconds(2)));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
+      Connection<String> connection = recorder.connection();
+      String[] texts = new String[40];
+      Arrays.setAll(texts, i -> ("text " + i + " ").repeat(2_000));
+      for (String text : texts) {
+        assertThat(connection.send(text)).isTrue();
+      }
+      LockSupport.parkNanos(Duration.ofSeconds(1).toNanos());
+      assertThat(connection.pendingBytes()).isPositive();
+      for (String text : texts) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+      assertThat(limits.closed()).isZero();
+    }
+  }
+
+  // The budget.
+
+  @Test
+  void heaviestConnectionIsClosedWhenTheBudgetIsUsedUp() throws Exception {
+    Limits limits = limits(l -> l.bufferBudget(600_000));
+    try (Server server = start(limits);
+        RawPeer light = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
+      Connection<String> lightOne = recorder.connection();
+      hold(lightOne, 50_000);
+      try (RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
+        Connection<String> heavyOne = recorder.connection();
+        hold(heavyOne, 700_000);
+        Eventually.holds("the heaviest is closed", () -> !heavyOne.isOpen());
+        assertThat(heavy.read(100)).hasSize(100); // what the kernel had taken
+        Eventually.holds("it is counted", () -> limits.closed() == 1);
+      }
+      Eventually.holds("what is left is counted", () -> limits.bufferedBytes() < 600_000);
+      assertThat(limits.bufferedBytes()).isPositive();
+      assertThat(lightOne.isOpen()).isTrue();
+      assertThat(light.read(100)).hasSize(100);
+      assertThat(log.messages("buffered bytes: ")).hasSize(1);
+    }
+    assertThat(limits.bufferedBytes()).isZero();
+  }
+
+  /** Sends until so many bytes, or a few more, wait because the socket takes no more. */
+  private static void hold(Connection<String> connection, int bytes) throws Exception {
+    AtomicInteger unchanged = new AtomicInteger();
+    Eventually.holds(
+        bytes + " bytes wait",
+        () -> {
+          while (connection.pendingBytes() < bytes && connection.send("x".repeat(10_000))) {
+            unchanged.set(0);
+          }
+          return unchanged.incrementAndGet() > 50;
+        });
+  }
+
+  @Test
+  void nothingMoreIsReadFromTheHeaviestWhileTheBudgetIsNearlyUsedUp() throws Exception {
+    Limits limits = limits(l -> l.bufferBudget(1_000_000));
+    Recorder<String, String> silent = Recorder.silent();
+    try (Server server =
+            Server.<String, String>builder(Texts::new, silent)
+                .listen("127.0.0.1:0")
+                .pendingMarks(100_000, 1_000_000) // so that the server itself reads on
+                .plugin(limits)
+                .start();
+        RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096);
+        RawPeer light = RawPeer.connect(server)) {
+      Connection<String> heavyOne = silent.connection();
+      silent.expect("connect", "connect");
+      hold(heavyOne, 700_000);
+      heavy.send("below the mark");
+      silent.expect("message below the mark");
+      hold(heavyOne, 850_000);
+      Eventually.holds("that is noticed", () -> limits.bufferedBytes() > 800_000);
+      heavy.send("above the mark");
+      light.send("from one that holds little");
+      silent.expect("message from one that holds little");
+      silent.expectNothingMore();
+      Thread reader = new Thread(() -> readAll(heavy));
+      reader.start();
+      silent.expect("message above the mark");
+      assertThat(limits.closed()).isZero();
+      heavyOne.closeNow();
+      reader.join();
+    }
+  }
+
+  private static void readAll(RawPeer peer) {
+    try {
+      peer.readAll();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  // Configuration.
+
+  @Test
+  void optionsAreCheckedAtOnce() {
+    Limits.Builder builder = Limits.builder();
+    assertThatThrownBy(() -> builder.connectionsPerAddress(0))
+        .hasMessage("max: 0 (expected: 1..2147483647)");
+    assertThatThrownBy(() -> builder.connectionsPerSubnet(1, 0, 64))
+        .hasMessage("prefix4: 0 (expected: 1..32)");
+    assertThatThrownBy(() -> builder.connectionsPerSubnet(1, 24, 129))
+        .hasMessage("prefix6: 129 (expected: 1..128)");
+    assertThatThrownBy(() -> builder.acceptRate(0, 1))
+        .hasMessage("perSecond: 0 (expected: 1..1073741824)");
+    assertThatThrownBy(() -> builder.messageRate(1, 0))
+        .hasMessage("burst: 0 (expected: 1..1073741824)");
+    assertThatThrownBy(() -> builder.byteRate(-1, 1))
+        .hasMessage("perSecond: -1 (expected: 1..1073741824)");
+    assertThatThrownBy(() -> builder.excess(null)).hasMessage("excess");
+    assertThatThrownBy(() -> builder.firstMessageDeadline(Duration.ofMillis(9)))
+        .hasMessage("firstMessageDeadline: PT0.009S (expected: >= PT0.01S)");
+    assertThatThrownBy(() -> builder.writeStallDeadline(Duration.ZERO))
+        .hasMessage("writeStallDeadline: PT0S (expected: > PT0S and <= PT87600H)");
+    assertThatThrownBy(() -> builder.bufferBudget(0))
+        .hasMessage("bufferBudget: 0 (expected: 1..9223372036854775807)");
+  }
+
+  @Test
+  void withoutOptionsThereIsNoLimit() throws Exception {
+    try (Server server = start(Limits.builder().build());
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("hello");
+      assertThat(peer.receive()).isEqualTo("hello");
+    }
+  }
+}

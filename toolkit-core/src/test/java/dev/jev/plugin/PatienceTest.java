@@ -1,0 +1,314 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.ChildJvm;
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.LogCapture;
+import dev.jev.Protocol;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import dev.jev.Timer;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.io.DataInputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How long a server waits for whom, with many peers, processes that stand still, and real time. */
+class PatienceTest {
+
+  private static final int MANY = 5_000;
+
+  /** A handshake that needs bytes which never come. */
+  private static final class Endless implements Protocol<String, String> {
+    @Override
+    public @Nullable String unpack(Wire wire, ByteBuf in) {
+      return null;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {}
+
+    @Override
+    public void open(Wire wire) {}
+  }
+
+  private static double secondsSince(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  // Peers that say nothing.
+
+  @Test
+  void thousandsThatSayNothingAreClosedAtTheHandshakeTimeout() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server =
+            Server.builder(Endless::new, recorder)
+                .listen("127.0.0.1:0")
+                .handshakeTimeout(Duration.ofSeconds(2))
+                .start();
+        SilentPeers peers = new SilentPeers(server, MANY)) {
+      long[] times = peers.millisUntilClosed();
+      print("handshake timeout of 2 s", times);
+      assertThat(times).hasSize(MANY);
+      assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
+      assertThat(times[MANY - 1]).isLessThan(4_000);
+      assertThat(peers.bytes()).isZero();
+      Eventually.holds("all have gone", () -> server.connectionCount() == 0);
+      recorder.expectNothingMore();
+    }
+  }
+
+  @Test
+  void thousandsThatSayNothingAreClosedAtTheFirstMessageDeadline() throws Exception {
+    Limits limits = Limits.builder().firstMessageDeadline(Duration.ofSeconds(2)).build();
+    try (LogCapture log = new LogCapture("dev.jev");
+        Server server =
+            Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
+                .listen("127.0.0.1:0")
+                .plugin(limits)
+                .start();
+        RawPeer talking = RawPeer.connect(server)) {
+      talking.send("hello");
+      try (SilentPeers peers = new SilentPeers(server, MANY)) {
+        long[] times = peers.millisUntilClosed();
+        print("first message deadline of 2 s", times);
+        assertThat(times).hasSize(MANY);
+        assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
+        assertThat(times[MANY - 1]).isLessThan(4_000);
+        assertThat(peers.bytes()).isZero();
+      }
+      Eventually.holds("only one is left", () -> server.connectionCount() == 1);
+      assertThat(limits.closed()).isEqualTo(MANY);
+      assertThat(log.messages("first message").size()).isBetween(1, 5); // one a second
+      assertThat(talking.receive()).isEqualTo("hello");
+    }
+  }
+
+  private static void print(String what, long[] times) {
+    System.out.printf(
+        "%,d silent peers, %s: closed after %,d ms (least), %,d (median), %,d (p99), %,d (most)%n",
+        times.length,
+        what,
+        times[0],
+        times[times.length / 2],
+        times[times.length * 99 / 100],
+        times[times.length - 1]);
+  }
+
+  @Test
+  void handshakeThatDripsIsClosedAtItsTimeout() throws Exception {
+    try (Server server =
+            Server.builder(Endless::new, Recorder.<String, String>silent())
+                .listen("127.0.0.1:0")
+                .handshakeTimeout(Duration.ofMillis(500))
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      long start = System.nanoTime();
+      peer.socket().setSoTimeout(50);
+      while (isOpen(peer)) {
+        peer.write(new byte[] {'x'});
+      }
+      assertThat(secondsSince(start)).isBetween(0.49, 1.0);
+    }
+  }
+
+  private static boolean isOpen(RawPeer peer) throws Exception {
+    try {
+      return peer.read() >= 0;
+    } catch (SocketTimeoutException e) {
+      return true;
+    }
+  }
+
+  // Idle connections.
+
+  @Test
+  void idleConnectionIsClosedInTime() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    long[] lateness = new long[20];
+    try (Server server =
+        Server.builder(Texts::new, recorder)
+            .listen("127.0.0.1:0")
+            .plugin(IdleReaper.readIdle(Duration.ofMillis(200)))
+            .start()) {
+      for (int i = 0; i < lateness.length; i++) {
+        try (RawPeer peer = RawPeer.connect(server)) {
+          LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(i));
+          long start = System.nanoTime();
+          peer.send("the last one");
+          peer.expectEnd();
+          lateness[i] = System.nanoTime() - start - TimeUnit.MILLISECONDS.toNanos(200);
+        }
+        recorder.expect("connect", "message the last one", "close IDLE");
+      }
+    }
+    Arrays.sort(lateness);
+    System.out.printf(
+        "idle timeout of 200 ms: late by %,d µs (least), %,d µs (median), %,d µs (most)%n",
+        lateness[0] / 1_000,
+        lateness[lateness.length / 2] / 1_000,
+        lateness[lateness.length - 1] / 1_000);
+    assertThat(lateness[0]).isPositive();
+    assertThat(lateness[lateness.length / 2]).isLessThan(TimeUnit.MILLISECONDS.toNanos(10));
+  }
+
+  @Test
+  void pingsKeepAConnectionWhosePeerAnswers() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    IdleReaper pings =
+        IdleReaper.readIdle(Duration.ofMillis(60)).<String>onIdle(peer -> peer.send("ping"));
+    try (Server server =
+            Server.builder(Texts::new, recorder)
+                .listen("127.0.0.1:0")
+                .plugin(pings)
+                .plugin(IdleReaper.readIdle(Duration.ofMillis(300)))
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      for (int i = 0; i < 10; i++) {
+        assertThat(peer.receive()).isEqualTo("ping");
+        peer.send("pong");
+      }
+      long start = System.nanoTime();
+      assertThat(peer.readAll()).startsWith(RawPeer.frames("ping", "ping", "ping"));
+      assertThat(secondsSince(start)).isBetween(0.28, 1.0);
+    }
+  }
+
+  @Test
+  void pingThatThrowsClosesItsConnection() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    IdleReaper failing =
+        IdleReaper.readIdle(Duration.ofMillis(20))
+            .onIdle(
+                connection -> {
+                  throw new IllegalStateException("no ping");
+                });
+    try (LogCapture log = new LogCapture("dev.jev");
+        Server server =
+            Server.builder(Texts::new, recorder).listen("127.0.0.1:0").plugin(failing).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.expectEnd();
+      log.await("HANDLER_ERROR");
+      peer.reset();
+      recorder.expect("connect", "close HANDLER_ERROR");
+    }
+  }
+
+  /** A process that stood still has not heard its peers, who are alive nevertheless. */
+  @Test
+  void serverThatIsStoppedForAWhileClosesNobodyWhoTalks(@TempDir Path directory) throws Exception {
+    int count = 200;
+    List<Socket> peers = new ArrayList<>();
+    byte[] frame = RawPeer.frames("alive");
+    try (ChildJvm server = ChildJvm.withIdleTimeout(Duration.ofSeconds(1), directory)) {
+      for (int i = 0; i < count; i++) {
+        peers.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
+      }
+      long sent = talk(peers, frame, 1);
+      server.signal("STOP");
+      sent += talk(peers, frame, 4);
+      server.signal("CONT");
+      sent += talk(peers, frame, 2);
+      assertThat(server.connectionCount()).isEqualTo(count);
+      for (Socket peer : peers) {
+        peer.setSoTimeout(10_000);
+        byte[] echoes = new byte[(int) sent * frame.length];
+        new DataInputStream(peer.getInputStream()).readFully(echoes);
+      }
+      long start = System.nanoTime();
+      Eventually.holds("the silent are closed", () -> server.connectionCount() == 0);
+      assertThat(secondsSince(start)).isLessThan(3.5);
+    } finally {
+      for (Socket peer : peers) {
+        peer.close();
+      }
+    }
+  }
+
+  /** Sends a frame from each peer five times a second; returns how many each has sent. */
+  private static long talk(List<Socket> peers, byte[] frame, int seconds) throws Exception {
+    for (int i = 0; i < 5 * seconds; i++) {
+      for (Socket peer : peers) {
+        peer.getOutputStream().write(frame);
+      }
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
+    }
+    return 5L * seconds;
+  }
+
+  // Timers.
+
+  @Test
+  void hundredThousandsOfTimersASecondDoNotDelayTheLoop() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = Server.builder(Texts::new, recorder).listen("127.0.0.1:0").start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      long[] usual = lags(connection, /* timers= */ 0);
+      long[] lags = lags(connection, /* timers= */ 200);
+      System.out.printf(
+          "200,000 timers/s armed and cancelled: loop lag %,d µs (median), %,d µs (p90), %,d (p99);"
+              + " without them %,d µs (p99)%n",
+          lags[lags.length / 2] / 1_000,
+          lags[lags.length * 9 / 10] / 1_000,
+          lags[lags.length * 99 / 100] / 1_000,
+          usual[usual.length * 99 / 100] / 1_000);
+      assertThat(lags[lags.length * 9 / 10])
+          .as("lag in ns, with other work on the machine")
+          .isLessThan(TimeUnit.MILLISECONDS.toNanos(5));
+      peer.send("still there");
+      recorder.expect("connect", "message still there");
+    }
+  }
+
+  /** Arms and cancels timers every millisecond; returns how late each time was, in order. */
+  private static long[] lags(Connection<String> connection, int timers) throws Exception {
+    int times = 2_000;
+    long[] lags = new long[times];
+    long start = System.nanoTime();
+    for (int i = 0; i < times; i++) {
+      long due = start + TimeUnit.MILLISECONDS.toNanos(i);
+      while (System.nanoTime() - due < 0) {
+        LockSupport.parkNanos(due - System.nanoTime());
+      }
+      long given = System.nanoTime();
+      int time = i;
+      connection.execute(
+          () -> {
+            lags[time] = System.nanoTime() - given;
+            armAndCancel(connection, timers);
+          });
+    }
+    CompletableFuture<long[]> result = new CompletableFuture<>();
+    connection.execute(() -> result.complete(lags));
+    long[] sorted = result.get(10, TimeUnit.SECONDS);
+    Arrays.sort(sorted);
+    return sorted;
+  }
+
+  private static void armAndCancel(Connection<String> connection, int count) {
+    List<Timer> timers = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      timers.add(connection.runAfter(Duration.ofSeconds(10 + i % 7), () -> {}));
+    }
+    timers.forEach(Timer::cancel);
+  }
+}

@@ -1,0 +1,238 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Connection;
+import dev.jev.LogCapture;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import io.netty.buffer.ByteBufUtil;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The PROXY protocol in front of a server, over sockets. */
+class ProxyProtocolTest {
+
+  private static final String LINE = "PROXY TCP4 192.0.2.1 198.51.100.1 1000 443\r\n";
+  private static final String SIGNATURE = "0d0a0d0a000d0a515549540a";
+  private static final String BINARY = SIGNATURE + "2111000cc0000201c633640103e801bb";
+
+  private final Recorder<String, String> recorder =
+      new Recorder<>((connection, message) -> connection.send(message));
+  private final Ends ends = new Ends();
+  private final LogCapture log = new LogCapture("dev.jev");
+  private @Nullable Server server;
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+    log.close();
+    assertThat(log.messages("")).isEmpty();
+    recorder.expectNothingMore();
+    ends.expectNothingMore();
+  }
+
+  private RawPeer connect(ProxyProtocol plugin) throws Exception {
+    server =
+        Server.builder(Texts::new, recorder)
+            .plugin(ends) // the order of the stages counts, not this one
+            .plugin(plugin)
+            .listen("tcp://127.0.0.1:0")
+            .handshakeTimeout(Duration.ofMillis(500))
+            .eventLoops(1)
+            .start();
+    return RawPeer.connect(server);
+  }
+
+  private static byte[] bytes(String header) {
+    return header.startsWith("PROXY")
+        ? header.replace("|", "\r\n").getBytes(StandardCharsets.US_ASCII)
+        : ByteBufUtil.decodeHexDump(header);
+  }
+
+  private static byte[] concat(byte[] first, byte[] second) {
+    byte[] both = new byte[first.length + second.length];
+    System.arraycopy(first, 0, both, 0, first.length);
+    System.arraycopy(second, 0, both, first.length, second.length);
+    return both;
+  }
+
+  /** Sends a text and expects it back, then closes. */
+  private void expectEcho(RawPeer peer) throws Exception {
+    assertThat(peer.send("hi").receive()).isEqualTo("hi");
+    peer.close();
+    recorder.expect("connect", "message hi", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY})
+  void connectionHasTheAddressesOfTheHeader(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"));
+    peer.write(bytes(header));
+    Connection<String> connection = recorder.connection();
+    assertThat(connection.remoteAddress()).isEqualTo(new InetSocketAddress("192.0.2.1", 1000));
+    assertThat(connection.localAddress()).isEqualTo(new InetSocketAddress("198.51.100.1", 443));
+    assertThat(connection.listener()).isEqualTo(server.addresses().get(0));
+    ProxyHeader told = connection.attribute(ProxyHeader.class);
+    assertThat(told.proxy()).isEqualTo(peer.socket().getLocalSocketAddress());
+    assertThat(told.source()).isEqualTo(connection.remoteAddress());
+    expectEcho(peer);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY UNKNOWN|", "PROXY UNKNOWN 1 2 3 4|", SIGNATURE + "20000000"})
+  void connectionKeepsTheAddressesOfTheSocketIfNoneAreTold(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"));
+    peer.write(bytes(header));
+    Connection<String> connection = recorder.connection();
+    assertThat(connection.remoteAddress()).isEqualTo(peer.socket().getLocalSocketAddress());
+    assertThat(connection.localAddress()).isEqualTo(peer.socket().getRemoteSocketAddress());
+    assertThat(connection.attribute(ProxyHeader.class).source()).isNull();
+    expectEcho(peer);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY})
+  void noByteBehindTheHeaderIsLost(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"));
+    peer.write(concat(bytes(header), RawPeer.frames("with it")));
+    assertThat(peer.receive()).isEqualTo("with it");
+    recorder.expect("connect", "message with it");
+    assertThat(peer.send("hi").receive()).isEqualTo("hi");
+    peer.close();
+    recorder.expect("message hi", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY})
+  void headerMayComeByteByByte(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"));
+    for (byte one : concat(bytes(header), RawPeer.frames("slow"))) {
+      peer.write(new byte[] {one});
+    }
+    assertThat(peer.receive()).isEqualTo("slow");
+    assertThat(recorder.connection().remoteAddress())
+        .isEqualTo(new InetSocketAddress("192.0.2.1", 1000));
+    peer.close();
+    recorder.expect("connect", "message slow", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void optionalHeaderMayBeMissing() throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"));
+    peer.send("hi");
+    Connection<String> connection = recorder.connection();
+    assertThat(connection.remoteAddress()).isEqualTo(peer.socket().getLocalSocketAddress());
+    assertThat(connection.attribute(ProxyHeader.class)).isNull();
+    assertThat(peer.receive()).isEqualTo("hi");
+    peer.close();
+    recorder.expect("connect", "message hi", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void optionalHeaderMayBeMissingFromAnybody() throws Exception {
+    expectEcho(connect(ProxyProtocol.optional("10.0.0.0/8")));
+  }
+
+  @Test
+  void requiredHeaderMustNotBeMissing() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
+      peer.write(new byte[] {'G'}).expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: first bytes: no PROXY header (expected: one)");
+  }
+
+  @Test
+  void nobodyElseMayConnectWhereAHeaderIsRequired() throws Exception {
+    RawPeer peer = connect(ProxyProtocol.required("10.0.0.0/8", "fd00::/8"));
+    Object address = peer.socket().getLocalSocketAddress();
+    peer.expectEnd();
+    peer.close();
+    ends.expect("PROTOCOL_ERROR: peer: " + address + " (expected: one of [10.0.0.0/8, fd00::/8])");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY, "PROXY UNKNOWN|"})
+  void headerOfSomebodyElseIsRefused(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"));
+    Object address = peer.socket().getLocalSocketAddress();
+    peer.write(bytes(header)).expectEnd();
+    peer.close();
+    ends.expect(
+        "PROTOCOL_ERROR: PROXY header from: " + address + " (expected: from one of [10.0.0.0/8])");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "PROXY TCP4 x y 1 2|; source address: x (expected: IPv4)",
+        SIGNATURE + "2111000dc0000201c633640103e801bbff; last TLV: 1 bytes (expected: >= 3)"
+      })
+  void malformedHeaderClosesTheConnection(String header, String why) throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"))) {
+      peer.write(concat(bytes(header), RawPeer.frames("behind it"))).expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: PROXY header, " + why);
+  }
+
+  @Test
+  void headerHasALimit() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
+      peer.write(ByteBufUtil.decodeHexDump(SIGNATURE + "21110ff1")).expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: PROXY header: 4097 bytes (expected: <= 4096)");
+  }
+
+  @Test
+  void limitOfTheHeaderCanBeSet() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1").maxHeaderBytes(27))) {
+      peer.write(ByteBufUtil.decodeHexDump(BINARY)).expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: PROXY header: 28 bytes (expected: <= 27)");
+  }
+
+  @Test
+  void headerHasADeadline() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
+      peer.write(bytes(LINE.substring(0, 20))).expectEnd();
+    }
+    ends.expect("TIMEOUT");
+  }
+
+  @Test
+  void peerMayLeaveBeforeTheHeaderIsComplete() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
+      peer.write(bytes(LINE.substring(0, 20))).shutdownOutput().expectEnd();
+    }
+    ends.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void wrongValuesAreRefused() {
+    assertThatThrownBy(ProxyProtocol::required)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("trusted networks: 0 (expected: 1..2147483647)");
+    assertThatThrownBy(() -> ProxyProtocol.optional("10.0.0.0/33"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("network: 10.0.0.0/33 (expected: ");
+    assertThatThrownBy(() -> ProxyProtocol.required("unix").maxHeaderBytes(15))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("maxHeaderBytes: 15 (expected: 16..65551)");
+  }
+}

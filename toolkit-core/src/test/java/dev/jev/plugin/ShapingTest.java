@@ -1,0 +1,325 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** How fast bytes go, and what becomes of those that wait. */
+class ShapingTest {
+
+  private static final int RATE = 1_000_000; // bytes a second
+  private static final double SECONDS = 2;
+  private static final int MUCH = (int) (RATE * SECONDS);
+
+  @AfterEach
+  void nothingIsLeft() throws Exception {
+    Eventually.noServerThreadIsLeft();
+  }
+
+  private static Server.Builder<String, String> server(
+      Handler<String, String> handler, Shaping shaping) {
+    return Server.<String, String>builder(Texts::new, handler)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(2)
+        .maxFrameBytes(16 * 1024 * 1024)
+        .maxPendingBytes(16 * 1024 * 1024)
+        .plugin(shaping);
+  }
+
+  private static String text(int length) {
+    return "x".repeat(length);
+  }
+
+  private static double secondsSince(long start) {
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  /** Within 10 % of two seconds, and a little for a busy machine. */
+  private static void assertOnTime(String what, double seconds) {
+    System.out.printf("%s: %.3f s for %.1f s worth of bytes%n", what, seconds, SECONDS);
+    assertThat(seconds).isBetween(SECONDS * 0.9, SECONDS * 1.15);
+  }
+
+  @Test
+  void oneConnectionIsWrittenAtItsRate() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    try (Server server =
+            server((connection, message) -> connection.send(text(MUCH)), shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("go");
+      long start = System.nanoTime();
+      peer.read(MUCH / 2);
+      assertThat(secondsSince(start)).isBetween(SECONDS * 0.4, SECONDS * 0.6);
+      peer.read(MUCH / 2);
+      assertOnTime("one connection written", secondsSince(start));
+    }
+  }
+
+  @Test
+  void oneConnectionIsReadAtItsRate() throws Exception {
+    Shaping shaping = Shaping.builder().readBytesPerSecond(RATE).build();
+    Recorder<String, String> recorder =
+        new Recorder<>((connection, message) -> connection.send("got " + message.length()));
+    try (Server server = server(recorder, shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      long start = System.nanoTime();
+      for (int i = 0; i < 100; i++) {
+        peer.send(text(MUCH / 100 - 4));
+      }
+      for (int i = 0; i < 100; i++) {
+        peer.receive();
+      }
+      double seconds = secondsSince(start);
+      System.out.printf("one connection read: %.3f s%n", seconds);
+      // What is read at once may be 256 KiB, a quarter of a second.
+      assertThat(seconds).isBetween(SECONDS * 0.8, SECONDS * 1.15);
+    }
+  }
+
+  @Test
+  void allConnectionsTogetherAreWrittenAtTheTotalAndGetLikeShares() throws Exception {
+    Shaping shaping = Shaping.builder().totalWriteBytesPerSecond(RATE).build();
+    int share = MUCH / 4;
+    try (Server server =
+        server((connection, message) -> connection.send(text(share)), shaping).start()) {
+      List<RawPeer> peers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        peers.add(RawPeer.connect(server));
+      }
+      long start = System.nanoTime();
+      List<CompletableFuture<Double>> ends = new ArrayList<>();
+      for (RawPeer peer : peers) {
+        peer.send("go");
+        ends.add(CompletableFuture.supplyAsync(() -> secondsToRead(peer, share, start)));
+      }
+      double last = 0;
+      for (CompletableFuture<Double> end : ends) {
+        double seconds = end.get(20, TimeUnit.SECONDS);
+        assertThat(seconds).as("shares are alike").isGreaterThan(SECONDS * 0.6);
+        last = Math.max(last, seconds);
+      }
+      assertOnTime("four connections written", last);
+      for (RawPeer peer : peers) {
+        peer.close();
+      }
+    }
+  }
+
+  private static double secondsToRead(RawPeer peer, int length, long start) {
+    try {
+      assertThat(peer.read(length + 4)).hasSize(length + 4);
+      return secondsSince(start);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void allConnectionsTogetherAreReadAtTheTotal() throws Exception {
+    Shaping shaping = Shaping.builder().totalReadBytesPerSecond(RATE).build();
+    Recorder<String, String> recorder =
+        new Recorder<>((connection, message) -> connection.send("got"));
+    try (Server server = server(recorder, shaping).start()) {
+      long start = System.nanoTime();
+      List<CompletableFuture<Void>> ends = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        ends.add(CompletableFuture.runAsync(() -> exchange(server, 25)));
+      }
+      for (CompletableFuture<Void> end : ends) {
+        end.get(20, TimeUnit.SECONDS);
+      }
+      double seconds = secondsSince(start);
+      System.out.printf("four connections read: %.3f s%n", seconds);
+      assertThat(seconds).isBetween(SECONDS * 0.8, SECONDS * 1.15);
+    }
+  }
+
+  private static void exchange(Server server, int times) {
+    try (RawPeer peer = RawPeer.connect(server)) {
+      for (int i = 0; i < times; i++) {
+        peer.send(text(MUCH / 100 - 4)).receive();
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void aFewBytesDoNotWait() throws Exception {
+    Shaping shaping =
+        Shaping.builder().writeBytesPerSecond(1_000).readBytesPerSecond(1_000).build();
+    try (Server server = server(Handler.replying(text -> text), shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("first").receive()).isEqualTo("first"); // which loads classes
+      long start = System.nanoTime();
+      assertThat(peer.send("hi").receive()).isEqualTo("hi");
+      assertThat(secondsSince(start)).isLessThan(0.3); // which is more than it has to
+    }
+  }
+
+  @Test
+  void whatWaitsIsPendingAndHeldBySendersAsUsual() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(100_000).build();
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = server(recorder, shaping).maxPendingBytes(500_000).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      int sent = 0;
+      while (connection.isOpen() && connection.send(text(10_000))) {
+        sent++;
+        assertThat(connection.pendingBytes()).isLessThan(500_000 + 20_000);
+      }
+      assertThat(sent).isBetween(45, 80);
+      recorder.expect("connect", "close OVERFLOW");
+      assertThat(connection.pendingBytes()).isZero();
+      assertThat(peer.socket().isConnected()).isTrue();
+    }
+  }
+
+  @Test
+  void senderIsToldWhenWhatWaitsHasLeft() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = server(recorder, shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      assertThat(connection.send(text(500_000))).isTrue();
+      Eventually.holds("it is too much", () -> !connection.isWritable());
+      assertThat(peer.receive()).hasSize(500_000);
+      recorder.expect("connect", "writable");
+      assertThat(connection.isWritable()).isTrue();
+    }
+  }
+
+  @Test
+  void closeLetsWhatWaitsLeave() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    Recorder<String, String> recorder =
+        new Recorder<>(
+            (connection, message) -> {
+              connection.send(text(500_000));
+              connection.close();
+            });
+    try (Server server = server(recorder, shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      long start = System.nanoTime();
+      assertThat(peer.send("go").receive()).hasSize(500_000);
+      assertThat(secondsSince(start)).isBetween(0.35, 1.5);
+      peer.expectEnd();
+      peer.shutdownOutput();
+      recorder.expect("connect", "message go", "close CLOSED");
+    }
+  }
+
+  @Test
+  void closeTimeoutDropsWhatStillWaits() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    Recorder<String, String> recorder =
+        new Recorder<>(
+            (connection, message) -> {
+              connection.send(text(500_000));
+              connection.close();
+            });
+    try (Server server = server(recorder, shaping).closeTimeout(Duration.ofMillis(300)).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("go");
+      int received = peer.readAll().length;
+      assertThat(received).isBetween(1_000, 20_000);
+      recorder.expect("connect", "message go", "close CLOSED");
+    }
+  }
+
+  @Test
+  void abortDropsWhatWaits() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = server(recorder, shaping).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      CompletableFuture<Void> written =
+          connection.deliver(text(500_000)).written().toCompletableFuture();
+      Eventually.holds("it waits", () -> connection.pendingBytes() > 400_000);
+      connection.closeNow();
+      recorder.expect("connect", "close CLOSED");
+      Eventually.holds("it has failed", written::isCompletedExceptionally);
+      assertThat(connection.pendingBytes()).isZero();
+      assertThat(peer.readAll().length).isLessThan(20_000);
+    }
+  }
+
+  @Test
+  void stopEndsAShapedServer() throws Exception {
+    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    Recorder<String, String> recorder = Recorder.silent();
+    Server server = server(recorder, shaping).start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      connection.send(text(500_000));
+      server.stop(Duration.ofMillis(100));
+      server.awaitStop();
+      recorder.expect("connect", "close SERVER_STOPPED");
+      assertThat(peer.socket().isConnected()).isTrue();
+    }
+  }
+
+  @Test
+  void everySetterChecksItsValue() {
+    Shaping.Builder builder = Shaping.builder();
+    assertThatThrownBy(() -> builder.readBytesPerSecond(0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("readBytesPerSecond: 0 (expected: 1..1125899906842624)");
+    assertThatThrownBy(() -> builder.writeBytesPerSecond(0))
+        .hasMessage("writeBytesPerSecond: 0 (expected: 1..1125899906842624)");
+    assertThatThrownBy(() -> builder.totalReadBytesPerSecond(0))
+        .hasMessage("totalReadBytesPerSecond: 0 (expected: 1..1125899906842624)");
+    assertThatThrownBy(() -> builder.totalWriteBytesPerSecond(0))
+        .hasMessage("totalWriteBytesPerSecond: 0 (expected: 1..1125899906842624)");
+  }
+
+  // The pace, with a clock of the test's.
+
+  @Test
+  void timesAreGivenOutOneAfterTheOther() {
+    Pace pace = new Pace(1_000);
+    long now = System.nanoTime() + Duration.ofSeconds(1).toNanos();
+    long credit = Duration.ofMillis(100).toNanos();
+    assertThat(pace.reserve(50, now)).isEqualTo(now - credit);
+    assertThat(pace.reserve(200, now)).isEqualTo(now - credit / 2);
+    assertThat(pace.reserve(1, now)).isEqualTo(now + credit * 3 / 2);
+    assertThat(pace.nanos(250)).isEqualTo(Duration.ofMillis(250).toNanos());
+    assertThat(new Pace(Pace.UNLIMITED).nanos(1 << 20)).isZero();
+  }
+
+  @Test
+  void outputThatIsPacedIsNoIdleOutput() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    Server shaped =
+        Server.builder(Texts::new, recorder)
+            .listen("tcp://127.0.0.1:0")
+            .plugin(Shaping.builder().writeBytesPerSecond(100_000).build())
+            .plugin(IdleReaper.writeIdle(Duration.ofMillis(300)))
+            .start();
+    try (shaped;
+        RawPeer peer = RawPeer.connect(shaped)) {
+      String much = text(150_000);
+      recorder.connection().send(much);
+      assertThat(peer.receive()).isEqualTo(much);
+      recorder.expect("connect", "close IDLE");
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package dev.jev.plugin;
+
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.embedded.EmbeddedChannel;
+
+/** A channel whose time the test moves, and whose socket takes as many bytes as the test says. */
+final class SlowChannel extends EmbeddedChannel {
+
+  private int room;
+
+  SlowChannel() {
+    freezeTime();
+  }
+
+  @Override
+  protected void doWrite(ChannelOutboundBuffer in) {
+    ByteBuf first = (ByteBuf) in.current();
+    int taken = first == null ? 0 : Math.min(room, first.readableBytes());
+    room = 0;
+    if (taken > 0) {
+      in.removeBytes(taken);
+    }
+  }
+
+  void write(int bytes) {
+    unsafe().write(Unpooled.wrappedBuffer(new byte[bytes]), unsafe().voidPromise());
+    unsafe().flush();
+  }
+
+  /** Lets the socket take so many bytes of what waits. */
+  void take(int bytes) {
+    room = bytes;
+    unsafe().flush();
+  }
+
+  /** Moves the time and runs each timer when it is due. */
+  void pass(long nanos) {
+    for (long left = nanos; left > 0; ) {
+      long next = untilNextTimer();
+      long step = next < 0 ? left : Math.min(Math.max(next, 1), left);
+      halt(step);
+      left -= step;
+    }
+  }
+
+  /** Moves the time at once, as if the loop had been blocked, and then runs what is due. */
+  void halt(long nanos) {
+    advanceTimeBy(nanos, NANOSECONDS);
+    runPendingTasks();
+  }
+
+  long now() {
+    return eventLoop().ticker().nanoTime();
+  }
+
+  /** How long until the next timer, in nanoseconds; -1 if there is none. */
+  long untilNextTimer() {
+    return runScheduledPendingTasks();
+  }
+}

@@ -1,0 +1,248 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Plugin;
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.security.AlgorithmParameters;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.concurrent.Callable;
+import javax.crypto.Cipher;
+import javax.crypto.EncryptedPrivateKeyInfo;
+import javax.crypto.SecretKey;
+import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.PBEKeySpec;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The options of TLS and the files that they name. */
+class TlsBuilderTest {
+
+  @TempDir static Path directory;
+  private static Certificates certificates;
+  private static TlsIdentity localhost;
+
+  @BeforeAll
+  static void certify() throws Exception {
+    certificates = new Certificates(directory);
+    localhost = certificates.pem("localhost");
+  }
+
+  private static void refused(Class<? extends Exception> type, String message, Callable<?> call) {
+    assertThatThrownBy(call::call).isInstanceOf(type).hasMessage(message);
+  }
+
+  private static void illegal(String message, Callable<?> call) {
+    refused(IllegalArgumentException.class, message, call);
+  }
+
+  private static void missing(String message, Callable<?> call) {
+    refused(IllegalStateException.class, message, call);
+  }
+
+  @Test
+  void encryptionIsItsStage() {
+    assertThat(Tls.server().identity(localhost).build().stage()).isEqualTo(Plugin.Stage.ENCRYPTION);
+  }
+
+  @Test
+  void wrongValuesAreRefused() {
+    Tls.Builder tls = Tls.server();
+    illegal(
+        "handshakeTimeout: PT0S (expected: > PT0S and <= PT87600H)",
+        () -> tls.handshakeTimeout(Duration.ZERO));
+    illegal(
+        "reloadPeriod: PT-1S (expected: PT0S..PT87600H)",
+        () -> tls.reloadPeriod(Duration.ofSeconds(-1)));
+    illegal("sessionCacheSize: 0 (expected: 1..100000000)", () -> tls.sessionCacheSize(0));
+    illegal(
+        "seconds of sessionTimeout: 0 (expected: 1..604800)",
+        () -> tls.sessionTimeout(Duration.ofMillis(999)));
+    illegal("protocol: TLSv1.1 (expected: TLSv1.3 or TLSv1.2)", () -> tls.protocols("TLSv1.1"));
+    illegal("protocols: 0 (expected: 1..2)", tls::protocols);
+    illegal(
+        "length of application protocol : 0 (expected: 1..255)",
+        () -> tls.applicationProtocols("h2", ""));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "*", "*.", "a..b", "-a.b", "a.*.b", "a b", "ü.example", "a.b."})
+  void wrongNamesAreRefused(String name) {
+    illegal(
+        "name: " + name + " (expected: a host name in ASCII, or *. and one)",
+        () -> Tls.server().identity(name, localhost));
+  }
+
+  @Test
+  void optionsOfTheOtherSideAreRefused() {
+    missing("insecure is for Tls.client()", () -> Tls.server().insecure());
+    missing("serverName is for Tls.client()", () -> Tls.server().serverName("a"));
+    missing(
+        "identity with a name is for Tls.server()", () -> Tls.client().identity("a", localhost));
+    missing(
+        "wantClientCertificate is for Tls.server()", () -> Tls.client().wantClientCertificate());
+    missing(
+        "needClientCertificate is for Tls.server()", () -> Tls.client().needClientCertificate());
+  }
+
+  @Test
+  void missingOptionsAreNamed() {
+    missing("no identity of the server; call identity first", () -> Tls.server().build());
+    missing(
+        "nobody to trust with client certificates; call trustPem or trustPkcs12 first",
+        () -> Tls.server().identity(localhost).needClientCertificate().build());
+    missing(
+        "both trust and insecure; call one of them",
+        () -> Tls.client().trustPem(certificates.authorityPem()).insecure().build());
+  }
+
+  @Test
+  void nullsAreRefused() {
+    refused(NullPointerException.class, "identity", () -> Tls.server().identity(null));
+    refused(NullPointerException.class, "provider", () -> Tls.server().provider(null));
+    refused(NullPointerException.class, "taskExecutor", () -> Tls.server().taskExecutor(null));
+    refused(NullPointerException.class, "password", () -> TlsIdentity.pkcs12(directory, null));
+  }
+
+  // Files.
+
+  private static void unusable(String message, TlsIdentity identity) {
+    illegal(message, () -> Tls.server().identity(identity).build());
+  }
+
+  @Test
+  void missingFileIsNamed() {
+    Path nowhere = directory.resolve("nowhere");
+    assertThatThrownBy(() -> Tls.client().trustPem(nowhere).build())
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessage("cannot read " + nowhere + ": java.nio.file.NoSuchFileException: " + nowhere);
+  }
+
+  @Test
+  void fileWithoutACertificateIsRefused() throws Exception {
+    Path empty = certificates.write("empty.pem", "");
+    Path key = certificates.write("some.key", certificates.issue("some").getPrivateKeyPEM());
+    unusable("certificates in " + empty + ": 0 (expected: >= 1)", TlsIdentity.pem(empty, key));
+    Path text = certificates.write("text.pem", "nonsense");
+    unusable(
+        "certificates in " + text + ": unreadable (expected: X.509 in PEM)",
+        TlsIdentity.pem(text, key));
+    Path store = certificates.pkcs12("keyOnly");
+    assertThat(Tls.client().trustPkcs12(store, Certificates.PASSWORD).build()).isNotNull();
+  }
+
+  @Test
+  void fileWithoutAKeyIsRefused() throws Exception {
+    Path chain = certificates.write("c.pem", certificates.issue("c").getCertificatePathPEM());
+    unusable(
+        "private key in " + chain + ": none (expected: one in PEM)", TlsIdentity.pem(chain, chain));
+    Path old = pem("old.key", "RSA PRIVATE KEY", new byte[10]);
+    unusable(
+        "private key in " + old + ": RSA format (expected: PKCS#8; openssl pkcs8 -topk8 converts)",
+        TlsIdentity.pem(chain, old));
+    Path garbage = pem("garbage.key", "PRIVATE KEY", new byte[10]);
+    unusable(
+        "private key in " + garbage + ": unknown kind (expected: RSA, EC or EdDSA)",
+        TlsIdentity.pem(chain, garbage));
+    Path authorities = certificates.authorityPkcs12();
+    unusable(
+        "private key in " + authorities + ": none (expected: one)",
+        TlsIdentity.pkcs12(authorities, Certificates.PASSWORD));
+  }
+
+  @Test
+  void storeWithAnotherPasswordIsRefused() throws Exception {
+    Path store = certificates.pkcs12("guarded");
+    unusable(
+        "key store " + store + ": unreadable (expected: PKCS#12 with the given password)",
+        TlsIdentity.pkcs12(store, "wrong"));
+  }
+
+  @Test
+  void keyOfSomebodyElseIsRefused() throws Exception {
+    Path chain = certificates.write("x.pem", certificates.issue("x").getCertificatePathPEM());
+    Path key = certificates.write("y.key", certificates.issue("y").getPrivateKeyPEM());
+    Path rsa =
+        certificates.write(
+            "rsa.key",
+            certificates.issue(new CertificateBuilder().rsa2048(), "z").getPrivateKeyPEM());
+    for (Path wrong : new Path[] {key, rsa}) {
+      unusable(
+          "private key in %s and %s: another one (expected: that of the certificate)"
+              .formatted(chain, wrong),
+          TlsIdentity.pem(chain, wrong));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = CertificateBuilder.Algorithm.class,
+      names = {"ecp256", "ecp384", "rsa2048", "ed25519"})
+  void keysOfManyKindsAreRead(CertificateBuilder.Algorithm algorithm) throws Exception {
+    X509Bundle bundle = certificates.issue(new CertificateBuilder().algorithm(algorithm), "kind");
+    TlsIdentity identity =
+        TlsIdentity.pem(
+            certificates.write("kind.pem", bundle.getCertificatePathPEM()),
+            certificates.write("kind.key", bundle.getPrivateKeyPEM()));
+    assertThat(Tls.server().provider(Tls.Provider.JDK).identity(identity).build()).isNotNull();
+  }
+
+  @Test
+  void keyMayBeEncrypted() throws Exception {
+    X509Bundle bundle = certificates.issue("guarded");
+    Path chain = certificates.write("guarded.pem", bundle.getCertificatePathPEM());
+    Path key = encrypted("PBEWithSHA1AndDESede", bundle);
+    assertThat(Tls.server().identity(TlsIdentity.pem(chain, key, "secret")).build()).isNotNull();
+    unusable(
+        "private key in " + key + ": encrypted (expected: a password for it)",
+        TlsIdentity.pem(chain, key));
+    unusable(
+        "private key in " + key + ": cannot be decrypted (expected: another password)",
+        TlsIdentity.pem(chain, key, "wrong"));
+  }
+
+  @Test
+  void keyOfAnUnknownEncryptionIsRefused() throws Exception {
+    Path chain = certificates.write("d.pem", certificates.issue("d").getCertificatePathPEM());
+    Path key = pem("unknown.key", "ENCRYPTED PRIVATE KEY", new byte[10]);
+    unusable(
+        "private key in "
+            + key
+            + ": of an unknown encryption (expected: AES; openssl pkcs8 -topk8 does it)",
+        TlsIdentity.pem(chain, key, "secret"));
+  }
+
+  @Test
+  void passwordIsNotShown() {
+    TlsIdentity store = TlsIdentity.pkcs12(Path.of("a.p12"), "secret");
+    assertThat(store).hasToString("a.p12");
+    assertThat(TlsIdentity.pem(Path.of("a"), Path.of("b"), "secret")).hasToString("a and b");
+  }
+
+  private static Path encrypted(String algorithm, X509Bundle bundle) throws Exception {
+    SecretKey secret =
+        SecretKeyFactory.getInstance(algorithm)
+            .generateSecret(new PBEKeySpec("secret".toCharArray()));
+    Cipher cipher = Cipher.getInstance(algorithm);
+    cipher.init(Cipher.ENCRYPT_MODE, secret);
+    byte[] encrypted = cipher.doFinal(bundle.getKeyPair().getPrivate().getEncoded());
+    AlgorithmParameters parameters = cipher.getParameters();
+    byte[] der = new EncryptedPrivateKeyInfo(parameters, encrypted).getEncoded();
+    return pem(algorithm + ".key", "ENCRYPTED PRIVATE KEY", der);
+  }
+
+  private static Path pem(String file, String kind, byte[] der) throws Exception {
+    String body = Base64.getMimeEncoder().encodeToString(der);
+    return certificates.write(
+        file, "-----BEGIN " + kind + "-----\n" + body + "\n-----END " + kind + "-----\n");
+  }
+}

@@ -1,0 +1,255 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Protocol;
+import dev.jev.RawPeer;
+import dev.jev.Server;
+import dev.jev.Texts;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import io.netty.pkitesting.X509Bundle;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** TLS of a server, with OpenSSL and curl as clients. */
+class TlsProgramsTest {
+
+  @TempDir static Path directory;
+  private static Certificates certificates;
+  private static TlsIdentity localhost;
+
+  private final Ends ends = new Ends();
+  private final Queue<TlsSession> sessions = new ConcurrentLinkedQueue<>();
+  private @Nullable Server server;
+
+  @BeforeAll
+  static void certify() throws Exception {
+    certificates = new Certificates(directory);
+    localhost = certificates.pem("localhost");
+  }
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  /** Answers everything with itself, and closes after a certain text. */
+  private final class Echo implements Handler<String, String> {
+    @Override
+    public void onConnect(Connection<String> connection) {
+      sessions.add(connection.attribute(TlsSession.class));
+    }
+
+    @Override
+    public void onMessage(Connection<String> connection, String message) {
+      connection.send(message);
+      if (message.equals("bye")) {
+        connection.close();
+      }
+    }
+  }
+
+  private void start(Tls.Builder tls) {
+    server =
+        Server.builder(Texts::new, new Echo())
+            .plugin(ends)
+            .plugin(tls.build())
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .start();
+  }
+
+  private static Tls.Builder tls(Tls.Provider provider) {
+    return Tls.server().provider(provider).identity(localhost);
+  }
+
+  private String openssl(String... options) throws Exception {
+    assumeThat(Tool.isInstalled("openssl")).isTrue();
+    List<String> command = new ArrayList<>(List.of("openssl", "s_client", "-connect"));
+    command.add("127.0.0.1:" + server.port());
+    command.addAll(List.of("-CAfile", certificates.authorityPem().toString()));
+    command.addAll(List.of(options));
+    return Tool.run(RawPeer.frames("hi", "bye"), command);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "JDK, -tls1_3, TLSv1.3",
+    "JDK, -tls1_2, TLSv1.2",
+    "BORINGSSL, -tls1_3, TLSv1.3",
+    "BORINGSSL, -tls1_2, TLSv1.2"
+  })
+  void opensslGetsItsAnswers(Tls.Provider provider, String version, String protocol)
+      throws Exception {
+    start(tls(provider).applicationProtocols("echo"));
+    String output =
+        openssl(
+            version,
+            "-ign_eof",
+            "-verify_return_error",
+            "-servername",
+            "LocalHost",
+            "-alpn",
+            "x,echo");
+    assertThat(output)
+        .contains("Verify return code: 0 (ok)", "ALPN protocol: echo")
+        .contains("\0\0\0\2hi\0\0\0\3bye")
+        .doesNotContain("unexpected eof");
+    TlsSession session = sessions.remove();
+    assertThat(session.protocol()).isEqualTo(protocol);
+    assertThat(session.serverName()).isEqualTo("localhost");
+    assertThat(session.applicationProtocol()).isEqualTo("echo");
+    ends.expect("CLOSED");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "JDK, -tls1_3",
+    "JDK, -tls1_2",
+    "BORINGSSL, -tls1_3",
+    "BORINGSSL, -tls1_2",
+  })
+  void sessionIsResumed(Tls.Provider provider, String version) throws Exception {
+    start(
+        tls(provider)
+            .wantClientCertificate()
+            .trustPem(certificates.authorityPem())
+            .sessionCacheSize(10));
+    X509Bundle client = certificates.issue("somebody");
+    Path chain = certificates.write("client.pem", client.getCertificatePathPEM());
+    Path key = certificates.write("client.key", client.getPrivateKeyPEM());
+    String session = directory.resolve("session" + provider + version).toString();
+    assertThat(
+            openssl(
+                version, "-ign_eof", "-cert", chain + "", "-key", key + "", "-sess_out", session))
+        .contains("New, TLSv1.")
+        .contains("\0\0\0\3bye");
+    assertThat(openssl(version, "-ign_eof", "-sess_in", session))
+        .contains("Reused, TLSv1.")
+        .contains("\0\0\0\3bye");
+    ends.expect("CLOSED");
+    ends.expect("CLOSED");
+    // Who the client is, is part of the session.
+    assertThat(sessions)
+        .hasSize(2)
+        .allMatch(one -> one.peer() != null && one.peer().getName().equals("CN=somebody"));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void renegotiationIsRefused(Tls.Provider provider) throws Exception {
+    start(tls(provider));
+    assumeThat(Tool.isInstalled("openssl")).isTrue();
+    Tool.run(
+        "R\n".getBytes(StandardCharsets.US_ASCII),
+        List.of("openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:" + server.port()));
+    ends.expect("PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"aes-256-cbc", "aes-128-cbc"})
+  void keyThatOpensslEncryptedIsRead(String cipher) throws Exception {
+    assumeThat(Tool.isInstalled("openssl")).isTrue();
+    X509Bundle bundle = certificates.issue("guarded");
+    Path chain = certificates.write("guarded.pem", bundle.getCertificatePathPEM());
+    Path plain = certificates.write("plain.key", bundle.getPrivateKeyPEM());
+    Path key = directory.resolve(cipher + ".key");
+    Tool.run(
+        new byte[0],
+        List.of(
+            "openssl",
+            "pkcs8",
+            "-topk8",
+            "-v2",
+            cipher,
+            "-passout",
+            "pass:secret",
+            "-in",
+            plain + "",
+            "-out",
+            key + ""));
+    start(Tls.server().identity(TlsIdentity.pem(chain, key, "secret")));
+    assertThat(openssl("-ign_eof")).contains("subject=CN = guarded", "\0\0\0\3bye");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"JDK, -tls1_1", "BORINGSSL, -tls1_1"})
+  void oldVersionIsRefused(Tls.Provider provider, String version) throws Exception {
+    start(tls(provider));
+    assertThat(openssl(version, "-cipher", "DEFAULT@SECLEVEL=0"))
+        .contains("alert protocol version");
+    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void curlGetsItsPage(Tls.Provider provider) throws Exception {
+    assumeThat(Tool.isInstalled("curl")).isTrue();
+    server =
+        Server.builder(
+                Page::new,
+                (Connection<String> connection, String request) -> {
+                  connection.send("HTTP/1.0 200 OK\r\n\r\npage for " + request.split(" ", -1)[1]);
+                  connection.close();
+                })
+            .plugin(ends)
+            .plugin(tls(provider).build())
+            .listen("tcp://127.0.0.1:0")
+            .start();
+    String url = "https://localhost:" + server.port() + "/somewhere";
+    assertThat(
+            Tool.run(
+                new byte[0],
+                List.of("curl", "-sS", "-4", "--cacert", certificates.authorityPem() + "", url)))
+        .isEqualTo("page for /somewhere");
+    ends.expect("CLOSED");
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void curlIsToldThatHttpIsWrong(Tls.Provider provider) throws Exception {
+    assumeThat(Tool.isInstalled("curl")).isTrue();
+    start(tls(provider));
+    String url = "http://127.0.0.1:" + server.port();
+    Tool.run(new byte[0], List.of("curl", "-sS", "--http0.9", "-o", "-", url));
+    ends.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, that of a TLS handshake)");
+  }
+
+  /** As much of HTTP as a test needs. */
+  private static final class Page implements Protocol<String, String> {
+    @Override
+    public @Nullable String unpack(Wire wire, ByteBuf in) {
+      String all = in.toString(StandardCharsets.US_ASCII);
+      if (!all.endsWith("\r\n\r\n")) {
+        return null;
+      }
+      in.skipBytes(in.readableBytes());
+      return all;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      out.writeCharSequence(message, StandardCharsets.US_ASCII);
+    }
+  }
+}

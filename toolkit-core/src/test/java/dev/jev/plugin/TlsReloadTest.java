@@ -1,0 +1,174 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Eventually;
+import dev.jev.LogCapture;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import io.netty.pkitesting.X509Bundle;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.logging.Level;
+import javax.net.ssl.SSLHandshakeException;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** New certificates while a server runs. */
+class TlsReloadTest {
+
+  private final Recorder<String, String> recorder =
+      new Recorder<>((connection, message) -> connection.send(message));
+  private final LogCapture log = new LogCapture("dev.jev");
+  private Certificates certificates;
+  private Path chain;
+  private Path key;
+  private @Nullable Server server;
+
+  @BeforeEach
+  void certify(@TempDir Path directory) throws Exception {
+    certificates = new Certificates(directory);
+    chain = directory.resolve("chain.pem");
+    key = directory.resolve("key.pem");
+    write("first");
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    if (server != null) {
+      server.close();
+    }
+    log.close();
+    Eventually.noServerThreadIsLeft();
+  }
+
+  private X509Bundle write(String name) throws Exception {
+    X509Bundle bundle = certificates.issue(name);
+    Files.writeString(chain, bundle.getCertificatePathPEM());
+    Files.writeString(key, bundle.getPrivateKeyPEM());
+    return bundle;
+  }
+
+  private Tls start(Tls.Builder builder) {
+    Tls tls = builder.build();
+    server =
+        Server.builder(Texts::new, recorder)
+            .plugin(tls)
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .start();
+    return tls;
+  }
+
+  private Tls.Builder tls(Tls.Provider provider) {
+    return Tls.server().provider(provider).identity(TlsIdentity.pem(chain, key));
+  }
+
+  private TlsPeer connect() throws Exception {
+    return TlsPeer.connect(server, certificates.clientContext(null), parameters -> {}).handshake();
+  }
+
+  private String served() throws Exception {
+    try (TlsPeer peer = connect()) {
+      return peer.serverCertificate();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void reloadIsForNewConnectionsOnly(Tls.Provider provider) throws Exception {
+    Tls tls = start(tls(provider));
+    try (TlsPeer old = connect()) {
+      assertThat(old.serverCertificate()).isEqualTo("CN=first");
+      write("second");
+      assertThat(served()).isEqualTo("CN=first");
+      tls.reload();
+      assertThat(served()).isEqualTo("CN=second");
+      assertThat(old.send("still here").receive()).isEqualTo("still here");
+    }
+    assertThat(log.messages("")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void trustIsReloadedToo(Tls.Provider provider, @TempDir Path elsewhere) throws Exception {
+    Path trust = certificates.authorityPem();
+    Tls tls = start(tls(provider).needClientCertificate().trustPem(trust));
+    Certificates others = new Certificates(elsewhere);
+    Files.copy(others.authorityPem(), trust, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    tls.reload();
+    try (TlsPeer peer =
+        TlsPeer.connect(
+            server, certificates.clientContext(certificates.issue("me")), parameters -> {})) {
+      assertThatThrownBy(() -> peer.send("hi").receive()).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void failedReloadChangesNothing() throws Exception {
+    Tls tls = start(tls(Tls.Provider.AUTO));
+    Files.writeString(key, certificates.issue("other").getPrivateKeyPEM());
+    assertThatThrownBy(tls::reload)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "private key in %s and %s: another one (expected: that of the certificate)",
+            chain, key);
+    Files.delete(chain);
+    assertThatThrownBy(tls::reload)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageStartingWith("cannot read " + chain + ": ");
+    assertThat(served()).isEqualTo("CN=first");
+  }
+
+  @Test
+  void changedFilesAreReloaded() throws Exception {
+    start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(20)));
+    assertThat(served()).isEqualTo("CN=first");
+    write("second");
+    log.await("TLS: certificates reloaded");
+    Eventually.holds("the second", () -> served().equals("CN=second"));
+  }
+
+  @Test
+  void filesThatCannotBeUsedAreLoggedOnce() throws Exception {
+    start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(20)));
+    Files.writeString(chain, "nonsense");
+    String what = "TLS: certificates not reloaded: certificates in " + chain;
+    assertThat(log.await(what).getLevel()).isEqualTo(Level.WARNING);
+    assertThat(served()).isEqualTo("CN=first");
+    write("second");
+    log.await("TLS: certificates reloaded");
+    assertThat(log.messages(what)).hasSizeLessThanOrEqualTo(2); // half-written files are bad too
+  }
+
+  @Test
+  void unchangedFilesAreNotReloaded() throws Exception {
+    start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(10)));
+    for (int i = 0; i < 20; i++) {
+      assertThat(served()).isEqualTo("CN=first");
+    }
+    assertThat(log.messages("")).isEmpty();
+  }
+
+  @Test
+  void clientThatTrustsSomebodyElseGoesAway(@TempDir Path elsewhere) throws Exception {
+    start(tls(Tls.Provider.AUTO));
+    Certificates others = new Certificates(elsewhere);
+    try (TlsPeer peer = TlsPeer.connect(server, others.clientContext(null), parameters -> {})) {
+      assertThatThrownBy(peer::handshake).isInstanceOf(SSLHandshakeException.class);
+    }
+    Eventually.holds("no connection", () -> server.connectionCount() == 0);
+    assertThat(log.messages("")).isEmpty();
+  }
+}

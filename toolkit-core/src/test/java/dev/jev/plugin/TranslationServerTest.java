@@ -1,0 +1,259 @@
+package dev.jev.plugin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Translations between a real server and peers that were written by others. */
+class TranslationServerTest {
+
+  /** Sends a text, waits for its echo, ten times; then ends its output and checks the trailer. */
+  private static final String PYTHON_PEER =
+      """
+      import socket, struct, sys, zlib
+      s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+      out = zlib.compressobj(6, zlib.DEFLATED, 31)
+      back = zlib.decompressobj(31)
+      for i in range(10):
+        text = b'text number %d, and some more' % i
+        frame = struct.pack('>I', len(text)) + text
+        s.sendall(out.compress(frame) + out.flush(zlib.Z_SYNC_FLUSH))
+        got = b''
+        while len(got) < len(frame):
+          data = s.recv(65536)
+          assert data, 'closed'
+          got += back.decompress(data)
+        assert got == frame, got
+      if sys.argv[2] == 'finish':
+        s.sendall(out.flush(zlib.Z_FINISH))
+      s.shutdown(socket.SHUT_WR)
+      while True:
+        data = s.recv(65536)
+        if not data: break
+        assert back.decompress(data) == b''
+      assert back.eof, 'the stream has no end'
+      print('ok')
+      """;
+
+  private final Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+
+  @AfterEach
+  void nothingIsLeft() throws Exception {
+    Eventually.noServerThreadIsLeft();
+  }
+
+  private static Server server(Handler<String, String> handler, Translation translation) {
+    return Server.<String, String>builder(Texts::new, handler)
+        .listen("tcp://127.0.0.1:0")
+        .maxFrameBytes(4 * 1024 * 1024)
+        .maxPendingBytes(64 * 1024 * 1024)
+        .plugin(translation)
+        .start();
+  }
+
+  private static byte[] gzip(byte[]... parts) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(bytes)) {
+      for (byte[] part : parts) {
+        gzip.write(part);
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void pythonTalksGzipToTheServer() throws Exception {
+    assumeThat(Program.isInstalled("python3", "--version")).isTrue();
+    for (String end : new String[] {"finish", "stop after a flush"}) {
+      Recorder<String, String> seen = new Recorder<>(Handler.replying(text -> text));
+      try (Server server = server(seen, Translation.gzip())) {
+        String port = String.valueOf(server.port());
+        byte[] said = Program.run(new byte[0], "python3", "-c", PYTHON_PEER, port, end);
+        assertThat(said).asString(UTF_8).isEqualTo("ok\n");
+        seen.expect("connect");
+        for (int i = 0; i < 10; i++) {
+          seen.expect("message text number " + i + ", and some more");
+        }
+        seen.expect("close PEER_CLOSED");
+      }
+    }
+  }
+
+  @Test
+  void streamThatTheServerClosesHasItsTrailer() throws Exception {
+    Handler<String, String> handler =
+        (connection, message) -> {
+          connection.send(message);
+          connection.close();
+        };
+    try (Server server = server(handler, Translation.gzip());
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write(gzip(RawPeer.frames("bye")));
+      byte[] all = peer.readAll();
+      assertThat(new GZIPInputStream(new ByteArrayInputStream(all)).readAllBytes())
+          .isEqualTo(RawPeer.frames("bye"));
+    }
+  }
+
+  @Test
+  void zstdStreamThatTheServerClosesCanBeReadByTheProgram() throws Exception {
+    assumeThat(Program.isInstalled("zstd", "--version")).isTrue();
+    Handler<String, String> handler =
+        (connection, message) -> {
+          connection.send(message);
+          connection.close();
+        };
+    try (Server server = server(handler, Translation.zstd());
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write(Program.run(RawPeer.frames("bye"), "zstd", "-c"));
+      assertThat(Program.run(peer.readAll(), "zstd", "-d", "-c")).isEqualTo(RawPeer.frames("bye"));
+    }
+  }
+
+  @Test
+  void garbageClosesAfterTheRepliesBeforeIt() throws Exception {
+    try (Server server = server(recorder, Translation.gzip());
+        RawPeer peer = RawPeer.connect(server)) {
+      byte[] good = gzip(RawPeer.frames("good"));
+      byte[] bytes = new byte[good.length + 10];
+      System.arraycopy(good, 0, bytes, 0, good.length);
+      peer.write(bytes);
+      byte[] all = peer.readAll();
+      assertThat(new GZIPInputStream(new ByteArrayInputStream(all)).readAllBytes())
+          .isEqualTo(RawPeer.frames("good"));
+      peer.shutdownOutput();
+      recorder.expect("connect", "message good", "close PROTOCOL_ERROR");
+    }
+  }
+
+  @Test
+  void streamThatIsCutOffIsNoOrdinaryEnd() throws Exception {
+    try (Server server = server(recorder, Translation.gzip());
+        RawPeer peer = RawPeer.connect(server)) {
+      byte[] good = gzip(RawPeer.frames("good"));
+      peer.socket().getOutputStream().write(good, 0, good.length - 3);
+      peer.shutdownOutput();
+      peer.readAll();
+      recorder.expect("connect", "message good", "close PROTOCOL_ERROR");
+    }
+  }
+
+  @Test
+  void bombIsStoppedByTheRatioWhileMessagesAreSmall() throws Exception {
+    CloseReason[] why = new CloseReason[1];
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            why[0] = reason;
+          }
+        };
+    try (Server server = server(handler, Translation.gzip());
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write(gzip(new byte[50_000_000])); // messages without a byte
+      peer.readAll();
+      peer.shutdownOutput();
+      Eventually.holds("it is closed", () -> why[0] != null);
+      assertThat(why[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
+      assertThat(why[0].cause()).hasMessageStartingWith("translated: ");
+    }
+  }
+
+  @Test
+  void bombIsStoppedByTheFrameLimitBeforeMuchOfItIsInflated() throws Exception {
+    Recorder<String, String> seen = Recorder.silent();
+    try (Server server =
+            Server.<String, String>builder(Texts::new, seen)
+                .listen("tcp://127.0.0.1:0")
+                .maxFrameBytes(64 * 1024)
+                .plugin(Translation.gzip())
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write(gzip(RawPeer.length(50_000_000), new byte[50_000_000]));
+      peer.readAll();
+      peer.shutdownOutput();
+      seen.expect("connect", "close PROTOCOL_ERROR");
+    }
+  }
+
+  @Test
+  void peerThatDoesNotReadIsNotReadFromEither() throws Exception {
+    Recorder<String, String> seen =
+        new Recorder<>((connection, message) -> connection.send(noise(connection)));
+    try (Server server = server(seen, Translation.gzip());
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
+      byte[][] frames =
+          Stream.generate(() -> RawPeer.frames("x")).limit(100).toArray(byte[][]::new);
+      peer.write(gzip(frames));
+      Connection<String> connection = seen.connection();
+      Eventually.holds("it is blocked", () -> !connection.isWritable());
+      assertThat(connection.pendingBytes()).isLessThan(8 * 1024 * 1024);
+      peer.shutdownOutput();
+      byte[] all = new GZIPInputStream(peer.socket().getInputStream()).readAllBytes();
+      assertThat(all).hasSize(100 * (1024 * 1024 + 4));
+    }
+  }
+
+  /** A mebibyte that does not become much shorter. */
+  private static String noise(Connection<String> connection) {
+    Random random = new Random(connection.hashCode());
+    return random
+        .ints(1024 * 1024, 0, 128)
+        .mapToObj(c -> String.valueOf((char) c))
+        .collect(Collectors.joining());
+  }
+
+  @Test
+  void zstdThatIsNotThereIsReportedWhenItIsConfigured() throws Exception {
+    String classPath =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+            .filter(entry -> !entry.contains("zstd-jni"))
+            .collect(Collectors.joining(File.pathSeparator));
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    byte[] said = Program.run(new byte[0], java, "-cp", classPath, WithoutZstd.class.getName());
+    assertThat(said)
+        .asString(UTF_8)
+        .isEqualTo(
+            "gzip is\njava.lang.IllegalStateException: zstd: not available (expected:"
+                + " com.github.luben:zstd-jni on the class path)\n");
+  }
+
+  /** Says what happens if somebody wants zstd. */
+  static final class WithoutZstd {
+    private WithoutZstd() {}
+
+    public static void main(String[] args) {
+      Translation.gzip();
+      System.out.println("gzip is");
+      try {
+        Translation.zstd();
+      } catch (IllegalStateException e) {
+        System.out.println(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,510 @@
+package dev.jev.plugin;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.jev.CloseReason;
+import dev.jev.ProtocolException;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Translations, byte by byte: what comes in, what goes out, what is refused. */
+class TranslationTest {
+
+  private static final byte[] TEXT = "a text, a text, and another text".repeat(20).getBytes(UTF_8);
+  private static final Object INPUT_END = ChannelInputShutdownEvent.INSTANCE;
+
+  /** The formats, with what makes and reads them elsewhere. */
+  enum Format {
+    GZIP,
+    ZSTD;
+
+    final String program = name().toLowerCase(Locale.ROOT);
+
+    Translation translation() {
+      return this == GZIP ? Translation.gzip() : Translation.zstd();
+    }
+
+    EmbeddedLink open() {
+      return new EmbeddedLink(translation());
+    }
+
+    /** What the program makes of some bytes. */
+    byte[] pack(byte[] bytes) throws Exception {
+      assumeThat(Program.isInstalled(program, "--version")).isTrue();
+      return Program.run(bytes, program, "-c");
+    }
+
+    byte[] unpack(byte[] bytes) throws Exception {
+      assumeThat(Program.isInstalled(program, "--version")).isTrue();
+      return Program.run(bytes, program, "-d", "-c");
+    }
+  }
+
+  // In.
+
+  @ParameterizedTest
+  @EnumSource
+  void readsWhatTheProgramMakesInTwoPartsSplitAnywhere(Format format) throws Exception {
+    byte[] packed = format.pack(TEXT);
+    for (int split = 0; split <= packed.length; split++) {
+      EmbeddedLink link = format.open();
+      link.arrive(packed, 0, split).arrive(packed, split, packed.length);
+      assertThat(link.received()).isEqualTo(TEXT);
+      end(link);
+      assertThat(link.failures).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void readsByteByByteAndSeveralStreamsOneAfterTheOther(Format format) throws Exception {
+    byte[] packed = format.pack(TEXT);
+    EmbeddedLink link = format.open();
+    for (int i = 0; i < 3 * packed.length; i++) {
+      link.arrive(packed, i % packed.length, i % packed.length + 1);
+    }
+    assertThat(link.received()).isEqualTo(concat(TEXT, TEXT, TEXT));
+    link.arrive(concat(packed, packed));
+    assertThat(link.received()).isEqualTo(concat(TEXT, TEXT, TEXT, TEXT, TEXT));
+    end(link);
+    assertThat(link.failures).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void passesMuchOnInPieces(Format format) throws Exception {
+    byte[] much = new byte[1_000_000];
+    new Random(7).nextBytes(much);
+    EmbeddedLink link = format.open();
+    link.arrive(format.pack(much));
+    assertThat(link.received()).isEqualTo(much);
+    assertThat(link.pieces).hasSizeGreaterThan(30).allMatch(length -> length <= 32 * 1024);
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void holdsTheRestWhileTheConnectionDoesNotRead(Format format) throws Exception {
+    byte[] much = concat(new byte[500_000], TEXT);
+    EmbeddedLink link = format.open();
+    link.maxPiecesBeforePause = 2;
+    link.arrive(format.pack(much));
+    link.channel().pipeline().fireUserEventTriggered(INPUT_END);
+    assertThat(link.pieces).hasSize(2);
+    assertThat(link.events).as("the end of the input waits too").isEmpty();
+    link.maxPiecesBeforePause = 5;
+    readOn(link);
+    assertThat(link.pieces).hasSize(5);
+    link.maxPiecesBeforePause = Integer.MAX_VALUE;
+    readOn(link);
+    assertThat(link.received()).isEqualTo(much);
+    assertThat(link.events).containsExactly(INPUT_END);
+    end(link);
+    assertThat(link.failures).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatArrivesWhileTheRestIsHeldComesBehindIt(Format format) throws Exception {
+    EmbeddedLink link = format.open();
+    link.maxPiecesBeforePause = 1;
+    link.arrive(format.pack(new byte[100_000])).arrive(format.pack(TEXT));
+    assertThat(link.received()).hasSize(32 * 1024);
+    readOn(link);
+    assertThat(link.received()).isEqualTo(concat(new byte[100_000], TEXT));
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void closingWhileTheRestIsHeldDropsIt(Format format) throws Exception {
+    EmbeddedLink link = format.open();
+    link.maxPiecesBeforePause = 1;
+    link.arrive(format.pack(new byte[100_000]));
+    link.channel().close();
+    readOn(link);
+    assertThat(link.received()).hasSize(32 * 1024);
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void closesWhatTurnsIntoMuchMore(Format format) throws Exception {
+    byte[] bomb = format.pack(new byte[50_000_000]);
+    EmbeddedLink link = format.open();
+    link.arrive(bomb);
+    CloseReason reason = link.reason;
+    assertThat(reason.kind()).isEqualTo(CloseReason.Kind.LIMIT);
+    assertThat(reason.cause())
+        .isInstanceOf(ProtocolException.class)
+        .message()
+        .matches("translated: \\d+ bytes into \\d+ \\(expected: <= 100 times as many\\)");
+    assertThat(link.received()).hasSizeLessThanOrEqualTo(1024 * 1024);
+    int before = link.received().length;
+    link.arrive(bomb);
+    assertThat(link.received()).hasSize(before);
+    end(link);
+    assertThat(link.failures).isEmpty();
+  }
+
+  @Test
+  void upToOneMebibyteMayBeAnyNumberOfTimesAsMuch() throws Exception {
+    EmbeddedLink link = new EmbeddedLink(Translation.gzip(6, 1));
+    link.arrive(Format.GZIP.pack(new byte[1024 * 1024]));
+    assertThat(link.received()).hasSize(1024 * 1024);
+    assertThat(link.reason).isNull();
+    link.arrive(Format.GZIP.pack(new byte[1]));
+    assertThat(link.reason.kind()).isEqualTo(CloseReason.Kind.LIMIT);
+    end(link);
+  }
+
+  @Test
+  void muchOrdinaryInputIsNoCreditForABomb() throws Exception {
+    byte[] ordinary = new byte[20_000_000];
+    new Random(7).nextBytes(ordinary);
+    EmbeddedLink link = Format.GZIP.open();
+    link.arrive(Format.GZIP.pack(ordinary));
+    assertThat(link.reason).isNull();
+    link.arrive(Format.GZIP.pack(new byte[200_000_000]));
+    assertThat(link.reason.kind()).isEqualTo(CloseReason.Kind.LIMIT);
+    assertThat(link.received()).hasSizeLessThan(20_000_000 + 110_000_000);
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void garbageIsAFaultOfThePeer(Format format) {
+    EmbeddedLink link = format.open();
+    link.arrive("GET / HTTP/1.1\r\n\r\n".getBytes(US_ASCII)).arrive(TEXT);
+    assertThat(fault(link)).isInstanceOf(ProtocolException.class);
+    end(link);
+    assertThat(link.failures).isEmpty();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyByteThatIsChangedIsFoundOrHarmless(Format format) throws Exception {
+    byte[] packed = format.pack(TEXT);
+    for (int i = 0; i < packed.length; i++) {
+      byte[] changed = packed.clone();
+      changed[i] ^= 0x10;
+      EmbeddedLink link = format.open();
+      link.arrive(changed);
+      end(link);
+      if (link.reason == null && link.received().length == TEXT.length) {
+        assertThat(link.received()).isEqualTo(TEXT);
+      }
+      assertThat(link.failures).isEmpty();
+    }
+  }
+
+  // Gzip.
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1f8c0800000000000000 gzip header: byte 8c (expected: 1f8b08 (RFC 1952, 2.3.1))",
+        "1f8b0700000000000000 gzip header: byte 7 (expected: 1f8b08 (RFC 1952, 2.3.1))",
+        "1f8b0820000000000000"
+            + " gzip flags: byte 20 (expected: bits 5 to 7 zero (RFC 1952, 2.3.1.2))",
+        "1f8b08000000000000ffff gzip: invalid block type (expected: RFC 1951)",
+        "1f8b08000000000000ff03000100000000000000"
+            + " gzip CRC-32: 0 (expected: 1, as its trailer says)",
+        "1f8b08000000000000ff03000000000005000000"
+            + " gzip length: 0 (expected: 5, as its trailer says)"
+      })
+  void gzipSaysWhatIsWrong(String bytesAndMessage) {
+    String[] parts = bytesAndMessage.split(" ", 2);
+    EmbeddedLink link = Format.GZIP.open();
+    link.arrive(HexFormat.of().parseHex(parts[0]));
+    assertThat(fault(link)).isInstanceOf(ProtocolException.class).hasMessage(parts[1]);
+    end(link);
+  }
+
+  @Test
+  void gzipHeaderMayHaveAllFields() {
+    byte[] packed =
+        HexFormat.of()
+            .parseHex(
+                "1f8b081e00000000" // extra, name, comment and CRC follow
+                    + "00ff"
+                    + "0300aabbcc" // extra, three bytes
+                    + "6e616d6500" // name
+                    + "636f6d6d656e7400" // comment
+                    + "1234" // CRC of the header
+                    + "030000000000" // an empty block, and the trailer
+                    + "00000000");
+    EmbeddedLink link = Format.GZIP.open();
+    for (int i = 0; i < packed.length; i++) {
+      link.arrive(packed, i, i + 1);
+    }
+    link.channel().pipeline().fireUserEventTriggered(INPUT_END);
+    end(link);
+    assertThat(link.failures).isEmpty();
+  }
+
+  @Test
+  void gzipHeaderDoesNotGoOnForEver() {
+    EmbeddedLink link = Format.GZIP.open();
+    link.arrive(HexFormat.of().parseHex("1f8b080800000000" + "00ff"));
+    byte[] name = new byte[4096];
+    Arrays.fill(name, (byte) 'x');
+    link.arrive(name);
+    assertThat(fault(link)).hasMessage("gzip header: longer (expected: <= 4096 bytes)");
+    end(link);
+  }
+
+  @Test
+  void gzipThatIsCutOffIsAFaultUnlessThatIsAfterAFlush() throws Exception {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    GZIPOutputStream gzip = new GZIPOutputStream(bytes, /* syncFlush= */ true);
+    gzip.write(TEXT);
+    gzip.flush();
+    int flushed = bytes.size();
+    gzip.write(TEXT);
+    gzip.close();
+    byte[] packed = bytes.toByteArray();
+    for (int length = 0; length <= packed.length; length++) {
+      EmbeddedLink link = Format.GZIP.open();
+      link.arrive(packed, 0, length);
+      link.channel().pipeline().fireUserEventTriggered(INPUT_END);
+      assertThat(link.events).containsExactly(INPUT_END);
+      if (length == 0 || length == flushed || length == packed.length) {
+        assertThat(link.reason).as("at %s", length).isNull();
+      } else {
+        assertThat(fault(link))
+            .as("at %s", length)
+            .isInstanceOf(ProtocolException.class)
+            .hasMessage("gzip: input ended within a block (expected: the rest of it)");
+      }
+      end(link);
+    }
+  }
+
+  // Out.
+
+  @ParameterizedTest
+  @EnumSource
+  void eachFlushCanBeReadAtOnce(Format format) throws Exception {
+    EmbeddedLink sender = format.open();
+    EmbeddedLink receiver = format.open();
+    for (String text : List.of("one", "two", "x".repeat(100_000), "", "three")) {
+      int before = receiver.received().length;
+      byte[] sent = sender.write(text.getBytes(UTF_8)).flush().sent();
+      receiver.arrive(sent);
+      assertThat(new String(receiver.received(), UTF_8).substring(before)).isEqualTo(text);
+    }
+    end(sender);
+    end(receiver);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void programReadsWhatWasSentAndItsEnd(Format format) throws Exception {
+    EmbeddedLink link = format.open();
+    byte[] first = link.write(TEXT).flush().sent();
+    byte[] second = link.write(TEXT).flush().sent();
+    assertThat(second).as("it has learned").hasSizeLessThan(first.length / 2);
+    link.end();
+    byte[] all = concat(first, second, link.sent());
+    assertThat(format.unpack(all)).isEqualTo(concat(TEXT, TEXT));
+    end(link);
+  }
+
+  @Test
+  void jdkReadsWhatWasSent() throws Exception {
+    EmbeddedLink link = Format.GZIP.open();
+    ByteArrayOutputStream sent = new ByteArrayOutputStream();
+    byte[] much = new byte[300_000];
+    new Random(7).nextBytes(much);
+    for (int i = 0; i < much.length; i += 30_000) {
+      sent.writeBytes(link.write(Arrays.copyOfRange(much, i, i + 30_000)).flush().sent());
+    }
+    link.end();
+    sent.writeBytes(link.sent());
+    assertThat(gunzip(sent.toByteArray())).isEqualTo(much);
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void nothingIsWrittenForNothing(Format format) {
+    EmbeddedLink link = format.open();
+    ChannelFuture empty = link.channel().writeAndFlush(link.channel().alloc().buffer());
+    assertThat(empty.isSuccess()).isTrue();
+    link.flush();
+    link.end();
+    assertThat(link.sent()).isEmpty();
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void writesOfOneFlushLeaveTogetherAndTheirPromisesComplete(Format format) {
+    EmbeddedLink link = format.open();
+    EmbeddedChannel channel = link.channel();
+    ChannelFuture first = channel.write(channel.alloc().buffer().writeBytes(TEXT));
+    channel.write(channel.alloc().buffer().writeBytes(TEXT), channel.voidPromise());
+    ChannelFuture last = channel.write(channel.alloc().buffer().writeBytes(TEXT));
+    assertThat(channel.outboundMessages()).isEmpty();
+    assertThat(first.isDone() || last.isDone()).isFalse();
+    channel.flush();
+    assertThat(channel.outboundMessages()).hasSize(1);
+    assertThat(first.isSuccess() && last.isSuccess()).isTrue();
+    link.sent();
+    end(link);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatIsNotFlushedFailsWhenTheChannelCloses(Format format) {
+    EmbeddedLink link = format.open();
+    ChannelFuture write = link.channel().write(link.channel().alloc().buffer().writeBytes(TEXT));
+    link.channel().pipeline().remove(TranslationHandler.class);
+    assertThat(write.cause()).isInstanceOf(ClosedChannelException.class);
+    end(link);
+    ChannelFuture late = link.channel().writeAndFlush(link.channel().alloc().buffer());
+    assertThat(late.cause()).isInstanceOf(ClosedChannelException.class);
+  }
+
+  // The user's own.
+
+  /** Turns small letters into capitals, and knows a letter or two that it refuses. */
+  private static final class Capitals implements Translation.Translator {
+    private boolean closed;
+
+    @Override
+    public void inbound(ByteBuf in, ByteBuf out) {
+      while (in.isReadable() && in.getByte(in.readerIndex()) != '.') {
+        out.writeByte(Character.toUpperCase(in.readByte()));
+      }
+    }
+
+    @Override
+    public void outbound(ByteBuf in, ByteBuf out) {
+      while (in.isReadable()) {
+        byte letter = in.readByte();
+        if (letter == '!') {
+          throw new IllegalArgumentException("exclamation mark");
+        }
+        out.writeByte(Character.toLowerCase(letter));
+      }
+    }
+
+    @Override
+    public void close() {
+      assertThat(closed).isFalse();
+      closed = true;
+    }
+  }
+
+  @Test
+  void userCanTranslateToo() {
+    Capitals capitals = new Capitals();
+    EmbeddedLink link = new EmbeddedLink(Translation.of(() -> capitals));
+    link.arrive("hello".getBytes(US_ASCII));
+    assertThat(link.received()).asString(US_ASCII).isEqualTo("HELLO");
+    assertThat(link.write("BYE".getBytes(US_ASCII)).flush().sent()).asString().isEqualTo("bye");
+    end(link);
+    assertThat(capitals.closed).isTrue();
+  }
+
+  @Test
+  void translatorThatTakesNothingIsNotAskedForEver() {
+    EmbeddedLink link = new EmbeddedLink(Translation.of(Capitals::new));
+    link.arrive("one.two".getBytes(US_ASCII));
+    assertThat(link.received()).asString(US_ASCII).isEqualTo("ONE");
+    assertThat(link.failures).hasSize(1);
+    assertThat(link.failures.get(0))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("translator " + Capitals.class.getName() + " took no byte off 4");
+    end(link);
+  }
+
+  @Test
+  void translatorThatThrowsFailsTheWrite() {
+    EmbeddedLink link = new EmbeddedLink(Translation.of(Capitals::new));
+    ChannelFuture good = link.channel().write(copy(link, "A"));
+    ChannelFuture bad = link.channel().write(copy(link, "no!"));
+    assertThat(bad.cause()).hasMessage("exclamation mark");
+    assertThat(good.cause()).hasMessage("exclamation mark");
+    ChannelFuture late = link.channel().writeAndFlush(copy(link, "A"));
+    assertThat(late.cause()).isInstanceOf(ClosedChannelException.class);
+    assertThat(link.failures).hasSize(1);
+    end(link);
+  }
+
+  // Configuration.
+
+  @Test
+  void levelsAndRatiosAreChecked() {
+    assertThatThrownBy(() -> Translation.gzip(0, 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("level: 0 (expected: 1..9)");
+    assertThatThrownBy(() -> Translation.zstd(20, 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("level: 20 (expected: 1..19)");
+    assertThatThrownBy(() -> Translation.gzip(1, 0))
+        .hasMessage("maxRatio: 0 (expected: 1..2147483647)");
+    assertThatThrownBy(() -> Translation.zstd(1, 0))
+        .hasMessage("maxRatio: 0 (expected: 1..2147483647)");
+    assertThatThrownBy(() -> Translation.of(null))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessage("translators");
+  }
+
+  // What the tests share.
+
+  private static Throwable fault(EmbeddedLink link) {
+    assertThat(link.reason).isNotNull();
+    assertThat(link.reason.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    return link.reason.cause();
+  }
+
+  private static ByteBuf copy(EmbeddedLink link, String text) {
+    return link.channel().alloc().buffer().writeBytes(text.getBytes(US_ASCII));
+  }
+
+  private static void readOn(EmbeddedLink link) {
+    link.channel().config().setAutoRead(true);
+    link.channel().read();
+    link.channel().runPendingTasks();
+  }
+
+  private static void end(EmbeddedLink link) {
+    link.channel().finishAndReleaseAll();
+  }
+
+  private static byte[] gunzip(byte[] bytes) throws IOException {
+    return new GZIPInputStream(new ByteArrayInputStream(bytes)).readAllBytes();
+  }
+
+  private static byte[] concat(byte[]... parts) {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    for (byte[] part : parts) {
+      all.writeBytes(part);
+    }
+    return all.toByteArray();
+  }
+}

@@ -1,0 +1,283 @@
+package dev.jev.plugin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.LoadBalancing;
+import dev.jev.LogCapture;
+import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.Texts;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingStream;
+import org.junit.jupiter.api.Test;
+
+/** What can be seen of event loops and connections. */
+class WatchTest {
+
+  private static Server.Builder<String, String> server(
+      Handler<String, String> handler, Watch watch) {
+    return Server.<String, String>builder(Texts::new, handler)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(2)
+        .loadBalancing(LoadBalancing.roundRobin())
+        .blockedLoopTime(Duration.ofMillis(50))
+        .plugin(watch);
+  }
+
+  /** Flight Recorder's events of ours, while a test goes on. */
+  private static final class Flight implements AutoCloseable {
+    private final RecordingStream stream = new RecordingStream();
+    private final Queue<RecordedEvent> events = new ConcurrentLinkedQueue<>();
+
+    Flight() {
+      stream.setReuse(false);
+      stream.onEvent(
+          event -> {
+            if (event.getEventType().getName().startsWith("jev.")) {
+              events.add(event);
+            }
+          });
+      stream.startAsync();
+    }
+
+    RecordedEvent await(String name) throws Exception {
+      Eventually.holds(name, () -> events.stream().anyMatch(e -> isNamed(e, name)));
+      return events.stream().filter(e -> isNamed(e, name)).findFirst().orElseThrow();
+    }
+
+    private static boolean isNamed(RecordedEvent event, String name) {
+      return event.getEventType().getName().equals("jev." + name);
+    }
+
+    @Override
+    public void close() {
+      stream.close();
+    }
+  }
+
+  @Test
+  void handlerThatBlocksIsFoundWithItsStackAndOtherLoopsGoOn() throws Exception {
+    BlockingQueue<Watch.Blocked> blocked = new LinkedBlockingQueue<>();
+    Watch watch = Watch.create(blocked::add);
+    CountDownLatch release = new CountDownLatch(1);
+    Handler<String, String> handler =
+        (connection, message) -> {
+          if (message.equals("block")) {
+            blockUntil(release);
+          }
+          connection.send(message);
+        };
+    try (Flight flight = new Flight();
+        LogCapture log = new LogCapture("dev.jev");
+        Server server = server(handler, watch).start();
+        RawPeer blocking = RawPeer.connect(server);
+        RawPeer other = RawPeer.connect(server)) {
+      blocking.send("warm").receive();
+      other.send("warm").receive();
+      long start = System.nanoTime();
+      blocking.send("block");
+      Watch.Blocked found = blocked.poll(10, TimeUnit.SECONDS);
+      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+      System.out.println("blocked loop found after " + millis + " ms");
+      assertThat(found).isNotNull();
+      assertThat(millis).isLessThan(500); // 50 to 75 ms, and what a busy machine adds
+      assertThat(found.loop()).startsWith("jev-loop-");
+      assertThat(found.time()).isBetween(Duration.ofMillis(50), Duration.ofMillis(400));
+      assertThat(found.stack()).anyMatch(frame -> frame.getMethodName().equals("blockUntil"));
+      for (int i = 0; i < 100; i++) {
+        assertThat(other.send("on").receive()).isEqualTo("on");
+      }
+      release.countDown();
+      assertThat(blocking.receive()).isEqualTo("block");
+      assertThat(blocked).as("once for each time").isEmpty();
+
+      RecordedEvent event = flight.await("LoopBlocked");
+      assertThat(event.getString("loop")).isEqualTo(found.loop());
+      assertThat(event.getDuration("blockedFor")).isEqualTo(found.time());
+      assertThat(event.getString("stack")).contains("WatchTest.blockUntil").contains("\n");
+      assertThat(log.await("is blocked after").getMessage()).contains(found.loop());
+
+      Eventually.holds(
+          "the lag is seen",
+          () ->
+              watch.lags().stream()
+                  .anyMatch(lag -> lag.max().compareTo(Duration.ofMillis(50)) > 0));
+      assertThat(watch.lags()).extracting(Watch.Lag::loop).contains(found.loop()).hasSize(2);
+    }
+  }
+
+  private static void blockUntil(CountDownLatch release) {
+    try {
+      assertThat(release.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
+  void flightRecorderSeesConnectionsOpenAndClose() throws Exception {
+    Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+    try (Server server = server(recorder, Watch.create()).start();
+        RawPeer early = RawPeer.connect(server)) {
+      early.send("before the recording").receive();
+      try (Flight flight = new Flight()) {
+        early.shutdownOutput().expectEnd();
+        RecordedEvent closed = flight.await("ConnectionClosed");
+        assertThat(closed.getString("peer"))
+            .isEqualTo(early.socket().getLocalSocketAddress().toString());
+        assertThat(closed.getString("reason")).isEqualTo("PEER_CLOSED");
+        assertThat(closed.getLong("bytesRead")).isEqualTo(24);
+        assertThat(closed.getLong("bytesWritten")).isEqualTo(24);
+        assertThat(closed.getDuration("openFor")).isBetween(Duration.ofNanos(1), minute());
+        assertThat(closed.getStackTrace()).isNull();
+        assertThat(closed.getEventType().getCategoryNames()).containsExactly("Jev");
+        try (RawPeer late = RawPeer.connect(server)) {
+          late.send("hi").receive();
+          RecordedEvent opened = flight.await("ConnectionOpened");
+          assertThat(opened.getString("peer"))
+              .isEqualTo(late.socket().getLocalSocketAddress().toString());
+          assertThat(opened.getString("listener")).isEqualTo(server.addresses().get(0).toString());
+        }
+      }
+    }
+  }
+
+  private static Duration minute() {
+    return Duration.ofMinutes(1);
+  }
+
+  @Test
+  void flightRecorderSeesPeersThatFallBehind() throws Exception {
+    Recorder<String, String> recorder =
+        new Recorder<>((connection, message) -> sendMuch(connection));
+    try (Server server =
+            server(recorder, Watch.create()).maxPendingBytes(16 * 1024 * 1024).start();
+        Flight flight = new Flight()) {
+      try (RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
+        slow.send("go");
+        recorder.expect("connect", "message go");
+        assertThat(slow.receive()).hasSize(8 * 1024 * 1024);
+        RecordedEvent stalled = flight.await("WriteStalled");
+        assertThat(stalled.getBoolean("caughtUp")).isTrue();
+        assertThat(stalled.getDuration("stalledFor")).isBetween(Duration.ofNanos(1), minute());
+        assertThat(stalled.getString("peer"))
+            .isEqualTo(slow.socket().getLocalSocketAddress().toString());
+        recorder.expect("writable");
+      }
+      try (RawPeer gone = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
+        gone.send("go");
+        recorder.connection();
+        Connection<String> second = recorder.connection();
+        Eventually.holds("it stalls", () -> second.pendingBytes() > 1_000_000);
+        gone.reset();
+        String name = second.remoteAddress().toString();
+        Eventually.holds(
+            "it has not caught up",
+            () -> flight.events.stream().anyMatch(event -> isGivenUp(event, name)));
+      }
+    }
+  }
+
+  private static boolean isGivenUp(RecordedEvent event, String peer) {
+    return Flight.isNamed(event, "WriteStalled")
+        && event.getString("peer").equals(peer)
+        && !event.getBoolean("caughtUp");
+  }
+
+  private static void sendMuch(Connection<String> connection) {
+    connection.send("x".repeat(8 * 1024 * 1024));
+  }
+
+  @Test
+  void flightRecorderSeesThatAcceptingPauses() throws Exception {
+    try (Flight flight = new Flight()) {
+      Watch.create()
+          .acceptPaused(
+              new InetSocketAddress(InetAddress.getLoopbackAddress(), 5000),
+              new Exception("too many"));
+      RecordedEvent paused = flight.await("AcceptPaused");
+      assertThat(paused.getString("listener")).isEqualTo("localhost/127.0.0.1:5000");
+      assertThat(paused.getString("cause")).isEqualTo("java.lang.Exception: too many");
+    }
+  }
+
+  @Test
+  void nothingIsKnownOfLoopsThatHaveEnded() throws Exception {
+    Watch watch = Watch.create();
+    server(Handler.replying(text -> text), watch).start().close();
+    try (Server server = server(Handler.replying(text -> text), watch).start()) {
+      Eventually.holds(
+          "both loops were asked",
+          () -> watch.lags().size() == 2 && watch.lags().stream().allMatch(l -> l.count() > 2));
+      assertThat(server.port()).isPositive();
+    }
+  }
+
+  @Test
+  void nullIsNoListener() {
+    assertThatThrownBy(() -> Watch.create(null))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessage("onBlocked");
+  }
+
+  // The histogram, with a clock of the test's.
+
+  @Test
+  void lagsHaveTheirRanks() {
+    LagWindow window = new LagWindow(/* windowNanos= */ 1_000);
+    for (int i = 1; i <= 1_000; i++) {
+      window.add(i * 1_000L, /* now= */ 0);
+    }
+    Watch.Lag lag = window.lag("loop", 0);
+    assertThat(lag.loop()).isEqualTo("loop");
+    assertThat(lag.count()).isEqualTo(1_000);
+    assertThat(lag.median().toNanos()).isBetween(500_000L, 563_000L);
+    assertThat(lag.p99().toNanos()).isBetween(990_000L, 1_000_000L);
+    assertThat(lag.max().toNanos()).isEqualTo(1_000_000);
+  }
+
+  @Test
+  void lagsAreForgottenAfterTwoWindows() {
+    LagWindow window = new LagWindow(/* windowNanos= */ 1_000);
+    window.add(7, 0);
+    window.add(5, 1_500);
+    assertThat(window.lag("loop", 1_999)).isEqualTo(lag(2, 7, 7, 7));
+    assertThat(window.lag("loop", 2_600)).isEqualTo(lag(1, 5, 5, 5));
+    assertThat(window.lag("loop", 9_000)).isEqualTo(lag(0, 0, 0, 0));
+  }
+
+  private static Watch.Lag lag(long count, long median, long p99, long max) {
+    List<Duration> nanos = List.of(median, p99, max).stream().map(Duration::ofNanos).toList();
+    return new Watch.Lag("loop", count, nanos.get(0), nanos.get(1), nanos.get(2));
+  }
+
+  @Test
+  void lagsOfAnyLengthAreCounted() {
+    LagWindow window = new LagWindow(1_000);
+    for (long nanos : new long[] {0, 1, 7, 8, 9, 15, 16, 1L << 40, Long.MAX_VALUE}) {
+      LagWindow one = new LagWindow(1_000);
+      one.add(nanos, 0);
+      assertThat(one.lag("loop", 0).max().toNanos()).isEqualTo(nanos);
+      if (nanos < 1L << 30) {
+        assertThat(one.lag("loop", 0).median().toNanos()).isEqualTo(nanos);
+      }
+      window.add(nanos, 0);
+    }
+    assertThat(window.lag("loop", 0).count()).isEqualTo(9);
+  }
+}
