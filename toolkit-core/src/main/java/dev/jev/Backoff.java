@@ -1,6 +1,6 @@
 package dev.jev;
 
-import java.util.random.RandomGenerator;
+import java.util.function.LongUnaryOperator;
 
 /**
  * How long a client waits before it connects again: at random, so that clients which lost the same
@@ -12,10 +12,13 @@ final class Backoff {
 
   private final long firstNanos;
   private final long capNanos;
-  private final RandomGenerator random;
+  private final LongUnaryOperator random;
   private long boundNanos;
 
-  Backoff(long firstNanos, long capNanos, RandomGenerator random) {
+  /**
+   * @param random returns any number from zero up to but not including its argument
+   */
+  Backoff(long firstNanos, long capNanos, LongUnaryOperator random) {
     this.firstNanos = firstNanos;
     this.capNanos = capNanos;
     this.random = random;
@@ -26,7 +29,7 @@ final class Backoff {
   long nextNanos() {
     long bound = boundNanos;
     boundNanos = bound > capNanos / 2 ? capNanos : 2 * bound;
-    return random.nextLong(bound + 1);
+    return random.applyAsLong(bound + 1);
   }
 
   /** Begins anew if a connection has lasted longer than the bound. */

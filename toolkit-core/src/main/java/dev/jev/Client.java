@@ -23,8 +23,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -547,7 +547,7 @@ public final class Client<O> implements Timers, AutoCloseable {
     private Duration longestWait = Duration.ofSeconds(30);
     private WhileDown whileDown = WhileDown.FAIL;
     private Dial.Resolver resolver = InetAddress::getAllByName;
-    private RandomGenerator random = () -> ThreadLocalRandom.current().nextLong();
+    private LongUnaryOperator random = bound -> ThreadLocalRandom.current().nextLong(bound);
 
     private Builder(Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
       super(protocols, handler);
@@ -609,7 +609,7 @@ public final class Client<O> implements Timers, AutoCloseable {
     }
 
     /** What decides about the waits, for tests. */
-    Builder<I, O> random(RandomGenerator random) {
+    Builder<I, O> random(LongUnaryOperator random) {
       this.random = random;
       return this;
     }

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  *
  * In {@code CLOSING} output is flushed, then the socket's output is shut down, then input is read
  * and dropped until the peer closes too, so that the kernel has no reason to send a reset that
- * would destroy what the peer has not read (RFC 9112, 9.6). Both waits have a deadline.
+ * would destroy what the peer has not read (RFC 9112, 9.6). Between the two a protocol may wait for
+ * the peer's goodbye. All waits have a deadline.
  *
  * <p>Event loop only, except where it says otherwise.
  */
@@ -50,6 +51,7 @@ final class Life {
   private @Nullable ScheduledFuture<?> deadline; // of the handshake, the last flush or the linger
   private int lingered;
   private boolean outputEnded; // nothing may be packed any more
+  private boolean awaitingPeer; // its goodbye; everything was flushed
   private boolean lingering;
 
   Life(NettyConnection<?, ?> connection) {
@@ -127,10 +129,10 @@ final class Life {
     }
     boolean outermost = connection.enter();
     connection.outbound().packMail();
-    if (begin(why)) {
-      endOutput(this::linger);
+    if (begin(why, /* mayWait= */ true)) {
+      flush(this::awaitPeer);
       if (!lingering && channel().isOpen()) {
-        expire(connection.settings().closeTimeoutNanos(), this::closeSocket);
+        expire(connection.settings().closeTimeoutNanos(), this::giveUp);
       }
       connection.read(true);
     }
@@ -143,33 +145,59 @@ final class Life {
       return; // or detached: the channel is somebody else's
     }
     closeRequested = true;
-    begin(why);
+    begin(why, /* mayWait= */ false);
     outputEnded = true;
     closeSocket();
   }
 
-  /** Sets the reason, once, and lets the protocol say goodbye. */
-  private boolean begin(CloseReason why) {
+  /** Sets the reason, once, and lets the protocol say goodbye, perhaps to wait for the peer's. */
+  private boolean begin(CloseReason why, boolean mayWait) {
     if (reason != null) {
       return false;
     }
     reason = why;
     state = CLOSING;
     cancelDeadline();
-    connection.session().close(why);
+    connection.session().sayGoodbye(why, mayWait);
     return true;
   }
 
-  /** Writes everything, lets the plugins add what they have to, and then goes on. */
-  private void endOutput(Runnable then) {
+  /** Writes everything, and then goes on. */
+  private void flush(Runnable then) {
     outputEnded = true;
     if (!connection.session().isOpened()) { // nothing can have been sent
-      connection.plugins().end(then);
+      then.run();
       return;
     }
     ChannelPromise flushed = connection.context().newPromise();
     connection.outbound().flushAll(flushed);
-    flushed.addListener(done -> connection.plugins().end(then));
+    flushed.addListener(done -> then.run());
+  }
+
+  /** Waits for the peer's goodbye, if the protocol has one. */
+  private void awaitPeer() {
+    awaitingPeer = true;
+    if (inputEnded || !connection.session().isWaiting()) {
+      parted();
+    }
+  }
+
+  /** Nothing more of the peer is waited for: lets the plugins add what they have to. */
+  void parted() {
+    if (awaitingPeer) {
+      awaitingPeer = false;
+      connection.plugins().end(this::linger);
+    }
+  }
+
+  private void giveUp() {
+    if (!awaitingPeer) {
+      closeSocket();
+      return;
+    }
+    expire(connection.settings().lingerNanos(), this::closeSocket); // if the plugins take longer
+    connection.session().stopWaiting();
+    parted();
   }
 
   /** Tells the peer that nothing more comes, and waits for it to say the same. */
@@ -193,8 +221,12 @@ final class Life {
     expire(nanos, this::closeSocket);
   }
 
-  /** Drops what comes in after the close has begun. */
+  /** Takes what comes in after the close has begun, which only a protocol's goodbye is found in. */
   void dropInput(ByteBuf bytes) {
+    if (connection.session().isWaiting()) {
+      connection.session().readLate(bytes);
+      return;
+    }
     lingered += lingering ? bytes.readableBytes() : 0;
     bytes.release();
     if (lingered > LINGER_BYTES) {
@@ -205,10 +237,14 @@ final class Life {
   /** The peer has ended its output; returns whether the connection takes notice of it. */
   boolean endInput() {
     inputEnded = true;
-    if (lingering) {
+    if (awaitingPeer) {
+      parted();
+    } else if (lingering) {
       closeSocket();
+    } else {
+      return true;
     }
-    return !lingering;
+    return false;
   }
 
   /** Closes the socket without asking the plugins' handlers, which have had their say. */
@@ -230,13 +266,13 @@ final class Life {
             return;
           }
           connection.outbound().packMail();
-          endOutput(duplex::shutdownOutput);
+          flush(() -> connection.plugins().end(duplex::shutdownOutput));
         });
   }
 
   /** Lets go of everything and tells everybody, after the channel was closed; once. */
   void finish() {
-    begin(CloseReason.of(whyClosed()));
+    begin(CloseReason.of(whyClosed()), /* mayWait= */ false);
     if (state == CLOSED) {
       return;
     }
@@ -316,7 +352,7 @@ final class Life {
       return;
     }
     CloseReason why = CloseReason.of(Kind.CLOSED);
-    begin(why);
+    begin(why, /* mayWait= */ false);
     leave();
     connection.plugins().closed(why);
     connection.settings().endpoint().owner().detached();

@@ -211,7 +211,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   private void goOnReading() {
     if (!life.isClosing()) {
-      if (life.hasInputEnded() && readsOn() && !offloaded) {
+      if (life.hasInputEnded() && readsOn() && !offloaded && !session.isUnpackDue()) {
         life.startClose(CloseReason.of(Kind.PEER_CLOSED));
       } else {
         read(readsOn() && !life.hasInputEnded());
@@ -559,10 +559,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   /** The socket is closed: releases everything and tells everybody. */
   void closed(CloseReason reason) {
     outbound.release();
-    session.releaseEarly();
-    if (inbound != null) {
-      inbound.release();
-    }
+    session.stopWaiting();
     Object outer = loop.turn;
     loop.turn = this; // what this does to other connections happens afterwards
     try {
@@ -606,6 +603,11 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     onLoop(() -> {}); // its end goes on reading
   }
 
+  /** The bytes that were read and are kept, or null. */
+  @Nullable ByteBuf unread() {
+    return inbound == null ? null : inbound.unread();
+  }
+
   long unreadBytes() {
     Inbound in = inbound;
     return in == null ? 0 : in.unreadBytes();
@@ -643,7 +645,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     return timers().runTicker(loop, ticker, this::run);
   }
 
-  private TimerSet timers() {
+  TimerSet timers() {
     TimerSet mine = timers;
     if (mine == null) {
       synchronized (this) {
@@ -670,13 +672,17 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   /** Runs a task in a turn; returns whether it went well. */
   private boolean run(Runnable task) {
+    return run(task, Kind.HANDLER_ERROR);
+  }
+
+  boolean run(Runnable task, Kind fault) {
     boolean outermost = enter();
     boolean done = false;
     try {
       task.run();
       done = true;
     } catch (Throwable t) {
-      fail(Kind.HANDLER_ERROR, t);
+      fail(fault, t);
     }
     leave(outermost);
     return done;

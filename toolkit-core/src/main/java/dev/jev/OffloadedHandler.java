@@ -47,11 +47,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onMessage(Connection<O> connection, I message) {
-    ReferenceCountUtil.retain(message); // for the other thread
     if (connection instanceof NettyConnection) {
-      queue(connection).add(new Event(Kind.MESSAGE, message));
+      Queue queue = queue(connection);
+      queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message)));
     } else {
-      offloadDatagram(connection, message);
+      offloadDatagram(connection, ReferenceCountUtil.retain(message));
     }
   }
 
@@ -68,7 +68,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
     NettyConnection<?, O> owner = (NettyConnection<?, O>) connection;
-    return (Queue) owner.attributes().computeIfAbsent(Queue.class, type -> new Queue(owner));
+    Queue queue = (Queue) owner.attributes().computeIfAbsent(Queue.class, type -> new Queue(owner));
+    if (!queue.isOf(this)) {
+      throw new IllegalStateException("handler: offloaded twice (expected: once)");
+    }
+    return queue;
   }
 
   private void offloadDatagram(Connection<O> connection, I message) {
@@ -140,6 +144,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
     Queue(NettyConnection<?, O> connection) {
       this.connection = connection;
+    }
+
+    @SuppressWarnings("ReferenceEquality")
+    boolean isOf(OffloadedHandler<?, ?> other) {
+      return OffloadedHandler.this == other;
     }
 
     /** Adds an event, on the event loop. */

@@ -1,6 +1,7 @@
 package dev.jev;
 
 import io.netty.buffer.ByteBuf;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,7 +45,7 @@ public interface Protocol<I, O> {
    * <p>Called again with what is left after each message, and when more bytes have arrived after a
    * null. Bytes that were read from {@code in} stay consumed, also when null is returned; bytes
    * that were not are still there at the next call. A message must consume at least one byte,
-   * unless it is an empty datagram.
+   * unless it is an empty datagram or one of those that were {@link #held}.
    *
    * <p>A frame may be as long as {@link Wire#maxFrameBytes}: a protocol refuses a longer one as
    * soon as it knows the length, and the framework refuses to accumulate more than that for one
@@ -57,6 +58,18 @@ public interface Protocol<I, O> {
    * @throws ProtocolException if the bytes break the protocol's rules
    */
   @Nullable I unpack(Wire wire, ByteBuf in);
+
+  /**
+   * How many messages the protocol has made of consumed bytes and not returned yet; 0 by default.
+   *
+   * <p>For a protocol behind which stands a decoder that makes several messages at once, of a
+   * compressed block for example. While it is positive, {@code unpack} is called also without
+   * unread bytes, and returns one message each time, or null if it has dropped what was held. A
+   * task of {@link Wire#runAfter} may leave some, too.
+   */
+  default int held() {
+    return 0;
+  }
 
   /**
    * Appends the wire form of {@code message} to {@code out}, apart from its {@link #tail}.
@@ -93,4 +106,45 @@ public interface Protocol<I, O> {
    * it writes to {@code wire} is still sent: a last message of the protocol's own.
    */
   default void close(Wire wire, CloseReason reason) {}
+
+  /**
+   * Looks at what the peer still sends after {@link #close}, for a protocol in which both say
+   * goodbye; returns whether it has, or true (the default) if that is not waited for.
+   *
+   * <p>Called right after {@code close}, also without unread bytes, and whenever more have come
+   * until it returns true; bytes are consumed as in {@link #unpack}. Meanwhile what was written is
+   * sent, but neither do plugins end the output nor is the socket's shut down, for at most the
+   * {@code closeTimeout}. Not called if the connection is lost or detached; what it throws counts
+   * as true.
+   */
+  default boolean farewell(Wire wire, ByteBuf in) {
+    return true;
+  }
+
+  /**
+   * This protocol with other messages: what comes in goes through {@code decode}, what goes out
+   * through {@code encode}.
+   *
+   * <p>Called for every message, on the event loop. What a function throws, or a null, becomes a
+   * {@link ProtocolException} with that as its cause.
+   *
+   * <p><b>Ownership.</b> A reference-counted argument of {@code decode} is released afterwards,
+   * unless it is the result; that of {@code encode} is left alone. A reference-counted result is
+   * released by the framework; a buffer that refers to the argument takes a reference of its own,
+   * as {@link ByteBuf#retainedSlice} does. What {@code encode} makes is copied on its way out.
+   */
+  default <A, B> Protocol<A, B> map(
+      Function<? super I, ? extends A> decode, Function<? super B, ? extends O> encode) {
+    return new MappedProtocol<>(this, decode, encode);
+  }
+
+  /** This protocol with other messages coming in, see {@link #map}. */
+  default <A> Protocol<A, O> mapInbound(Function<? super I, ? extends A> decode) {
+    return map(decode, Function.identity());
+  }
+
+  /** This protocol with other messages going out, see {@link #map}. */
+  default <B> Protocol<I, B> mapOutbound(Function<? super B, ? extends O> encode) {
+    return map(Function.identity(), encode);
+  }
 }

@@ -4,7 +4,10 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason.Kind;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
+import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>What the protocol asks for while one of its methods runs, to be ready or to close, happens
  * when that method has returned.
  *
- * <p>Event loop only, except {@link #ready}.
+ * <p>Event loop only, except {@link #ready} and {@link #runAfter}.
  */
 final class Session<I, O> implements Wire {
 
@@ -27,7 +30,8 @@ final class Session<I, O> implements Wire {
   private boolean opened; // the protocol's open was called
   private boolean calling; // one of the protocol's methods is running
   private boolean readyDue;
-  private boolean closeDue;
+  private @Nullable CloseReason closeDue;
+  private boolean waiting; // for the peer's goodbye
   private boolean unpacking;
   private boolean unpackDue; // there are unread bytes that nobody looks at unless asked to
 
@@ -65,17 +69,21 @@ final class Session<I, O> implements Wire {
       return protocol.tail(message);
     } finally {
       calling = false;
-      if (closeDue) {
+      if (closeDue != null) {
         connection.flushSoon();
       }
     }
   }
 
-  /** Lets the protocol say goodbye. */
-  void close(CloseReason why) {
+  /**
+   * Lets the protocol say goodbye, and wait for the peer's if it {@code mayWait}: not if the
+   * connection is lost, or handed over with all that is unread.
+   */
+  void sayGoodbye(CloseReason why, boolean mayWait) {
     if (!opened) {
       return;
     }
+    waiting = mayWait;
     calling = true;
     try {
       protocol.close(this, why);
@@ -84,12 +92,69 @@ final class Session<I, O> implements Wire {
     } finally {
       calling = false;
     }
+    if (mayWait) {
+      waiting = !isGoodbye(Unpooled.EMPTY_BUFFER);
+      if (!unpacking) {
+        part(connection.unread());
+      }
+    }
+  }
+
+  /** Whether the peer's goodbye is waited for. */
+  boolean isWaiting() {
+    return waiting;
+  }
+
+  /** Drops what came after the protocol's goodbye, and what still comes. */
+  void stopWaiting() {
+    waiting = false;
+    releaseEarly();
+    if (connection.unread() != null) {
+      connection.inbound().release();
+    }
+  }
+
+  /** Takes what was read after the close. */
+  void readLate(ByteBuf arrived) {
+    if (calling || isBehind()) { // a plugin reads while it writes
+      addEarly(arrived);
+    } else {
+      part(connection.inbound().add(arrived));
+    }
+  }
+
+  /** Shows the protocol all that is unread, and keeps what it waits for the rest of. */
+  private void part(@Nullable ByteBuf unread) {
+    ByteBuf bytes = unread == null ? nextEarly() : unread;
+    while (bytes != null) {
+      waiting = waiting && !isGoodbye(bytes) && bytes.readableBytes() <= maxFrameBytes();
+      if (!waiting) {
+        bytes.skipBytes(bytes.readableBytes());
+      }
+      connection.inbound().keep(bytes);
+      bytes = nextEarly();
+    }
+    if (!waiting) {
+      connection.life().parted();
+    }
+  }
+
+  private boolean isGoodbye(ByteBuf bytes) {
+    calling = true;
+    try {
+      return protocol.farewell(this, bytes);
+    } catch (Throwable t) { // the peer's last words make no sense
+      return true;
+    } finally {
+      calling = false;
+    }
   }
 
   void closeIfDue() {
-    if (closeDue) {
-      closeDue = false;
-      connection.life().startClose(CloseReason.of(Kind.CLOSED));
+    CloseReason due = closeDue;
+    if (due != null) {
+      closeDue = null;
+      connection.life().startClose(due);
     }
   }
 
@@ -113,12 +178,21 @@ final class Session<I, O> implements Wire {
 
   /** Takes what has been read while {@link #isBehind}. */
   void readEarly(ByteBuf arrived) {
+    addEarly(arrived);
+    unpackDue = true;
+    connection.flushSoon();
+  }
+
+  private void addEarly(ByteBuf arrived) {
     if (early == null) {
       early = new ArrayDeque<>();
     }
     early.add(arrived);
-    unpackDue = true;
-    connection.flushSoon();
+  }
+
+  /** All unread bytes with the first of those that came while others were unpacked, or null. */
+  private @Nullable ByteBuf nextEarly() {
+    return early == null || early.isEmpty() ? null : connection.inbound().add(early.remove());
   }
 
   /** Notes that bytes which came before the connection was ready may be unpacked. */
@@ -132,10 +206,11 @@ final class Session<I, O> implements Wire {
 
   void unpackKept() {
     unpackDue = false;
-    ByteBuf bytes = connection.inbound().unread();
-    if (early != null && !early.isEmpty()) {
-      unpackDue = early.size() > 1;
-      bytes = connection.inbound().add(early.remove());
+    ByteBuf behind = nextEarly();
+    unpackDue = early != null && !early.isEmpty();
+    ByteBuf bytes = behind == null ? connection.unread() : behind;
+    if (bytes == null && held() > 0) {
+      bytes = Unpooled.EMPTY_BUFFER;
     }
     if (bytes != null) {
       unpack(bytes);
@@ -144,10 +219,10 @@ final class Session<I, O> implements Wire {
   }
 
   private void keep(ByteBuf bytes) {
-    connection.inbound().keep(bytes);
     if (connection.life().isClosing()) {
-      connection.inbound().release();
-      releaseEarly();
+      part(bytes);
+    } else {
+      connection.inbound().keep(bytes);
     }
   }
 
@@ -163,11 +238,11 @@ final class Session<I, O> implements Wire {
     }
   }
 
-  /** Unpacks and delivers messages until bytes run out or reading is stopped. */
+  /** Unpacks and delivers messages until there are no more or reading is stopped. */
   private void unpack(ByteBuf bytes) {
     unpacking = true;
     try {
-      while (bytes.isReadable()) {
+      while (bytes.isReadable() || held() > 0) {
         if (!connection.readsOn()) {
           unpackDue = true;
           connection.inbound().pause();
@@ -185,10 +260,11 @@ final class Session<I, O> implements Wire {
   /** Unpacks and delivers one message; returns whether there may be another one. */
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
+    int held = held();
     I message = unpackOne(bytes);
     boolean becameReady = connection.connectIfReady();
     if (message != null) {
-      if (bytes.readerIndex() == start) {
+      if (bytes.readerIndex() == start && held() >= held) {
         refuse(message, "took no byte off it");
       } else if (!connection.isConnected()) {
         refuse(message, "was not ready");
@@ -197,7 +273,7 @@ final class Session<I, O> implements Wire {
       }
     }
     closeIfDue();
-    if (message == null && !becameReady) {
+    if (message == null && !becameReady && held() >= held) {
       refuseTooLong(bytes);
       return false;
     }
@@ -213,6 +289,15 @@ final class Session<I, O> implements Wire {
       return null;
     } finally {
       calling = false;
+    }
+  }
+
+  private int held() {
+    try {
+      return Math.max(protocol.held(), 0);
+    } catch (Throwable t) {
+      connection.fail(Kind.PROTOCOL_ERROR, t);
+      return 0;
     }
   }
 
@@ -264,11 +349,40 @@ final class Session<I, O> implements Wire {
   }
 
   @Override
-  public void close() {
-    closeDue = true;
+  public void close(CloseReason reason) {
+    closeDue = requireNonNull(reason, "reason");
     if (!calling) {
       connection.onLoop(() -> {}); // its end closes
     }
+  }
+
+  @Override
+  public Timer runAfter(Duration delay, Runnable task) {
+    return connection.timers().runAfter(connection.loop(), delay, task, this::run);
+  }
+
+  private boolean run(Runnable task) {
+    return connection.run(
+        () -> {
+          task.run();
+          unpackDue |= held() > 0;
+        },
+        Kind.PROTOCOL_ERROR);
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, T value) {
+    connection.attributes().put(type, value);
+  }
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    return connection.attribute(type);
+  }
+
+  @Override
+  public SocketAddress remoteAddress() {
+    return connection.remoteAddress();
   }
 
   @Override

@@ -14,10 +14,9 @@ import io.netty.util.concurrent.ThreadAwareExecutor;
  * Netty's epoll, except that a socket stays registered while nothing is asked of it.
  *
  * <p>When a peer's FIN meets a connection that is not being read from, no event is left to wait
- * for, and Netty takes the socket out of the epoll set. It cannot put it back: the next event asked
- * for fails with ENOENT, and closes the connection. Here such a socket stays in the set with no
- * event but those that epoll always reports, errors and hang-ups, and edge-triggered, so that they
- * come once.
+ * for. Then such a socket stays in the epoll set with no event but those that epoll always reports,
+ * errors and hang-ups, and edge-triggered, so that they come once; outside the set the next event
+ * asked for would fail with ENOENT, and close the connection.
  */
 final class SteadyEpollIoHandler implements IoHandler {
 

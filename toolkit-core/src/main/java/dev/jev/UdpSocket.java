@@ -17,6 +17,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.LongAdder;
@@ -61,6 +62,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
 
   // Event loop only.
   private @Nullable Protocol<I, O> protocol; // null: a new one is due
+  private volatile TimerSet tasks = new TimerSet(); // of the protocol; asked for by any thread
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
   private boolean flushScheduled;
 
@@ -192,7 +194,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     I message = null;
     try {
       message = protocol().unpack(this, bytes);
-      if (message != null && !bytes.isReadable()) {
+      if (message != null && !bytes.isReadable() && protocol().held() == 0) {
         return message;
       }
     } catch (ProtocolException e) {
@@ -218,6 +220,8 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private void replaceProtocol(Kind why) {
     Protocol<I, O> old = protocol;
     protocol = null;
+    tasks.end();
+    tasks = new TimerSet();
     if (old == null) {
       return;
     }
@@ -443,7 +447,15 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public void close() {}
+  public void close(CloseReason reason) {}
+
+  @Override
+  public Timer runAfter(Duration delay, Runnable task) {
+    return tasks.runAfter(loop, delay, task, this::run);
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, T value) {}
 
   @Override
   public int maxFrameBytes() {

@@ -36,8 +36,8 @@ import org.jspecify.annotations.Nullable;
  * The file of a listening unix socket.
  *
  * <p><b>Problem.</b> Binding creates the file, with permissions that are narrowed only afterwards,
- * and fails if there is one, though it may be left over from a process that has died. Netty deletes
- * whatever it finds before it binds, and at its close whatever then stands where it has bound.
+ * and fails if there is one, though it may be left over from a process that has died. To delete
+ * what stands there, before it binds or at its close, could hit a file that is somebody else's.
  *
  * <p><b>Way.</b> The socket is bound in a directory of its own, into which nobody else can look,
  * gets its permissions there, and is then renamed to its path, which is atomic. So no process sees

@@ -1,13 +1,16 @@
 package dev.jev;
 
 import io.netty.buffer.ByteBuf;
+import java.net.SocketAddress;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A protocol's own line to its peer, for bytes that no handler sent: the reply to a handshake, a
  * pong, a farewell.
  *
- * <p><b>Threads.</b> To be called on the connection's event loop, except {@link #ready}, which may
- * be called from any thread.
+ * <p><b>Threads.</b> To be called on the connection's event loop, except {@link #ready}, {@link
+ * #runAfter} and what says so.
  */
 public interface Wire {
 
@@ -37,10 +40,50 @@ public interface Wire {
    * Closes the connection after everything written so far, with the reason {@link
    * CloseReason.Kind#CLOSED}.
    */
-  void close();
+  default void close() {
+    close(CloseReason.of(CloseReason.Kind.CLOSED));
+  }
 
   /**
-   * The longest frame, in bytes with its header, that the server accepts: {@link
+   * Closes the connection after everything written so far, for a reason, unless a close has begun
+   * already. Does nothing for datagrams.
+   */
+  void close(CloseReason reason);
+
+  /**
+   * Runs a task on the connection's event loop once, after {@code delay}, unless the connection is
+   * closed by then; also during the handshake. What it throws closes the connection with {@link
+   * CloseReason.Kind#PROTOCOL_ERROR}.
+   *
+   * <p>For datagrams it runs unless the protocol was replaced by then, what it throws is logged,
+   * and what it writes is dropped, since there is nobody to answer.
+   */
+  Timer runAfter(Duration delay, Runnable task);
+
+  /**
+   * Sets what {@link Connection#attribute} returns for {@code type}: what the protocol found out,
+   * for the handler. Does nothing for datagrams.
+   */
+  <T> void attribute(Class<T> type, T value);
+
+  /**
+   * What {@link Connection#attribute} returns for {@code type}: what plugins found out, for a
+   * protocol that depends on it. Null for datagrams. Any thread may ask.
+   */
+  default <T> @Nullable T attribute(Class<T> type) {
+    return null;
+  }
+
+  /**
+   * The address of the peer, see {@link Connection#remoteAddress}; null for datagrams, of which
+   * each has its own. Any thread may ask.
+   */
+  default @Nullable SocketAddress remoteAddress() {
+    return null;
+  }
+
+  /**
+   * The longest frame, in bytes with its header, that the server or client accepts: {@link
    * Server.Builder#maxFrameBytes}.
    */
   int maxFrameBytes();

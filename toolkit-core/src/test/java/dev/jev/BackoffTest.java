@@ -6,25 +6,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /** How long a client waits before it connects again. */
 class BackoffTest {
 
   /** Always the largest number that is allowed. */
-  private static final RandomGenerator LONGEST =
-      new RandomGenerator() {
-        @Override
-        public long nextLong() {
-          throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public long nextLong(long bound) {
-          return bound - 1;
-        }
-      };
+  static long longest(long bound) {
+    return bound - 1;
+  }
 
   private static List<Long> waits(Backoff backoff, int count) {
     List<Long> waits = new ArrayList<>();
@@ -36,7 +26,7 @@ class BackoffTest {
 
   @Test
   void boundDoublesUpToTheCap() {
-    assertThat(waits(new Backoff(100, 30_000, LONGEST), 12))
+    assertThat(waits(new Backoff(100, 30_000, BackoffTest::longest), 12))
         .containsExactly(
             100L, 200L, 400L, 800L, 1_600L, 3_200L, 6_400L, 12_800L, 25_600L, 30_000L, 30_000L,
             30_000L);
@@ -45,7 +35,7 @@ class BackoffTest {
   @Test
   void largestCapDoesNotOverflow() {
     long tenYears = 3650L * 24 * 3600 * 1_000_000_000;
-    assertThat(waits(new Backoff(1, tenYears, LONGEST), 100))
+    assertThat(waits(new Backoff(1, tenYears, BackoffTest::longest), 100))
         .isSorted()
         .allMatch(wait -> wait > 0 && wait <= tenYears)
         .endsWith(tenYears);
@@ -53,7 +43,8 @@ class BackoffTest {
 
   @Test
   void capThatIsTheFirstWaitStays() {
-    assertThat(waits(new Backoff(100, 100, LONGEST), 3)).containsExactly(100L, 100L, 100L);
+    assertThat(waits(new Backoff(100, 100, BackoffTest::longest), 3))
+        .containsExactly(100L, 100L, 100L);
   }
 
   @Test
@@ -63,7 +54,7 @@ class BackoffTest {
     int[] tenths = new int[10];
     int clients = 10_000;
     for (int i = 0; i < clients; i++) {
-      long wait = new Backoff(1_000_000, 2_000_000, random).nextNanos();
+      long wait = new Backoff(1_000_000, 2_000_000, random::nextLong).nextNanos();
       assertThat(wait).as("seed %d", seed).isBetween(0L, 1_000_000L);
       tenths[(int) Math.min(wait / 100_000, 9)]++;
     }
@@ -74,7 +65,7 @@ class BackoffTest {
 
   @Test
   void connectionThatLastedBeginsAnew() {
-    Backoff backoff = new Backoff(100, 30_000, LONGEST);
+    Backoff backoff = new Backoff(100, 30_000, BackoffTest::longest);
     waits(backoff, 4); // the next bound is 1,600
     backoff.lasted(1_601);
     assertThat(waits(backoff, 2)).containsExactly(100L, 200L);
@@ -82,7 +73,7 @@ class BackoffTest {
 
   @Test
   void connectionThatDidNotLastGoesOnWaitingLonger() {
-    Backoff backoff = new Backoff(100, 30_000, LONGEST);
+    Backoff backoff = new Backoff(100, 30_000, BackoffTest::longest);
     waits(backoff, 4);
     backoff.lasted(1_600);
     assertThat(waits(backoff, 2)).containsExactly(1_600L, 3_200L);

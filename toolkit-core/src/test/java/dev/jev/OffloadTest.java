@@ -264,4 +264,18 @@ class OffloadTest {
       assertThat(log.records()).isNotEmpty();
     }
   }
+
+  @Test
+  void handlerThatIsOffloadedTwiceIsRefused() throws Exception {
+    AtomicInteger messages = new AtomicInteger();
+    Handler<String, String> once =
+        ((Handler<String, String>) (connection, message) -> messages.incrementAndGet())
+            .offload(pool);
+    try (LogCapture log = new LogCapture("dev.jev");
+        RawPeer peer = RawPeer.connect(start(Texts::new, once.offload(pool)))) {
+      peer.send("hi").expectEnd();
+      assertThat(messages).hasValue(0);
+      assertThat(log.records()).hasSize(1);
+    }
+  }
 }

@@ -24,7 +24,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -340,27 +339,13 @@ class ReconnectTest {
     }
   }
 
-  /** What lets every wait be as long as it may. */
-  private static final RandomGenerator LONGEST =
-      new RandomGenerator() {
-        @Override
-        public long nextLong() {
-          throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public long nextLong(long bound) {
-          return bound - 1;
-        }
-      };
-
   @Test
   void waitsDoubleUpToTheCap() throws Exception {
     Queue<Long> attempts = new ConcurrentLinkedQueue<>();
     try (Client<String> client =
         client()
             .reconnect(Duration.ofMillis(20), Duration.ofMillis(100))
-            .random(LONGEST)
+            .random(BackoffTest::longest)
             .resolver(
                 host -> {
                   attempts.add(System.nanoTime());
@@ -402,7 +387,7 @@ class ReconnectTest {
         Client<String> client =
             client()
                 .reconnect(Duration.ofMillis(100), Duration.ofMillis(400))
-                .random(LONGEST)
+                .random(BackoffTest::longest)
                 .connect("tcp://127.0.0.1:" + server.port())) {
       get(client.connected());
       Eventually.holds("four connections", () -> connects.size() >= 4);
@@ -462,7 +447,7 @@ class ReconnectTest {
     Client<String> client =
         client()
             .reconnect(Duration.ofMinutes(1), Duration.ofMinutes(1))
-            .random(LONGEST)
+            .random(BackoffTest::longest)
             .connect("tcp://127.0.0.1:" + port);
     log.await("next attempt in 60000 ms");
     long start = System.nanoTime();

@@ -637,8 +637,14 @@ class UdpTest {
         send("!bad");
       }
       AtomicLong before = new AtomicLong(-1);
+      AtomicLong quiet = new AtomicLong();
       Eventually.holds(
-          "quiet", () -> before.getAndSet(delivered.get() + malformed.get()) == before.get());
+          "quiet, 100 times",
+          () -> {
+            long now = delivered.get() + malformed.get();
+            quiet.set(before.getAndSet(now) == now ? quiet.get() + 1 : 0);
+            return quiet.get() >= 100;
+          });
       expectDropped(malformed.get() + refused.get());
       assertThat(delivered.get()).isPositive();
       assertThat(refused.get()).isGreaterThanOrEqualTo(delivered.get());
@@ -919,5 +925,48 @@ class UdpTest {
       assertThat(nextMessage()).isEqualTo("tcp");
       assertThat(order).containsExactly("udp begins", "udp ends", "tcp");
     }
+  }
+
+  @Test
+  void tasksOfAProtocolEndWithIt() throws Exception {
+    AtomicInteger runs = new AtomicInteger();
+    CountDownLatch ran = new CountDownLatch(1);
+    Protocol<String, String> waiting = new Datagrams();
+    class Waiting implements Protocol<String, String> {
+      @Override
+      public void open(Wire wire) {
+        wire.runAfter(
+            Duration.ofMillis(300),
+            () -> {
+              runs.incrementAndGet();
+              ran.countDown();
+            });
+      }
+
+      @Override
+      public @Nullable String unpack(Wire wire, ByteBuf in) {
+        return waiting.unpack(wire, in);
+      }
+
+      @Override
+      public void pack(String message, ByteBuf out) {
+        waiting.pack(message, out);
+      }
+    }
+    server =
+        Server.<String, String>builder(Waiting::new, this::echo)
+            .listen("udp://127.0.0.1:0")
+            .eventLoops(1)
+            .start();
+    for (int i = 0; i < 20; i++) {
+      send("!");
+    }
+    send("last");
+    assertThat(receive()).isEqualTo("last");
+    assertThat(ran.await(10, TimeUnit.SECONDS)).isTrue();
+    CountDownLatch later = new CountDownLatch(1);
+    server.runAfter(Duration.ofMillis(100), later::countDown);
+    assertThat(later.await(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(runs).hasValue(1);
   }
 }

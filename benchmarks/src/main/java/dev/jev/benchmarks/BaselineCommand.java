@@ -17,6 +17,7 @@ import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.LengthFieldBasedFrameDecoder;
 import io.netty.handler.codec.LengthFieldPrepender;
+import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.redis.RedisArrayAggregator;
 import io.netty.handler.codec.redis.RedisBulkStringAggregator;
 import io.netty.handler.codec.redis.RedisDecoder;
@@ -33,7 +34,9 @@ import picocli.CommandLine.Parameters;
  * A server written straight on Netty, the way its documentation does: what Jev is compared with.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
-@Command(name = "baseline", description = "A server on plain Netty: echo, length-prefixed, redis.")
+@Command(
+    name = "baseline",
+    description = "A server on plain Netty: echo, length-prefixed, redis, http.")
 final class BaselineCommand implements Callable<Integer> {
 
   private static final int MAX_FRAME_BYTES = 1024 * 1024;
@@ -44,7 +47,7 @@ final class BaselineCommand implements Callable<Integer> {
   /** Stateless and sharable, so one serves every connection. */
   private static final LengthFieldPrepender LENGTH_FIELD_PREPENDER = new LengthFieldPrepender(4);
 
-  @Parameters(paramLabel = "NAME", description = "echo, length-prefixed or redis")
+  @Parameters(paramLabel = "NAME", description = "echo, length-prefixed, redis or http")
   private String name = "";
 
   @Option(names = "--port", description = "0, the default, takes any free port")
@@ -120,9 +123,13 @@ final class BaselineCommand implements Callable<Integer> {
                 new RedisEncoder(),
                 store);
       }
+      case "http" -> {
+        NettyHttpHandler http = new NettyHttpHandler(voidPromise);
+        yield pipeline -> pipeline.addLast(new HttpServerCodec(), http);
+      }
       default ->
           throw new BenchmarkException(
-              "baseline: " + name + " (expected: echo, length-prefixed or redis)");
+              "baseline: " + name + " (expected: echo, length-prefixed, redis or http)");
     };
   }
 

@@ -7,7 +7,7 @@ import picocli.CommandLine.HelpCommand;
 /** The program: one subcommand per experiment, and one for each process an experiment starts. */
 @Command(
     name = "benchmarks",
-    description = "Measures servers as whole processes.",
+    description = "Measures servers as whole processes, and codecs alone.",
     subcommands = {
       CompareCommand.class,
       IdleCommand.class,
@@ -20,6 +20,7 @@ import picocli.CommandLine.HelpCommand;
       IdleSweepCommand.class,
       JevEchoCommand.class,
       LocalSweepCommand.class,
+      CodecsCommand.class,
       HelpCommand.class
     })
 public final class Benchmarks {

@@ -1,105 +1,116 @@
 package dev.jev.benchmarks;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
-import dev.jev.Protocol;
-import dev.jev.Wire;
-import dev.jev.codec.Protocols;
-import dev.jev.codec.RespCommand;
-import dev.jev.codec.RespValue;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.infra.Blackhole;
 
 /**
- * What a codec alone costs: unpack one frame and pack one reply.
+ * What a codec alone costs, per message.
  *
- * <p>To be run with {@code java -cp benchmarks/target/benchmarks.jar org.openjdk.jmh.Main -prof
- * gc}.
+ * <p>{@link CodecsCommand} runs it and prints a table. Each combination has a process of its own,
+ * so that the JVM sees one codec, as in most servers.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {
+      "-Xms512m",
+      "-Xmx512m",
+      "-XX:+UseSerialGC",
+      "-Dio.netty.leakDetection.level=disabled",
+      "-Djmh.executor=CUSTOM",
+      "-Djmh.executor.class=dev.jev.benchmarks.EventLoopThreads"
+    })
 public class CodecBenchmark {
 
-  private static final int MAX_FRAME_BYTES = 1 << 20;
+  /** How many messages one invocation moves. */
+  static final int MESSAGES = 16;
 
-  private final Wire wire = new SilentWire();
-  private final Protocol<ByteBuf, ByteBuf> prefixed = Protocols.lengthPrefixed();
-  private final Protocol<RespCommand, RespValue> resp = Protocols.resp();
-  private final RespValue reply = RespValue.bulk("xxx");
-  private final ByteBuf frame =
-      PooledByteBufAllocator.DEFAULT.directBuffer().writeInt(64).writeZero(64);
-  private final ByteBuf get =
-      PooledByteBufAllocator.DEFAULT
-          .directBuffer()
-          .writeBytes("*2\r\n$3\r\nGET\r\n$16\r\nkey:__rand_int__\r\n".getBytes(US_ASCII));
-  private final ByteBuf out = PooledByteBufAllocator.DEFAULT.directBuffer(1024);
+  /** Whose codec. */
+  public enum Side {
+    /** A protocol of {@code dev.jev.codec}. */
+    JEV,
 
-  /** JMH makes one for each thread. */
+    /** A pipeline. */
+    NETTY
+  }
+
+  /** The codec. */
+  @Param public Codec codec;
+
+  /** How long the payload of a message is. */
+  @Param({"64", "4096"})
+  public int bytes;
+
+  /** Whose. */
+  @Param public Side side;
+
+  /** How many messages one read brings and one flush writes: a divisor of 16. */
+  @Param("16")
+  public int batch;
+
+  private CodecSide connection;
+  private ByteBuf read;
+  private Consumer<Object> use;
+
+  /** JMH makes one for each thread, and sets what it does. */
+  @SuppressWarnings("NullAway.Init")
   public CodecBenchmark() {}
 
-  /** A frame of 64 bytes in, the same out. */
-  @Benchmark
-  public int lengthPrefixed() {
-    ByteBuf message = unpack(prefixed, frame);
-    prefixed.pack(message, out.clear());
-    message.release();
-    return out.readableBytes();
-  }
-
-  /** A GET in, a short string out. */
-  @Benchmark
-  public int respGet() {
-    RespCommand command = unpack(resp, get);
-    resp.pack(reply, out.clear());
-    return command.size() + out.readableBytes();
-  }
-
-  private <I> I unpack(Protocol<I, ?> protocol, ByteBuf in) {
-    I message = protocol.unpack(wire, in.readerIndex(0));
-    if (message == null) {
-      throw new IllegalStateException("message: null (expected: one whole message)");
+  /** Opens the connection. */
+  @Setup
+  public void open(Blackhole blackhole) {
+    if (codec == Codec.BYTES) {
+      batch = 1; // a read is a message
     }
-    return message;
+    connection = side == Side.JEV ? codec.jev(bytes) : codec.netty(bytes);
+    read = codec.frames(bytes, batch);
+    use = message -> use(message, blackhole);
+  }
+
+  private static void use(Object message, Blackhole blackhole) {
+    blackhole.consume(message);
+    if (message instanceof ByteBuf buffer) {
+      blackhole.consume(buffer.getByte(buffer.readerIndex()));
+    }
+  }
+
+  /** From bytes to messages. */
+  @Benchmark
+  @OperationsPerInvocation(MESSAGES)
+  public void unpack() {
+    for (int i = 0; i < MESSAGES; i += batch) {
+      connection.read(read.retain().readerIndex(0), use);
+    }
+  }
+
+  /** From messages to bytes. */
+  @Benchmark
+  @OperationsPerInvocation(MESSAGES)
+  public void pack() {
+    for (int i = 0; i < MESSAGES; i += batch) {
+      connection.send(batch, use);
+    }
   }
 
   /** Gives the buffers back. */
   @TearDown
-  public void release() {
-    frame.release();
-    get.release();
-    out.release();
-  }
-
-  private static final class SilentWire implements Wire {
-
-    @Override
-    public void ready() {}
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
-
-    @Override
-    public void write(ByteBuf bytes) {
-      bytes.release();
-    }
-
-    @Override
-    public void close() {}
-
-    @Override
-    public int maxFrameBytes() {
-      return MAX_FRAME_BYTES;
-    }
+  public void close() {
+    connection.close();
+    read.release();
   }
 }

@@ -33,10 +33,11 @@ final class CompareCommand implements Callable<Integer> {
 
   @Option(
       names = "--work",
-      description = "echo (default), length-prefixed, or redis:TEST, of redis-benchmark")
+      description =
+          "echo (default), length-prefixed, http, by wrk, or redis:TEST, of redis-benchmark")
   private String work = "echo";
 
-  @Option(names = "--size", description = "payload bytes; not for redis (default: 64)")
+  @Option(names = "--size", description = "payload bytes; not for redis and http (default: 64)")
   private int size = 64;
 
   @Option(names = "--connections", description = "default: 50")
@@ -64,7 +65,7 @@ final class CompareCommand implements Callable<Integer> {
   public Integer call() {
     String title =
         setup.titleOr(
-            work.startsWith("redis:")
+            work.startsWith("redis:") || work.equals("http")
                 ? work + ", pipeline " + depth
                 : work + ", " + size + " B, depth " + depth);
     System.out.printf(
@@ -117,6 +118,9 @@ final class CompareCommand implements Callable<Integer> {
   }
 
   private Load load(Children children) {
+    if (work.equals("http")) {
+      return new HttpLoad(connections, depth, setup, children);
+    }
     return work.startsWith("redis:")
         ? new RedisLoad(work.substring("redis:".length()), connections, depth, setup, children)
         : new MessageLoad(Wire.of(work), size, connections, depth, setup, children);

@@ -9,6 +9,8 @@
  * <p>Start with {@link dev.jev.benchmarks.Benchmarks}, which lists the commands. The shell script
  * {@code benchmarks/run} measures every row of the published table.
  *
+ * <p>{@link dev.jev.benchmarks.CodecsCommand} measures codecs alone, with JMH.
+ *
  * <p>The processor time of a message is the user and system time of <em>all</em> threads of the
  * server process, read from {@code /proc} at both ends of the measured window, divided by the whole
  * messages counted within it. Linux only.

@@ -3,6 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,7 +33,7 @@ final class BufferLength implements Callable<Integer>, Handler<String, String> {
 
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(Server.builder(Lines::new, this));
+    return options.serve(Server.builder(Protocols::lines, this));
   }
 
   @Override

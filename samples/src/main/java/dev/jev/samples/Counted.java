@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,6 +24,6 @@ final class Counted implements Callable<Integer> {
     Census census = new Census(maxMessages);
     Handler<String, String> handler =
         Handler.replying(line -> line.equals("report") ? census.report() : line);
-    return options.serve(Server.builder(Lines::new, handler).plugin(census));
+    return options.serve(Server.builder(Protocols::lines, handler).plugin(census));
   }
 }

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.Drain;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -34,6 +35,6 @@ final class Drained implements Callable<Integer> {
             .onPhase(phase -> System.out.println("now " + phase))
             .build();
     return options.serve(
-        Server.<String, String>builder(Lines::new, Handler.replying(line -> line)), drain);
+        Server.<String, String>builder(Protocols::lines, Handler.replying(line -> line)), drain);
   }
 }

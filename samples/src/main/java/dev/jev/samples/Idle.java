@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.IdleReaper;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -21,7 +22,7 @@ final class Idle implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     return options.serve(
-        Server.<String, String>builder(Lines::new, Handler.replying(line -> line))
+        Server.<String, String>builder(Protocols::lines, Handler.replying(line -> line))
             .plugin(IdleReaper.readIdle(Duration.ofMillis(timeoutMillis))));
   }
 }

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.Limits;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -39,6 +40,7 @@ final class Limited implements Callable<Integer> {
             .firstMessageDeadline(Duration.ofMillis(firstMillis))
             .build();
     return options.serve(
-        Server.<String, String>builder(Lines::new, Handler.replying(line -> line)).plugin(limits));
+        Server.<String, String>builder(Protocols::lines, Handler.replying(line -> line))
+            .plugin(limits));
   }
 }

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Connection;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.ProxyProtocol;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -22,7 +23,7 @@ final class Proxied implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     return options.serve(
-        Server.builder(Lines::new, Proxied::tell).plugin(ProxyProtocol.optional(trusted)));
+        Server.builder(Protocols::lines, Proxied::tell).plugin(ProxyProtocol.optional(trusted)));
   }
 
   private static void tell(Connection<String> connection, String line) {

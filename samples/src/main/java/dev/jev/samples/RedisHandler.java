@@ -49,9 +49,9 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
 
   private RespValue execute(Connection<RespValue> connection, RespCommand command) {
     return switch (command.name()) {
-      case "GET" -> store.get(sized(command, 2, 2).argument(1));
-      case "SET" -> set(sized(command, 3, MANY));
-      case "MGET" -> getAll(sized(command, 2, MANY));
+      case "GET" -> get(connection, sized(command, 2, 2));
+      case "SET" -> set(connection, sized(command, 3, MANY));
+      case "MGET" -> getAll(connection, sized(command, 2, MANY));
       case "MSET" -> setAll(sized(command, 3, MANY));
       case "DEL" -> delete(sized(command, 2, MANY));
       case "EXISTS" -> exists(sized(command, 2, MANY));
@@ -60,8 +60,8 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
       case "INCRBY" -> add(sized(command, 3, 3), Decimal.parse(command.argument(2)));
       case "LPUSH" -> push(sized(command, 3, MANY), End.LEFT);
       case "RPUSH" -> push(sized(command, 3, MANY), End.RIGHT);
-      case "LPOP" -> pop(sized(command, 2, 3), End.LEFT);
-      case "RPOP" -> pop(sized(command, 2, 3), End.RIGHT);
+      case "LPOP" -> pop(connection, sized(command, 2, 3), End.LEFT);
+      case "RPOP" -> pop(connection, sized(command, 2, 3), End.RIGHT);
       case "LRANGE" -> range(sized(command, 4, 4));
       case "LLEN" -> RespValue.integer(store.length(sized(command, 2, 2).argument(1)));
       case "DBSIZE" -> {
@@ -88,18 +88,25 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
     return command.size() == 1 ? RespValue.PONG : RespValue.bulk(command.argument(1));
   }
 
-  private RespValue set(RespCommand command) {
+  private RespValue get(Connection<RespValue> connection, RespCommand command) {
+    RespValue string = store.get(command.argument(1));
+    return string == null ? RedisClient.of(connection).none() : string;
+  }
+
+  private RespValue set(Connection<RespValue> connection, RespCommand command) {
     SetOptions options = SetOptions.of(command);
     byte[] key = command.argument(1);
     return store.set(key, command.argument(2), options.nanosToLive(), options.condition())
         ? RespValue.OK
-        : RespValue.NULL_BULK;
+        : RedisClient.of(connection).none();
   }
 
-  private RespValue getAll(RespCommand command) {
+  private RespValue getAll(Connection<RespValue> connection, RespCommand command) {
+    RespValue none = RedisClient.of(connection).none();
     List<RespValue> strings = new ArrayList<>(command.size() - 1);
     for (int i = 1; i < command.size(); i++) {
-      strings.add(store.getIfString(command.argument(i)));
+      RespValue string = store.getIfString(command.argument(i));
+      strings.add(string == null ? none : string);
     }
     return RespValue.array(strings);
   }
@@ -142,13 +149,13 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
     return RespValue.integer(store.push(command.argument(1), end, items));
   }
 
-  private RespValue pop(RespCommand command, End end) {
+  private RespValue pop(Connection<RespValue> connection, RespCommand command, End end) {
     if (command.size() == 2) {
       List<byte[]> popped = store.pop(command.argument(1), end, /* count= */ 1);
-      return popped == null ? RespValue.NULL_BULK : RespValue.bulk(popped.get(0));
+      return popped == null ? RedisClient.of(connection).none() : RespValue.bulk(popped.get(0));
     }
     List<byte[]> popped = store.pop(command.argument(1), end, count(command.argument(2)));
-    return popped == null ? RespValue.NULL_ARRAY : bulks(popped);
+    return popped == null ? RedisClient.of(connection).noList() : bulks(popped);
   }
 
   private static long count(byte[] argument) {

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
+import java.util.TreeMap;
 
 /** Answers what clients ask when they connect, before they get to work. */
 final class RedisSetup {
@@ -23,56 +23,88 @@ final class RedisSetup {
   private static final int MANY = Integer.MAX_VALUE;
 
   RespValue execute(Connection<RespValue> connection, RespCommand command) {
+    RedisClient client = RedisClient.of(connection);
     return switch (command.name()) {
-      case "HELLO" -> hello(connection, command);
-      case "CLIENT" -> client(connection, sized(command, 2, MANY));
-      case "CONFIG" -> config(sized(command, 2, MANY));
-      case "COMMAND" -> command(command);
+      case "HELLO" -> hello(client, command);
+      case "AUTH" -> auth(sized(command, 2, MANY));
+      case "CLIENT" -> client(client, sized(command, 2, MANY));
+      case "CONFIG" -> client.versioned(config(sized(command, 2, MANY)));
+      case "COMMAND" -> client.versioned(command(command));
       case "SELECT" -> select(sized(command, 2, 2));
-      case "INFO" -> info(connection);
+      case "INFO" -> client.versioned(info(connection));
       default -> throw RedisError.unknownCommand(command);
     };
   }
 
-  /** Agrees to RESP2 only, as Redis 5 would; clients then fall back to it. */
-  private static RespValue hello(Connection<RespValue> connection, RespCommand command) {
-    if (command.size() > 1) {
-      long version;
-      try {
-        version = Decimal.parse(command.argument(1));
-      } catch (RedisError e) {
-        throw new RedisError("ERR Protocol version is not an integer or out of range");
-      }
-      if (version != 2) {
-        throw new RedisError("NOPROTO unsupported protocol version");
-      }
-    }
-    RedisClient client = client(connection);
-    for (int i = 2; i < command.size(); i += 2) {
-      if (!subcommand(command, i).equals("SETNAME") || i + 1 == command.size()) {
+  /** Changes the version only when all options are right, as Redis does. */
+  private static RespValue hello(RedisClient client, RespCommand command) {
+    int version = command.size() == 1 ? client.version : version(command.argument(1));
+    for (int i = 2; i < command.size(); i++) {
+      int left = command.size() - i - 1;
+      String option = command.keyword(i);
+      if (option.equals("AUTH") && left >= 2) {
+        authenticate(command.text(i + 1));
+        i += 2;
+      } else if (option.equals("SETNAME") && left >= 1) {
+        client.name = clientName(command.text(i + 1));
+        i++;
+      } else {
         throw new RedisError("ERR Syntax error in HELLO option '" + command.text(i) + "'");
       }
-      client.name = clientName(command.text(i + 1));
     }
-    return RespValue.array(
-        RespValue.bulk("server"),
-        RespValue.bulk("redis"),
-        RespValue.bulk("version"),
-        RespValue.bulk(VERSION),
-        RespValue.bulk("proto"),
-        RespValue.integer(2),
-        RespValue.bulk("id"),
-        RespValue.integer(client.id),
-        RespValue.bulk("mode"),
-        RespValue.bulk("standalone"),
-        RespValue.bulk("role"),
-        RespValue.bulk("master"),
-        RespValue.bulk("modules"),
-        RespValue.EMPTY_ARRAY);
+    client.version = version;
+    return client.versioned(
+        RespValue.map(
+            RespValue.bulk("server"),
+            RespValue.bulk("redis"),
+            RespValue.bulk("version"),
+            RespValue.bulk(VERSION),
+            RespValue.bulk("proto"),
+            RespValue.integer(version),
+            RespValue.bulk("id"),
+            RespValue.integer(client.id),
+            RespValue.bulk("mode"),
+            RespValue.bulk("standalone"),
+            RespValue.bulk("role"),
+            RespValue.bulk("master"),
+            RespValue.bulk("modules"),
+            RespValue.EMPTY_ARRAY));
   }
 
-  private static RespValue client(Connection<RespValue> connection, RespCommand command) {
-    RedisClient client = client(connection);
+  private static int version(byte[] argument) {
+    long version;
+    try {
+      version = Decimal.parse(argument);
+    } catch (RedisError e) {
+      throw new RedisError("ERR Protocol version is not an integer or out of range");
+    }
+    if (version != 2 && version != 3) {
+      throw new RedisError("NOPROTO unsupported protocol version");
+    }
+    return (int) version;
+  }
+
+  private static RespValue auth(RespCommand command) {
+    if (command.size() > 3) {
+      throw new RedisError(RedisError.SYNTAX);
+    }
+    if (command.size() == 2) {
+      throw new RedisError(
+          "ERR AUTH <password> called without any password configured for the default user."
+              + " Are you sure your configuration is correct?");
+    }
+    authenticate(command.text(1));
+    return RespValue.OK;
+  }
+
+  /** Knows one user, whom any password will do for: that of a Redis without configuration. */
+  private static void authenticate(String user) {
+    if (!user.equals("default")) {
+      throw new RedisError("WRONGPASS invalid username-password pair or user is disabled.");
+    }
+  }
+
+  private static RespValue client(RedisClient client, RespCommand command) {
     switch (subcommand(command, 1)) {
       case "SETNAME" -> client.name = clientName(withSubcommand(command, 3, 3).text(2));
       case "SETINFO" -> withSubcommand(command, 4, 4);
@@ -83,7 +115,7 @@ final class RedisSetup {
       }
       case "GETNAME" -> {
         withSubcommand(command, 2, 2);
-        return client.name.isEmpty() ? RespValue.NULL_BULK : RespValue.bulk(client.name);
+        return client.name.isEmpty() ? client.none() : RespValue.bulk(client.name);
       }
       default -> throw RedisError.unknownSubcommand(command);
     }
@@ -95,23 +127,32 @@ final class RedisSetup {
       throw RedisError.unknownSubcommand(command);
     }
     withSubcommand(command, 3, MANY);
-    List<RespValue> settings = new ArrayList<>();
+    // As in Redis, a name that comes twice keeps its first spelling.
+    Map<String, String> settings = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     for (int i = 2; i < command.size(); i++) {
       String value = CONFIG.get(command.text(i).toLowerCase(Locale.ROOT));
       if (value != null) {
-        settings.add(RespValue.bulk(command.argument(i)));
-        settings.add(RespValue.bulk(value));
+        settings.put(command.text(i), value);
       }
     }
-    return RespValue.array(settings);
+    List<RespValue> namesAndValues = new ArrayList<>();
+    settings.forEach(
+        (name, value) -> {
+          namesAndValues.add(RespValue.bulk(name));
+          namesAndValues.add(RespValue.bulk(value));
+        });
+    return new RespValue.Map(namesAndValues);
   }
 
   /** Describes no command: redis-cli then offers no hints. */
   private static RespValue command(RespCommand command) {
-    if (command.size() > 1 && !subcommand(command, 1).equals("DOCS")) {
+    if (command.size() == 1) {
+      return RespValue.EMPTY_ARRAY;
+    }
+    if (!subcommand(command, 1).equals("DOCS")) {
       throw RedisError.unknownSubcommand(command);
     }
-    return RespValue.EMPTY_ARRAY;
+    return RespValue.map();
   }
 
   private static RespValue select(RespCommand command) {
@@ -122,13 +163,10 @@ final class RedisSetup {
   }
 
   private static RespValue info(Connection<RespValue> connection) {
-    return RespValue.bulk(
+    return RespValue.verbatim(
+        "txt",
         "# Server\r\nredis_version:%s\r\nredis_mode:standalone\r\nprocess_id:%d\r\nlistener:%s\r\n"
             .formatted(VERSION, ProcessHandle.current().pid(), connection.listener()));
-  }
-
-  private static RedisClient client(Connection<RespValue> connection) {
-    return Objects.requireNonNull(connection.attachment(RedisClient.class), "client");
   }
 
   private static String clientName(String name) {

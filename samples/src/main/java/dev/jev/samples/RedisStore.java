@@ -48,15 +48,15 @@ final class RedisStore {
     this.nanoClock = nanoClock;
   }
 
-  /** The string of {@code key}; the null bulk if it has none. */
-  RespValue get(byte[] key) {
+  /** The string of {@code key}; null if it has none. */
+  @Nullable RespValue get(byte[] key) {
     Text text = text(find(new Key(key)));
-    return text == null ? RespValue.NULL_BULK : text.reply;
+    return text == null ? null : text.reply;
   }
 
-  /** The string of {@code key}; the null bulk if it has none or something else. */
-  RespValue getIfString(byte[] key) {
-    return find(new Key(key)) instanceof Text text ? text.reply : RespValue.NULL_BULK;
+  /** The string of {@code key}; null if it has none or something else. */
+  @Nullable RespValue getIfString(byte[] key) {
+    return find(new Key(key)) instanceof Text text ? text.reply : null;
   }
 
   /**

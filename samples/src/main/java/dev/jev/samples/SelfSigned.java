@@ -12,6 +12,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** TLS for trying things out, with a certificate that is made anew at each start. */
 final class SelfSigned {
@@ -24,6 +25,15 @@ final class SelfSigned {
   private SelfSigned() {}
 
   static Tls tls() {
+    return tls(UnaryOperator.identity());
+  }
+
+  /** For clients that speak TLS, and for those that do not. */
+  static Tls optionalTls() {
+    return tls(Tls.Builder::optional);
+  }
+
+  private static Tls tls(UnaryOperator<Tls.Builder> settings) {
     try {
       Path directory = Files.createTempDirectory("jev"); // for this user alone
       Path store = directory.resolve("key.p12");
@@ -32,7 +42,7 @@ final class SelfSigned {
         new SecureRandom().nextBytes(random);
         String password = HexFormat.of().formatHex(random);
         makeCertificate(store, password);
-        return Tls.server().identity(TlsIdentity.pkcs12(store, password)).build();
+        return settings.apply(Tls.server().identity(TlsIdentity.pkcs12(store, password))).build();
       } finally {
         Files.deleteIfExists(store);
         Files.delete(directory);

@@ -4,6 +4,7 @@ import dev.jev.Connection;
 import dev.jev.Delivery;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ForkJoinPool;
 import picocli.CommandLine.Command;
@@ -17,7 +18,7 @@ final class SendAsync implements Callable<Integer>, Handler<String, String> {
 
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(Server.builder(Lines::new, this));
+    return options.serve(Server.builder(Protocols::lines, this));
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Plugin;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -30,7 +31,7 @@ final class TickerPush implements Callable<Integer>, Handler<String, String>, Pl
 
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(Server.builder(Lines::new, this).plugin(this));
+    return options.serve(Server.builder(Protocols::lines, this).plugin(this));
   }
 
   @Override

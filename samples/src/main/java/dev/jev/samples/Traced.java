@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Connection;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.Watch;
 import dev.jev.plugin.WireLog;
 import java.time.Duration;
@@ -22,7 +23,7 @@ final class Traced implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     return options.serve(
-        Server.builder(Lines::new, Traced::answer)
+        Server.builder(Protocols::lines, Traced::answer)
             .plugin(WireLog.builder().to(System.out::println).build())
             .plugin(Watch.create(Traced::print)));
   }

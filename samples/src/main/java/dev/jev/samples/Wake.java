@@ -3,6 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -29,7 +30,7 @@ final class Wake implements Callable<Integer>, Handler<String, String> {
 
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(Server.builder(Lines::new, this));
+    return options.serve(Server.builder(Protocols::lines, this));
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.Protocols;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,7 +30,7 @@ final class WorkerPool implements Callable<Integer>, Handler<String, String> {
   public Integer call() throws InterruptedException {
     ExecutorService pool = Executors.newFixedThreadPool(workers);
     try {
-      return options.serve(Server.builder(Lines::new, offload(pool)));
+      return options.serve(Server.builder(Protocols::lines, offload(pool)));
     } finally {
       pool.shutdown();
     }

@@ -17,10 +17,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CommandLineIT {
 
   private static final String PROGRAMS =
-      "echo, length-prefixed, length-prefixed-client, redis, wake, max-connections, timed-push,"
-          + " ticker-push, buffer-length, send-async, worker-pool, magic-number,"
-          + " magic-number-client, counted, idle, limited, proxied, compressed, traced, shaped,"
-          + " drained, doctor";
+      "echo, length-prefixed, length-prefixed-client, redis, http, mqtt, wake, max-connections,"
+          + " timed-push, ticker-push, buffer-length, send-async, worker-pool, magic-number,"
+          + " magic-number-client, protobuf, protobuf-client, json-chat, multiplexed, counted, idle,"
+          + " limited, proxied, compressed, traced, shaped, drained, doctor";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(

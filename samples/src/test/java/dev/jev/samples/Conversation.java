@@ -187,6 +187,34 @@ record Conversation(String request, String reply) {
           new Conversation("CONFIG GET APPENDONLY~", "*2~$10~APPENDONLY~$2~no~"),
           new Conversation("CONFIG GET nosuch~", "*0~"),
           new Conversation("COMMAND foo~", "-ERR unknown subcommand 'foo'. Try COMMAND HELP.~"),
+          new Conversation("CONFIG GET SAVE save Save~", "*2~$4~SAVE~$0~~"),
+          new Conversation("COMMAND DOCS nosuch~", "*0~"),
+          new Conversation("HELLO 4~", "-NOPROTO unsupported protocol version~"),
+          new Conversation(
+              "HELLO 99999999999999999999~",
+              "-ERR Protocol version is not an integer or out of range~"),
+          new Conversation("HELLO 3 AUTH default~", "-ERR Syntax error in HELLO option 'AUTH'~"),
+          new Conversation(
+              "HELLO 3 AUTH a b SETNAME me~CLIENT GETNAME~",
+              "-WRONGPASS invalid username-password pair or user is disabled.~$-1~"),
+          new Conversation(
+              "HELLO 3 SETNAME me AUTH a b~CLIENT GETNAME~GET a~",
+              "-WRONGPASS invalid username-password pair or user is disabled.~$2~me~$-1~"),
+          new Conversation(
+              "HELLO 3 setname me foo~CLIENT GETNAME~",
+              "-ERR Syntax error in HELLO option 'foo'~$2~me~"),
+          new Conversation(
+              "HELLO 3 SETNAME \"a b\"~",
+              "-ERR Client names cannot contain spaces, newlines or special characters.~"),
+          new Conversation("AUTH~", "-ERR wrong number of arguments for 'auth' command~"),
+          new Conversation(
+              "AUTH a~",
+              "-ERR AUTH <password> called without any password configured for the default user."
+                  + " Are you sure your configuration is correct?~"),
+          new Conversation(
+              "AUTH a b~", "-WRONGPASS invalid username-password pair or user is disabled.~"),
+          new Conversation("AUTH default b~", "+OK~"),
+          new Conversation("AUTH a b c~", "-ERR syntax error~"),
           // unknown
           new Conversation("foo~", "-ERR unknown command 'foo', with args beginning with: ~"),
           new Conversation(
@@ -264,6 +292,50 @@ record Conversation(String request, String reply) {
           new Conversation("PING\r~", "+PONG~"),
           new Conversation("ECHO \u00ff\u00fe~", "$2~\u00ff\u00fe~"),
           new Conversation("*2~$4~ECHO~$5~\u0000~\u00ff$~", "$5~\u0000~\u00ff$~"));
+
+  private static final String HELLO =
+      "$6~server~$5~redis~$7~version~$6~7.0.15~$5~proto~:%d~$2~id~:1~$4~mode~$10~standalone~"
+          + "$4~role~$6~master~$7~modules~*0~";
+
+  private static final String HELLO_2 = "*14~" + HELLO.formatted(2);
+  private static final String HELLO_3 = "%7~" + HELLO.formatted(3);
+
+  /** Those of clients that ask for a version; ids are 1, see {@link #withoutIds}. */
+  static final List<Conversation> VERSIONED =
+      List.of(
+          new Conversation("HELLO~HELLO 2~", HELLO_2 + HELLO_2),
+          new Conversation("HELLO 3~HELLO~", HELLO_3 + HELLO_3),
+          new Conversation("hello 3 auth default x setname me~client getname~", HELLO_3 + "$2~me~"),
+          new Conversation(
+              "HELLO 3 SETNAME me SETNAME \"\"~CLIENT GETNAME~CLIENT GETNAME~", HELLO_3 + "_~_~"),
+          new Conversation(
+              "HELLO 3~GET a~HELLO 2~GET a~HELLO~", HELLO_3 + "_~" + HELLO_2 + "$-1~" + HELLO_2),
+          new Conversation(
+              "HELLO 3~HELLO 4~GET a~HELLO 2 foo~GET a~",
+              HELLO_3
+                  + "-NOPROTO unsupported protocol version~_~"
+                  + "-ERR Syntax error in HELLO option 'foo'~_~"),
+          new Conversation(
+              "HELLO 3~LPOP a~LPOP a 1~RPOP a~GET a~MGET a b~SET a b XX~SET a b~SET a c NX~",
+              HELLO_3 + "_~_~_~_~*2~_~_~_~+OK~_~"),
+          new Conversation("HELLO 3~LPOP none 0~RPOP none 2~", HELLO_3 + "_~_~"),
+          new Conversation(
+              "HELLO 3~RPUSH l a b~LRANGE l 0 -1~LRANGE x 0 -1~LPOP l 1~LLEN l~",
+              HELLO_3 + ":2~*2~$1~a~$1~b~*0~*1~$1~a~:1~"),
+          new Conversation(
+              "HELLO 3~PING~PING a~INCR n~SELECT 99~",
+              HELLO_3 + "+PONG~$1~a~:1~-ERR DB index is out of range~"),
+          new Conversation(
+              "HELLO 3~CONFIG GET save~CONFIG GET appendonly~CONFIG GET nosuch~",
+              HELLO_3 + "%1~$4~save~$0~~%1~$10~appendonly~$2~no~%0~"),
+          new Conversation("HELLO 3~COMMAND DOCS nosuch~", HELLO_3 + "%0~"));
+
+  /** An answer with other ids and versions of the server than it had. */
+  static String withoutIds(String answer) {
+    return answer
+        .replaceAll("\r\nid\r\n:\\d+", "\r\nid\r\n:1")
+        .replaceAll("\\$\\d\r\n7\\.\\d+\\.\\d+\r\n", "\\$6\r\n7.0.15\r\n");
+  }
 
   Conversation {
     request = request.replace("~", "\r\n");

@@ -53,6 +53,17 @@ class RedisHandlerTest {
     assertThat(answer(conversation.request())).isEqualTo(conversation.reply());
   }
 
+  static List<Conversation> versionedConversations() {
+    return Conversation.VERSIONED;
+  }
+
+  @ParameterizedTest
+  @MethodSource("versionedConversations")
+  void replyIsThatOfRedisInTheVersionAskedFor(Conversation conversation) throws Exception {
+    assertThat(Conversation.withoutIds(answer(conversation.request())))
+        .isEqualTo(conversation.reply());
+  }
+
   @Test
   void stringExpires() throws Exception {
     assertThat(answer("SET a 1 EX 2\r\nSET b 1 PX 2001\r\nINCR a\r\n"))
@@ -62,17 +73,6 @@ class RedisHandlerTest {
     clock.addAndGet(1);
     assertThat(answer("GET a\r\nEXISTS a b\r\nSET a 1 XX\r\nINCR a\r\n"))
         .isEqualTo("$-1\r\n:1\r\n$-1\r\n:1\r\n");
-  }
-
-  @Test
-  void resp3IsRefusedSoThatClientsFallBackToResp2() throws Exception {
-    assertThat(answer("HELLO 3\r\nHELLO 3 AUTH a b\r\n"))
-        .isEqualTo(
-            "-NOPROTO unsupported protocol version\r\n-NOPROTO unsupported protocol version\r\n");
-    assertThat(answer("HELLO 2 SETNAME me\r\nCLIENT GETNAME\r\n"))
-        .startsWith("*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n")
-        .contains("$5\r\nproto\r\n:2\r\n")
-        .endsWith("$7\r\nmodules\r\n*0\r\n$2\r\nme\r\n");
   }
 
   @Test
@@ -96,6 +96,8 @@ class RedisHandlerTest {
   @Test
   void infoNamesTheVersion() throws Exception {
     assertThat(answer("INFO\r\nINFO server\r\n")).contains("\r\nredis_version:7.0.15\r\n");
+    assertThat(answer("HELLO 3\r\nINFO\r\n"))
+        .containsPattern("\r\n=\\d+\r\ntxt:# Server\r\nredis_version:7.0.15\r\n");
   }
 
   @Test

@@ -64,7 +64,9 @@ class RedisIT {
     assertThat(cli("lrange", "list", "0", "-1")).containsExactly("a", "b", "c");
     assertThat(cli("incr", "list"))
         .contains("WRONGTYPE Operation against a key holding the wrong kind of value");
-    assertThat(cli("-3", "ping")).contains("PONG");
+    assertThat(cli("-3", "ping")).containsExactly("PONG");
+    assertThat(cli("-3", "get", "nosuch")).containsExactly("");
+    assertThat(cli("-3", "config", "get", "appendonly")).containsExactly("appendonly no");
     assertThat(cli("info")).anyMatch(line -> line.startsWith("redis_version:"));
   }
 

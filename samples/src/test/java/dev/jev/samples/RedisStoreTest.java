@@ -39,7 +39,7 @@ class RedisStoreTest {
     store.set(bytes("a"), bytes("1"), /* nanosToLive= */ 1, Condition.ANY);
     clock.addAndGet(1);
     assertThat(store.size()).isEqualTo(1);
-    assertThat(store.get(bytes("a"))).isEqualTo(RespValue.NULL_BULK);
+    assertThat(store.get(bytes("a"))).isNull();
     assertThat(store.size()).isZero();
   }
 

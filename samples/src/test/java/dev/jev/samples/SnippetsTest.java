@@ -31,8 +31,6 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -189,21 +187,6 @@ class SnippetsTest {
 
   @Test
   void readmeShowsTheCodeThatIsTestedHere() throws IOException {
-    Path root = Path.of("..");
-    String readme = Files.readString(root.resolve("README.md"));
-    String source = Files.readString(Path.of("src/test/java/dev/jev/samples/SnippetsTest.java"));
-    List<String> regions =
-        Pattern.compile("// region (\\w+)\\n(.*?)\\s*// endregion", Pattern.DOTALL)
-            .matcher(source)
-            .results()
-            .map(region -> region.group(2).stripIndent().strip())
-            .toList();
-    List<String> blocks =
-        Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL)
-            .matcher(readme)
-            .results()
-            .map((MatchResult block) -> block.group(1).strip())
-            .toList();
-    assertThat(blocks).containsExactlyElementsOf(regions);
+    Snippets.expectShown("README.md", SnippetsTest.class);
   }
 }

@@ -1,12 +1,13 @@
 package dev.jev.codec;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
 
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command that a Redis client has sent: its name and what comes after.
+ * A command of a Redis client: its name and what comes after.
  *
  * <p>Immutable, as long as nobody writes to the arrays it hands out.
  */
@@ -45,6 +46,20 @@ public final class RespCommand {
       bytes[i] = arguments[i].getBytes(UTF_8);
     }
     return new RespCommand(null, bytes);
+  }
+
+  /**
+   * A command made of bytes.
+   *
+   * <p><b>Ownership.</b> The arrays are not copied, and must not change until the command was sent.
+   */
+  public static RespCommand of(byte[] name, byte[]... arguments) {
+    byte[][] all = new byte[1 + arguments.length][];
+    all[0] = requireNonNull(name, "name");
+    for (int i = 0; i < arguments.length; i++) {
+      all[1 + i] = requireNonNull(arguments[i], "argument");
+    }
+    return new RespCommand(null, all);
   }
 
   /**
@@ -91,6 +106,11 @@ public final class RespCommand {
    */
   public byte[] argument(int index) {
     return index == 0 ? arguments[0].clone() : arguments[index];
+  }
+
+  /** An argument that nobody may write to. */
+  byte[] sharedArgument(int index) {
+    return arguments[index];
   }
 
   /**

@@ -1,7 +1,6 @@
 package dev.jev.codec;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
@@ -9,17 +8,16 @@ import dev.jev.ProtocolException;
 import dev.jev.Wire;
 import dev.jev.codec.CommandNames.CommandName;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * RESP2 as a server speaks it: commands in, values out.
+ * RESP as a server speaks it: commands in, values out. Commands are the same in RESP2 and RESP3,
+ * and a value is packed as its kind says, so no version has to be known here.
  *
  * <pre>
  *   *2\r\n              two arguments
@@ -43,7 +41,6 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   /** How many arguments a command may have; the limit of Redis 6. */
   static final int MAX_ARGUMENTS = 1024 * 1024;
 
-  private static final int CRLF = '\r' << 8 | '\n';
   private static final int CRLF_BYTES = 2;
 
   /** What a line that stands for no number is taken for; every other number is at least zero. */
@@ -65,11 +62,6 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN); // as ByteBuf's
   private static final byte[][] NO_ARGUMENTS = {};
   private static final byte[] EMPTY = {};
-
-  private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
-  private static final byte[] PONG = "+PONG\r\n".getBytes(US_ASCII);
-  private static final byte[] NULL_BULK = "$-1\r\n".getBytes(US_ASCII);
-  private static final byte[] NULL_ARRAY = "*-1\r\n".getBytes(US_ASCII);
 
   // The command that is arriving. Event loop only.
 
@@ -120,29 +112,13 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
 
   @Override
   public void pack(RespValue message, ByteBuf out) {
-    if (message instanceof RespValue.Bulk bulk) {
-      packBulk(bulk.bytes(), out);
-    } else if (message == RespValue.OK) {
-      out.writeBytes(OK);
-    } else if (message == RespValue.PONG) {
-      out.writeBytes(PONG);
-    } else if (message instanceof RespValue.Int64 number) {
-      packNumber(':', number.value(), out);
-    } else if (message instanceof RespValue.SimpleString line) {
-      packLine('+', line.text(), out);
-    } else if (message instanceof RespValue.SimpleError error) {
-      packLine('-', error.text(), out);
-    } else {
-      packArray(((RespValue.Array) message).values(), out);
-    }
+    RespWriter.write(message, out);
   }
 
   @Override
   public void close(Wire wire, CloseReason reason) {
     arguments = NO_ARGUMENTS;
   }
-
-  // From bytes to commands.
 
   /** Takes the line that says how many arguments there are; false if it is not whole yet. */
   private boolean takeCount(Wire wire, ByteBuf in) {
@@ -284,11 +260,12 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     int start = in.readerIndex();
     int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\r');
     int length = (end < 0 ? in.writerIndex() : end) - start;
-    if (length > MAX_LINE_BYTES) {
+    int limit = Math.min(MAX_LINE_BYTES, wire.maxFrameBytes() - CRLF_BYTES);
+    if (length > limit) {
       throw refuse(
           wire,
           "too big " + what + " string",
-          what + ": " + length + " bytes (expected: <= " + MAX_LINE_BYTES + ")");
+          what + ": " + length + " bytes (expected: <= " + limit + ")");
     }
     if (end < 0 || end + 1 == in.writerIndex()) {
       searchedBytes = length;
@@ -359,60 +336,5 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     StringBuilder text = new StringBuilder();
     Quoted.append(text, line, /* maxBytes= */ 32);
     return text.toString();
-  }
-
-  // From values to bytes. Called for every reply: must not allocate.
-
-  private static void packBulk(byte @Nullable [] bytes, ByteBuf out) {
-    if (bytes == null) {
-      out.writeBytes(NULL_BULK);
-    } else {
-      packNumber('$', bytes.length, out);
-      out.writeBytes(bytes);
-      out.writeShort(CRLF);
-    }
-  }
-
-  private void packArray(@Nullable List<RespValue> values, ByteBuf out) {
-    if (values == null) {
-      out.writeBytes(NULL_ARRAY);
-    } else {
-      packNumber('*', values.size(), out);
-      for (int i = 0; i < values.size(); i++) {
-        pack(values.get(i), out);
-      }
-    }
-  }
-
-  private static void packLine(char kind, String text, ByteBuf out) {
-    out.writeByte(kind);
-    ByteBufUtil.writeUtf8(out, text);
-    out.writeShort(CRLF);
-  }
-
-  private static void packNumber(char kind, long number, ByteBuf out) {
-    if (number >= 0 && number <= 9) {
-      out.writeInt(kind << 24 | ('0' + (int) number) << 16 | CRLF);
-      return;
-    }
-    // Counts with negative numbers, because the least long has no positive counterpart.
-    long rest = number < 0 ? number : -number;
-    int digits = 1;
-    for (long limit = rest; limit <= -10; limit /= 10) {
-      digits++;
-    }
-    int length = digits + (number < 0 ? 2 : 1);
-    out.ensureWritable(length + CRLF_BYTES);
-    int start = out.writerIndex();
-    out.setByte(start, kind);
-    if (number < 0) {
-      out.setByte(start + 1, '-');
-    }
-    for (int i = start + length - 1; digits > 0; i--, digits--) {
-      out.setByte(i, '0' - (int) (rest % 10));
-      rest /= 10;
-    }
-    out.setShort(start + length, CRLF);
-    out.writerIndex(start + length + CRLF_BYTES);
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,11 +36,6 @@ class LengthPrefixedProtocolTest {
   @Test
   void framesOfOneReadAreMessagesOfTheirOwn() {
     assertThat(peer.sends(THREE_FRAMES).messages()).containsExactly("hello", "", "!");
-  }
-
-  @Test
-  void framesMayArriveByteByByte() {
-    assertThat(peer.sendsOneByOne(THREE_FRAMES).messages()).containsExactly("hello", "", "!");
   }
 
   @Test
@@ -90,18 +84,6 @@ class LengthPrefixedProtocolTest {
     peer.sends(HELLO + "\u0080\0\0\0");
     assertThat(peer.messages()).containsExactly("hello");
     assertThat(peer.refusal()).isEqualTo("!payload length: -2147483648 bytes (expected: >= 0)");
-  }
-
-  @Test
-  void garbageIsDeliveredRefusedOrWaitedFor() {
-    Random random = new Random(1);
-    for (int round = 0; round < 2_000; round++) {
-      byte[] garbage = new byte[random.nextInt(90)];
-      random.nextBytes(garbage);
-      try (Peer<ByteBuf, ByteBuf> peer = peer()) {
-        peer.sends(new String(garbage, ISO_8859_1));
-      }
-    }
   }
 
   @Test

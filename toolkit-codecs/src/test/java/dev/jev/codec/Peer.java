@@ -3,12 +3,15 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.CloseReason;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
+import dev.jev.Timer;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -37,14 +40,15 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   Peer(Protocol<I, O> protocol, int maxFrameBytes) {
     this.protocol = protocol;
     this.maxFrameBytes = maxFrameBytes;
+    protocol.open(this);
   }
 
   /** Sends {@code bytes} to the protocol as one read. */
   Peer<I, O> sends(String bytes) {
     in.discardReadBytes();
     in.writeBytes(bytes.getBytes(ISO_8859_1));
-    while (refusal == null && in.isReadable()) {
-      int before = in.readableBytes();
+    while (refusal == null && (in.isReadable() || protocol.held() > 0)) {
+      int before = in.readableBytes() + protocol.held();
       I message;
       try {
         message = protocol.unpack(this, in);
@@ -56,7 +60,8 @@ final class Peer<I, O> implements Wire, AutoCloseable {
         assertThat(in.readableBytes()).as("unread bytes").isLessThanOrEqualTo(maxFrameBytes);
         return this;
       }
-      assertThat(in.readableBytes()).as("unread bytes").isLessThan(before);
+      int after = in.readableBytes();
+      assertThat(after).as("unread bytes").isLessThan(before);
       messages.add(text(message));
       ReferenceCountUtil.release(message);
     }
@@ -112,12 +117,28 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   }
 
   @Override
+  public Timer runAfter(Duration delay, Runnable task) {
+    throw new AssertionError("a timer of " + delay);
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, T value) {
+    throw new AssertionError("attribute " + type);
+  }
+
+  @Override
   public int maxFrameBytes() {
     return maxFrameBytes;
   }
 
   @Override
+  public void close(CloseReason reason) {
+    throw new AssertionError("close " + reason);
+  }
+
+  @Override
   public void close() {
+    protocol.close(this, CloseReason.of(CloseReason.Kind.PEER_CLOSED));
     assertThat(in.refCnt()).as("references to the input").isEqualTo(1);
     in.release();
   }

@@ -155,6 +155,20 @@ class RespCommandsTest {
   }
 
   @Test
+  void nothingIsKeptOfAnyNumberOfEmptyLines() {
+    for (int i = 0; i < 1_000; i++) {
+      assertThat(peer.sends("\n".repeat(Peer.MAX_FRAME_BYTES)).unreadBytes()).isZero();
+    }
+    assertThat(peer.sends("PING\r\n").messages()).containsExactly("\"PING\"");
+  }
+
+  @Test
+  void commandLongerThanTheLimitIsRefused() {
+    String tooLong = "*1\r\n$90\r\n" + "x".repeat(90) + "\r\n";
+    assertThat(peer.sends(tooLong).refusal()).endsWith("!command: 101 bytes (expected: <= 100)");
+  }
+
+  @Test
   void arraysWithoutArgumentsAreIgnored() {
     assertThat(peer.sends("*0\r\n*-1\r\n*-9223372036854775808\r\n").messages()).isEmpty();
     assertThat(peer.unreadBytes()).isZero();
@@ -234,6 +248,18 @@ class RespCommandsTest {
         "*1\r\n" + "$".repeat(tooLong),
         "too big bulk count string",
         "bulk count: 65537 bytes (expected: <= 65536)");
+  }
+
+  @Test
+  void numberLongerThanAFrameIsRefusedHoweverItIsCut() {
+    String refusal =
+        "-ERR Protocol error: too big mbulk count string\r\n"
+            + "!mbulk count: 99 bytes (expected: <= 98)";
+    String tooLong = "*" + "1".repeat(98);
+    assertThat(peer.sends(tooLong).refusal()).isEqualTo(refusal);
+    try (Peer<RespCommand, RespValue> slow = peer()) {
+      assertThat(slow.sendsOneByOne(tooLong + "\r\n").refusal()).isEqualTo(refusal);
+    }
   }
 
   @Test

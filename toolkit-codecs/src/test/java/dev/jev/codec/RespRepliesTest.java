@@ -4,7 +4,9 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -44,7 +46,7 @@ class RespRepliesTest {
 
   @ParameterizedTest
   @MethodSource("replies")
-  void valueIsPackedAsResp2HasIt(RespValue value, String bytes) {
+  void valueIsPackedAsItsKindSays(RespValue value, String bytes) {
     assertThat(peer.receives(value)).isEqualTo(bytes);
   }
 
@@ -107,6 +109,146 @@ class RespRepliesTest {
     assertThat(RespValue.bulk("a\r\n\0")).hasToString("Bulk[\"a\\r\\n\\x00\"]");
     assertThat(RespValue.bulk("x".repeat(33))).hasToString("Bulk[\"" + "x".repeat(32) + "\"...]");
     assertThat(RespValue.NULL_BULK).hasToString("Bulk[null]");
+  }
+
+  static Stream<Arguments> resp2() {
+    RespValue one = RespValue.integer(1);
+    RespValue isTrue = RespValue.bool(true);
+    return Stream.of(
+        Arguments.of(RespValue.OK, "+OK\r\n"),
+        Arguments.of(RespValue.error("ERR no"), "-ERR no\r\n"),
+        Arguments.of(one, ":1\r\n"),
+        Arguments.of(RespValue.bulk("a"), "$1\r\na\r\n"),
+        Arguments.of(RespValue.NULL_BULK, "$-1\r\n"),
+        Arguments.of(RespValue.NULL_ARRAY, "*-1\r\n"),
+        Arguments.of(RespValue.NULL, "$-1\r\n"),
+        Arguments.of(isTrue, ":1\r\n"),
+        Arguments.of(RespValue.bool(false), ":0\r\n"),
+        Arguments.of(RespValue.number(3.141), "$5\r\n3.141\r\n"),
+        Arguments.of(RespValue.number(3), "$1\r\n3\r\n"),
+        Arguments.of(RespValue.number(Double.NEGATIVE_INFINITY), "$4\r\n-inf\r\n"),
+        Arguments.of(
+            RespValue.bigNumber(new BigInteger("1234567999999999999999999999999999999")),
+            "$37\r\n1234567999999999999999999999999999999\r\n"),
+        Arguments.of(RespValue.bulkError("ERR a\r\n+OK"), "-ERR a  +OK\r\n"),
+        Arguments.of(RespValue.verbatim("txt", "a\nb"), "$3\r\na\nb\r\n"),
+        Arguments.of(RespValue.array(isTrue, RespValue.NULL), "*2\r\n:1\r\n$-1\r\n"),
+        Arguments.of(
+            RespValue.map(RespValue.bulk("a"), isTrue, RespValue.NULL, RespValue.map()),
+            "*4\r\n$1\r\na\r\n:1\r\n$-1\r\n*0\r\n"),
+        Arguments.of(RespValue.set(isTrue), "*1\r\n:1\r\n"),
+        Arguments.of(RespValue.push(RespValue.simple("pong"), isTrue), "*2\r\n+pong\r\n:1\r\n"),
+        Arguments.of(
+            new RespValue.Attributed((RespValue.Map) RespValue.map(one, one), isTrue), ":1\r\n"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("resp2")
+  void formInResp2IsThatOfRedis(RespValue value, String bytes) {
+    assertThat(peer.receives(value.toResp2())).isEqualTo(bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      doubles = {
+        0.1,
+        1e21,
+        1e300,
+        Double.MIN_VALUE,
+        Double.MAX_VALUE,
+        -2.5,
+        9.3e18,
+        0x1p63,
+        -0x1p63,
+        1e15
+      })
+  void numberComesBackAsItWas(double number) {
+    assertThat(Double.parseDouble(RespWriter.text(number))).isEqualTo(number);
+  }
+
+  @Test
+  void mapIsAskedByTextOfTheKey() {
+    RespValue.Map map =
+        (RespValue.Map)
+            RespValue.map(
+                RespValue.integer(1),
+                RespValue.bulk("proto"),
+                RespValue.bulk("proto"),
+                RespValue.integer(3),
+                RespValue.simple("id"),
+                RespValue.integer(4),
+                RespValue.bulk("proto"),
+                RespValue.integer(5));
+    assertThat(map.size()).isEqualTo(4);
+    assertThat(map.get("proto")).isEqualTo(RespValue.integer(3));
+    assertThat(map.get("id")).isEqualTo(RespValue.integer(4));
+    assertThat(map.get("1")).isNull();
+  }
+
+  @Test
+  void mapNeedsAValueForEachKey() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> RespValue.map(RespValue.OK, RespValue.OK, RespValue.OK))
+        .withMessage("map: 3 keys and values (expected: an even number)");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "text", "t t", "tx\u00fc", "t\r\n"})
+  void formatHasThreeVisibleCharacters(String format) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> RespValue.verbatim(format, "text"))
+        .withMessageStartingWith("format: \"")
+        .withMessageEndingWith("\" (expected: three visible characters of ASCII)");
+  }
+
+  @Test
+  void kindsWithEqualContentAreNotEqual() {
+    assertThat(RespValue.NULL).isNotEqualTo(RespValue.NULL_BULK).isEqualTo(new RespValue.Null());
+    assertThat(RespValue.set(RespValue.OK))
+        .isEqualTo(RespValue.set(RespValue.OK))
+        .isNotEqualTo(RespValue.push(RespValue.OK))
+        .isNotEqualTo(RespValue.array(RespValue.OK));
+    assertThat(RespValue.verbatim("txt", "a"))
+        .isEqualTo(RespValue.verbatim("txt", "a"))
+        .hasSameHashCodeAs(RespValue.verbatim("txt", "a"))
+        .isNotEqualTo(RespValue.verbatim("mkd", "a"))
+        .isNotEqualTo(RespValue.verbatim("txt", "b"))
+        .isNotEqualTo(RespValue.bulk("a"));
+    assertThat(RespValue.number(Double.NaN)).isEqualTo(RespValue.number(Double.NaN));
+  }
+
+  @Test
+  void valuePrintsItsKindAndItsBeginning() {
+    RespValue one = RespValue.integer(1);
+    assertThat(RespValue.simple("x".repeat(33)))
+        .hasToString("SimpleString[\"" + "x".repeat(32) + "\"...]");
+    assertThat(RespValue.error("a\u00fc")).hasToString("SimpleError[\"a\\xc3\\xbc\"]");
+    assertThat(RespValue.bulkError("a\nb")).hasToString("BulkError[\"a\\nb\"]");
+    assertThat(RespValue.NULL).hasToString("Null[]");
+    assertThat(RespValue.NULL_ARRAY).hasToString("Array[null]");
+    assertThat(RespValue.bool(true)).hasToString("Bool[true]");
+    assertThat(RespValue.number(-1.5)).hasToString("Float64[-1.5]");
+    assertThat(RespValue.bigNumber(BigInteger.TEN)).hasToString("BigNumber[10]");
+    assertThat(RespValue.bigNumber(BigInteger.ONE.shiftLeft(256)))
+        .hasToString("BigNumber[257 bits]");
+    assertThat(RespValue.verbatim("txt", "a")).hasToString("Verbatim[txt, \"a\"]");
+    assertThat(RespValue.map(RespValue.bulk("a"), one)).hasToString("Map[Bulk[\"a\"], Int64[1]]");
+    assertThat(RespValue.set(one, one)).hasToString("Set[Int64[1], Int64[1]]");
+    assertThat(RespValue.push(one)).hasToString("Push[Int64[1]]");
+    assertThat(new RespValue.Attributed((RespValue.Map) RespValue.map(), one))
+        .hasToString("Attributed[Map[], Int64[1]]");
+  }
+
+  @Test
+  void whatIsPrintedDoesNotGrowWithTheValue() {
+    RespValue[] many = new RespValue[1_000];
+    Arrays.fill(many, RespValue.NULL);
+    RespValue value = RespValue.array(many);
+    assertThat(value).asString().isEqualTo("Array[" + "Null[], ".repeat(8) + "(992 more)]");
+    for (int depth = 0; depth < 1_000; depth++) {
+      value = RespValue.array(value, value, value);
+    }
+    assertThat(value.toString()).hasSizeLessThan(4_000);
   }
 
   @Test

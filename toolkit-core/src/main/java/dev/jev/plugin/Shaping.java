@@ -28,8 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Counted is what passes the {@link Plugin.Stage#SOCKET socket}: encrypted, compressed. One
  * instance may shape several servers and clients, which then share the total.
  *
- * <p>Netty's traffic shaping is not used for this, since it switches {@code autoRead}, which is the
- * connection's business here.
+ * <p>Slows reading by pausing, and leaves {@code autoRead} to the connection.
  */
 public final class Shaping implements Plugin {
 

@@ -146,6 +146,7 @@ public final class Tls implements Plugin {
     private final Map<String, TlsIdentity> identities = new LinkedHashMap<>();
     private @Nullable TlsIdentity identity;
     private TlsOptions.@Nullable Trust trust;
+    private boolean optional;
     private boolean insecure;
     private ClientAuth clientAuth = ClientAuth.NONE;
     private @Nullable String serverName;
@@ -181,6 +182,18 @@ public final class Tls implements Plugin {
     public Builder identity(String name, TlsIdentity identity) {
       serverOnly("identity with a name");
       identities.put(ServerNames.checked(name), requireNonNull(identity, "identity"));
+      return this;
+    }
+
+    /**
+     * Makes a server take clients without TLS as well, on the same port: those whose first byte is
+     * not 22, with which a handshake begins, or whose second is not 3. For protocols in which the
+     * client speaks first. Who needs to know which it is asks for the {@link TlsSession}; a client
+     * without TLS shows no certificate, whatever {@link #needClientCertificate} demands.
+     */
+    public Builder optional() {
+      serverOnly("optional");
+      optional = true;
       return this;
     }
 
@@ -337,6 +350,7 @@ public final class Tls implements Plugin {
     private TlsOptions options() {
       return new TlsOptions(
           client,
+          optional,
           identity,
           Map.copyOf(identities),
           trust,

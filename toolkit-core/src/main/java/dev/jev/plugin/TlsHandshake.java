@@ -8,6 +8,7 @@ import dev.jev.Plugin;
 import dev.jev.ProtocolException;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
@@ -74,9 +75,23 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     deadline =
         ctx.executor()
             .schedule(this::expire, options.handshakeTimeout().toNanos(), TimeUnit.NANOSECONDS);
-    ctx.pipeline()
-        .addBefore(
-            ctx.name(), null, options.client() ? newClient(ctx) : new ClientHelloReader(contexts));
+    ctx.pipeline().addBefore(ctx.name(), null, first(ctx));
+  }
+
+  /** Who reads first what the peer sends. */
+  private ChannelHandler first(ChannelHandlerContext ctx) {
+    if (options.client()) {
+      return newClient(ctx);
+    }
+    return options.optional() ? new TlsOrPlain(this, contexts) : new ClientHelloReader(contexts);
+  }
+
+  /** The peer does not encrypt, and need not: goes out of its way. */
+  void skip() {
+    end();
+    ChannelHandlerContext ctx = requireNonNull(context);
+    ctx.fireChannelActive();
+    ctx.pipeline().remove(this);
   }
 
   private SslHandler newClient(ChannelHandlerContext ctx) {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * What a {@link Tls} was built with.
  *
  * @param client whether this end begins the handshake
+ * @param optional whether a server takes clients without TLS too
  * @param identity of this end; for a server that of all names without one
  * @param identities of a server, by name
  * @param trust whose certificates are trusted; null for those the JDK trusts
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 record TlsOptions(
     boolean client,
+    boolean optional,
     @Nullable TlsIdentity identity,
     Map<String, TlsIdentity> identities,
     @Nullable Trust trust,

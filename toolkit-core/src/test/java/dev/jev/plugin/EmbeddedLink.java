@@ -134,27 +134,27 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
   @Override
   public Connection<?> connection() {
-    throw new UnsupportedOperationException();
+    throw new AssertionError("this channel has no connection");
   }
 
   @Override
   public void addresses(SocketAddress remote, SocketAddress local) {
-    throw new UnsupportedOperationException();
+    events.add("addresses " + remote + " " + local);
   }
 
   @Override
   public <T> void attribute(Class<T> type, T value) {
-    throw new UnsupportedOperationException();
+    events.add("attribute " + value);
   }
 
   @Override
   public void pauseReading() {
-    throw new UnsupportedOperationException();
+    events.add("pause");
   }
 
   @Override
   public void resumeReading() {
-    throw new UnsupportedOperationException();
+    events.add("resume");
   }
 
   @Override

@@ -85,6 +85,7 @@ class TlsBuilderTest {
   @Test
   void optionsOfTheOtherSideAreRefused() {
     missing("insecure is for Tls.client()", () -> Tls.server().insecure());
+    missing("optional is for Tls.server()", () -> Tls.client().optional());
     missing("serverName is for Tls.client()", () -> Tls.server().serverName("a"));
     missing(
         "identity with a name is for Tls.server()", () -> Tls.client().identity("a", localhost));

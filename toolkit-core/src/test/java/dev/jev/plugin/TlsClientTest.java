@@ -2,36 +2,16 @@ package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Client;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
-import dev.jev.Plugin;
-import dev.jev.RawPeer;
+import dev.jev.Loopback;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
-import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufUtil;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelInitializer;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.ChannelPipeline;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioSocketChannel;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -40,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** TLS of a client, in a pipeline of Netty's, with a server that has TLS too. */
+/** TLS of a client, with a server that has TLS too. */
 class TlsClientTest {
 
   @TempDir static Path directory;
@@ -50,9 +30,10 @@ class TlsClientTest {
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
   private final Ends ends = new Ends();
-  private final EventLoopGroup group =
-      new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+  private final Recorder<String, String> atClient = Recorder.silent();
+  private final Ends endsAtClient = new Ends();
   private @Nullable Server server;
+  private @Nullable Client<String> client;
 
   @BeforeAll
   static void certify() throws Exception {
@@ -62,10 +43,12 @@ class TlsClientTest {
 
   @AfterEach
   void stop() {
+    if (client != null) {
+      client.close();
+    }
     if (server != null) {
       server.close();
     }
-    group.shutdownGracefully(0, 0, TimeUnit.SECONDS).syncUninterruptibly();
   }
 
   private void start(Tls.Builder tls) {
@@ -87,122 +70,36 @@ class TlsClientTest {
     return Tls.client().provider(provider).trustPem(certificates.authorityPem());
   }
 
-  /** A connection that puts a plugin between a socket and a queue of what happens. */
-  private final class Client extends ChannelInboundHandlerAdapter implements Plugin.Link {
-
-    final BlockingQueue<String> events = new LinkedBlockingQueue<>();
-    final Channel channel;
-    volatile TlsSession session;
-    private Plugin.Observer observer;
-
-    Client(Tls tls, InetSocketAddress address) throws Exception {
-      channel =
-          new Bootstrap()
-              .group(group)
-              .channel(NioSocketChannel.class)
-              .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
-              .handler(
-                  new ChannelInitializer<Channel>() {
-                    @Override
-                    protected void initChannel(Channel added) {
-                      observer = tls.install(Client.this.on(added));
-                      added.pipeline().addLast(Client.this);
-                    }
-                  })
-              .connect(address)
-              .sync()
-              .channel();
-    }
-
-    private volatile Channel installing;
-
-    private Plugin.Link on(Channel added) {
-      installing = added;
-      return this;
-    }
-
-    void expect(String event) throws InterruptedException {
-      assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo(event);
-    }
-
-    void send(String text) {
-      channel.writeAndFlush(Unpooled.wrappedBuffer(RawPeer.frames(text)));
-    }
-
-    @Override
-    public void channelActive(ChannelHandlerContext ctx) {
-      events.add("connected");
-    }
-
-    @Override
-    public void channelRead(ChannelHandlerContext ctx, Object message) {
-      ByteBuf bytes = (ByteBuf) message;
-      events.add("read " + ByteBufUtil.hexDump(bytes));
-      bytes.release();
-    }
-
-    @Override
-    public @Nullable Server server() {
-      return null;
-    }
-
-    @Override
-    public ChannelPipeline pipeline() {
-      return installing.pipeline();
-    }
-
-    @Override
-    public <T> void attribute(Class<T> type, T value) {
-      session = (TlsSession) value;
-    }
-
-    @Override
-    public void close(CloseReason reason) {
-      events.add("close " + reason);
-      installing.close();
-    }
-
-    @Override
-    public void closeNow(CloseReason reason) {
-      close(reason);
-    }
-
-    @Override
-    public Connection<?> connection() {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void addresses(SocketAddress remote, SocketAddress local) {}
-
-    @Override
-    public void pauseReading() {}
-
-    @Override
-    public void resumeReading() {}
-
-    @Override
-    public long unreadBytes() {
-      return 0;
-    }
+  private Client<String> connect(Tls.Builder tls, String host) {
+    Client<String> connecting =
+        Loopback.client(Client.builder(Texts::new, atClient))
+            .plugin(endsAtClient)
+            .plugin(tls.build())
+            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .connect("tcp://" + host + ":" + server.port());
+    client = connecting;
+    return connecting;
   }
 
-  private Client connect(Tls.Builder tls, String host) throws Exception {
-    InetAddress address = InetAddress.getByAddress(host, new byte[] {127, 0, 0, 1});
-    return new Client(tls.build(), new InetSocketAddress(address, server.port()));
+  /** What TLS settled with the server, when it has. */
+  private TlsSession session() throws InterruptedException {
+    atClient.expect("connect");
+    return atClient.connection().attribute(TlsSession.class);
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void clientAsksForItsHostAndChecksTheCertificate(Tls.Provider provider) throws Exception {
     start(serverTls().identity("www.example.com", certificates.pem("www.example.com")));
-    Client client = connect(clientTls(provider).applicationProtocols("a"), "www.example.com");
-    client.expect("connected");
-    assertThat(client.session.serverName()).isEqualTo("www.example.com");
-    assertThat(client.session.peer().getName()).isEqualTo("CN=www.example.com");
-    client.send("hi");
-    client.expect("read 000000026869");
-    client.observer.ending().sync();
+    Client<String> connecting =
+        connect(clientTls(provider).applicationProtocols("a"), "www.example.com");
+    TlsSession session = session();
+    assertThat(session.serverName()).isEqualTo("www.example.com");
+    assertThat(session.peer().getName()).isEqualTo("CN=www.example.com");
+    connecting.connected().thenAccept(connection -> connection.send("hi"));
+    atClient.expect("message hi");
+    connecting.close();
+    atClient.expect("close CLOSED");
     recorder.expect("connect", "message hi", "close PEER_CLOSED");
   }
 
@@ -210,20 +107,19 @@ class TlsClientTest {
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void serverNameCanBeSet(Tls.Provider provider) throws Exception {
     start(serverTls().identity("www.example.com", certificates.pem("www.example.com")));
-    Client client =
-        connect(clientTls(provider).serverName("www.example.com"), "elsewhere.example.org");
-    client.expect("connected");
-    assertThat(client.session.peer().getName()).isEqualTo("CN=www.example.com");
+    connect(clientTls(provider).serverName("www.example.com"), "elsewhere.example.org");
+    assertThat(session().peer().getName()).isEqualTo("CN=www.example.com");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void certificateForAnotherNameIsRefused(Tls.Provider provider) throws Exception {
     start(serverTls());
-    Client client = connect(clientTls(provider), "www.example.com");
-    assertThat(client.events.poll(10, TimeUnit.SECONDS))
-        .startsWith("close PROTOCOL_ERROR: TLS: ")
+    connect(clientTls(provider), "www.example.com");
+    assertThat(endsAtClient.next().toString())
+        .startsWith("PROTOCOL_ERROR: TLS: ")
         .contains("www.example.com");
+    atClient.expectNothingMore();
     assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
   }
 
@@ -233,28 +129,25 @@ class TlsClientTest {
       Tls.Provider provider, boolean ofTheJdk, @TempDir Path elsewhere) throws Exception {
     start(serverTls());
     Tls.Builder tls = Tls.client().provider(provider);
-    Client client =
-        connect(
-            ofTheJdk ? tls : tls.trustPem(new Certificates(elsewhere).authorityPem()), "localhost");
-    assertThat(client.events.poll(10, TimeUnit.SECONDS)).startsWith("close PROTOCOL_ERROR: TLS: ");
+    connect(ofTheJdk ? tls : tls.trustPem(new Certificates(elsewhere).authorityPem()), "localhost");
+    assertThat(endsAtClient.next().toString()).startsWith("PROTOCOL_ERROR: TLS: ");
+    atClient.expectNothingMore();
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void insecureClientTrustsEverybody(Tls.Provider provider) throws Exception {
     start(serverTls());
-    Client client = connect(Tls.client().provider(provider).insecure(), "www.example.com");
-    client.expect("connected");
-    assertThat(client.session.peer().getName()).isEqualTo("CN=localhost");
+    connect(Tls.client().provider(provider).insecure(), "www.example.com");
+    assertThat(session().peer().getName()).isEqualTo("CN=localhost");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void clientShowsItsCertificate(Tls.Provider provider) throws Exception {
     start(serverTls().needClientCertificate().trustPem(certificates.authorityPem()));
-    Client client =
-        connect(clientTls(provider).identity(certificates.pem("somebody")), "localhost");
-    client.expect("connected");
+    connect(clientTls(provider).identity(certificates.pem("somebody")), "localhost");
+    session();
     assertThat(recorder.connection().attribute(TlsSession.class).peer().getName())
         .isEqualTo("CN=somebody");
   }
@@ -273,7 +166,7 @@ class TlsClientTest {
           public void onMessage(Connection<String> connection, String message) {}
         };
     server = Server.builder(Texts::new, plain).listen("tcp://127.0.0.1:0").start();
-    Client client = connect(clientTls(provider), "localhost");
-    client.expect("close PROTOCOL_ERROR: type of the record: 0 (expected: 20..23)");
+    connect(clientTls(provider), "localhost");
+    endsAtClient.expect("PROTOCOL_ERROR: type of the record: 0 (expected: 20..23)");
   }
 }

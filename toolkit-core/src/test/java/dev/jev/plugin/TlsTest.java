@@ -116,6 +116,53 @@ class TlsTest {
     expectEcho(peer);
   }
 
+  // One port for TLS and without.
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void optionalTlsTakesBothKindsOfClients(Tls.Provider provider) throws Exception {
+    start(tls(provider).optional().build());
+    try (RawPeer plain = RawPeer.connect(server)) {
+      assertThat(plain.send("hi").receive()).isEqualTo("hi");
+      assertThat(recorder.connection().attribute(TlsSession.class)).isNull();
+    }
+    recorder.expect("connect", "message hi", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+    TlsPeer encrypted = connect();
+    encrypted.handshake();
+    assertThat(recorder.connection().attribute(TlsSession.class)).isNotNull();
+    expectEcho(encrypted);
+  }
+
+  @Test
+  void optionalTlsDecidesAtTheFirstByteOrTheSecond() throws Exception {
+    start(tls(Tls.Provider.JDK).optional().build());
+    try (RawPeer plain = RawPeer.connect(server)) {
+      plain.write(new byte[] {0}); // of a length that is not there yet
+      recorder.expect("connect");
+      plain.write(new byte[] {0, 0, 1}).write(new byte[] {'x'});
+      assertThat(plain.receive()).isEqualTo("x");
+    }
+    recorder.expect("message x", "close PEER_CLOSED");
+    ends.expect("PEER_CLOSED");
+    try (RawPeer plain = RawPeer.connect(server)) {
+      plain.write(new byte[] {22});
+      recorder.expectNothingMore();
+      plain.write(new byte[] {0}).shutdownOutput();
+      recorder.expect("connect", "close PEER_CLOSED");
+    }
+    ends.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void optionalTlsClosesWhoStaysSilent() throws Exception {
+    start(tls(Tls.Provider.JDK).optional().handshakeTimeout(Duration.ofMillis(200)).build());
+    try (RawPeer silent = RawPeer.connect(server)) {
+      silent.expectEnd();
+    }
+    ends.expect("TIMEOUT");
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void bigMessagesTravelInBothDirections(Tls.Provider provider) throws Exception {

@@ -1,0 +1,43 @@
+package dev.jev.samples;
+
+import dev.jev.Handler;
+import dev.jev.Server;
+import dev.jev.codec.FirstBytes;
+import dev.jev.codec.Multiplexer;
+import dev.jev.codec.NettyCodec;
+import dev.jev.codec.Protocols;
+import dev.jev.plugin.ProxyProtocol;
+import io.netty.handler.codec.http.HttpObject;
+import io.netty.handler.codec.http.HttpServerCodec;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** One port for HTTP, Redis and lines of text, each with TLS or without, behind a proxy or not. */
+@Command(name = "multiplexed", description = "HTTP, Redis and lines, with TLS or not, on one port.")
+final class Multiplexed implements Callable<Integer> {
+
+  @Mixin private ServerOptions options = new ServerOptions(5020);
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Handler<String, String> echo = Handler.replying(line -> line);
+    Multiplexer port =
+        Multiplexer.builder()
+            .when(
+                FirstBytes.http(),
+                NettyCodec.of(HttpObject.class, () -> List.of(new HttpServerCodec())),
+                new HttpHandler())
+            .when(
+                FirstBytes.of("*"),
+                Protocols::resp,
+                new RedisHandler(new RedisStore(System::nanoTime)))
+            .otherwise(Protocols::lines, echo)
+            .build();
+    return options.serve(
+        Server.builder(port::protocol, port.handler())
+            .plugin(ProxyProtocol.optional("127.0.0.1"))
+            .plugin(SelfSigned.optionalTls()));
+  }
+}

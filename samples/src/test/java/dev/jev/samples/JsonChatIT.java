@@ -1,0 +1,113 @@
+package dev.jev.samples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(180)
+class JsonChatIT {
+
+  private static final String PYTHON =
+      """
+      import json, socket, sys
+      def join(name):
+          stream = socket.create_connection(('127.0.0.1', int(sys.argv[1]))).makefile('rw')
+          say(stream, {'join': name, 'room': 'python'})
+          return stream
+      def say(stream, value):
+          stream.write(json.dumps(value, ensure_ascii=False) + '\\r\\n\\r\\n')
+          stream.flush()
+      one = join('one')
+      assert json.loads(one.readline()) == {'joined': 'one'}
+      two = join('two')
+      for stream in one, two:
+          assert json.loads(stream.readline()) == {'joined': 'two'}
+      texts = ['gr\\u00fc\\u00dfe\\n', '', '\\U0001f600' * 10000]
+      for text in texts:
+          say(two, {'say': text, 'unknown': [None]})
+      for text in texts:
+          assert json.loads(one.readline()) == {'from': 'two', 'say': text}
+      print('understood')
+      """;
+
+  @Test
+  void linesOfNcGoToTheOthersInTheRoom() throws Exception {
+    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
+    try (Program server = Program.server("json-chat", "--port", "0");
+        Program ann = nc(server);
+        Program bob = nc(server);
+        Program eve = nc(server)) {
+      join(ann, "{\"join\":\"Ann\"}", "{\"joined\":\"Ann\"}");
+      join(bob, "{\"join\":\"Bob\"}", "{\"joined\":\"Bob\"}");
+      join(eve, "{\"join\":\"Eve\",\"room\":\"garden\"}", "{\"joined\":\"Eve\"}");
+      assertThat(ann.line()).isEqualTo("{\"joined\":\"Bob\"}");
+      bob.typesAndWaits("{\"say\":\"hello\"}\n");
+      assertThat(ann.line()).isEqualTo("{\"from\":\"Bob\",\"say\":\"hello\"}");
+      ann.typesAndWaits("{\"say\":\"good bye\"}\n");
+      assertThat(bob.line()).isEqualTo("{\"from\":\"Ann\",\"say\":\"good bye\"}");
+      bob.terminate();
+      assertThat(ann.line()).isEqualTo("{\"left\":\"Bob\"}");
+      eve.typesAndWaits("{\"join\":\"Adam\"}\n");
+      assertThat(eve.line()).isEqualTo("{\"error\":\"join first, once, and then say\"}");
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(server.errors()).isEmpty();
+    }
+  }
+
+  private static Program nc(Program server) throws Exception {
+    return Program.tool("nc", "127.0.0.1", String.valueOf(server.port()));
+  }
+
+  private static void join(Program guest, String line, String answer) throws Exception {
+    guest.typesAndWaits(line + "\n");
+    assertThat(guest.line()).isEqualTo(answer);
+  }
+
+  @Test
+  void pythonUnderstandsTheLines() throws Exception {
+    assumeTrue(Program.isInstalled("python3"), "python3 is not installed");
+    try (Program server = Program.server("json-chat", "--port", "0");
+        Program python = Program.tool("python3", "-c", PYTHON, String.valueOf(server.port()))) {
+      assertThat(python.exitStatus()).as(() -> python.errors().toString()).isZero();
+      assertThat(python.output()).isEqualTo(List.of("understood"));
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(server.errors()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatIsNoJsonClosesItsConnectionOnly() throws Exception {
+    try (Program server = Program.server("json-chat", "--port", "0");
+        RawClient ann = new RawClient(server.port());
+        RawClient bob = new RawClient(server.port())) {
+      assertThat(ann.sends("{\"join\":\"Ann\"}\n").receivesLine())
+          .isEqualTo("{\"joined\":\"Ann\"}");
+      assertThat(bob.sends("{\"join\":\"Bob\"}\n").receivesLine())
+          .isEqualTo("{\"joined\":\"Bob\"}");
+      assertThat(bob.sends("{\"say\":\n").receivesAll()).isEmpty();
+      assertThat(ann.receivesLine()).isEqualTo("{\"joined\":\"Bob\"}");
+      assertThat(ann.receivesLine()).isEqualTo("{\"left\":\"Bob\"}");
+      assertThat(server.terminate().exitStatus()).isZero();
+    }
+  }
+
+  @Test
+  void whoDoesNotReadIsClosedAndTheOthersChatOn() throws Exception {
+    String line = "{\"say\":\"" + "x".repeat(1 << 16) + "\"}\n";
+    try (Program server = Program.server("json-chat", "--port", "0");
+        RawClient deaf = new RawClient(server.port());
+        RawClient ann = new RawClient(server.port())) {
+      assertThat(deaf.sends("{\"join\":\"deaf\"}\n").receivesLine()).contains("deaf");
+      assertThat(ann.sends("{\"join\":\"Ann\"}\n").receivesLine()).contains("Ann");
+      for (int i = 0; i < 512; i++) { // 32 MiB, more than the kernel keeps for a connection
+        ann.sends(line);
+      }
+      assertThat(ann.receivesLine()).isEqualTo("{\"left\":\"deaf\"}");
+      assertThat(ann.sends("{}\n").receivesLine()).contains("error");
+      assertThat(server.terminate().exitStatus()).isZero();
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package dev.jev.codec;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.CodedOutputStream;
+import com.google.protobuf.Message;
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** Messages of several types, each in a {@code google.protobuf.Any} behind its length. */
+final class AnyProtocol implements Protocol<Message, Message> {
+
+  /** any.proto: what stands before the last slash is up to the sender; this is the usual. */
+  private static final String URL_PREFIX = "type.googleapis.com/";
+
+  private final ProtobufTypes types;
+
+  AnyProtocol(ProtobufTypes types) {
+    this.types = types;
+  }
+
+  @Override
+  public @Nullable Message unpack(Wire wire, ByteBuf in) {
+    int length = VarintLength.take(wire, in);
+    if (length < 0) {
+      return null;
+    }
+    Any envelope = ProtobufBytes.parseView(Any.parser(), in.readSlice(length));
+    String url = envelope.getTypeUrl();
+    String name = url.substring(url.lastIndexOf('/') + 1);
+    return ProtobufBytes.parse(types.named(name).parser(), envelope.getValue());
+  }
+
+  @Override
+  public void pack(Message message, ByteBuf out) {
+    String url = URL_PREFIX + types.typeOf(message).name();
+    int length = CodedOutputStream.computeStringSize(Any.TYPE_URL_FIELD_NUMBER, url);
+    if (message.getSerializedSize() > 0) {
+      length += CodedOutputStream.computeMessageSize(Any.VALUE_FIELD_NUMBER, message);
+    }
+    VarintLength.write(length, out);
+    ProtobufBytes.write(envelope -> write(url, message, envelope), length, out);
+  }
+
+  /** An Any's value has the bytes of a message, and is on the wire what a message would be. */
+  private static void write(String url, Message message, CodedOutputStream out) throws IOException {
+    out.writeString(Any.TYPE_URL_FIELD_NUMBER, url);
+    if (message.getSerializedSize() > 0) {
+      out.writeMessage(Any.VALUE_FIELD_NUMBER, message);
+    }
+  }
+}

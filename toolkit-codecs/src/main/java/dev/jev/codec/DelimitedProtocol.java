@@ -1,0 +1,85 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** Frames with delimiters behind them, see {@link Delimiters}. */
+final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
+
+  private final Delimiters delimiters;
+
+  // Event loop only.
+  private final Delimiters.Search inbound;
+  private final Delimiters.Search outbound;
+
+  /** How many of the unread bytes were searched. */
+  private int searchedBytes;
+
+  DelimitedProtocol(Delimiters delimiters) {
+    this.delimiters = delimiters;
+    this.inbound = new Delimiters.Search(delimiters);
+    this.outbound = new Delimiters.Search(delimiters);
+  }
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    int start = in.readerIndex();
+    int limit = Math.min(delimiters.maxFrameBytes(), wire.maxFrameBytes());
+    int length = Math.min(in.readableBytes(), limit);
+    int end = inbound.find(in, start + searchedBytes, start + length);
+    if (end < 0) {
+      if (length == limit) {
+        throw new ProtocolException(
+            "frame: more than " + limit + " bytes (expected: <= " + limit + ")");
+      }
+      searchedBytes = length;
+      return null;
+    }
+    searchedBytes = 0;
+    int left = delimiters.areKept() ? 0 : inbound.foundBytes();
+    ByteBuf frame = in.readRetainedSlice(end - start - left);
+    in.readerIndex(end);
+    return frame;
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    int start = message.readerIndex();
+    int length = message.readableBytes();
+    if (delimiters.areKept()) {
+      check(findFirst(message, start, length), length, "one at the end");
+      return;
+    }
+    byte[] delimiter = delimiters.first();
+    int packed = out.writerIndex();
+    out.writeBytes(message, start, length).writeBytes(delimiter);
+    int end = findFirst(out, packed, length + delimiter.length);
+    check(end - outbound.foundBytes(), length, "none");
+  }
+
+  @Override
+  public @Nullable ByteBuf tail(ByteBuf message) {
+    return delimiters.areKept() ? message : null;
+  }
+
+  /** How many bytes it is to the end of the first delimiter, or -1. */
+  private int findFirst(ByteBuf bytes, int start, int length) {
+    outbound.restart();
+    int end = outbound.find(bytes, start, start + length);
+    return end < 0 ? -1 : end - start;
+  }
+
+  private static void check(int found, int length, String expected) {
+    if (found != length) {
+      throw new IllegalArgumentException(
+          "message: "
+              + (found < 0 ? "no delimiter" : "a delimiter within its " + length + " bytes")
+              + " (expected: "
+              + expected
+              + ")");
+    }
+  }
+}

@@ -1,0 +1,279 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+
+/**
+ * What may stand behind a frame: the configuration of {@link Protocols#delimited}. Immutable, and
+ * best made once for all connections.
+ *
+ * <p>Made by {@link #of} and the methods that follow it: {@code Delimiters.of(new byte[]
+ * {0}).kept().maxFrameBytes(1024)}. As they come from {@code of} they are left out of the messages,
+ * and the server's {@code maxFrameBytes} holds.
+ *
+ * <h2>How they are found</h2>
+ *
+ * They are all searched for at once, by the automaton of Aho and Corasick (1975): its state is the
+ * longest end of the bytes so far with which a delimiter begins, and every byte leads to another
+ * state or ends a delimiter. So each byte is looked at once, however the bytes are cut into reads
+ * and whatever the delimiters have in common. In the first state, where none has begun, the search
+ * jumps to the next byte with which one begins, eight bytes at a time.
+ */
+public final class Delimiters {
+
+  /** All together; bounds the size of the table. */
+  private static final int MAX_BYTES = 1024;
+
+  private static final long LOW_BITS = 0x7f7f7f7f7f7f7f7fL;
+  private static final long ONES = 0x0101010101010101L;
+
+  private final byte[][] sequences;
+  private final boolean kept;
+  private final int maxFrameBytes;
+
+  /** Which column of the table a byte has; all that are in no delimiter share the first one. */
+  private final short[] columns;
+
+  private final int width; // of a row
+
+  /**
+   * What each byte leads to in each state: the index of the next state's row, or below 0 the
+   * negated length of the delimiter that it ends. The first state's row is 0.
+   */
+  private final int[] next;
+
+  /** The bytes with which a delimiter begins, each repeated eight times. */
+  private final long[] beginnings;
+
+  private Delimiters(Delimiters other, boolean kept, int maxFrameBytes) {
+    this.sequences = other.sequences;
+    this.columns = other.columns;
+    this.width = other.width;
+    this.next = other.next;
+    this.beginnings = other.beginnings;
+    this.kept = kept;
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  private Delimiters(byte[][] sequences) {
+    this.sequences = sequences;
+    this.columns = new short[256];
+    this.width = 1 + countColumns();
+    this.next = new int[width * (1 + Arrays.stream(sequences).mapToInt(s -> s.length).sum())];
+    this.beginnings =
+        Arrays.stream(sequences).mapToLong(s -> (s[0] & 0xff) * ONES).distinct().toArray();
+    this.kept = false;
+    this.maxFrameBytes = Integer.MAX_VALUE;
+    link(plant());
+  }
+
+  /**
+   * Delimiters of any bytes; the first is the one that is written.
+   *
+   * @throws IllegalArgumentException if there is none, or an empty one, or more than 1024 bytes all
+   *     in all; or if one stands within another before its end, since that one could never be
+   *     found: {@code \r\n} and {@code \n} is allowed, {@code \n} and {@code \n\n} is not
+   */
+  public static Delimiters of(byte[]... sequences) {
+    byte[][] copies = new byte[sequences.length][];
+    int bytes = 0;
+    for (int i = 0; i < sequences.length; i++) {
+      copies[i] = sequences[i].clone();
+      if (copies[i].length == 0) {
+        throw new IllegalArgumentException("delimiter " + (i + 1) + ": 0 bytes (expected: >= 1)");
+      }
+      bytes += Math.min(copies[i].length, MAX_BYTES + 1);
+      if (bytes > MAX_BYTES) {
+        throw new IllegalArgumentException(
+            "delimiters: more than " + MAX_BYTES + " bytes (expected: <= " + MAX_BYTES + ")");
+      }
+    }
+    if (bytes == 0) {
+      throw new IllegalArgumentException("delimiters: 0 (expected: >= 1)");
+    }
+    checkInsides(copies);
+    return new Delimiters(copies);
+  }
+
+  private static void checkInsides(byte[][] sequences) {
+    for (int i = 0; i < sequences.length; i++) {
+      for (int j = 0; j < sequences.length; j++) {
+        String inner = new String(sequences[i], ISO_8859_1);
+        String outer = new String(sequences[j], ISO_8859_1);
+        int index = outer.indexOf(inner);
+        if (index >= 0 && index + inner.length() < outer.length()) {
+          throw new IllegalArgumentException(
+              "delimiter %d: stands within delimiter %d (expected: at most at its end)"
+                  .formatted(i + 1, j + 1));
+        }
+      }
+    }
+  }
+
+  /** The same left in the messages. */
+  public Delimiters kept() {
+    return new Delimiters(this, /* kept= */ true, maxFrameBytes);
+  }
+
+  /**
+   * The same with frames of up to {@code bytes}, counted with their delimiters, or the server's
+   * limit if that is lower.
+   *
+   * @throws IllegalArgumentException if the longest delimiter has more
+   */
+  public Delimiters maxFrameBytes(int bytes) {
+    int longest = Arrays.stream(sequences).mapToInt(s -> s.length).max().getAsInt();
+    if (bytes < longest) {
+      throw new IllegalArgumentException(
+          "maxFrameBytes: " + bytes + " bytes (expected: >= " + longest + ")");
+    }
+    return new Delimiters(this, kept, bytes);
+  }
+
+  byte[] first() {
+    return sequences[0];
+  }
+
+  boolean areKept() {
+    return kept;
+  }
+
+  int maxFrameBytes() {
+    return maxFrameBytes;
+  }
+
+  // Making the table.
+
+  private int countColumns() {
+    short count = 0;
+    for (byte[] sequence : sequences) {
+      for (byte b : sequence) {
+        if (columns[b & 0xff] == 0) {
+          count++;
+          columns[b & 0xff] = count;
+        }
+      }
+    }
+    return count;
+  }
+
+  /** Makes a row for each beginning of a delimiter; returns the index behind the last one. */
+  private int plant() {
+    int end = width;
+    for (byte[] sequence : sequences) {
+      int row = 0;
+      for (int i = 0; i < sequence.length - 1; i++) {
+        int cell = row + columns[sequence[i] & 0xff];
+        if (next[cell] == 0) {
+          next[cell] = end;
+          end += width;
+        }
+        row = next[cell];
+      }
+      next[row + columns[sequence[sequence.length - 1] & 0xff]] = -sequence.length;
+    }
+    return end;
+  }
+
+  /**
+   * Fills the rows: a byte that does not go on with what has begun leads where it would lead if
+   * only the next shorter beginning had been seen, which is the row's fallback.
+   */
+  private void link(int end) {
+    int[] fallbacks = new int[end];
+    ArrayDeque<Integer> rows = new ArrayDeque<>();
+    for (int column = 0; column < width; column++) {
+      if (next[column] > 0) {
+        rows.add(next[column]);
+      }
+    }
+    for (Integer row; (row = rows.poll()) != null; ) {
+      for (int column = 0; column < width; column++) {
+        int fallback = next[fallbacks[row] + column];
+        if (next[row + column] == 0) {
+          next[row + column] = fallback;
+        } else if (next[row + column] > 0) {
+          fallbacks[next[row + column]] = fallback;
+          rows.add(next[row + column]);
+        }
+      }
+    }
+  }
+
+  /** A search that goes on where it stopped. */
+  static final class Search {
+
+    private final Delimiters delimiters;
+    private int row;
+    private int foundBytes;
+
+    Search(Delimiters delimiters) {
+      this.delimiters = delimiters;
+    }
+
+    /**
+     * Searches the bytes between two indices, which come behind those that were searched before.
+     *
+     * @return the index behind the delimiter that ends first, or -1 if none does
+     */
+    int find(ByteBuf in, int from, int to) {
+      int[] next = delimiters.next;
+      short[] columns = delimiters.columns;
+      int state = row;
+      for (int i = from; i < to; i++) {
+        if (state == 0) {
+          i = delimiters.skip(in, i, to);
+          if (i == to) {
+            break;
+          }
+        }
+        state = next[state + columns[in.getByte(i) & 0xff]];
+        if (state < 0) {
+          foundBytes = -state;
+          row = 0;
+          return i + 1;
+        }
+      }
+      row = state;
+      return -1;
+    }
+
+    /** The length of the delimiter that was found. */
+    int foundBytes() {
+      return foundBytes;
+    }
+
+    /** Forgets what was searched. */
+    void restart() {
+      row = 0;
+    }
+  }
+
+  /** The index from which on a delimiter may begin, or {@code to}. */
+  private int skip(ByteBuf in, int from, int to) {
+    if (beginnings.length == 1) {
+      int index = ByteSearch.indexOf(in, from, to, (byte) beginnings[0]);
+      return index < 0 ? to : index;
+    }
+    int i = from;
+    for (; i <= to - Long.BYTES; i += Long.BYTES) {
+      long word = in.getLong(i);
+      long hits = 0;
+      for (long beginning : beginnings) {
+        hits |= zeroBytes(word ^ beginning);
+      }
+      if (hits != 0) {
+        return i + (Long.numberOfLeadingZeros(hits) >>> 3);
+      }
+    }
+    return i;
+  }
+
+  /** The highest bit of each byte that is zero. */
+  private static long zeroBytes(long word) {
+    return ~((word & LOW_BITS) + LOW_BITS | word | LOW_BITS);
+  }
+}

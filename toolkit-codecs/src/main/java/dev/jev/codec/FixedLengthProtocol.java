@@ -1,0 +1,42 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** Frames of one length. Has no state. */
+final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
+
+  private final int bytes;
+
+  FixedLengthProtocol(int bytes) {
+    if (bytes < 1) {
+      throw new IllegalArgumentException("bytes: " + bytes + " (expected: >= 1)");
+    }
+    this.bytes = bytes;
+  }
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    if (bytes > wire.maxFrameBytes()) {
+      throw new ProtocolException(
+          "frame: " + bytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+    }
+    return in.readableBytes() < bytes ? null : in.readRetainedSlice(bytes);
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    if (message.readableBytes() != bytes) {
+      throw new IllegalArgumentException(
+          "message: " + message.readableBytes() + " bytes (expected: " + bytes + ")");
+    }
+  }
+
+  @Override
+  public ByteBuf tail(ByteBuf message) {
+    return message;
+  }
+}

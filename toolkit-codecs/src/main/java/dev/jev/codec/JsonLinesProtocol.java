@@ -1,0 +1,103 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufInputStream;
+import io.netty.buffer.ByteBufOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JsonParser;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectReader;
+import tools.jackson.databind.ObjectWriter;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** One JSON text a line. */
+final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
+
+  private final LineFrames lines = new LineFrames(Integer.MAX_VALUE);
+  private final Class<I> type;
+  private final ObjectReader reader;
+  private final ObjectWriter writer;
+
+  JsonLinesProtocol(JsonMapper mapper, Class<I> type) {
+    this.type = type;
+    this.reader = mapper.readerFor(type).with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    this.writer = mapper.writer().without(SerializationFeature.INDENT_OUTPUT);
+  }
+
+  /** With Jackson's defaults, and any JSON text as a message. */
+  static JsonLinesProtocol<JsonNode, JsonNode> ofTrees() {
+    return new JsonLinesProtocol<>(JsonMapper.shared(), JsonNode.class);
+  }
+
+  @Override
+  public @Nullable I unpack(Wire wire, ByteBuf in) {
+    for (int end = lines.find(wire, in); end >= 0; end = lines.find(wire, in)) {
+      ByteBuf line = in.readSlice(LineFrames.lineBytes(in, end));
+      in.readerIndex(end + 1);
+      I message = isBlank(line) ? null : parse(line);
+      if (message != null) {
+        return message;
+      }
+    }
+    return null;
+  }
+
+  /** Whether there is nothing to parse; a parser for each line feed would cost too much. */
+  private static boolean isBlank(ByteBuf line) {
+    for (int i = line.readerIndex(); i < line.writerIndex(); i++) {
+      byte b = line.getByte(i);
+      if (b != ' ' && b != '\t' && b != '\r') {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Returns null if nothing is there for Jackson, such as a comment. */
+  private @Nullable I parse(ByteBuf line) {
+    int length = line.readableBytes();
+    I message;
+    try (InputStream bytes = new ByteBufInputStream(line);
+        JsonParser parser = reader.createParser(bytes)) {
+      if (parser.nextToken() == null) {
+        return null;
+      }
+      message = reader.readValue(parser);
+    } catch (IOException | RuntimeException e) { // Jackson's, or of the user's type
+      throw refused(length + " bytes that do not parse", e);
+    }
+    if (message == null) {
+      throw refused("null", null);
+    }
+    return message;
+  }
+
+  private ProtocolException refused(String actual, @Nullable Exception cause) {
+    String fault =
+        "line: " + actual + " (expected: one JSON text for " + type.getSimpleName() + ")";
+    return cause == null ? new ProtocolException(fault) : new ProtocolException(fault, cause);
+  }
+
+  @Override
+  public void pack(O message, ByteBuf out) {
+    int start = out.writerIndex();
+    try (OutputStream bytes = new ByteBufOutputStream(out)) {
+      writer.writeValue(bytes, message);
+    } catch (IOException | RuntimeException e) {
+      throw new IllegalArgumentException(
+          "message: " + e.getClass().getName() + " (expected: what Jackson can write)", e);
+    }
+    if (out.indexOf(start, out.writerIndex(), (byte) '\n') >= 0) { // of raw JSON that it holds
+      throw LineFrames.lineBreak();
+    }
+    out.writeByte('\n');
+  }
+}

@@ -1,0 +1,84 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lines as they stand on the wire, without their ends: {@code \n} and {@code \r\n} are taken,
+ * {@code \n} is written.
+ *
+ * <p>Each byte is searched once, however small the pieces are in which a line arrives.
+ */
+final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
+
+  private final int maxBytes;
+
+  /** How many of the unread bytes hold no end of a line. Event loop only. */
+  private int searchedBytes;
+
+  /**
+   * Lines of up to {@code maxBytes}, counted with their ends.
+   *
+   * @throws IllegalArgumentException if there is no such line
+   */
+  LineFrames(int maxBytes) {
+    if (maxBytes < 1) {
+      throw new IllegalArgumentException("maxBytes: " + maxBytes + " (expected: >= 1)");
+    }
+    this.maxBytes = maxBytes;
+  }
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    int end = find(wire, in);
+    if (end < 0) {
+      return null;
+    }
+    ByteBuf line = in.readRetainedSlice(lineBytes(in, end));
+    in.readerIndex(end + 1);
+    return line;
+  }
+
+  /** The index of the {@code \n} that ends the next line, or -1 if it has not arrived. */
+  int find(Wire wire, ByteBuf in) {
+    int start = in.readerIndex();
+    int limit = Math.min(maxBytes, wire.maxFrameBytes());
+    int length = Math.min(in.readableBytes(), limit);
+    int end = ByteSearch.indexOf(in, start + searchedBytes, start + length, (byte) '\n');
+    if (end >= 0) {
+      searchedBytes = 0;
+      return end;
+    }
+    if (length == limit) {
+      throw new ProtocolException(
+          "line: more than " + limit + " bytes (expected: <= " + limit + ")");
+    }
+    searchedBytes = length;
+    return -1;
+  }
+
+  /** How long the next line is without its end, whose {@code \n} stands at {@code end}. */
+  static int lineBytes(ByteBuf in, int end) {
+    int length = end - in.readerIndex();
+    return length > 0 && in.getByte(end - 1) == '\r' ? length - 1 : length;
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    int start = message.readerIndex();
+    int length = message.readableBytes();
+    if (message.indexOf(start, start + length, (byte) '\n') >= 0
+        || (length > 0 && message.getByte(start + length - 1) == '\r')) {
+      throw lineBreak();
+    }
+    out.writeBytes(message, start, length).writeByte('\n');
+  }
+
+  /** For a message that would arrive as another one; to be thrown. */
+  static IllegalArgumentException lineBreak() {
+    return new IllegalArgumentException("message: has a line break (expected: one line)");
+  }
+}

@@ -1,0 +1,48 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.nio.charset.Charset;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Lines of text. */
+final class LinesProtocol implements Protocol<String, String> {
+
+  private static final byte[] END = {'\n'};
+
+  private final LineFrames frames;
+  private final StrictText text;
+
+  LinesProtocol(Charset charset, int maxBytes) {
+    this.text = new StrictText(charset);
+    if (!charset.equals(UTF_8) && !Arrays.equals("\n".getBytes(charset), END)) {
+      throw new IllegalArgumentException(
+          "charset: " + charset + " (expected: one in which \\n is the byte 0x0A)");
+    }
+    this.frames = new LineFrames(maxBytes);
+  }
+
+  @Override
+  public @Nullable String unpack(Wire wire, ByteBuf in) {
+    int end = frames.find(wire, in);
+    if (end < 0) {
+      return null;
+    }
+    String line = text.decode(in, in.readerIndex(), LineFrames.lineBytes(in, end));
+    in.readerIndex(end + 1);
+    return line;
+  }
+
+  @Override
+  public void pack(String message, ByteBuf out) {
+    if (message.indexOf('\n') >= 0 || message.endsWith("\r")) {
+      throw LineFrames.lineBreak();
+    }
+    text.encode(message, out);
+    out.writeByte('\n');
+  }
+}

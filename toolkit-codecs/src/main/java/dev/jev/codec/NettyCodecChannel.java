@@ -1,0 +1,193 @@
+package dev.jev.codec;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.channel.AbstractChannel;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelMetadata;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.DefaultChannelConfig;
+import io.netty.channel.DefaultChannelPipeline;
+import io.netty.channel.EventLoop;
+import io.netty.util.ReferenceCountUtil;
+import java.net.SocketAddress;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A channel without a socket: it has a pipeline, gives what comes out of that to a {@link
+ * NettyCodecProtocol}, and stores nothing.
+ */
+final class NettyCodecChannel extends AbstractChannel {
+
+  private static final ChannelMetadata METADATA = new ChannelMetadata(false);
+
+  private final NettyCodecProtocol<?> protocol;
+  private final NettyCodecLoop loop;
+  private final ChannelConfig config = new DefaultChannelConfig(this);
+
+  private boolean open = true;
+  private boolean ending; // by the connection's close
+
+  NettyCodecChannel(NettyCodecProtocol<?> protocol) {
+    super(/* parent= */ null);
+    this.protocol = protocol;
+    this.loop = new NettyCodecLoop(protocol);
+    config.setAllocator(PooledByteBufAllocator.DEFAULT); // as all of Jev's buffers
+  }
+
+  NettyCodecLoop loop() {
+    return loop;
+  }
+
+  /** Calls {@code handlerAdded} and {@code channelActive}. */
+  void open(List<? extends ChannelHandler> handlers) {
+    NettyCodecGate gate = new NettyCodecGate(protocol);
+    for (ChannelHandler handler : handlers) {
+      pipeline().addLast(gate, handler);
+    }
+    pipeline().addLast(gate); // for who writes from the pipeline's end
+    loop.register(this);
+    loop.runTasks();
+  }
+
+  /** Consumes what has been read. */
+  void read(ByteBuf bytes) {
+    pipeline().fireChannelRead(bytes);
+    pipeline().fireChannelReadComplete();
+    loop.runTasks();
+  }
+
+  /** Closes for good: handlers may write a farewell, then are removed. */
+  void end() {
+    ending = true;
+    try {
+      if (open) {
+        close();
+      }
+    } finally {
+      if (open) { // a handler has put it off
+        unsafe().close(voidPromise());
+      }
+      loop.end();
+    }
+  }
+
+  @Override
+  protected void doWrite(ChannelOutboundBuffer written) {
+    for (Object bytes; (bytes = written.current()) != null; ) {
+      protocol.write((ByteBuf) bytes);
+      written.remove();
+    }
+  }
+
+  @Override
+  protected Object filterOutboundMessage(Object message) {
+    if (message instanceof ByteBuf) {
+      return message;
+    }
+    throw new UnsupportedOperationException(
+        "message: " + message.getClass().getName() + " (expected: one that an encoder takes)");
+  }
+
+  @Override
+  protected void doClose() {
+    open = false;
+    if (!ending) {
+      protocol.closed();
+    }
+  }
+
+  @Override
+  protected DefaultChannelPipeline newChannelPipeline() {
+    return new Pipeline(this);
+  }
+
+  @Override
+  protected AbstractUnsafe newUnsafe() {
+    return new AbstractUnsafe() {
+      @Override
+      public void connect(
+          SocketAddress remote, @Nullable SocketAddress local, ChannelPromise promise) {
+        promise.setFailure(new UnsupportedOperationException("connect: the channel is connected"));
+      }
+    };
+  }
+
+  @Override
+  protected boolean isCompatible(EventLoop loop) {
+    return loop instanceof NettyCodecLoop;
+  }
+
+  @Override
+  public ChannelConfig config() {
+    return config;
+  }
+
+  @Override
+  public ChannelMetadata metadata() {
+    return METADATA;
+  }
+
+  @Override
+  public boolean isOpen() {
+    return open;
+  }
+
+  @Override
+  public boolean isActive() {
+    return open;
+  }
+
+  @Override
+  protected @Nullable SocketAddress localAddress0() {
+    return null;
+  }
+
+  @Override
+  protected @Nullable SocketAddress remoteAddress0() {
+    return null;
+  }
+
+  @Override
+  protected void doBind(SocketAddress address) {
+    throw new UnsupportedOperationException("bind: the channel is connected");
+  }
+
+  @Override
+  protected void doDisconnect() {
+    doClose();
+  }
+
+  @Override
+  protected void doBeginRead() {} // Jev reads
+
+  /** A pipeline whose end is a protocol. */
+  private static final class Pipeline extends DefaultChannelPipeline {
+
+    private final NettyCodecChannel channel;
+
+    Pipeline(NettyCodecChannel channel) {
+      super(channel);
+      this.channel = channel;
+    }
+
+    @Override
+    protected void onUnhandledInboundMessage(ChannelHandlerContext ctx, Object message) {
+      channel.protocol.made(message);
+    }
+
+    @Override
+    protected void onUnhandledInboundException(Throwable cause) {
+      channel.protocol.failed(cause);
+    }
+
+    @Override
+    protected void onUnhandledInboundUserEventTriggered(Object event) {
+      ReferenceCountUtil.release(event);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package dev.jev.codec;
+
+import dev.jev.codec.NettyCodecProtocol.Deferred;
+import io.netty.channel.ChannelHandler.Sharable;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
+
+/**
+ * Stands in front of each handler of a pipeline and keeps back what that one writes while messages
+ * are held, before any encoder has seen it.
+ */
+@Sharable
+final class NettyCodecGate extends ChannelOutboundHandlerAdapter {
+
+  private final NettyCodecProtocol<?> protocol;
+
+  NettyCodecGate(NettyCodecProtocol<?> protocol) {
+    this.protocol = protocol;
+  }
+
+  @Override
+  public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+    if (protocol.defers()) {
+      protocol.defer(new Deferred(() -> ctx.write(message, promise), false, message, promise));
+    } else {
+      ctx.write(message, promise);
+    }
+  }
+
+  @Override
+  public void flush(ChannelHandlerContext ctx) {
+    if (protocol.defers()) {
+      protocol.defer(new Deferred(ctx::flush, false, null, ctx.voidPromise()));
+    } else {
+      ctx.flush();
+    }
+  }
+
+  @Override
+  public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+    if (protocol.defers()) {
+      protocol.defer(new Deferred(() -> ctx.close(promise), true, null, promise));
+    } else {
+      ctx.close(promise);
+    }
+  }
+}

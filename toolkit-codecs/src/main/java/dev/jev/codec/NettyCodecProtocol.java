@@ -1,0 +1,373 @@
+package dev.jev.codec;
+
+import dev.jev.CloseReason;
+import dev.jev.Protocol;
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelPromise;
+import io.netty.util.ReferenceCountUtil;
+import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bridge to Netty's handlers: bytes go in at the head of a pipeline, messages come out at its
+ * end, see {@link NettyCodec}.
+ *
+ * <p><b>Order.</b> A decoder makes all the messages of a read at once, but they are handled one by
+ * one, later. What a handler writes meanwhile, say the answer to a ping behind two requests, must
+ * not overtake the replies to those, neither on the wire nor in an encoder that remembers to what
+ * it replies. So while messages are held a {@linkplain NettyCodecGate gate} keeps what a handler
+ * writes back, and it is written in its turn: {@code held} has messages, and what happened between
+ * them.
+ *
+ * <p>Event loop only.
+ */
+final class NettyCodecProtocol<I> implements Protocol<I, Object> {
+
+  /** A codec gets so many bytes at a time: few enough for the pool's fast lane. */
+  private static final int FEED_BYTES = 16 * 1024;
+
+  /** A queue that had more entries does not stay. */
+  private static final int FEW = 64;
+
+  /** What the pipeline threw behind the messages before it. */
+  private record Fault(ProtocolException exception) {}
+
+  private enum Stage {
+    /** The pipeline is not being called by us. */
+    OUTSIDE,
+    /** It gets bytes. */
+    READING,
+    /** It gets a message that is sent. */
+    PACKING,
+    /** It opens, or runs a task, or writes what was kept back. */
+    RUNNING
+  }
+
+  private final Class<I> type;
+  private final Supplier<? extends List<? extends ChannelHandler>> handlers;
+
+  private @Nullable Wire wire;
+  private @Nullable NettyCodecChannel channel;
+  private ArrayDeque<Object> held = new ArrayDeque<>(4); // of messages, Deferred and Fault
+  private int most; // entries in held since it was made
+
+  private Stage stage = Stage.OUTSIDE;
+  private @Nullable ByteBuf out; // while packing
+  private @Nullable ProtocolException fault; // to be thrown when the pipeline returns
+  private boolean ending; // no message is made any more
+  private boolean woken;
+  private int swallowed; // bytes since the last message or answer
+
+  NettyCodecProtocol(Class<I> type, Supplier<? extends List<? extends ChannelHandler>> handlers) {
+    this.type = type;
+    this.handlers = handlers;
+  }
+
+  // The framework's side.
+
+  @Override
+  public void open(Wire wire) {
+    this.wire = wire;
+    NettyCodecChannel opened = new NettyCodecChannel(this);
+    channel = opened;
+    Stage outer = enter(Stage.RUNNING);
+    try {
+      opened.open(handlers.get());
+    } finally {
+      leave(outer);
+    }
+    throwFault();
+    if (opened.isOpen()) {
+      wire.ready();
+    }
+  }
+
+  @Override
+  public @Nullable I unpack(Wire wire, ByteBuf in) {
+    I message = next();
+    while (message == null && in.isReadable()) {
+      if (!channel().isOpen()) {
+        in.skipBytes(in.readableBytes());
+        return null;
+      }
+      feed(in);
+      message = next();
+    }
+    return message;
+  }
+
+  @Override
+  public int held() {
+    return held.size();
+  }
+
+  @Override
+  public void pack(Object message, ByteBuf out) {
+    NettyCodecChannel to = channel();
+    if (!to.isOpen()) {
+      return; // the pipeline has closed, and the connection is about to
+    }
+    ChannelPromise written = to.newPromise();
+    this.out = out;
+    Stage outer = enter(Stage.PACKING);
+    try {
+      to.writeAndFlush(shared(message), written);
+      to.loop().runTasks();
+    } finally {
+      leave(outer);
+      this.out = null;
+    }
+    Throwable cause = written.cause();
+    if (cause != null) {
+      throw new IllegalArgumentException(
+          "message: " + message.getClass().getName() + " (expected: one that the codec encodes)",
+          cause);
+    }
+  }
+
+  /** The pipeline's own reference to a message. */
+  private static Object shared(Object message) {
+    return message instanceof ByteBuf bytes
+        ? bytes.retainedDuplicate() // encoders move its indices
+        : ReferenceCountUtil.retain(message);
+  }
+
+  @Override
+  public void close(Wire wire, CloseReason reason) {
+    ending = true;
+    drop();
+    if (channel != null) {
+      Stage outer = enter(Stage.RUNNING);
+      try {
+        channel.end();
+      } finally {
+        leave(outer);
+        drop();
+      }
+    }
+  }
+
+  // Reading.
+
+  private void feed(ByteBuf in) {
+    int limit = wire().maxFrameBytes();
+    if (swallowed >= limit) {
+      throw new ProtocolException(
+          "frame: more than " + limit + " bytes (expected: <= " + limit + ")");
+    }
+    int length = Math.min(Math.min(in.readableBytes(), FEED_BYTES), limit - swallowed);
+    ByteBuf bytes = in.alloc().directBuffer(length);
+    bytes.writeBytes(in, length);
+    swallowed += length;
+    Stage outer = enter(Stage.READING);
+    try {
+      channel().read(bytes);
+    } finally {
+      leave(outer);
+    }
+  }
+
+  /** The next message that was made, after what happened before it; null if there is none. */
+  private @Nullable I next() {
+    for (Object next; (next = held.poll()) != null; ) {
+      if (next instanceof Deferred deferred) {
+        run(deferred.action());
+        if (!channel().isOpen()) {
+          drop();
+        }
+      } else if (next instanceof Fault behind) {
+        drop();
+        throw behind.exception();
+      } else {
+        return type.cast(next);
+      }
+    }
+    if (most > FEW) {
+      held = new ArrayDeque<>(4);
+      most = 0;
+    }
+    return null;
+  }
+
+  private void drop() {
+    for (Object next; (next = held.poll()) != null; ) {
+      if (next instanceof Deferred deferred) {
+        deferred.drop();
+      } else {
+        ReferenceCountUtil.safeRelease(next);
+      }
+    }
+  }
+
+  // The pipeline's side.
+
+  /** A message has come out of the pipeline's end. */
+  void made(Object message) {
+    if (ending) {
+      ReferenceCountUtil.release(message);
+    } else if (!type.isInstance(message)) {
+      String name = message.getClass().getName();
+      ReferenceCountUtil.release(message);
+      failed(new ProtocolException("message: " + name + " (expected: " + type.getName() + ")"));
+    } else {
+      hold(message);
+    }
+  }
+
+  private void hold(Object entry) {
+    swallowed = 0;
+    held.add(entry);
+    most = Math.max(most, held.size());
+    if (stage == Stage.OUTSIDE || stage == Stage.PACKING) {
+      wake();
+    }
+  }
+
+  /** An exception has come out of the pipeline's end, or a task has thrown it. */
+  void failed(Throwable cause) {
+    if (ending) {
+      return;
+    }
+    ProtocolException exception = protocolException(cause);
+    ending = true;
+    if (stage == Stage.READING) {
+      hold(new Fault(exception));
+      return;
+    }
+    fault = exception;
+    if (stage != Stage.RUNNING) {
+      wake();
+    }
+  }
+
+  private static ProtocolException protocolException(Throwable thrown) {
+    for (Throwable t = thrown; t != null; t = t.getCause()) {
+      if (t instanceof ProtocolException exception) {
+        return exception;
+      }
+    }
+    String message = thrown.getMessage();
+    String name = thrown.getClass().getSimpleName();
+    String what = message == null ? name : name + ": " + message;
+    return new ProtocolException(
+        "input: "
+            + what.substring(0, Math.min(what.length(), 200))
+            + " (expected: what the codec decodes)",
+        thrown);
+  }
+
+  /** Whether what a handler does now has to wait for the replies to messages before it. */
+  boolean defers() {
+    return stage == Stage.READING && !held.isEmpty();
+  }
+
+  void defer(Deferred deferred) {
+    if (deferred.closes()) {
+      ending = true;
+    }
+    hold(deferred);
+  }
+
+  /** Bytes have come out of the pipeline's head. */
+  void write(ByteBuf bytes) {
+    swallowed = 0;
+    if (out != null) {
+      out.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+    } else if (bytes.isReadable()) {
+      wire().write(bytes.retain());
+    }
+  }
+
+  /** The pipeline has closed the channel; what it still makes of the same bytes is dropped. */
+  void closed() {
+    ending = true;
+    wire().close();
+  }
+
+  // Tasks.
+
+  /** Makes the framework look, soon, at what came out of the pipeline when nobody asked it. */
+  void wake() {
+    if (!woken) {
+      woken = true;
+      wire()
+          .runAfter(
+              Duration.ZERO,
+              () -> {
+                woken = false;
+                run(() -> {});
+              });
+    }
+  }
+
+  /** Calls the pipeline for a reason of its own. */
+  void run(Runnable action) {
+    Stage outer = enter(Stage.RUNNING);
+    try {
+      action.run();
+      channel().loop().runTasks();
+    } finally {
+      leave(outer);
+    }
+    throwFault();
+  }
+
+  private void throwFault() {
+    ProtocolException thrown = fault;
+    if (thrown != null) {
+      fault = null;
+      throw thrown;
+    }
+  }
+
+  /** Whether the pipeline is being called by us, who look after its tasks then. */
+  boolean isInside() {
+    return stage != Stage.OUTSIDE;
+  }
+
+  private Stage enter(Stage inner) {
+    Stage outer = stage;
+    stage = inner;
+    return outer;
+  }
+
+  private void leave(Stage outer) {
+    stage = outer;
+    channel().loop().arm();
+  }
+
+  Wire wire() {
+    Wire mine = wire;
+    if (mine == null) {
+      throw new IllegalStateException("codec not opened; call open before anything else");
+    }
+    return mine;
+  }
+
+  private NettyCodecChannel channel() {
+    NettyCodecChannel mine = channel;
+    if (mine == null) {
+      throw new IllegalStateException("codec not opened; call open before anything else");
+    }
+    return mine;
+  }
+
+  /** Something that a handler did while messages were held, to be done in its turn. */
+  record Deferred(
+      Runnable action, boolean closes, @Nullable Object message, ChannelPromise promise) {
+
+    void drop() {
+      ReferenceCountUtil.safeRelease(message);
+      if (!promise.isVoid()) {
+        promise.tryFailure(new ClosedChannelException());
+      }
+    }
+  }
+}

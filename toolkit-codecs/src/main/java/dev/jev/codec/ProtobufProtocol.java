@@ -1,0 +1,32 @@
+package dev.jev.codec;
+
+import com.google.protobuf.MessageLite;
+import com.google.protobuf.Parser;
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** Messages of one type, each behind its length as a varint. */
+final class ProtobufProtocol<I extends MessageLite, O extends MessageLite>
+    implements Protocol<I, O> {
+
+  private final Parser<I> parser;
+
+  ProtobufProtocol(Parser<I> parser) {
+    this.parser = parser;
+  }
+
+  @Override
+  public @Nullable I unpack(Wire wire, ByteBuf in) {
+    int length = VarintLength.take(wire, in);
+    return length < 0 ? null : ProtobufBytes.parse(parser, in.readSlice(length));
+  }
+
+  @Override
+  public void pack(O message, ByteBuf out) {
+    int length = message.getSerializedSize();
+    VarintLength.write(length, out);
+    ProtobufBytes.write(message::writeTo, length, out);
+  }
+}

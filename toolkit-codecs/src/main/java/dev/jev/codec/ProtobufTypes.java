@@ -1,0 +1,102 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.google.protobuf.Descriptors.Descriptor;
+import com.google.protobuf.Message;
+import com.google.protobuf.Parser;
+import dev.jev.ProtocolException;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * The types of Protocol Buffers messages that may come and go on one connection, by name.
+ *
+ * <p>Immutable. Only these types are ever parsed: what else a peer names is refused.
+ */
+public final class ProtobufTypes {
+
+  /** As much of a name of the peer's as an error repeats. */
+  private static final int SHOWN_BYTES = 64;
+
+  /** A length that the envelopes of all protocols have room for. */
+  private static final int MAX_NAME_BYTES = 65_535;
+
+  private final Map<String, Type> byName = new HashMap<>();
+  private final Map<Descriptor, Type> byDescriptor = new HashMap<>();
+
+  /** A type and what its messages are called on the wire. */
+  record Type(String name, Parser<? extends Message> parser) {}
+
+  private ProtobufTypes() {}
+
+  /**
+   * The types of {@code examples}, by their full names in the {@code .proto} files.
+   *
+   * @param examples a message of each type, such as its default instance
+   * @throws IllegalArgumentException if a type is there twice
+   */
+  public static ProtobufTypes of(Message... examples) {
+    ProtobufTypes types = new ProtobufTypes();
+    for (Message example : examples) {
+      types.add(example.getDescriptorForType().getFullName(), example);
+    }
+    return types;
+  }
+
+  /**
+   * These types and another one, by a name of its own, as peers use them that are not told the full
+   * one.
+   *
+   * @param name 1 to 65,535 bytes in UTF-8
+   * @param example a message of the type, such as its default instance
+   * @throws IllegalArgumentException if the name or the type is there already, or the name empty or
+   *     too long
+   */
+  public ProtobufTypes with(String name, Message example) {
+    ProtobufTypes types = new ProtobufTypes();
+    types.byName.putAll(byName);
+    types.byDescriptor.putAll(byDescriptor);
+    types.add(name, example);
+    return types;
+  }
+
+  private void add(String name, Message example) {
+    int nameBytes = name.getBytes(UTF_8).length;
+    if (nameBytes == 0 || nameBytes > MAX_NAME_BYTES) {
+      throw new IllegalArgumentException(
+          "type name: " + nameBytes + " bytes (expected: 1.." + MAX_NAME_BYTES + ")");
+    }
+    Type type = new Type(name, example.getParserForType());
+    if (byName.putIfAbsent(name, type) != null) {
+      throw new IllegalArgumentException("type name: " + name + " (expected: each name once)");
+    }
+    Descriptor descriptor = example.getDescriptorForType();
+    if (byDescriptor.putIfAbsent(descriptor, type) != null) {
+      throw new IllegalArgumentException(
+          "type: " + descriptor.getFullName() + " (expected: each type once)");
+    }
+  }
+
+  /** The type that a peer calls {@code name}. */
+  Type named(String name) {
+    Type type = byName.get(name);
+    if (type == null) {
+      StringBuilder text = new StringBuilder("message type: ");
+      Quoted.append(text, name.getBytes(UTF_8), SHOWN_BYTES);
+      throw new ProtocolException(text.append(" (expected: a registered type)").toString());
+    }
+    return type;
+  }
+
+  /** The type of a message to be sent. */
+  Type typeOf(Message message) {
+    Descriptor descriptor = message.getDescriptorForType();
+    Type type = byDescriptor.get(descriptor);
+    if (type == null) {
+      throw new IllegalArgumentException(
+          "message type: " + descriptor.getFullName() + " (expected: a registered type)");
+    }
+    return type;
+  }
+}

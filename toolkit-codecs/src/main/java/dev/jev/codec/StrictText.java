@@ -1,0 +1,117 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.jev.ProtocolException;
+import io.netty.buffer.ByteBuf;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
+import java.util.Arrays;
+
+/**
+ * Texts in one charset, in which nothing is silently replaced.
+ *
+ * <p>The JDK's fast way to decode puts U+FFFD where bytes mean nothing, so a text without that is
+ * surely right; only one with it is decoded again, by a decoder that tells. In a text of Latin-1,
+ * which holds no U+FFFD, the JDK need not even search for it.
+ */
+final class StrictText {
+
+  private static final char REPLACEMENT = '\uFFFD';
+  private static final int ASCII_CHARS = 128;
+  private static final int LATIN_1_CHARS = 256;
+
+  private final Charset charset;
+
+  /** ASCII is decoded as UTF-8, of which it is the part where each byte is a character. */
+  private final Charset decoding;
+
+  private final boolean startsWithAscii;
+
+  /**
+   * Texts in {@code charset}.
+   *
+   * @throws IllegalArgumentException if it can only be decoded
+   */
+  StrictText(Charset charset) {
+    if (!charset.canEncode()) {
+      throw new IllegalArgumentException("charset: " + charset + " (expected: one that encodes)");
+    }
+    this.charset = charset;
+    this.decoding = charset.equals(US_ASCII) ? UTF_8 : charset;
+    byte[] ascii = new byte[ASCII_CHARS];
+    for (int i = 0; i < ASCII_CHARS; i++) {
+      ascii[i] = (byte) i;
+    }
+    this.startsWithAscii = Arrays.equals(new String(ascii, US_ASCII).getBytes(charset), ascii);
+  }
+
+  /**
+   * The text that some bytes stand for.
+   *
+   * @throws ProtocolException if they stand for none
+   */
+  String decode(ByteBuf in, int index, int length) {
+    String text = new String(Scratch.copy(in, index, length), 0, length, decoding);
+    boolean doubtful =
+        text.indexOf(REPLACEMENT) >= 0 || (text.length() != length && charset.equals(US_ASCII));
+    return doubtful ? decodeStrictly(in.nioBuffer(index, length)) : text;
+  }
+
+  private String decodeStrictly(ByteBuffer bytes) {
+    int start = bytes.position();
+    try {
+      return charset.newDecoder().decode(bytes).toString();
+    } catch (CharacterCodingException e) {
+      int offset = bytes.position() - start;
+      throw new ProtocolException(
+          "text: malformed at byte " + offset + " (expected: " + charset + ")", e);
+    }
+  }
+
+  /**
+   * Appends the bytes of {@code text} to {@code out}.
+   *
+   * @throws IllegalArgumentException if the charset lacks one of its characters
+   */
+  void encode(String text, ByteBuf out) {
+    int bits = 0;
+    for (int i = 0; i < text.length(); i++) {
+      bits |= text.charAt(i);
+    }
+    if (bits < ASCII_CHARS && startsWithAscii) {
+      out.writeCharSequence(text, US_ASCII);
+    } else if (bits < LATIN_1_CHARS && charset.equals(ISO_8859_1)) {
+      out.writeCharSequence(text, ISO_8859_1);
+    } else if (charset.equals(UTF_8) && (bits < Character.MIN_SURROGATE || isPaired(text))) {
+      out.writeCharSequence(text, UTF_8);
+    } else {
+      out.writeBytes(encodeStrictly(CharBuffer.wrap(text)));
+    }
+  }
+
+  private static boolean isPaired(String text) {
+    int codePoint;
+    for (int i = 0; i < text.length(); i += Character.charCount(codePoint)) {
+      codePoint = text.codePointAt(i);
+      if (codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private ByteBuffer encodeStrictly(CharBuffer text) {
+    try {
+      return charset.newEncoder().encode(text);
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException(
+          "message: unmappable at character " + text.position() + " (expected: " + charset + ")",
+          e);
+    }
+  }
+}

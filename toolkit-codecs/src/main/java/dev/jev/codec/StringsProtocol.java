@@ -1,0 +1,70 @@
+package dev.jev.codec;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason;
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.nio.charset.Charset;
+import org.jspecify.annotations.Nullable;
+
+/** Texts, each the payload of a frame of another protocol's. */
+final class StringsProtocol implements Protocol<String, String> {
+
+  private final Protocol<ByteBuf, ByteBuf> frames;
+  private final StrictText text;
+
+  StringsProtocol(Protocol<ByteBuf, ByteBuf> frames, Charset charset) {
+    this.frames = requireNonNull(frames, "frames");
+    this.text = new StrictText(charset);
+  }
+
+  @Override
+  public void open(Wire wire) {
+    frames.open(wire);
+  }
+
+  @Override
+  public @Nullable String unpack(Wire wire, ByteBuf in) {
+    ByteBuf bytes = frames.unpack(wire, in);
+    if (bytes == null) {
+      return null;
+    }
+    try {
+      return text.decode(bytes, bytes.readerIndex(), bytes.readableBytes());
+    } finally {
+      bytes.release();
+    }
+  }
+
+  @Override
+  public int held() {
+    return frames.held();
+  }
+
+  @Override
+  public void pack(String message, ByteBuf out) {
+    ByteBuf bytes = out.alloc().buffer(message.length());
+    try {
+      text.encode(message, bytes);
+      frames.pack(bytes, out);
+      ByteBuf tail = frames.tail(bytes);
+      if (tail != null) {
+        out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+      }
+    } finally {
+      bytes.release();
+    }
+  }
+
+  @Override
+  public void close(Wire wire, CloseReason reason) {
+    frames.close(wire, reason);
+  }
+
+  @Override
+  public boolean farewell(Wire wire, ByteBuf in) {
+    return frames.farewell(wire, in);
+  }
+}

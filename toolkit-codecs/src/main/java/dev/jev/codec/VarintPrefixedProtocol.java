@@ -1,0 +1,30 @@
+package dev.jev.codec;
+
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** A length as a varint, then the payload. Has no state, so one instance serves everybody. */
+final class VarintPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
+
+  static final VarintPrefixedProtocol INSTANCE = new VarintPrefixedProtocol();
+
+  private VarintPrefixedProtocol() {}
+
+  @Override
+  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    int length = VarintLength.take(wire, in);
+    return length < 0 ? null : in.readRetainedSlice(length);
+  }
+
+  @Override
+  public void pack(ByteBuf message, ByteBuf out) {
+    VarintLength.write(message.readableBytes(), out);
+  }
+
+  @Override
+  public ByteBuf tail(ByteBuf message) {
+    return message;
+  }
+}

@@ -1,0 +1,29 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.codec.FuzzedProtocol.Outcome;
+import io.netty.buffer.ByteBuf;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class BytesFuzz {
+
+  private static final FuzzedProtocol<ByteBuf, String> PROTOCOL =
+      FuzzedProtocol.ofBuffers(Protocols::bytes);
+
+  @FuzzTest
+  void allBytesComeThroughHoweverTheyAreCut(byte[] input) {
+    assertSame(input, PROTOCOL.inOneRead(input));
+    assertSame(input, PROTOCOL.inLargeFrames(input));
+    assertSame(input, PROTOCOL.inPieces(input, () -> 1));
+    assertSame(input, PROTOCOL.inPieces(input, FuzzedProtocol.cuts(input)));
+  }
+
+  private static void assertSame(byte[] input, Outcome<String> outcome) {
+    assertThat(String.join("", outcome.messages())).isEqualTo(new String(input, ISO_8859_1));
+    assertThat(outcome.messages()).doesNotContain("");
+  }
+}

@@ -1,0 +1,176 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import dev.jev.codec.FuzzedProtocol.Outcome;
+import io.netty.buffer.ByteBuf;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Wrong protocols, each of which a fuzzer is told of for its own reason. */
+@Timeout(60)
+class FuzzedProtocolTest {
+
+  /** Five bytes are a message. */
+  private static class Fives implements Protocol<String, String> {
+
+    @Override
+    public @Nullable String unpack(Wire wire, ByteBuf in) {
+      if (in.readableBytes() < 5) {
+        return null;
+      }
+      StringBuilder text = new StringBuilder();
+      for (int i = 0; i < 5; i++) {
+        text.append((char) in.readByte());
+      }
+      return text.toString();
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      out.writeBytes(message.getBytes(ISO_8859_1));
+    }
+  }
+
+  private static final byte[] INPUT = "helloworld!".getBytes(US_ASCII);
+
+  private static FuzzedProtocol<String, String> fuzzed(Supplier<Fives> protocols) {
+    return new FuzzedProtocol<>(protocols, Function.identity());
+  }
+
+  @Test
+  void protocolThatKeepsItsPromisesPasses() {
+    FuzzedProtocol<String, String> fives = fuzzed(Fives::new);
+    Outcome<String> outcome = fives.understands(INPUT);
+    assertThat(outcome)
+        .isEqualTo(new Outcome<>(List.of("hello", "world"), /* refused= */ false, ""));
+    assertThat(fives.repeats(outcome.messages(), new Fives(), Function.<String>identity()))
+        .asString()
+        .isEqualTo("helloworld");
+  }
+
+  @Test
+  void messageThatDependsOnTheCutsIsNoticed() {
+    assertNoticed(
+        new Fives() {
+          @Override
+          public String unpack(Wire wire, ByteBuf in) {
+            return in.readCharSequence(in.readableBytes(), US_ASCII).toString();
+          }
+        },
+        "byte by byte");
+  }
+
+  @Test
+  void indexThatIsKeptBetweenReadsIsNoticed() {
+    assertNoticed(
+        new Fives() {
+          private int end = 5;
+
+          @Override
+          public @Nullable String unpack(Wire wire, ByteBuf in) {
+            if (in.writerIndex() < end) {
+              return null;
+            }
+            end += 5;
+            return super.unpack(wire, in);
+          }
+        },
+        "by");
+  }
+
+  @Test
+  void messageWithoutABeginningIsNoticed() {
+    assertNoticed(
+        new Fives() {
+          @Override
+          public String unpack(Wire wire, ByteBuf in) {
+            return "again";
+          }
+        },
+        "took no byte for again");
+  }
+
+  @Test
+  void messageBeforeReadinessIsNoticed() {
+    assertNoticed(
+        new Fives() {
+          @Override
+          public void open(Wire wire) {}
+        },
+        "was not ready for hello");
+  }
+
+  @Test
+  void bufferThatIsNotReleasedIsNoticed() {
+    assertNoticed(
+        new Fives() {
+          @Override
+          public @Nullable String unpack(Wire wire, ByteBuf in) {
+            in.retain();
+            return super.unpack(wire, in);
+          }
+        },
+        "direct bytes not released");
+  }
+
+  @Test
+  void anyOtherExceptionIsNoticed() {
+    assertThatThrownBy(
+            () ->
+                fuzzed(
+                        () ->
+                            new Fives() {
+                              @Override
+                              public @Nullable String unpack(Wire wire, ByteBuf in) {
+                                throw new IndexOutOfBoundsException("5");
+                              }
+                            })
+                    .understands(INPUT))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  @Test
+  void memoryForWhatHasNotComeIsNoticed() {
+    FuzzedProtocol<String, String> protocol =
+        fuzzed(
+            () ->
+                new Fives() {
+                  private byte[] room = {};
+
+                  @Override
+                  public @Nullable String unpack(Wire wire, ByteBuf in) {
+                    room = new byte[Math.max(room.length, 10_000 * in.getByte(in.readerIndex()))];
+                    return super.unpack(wire, in);
+                  }
+                });
+    assertThatThrownBy(() -> protocol.inLargeFrames(INPUT)).hasMessageContaining("allocated bytes");
+  }
+
+  @Test
+  void messageThatIsPackedWronglyIsNoticed() {
+    Fives wrong =
+        new Fives() {
+          @Override
+          public void pack(String message, ByteBuf out) {
+            out.writeByte('x');
+          }
+        };
+    assertThatThrownBy(
+            () -> fuzzed(Fives::new).repeats(List.of("hello"), wrong, Function.<String>identity()))
+        .hasMessageContaining("messages that were packed");
+  }
+
+  private static void assertNoticed(Fives protocol, String how) {
+    assertThatThrownBy(() -> fuzzed(() -> protocol).understands(INPUT)).hasMessageContaining(how);
+  }
+}

@@ -1,0 +1,30 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.codec.FuzzedProtocol.Outcome;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.Arrays;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class LengthPrefixedFuzz {
+
+  private static final FuzzedProtocol<ByteBuf, String> PROTOCOL =
+      FuzzedProtocol.ofBuffers(Protocols::lengthPrefixed);
+
+  @FuzzTest
+  void framesArePackedAsTheyCame(byte[] input) {
+    PROTOCOL.understands(input);
+    Outcome<String> outcome = PROTOCOL.inLargeFrames(input);
+    byte[] packed =
+        PROTOCOL.repeats(
+            outcome.messages(),
+            Protocols.lengthPrefixed(),
+            text -> Unpooled.copiedBuffer(text, ISO_8859_1));
+    assertThat(packed).isEqualTo(Arrays.copyOf(input, packed.length));
+  }
+}

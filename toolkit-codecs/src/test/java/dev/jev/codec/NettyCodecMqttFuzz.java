@@ -1,0 +1,45 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandler;
+import io.netty.handler.codec.mqtt.MqttDecoder;
+import io.netty.handler.codec.mqtt.MqttEncoder;
+import io.netty.handler.codec.mqtt.MqttMessage;
+import java.util.List;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class NettyCodecMqttFuzz {
+
+  private static final int LARGE_FRAME_BYTES = 1 << 20; // the limits are the codec's
+
+  private static final FuzzedProtocol<MqttMessage, String> PROTOCOL =
+      new FuzzedProtocol<>(
+          NettyCodec.of(MqttMessage.class, NettyCodecMqttFuzz::handlers),
+          NettyCodecMqttFuzz::text,
+          LARGE_FRAME_BYTES);
+
+  @FuzzTest
+  void messagesDoNotDependOnHowTheyAreCut(byte[] input) {
+    PROTOCOL.understands(input);
+    PROTOCOL.inLargeFrames(input);
+  }
+
+  private static List<ChannelHandler> handlers() {
+    return List.of(new MqttDecoder(100), MqttEncoder.INSTANCE);
+  }
+
+  /** Of a malformed message the decoder tells what it has seen: more if more came at once. */
+  private static String text(MqttMessage message) {
+    if (message.decoderResult().isFailure()) {
+      return "malformed";
+    }
+    Object payload = message.payload();
+    String head = message.fixedHeader() + " " + message.variableHeader();
+    return head.replaceAll("MqttProperties@[0-9a-f]+", "properties") // without a text of their own
+        + (payload instanceof ByteBuf bytes ? bytes.toString(ISO_8859_1) : payload);
+  }
+}

@@ -1,0 +1,19 @@
+package dev.jev.codec;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import java.util.function.Function;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class RespRepliesFuzz {
+
+  private static final FuzzedProtocol<RespValue, RespValue> PROTOCOL =
+      new FuzzedProtocol<>(Protocols::respClient, Function.identity());
+
+  @FuzzTest
+  void valuesAreTheSameAsAServerSendsThem(byte[] input) {
+    PROTOCOL.understands(input);
+    PROTOCOL.repeats(
+        PROTOCOL.inLargeFrames(input).messages(), Protocols.resp(), Function.identity());
+  }
+}

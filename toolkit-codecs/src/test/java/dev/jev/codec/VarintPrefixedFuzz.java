@@ -1,0 +1,24 @@
+package dev.jev.codec;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class VarintPrefixedFuzz {
+
+  private static final FuzzedProtocol<ByteBuf, String> PROTOCOL =
+      FuzzedProtocol.ofBuffers(Protocols::varintPrefixed);
+
+  @FuzzTest
+  void payloadsAreTheSameBehindTheirShortestLength(byte[] input) {
+    PROTOCOL.understands(input);
+    PROTOCOL.repeats(
+        PROTOCOL.inLargeFrames(input).messages(),
+        Protocols.varintPrefixed(),
+        text -> Unpooled.copiedBuffer(text, ISO_8859_1));
+  }
+}

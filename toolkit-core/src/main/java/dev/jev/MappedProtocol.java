@@ -1,0 +1,110 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.ReferenceCounted;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** A protocol whose messages are made of another one's, see {@link Protocol#map}. */
+@SuppressWarnings("ReferenceEquality") // whether a function returned its very argument
+final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
+
+  private final Protocol<I, O> origin;
+  private final Function<? super I, ? extends A> decode;
+  private final Function<? super B, ? extends O> encode;
+
+  private @Nullable ByteBuf tail; // from pack to tail
+
+  MappedProtocol(
+      Protocol<I, O> origin,
+      Function<? super I, ? extends A> decode,
+      Function<? super B, ? extends O> encode) {
+    this.origin = origin;
+    this.decode = requireNonNull(decode, "decode");
+    this.encode = requireNonNull(encode, "encode");
+  }
+
+  @Override
+  public void open(Wire wire) {
+    origin.open(wire);
+  }
+
+  @Override
+  public @Nullable A unpack(Wire wire, ByteBuf in) {
+    I message = origin.unpack(wire, in);
+    if (message == null) {
+      return null;
+    }
+    Object result = null;
+    try {
+      A decoded = apply(decode, message, "decoded message");
+      result = decoded;
+      return decoded;
+    } finally {
+      if (result != message) {
+        ReferenceCountUtil.release(message);
+      }
+    }
+  }
+
+  @Override
+  public int held() {
+    return origin.held();
+  }
+
+  @Override
+  public void pack(B message, ByteBuf out) {
+    O encoded = apply(encode, message, "encoded message");
+    if (encoded == message || !(encoded instanceof ReferenceCounted)) {
+      origin.pack(encoded, out);
+      tail = origin.tail(encoded);
+      return;
+    }
+    try {
+      origin.pack(encoded, out);
+      ByteBuf end = origin.tail(encoded);
+      if (end != null) {
+        out.writeBytes(end, end.readerIndex(), end.readableBytes());
+      }
+    } finally {
+      ReferenceCountUtil.release(encoded);
+    }
+  }
+
+  @Override
+  public @Nullable ByteBuf tail(B message) {
+    ByteBuf end = tail;
+    tail = null;
+    return end;
+  }
+
+  @Override
+  public void close(Wire wire, CloseReason reason) {
+    origin.close(wire, reason);
+  }
+
+  @Override
+  public boolean farewell(Wire wire, ByteBuf in) {
+    return origin.farewell(wire, in);
+  }
+
+  private static <T, R> R apply(
+      Function<? super T, ? extends R> function, T message, String subject) {
+    R result;
+    try {
+      result = function.apply(message);
+    } catch (ProtocolException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new ProtocolException(
+          subject + ": " + e.getClass().getName() + " was thrown (expected: a message)", e);
+    }
+    if (result == null) {
+      throw new ProtocolException(subject + ": null (expected: a message)");
+    }
+    return result;
+  }
+}

@@ -1,0 +1,341 @@
+package dev.jev;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A protocol that makes several messages at once, and what else it may ask of its wire. */
+class HeldMessagesTest {
+
+  private final Recorder<String, String> recorder = Recorder.silent();
+  private @Nullable Server server;
+
+  /** Each byte is as many messages as it says. */
+  private static class Bursts implements Protocol<String, String> {
+
+    private int last;
+    int held;
+
+    @Override
+    public @Nullable String unpack(Wire wire, ByteBuf in) {
+      if (held == 0) {
+        last = in.readByte();
+        held = last;
+      }
+      return held == 0 ? null : last + "/" + held--;
+    }
+
+    @Override
+    public int held() {
+      return held;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      out.writeCharSequence(message, US_ASCII);
+    }
+
+    @Override
+    public void close(Wire wire, CloseReason reason) {
+      held = 0;
+    }
+  }
+
+  private RawPeer connect(
+      Supplier<Protocol<String, String>> protocol, Handler<String, String> handler)
+      throws Exception {
+    server = Server.builder(protocol, handler).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+    return RawPeer.connect(server);
+  }
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+    recorder.expectNothingMore();
+  }
+
+  @Test
+  void oneByteMayBeSeveralMessages() throws Exception {
+    try (RawPeer peer = connect(Bursts::new, recorder)) {
+      peer.write(new byte[] {3, 1, 2});
+      recorder.expect("connect", "message 3/3", "message 3/2", "message 3/1", "message 1/1");
+      recorder.expect("message 2/2", "message 2/1");
+    }
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void heldMessagesWaitWhileReadingIsPausedAndComeBeforeTheClose() throws Exception {
+    Recorder<String, String> pausing =
+        new Recorder<>((connection, message) -> connection.pauseReading());
+    try (RawPeer peer = connect(Bursts::new, pausing)) {
+      peer.write(new byte[] {3}).shutdownOutput();
+      pausing.expect("connect");
+      Connection<String> connection = pausing.connection();
+      for (String message : new String[] {"message 3/3", "message 3/2", "message 3/1"}) {
+        pausing.expect(message);
+        pausing.expectNothingMore();
+        connection.execute(connection::resumeReading); // after the callback, which pauses
+      }
+      pausing.expect("close PEER_CLOSED");
+    }
+  }
+
+  @Test
+  void heldMessagesAreNotDeliveredAfterAClose() throws Exception {
+    Recorder<String, String> closing = new Recorder<>((connection, message) -> connection.close());
+    try (RawPeer peer = connect(Bursts::new, closing)) {
+      peer.write(new byte[] {9}).expectEnd();
+    }
+    closing.expect("connect", "message 9/9", "close CLOSED");
+    closing.expectNothingMore();
+  }
+
+  @Test
+  void heldMessagesThatDoNotGetFewerAreRefused() throws Exception {
+    CompletableFuture<CloseReason> closed = new CompletableFuture<>();
+    Protocol<String, String> endless =
+        new Bursts() {
+          @Override
+          public int held() {
+            return 7;
+          }
+        };
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            closed.complete(reason);
+          }
+        };
+    try (LogCapture log = new LogCapture("dev.jev");
+        RawPeer peer = connect(() -> endless, handler)) {
+      peer.write(new byte[] {2}).expectEnd();
+      assertThat(closed.get(10, TimeUnit.SECONDS).cause())
+          .hasMessageEndingWith("returned a message but took no byte off it");
+      assertThat(log.records()).hasSize(1);
+    }
+  }
+
+  @Test
+  void protocolMayWaitAndTellTheHandlerWhatItFoundOut() throws Exception {
+    CompletableFuture<SocketAddress> from = new CompletableFuture<>();
+    Protocol<String, String> patient =
+        new Bursts() {
+          @Override
+          public void open(Wire wire) {
+            wire.runAfter(
+                Duration.ofMillis(20),
+                () -> {
+                  assertThat(wire.attribute(String.class)).isNull();
+                  wire.attribute(String.class, "found out");
+                  assertThat(wire.attribute(String.class)).isEqualTo("found out");
+                  from.complete(wire.remoteAddress());
+                  wire.ready();
+                });
+          }
+
+          @Override
+          public @Nullable String unpack(Wire wire, ByteBuf in) {
+            return wire.isReady() ? super.unpack(wire, in) : null;
+          }
+        };
+    CompletableFuture<String> told = new CompletableFuture<>();
+    Recorder<String, String> asking =
+        new Recorder<>((connection, message) -> told.complete(connection.attribute(String.class)));
+    try (RawPeer peer = connect(() -> patient, asking)) {
+      peer.write(new byte[] {1});
+      asking.expect("connect", "message 1/1");
+      assertThat(told.get(10, TimeUnit.SECONDS)).isEqualTo("found out");
+      assertThat(from).isCompletedWithValue(peer.socket().getLocalSocketAddress());
+    }
+    asking.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void taskOfAProtocolMayMakeMessages() throws Exception {
+    Protocol<String, String> late =
+        new Bursts() {
+          @Override
+          public void open(Wire wire) {
+            super.open(wire);
+            wire.runAfter(Duration.ZERO, () -> held = 2);
+          }
+        };
+    try (RawPeer peer = connect(() -> late, recorder)) {
+      recorder.expect("connect", "message 0/2", "message 0/1");
+      peer.shutdownOutput().expectEnd();
+    }
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void taskOfAProtocolThatThrowsClosesWithProtocolError() throws Exception {
+    Protocol<String, String> failing =
+        new Bursts() {
+          @Override
+          public void open(Wire wire) {
+            super.open(wire);
+            wire.runAfter(
+                Duration.ZERO,
+                () -> {
+                  throw new ProtocolException("pong: none (expected: within 10 s)");
+                });
+          }
+        };
+    try (RawPeer peer = connect(() -> failing, recorder)) {
+      peer.expectEnd();
+    }
+    recorder.expect("connect", "close PROTOCOL_ERROR");
+  }
+
+  @Test
+  void taskOfAProtocolDoesNotRunAfterTheClose() throws Exception {
+    AtomicBoolean ran = new AtomicBoolean();
+    Protocol<String, String> waiting =
+        new Bursts() {
+          @Override
+          public void open(Wire wire) {
+            super.open(wire);
+            wire.runAfter(Duration.ofMillis(500), () -> ran.set(true));
+          }
+        };
+    try (RawPeer peer = connect(() -> waiting, recorder)) {
+      recorder.expect("connect");
+      peer.shutdownOutput();
+    }
+    recorder.expect("close PEER_CLOSED");
+    CompletableFuture<Void> later = new CompletableFuture<>();
+    server.runAfter(Duration.ofMillis(600), () -> later.complete(null));
+    later.get(10, TimeUnit.SECONDS);
+    assertThat(ran).isFalse();
+  }
+
+  @Test
+  void droppingWhatIsHeldDoesNotDelayWhatIsUnread() throws Exception {
+    Protocol<String, String> forgetful =
+        new Bursts() {
+          @Override
+          public @Nullable String unpack(Wire wire, ByteBuf in) {
+            if (held == 1) {
+              held = 0;
+              return null;
+            }
+            return super.unpack(wire, in);
+          }
+        };
+    try (RawPeer peer = connect(() -> forgetful, recorder)) {
+      peer.write(new byte[] {2, 2});
+      recorder.expect("connect", "message 2/2", "message 2/2");
+    }
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void protocolThatThrowsWhenAskedWhatItHoldsIsClosedWithProtocolError() throws Exception {
+    Protocol<String, String> failing =
+        new Bursts() {
+          @Override
+          public int held() {
+            throw new IllegalStateException("held");
+          }
+        };
+    try (LogCapture log = new LogCapture("dev.jev");
+        RawPeer peer = connect(() -> failing, recorder)) {
+      peer.write(new byte[] {1, 2}).expectEnd();
+      recorder.expect("connect", "close PROTOCOL_ERROR");
+      assertThat(log.records()).hasSize(1);
+    }
+  }
+
+  @Test
+  void reasonOfACloseMustNotBeNull() throws Exception {
+    Protocol<String, String> failing =
+        new Bursts() {
+          @Override
+          public void open(Wire wire) {
+            wire.ready();
+            wire.close(null);
+          }
+        };
+    try (LogCapture log = new LogCapture("dev.jev");
+        RawPeer peer = connect(() -> failing, recorder)) {
+      peer.expectEnd();
+      assertThat(log.records()).hasSize(1);
+    }
+  }
+
+  /** Reads 40 frames of one message each, and the peer's end, while it writes. */
+  private static final class ReadingWriter extends ChannelDuplexHandler implements Plugin {
+
+    private boolean read;
+
+    @Override
+    public @Nullable Observer install(Link link) {
+      link.pipeline().addLast(this);
+      return null;
+    }
+
+    @Override
+    public void write(ChannelHandlerContext ctx, Object out, ChannelPromise promise) {
+      ctx.write(out, promise);
+      if (!read) {
+        read = true;
+        for (int i = 0; i < 40; i++) {
+          ctx.fireChannelRead(Unpooled.wrappedBuffer(new byte[] {1}));
+        }
+        ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+      }
+    }
+  }
+
+  @Test
+  void allThatCameBeforeTheEndIsDeliveredHoweverManyReadsItWere() throws Exception {
+    AtomicInteger messages = new AtomicInteger();
+    CompletableFuture<Integer> closed = new CompletableFuture<>();
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            if (messages.incrementAndGet() == 1) {
+              connection.send("y".repeat(40_000)); // is written before the turn ends
+            }
+          }
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            closed.complete(messages.get());
+          }
+        };
+    server =
+        Server.<String, String>builder(Bursts::new, handler)
+            .plugin(new ReadingWriter())
+            .listen("tcp://127.0.0.1:0")
+            .start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.write(new byte[] {1});
+      assertThat(closed.get(10, TimeUnit.SECONDS)).isEqualTo(41);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+package dev.jev.test;
+
+import dev.jev.Protocol;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** What a protocol costs when nothing, or next to nothing, happens. */
+final class CostChecks<I, O> {
+
+  /** How often each byte may be looked at when one comes at a time. */
+  private static final int LOOKS = 64;
+
+  private static final int DRIP_BYTES = 4096;
+  private static final int INSTANCES = 2000;
+  private static final int MEASUREMENTS = 3;
+  private static final byte[] FILLERS = {'A', '1', ' ', 0x01};
+
+  private final ProtocolContract<I, O> contract;
+  private final Rig<I, O> rig;
+
+  CostChecks(ProtocolContract<I, O> contract) {
+    this.contract = contract;
+    this.rig = new Rig<>(contract);
+  }
+
+  Rig<I, O> rig() {
+    return rig;
+  }
+
+  void linearTime() {
+    for (Script script : rig.scripts()) {
+      drip(Arrays.copyOf(script.bytes(), Math.min(script.bytes().length, 8 * DRIP_BYTES)));
+      int frame = script.bytes().length - script.opening();
+      for (int length : new int[] {0, 1, 4, 8, frame / 2, frame - 1}) {
+        for (byte filler : FILLERS) {
+          drip(filled(script, Math.min(length, frame), filler));
+        }
+      }
+    }
+  }
+
+  private byte[] filled(Script script, int length, byte filler) {
+    int start = script.opening() + Math.max(length, 0);
+    int fill = Math.min(DRIP_BYTES, contract.maxFrameBytes);
+    byte[] bytes = Arrays.copyOf(script.bytes(), start + fill);
+    Arrays.fill(bytes, start, bytes.length, filler);
+    return bytes;
+  }
+
+  private void drip(byte[] bytes) {
+    rig.feed(
+        rig.trial(contract.maxFrameBytes).directOnly(),
+        bytes,
+        trial -> {
+          long bound = LOOKS * (trial.fed() + 64L);
+          if (trial.looked() > bound) {
+            throw new Violation(
+                "looked at: "
+                    + trial.looked()
+                    + " bytes when "
+                    + trial.fed()
+                    + " came in one at a time (expected: <= "
+                    + bound
+                    + "), so the time is not linear");
+          }
+        },
+        IntStream.range(1, bytes.length).toArray());
+  }
+
+  void idleMemory() {
+    Script script = rig.scripts().get(0);
+    long best = Long.MAX_VALUE;
+    for (int i = 0; i < MEASUREMENTS && best > contract.maxIdleBytes; i++) {
+      long bare = idleBytes(Nothing::new, new byte[0]);
+      best = Math.min(best, Math.max(0, idleBytes(contract.protocols, script.bytes()) - bare));
+    }
+    if (best > contract.maxIdleBytes) {
+      throw new Violation(
+          "idle instance: "
+              + best
+              + " bytes (expected: <= "
+              + contract.maxIdleBytes
+              + "), after this input");
+    }
+  }
+
+  /** How many bytes an instance takes that has seen some messages; its buffers included. */
+  private long idleBytes(Supplier<? extends Protocol<I, O>> protocols, byte[] bytes) {
+    List<Trial<I, O>> idle = new ArrayList<>(INSTANCES);
+    Random random = new Random(contract.seed);
+    long before = used();
+    long buffers = 0;
+    try {
+      for (int i = 0; i < INSTANCES; i++) {
+        Trial<I, O> trial =
+            new Trial<>(protocols.get(), contract.key, contract.maxFrameBytes, random).unframed();
+        idle.add(trial);
+        rig.guarded(
+            trial,
+            bytes,
+            new int[0],
+            () -> {
+              trial.open();
+              if (bytes.length > 0) {
+                trial.read(bytes, 0, bytes.length);
+              }
+              trial.forget();
+            });
+        buffers += trial.held();
+      }
+      return (used() - before) / INSTANCES + buffers / INSTANCES;
+    } finally {
+      idle.forEach(Trial::abandon);
+    }
+  }
+
+  private static long used() {
+    Runtime runtime = Runtime.getRuntime();
+    long least = Long.MAX_VALUE;
+    for (int i = 0; i < 3; i++) {
+      System.gc();
+      least = Math.min(least, runtime.totalMemory() - runtime.freeMemory());
+    }
+    return least;
+  }
+
+  /** Takes no memory: what is measured with it is the trial's. */
+  private static final class Nothing<I, O> implements Protocol<I, O> {
+    @Override
+    public @Nullable I unpack(Wire wire, ByteBuf in) {
+      return null;
+    }
+
+    @Override
+    public void pack(O message, ByteBuf out) {}
+  }
+}

@@ -1,0 +1,192 @@
+package dev.jev.test;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+
+/** Whether a protocol finds the same messages wherever the reads end. */
+final class FramingChecks<I, O> {
+
+  private static final int ALL_POSITIONS = 1024;
+  private static final int EDGE = 256;
+  private static final int MOST_SPLITS = 8;
+  private static final int MANY_MESSAGES = 2000;
+  private static final int MANY_BYTES = 1 << 20;
+  private static final int READ_BYTES = 64 * 1024;
+
+  private final ProtocolContract<I, O> contract;
+  private final Rig<I, O> rig;
+
+  FramingChecks(ProtocolContract<I, O> contract) {
+    this.contract = contract;
+    this.rig = new Rig<>(contract);
+  }
+
+  Rig<I, O> rig() {
+    return rig;
+  }
+
+  void roundTrip() {
+    if (!contract.messages.isEmpty()) {
+      Script all = rig.repeated(1);
+      rig.expect(all);
+    }
+  }
+
+  void wholeInput() {
+    rig.scripts().forEach(rig::expect);
+  }
+
+  void oneByteAtATime() {
+    for (Script script : rig.scripts()) {
+      rig.expect(script, IntStream.range(1, script.bytes().length).toArray());
+    }
+  }
+
+  void everySplitInTwo() {
+    for (Script script : rig.scripts()) {
+      for (int split : positions(script.bytes().length, rig.random())) {
+        rig.expect(script, split);
+      }
+    }
+  }
+
+  void randomSplits() {
+    List<Script> scripts = rig.scripts();
+    for (int round = 0; round < contract.rounds; round++) {
+      Script script = scripts.get(round % scripts.size());
+      rig.expect(script, randomSplits(script.bytes().length, rig.random()));
+    }
+  }
+
+  void manyInOneRead() {
+    Script once = rig.repeated(1);
+    int perRun = Math.max(1, Math.max(once.expected().size(), once.bytes().length * 2 / 1024));
+    int times = Math.max(2, MANY_MESSAGES / perRun);
+    times = Math.min(times, Math.max(2, MANY_BYTES / Math.max(1, once.bytes().length)));
+    Script many = rig.repeated(times);
+    rig.expect(many);
+    int length = many.bytes().length;
+    rig.expect(many, IntStream.range(1, length).filter(i -> i % READ_BYTES == 0).toArray());
+    rig.expect(many, IntStream.range(1, length).filter(i -> i % 1021 == 0).toArray());
+  }
+
+  /** Two connections whose reads come in turn; what one has seen is no business of the other. */
+  void independentInstances() {
+    List<Script> scripts = rig.scripts();
+    for (Script one : scripts.subList(0, Math.min(scripts.size(), 16))) {
+      interleave(one, scripts.get(scripts.size() - 1));
+    }
+  }
+
+  private void interleave(Script one, Script two) {
+    Trial<I, O> first = rig.trial(contract.maxFrameBytes);
+    Trial<I, O> second = rig.trial(contract.maxFrameBytes);
+    int[] splits = IntStream.range(1, one.bytes().length).toArray();
+    try {
+      rig.guarded(
+          first,
+          one.bytes(),
+          splits,
+          () -> {
+            first.open();
+            second.open();
+            int longer = Math.max(one.bytes().length, two.bytes().length);
+            for (int i = 0; i < longer; i++) {
+              readOne(first, one, i);
+              readOne(second, two, i);
+            }
+            rig.expect(one.expected(), first);
+            rig.expect(two.expected(), second);
+            first.end();
+            second.end();
+          });
+    } finally {
+      second.abandon();
+    }
+  }
+
+  private void readOne(Trial<I, O> trial, Script script, int index) {
+    if (index < script.bytes().length) {
+      trial.read(script.bytes(), index, index + 1);
+    }
+  }
+
+  void truncation() {
+    for (Script script : rig.scripts()) {
+      if (contract.stream) {
+        truncateStream(script);
+      } else {
+        truncate(script);
+      }
+    }
+  }
+
+  private void truncate(Script script) {
+    List<Integer>[] ends = newHolder();
+    int length = script.bytes().length;
+    rig.feed(
+        script.bytes(),
+        trial -> {
+          rig.expect(script.expected(), trial);
+          ends[0] = trial.ends();
+          expectNeedsAll(script, trial.ends());
+        },
+        IntStream.range(1, length).toArray());
+    for (int cut : positions(length, rig.random())) {
+      int complete = (int) ends[0].stream().filter(end -> end <= cut).count();
+      byte[] bytes = Arrays.copyOf(script.bytes(), cut);
+      rig.feed(bytes, trial -> rig.expect(script.expected().subList(0, complete), trial));
+    }
+  }
+
+  @SuppressWarnings({"unchecked", "rawtypes"}) // of one element
+  private static List<Integer>[] newHolder() {
+    return new List[1];
+  }
+
+  private static void expectNeedsAll(Script script, List<Integer> ends) {
+    if (script.packed() && script.expected().size() == 1 && ends.get(0) < script.bytes().length) {
+      throw new Violation(
+          "message: delivered after "
+              + ends.get(0)
+              + " bytes (expected: after all "
+              + script.bytes().length
+              + ")");
+    }
+  }
+
+  private void truncateStream(Script script) {
+    for (int cut : positions(script.bytes().length, rig.random())) {
+      byte[] bytes = Arrays.copyOf(script.bytes(), cut);
+      byte[] all = Rig.joined(script.expected()).bytes();
+      rig.feed(
+          bytes,
+          trial -> {
+            byte[] came = Rig.joined(trial.messages()).bytes();
+            if (came.length > all.length
+                || Arrays.mismatch(came, Arrays.copyOf(all, came.length)) >= 0) {
+              throw new Violation("bytes of all messages: " + Hex.of(came));
+            }
+          });
+    }
+  }
+
+  /** Where to split or cut: everywhere, or near both ends and here and there between. */
+  static int[] positions(int length, Random random) {
+    if (length <= ALL_POSITIONS) {
+      return IntStream.range(1, length).toArray();
+    }
+    IntStream edges =
+        IntStream.concat(IntStream.range(1, EDGE), IntStream.range(length - EDGE, length));
+    IntStream between = random.ints(EDGE, EDGE, length - EDGE);
+    return IntStream.concat(edges, between).sorted().distinct().toArray();
+  }
+
+  static int[] randomSplits(int length, Random random) {
+    return length < 2
+        ? new int[0]
+        : random.ints(1 + random.nextInt(MOST_SPLITS), 1, length).sorted().distinct().toArray();
+  }
+}

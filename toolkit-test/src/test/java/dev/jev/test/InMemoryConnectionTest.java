@@ -1,0 +1,418 @@
+package dev.jev.test;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.CloseReason;
+import dev.jev.CloseReason.Kind;
+import dev.jev.Connection;
+import dev.jev.Delivery;
+import dev.jev.Handler;
+import dev.jev.Server;
+import dev.jev.Timer;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The connection in memory behaves as one of a server does. */
+class InMemoryConnectionTest {
+
+  private static final Duration MS = Duration.ofMillis(1);
+  private static final Duration NEVER = Duration.ofHours(1);
+
+  /** What a handler does with a message, and what happens then, on whatever connection. */
+  @SuppressWarnings("ImmutableEnumChecker") // the lambdas keep nothing
+  private enum Scenario {
+    ECHO((c, note) -> c.send("echo")),
+    CLOSE(
+        (c, note) -> {
+          c.send("bye");
+          c.close();
+          note.add("closing, open " + c.isOpen() + ", sent " + c.send("too late"));
+        }),
+    CLOSE_NOW(
+        (c, note) -> {
+          c.closeNow();
+          note.add("closing, writable " + c.isWritable());
+        }),
+    THROW(
+        (c, note) -> {
+          throw new IllegalStateException("broken");
+        }),
+    PAUSE(
+        (c, note) -> {
+          c.pauseReading();
+          c.execute(
+              () -> {
+                note.add("resumes");
+                c.resumeReading();
+              });
+          note.add("paused");
+        }),
+    PAUSE_AND_RESUME(
+        (c, note) -> {
+          c.pauseReading();
+          c.resumeReading();
+          note.add("not nested");
+        }),
+    EXECUTE(
+        (c, note) -> {
+          c.pauseReading();
+          c.execute(() -> note.add("task"));
+          c.execute(c::close);
+          note.add("callback returns");
+        }),
+    EXECUTE_AND_CLOSE(
+        (c, note) -> {
+          c.execute(() -> note.add("task, sent " + c.send("too late")));
+          c.close();
+        }),
+    TASK_THROWS(
+        (c, note) -> {
+          c.pauseReading();
+          c.execute(
+              () -> {
+                throw new IllegalStateException("broken");
+              });
+        }),
+    SHUT_DOWN_OUTPUT(
+        (c, note) -> {
+          c.send("last");
+          c.shutdownOutput();
+          note.add("sent " + c.send("too late") + ", open " + c.isOpen());
+        }),
+    RUN_AFTER(
+        (c, note) -> {
+          c.pauseReading();
+          c.runAfter(
+              MS,
+              () -> {
+                note.add("timer");
+                c.close();
+              });
+          c.runAfter(NEVER, () -> note.add("never"));
+          note.add("waits");
+        }),
+    RUN_AFTER_NOTHING(
+        (c, note) -> {
+          c.pauseReading();
+          c.runAfter(Duration.ZERO, c::close);
+          note.add("not at once");
+        }),
+    RUN_EVERY(
+        (c, note) -> {
+          c.pauseReading();
+          int[] runs = new int[1];
+          c.runEvery(
+              MS,
+              () -> {
+                note.add("tick " + ++runs[0]);
+                if (runs[0] == 3) {
+                  c.close();
+                }
+              });
+        }),
+    CANCEL_FROM_INSIDE(
+        (c, note) -> {
+          c.pauseReading();
+          Timer[] timer = new Timer[1];
+          timer[0] =
+              c.runEvery(
+                  MS,
+                  () -> {
+                    note.add("only time");
+                    timer[0].cancel();
+                    c.runAfter(MS.multipliedBy(5), c::close);
+                  });
+        }),
+    RUN_TICKER(
+        (c, note) -> {
+          c.pauseReading();
+          int[] runs = new int[1];
+          c.runTicker(
+              () -> {
+                note.add("tick " + ++runs[0]);
+                if (runs[0] == 3) {
+                  c.close();
+                }
+                return MS;
+              });
+          note.add("first tick later");
+        }),
+    TIMER_THROWS(
+        (c, note) -> {
+          c.pauseReading();
+          c.runEvery(
+              MS,
+              () -> {
+                throw new IllegalStateException("broken");
+              });
+        });
+
+    private final BiConsumer<Connection<String>, List<String>> onMessage;
+
+    Scenario(BiConsumer<Connection<String>, List<String>> onMessage) {
+      this.onMessage = onMessage;
+    }
+  }
+
+  /** Writes down what happens, to {@code connection} of either kind. */
+  private static final class Diary implements Handler<String, String> {
+
+    private final Scenario scenario;
+    private final List<String> notes = new ArrayList<>();
+    private final BlockingQueue<List<String>> done = new LinkedBlockingQueue<>();
+
+    Diary(Scenario scenario) {
+      this.scenario = scenario;
+    }
+
+    @Override
+    public void onConnect(Connection<String> connection) {
+      notes.add("connect, open " + connection.isOpen());
+      connection.attach("attached");
+      connection.send("welcome");
+    }
+
+    @Override
+    public void onMessage(Connection<String> connection, String message) {
+      notes.add("message " + message);
+      scenario.onMessage.accept(connection, notes);
+      notes.add("end of " + message);
+    }
+
+    @Override
+    public void onClose(Connection<String> connection, CloseReason reason) {
+      notes.add(
+          "close "
+              + reason
+              + ", sent "
+              + connection.send("too late")
+              + ", "
+              + connection.attachment(String.class)
+              + ", open "
+              + connection.isOpen());
+      connection.close();
+      connection.runAfter(Duration.ZERO, () -> notes.add("timer after the close"));
+      done.add(notes);
+    }
+
+    /** What it has written down when the connection is closed. */
+    List<String> read() throws InterruptedException {
+      List<String> all = done.poll(10, TimeUnit.SECONDS);
+      assertThat(all).as("closed").isNotNull();
+      return List.copyOf(all);
+    }
+  }
+
+  private record Outcome(List<String> notes, List<String> sent) {}
+
+  private static Outcome overSockets(Scenario scenario) throws Exception {
+    Diary diary = new Diary(scenario);
+    try (Server server =
+            Server.builder(ShortTexts::new, diary)
+                .listen("tcp://127.0.0.1:0")
+                .eventLoops(1)
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write("01 61 01 62").shutdownOutput();
+      byte[] sent = peer.readAll();
+      return new Outcome(diary.read(), texts(sent));
+    }
+  }
+
+  private static List<String> texts(byte[] bytes) {
+    List<String> texts = new ArrayList<>();
+    for (int i = 0; i < bytes.length; i += 1 + bytes[i]) {
+      texts.add(new String(bytes, i + 1, bytes[i], UTF_8));
+    }
+    return texts;
+  }
+
+  private static Outcome inMemory(Scenario scenario) throws Exception {
+    Diary diary = new Diary(scenario);
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(diary);
+    connection.open().receive("a").receive("b").peerCloses();
+    connection.clock().advance(Duration.ofMinutes(1));
+    Outcome outcome = new Outcome(diary.read(), connection.sent());
+    connection.clock().advance(NEVER);
+    assertThat(diary.notes).as("nothing after the close").isEqualTo(outcome.notes());
+    return outcome;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void doesWhatARealConnectionDoes(Scenario scenario) throws Exception {
+    Outcome memory = inMemory(scenario);
+    Outcome sockets = overSockets(scenario);
+    assertThat(memory.notes()).isEqualTo(sockets.notes());
+    if (scenario != Scenario.CLOSE_NOW) { // which may drop what was sent, and may not
+      assertThat(memory.sent()).isEqualTo(sockets.sent());
+    }
+  }
+
+  @Test
+  void peerThatResetsIsAnIoError() {
+    Recorder<String, String> recorder = Recorder.silent();
+    InMemoryConnection<String, String> connection =
+        InMemoryConnection.<String, String>to(recorder).open().peerResets();
+    assertThat(connection.closeReason()).hasToString("IO_ERROR: Connection reset by peer");
+  }
+
+  @Test
+  void writableComesAfterBlockAndWhatWasReceivedMeanwhile() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(recorder);
+    connection.open().block().receive("a");
+    Delivery delivery = connection.deliver("slow");
+    assertThat(connection.isWritable()).isFalse();
+    assertThat(connection.pendingBytes()).isEqualTo(262_145);
+    recorder.expect("connect");
+    recorder.expectNothingMore();
+    assertThat(delivery.written().toCompletableFuture()).isNotDone();
+    connection.unblock();
+    assertThat(delivery.written().toCompletableFuture()).isCompleted();
+    recorder.expect("writable", "message a");
+    connection.unblock();
+    recorder.expectNothingMore();
+  }
+
+  @Test
+  void whatIsReceivedBeforeItIsOpenWaits() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(recorder);
+    connection.receive("early");
+    assertThat(connection.send("early")).isFalse();
+    connection.open();
+    recorder.expect("connect", "message early");
+  }
+
+  @Test
+  void neverOpenedMeansNeverClosed() {
+    Recorder<String, String> recorder = Recorder.silent();
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(recorder);
+    connection.close();
+    connection.open();
+    recorder.expectNothingMore();
+  }
+
+  @Test
+  void taskOfTheTestRunsInItsNextCall() {
+    List<String> notes = new ArrayList<>();
+    InMemoryConnection<String, String> connection =
+        InMemoryConnection.<String, String>to((c, message) -> {}).open();
+    connection.execute(() -> notes.add("task"));
+    assertThat(notes).isEmpty();
+    connection.run();
+    assertThat(notes).containsExactly("task");
+  }
+
+  @Test
+  void detachedConnectionHasNoOnClose() throws Exception {
+    Recorder<String, String> recorder =
+        Recorder.before((c, message) -> c.detach(new ChannelInboundHandlerAdapter()));
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(recorder);
+    connection.open().receive("a").receive("b");
+    recorder.expect("connect", "message a");
+    recorder.expectNothingMore();
+    assertThat(connection.closeReason()).isNull();
+    assertThat(connection.isOpen()).isFalse();
+  }
+
+  private static ByteBuf buffer(String text) {
+    return PooledByteBufAllocator.DEFAULT.buffer().writeBytes(text.getBytes(UTF_8));
+  }
+
+  @Test
+  void receivedBufferIsReleasedUnlessItIsSentOrRetained() {
+    List<ByteBuf> retained = new ArrayList<>();
+    InMemoryConnection<ByteBuf, ByteBuf> connection =
+        InMemoryConnection.<ByteBuf, ByteBuf>to(
+                (c, message) -> {
+                  switch (message.toString(UTF_8)) {
+                    case "send" -> c.send(message);
+                    case "send a view" -> c.send(message.slice(0, 4));
+                    case "retain" -> retained.add(message.retain());
+                    default -> {}
+                  }
+                })
+            .open();
+    ByteBuf dropped = buffer("drop");
+    connection.receive(dropped).receive(buffer("send")).receive(buffer("send a view"));
+    connection.receive(buffer("retain"));
+    assertThat(dropped.refCnt()).isZero();
+    assertThat(retained).singleElement().extracting(ByteBuf::refCnt).isEqualTo(1);
+    List<ByteBuf> sent = connection.takeSent();
+    assertThat(sent).hasSize(2).allMatch(each -> each.refCnt() == 1);
+    sent.forEach(ByteBuf::release);
+    retained.forEach(ByteBuf::release);
+  }
+
+  @Test
+  void bufferSentTooLateIsReleasedAndSoIsOneReceivedTooLate() {
+    InMemoryConnection<ByteBuf, ByteBuf> connection =
+        InMemoryConnection.<ByteBuf, ByteBuf>to(Connection::send).open();
+    connection.receive(buffer("in time"));
+    connection.pauseReading();
+    ByteBuf waiting = buffer("waits");
+    connection.receive(waiting);
+    connection.closeNow();
+    ByteBuf late = buffer("too late");
+    assertThat(connection.send(late)).isFalse();
+    ByteBuf lateIn = buffer("too late");
+    connection.receive(lateIn);
+    assertThat(List.of(waiting, late, lateIn)).allMatch(each -> each.refCnt() == 0);
+    connection.releaseSent();
+  }
+
+  @Test
+  void timesThatWereMissedAreLeftOut() {
+    ManualClock clock = new ManualClock();
+    List<Long> times = new ArrayList<>();
+    InMemoryConnection<String, String> connection =
+        InMemoryConnection.<String, String>to((c, message) -> {}, clock).open();
+    connection.runEvery(
+        MS.multipliedBy(10),
+        () -> {
+          times.add(clock.nanoTime() / 1_000_000);
+          if (times.size() == 1) {
+            clock.elapse(MS.multipliedBy(105));
+          }
+        });
+    clock.advance(MS.multipliedBy(140));
+    assertThat(times).containsExactly(10L, 120L, 130L, 140L);
+  }
+
+  @Test
+  void knowsAddressesAttributesAndBadTimes() {
+    InMemoryConnection<String, String> connection =
+        InMemoryConnection.<String, String>to((c, message) -> {}).attribute(Kind.class, Kind.IDLE);
+    assertThat(connection.attribute(Kind.class)).isEqualTo(Kind.IDLE);
+    assertThat(connection.attribute(String.class)).isNull();
+    InetSocketAddress address = InetSocketAddress.createUnresolved("peer", 1);
+    connection.addresses(address, address);
+    assertThat(connection.remoteAddress()).isEqualTo(address);
+    assertThatThrownBy(() -> connection.to(address))
+        .isInstanceOf(UnsupportedOperationException.class)
+        .hasMessageStartingWith("not a UDP address: peer");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> connection.runEvery(Duration.ZERO, () -> {}))
+        .withMessage("period: PT0S (expected: > PT0S and <= PT87600H)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> connection.runAfter(Duration.ofNanos(-1), () -> {}))
+        .withMessage("delay: PT-0.000000001S (expected: PT0S..PT87600H)");
+  }
+}

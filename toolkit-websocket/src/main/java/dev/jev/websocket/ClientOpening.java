@@ -1,0 +1,102 @@
+package dev.jev.websocket;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.ProtocolException;
+import dev.jev.Wire;
+import dev.jev.plugin.TlsSession;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handshake of a client (RFC 6455, 4.1). It neither follows redirections nor answers
+ * challenges: whatever is not a WebSocket is a failure.
+ */
+final class ClientOpening implements Opening {
+
+  private final WebSocketClientBuilder.Request request;
+  private final String key = HandshakeKey.random();
+  private final HeadScanner scanner = new HeadScanner();
+  private @Nullable Runnable opened;
+
+  ClientOpening(WebSocketClientBuilder.Request request) {
+    this.request = request;
+  }
+
+  @Override
+  public void begin(Wire wire, Runnable opened) {
+    this.opened = opened;
+    if (request.secure() && wire.attribute(TlsSession.class) == null) {
+      throw new IllegalStateException(
+          "wss: without TLS (expected: the client has the plugin Tls.client)");
+    }
+    StringBuilder head = new StringBuilder(256);
+    head.append("GET ").append(request.target()).append(" HTTP/1.1\r\n");
+    head.append("Host: ").append(request.host()).append("\r\n");
+    head.append("Upgrade: websocket\r\nConnection: Upgrade\r\n");
+    head.append("Sec-WebSocket-Key: ").append(key).append("\r\n");
+    head.append("Sec-WebSocket-Version: 13\r\n");
+    request.fields().appendTo(head);
+    wire.write(Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII)));
+  }
+
+  @Override
+  public void read(Wire wire, ByteBuf in) {
+    try {
+      int length;
+      while ((length = scanner.scan(in)) >= 0) {
+        HttpResponse response = HeadParser.response(in.readSlice(length));
+        if (response.isAccept() || response.status() >= 200) {
+          check(response);
+          open(wire, response);
+          return;
+        } // else it is only an interim one (RFC 9110, 15.2)
+      }
+    } catch (Refusal e) {
+      throw failure(e.offence());
+    }
+  }
+
+  private void open(Wire wire, HttpResponse response) {
+    HttpRequest asked =
+        new HttpRequest(
+            "GET",
+            request.target(),
+            request.host(),
+            /* persistent= */ true,
+            request.fields(),
+            wire);
+    wire.attribute(WebSocketHandshake.class, new WebSocketHandshake(asked, response));
+    requireNonNull(opened).run();
+  }
+
+  private void check(HttpResponse response) {
+    if (!response.isAccept()) {
+      throw failure("status: " + response.status() + " (expected: 101)");
+    }
+    List<String> upgrade = response.headers("Upgrade");
+    if (upgrade.size() != 1 || !upgrade.get(0).equalsIgnoreCase("websocket")) {
+      throw failure("header Upgrade: something else (expected: websocket)");
+    }
+    if (!Tokens.contains(response.headers("Connection"), "Upgrade")) {
+      throw failure("header Connection: without Upgrade (expected: Upgrade)");
+    }
+    if (!response.headers("Sec-WebSocket-Accept").equals(List.of(HandshakeKey.answer(key)))) {
+      throw failure("header Sec-WebSocket-Accept: wrong (expected: the answer to the key)");
+    }
+    if (!response.headers("Sec-WebSocket-Extensions").isEmpty()) {
+      throw failure("header Sec-WebSocket-Extensions: set (expected: none was offered)");
+    }
+    List<String> subprotocols = response.headers(HttpResponse.SUBPROTOCOL);
+    if (subprotocols.size() > 1 || !request.subprotocols().containsAll(subprotocols)) {
+      throw failure("header Sec-WebSocket-Protocol: another (expected: one that was offered)");
+    }
+  }
+
+  private static ProtocolException failure(String offence) {
+    return new ProtocolException("handshake: " + offence);
+  }
+}

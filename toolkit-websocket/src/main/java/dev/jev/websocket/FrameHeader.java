@@ -1,0 +1,149 @@
+package dev.jev.websocket;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * What stands in front of a payload (RFC 6455, 5.2).
+ *
+ * <pre>
+ *    0                   1                   2                   3
+ *    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *   +-+-+-+-+-------+-+-------------+-------------------------------+
+ *   |F|R|R|R| opcode|M|   length    |  length, in 2 bytes if 126,   |
+ *   |I|S|S|S|       |A|             |  in 8 bytes if 127            |
+ *   |N|V|V|V|       |S|             |                               |
+ *   | |1|2|3|       |K|             |                               |
+ *   +-+-+-+-+-------+-+-------------+-------------------------------+
+ *   |  key of the mask, 4 bytes, if MASK                            |
+ *   +---------------------------------------------------------------+
+ * </pre>
+ *
+ * <p>One for each connection, for the frame that is being read.
+ */
+final class FrameHeader {
+
+  static final int CONTINUATION = 0;
+  static final int TEXT = 1;
+  static final int BINARY = 2;
+  static final int CLOSE = 8;
+  static final int PING = 9;
+  static final int PONG = 10;
+
+  /** RFC 6455, 5.5: control frames carry at most 125 bytes. */
+  static final int MAX_CONTROL_BYTES = 125;
+
+  static final int MAX_BYTES = 14;
+
+  static final int B0_FIN = 0b1000_0000;
+  static final int B0_RSV1 = 0b0100_0000;
+  private static final int B0_RSV23 = 0b0011_0000;
+  private static final int B0_OPCODE = 0b0000_1111;
+  private static final int B1_MASK = 0b1000_0000;
+  private static final int B1_LENGTH = 0b0111_1111;
+  private static final int LENGTH_IN_2 = 126;
+  private static final int LENGTH_IN_8 = 127;
+
+  boolean isFinal;
+  boolean isCompressed;
+  int opcode;
+  int key;
+  long payloadBytes;
+  int bytes; // of the header itself
+
+  /**
+   * Reads the header at the beginning of {@code in} and takes nothing off it; returns false if it
+   * is not whole. Whatever is wrong is found as soon as it is there.
+   *
+   * @param masked whether the frame has to be masked, as those of clients have to be, or must not
+   * @param compression whether frames may be compressed
+   */
+  boolean read(ByteBuf in, boolean masked, boolean compression) {
+    int start = in.readerIndex();
+    int readable = in.readableBytes();
+    if (readable == 0) {
+      return false;
+    }
+    readFirst(in.getUnsignedByte(start), compression);
+    if (readable == 1) {
+      return false;
+    }
+    int second = in.getUnsignedByte(start + 1);
+    checkMask((second & B1_MASK) != 0, masked);
+    int length = second & B1_LENGTH;
+    if (isControl() && length > MAX_CONTROL_BYTES) {
+      throw new Violation(
+          Violation.PROTOCOL_ERROR,
+          "control frame: more than 125 bytes (expected: <= 125, RFC 6455, 5.5)");
+    }
+    int lengthBytes = length == LENGTH_IN_8 ? 8 : length == LENGTH_IN_2 ? 2 : 0;
+    bytes = 2 + lengthBytes + (masked ? 4 : 0);
+    if (readable < 2 + lengthBytes) {
+      return false;
+    }
+    payloadBytes = lengthBytes == 0 ? length : readLength(in, start + 2, lengthBytes);
+    if (readable < bytes) {
+      return false;
+    }
+    key = masked ? in.getInt(start + bytes - 4) : 0;
+    return true;
+  }
+
+  boolean isControl() {
+    return opcode >= CLOSE;
+  }
+
+  private void readFirst(int first, boolean compression) {
+    isFinal = (first & B0_FIN) != 0;
+    isCompressed = (first & B0_RSV1) != 0;
+    opcode = first & B0_OPCODE;
+    if ((opcode > BINARY && opcode < CLOSE) || opcode > PONG) {
+      throw new Violation(
+          Violation.PROTOCOL_ERROR, "opcode: " + opcode + " (expected: 0..2 or 8..10)");
+    }
+    if ((first & B0_RSV23) != 0) {
+      throw new Violation(Violation.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
+    }
+    // RFC 7692, 6: only the first frame of a data message says so.
+    if (isCompressed && !(compression && (opcode == TEXT || opcode == BINARY))) {
+      throw new Violation(Violation.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
+    }
+    if (isControl() && !isFinal) {
+      throw new Violation(
+          Violation.PROTOCOL_ERROR, "control frame: a fragment (expected: whole, RFC 6455, 5.5)");
+    }
+  }
+
+  private static void checkMask(boolean masked, boolean expected) {
+    if (masked != expected) {
+      String frame = expected ? "client frame is not masked" : "server frame is masked";
+      throw new Violation(Violation.PROTOCOL_ERROR, frame + " (RFC 6455, 5.1)");
+    }
+  }
+
+  private static long readLength(ByteBuf in, int index, int lengthBytes) {
+    long length = lengthBytes == 2 ? in.getUnsignedShort(index) : in.getLong(index);
+    if (length < 0 || length < (lengthBytes == 2 ? 126 : 65_536)) {
+      throw new Violation(
+          Violation.PROTOCOL_ERROR,
+          "payload length: "
+              + Long.toUnsignedString(length)
+              + " in "
+              + lengthBytes
+              + " bytes (expected: the fewest bytes, RFC 6455, 5.2)");
+    }
+    return length;
+  }
+
+  /** Writes the header of a whole frame that is not masked. Called per frame: must not allocate. */
+  static void write(ByteBuf out, int first, int payloadBytes, boolean masked) {
+    int mask = masked ? B1_MASK : 0;
+    out.writeByte(first);
+    if (payloadBytes < LENGTH_IN_2) {
+      out.writeByte(mask | payloadBytes);
+    } else if (payloadBytes < 65_536) {
+      out.writeByte(mask | LENGTH_IN_2).writeShort(payloadBytes);
+    } else {
+      out.writeByte(mask | LENGTH_IN_8).writeLong(payloadBytes);
+    }
+  }
+}

@@ -1,0 +1,186 @@
+package dev.jev.websocket;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponseDecoder;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.FastThreadLocal;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets Netty's decoders parse one head that a {@link HeadScanner} has found, and checks what holds
+ * for every request, or every response.
+ */
+final class HeadParser {
+
+  // RFC 9112, 3: one blank between each two.
+  private static final Pattern REQUEST_LINE =
+      Pattern.compile("([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\\x21-\\x7e]+) HTTP/([0-9])\\.([0-9])");
+
+  // RFC 9112, 4: the reason may be missing, and some leave its blank out too.
+  private static final Pattern STATUS_LINE =
+      Pattern.compile("HTTP/1\\.[0-9] ([1-5][0-9]{2})( .*)?");
+
+  // RFC 3986, 3.2.2 and 3.2.3.
+  private static final Pattern HOST =
+      Pattern.compile("([A-Za-z0-9._~!$&'()*+,;=%-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]{1,5})?");
+
+  // RFC 9112, 3.2.2: the forms that remain are for proxies.
+  private static final Pattern ABSOLUTE = Pattern.compile("(?i)(ws|wss|http|https)://");
+
+  private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9A-Fa-f]{2})");
+
+  /** One for each event loop: that of a connection would outweigh everything else it has. */
+  private static final FastThreadLocal<EmbeddedChannel> REQUESTS =
+      new FastThreadLocal<>() {
+        @Override
+        protected EmbeddedChannel initialValue() {
+          return new EmbeddedChannel(new HttpRequestDecoder(config()));
+        }
+      };
+
+  private HeadParser() {}
+
+  private static HttpDecoderConfig config() {
+    return new HttpDecoderConfig() // longer than the scanner lets pass
+        .setMaxInitialLineLength(2 * HeadScanner.MAX_START_LINE_BYTES)
+        .setMaxHeaderSize(2 * HeadScanner.MAX_FIELDS_BYTES);
+  }
+
+  // Requests.
+
+  static HttpRequest request(ByteBuf head, Wire wire) {
+    Matcher line = REQUEST_LINE.matcher(startLine(head));
+    if (!line.matches()) {
+      throw Refusal.bad("request line: malformed (expected: method, target and version)");
+    }
+    if (!line.group(3).equals("1")) {
+      throw new Refusal(505, "version: HTTP/" + line.group(3) + " (expected: HTTP/1.1)");
+    }
+    boolean old = line.group(4).equals("0");
+    HttpFields fields = fields(head);
+    String target = line.group(2);
+    checkTarget(target);
+    checkHosts(fields.all("Host"), old);
+    String authority = null;
+    if (!target.startsWith("/")) { // RFC 9112, 3.2.2: the target is what counts
+      int start = target.indexOf("://") + 3;
+      int path = pathIndex(target, start);
+      authority = target.substring(start, path);
+      checkHost(authority);
+      target = target.substring(path);
+      target = target.startsWith("/") ? target : "/" + target;
+    }
+    if (!old && fields.first("Expect") != null) { // RFC 9110, 10.1.1
+      throw new Refusal(417, "header Expect: set (expected: none)");
+    }
+    String method = HttpMethod.valueOf(line.group(1)).name(); // not one more for each connection
+    return new HttpRequest(method, target, authority, !old, fields, wire);
+  }
+
+  private static String startLine(ByteBuf head) {
+    int start = head.readerIndex() + (head.getByte(head.readerIndex()) == '\r' ? 2 : 0);
+    int end = head.indexOf(start, head.writerIndex(), (byte) '\r');
+    return head.toString(start, end - start, ISO_8859_1);
+  }
+
+  private static void checkTarget(String target) {
+    if (!target.startsWith("/") && !ABSOLUTE.matcher(target).lookingAt()) {
+      throw Refusal.bad("target: " + Refusal.shown(target) + " (expected: a path or a URI)");
+    }
+    if (target.indexOf('#') >= 0) { // RFC 9112, 3.2; RFC 6455, 3
+      throw Refusal.bad("target: with a fragment (expected: none)");
+    }
+    if (BAD_ESCAPE.matcher(target).find()) {
+      throw Refusal.bad("target: malformed percent-encoding (expected: %XX, RFC 3986, 2.1)");
+    }
+  }
+
+  private static int pathIndex(String target, int start) {
+    int index = start;
+    while (index < target.length() && "/?".indexOf(target.charAt(index)) < 0) {
+      index++;
+    }
+    return index;
+  }
+
+  /** RFC 9112, 3.2: there is exactly one, except over HTTP/1.0. */
+  private static void checkHosts(List<String> hosts, boolean old) {
+    if (hosts.isEmpty() && old) {
+      return;
+    }
+    if (hosts.size() != 1) {
+      throw Refusal.bad("header Host: " + hosts.size() + " lines (expected: 1)");
+    }
+    checkHost(hosts.get(0));
+  }
+
+  private static void checkHost(String host) {
+    if (!HOST.matcher(host).matches()) {
+      throw Refusal.bad(
+          "header Host: " + Refusal.shown(host) + " (expected: a host, perhaps with a port)");
+    }
+  }
+
+  private static HttpFields fields(ByteBuf head) {
+    EmbeddedChannel decoder = REQUESTS.get();
+    HttpMessage message = null;
+    boolean clean = false;
+    try {
+      decoder.writeInbound(head.retainedSlice());
+      message = decoder.readInbound();
+      clean = isClean(decoder, message);
+    } finally {
+      if (!clean) { // it waits for content, or for nothing any more
+        REQUESTS.remove();
+        decoder.finishAndReleaseAll();
+      }
+    }
+    return checked(message);
+  }
+
+  private static boolean isClean(EmbeddedChannel decoder, @Nullable HttpMessage message) {
+    Object end = decoder.readInbound();
+    ReferenceCountUtil.release(end);
+    return message != null
+        && message.decoderResult().isSuccess()
+        && end instanceof LastHttpContent
+        && decoder.inboundMessages().isEmpty();
+  }
+
+  private static HttpFields checked(@Nullable HttpMessage message) {
+    if (message == null || message.decoderResult().isFailure()) {
+      throw Refusal.bad("header lines: malformed or contradictory (expected: RFC 9112, 5 and 6)");
+    }
+    return HttpFields.of(message.headers());
+  }
+
+  // Responses.
+
+  /** A response without its content. */
+  static HttpResponse response(ByteBuf head) {
+    Matcher line = STATUS_LINE.matcher(startLine(head));
+    if (!line.matches()) {
+      throw Refusal.bad("status line: malformed (expected: HTTP/1.1, status and reason)");
+    }
+    EmbeddedChannel decoder = new EmbeddedChannel(new HttpResponseDecoder(config()));
+    try {
+      decoder.writeInbound(head.retainedSlice());
+      HttpMessage message = decoder.readInbound();
+      return new HttpResponse(Integer.parseInt(line.group(1)), checked(message), new byte[0]);
+    } finally {
+      decoder.finishAndReleaseAll();
+    }
+  }
+}

@@ -1,0 +1,114 @@
+package dev.jev.websocket;
+
+import io.netty.handler.codec.http.HttpHeaders;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The header lines of a message, as one text: every WebSocket keeps those of its handshake, and a
+ * text is the least they need.
+ */
+final class HttpFields {
+
+  static final HttpFields NONE = new HttpFields("");
+
+  private final String lines; // "name:value\n" each
+
+  private HttpFields(String lines) {
+    this.lines = lines;
+  }
+
+  static HttpFields of(HttpHeaders headers) {
+    StringBuilder lines = new StringBuilder();
+    Iterator<Map.Entry<CharSequence, CharSequence>> all = headers.iteratorCharSequence();
+    while (all.hasNext()) {
+      Map.Entry<CharSequence, CharSequence> field = all.next();
+      String value = Tokens.strip(field.getValue().toString());
+      lines.append(field.getKey()).append(':').append(value).append('\n');
+    }
+    return new HttpFields(lines.toString());
+  }
+
+  /** These and one more. */
+  HttpFields with(String name, String value) {
+    return new HttpFields(lines + name + ':' + value + '\n');
+  }
+
+  /**
+   * Checks a header line of the user's.
+   *
+   * @throws IllegalArgumentException if it cannot be sent, or is not the user's to set
+   */
+  static void check(String name, String value) {
+    if (!Tokens.isToken(name)) {
+      throw new IllegalArgumentException("header name: " + name + " (expected: a token)");
+    }
+    if (isReserved(name)) {
+      throw new IllegalArgumentException("header " + name + ": set (expected: left to Jev)");
+    }
+    boolean isText = value.chars().allMatch(c -> (c >= 0x20 && c < 0x7f) || c == '\t');
+    if (!isText) {
+      throw new IllegalArgumentException("header " + name + ": not ASCII (expected: ASCII text)");
+    }
+  }
+
+  /** Whether a header line belongs to the framing of messages or to the handshake. */
+  private static boolean isReserved(String name) {
+    return name.regionMatches(/* ignoreCase= */ true, 0, "Sec-WebSocket-", 0, 14)
+        || List.of("connection", "upgrade", "content-length", "transfer-encoding", "host", "date")
+            .stream()
+            .anyMatch(name::equalsIgnoreCase);
+  }
+
+  /** The first value by that name, in whatever case, or null. */
+  @Nullable String first(String name) {
+    for (int line = 0; line < lines.length(); line = end(line) + 1) {
+      if (isNamed(line, name)) {
+        return lines.substring(line + name.length() + 1, end(line));
+      }
+    }
+    return null;
+  }
+
+  /** The values of all lines with that name, in whatever case. */
+  List<String> all(String name) {
+    List<String> values = new ArrayList<>();
+    for (int line = 0; line < lines.length(); line = end(line) + 1) {
+      if (isNamed(line, name)) {
+        values.add(lines.substring(line + name.length() + 1, end(line)));
+      }
+    }
+    return values;
+  }
+
+  /** All lines, in their order. */
+  List<Map.Entry<String, String>> all() {
+    List<Map.Entry<String, String>> all = new ArrayList<>();
+    for (int line = 0; line < lines.length(); line = end(line) + 1) {
+      int colon = lines.indexOf(':', line);
+      all.add(Map.entry(lines.substring(line, colon), lines.substring(colon + 1, end(line))));
+    }
+    return all;
+  }
+
+  /** Appends the lines as they are sent. */
+  void appendTo(StringBuilder head) {
+    for (Map.Entry<String, String> field : all()) {
+      head.append(field.getKey()).append(": ").append(field.getValue()).append("\r\n");
+    }
+  }
+
+  private boolean isNamed(int line, String name) {
+    int colon = line + name.length();
+    return lines.regionMatches(/* ignoreCase= */ true, line, name, 0, name.length())
+        && colon < lines.length()
+        && lines.charAt(colon) == ':';
+  }
+
+  private int end(int line) {
+    return lines.indexOf('\n', line);
+  }
+}

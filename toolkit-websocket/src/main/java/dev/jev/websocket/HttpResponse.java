@@ -1,0 +1,189 @@
+package dev.jev.websocket;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The answer to an {@link HttpRequest}: a page, a refusal, or the consent to a WebSocket.
+ *
+ * <p>Immutable: {@code header}, {@code text} and {@code body} return another one.
+ */
+public final class HttpResponse {
+
+  static final String SUBPROTOCOL = "Sec-WebSocket-Protocol";
+
+  /** RFC 9110, 15.2.2: from here on it is no HTTP. */
+  static final int SWITCHING_PROTOCOLS = 101;
+
+  private static final HttpResponse ACCEPT =
+      new HttpResponse(SWITCHING_PROTOCOLS, HttpFields.NONE, new byte[0]);
+
+  // RFC 9110, 5.6.7.
+  private static final DateTimeFormatter DATE =
+      DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.ENGLISH)
+          .withZone(ZoneOffset.UTC);
+
+  private final int status;
+  private final HttpFields fields;
+  private final byte[] body;
+
+  HttpResponse(int status, HttpFields fields, byte[] body) {
+    this.status = status;
+    this.fields = fields;
+    this.body = body;
+  }
+
+  /**
+   * A response without content.
+   *
+   * @throws IllegalArgumentException if {@code status} is not in 200..599
+   */
+  public static HttpResponse of(int status) {
+    if (status < 200 || status > 599) {
+      throw new IllegalArgumentException("status: " + status + " (expected: 200..599)");
+    }
+    return new HttpResponse(status, HttpFields.NONE, new byte[0]);
+  }
+
+  /**
+   * The consent to a WebSocket, with the subprotocol that {@link WebSocketServerBuilder} chooses.
+   */
+  public static HttpResponse accept() {
+    return ACCEPT;
+  }
+
+  /**
+   * The consent to a WebSocket with a subprotocol, which must be one of those that were offered.
+   */
+  public static HttpResponse accept(String subprotocol) {
+    return ACCEPT.withSubprotocol(subprotocol);
+  }
+
+  HttpResponse withSubprotocol(String subprotocol) {
+    return with(SUBPROTOCOL, subprotocol);
+  }
+
+  /**
+   * This with one more header line.
+   *
+   * @throws IllegalArgumentException if it is not ASCII, or belongs to the framing of messages or
+   *     to the handshake
+   */
+  public HttpResponse header(String name, String value) {
+    HttpFields.check(name, value);
+    return with(name, value);
+  }
+
+  private HttpResponse with(String name, String value) {
+    return new HttpResponse(status, fields.with(name, value), body);
+  }
+
+  /** This with a text, as {@code text/plain} in UTF-8. */
+  public HttpResponse text(String text) {
+    return body("text/plain; charset=utf-8", text.getBytes(UTF_8));
+  }
+
+  /**
+   * This with a body.
+   *
+   * <p><b>Ownership.</b> The array is not copied, and must not change any more.
+   *
+   * @throws IllegalStateException if the status forbids a body
+   */
+  public HttpResponse body(String contentType, byte[] body) {
+    if (status == SWITCHING_PROTOCOLS || status == 204 || status == 304) {
+      throw new IllegalStateException("status " + status + ": a body (expected: none)");
+    }
+    requireNonNull(body, "body");
+    return new HttpResponse(status, header("Content-Type", contentType).fields, body);
+  }
+
+  /** The status; 101 is the consent to a WebSocket. */
+  public int status() {
+    return status;
+  }
+
+  /** The value of the first header line by that name, in whatever case, or null. */
+  public @Nullable String header(String name) {
+    return fields.first(name);
+  }
+
+  /** The values of all header lines by that name, in whatever case. */
+  public List<String> headers(String name) {
+    return fields.all(name);
+  }
+
+  /** All header lines, in their order. */
+  public List<Map.Entry<String, String>> headers() {
+    return fields.all();
+  }
+
+  /** The body, which is not copied; empty if there is none. */
+  public byte[] body() {
+    return body;
+  }
+
+  boolean isAccept() {
+    return status == SWITCHING_PROTOCOLS;
+  }
+
+  // Writing.
+
+  /** Answers with this; the last response of a connection says so. */
+  void write(Wire wire, @Nullable HttpRequest request, boolean last) {
+    StringBuilder head = startLine();
+    head.append("Date: ").append(DATE.format(Instant.now())).append("\r\n");
+    fields.appendTo(head);
+    if (status != 204 && status != 304) { // RFC 9110, 8.6
+      head.append("Content-Length: ").append(body.length).append("\r\n");
+    }
+    if (status == 426) { // RFC 9110, 15.5.22; RFC 6455, 4.4
+      head.append("Connection: close, Upgrade\r\nUpgrade: websocket\r\n");
+      head.append("Sec-WebSocket-Version: 13\r\n");
+    } else if (last) {
+      head.append("Connection: close\r\n");
+    }
+    wire.write(bytes(head));
+    boolean isHead = request != null && request.method().equals("HEAD");
+    if (body.length > 0 && !isHead) {
+      wire.write(Unpooled.wrappedBuffer(body));
+    }
+  }
+
+  /** Answers with this and the proof that the request was understood (RFC 6455, 4.2.2). */
+  void writeAccept(Wire wire, String key) {
+    StringBuilder head = startLine();
+    head.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    head.append(HandshakeKey.answer(key)).append("\r\n");
+    fields.appendTo(head);
+    wire.write(bytes(head));
+  }
+
+  private StringBuilder startLine() {
+    StringBuilder head = new StringBuilder(256).append("HTTP/1.1 ").append(status).append(' ');
+    return head.append(HttpResponseStatus.valueOf(status).reasonPhrase()).append("\r\n");
+  }
+
+  private static ByteBuf bytes(StringBuilder head) {
+    return Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII));
+  }
+
+  /** The status. */
+  @Override
+  public String toString() {
+    return HttpResponseStatus.valueOf(status).toString();
+  }
+}

@@ -1,0 +1,31 @@
+package dev.jev.websocket;
+
+import dev.jev.CloseReason;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+
+/**
+ * The handshake of one connection (RFC 6455, 4), on one side.
+ *
+ * <p>Event loop only.
+ */
+interface Opening {
+
+  /**
+   * Begins; a client sends its request.
+   *
+   * @param opened to be run when the handshake is over and all that it had to write is written,
+   *     during one of the calls here or later
+   */
+  void begin(Wire wire, Runnable opened);
+
+  /**
+   * Takes what has arrived. What stands behind the handshake stays unread.
+   *
+   * @throws dev.jev.ProtocolException if there will be no WebSocket
+   */
+  void read(Wire wire, ByteBuf in);
+
+  /** The connection closes before the handshake is over. */
+  default void close(Wire wire, CloseReason reason) {}
+}

@@ -1,0 +1,106 @@
+package dev.jev.websocket;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** What a {@link WebSocketServerBuilder} was told about handshakes; see there. */
+record ServerPolicy(
+    List<String> paths,
+    Set<String> hosts,
+    OriginPolicy origins,
+    List<String> subprotocols,
+    boolean subprotocolRequired,
+    @Nullable Function<HttpRequest, CompletionStage<HttpResponse>> decision,
+    @Nullable HttpResponder http) {
+
+  static final ServerPolicy DEFAULT =
+      new ServerPolicy(
+          List.of(),
+          Set.of(),
+          OriginPolicy.DEFAULT,
+          List.of(),
+          /* subprotocolRequired= */ false,
+          /* decision= */ null,
+          /* http= */ null);
+
+  /**
+   * Checks what the user demands, except the decision.
+   *
+   * @throws Refusal if the request is not granted
+   */
+  void check(UpgradeRequest request) {
+    HttpRequest http = request.http();
+    if (!paths.isEmpty() && !isListed(http.path())) {
+      throw new Refusal(404, "path: " + Refusal.shown(http.path()) + " (expected: a known one)");
+    }
+    String host = http.host();
+    if (!hosts.isEmpty() && (host == null || !hosts.contains(withoutPort(host)))) {
+      String shown = Refusal.shown(String.valueOf(host));
+      throw new Refusal(421, "host: " + shown + " (expected: one of this server's)");
+    }
+    origins.check(http);
+    if (subprotocolRequired && choose(request.subprotocols()) == null) {
+      throw Refusal.bad("header Sec-WebSocket-Protocol: none that is known (expected: one)");
+    }
+  }
+
+  private static String withoutPort(String host) {
+    int colon = host.lastIndexOf(':');
+    boolean isPort = colon > host.lastIndexOf(']');
+    return (isPort ? host.substring(0, colon) : host).toLowerCase(Locale.ROOT);
+  }
+
+  /** Whether a path was named as that of a WebSocket. */
+  boolean isListed(String path) {
+    for (String listed : paths) {
+      boolean isAbove = listed.endsWith("/*");
+      if (isAbove
+          ? path.startsWith(listed.substring(0, listed.length() - 1))
+          : path.equals(listed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The subprotocol that this server likes best of those offered, or null. */
+  @Nullable String choose(List<String> offered) {
+    for (String subprotocol : subprotocols) {
+      if (offered.contains(subprotocol)) {
+        return subprotocol;
+      }
+    }
+    return null;
+  }
+
+  /** Answers a request for no WebSocket. */
+  HttpResponse respond(HttpRequest request) {
+    HttpResponder responder = http;
+    if (UpgradeRequest.hasContent(request)) {
+      throw responder == null
+          ? Refusal.bad("content: some (expected: none)")
+          : new Refusal(413, "content: some (expected: none)");
+    }
+    HttpResponse response = responder == null ? null : responder.respond(request);
+    if (response != null) {
+      if (response.isAccept()) {
+        throw new IllegalStateException("responder answered 101 (expected: 200..599)");
+      }
+      return response;
+    }
+    if (responder != null && !isListed(request.path())) {
+      return HttpResponse.of(404).text("not found\n");
+    }
+    if (!paths.isEmpty() && !isListed(request.path())) {
+      throw new Refusal(404, "path: " + Refusal.shown(request.path()) + " (expected: a known one)");
+    }
+    if (request.isOld()) {
+      throw new Refusal(505, "version: HTTP/1.0 (expected: HTTP/1.1)");
+    }
+    throw new Refusal(426, "header Upgrade: none (expected: websocket)");
+  }
+}

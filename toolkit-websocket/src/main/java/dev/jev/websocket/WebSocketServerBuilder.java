@@ -1,0 +1,199 @@
+package dev.jev.websocket;
+
+import static java.util.Objects.requireNonNull;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Configures the protocol of a WebSocket server, see {@link WebSocketProtocol#server}.
+ *
+ * <p>A request is checked in this order: whether it is a valid handshake, its path (404), host
+ * (421), origin (403), subprotocol (400); then {@link #decide} is asked. Every refusal is a
+ * complete HTTP response, after which the connection closes with {@link
+ * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}; no handler hears of it.
+ *
+ * <p><b>Limits.</b> 4 KiB for the first line of a request (414), 8 KiB and 100 for its header lines
+ * (431), and the server's {@link dev.jev.Server.Builder#handshakeTimeout} for everything (408; 503
+ * if it is the decision that is missing). Frames that come before the decision wait, up to 4 KiB of
+ * them (400).
+ */
+public final class WebSocketServerBuilder {
+
+  static final int MAX_MESSAGE_BYTES = 64 * 1024;
+  static final int MAX_FRAGMENTS = 1024;
+
+  private int maxMessageBytes = MAX_MESSAGE_BYTES;
+  private int maxFragments = MAX_FRAGMENTS;
+  private final List<String> paths = new ArrayList<>();
+  private Set<String> hosts = Set.of();
+  private OriginPolicy origins = OriginPolicy.DEFAULT;
+  private List<String> subprotocols = List.of();
+  private boolean subprotocolRequired;
+  private @Nullable Function<HttpRequest, CompletionStage<HttpResponse>> decision;
+  private @Nullable HttpResponder http;
+
+  WebSocketServerBuilder() {}
+
+  /**
+   * The longest message, in bytes, that is accepted; 64 KiB by default. A longer one closes the
+   * connection with 1009.
+   */
+  public WebSocketServerBuilder maxMessageBytes(int maxMessageBytes) {
+    this.maxMessageBytes = checkPositive("maxMessageBytes", maxMessageBytes);
+    return this;
+  }
+
+  /**
+   * Into how many frames a message may be fragmented, empty ones included; 1,024 by default. More
+   * close the connection with 1008.
+   */
+  public WebSocketServerBuilder maxFragments(int maxFragments) {
+    this.maxFragments = checkPositive("maxFragments", maxFragments);
+    return this;
+  }
+
+  /**
+   * Adds a path that there is a WebSocket at: {@code /chat}, or {@code /rooms/*} for all below.
+   * Without any there is one at every path. What another path is asked for is not found (404).
+   */
+  public WebSocketServerBuilder path(String path) {
+    paths.add(checkPath(path));
+    return this;
+  }
+
+  /**
+   * The names by which clients may know this server, without port; any by default. A WebSocket for
+   * another one is refused with 421 (RFC 9110, 15.5.20); plain HTTP is not.
+   */
+  public WebSocketServerBuilder hosts(String... hosts) {
+    this.hosts =
+        Stream.of(hosts)
+            .map(h -> h.toLowerCase(Locale.ROOT))
+            .collect(Collectors.toUnmodifiableSet());
+    return this;
+  }
+
+  /**
+   * The origins of the pages that may open a WebSocket, such as {@code https://example.com}, or
+   * {@code null} for those that have no name. By default a page has to come from the very host and
+   * port that it connects to.
+   *
+   * <p>Only browsers name an origin, so this protects their users, and nobody else.
+   *
+   * @throws IllegalArgumentException if one of them is no origin
+   */
+  public WebSocketServerBuilder origins(String... origins) {
+    Set<String> listed =
+        Stream.of(origins)
+            .map(WebSocketServerBuilder::checkOrigin)
+            .collect(Collectors.toUnmodifiableSet());
+    this.origins = new OriginPolicy(OriginPolicy.Kind.LISTED, listed, this.origins.required());
+    return this;
+  }
+
+  /** Lets pages of every origin open a WebSocket, with the cookies that their users have here. */
+  public WebSocketServerBuilder anyOrigin() {
+    origins = new OriginPolicy(OriginPolicy.Kind.ANY, Set.of(), origins.required());
+    return this;
+  }
+
+  /** Refuses who names no origin, which is everybody but browsers; by default they are let in. */
+  public WebSocketServerBuilder requireOrigin() {
+    origins = new OriginPolicy(origins.kind(), origins.origins(), /* required= */ true);
+    return this;
+  }
+
+  /**
+   * The subprotocols that are spoken, what is liked best first; none by default. The first that a
+   * client has offered is agreed upon (RFC 6455, 4.2.2); if it has offered none of them there will
+   * be none, and the client decides.
+   *
+   * @throws IllegalArgumentException if one of them is no token
+   */
+  public WebSocketServerBuilder subprotocols(String... subprotocols) {
+    for (String subprotocol : subprotocols) {
+      checkSubprotocol(subprotocol);
+    }
+    this.subprotocols = List.of(subprotocols);
+    return this;
+  }
+
+  /** Refuses who has offered none of the {@link #subprotocols} with 400. */
+  public WebSocketServerBuilder requireSubprotocol() {
+    subprotocolRequired = true;
+    return this;
+  }
+
+  /**
+   * Lets somebody decide about each request that is all right otherwise: with {@link
+   * HttpResponse#accept}, perhaps with header lines of one's own, or with any other response, which
+   * refuses it.
+   *
+   * <p>Called on the event loop: must not block, but the answer may come later and from any thread.
+   * If it fails, the request is answered with 500, and the cause is logged.
+   */
+  public WebSocketServerBuilder decide(
+      Function<HttpRequest, CompletionStage<HttpResponse>> decision) {
+    this.decision = requireNonNull(decision, "decision");
+    return this;
+  }
+
+  /**
+   * Answers requests that are for no WebSocket; without it they are told to upgrade (426). With it
+   * and without a {@link #path} of its own, what it does not answer is not found (404).
+   */
+  public WebSocketServerBuilder http(HttpResponder http) {
+    this.http = requireNonNull(http, "http");
+    return this;
+  }
+
+  /** What {@link dev.jev.Server#builder} wants. */
+  public Supplier<WebSocketProtocol> build() {
+    ServerPolicy policy =
+        new ServerPolicy(
+            List.copyOf(paths), hosts, origins, subprotocols, subprotocolRequired, decision, http);
+    int messageBytes = maxMessageBytes;
+    int fragments = maxFragments;
+    return () ->
+        WebSocketProtocol.of(Role.SERVER, new ServerOpening(policy), messageBytes, fragments);
+  }
+
+  static int checkPositive(String name, int value) {
+    if (value < 1 || value > 1 << 30) {
+      throw new IllegalArgumentException(name + ": " + value + " (expected: 1.." + (1 << 30) + ")");
+    }
+    return value;
+  }
+
+  static String checkPath(String path) {
+    if (!path.startsWith("/") || path.contains("?") || path.contains("#")) {
+      throw new IllegalArgumentException("path: " + path + " (expected: /..., without ? and #)");
+    }
+    return path;
+  }
+
+  static String checkSubprotocol(String subprotocol) {
+    if (!Tokens.isToken(subprotocol)) {
+      throw new IllegalArgumentException("subprotocol: " + subprotocol + " (expected: a token)");
+    }
+    return subprotocol;
+  }
+
+  private static String checkOrigin(String origin) {
+    String normalized = OriginPolicy.normalized(origin);
+    if (normalized == null) {
+      throw new IllegalArgumentException(
+          "origin: " + origin + " (expected: scheme://host, scheme://host:port or null)");
+    }
+    return normalized;
+  }
+}

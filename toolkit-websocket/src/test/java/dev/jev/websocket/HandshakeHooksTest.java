@@ -1,0 +1,492 @@
+package dev.jev.websocket;
+
+import static java.util.concurrent.CompletableFuture.completedFuture;
+import static java.util.concurrent.CompletableFuture.failedFuture;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.jev.Connection;
+import dev.jev.LogCapture;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.websocket.HttpPeer.Reply;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What a user can say about a handshake, and what becomes of it. */
+class HandshakeHooksTest {
+
+  private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
+      new Recorder<>((connection, message) -> connection.send(message));
+  private final Ends ends = new Ends();
+  private final LogCapture log = new LogCapture("dev.jev");
+  private @Nullable Server server;
+
+  @AfterEach
+  void stop() {
+    if (server != null) {
+      server.close();
+    }
+    recorder.expectNothingMore();
+    log.close();
+  }
+
+  private HttpPeer connect(Consumer<WebSocketServerBuilder> options) throws IOException {
+    return connect(options, builder -> {});
+  }
+
+  private HttpPeer connect(
+      Consumer<WebSocketServerBuilder> options,
+      Consumer<Server.Builder<WebSocketMessage, WebSocketMessage>> more)
+      throws IOException {
+    WebSocketServerBuilder protocol = WebSocketProtocol.server();
+    options.accept(protocol);
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(protocol.build(), recorder)
+            .plugin(ends)
+            .eventLoops(1)
+            .listen("tcp://127.0.0.1:0");
+    more.accept(builder);
+    server = builder.start();
+    return HttpPeer.connect(server);
+  }
+
+  private HttpPeer decide(Function<HttpRequest, CompletionStage<HttpResponse>> decision)
+      throws IOException {
+    return connect(options -> options.decide(decision));
+  }
+
+  private static WebSocketHandshake handshake(Connection<?> connection) {
+    WebSocketHandshake handshake = connection.attribute(WebSocketHandshake.class);
+    assertThat(handshake).isNotNull();
+    return handshake;
+  }
+
+  private void expectEcho(HttpPeer peer) throws Exception {
+    assertThat(peer.write(HttpPeer.frame("hello")).readText()).isEqualTo("hello");
+    recorder.expect("connect", "message Text[5 bytes]");
+    peer.close();
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void handshakeIsAnAttributeFromOnConnectOn() throws Exception {
+    try (HttpPeer peer = connect(options -> options.subprotocols("chat"))) {
+      peer.write(
+          HttpPeer.handshake("Cookie: a=1; b=2", "Sec-WebSocket-Protocol: chat", "X-Two: 1"));
+      assertThat(peer.read().status()).isEqualTo(101);
+      WebSocketHandshake settled = handshake(recorder.connection());
+      assertThat(settled.subprotocol()).isEqualTo("chat");
+      HttpRequest request = settled.request();
+      assertThat(request).hasToString("GET /ws");
+      assertThat(request.target()).isEqualTo("/ws");
+      assertThat(request.query()).isNull();
+      assertThat(request.host()).isEqualTo("server.example.com");
+      assertThat(request.header("x-TWO")).isEqualTo("1");
+      assertThat(request.header("X-Tw")).isNull();
+      assertThat(request.headers()).contains(Map.entry("X-Two", "1")).hasSize(8);
+      assertThat(request.cookie("b")).isEqualTo("2");
+      assertThat(request.cookie("c")).isNull();
+      expectEcho(peer);
+    }
+  }
+
+  @Test
+  void handshakeWithDefaultsNeedsNoBuilder() throws Exception {
+    server = Server.builder(WebSocketProtocol::new, recorder).listen("tcp://127.0.0.1:0").start();
+    try (HttpPeer peer = HttpPeer.connect(server)) {
+      assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(101);
+      expectEcho(peer);
+    }
+  }
+
+  @Test
+  void decisionSeesTheWholeRequest() throws Exception {
+    CompletableFuture<HttpRequest> seen = new CompletableFuture<>();
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              seen.complete(request);
+              return completedFuture(HttpResponse.accept());
+            })) {
+      String first = "GET /rooms/7?name=J%C3%B6rg+B&empty&name=2 HTTP/1.1";
+      peer.write(
+          HttpPeer.handshake("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b, c")
+              .replace("GET /ws HTTP/1.1", first));
+      assertThat(peer.read().status()).isEqualTo(101);
+      HttpRequest request = seen.join();
+      assertThat(request.method()).isEqualTo("GET");
+      assertThat(request.path()).isEqualTo("/rooms/7");
+      assertThat(request.query()).isEqualTo("name=J%C3%B6rg+B&empty&name=2");
+      assertThat(request.parameter("name")).isEqualTo("J\u00f6rg B");
+      assertThat(request.parameter("empty")).isEmpty();
+      assertThat(request.parameter("none")).isNull();
+      assertThat(request.subprotocols()).containsExactly("a", "b", "c");
+      assertThat(request.attribute(String.class)).isNull();
+      assertThat(request.remoteAddress()).isEqualTo(peer.raw().socket().getLocalSocketAddress());
+      expectEcho(peer);
+    }
+  }
+
+  @Test
+  void decisionMayAcceptFromAnotherThreadWithHeadersAndSubprotocol() throws Exception {
+    ExecutorService worker = Executors.newSingleThreadExecutor();
+    try (HttpPeer peer =
+        decide(
+            request ->
+                CompletableFuture.supplyAsync(
+                    () ->
+                        HttpResponse.accept("v1")
+                            .header("Set-Cookie", "session=1; HttpOnly")
+                            .header("X-Server", "jev"),
+                    worker))) {
+      peer.write(HttpPeer.handshake("Sec-WebSocket-Protocol: v2, v1"));
+      Reply reply = peer.read();
+      assertThat(reply.status()).isEqualTo(101);
+      assertThat(reply.lines())
+          .contains(
+              "Sec-WebSocket-Protocol: v1",
+              "Set-Cookie: session=1; HttpOnly",
+              "X-Server: jev",
+              "Sec-WebSocket-Accept: " + HttpPeer.ACCEPT);
+      WebSocketHandshake settled = handshake(recorder.connection());
+      assertThat(settled.subprotocol()).isEqualTo("v1");
+      assertThat(settled.response().header("X-Server")).isEqualTo("jev");
+      expectEcho(peer);
+    } finally {
+      worker.shutdown();
+    }
+  }
+
+  @Test
+  void framesThatComeBeforeTheDecisionWait() throws Exception {
+    CompletableFuture<HttpResponse> decision = new CompletableFuture<>();
+    CompletableFuture<String> asked = new CompletableFuture<>();
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              asked.complete(request.path());
+              return decision;
+            })) {
+      peer.write(HttpPeer.handshake() + HttpPeer.frame("one"));
+      assertThat(asked.get()).isEqualTo("/ws");
+      peer.write(HttpPeer.frame("two"));
+      recorder.expectNothingMore();
+      decision.complete(HttpResponse.accept());
+      assertThat(peer.read().status()).isEqualTo(101);
+      assertThat(peer.readText()).isEqualTo("one");
+      assertThat(peer.readText()).isEqualTo("two");
+      recorder.expect("connect", "message Text[3 bytes]", "message Text[3 bytes]");
+    }
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  @Test
+  void framesThatComeBeforeTheDecisionAreLimited() throws Exception {
+    try (HttpPeer peer = decide(request -> new CompletableFuture<>())) {
+      peer.write(HttpPeer.handshake() + "x".repeat(4096)).write("x");
+      Reply reply = peer.read();
+      assertThat(reply.status()).isEqualTo(400);
+      assertThat(reply.header("Connection")).isEqualTo("close");
+      peer.expectEnd();
+    }
+    ends.expect(
+        "PROTOCOL_ERROR: frames before the answer: more than 4096 bytes (expected: <= 4096)");
+  }
+
+  @Test
+  void frameLimitOfTheServerHoldsForRequestsToo() throws Exception {
+    try (HttpPeer peer = connect(options -> {}, builder -> builder.maxFrameBytes(100))) {
+      assertThat(peer.write("GET /" + "x".repeat(100)).read().status()).isEqualTo(400);
+      peer.expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: frame: more than 105 bytes (expected: <= 100)");
+  }
+
+  @Test
+  void decisionMayRefuseWithStatusHeadersAndBody() throws Exception {
+    HttpResponse refusal =
+        HttpResponse.of(401).header("WWW-Authenticate", "Bearer").text("who are you?");
+    try (HttpPeer peer = decide(request -> completedFuture(refusal))) {
+      Reply reply = peer.write(HttpPeer.handshake() + HttpPeer.frame("early")).read();
+      assertThat(reply.status()).isEqualTo(401);
+      assertThat(reply.header("WWW-Authenticate")).isEqualTo("Bearer");
+      assertThat(reply.header("Content-Type")).isEqualTo("text/plain; charset=utf-8");
+      assertThat(reply.header("Connection")).isEqualTo("close");
+      assertThat(reply.body()).isEqualTo("who are you?");
+      peer.expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: decision: 401 Unauthorized (expected: 101)");
+    assertThat(log.records()).isEmpty();
+  }
+
+  private void expectFailure(HttpPeer peer, String end) throws Exception {
+    Reply reply = peer.write(HttpPeer.handshake("Sec-WebSocket-Protocol: a")).read();
+    assertThat(reply.status()).isEqualTo(500);
+    assertThat(reply.header("Connection")).isEqualTo("close");
+    peer.expectEnd();
+    peer.close();
+    ends.expect("PROTOCOL_ERROR: " + end);
+    assertThat(log.records()).hasSize(1);
+  }
+
+  @Test
+  void decisionThatThrowsIsAnsweredWith500() throws Exception {
+    expectFailure(
+        decide(
+            request -> {
+              throw new IllegalStateException("no database");
+            }),
+        "no database");
+  }
+
+  @Test
+  void decisionThatFailsLaterIsAnsweredWith500() throws Exception {
+    expectFailure(decide(request -> failedFuture(new IOException("gone"))), "decision failed");
+  }
+
+  @Test
+  void decisionThatFailsInAStageIsAnsweredWith500() throws Exception {
+    expectFailure(
+        decide(
+            request ->
+                CompletableFuture.supplyAsync(
+                    () -> {
+                      throw new IllegalStateException("late");
+                    })),
+        "late");
+  }
+
+  @Test
+  void decisionThatIsNullIsAnsweredWith500() throws Exception {
+    expectFailure(decide(request -> completedFuture(null)), "decision");
+  }
+
+  @Test
+  void subprotocolThatWasNotOfferedIsNeverSent() throws Exception {
+    expectFailure(
+        decide(request -> completedFuture(HttpResponse.accept("b"))),
+        "subprotocol: b (expected: one that was offered)");
+  }
+
+  @Test
+  void decisionThatNeverComesIsAnsweredWith503AtTheDeadline() throws Exception {
+    CompletableFuture<HttpResponse> decision = new CompletableFuture<>();
+    try (HttpPeer peer =
+        connect(
+            options -> options.decide(request -> decision),
+            builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+      assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(503);
+      decision.complete(HttpResponse.accept()); // too late
+      peer.expectEnd();
+    }
+    ends.expect("TIMEOUT");
+  }
+
+  @Test
+  void peerThatLeavesBeforeTheDecisionIsForgotten() throws Exception {
+    CompletableFuture<HttpResponse> decision = new CompletableFuture<>();
+    CompletableFuture<String> asked = new CompletableFuture<>();
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              asked.complete(request.path());
+              return decision;
+            })) {
+      peer.write(HttpPeer.handshake());
+      asked.get();
+    }
+    ends.expect("PEER_CLOSED");
+    decision.complete(HttpResponse.accept());
+  }
+
+  @Test
+  void silentPeerIsClosedAtTheDeadlineWithoutAnswer() throws Exception {
+    try (HttpPeer peer =
+        connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+      peer.expectEnd();
+    }
+    ends.expect("TIMEOUT");
+  }
+
+  @Test
+  void unfinishedRequestIsAnsweredWith408AtTheDeadline() throws Exception {
+    try (HttpPeer peer =
+        connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+      Reply reply = peer.write("GET /ws HTTP/1.1\r\nHost: a").read();
+      assertThat(reply.status()).isEqualTo(408);
+      assertThat(reply.header("Connection")).isEqualTo("close");
+      peer.expectEnd();
+    }
+    ends.expect("TIMEOUT");
+  }
+
+  @Test
+  void deadlineIsForTheWholeRequestAndNotForEachByte() throws Exception {
+    long start = System.nanoTime();
+    try (HttpPeer peer =
+        connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(300)))) {
+      peer.write("GET /ws HTTP/1.1\r\nX: ");
+      while (peer.raw().socket().getInputStream().available() == 0) {
+        peer.write("x");
+        Duration waited = Duration.ofNanos(System.nanoTime() - start);
+        assertThat(waited).as("time that a drip gets").isLessThan(Duration.ofSeconds(20));
+        LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+      }
+      assertThat(peer.read().status()).isEqualTo(408);
+    }
+    ends.expect("TIMEOUT");
+  }
+
+  @Test
+  void serverThatStopsAnswersWhoIsWaiting() throws Exception {
+    CompletableFuture<String> asked = new CompletableFuture<>();
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              asked.complete(request.path());
+              return new CompletableFuture<>();
+            })) {
+      peer.write(HttpPeer.handshake());
+      asked.get();
+      server.stop(Duration.ofSeconds(5));
+      assertThat(peer.read().status()).isEqualTo(503);
+      peer.expectEnd();
+    }
+    ends.expect("SERVER_STOPPED");
+  }
+
+  @Test
+  void refusalHasAReasonAndReachesNoHandler() throws Exception {
+    try (HttpPeer peer = connect(options -> options.path("/chat"))) {
+      assertThat(peer.write(HttpPeer.handshake()).read().body())
+          .isEqualTo("path: /ws (expected: a known one)\n");
+      peer.expectEnd();
+    }
+    ends.expect("PROTOCOL_ERROR: path: /ws (expected: a known one)");
+    assertThat(log.records()).isEmpty();
+  }
+
+  private static int status(Server server, String request) throws IOException {
+    try (HttpPeer peer = HttpPeer.connect(server)) {
+      return peer.write(request).read().status();
+    }
+  }
+
+  private void expectStatus(String request, int status) throws Exception {
+    assertThat(status(server, request)).as(request).isEqualTo(status);
+    if (status == 101) {
+      recorder.expect("connect", "close PEER_CLOSED");
+    }
+  }
+
+  @Test
+  void pathsAreExactOrWholeBranches() throws Exception {
+    connect(options -> options.path("/chat").path("/rooms/*")).close();
+    String request = HttpPeer.handshake();
+    expectStatus(request.replace("/ws", "/chat?x"), 101);
+    expectStatus(request.replace("/ws", "/rooms/"), 101);
+    expectStatus(request.replace("/ws", "/rooms/7/a"), 101);
+    expectStatus(request.replace("/ws", "/rooms"), 404);
+    expectStatus(request.replace("/ws", "/chat/7"), 404);
+    expectStatus(request.replace("Upgrade: websocket\r\n", "").replace("/ws", "/chat"), 426);
+    expectStatus(request.replace("Upgrade: websocket\r\n", ""), 404);
+  }
+
+  @Test
+  void hostsOtherThanOnesOwnAreMisdirected() throws Exception {
+    connect(options -> options.hosts("Server.example.com", "[::1]")).close();
+    String request = HttpPeer.handshake();
+    expectStatus(request, 101);
+    expectStatus(request.replace("Host: server", "Host: SERVER"), 101);
+    expectStatus(request.replace("example.com", "example.com:5000"), 101);
+    expectStatus(request.replace("server.example.com", "[::1]:5000"), 101);
+    expectStatus(request.replace("server.example.com", "evil.com"), 421);
+    expectStatus(request.replace("GET /ws", "GET http://evil.com/ws"), 421);
+  }
+
+  @Test
+  void originsOfAListStandForThoseOfTheSameServer() throws Exception {
+    connect(options -> options.origins("https://Example.com:443", "http://localhost:3000", "null"))
+        .close();
+    expectStatus(HttpPeer.handshake("Origin: https://example.com"), 101);
+    expectStatus(HttpPeer.handshake("Origin: http://localhost:3000"), 101);
+    expectStatus(HttpPeer.handshake("Origin: null"), 101);
+    expectStatus(HttpPeer.handshake(), 101);
+    expectStatus(HttpPeer.handshake("Origin: http://example.com"), 403);
+    expectStatus(HttpPeer.handshake("Origin: https://localhost:3000"), 403);
+    expectStatus(HttpPeer.handshake("Origin: http://server.example.com"), 403);
+  }
+
+  @Test
+  void anyOriginIsASettingOfItsOwn() throws Exception {
+    connect(options -> options.anyOrigin().requireOrigin()).close();
+    expectStatus(HttpPeer.handshake("Origin: http://evil.example.com"), 101);
+    expectStatus(HttpPeer.handshake("Origin: x"), 101);
+    expectStatus(HttpPeer.handshake(), 403);
+    expectStatus(HttpPeer.handshake("Origin: http://a", "Origin: http://a"), 400);
+  }
+
+  @Test
+  void messageLimitsAreTheOnesGiven() throws Exception {
+    try (HttpPeer peer = connect(options -> options.maxMessageBytes(4).maxFragments(2))) {
+      assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(101);
+      peer.write(HttpPeer.frame("hello"));
+      assertThat(peer.raw().read(4)).containsExactly(0x88, 35, 1009 >>> 8, 1009 & 0xff);
+    }
+    ends.expect("PROTOCOL_ERROR: message: 5 bytes (expected: <= 4)");
+    recorder.expect("connect", "close PROTOCOL_ERROR");
+  }
+
+  @Test
+  void optionsAreChecked() {
+    WebSocketServerBuilder options = WebSocketProtocol.server();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> options.maxMessageBytes(0))
+        .withMessage("maxMessageBytes: 0 (expected: 1..1073741824)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> options.maxFragments(-1))
+        .withMessage("maxFragments: -1 (expected: 1..1073741824)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> options.path("chat"))
+        .withMessage("path: chat (expected: /..., without ? and #)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> options.origins("example.com"))
+        .withMessage("origin: example.com (expected: scheme://host, scheme://host:port or null)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> options.subprotocols("a b"))
+        .withMessage("subprotocol: a b (expected: a token)");
+  }
+
+  @Test
+  void responsesAreChecked() {
+    HttpResponse response = HttpResponse.accept();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> response.header("a b", "c"))
+        .withMessage("header name: a b (expected: a token)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> response.header("X-Any", "a\r\nB: c"))
+        .withMessage("header X-Any: not ASCII (expected: ASCII text)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> response.header("sec-websocket-accept", "a"))
+        .withMessage("header sec-websocket-accept: set (expected: left to Jev)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> HttpResponse.of(101))
+        .withMessage("status: 101 (expected: 200..599)");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> response.text("a"))
+        .withMessage("status 101: a body (expected: none)");
+  }
+}

@@ -1,0 +1,36 @@
+package dev.jev.websocket;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class MaskingTest {
+
+  @Test
+  void eachByteIsCombinedWithItsByteOfTheKey() {
+    Random random = new Random(1);
+    for (int length = 0; length < 100; length++) {
+      for (int offset = 0; offset < 9; offset++) {
+        byte[] payload = new byte[length + 20];
+        random.nextBytes(payload);
+        int key = random.nextInt();
+        ByteBuf bytes = Unpooled.copiedBuffer(payload);
+        Masking.apply(bytes, 7, 7 + length, key, offset);
+        for (int i = 0; i < payload.length; i++) {
+          int mask = i < 7 || i >= 7 + length ? 0 : key >>> (24 - 8 * ((i - 7 + offset) % 4));
+          assertThat(bytes.getByte(i)).as("byte %d", i).isEqualTo((byte) (payload[i] ^ mask));
+        }
+      }
+    }
+  }
+
+  @Test
+  void exampleOfTheStandardIsHello() { // RFC 6455, 5.7
+    ByteBuf bytes = Unpooled.wrappedBuffer(new byte[] {0x7f, (byte) 0x9f, 0x4d, 0x51, 0x58});
+    Masking.apply(bytes, 0, 5, 0x37fa213d, 0);
+    assertThat(bytes.toString(java.nio.charset.StandardCharsets.US_ASCII)).isEqualTo("Hello");
+  }
+}

@@ -1,0 +1,103 @@
+package dev.jev.websocket;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.util.HexFormat;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class Utf8ValidatorTest {
+
+  private static ByteBuf bytes(String hex) {
+    return Unpooled.wrappedBuffer(HexFormat.of().parseHex(hex.replace(" ", "")));
+  }
+
+  private static int accept(Utf8Validator validator, ByteBuf bytes) {
+    return validator.accept(bytes, 0, bytes.readableBytes());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "c0 af, 0", // overlong
+    "c1 bf, 0",
+    "e0 9f bf, 1",
+    "f0 8f bf bf, 1",
+    "ed a0 80, 1", // surrogates
+    "ed bf bf, 1",
+    "f4 90 80 80, 1", // above U+10FFFF
+    "f5 80 80 80, 0",
+    "ff, 0",
+    "80, 0", // a continuation of nothing
+    "61 62 63 64 65 66 67 68 69 80, 9",
+    "c3 28, 1", // no continuation
+    "e2 82 28, 2",
+    "f0 9f 98 28, 3",
+    "c3 a4 a4, 2"
+  })
+  void firstWrongByteIsFound(String hex, int index) {
+    assertThat(accept(new Utf8Validator(), bytes(hex))).isEqualTo(index);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"c3", "e2", "e2 82", "f0 9f 98", "61 62 63 64 65 66 67 68 69 f4"})
+  void beginningOfACharacterIsIncomplete(String hex) {
+    Utf8Validator validator = new Utf8Validator();
+    assertThat(accept(validator, bytes(hex))).isEqualTo(-1);
+    assertThat(validator.isComplete()).isFalse();
+    validator.reset();
+    assertThat(accept(validator, bytes("61"))).isEqualTo(-1);
+    assertThat(validator.isComplete()).isTrue();
+  }
+
+  @Test
+  void everyCharacterIsAcceptedHoweverItIsCut() {
+    for (int c = 0; c <= 0x10ffff; c++) {
+      if (c >= 0xd800 && c <= 0xdfff) {
+        continue;
+      }
+      ByteBuf bytes = Unpooled.wrappedBuffer(Character.toString(c).getBytes(UTF_8));
+      int length = bytes.readableBytes();
+      Utf8Validator validator = new Utf8Validator();
+      for (int i = 0; i < length; i++) {
+        assertThat(validator.accept(bytes, i, i + 1)).isEqualTo(-1);
+        assertThat(validator.isComplete()).isEqualTo(i == length - 1);
+      }
+    }
+  }
+
+  @Test
+  void verdictIsThatOfTheJdk() {
+    long seed = System.nanoTime();
+    Random random = new Random(seed);
+    byte[] edges = HexFormat.of().parseHex("00417f808f909fa0bfc0c1c2dfe0e1ecedeeeff0f1f3f4f5ff");
+    for (int round = 0; round < 200_000; round++) {
+      byte[] bytes = new byte[random.nextInt(24)];
+      for (int i = 0; i < bytes.length; i++) {
+        bytes[i] = random.nextInt(4) == 0 ? (byte) 'x' : edges[random.nextInt(edges.length)];
+      }
+      CharsetDecoder jdk = UTF_8.newDecoder();
+      ByteBuffer in = ByteBuffer.wrap(bytes);
+      CoderResult result = jdk.decode(in, CharBuffer.allocate(64), /* endOfInput= */ false);
+      Utf8Validator validator = new Utf8Validator();
+      int wrong = validator.accept(Unpooled.wrappedBuffer(bytes), 0, bytes.length);
+      String what = "seed " + seed + ": " + HexFormat.of().formatHex(bytes);
+      // The JDK tells of a sequence that is cut short by the end only when it knows of the end.
+      if (result.isError()) {
+        assertThat(wrong).as(what).isGreaterThanOrEqualTo(in.position());
+      } else if (wrong < 0) {
+        assertThat(validator.isComplete()).as(what).isEqualTo(!in.hasRemaining());
+      } else {
+        assertThat(in.hasRemaining()).as(what).isTrue();
+      }
+    }
+  }
+}
