@@ -6,7 +6,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.WriteBufferWaterMark;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -117,7 +116,7 @@ final class Acceptor<I, O> extends ChannelInboundHandlerAdapter implements Sourc
     NettyConnection<I, O> connection = new NettyConnection<>(settings, loop, child);
     UnixPeer peer = connection.listener() instanceof UnixAddress ? UnixPeer.of(child) : null;
     if (peer != null) {
-      connection.attributes().put(UnixPeer.class, peer);
+      connection.attribute(UnixPeer.class, peer);
     }
     configure(settings, child.config(), connection);
     return connection;
@@ -135,8 +134,7 @@ final class Acceptor<I, O> extends ChannelInboundHandlerAdapter implements Sourc
     settings.sockets().apply(config, transport);
     // The peer's FIN must not close the connection before what was sent to it is written.
     config.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-    config.setWriteBufferWaterMark(
-        new WriteBufferWaterMark(settings.lowMark(), settings.highMark()));
+    config.setWriteBufferWaterMark(settings.marks());
     config.setAllocator(Loop.ALLOCATOR);
     // With io_uring a read is under way while others happen, so each needs a buffer of its own.
     if (transport != Transport.IO_URING) {

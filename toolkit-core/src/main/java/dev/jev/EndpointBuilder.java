@@ -2,6 +2,7 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
+import io.netty.channel.WriteBufferWaterMark;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -220,8 +221,7 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
         handler,
         maxFrameBytes,
         maxPendingBytes,
-        lowMark,
-        highMark,
+        new WriteBufferWaterMark(lowMark, highMark),
         overflow,
         handshakeTimeout.toNanos(),
         closeTimeout.toNanos(),

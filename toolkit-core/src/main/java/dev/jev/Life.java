@@ -158,6 +158,10 @@ final class Life {
     reason = why;
     state = CLOSING;
     cancelDeadline();
+    connection.unsubscribe();
+    if (mayWait) {
+      connection.outbound().packBacklog();
+    }
     connection.session().sayGoodbye(why, mayWait);
     return true;
   }
@@ -262,6 +266,7 @@ final class Life {
     outputEndRequested = true;
     connection.onLoop(
         () -> {
+          connection.unsubscribe();
           if (outputEnded || !(channel() instanceof DuplexChannel duplex)) {
             return;
           }
@@ -354,6 +359,7 @@ final class Life {
     CloseReason why = CloseReason.of(Kind.CLOSED);
     begin(why, /* mayWait= */ false);
     leave();
+    connection.leaveTopics();
     connection.plugins().closed(why);
     connection.settings().endpoint().owner().detached();
     connection.settings().endpoint().forget();

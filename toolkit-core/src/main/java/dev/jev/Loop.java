@@ -7,9 +7,12 @@ import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.FastThreadLocal;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +40,9 @@ final class Loop {
   /** What the shared buffer for output holds without growing. */
   static final int PACK_BYTES = 64 * 1024;
 
+  /** An output buffer whose beginning is in use goes on being used with so much room. */
+  private static final int MIN_PACK_ROOM_BYTES = 8 * 1024;
+
   /** First size of a buffer for output while another connection has the shared one. */
   private static final int SMALL_PACK_BYTES = 512;
 
@@ -60,12 +66,16 @@ final class Loop {
   private @Nullable ByteBuf readBuffer;
   private @Nullable ByteBuf packBuffer;
   private boolean packBufferLent;
+  private boolean packBufferGone; // Netty has it, not only slices of it
+  boolean publishing; // to one connection after the other
   private final List<Channel> listeners = new ArrayList<>();
+  private final Map<Duration, Wheel> wheels = new HashMap<>();
   private @Nullable NettyConnection<?, ?> first;
   @Nullable Object turn; // the connection, or UDP socket, that is having one
   private boolean flushScheduled;
   private boolean ended;
   private final Owned owned = new Owned();
+  private final Publications publications = new Publications(this);
 
   private final AtomicInteger connections = new AtomicInteger();
   private volatile @Nullable Thread thread; // null until it has begun
@@ -99,6 +109,11 @@ final class Loop {
     return ((AbstractScheduledEventExecutor) executor).ticker().nanoTime();
   }
 
+  /** The wheel of a span, made when it is first asked for. */
+  Wheel wheel(Duration span) {
+    return wheels.computeIfAbsent(span, s -> new Wheel(executor, s));
+  }
+
   /** How many connections, of whomever, have been assigned to this loop and are not closed. */
   int connections() {
     return connections.get();
@@ -115,6 +130,11 @@ final class Loop {
   /** The loop whose thread this is, or null. */
   static @Nullable Loop current() {
     return CURRENT.get();
+  }
+
+  /** What is published to the connections of this loop. */
+  Publications publications() {
+    return publications;
   }
 
   /** The reference to the message that is being delivered. */
@@ -184,12 +204,21 @@ final class Loop {
     return buffer == readBuffer;
   }
 
-  /** Returns an empty buffer to pack output into. The caller gets a reference. */
+  /**
+   * Returns a buffer to pack output into, behind what is in it. The caller gets a reference.
+   *
+   * <p>It is empty, or the sockets have slices of what is in it: one slow peer, or with io_uring
+   * any, would otherwise cost a whole buffer for each little message that is published.
+   */
   ByteBuf borrowPackBuffer() {
     if (packBufferLent || ended) {
       return ALLOCATOR.directBuffer(SMALL_PACK_BYTES);
     }
     ByteBuf buffer = packBuffer;
+    if (buffer != null && !packBufferGone && buffer.refCnt() > 1 && hasRoom(buffer)) {
+      packBufferLent = true;
+      return buffer.retain();
+    }
     if (buffer == null || buffer.refCnt() > 1 || buffer.capacity() > 2 * PACK_BYTES) {
       if (buffer != null) {
         buffer.release();
@@ -198,7 +227,18 @@ final class Loop {
       packBuffer = buffer;
     }
     packBufferLent = true;
+    packBufferGone = false;
     return buffer.clear().retain();
+  }
+
+  private static boolean hasRoom(ByteBuf buffer) {
+    return buffer.capacity() - buffer.writerIndex() >= MIN_PACK_ROOM_BYTES;
+  }
+
+  /** Says that a buffer of {@link #borrowPackBuffer} goes to Netty as it is, not in slices. */
+  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  void packedWhole(ByteBuf buffer) {
+    packBufferGone |= buffer == packBuffer;
   }
 
   /** Says that nothing more is packed into a buffer of {@link #borrowPackBuffer}. */
@@ -239,6 +279,7 @@ final class Loop {
           connection.life().abort(reason);
           connection.life().finish(); // Netty may run no further task on this thread
         });
+    publications.end();
     if (readBuffer != null) {
       readBuffer.release();
       readBuffer = null;

@@ -45,7 +45,11 @@ final class Mailbox<O> {
             ? bytes.length
             : message instanceof CharSequence text
                 ? text.length()
-                : message instanceof ByteBufHolder holder ? holder.content().readableBytes() : 0;
+                : message instanceof Sized sized
+                    ? sized.sizeBytes()
+                    : message instanceof ByteBufHolder holder
+                        ? holder.content().readableBytes()
+                        : 0;
   }
 
   /** Takes room for an entry and returns how many bytes were there before. */

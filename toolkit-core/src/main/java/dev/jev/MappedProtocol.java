@@ -17,6 +17,7 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   private final Function<? super B, ? extends O> encode;
 
   private @Nullable ByteBuf tail; // from pack to tail
+  private @Nullable Shared shared; // the latest representation
 
   MappedProtocol(
       Protocol<I, O> origin,
@@ -82,6 +83,18 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
+  public @Nullable Object representation() {
+    Object inner = origin.representation();
+    if (inner == null || encode == Function.identity()) {
+      return inner;
+    }
+    if (shared == null || !shared.origin.equals(inner)) {
+      shared = new Shared(inner, encode);
+    }
+    return shared;
+  }
+
+  @Override
   public void close(Wire wire, CloseReason reason) {
     origin.close(wire, reason);
   }
@@ -107,4 +120,7 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
     }
     return result;
   }
+
+  /** What makes the same bytes of the same message. */
+  private record Shared(Object origin, Function<?, ?> encode) {}
 }

@@ -18,9 +18,10 @@ import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.function.Supplier;
@@ -75,12 +76,15 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   private volatile int pauses;
   private volatile boolean offloaded; // somebody else works on a message
   private volatile @Nullable Object attachment;
-  private volatile @Nullable Map<Class<?>, Object> attributes;
+  private volatile Map<Class<?>, Object> attributes = Map.of();
   private volatile @Nullable TimerSet timers;
 
   // Event loop only: neighbours in the loop's list.
   @Nullable NettyConnection<?, ?> next;
   @Nullable NettyConnection<?, ?> previous;
+
+  // Event loop only: the first of the topics that it is subscribed to.
+  @Nullable Subscriber<?> subscribed;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
@@ -90,6 +94,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   private boolean flushQueued;
   private boolean connected; // onConnect was called
   private boolean outputBlocked;
+  private long readingSince; // when reading went on last
 
   NettyConnection(Settings<I, O> settings, Loop loop, Channel channel) {
     this.settings = settings;
@@ -153,6 +158,11 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   /** Whether the channel's own buffer is all that waits for the socket. */
   boolean isDirect() {
     return direct;
+  }
+
+  /** Whether even a socket that is not slow takes output later: io_uring, at the loop's end. */
+  boolean isWrittenLater() {
+    return direct && !batches;
   }
 
   // Turns.
@@ -252,8 +262,14 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
       inbound.resume();
     }
     if (channel.config().isAutoRead() != on) {
+      readingSince = loop.nanoTime();
       channel.config().setAutoRead(on);
     }
+  }
+
+  /** Since when what arrives is read, by the time of the loop; now, if it is not. */
+  long readingSince() {
+    return readsOn() && channel.config().isAutoRead() ? readingSince : loop.nanoTime();
   }
 
   @Override
@@ -353,6 +369,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     direct = channel.pipeline().firstContext() == ctx && !(channel instanceof LocalChannel);
     // With io_uring other connections have their turns between the reads of one batch.
     batches = direct && settings.endpoint().eventLoops().transport() != Transport.IO_URING;
+    readingSince = loop.nanoTime();
     boolean outermost = enter();
     session.open();
     life.awaitReady();
@@ -570,6 +587,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   }
 
   private void tellClosed(CloseReason reason) {
+    Subscriber.leaveAll(this);
     if (connected) {
       try {
         settings.handler().onClose(this, reason);
@@ -662,6 +680,48 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
     return mine;
   }
 
+  // Topics.
+
+  /** Gives published messages to the peer, in a turn; returns how many have left at once. */
+  int publish(List<Publication<O>> messages, Subscriber<O> subscriber) {
+    boolean outermost = enter();
+    int left = 0;
+    try {
+      outbound.packMail(); // what was sent before
+      for (int i = 0; i < messages.size() && life.acceptsMessages(); i++) {
+        left += outbound.publish(messages.get(i), subscriber) ? 1 : 0;
+      }
+    } catch (Throwable t) { // no memory for a buffer, for example
+      life.abort(new CloseReason(Kind.IO_ERROR, t));
+    }
+    leave(outermost);
+    return left;
+  }
+
+  /** Takes it off all topics, whose listeners are told soon. */
+  void unsubscribe() {
+    if (subscribed != null) {
+      Subscriber.forgetAll(this);
+      onLoopLater(
+          () -> {
+            if (subscribed != null) {
+              run(() -> Subscriber.leaveAll(this));
+            }
+          });
+    }
+  }
+
+  /** Tells the listeners now, between two turns. */
+  void leaveTopics() {
+    Object outer = loop.turn;
+    loop.turn = this;
+    try {
+      Subscriber.leaveAll(this);
+    } finally {
+      loop.turn = outer;
+    }
+  }
+
   // The rest of Connection.
 
   @Override
@@ -671,7 +731,7 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   }
 
   /** Runs a task in a turn; returns whether it went well. */
-  private boolean run(Runnable task) {
+  boolean run(Runnable task) {
     return run(task, Kind.HANDLER_ERROR);
   }
 
@@ -727,23 +787,14 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {
-    Map<Class<?>, Object> all = attributes;
-    return all == null ? null : type.cast(all.get(type));
+    return type.cast(attributes.get(type));
   }
 
-  /** What is known by type; made when somebody first knows something. */
-  Map<Class<?>, Object> attributes() {
-    Map<Class<?>, Object> all = attributes;
-    if (all == null) {
-      synchronized (this) {
-        all = attributes;
-        if (all == null) {
-          all = new ConcurrentHashMap<>();
-          attributes = all;
-        }
-      }
-    }
-    return all;
+  /** Sets what is known by a type. Most connections know a thing or two: so the map is copied. */
+  synchronized <T> void attribute(Class<T> type, T value) {
+    Map<Class<?>, Object> all = new HashMap<>(attributes);
+    all.put(type, value);
+    attributes = Map.copyOf(all);
   }
 
   /** Runs {@code action}, and a turn after it: at once if this is the event loop, else later. */

@@ -68,7 +68,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
     NettyConnection<?, O> owner = (NettyConnection<?, O>) connection;
-    Queue queue = (Queue) owner.attributes().computeIfAbsent(Queue.class, type -> new Queue(owner));
+    Queue queue = (Queue) owner.attribute(Queue.class);
+    if (queue == null) {
+      queue = new Queue(owner);
+      owner.attribute(Queue.class, queue);
+    }
     if (!queue.isOf(this)) {
       throw new IllegalStateException("handler: offloaded twice (expected: once)");
     }

@@ -230,7 +230,10 @@ final class Outbound<O> implements Runnable {
 
   /** Packs all that other threads have sent. */
   void packMail() {
-    packMail(Integer.MAX_VALUE);
+    Mailbox<O> box = mailbox;
+    if (box != null && box.bytes() > 0) {
+      packMail(Integer.MAX_VALUE);
+    }
   }
 
   /** Packs what other threads have sent; returns whether that was all. */
@@ -307,7 +310,7 @@ final class Outbound<O> implements Runnable {
     if (out == null) {
       out = connection.loop().borrowPackBuffer();
       packing = out;
-      handedOver = 0;
+      handedOver = out.writerIndex();
     }
     return out;
   }
@@ -319,8 +322,12 @@ final class Outbound<O> implements Runnable {
 
   /** Adds bytes behind what is packed, without copying if they are many. */
   private void append(ByteBuf bytes) {
+    append(bytes, pendingInChannel() > 0 ? MIN_WAITING_TAIL_BYTES : MIN_TAIL_BYTES);
+  }
+
+  /** Adds bytes behind what is packed, copied if they are fewer than {@code min}. */
+  private void append(ByteBuf bytes, int min) {
     int length = bytes.readableBytes();
-    int min = pendingInChannel() > 0 ? MIN_WAITING_TAIL_BYTES : MIN_TAIL_BYTES;
     if (length < min) {
       packing().writeBytes(bytes, bytes.readerIndex(), length);
     } else {
@@ -332,7 +339,7 @@ final class Outbound<O> implements Runnable {
   /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
   void add(ByteBuf bytes) {
     if (mustWait()) {
-      addToBacklog(new Backlog.Entry(bytes, null, /* droppable= */ false));
+      backlog().addOwn(bytes);
     } else {
       try {
         append(bytes);
@@ -424,10 +431,11 @@ final class Outbound<O> implements Runnable {
       handedOver = out.writerIndex();
       if (length == 0) { // somebody wants to know of a tail
         write(Unpooled.EMPTY_BUFFER, takePromise());
-      } else if (pendingInChannel() > 0) {
-        // The socket is slow: what waits for it should hold no more memory than it needs.
+      } else if (pendingInChannel() > 0 || connection.isWrittenLater()) {
+        // What waits for the socket should hold no more memory than it needs.
         write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
-      } else if (last && start == 0) {
+      } else if (last && start == 0 && !connection.loop().publishing) {
+        connection.loop().packedWhole(out);
         write(out.retain(), takePromise());
       } else {
         write(out.retainedSlice(start, length), takePromise());
@@ -501,31 +509,31 @@ final class Outbound<O> implements Runnable {
     return (waiting != null && !waiting.isEmpty()) || (isDropOldest() && !isChannelWritable());
   }
 
-  private void packToBacklog(O message, @Nullable CompletableFuture<Void> written) {
-    ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
-    try {
-      ByteBuf tail = connection.session().pack(message, bytes);
-      if (tail != null) {
-        bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
-      }
-    } catch (Throwable t) {
-      bytes.release();
-      throw t;
-    }
-    addToBacklog(new Backlog.Entry(bytes, written, /* droppable= */ true));
-  }
-
-  private void addToBacklog(Backlog.Entry entry) {
+  private Backlog backlog() {
     Backlog waiting = backlog;
     if (waiting == null) {
-      waiting = new Backlog();
+      waiting = new Backlog(connection);
       backlog = waiting;
     }
-    waiting.add(entry);
-    long elsewhere = pendingOnLoop() - waiting.bytes();
-    waiting.shrink(
-        connection.settings().maxPendingBytes() - elsewhere,
-        dropped -> drop(dropped.bytes(), dropped.written(), Outcome.OVER_LIMIT));
+    return waiting;
+  }
+
+  private void packToBacklog(O message, @Nullable CompletableFuture<Void> written) {
+    packBacklog();
+    Backlog waiting = backlog();
+    waiting.addMessage(connection.session().pack(message), written);
+    if (isDropOldest()) {
+      long elsewhere = pendingOnLoop() - waiting.bytes();
+      waiting.shrink(connection.settings().maxPendingBytes() - elsewhere);
+    }
+  }
+
+  /** Packs what waits and is not packed yet. */
+  void packBacklog() {
+    Backlog waiting = backlog;
+    if (waiting != null && waiting.hasUnpacked()) {
+      waiting.packAll(connection.session());
+    }
   }
 
   /** Writes from the backlog as long as the channel takes it, or all of it. */
@@ -534,15 +542,87 @@ final class Outbound<O> implements Runnable {
     while (waiting != null && (all || isChannelWritable())) {
       Backlog.Entry entry = waiting.poll();
       if (entry == null) {
-        return;
+        break;
       }
-      if (entry.written() != null) {
-        track(entry.written());
-      }
-      write(entry.bytes(), takePromise());
-      if (unflushedBytes >= SPILL_BYTES) {
+      writeWaiting(entry);
+      if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
+        writePacked(/* last= */ true);
         flushWritten();
       }
+    }
+    writePacked(/* last= */ true);
+  }
+
+  @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
+  private void writeWaiting(Backlog.Entry entry) {
+    try {
+      ByteBuf bytes = entry.bytes();
+      boolean packed = bytes != null || packPublished((Publication<O>) entry.publication());
+      if (bytes != null && entry.written() != null) {
+        writePacked(/* last= */ false);
+        track(entry.written());
+        write(bytes.retain(), takePromise());
+      } else if (bytes != null) {
+        append(bytes, MIN_TAIL_BYTES); // they pin nothing but themselves
+      }
+      Subscriber<?> subscriber = entry.subscriber();
+      if (subscriber != null && packed) {
+        subscriber.topic().delivered(1);
+      } else if (subscriber != null) {
+        subscriber.drop();
+      }
+    } finally {
+      entry.release();
+    }
+  }
+
+  // Published messages.
+
+  /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
+  boolean publish(Publication<O> publication, Subscriber<O> subscriber) {
+    Object representation = connection.session().representation();
+    ByteBuf shared = null;
+    if (representation != null) {
+      shared = publication.packed(representation, connection.session());
+      if (shared == null) {
+        subscriber.drop();
+        return false;
+      }
+    }
+    if (isBehind()) {
+      await(publication, shared, subscriber);
+      return false;
+    }
+    if (shared != null) {
+      append(shared, MIN_TAIL_BYTES);
+    } else if (!packPublished(publication)) {
+      subscriber.drop();
+      return false;
+    }
+    spill();
+    return true;
+  }
+
+  /** Whether published messages have to wait. */
+  private boolean isBehind() {
+    Backlog waiting = backlog;
+    return (waiting != null && !waiting.isEmpty()) || !isChannelWritable();
+  }
+
+  private void await(
+      Publication<O> publication, @Nullable ByteBuf shared, Subscriber<O> subscriber) {
+    long room = connection.settings().maxPendingBytes() - pendingOnLoop();
+    Object content = shared == null ? publication.retain() : shared.retain();
+    backlog().add(content, publication.message(), subscriber, room);
+  }
+
+  private boolean packPublished(Publication<O> publication) {
+    try {
+      pack(publication.message());
+      return true;
+    } catch (Throwable t) {
+      connection.session().cannotPack(publication, t);
+      return false;
     }
   }
 
@@ -556,8 +636,8 @@ final class Outbound<O> implements Runnable {
       tracking = null;
     }
     Backlog waiting = backlog;
-    for (Backlog.Entry entry; waiting != null && (entry = waiting.poll()) != null; ) {
-      drop(entry.bytes(), entry.written(), Outcome.CLOSED);
+    if (waiting != null) {
+      waiting.release();
     }
     Mailbox<O> box = mailbox;
     if (box != null) {

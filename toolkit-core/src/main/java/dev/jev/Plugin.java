@@ -100,8 +100,8 @@ public interface Plugin {
   /**
    * What a plugin may do with one connection.
    *
-   * <p><b>Threads.</b> {@link #pipeline} on the connection's event loop; everything else on any
-   * thread.
+   * <p><b>Threads.</b> {@link #pipeline} and {@link #wheel} on the connection's event loop;
+   * everything else on any thread.
    */
   interface Link {
 
@@ -140,6 +140,14 @@ public interface Plugin {
 
     /** How many bytes have been read and not been unpacked. */
     long unreadBytes();
+
+    /**
+     * What looks at the connections of the event loop after at most {@code span}: for a deadline
+     * that every connection has, instead of a timer for each. Spans should be few.
+     *
+     * @throws IllegalArgumentException if {@code span} is not longer than zero
+     */
+    Wheel wheel(Duration span);
   }
 
   /**

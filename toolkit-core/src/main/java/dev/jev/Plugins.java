@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelPipeline;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -167,7 +168,7 @@ final class Plugins {
 
     @Override
     public <T> void attribute(Class<T> type, T value) {
-      connection.attributes().put(type, value);
+      connection.attribute(type, value);
     }
 
     @Override
@@ -193,6 +194,11 @@ final class Plugins {
     @Override
     public long unreadBytes() {
       return connection.unreadBytes();
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      return connection.loop().wheel(span);
     }
   }
 

@@ -99,6 +99,19 @@ public interface Protocol<I, O> {
   }
 
   /**
+   * What stands for the bytes that {@link #pack} and {@link #tail} make of a message: connections
+   * whose protocols return equal objects make the same bytes of the same message, and making them
+   * changes nothing in the protocol. So a message of a {@link Topic} is packed once for all of
+   * them, by any of them. Null (the default) if it has to be packed for each connection.
+   *
+   * <p>Called for each delivery of a published message: should not allocate. It may change, to null
+   * too: it is the answer for the next message to be packed.
+   */
+  default @Nullable Object representation() {
+    return null;
+  }
+
+  /**
    * Called once when the connection begins to close or is found closed; neither {@code unpack} nor
    * {@code pack} is called afterwards.
    *
@@ -132,6 +145,9 @@ public interface Protocol<I, O> {
    * unless it is the result; that of {@code encode} is left alone. A reference-counted result is
    * released by the framework; a buffer that refers to the argument takes a reference of its own,
    * as {@link ByteBuf#retainedSlice} does. What {@code encode} makes is copied on its way out.
+   *
+   * <p>Of a message that is published to a {@link Topic}, {@code encode} may be called once for all
+   * connections that have the very same function.
    */
   default <A, B> Protocol<A, B> map(
       Function<? super I, ? extends A> decode, Function<? super B, ? extends O> encode) {

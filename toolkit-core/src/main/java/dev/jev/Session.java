@@ -31,6 +31,7 @@ final class Session<I, O> implements Wire {
   private boolean calling; // one of the protocol's methods is running
   private boolean readyDue;
   private @Nullable CloseReason closeDue;
+  private boolean abortDue;
   private boolean waiting; // for the peer's goodbye
   private boolean unpacking;
   private boolean unpackDue; // there are unread bytes that nobody looks at unless asked to
@@ -73,6 +74,41 @@ final class Session<I, O> implements Wire {
         connection.flushSoon();
       }
     }
+  }
+
+  /** Packs a message into a buffer of its own, which the caller gets a reference to. */
+  ByteBuf pack(O message) {
+    ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
+    try {
+      ByteBuf tail = pack(message, bytes);
+      if (tail != null) {
+        bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+      }
+    } catch (Throwable t) {
+      bytes.release();
+      throw t;
+    }
+    return bytes;
+  }
+
+  /** Packs a published message like {@link #pack}, or returns null and logs why it cannot. */
+  @Nullable ByteBuf packPublished(Publication<O> publication) {
+    try {
+      return pack(publication.message());
+    } catch (Throwable t) {
+      cannotPack(publication, t);
+      return null;
+    }
+  }
+
+  /** Logs that a published message cannot be packed. */
+  void cannotPack(Publication<O> publication, Throwable why) {
+    connection.settings().errors().warning("cannot pack a message of " + publication.topic(), why);
+  }
+
+  /** What stands for the bytes of messages, see {@link Protocol#representation}. */
+  @Nullable Object representation() {
+    return protocol.representation();
   }
 
   /**
@@ -154,7 +190,11 @@ final class Session<I, O> implements Wire {
     CloseReason due = closeDue;
     if (due != null) {
       closeDue = null;
-      connection.life().startClose(due);
+      if (abortDue) {
+        connection.life().abort(due);
+      } else {
+        connection.life().startClose(due);
+      }
     }
   }
 
@@ -357,6 +397,12 @@ final class Session<I, O> implements Wire {
   }
 
   @Override
+  public void closeNow(CloseReason reason) {
+    abortDue = true;
+    close(reason);
+  }
+
+  @Override
   public Timer runAfter(Duration delay, Runnable task) {
     return connection.timers().runAfter(connection.loop(), delay, task, this::run);
   }
@@ -371,8 +417,18 @@ final class Session<I, O> implements Wire {
   }
 
   @Override
+  public Wheel wheel(Duration span) {
+    return connection.loop().wheel(span);
+  }
+
+  @Override
+  public long readingSince() {
+    return connection.readingSince();
+  }
+
+  @Override
   public <T> void attribute(Class<T> type, T value) {
-    connection.attributes().put(type, value);
+    connection.attribute(type, value);
   }
 
   @Override

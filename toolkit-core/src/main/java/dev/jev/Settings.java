@@ -1,5 +1,6 @@
 package dev.jev;
 
+import io.netty.channel.WriteBufferWaterMark;
 import java.util.function.Supplier;
 
 /**
@@ -10,8 +11,7 @@ import java.util.function.Supplier;
  * @param handler gets the messages of all connections
  * @param maxFrameBytes most bytes of one inbound frame
  * @param maxPendingBytes most outbound bytes waiting in one connection
- * @param lowMark pending bytes below which a connection is writable again
- * @param highMark pending bytes above which a connection is not writable
+ * @param marks pending bytes below which a connection is writable again, and above which it is not
  * @param overflow what happens at {@code maxPendingBytes}
  * @param handshakeTimeoutNanos longest time until {@link Wire#ready}
  * @param closeTimeoutNanos longest time for writing what is pending at a close
@@ -25,11 +25,19 @@ record Settings<I, O>(
     Handler<? super I, O> handler,
     int maxFrameBytes,
     int maxPendingBytes,
-    int lowMark,
-    int highMark,
+    WriteBufferWaterMark marks,
     OverflowPolicy overflow,
     long handshakeTimeoutNanos,
     long closeTimeoutNanos,
     long lingerNanos,
     SocketOptions sockets,
-    RateLimitedLog errors) {}
+    RateLimitedLog errors) {
+
+  int lowMark() {
+    return marks.low();
+  }
+
+  int highMark() {
+    return marks.high();
+  }
+}

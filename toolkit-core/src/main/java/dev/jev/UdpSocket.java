@@ -450,12 +450,35 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   public void close(CloseReason reason) {}
 
   @Override
+  public void closeNow(CloseReason reason) {}
+
+  @Override
+  public Wheel wheel(Duration span) {
+    return loop.wheel(span);
+  }
+
+  @Override
+  public long readingSince() {
+    return loop.nanoTime();
+  }
+
+  @Override
   public Timer runAfter(Duration delay, Runnable task) {
     return tasks.runAfter(loop, delay, task, this::run);
   }
 
   @Override
   public <T> void attribute(Class<T> type, T value) {}
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    return null;
+  }
+
+  @Override
+  public @Nullable SocketAddress remoteAddress() {
+    return null;
+  }
 
   @Override
   public int maxFrameBytes() {

@@ -51,6 +51,12 @@ public interface Wire {
   void close(CloseReason reason);
 
   /**
+   * Closes the connection for a reason and drops what has not been written, as {@link
+   * Connection#closeNow} does: for a peer that is gone. Does nothing for datagrams.
+   */
+  void closeNow(CloseReason reason);
+
+  /**
    * Runs a task on the connection's event loop once, after {@code delay}, unless the connection is
    * closed by then; also during the handshake. What it throws closes the connection with {@link
    * CloseReason.Kind#PROTOCOL_ERROR}.
@@ -59,6 +65,21 @@ public interface Wire {
    * and what it writes is dropped, since there is nobody to answer.
    */
   Timer runAfter(Duration delay, Runnable task);
+
+  /**
+   * What looks at the connections of the event loop after at most {@code span}: for a deadline that
+   * every connection has, instead of a timer for each. Spans should be few.
+   *
+   * @throws IllegalArgumentException if {@code span} is not longer than zero
+   */
+  Wheel wheel(Duration span);
+
+  /**
+   * Since when what the peer sends is read as it comes, in nanoseconds of {@link Wheel#now}; now,
+   * while somebody pauses reading or the peer does not take its output. For who waits for the peer
+   * to say something.
+   */
+  long readingSince();
 
   /**
    * Sets what {@link Connection#attribute} returns for {@code type}: what the protocol found out,
@@ -70,17 +91,13 @@ public interface Wire {
    * What {@link Connection#attribute} returns for {@code type}: what plugins found out, for a
    * protocol that depends on it. Null for datagrams. Any thread may ask.
    */
-  default <T> @Nullable T attribute(Class<T> type) {
-    return null;
-  }
+  <T> @Nullable T attribute(Class<T> type);
 
   /**
    * The address of the peer, see {@link Connection#remoteAddress}; null for datagrams, of which
    * each has its own. Any thread may ask.
    */
-  default @Nullable SocketAddress remoteAddress() {
-    return null;
-  }
+  @Nullable SocketAddress remoteAddress();
 
   /**
    * The longest frame, in bytes with its header, that the server or client accepts: {@link

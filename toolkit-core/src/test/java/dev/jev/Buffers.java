@@ -23,4 +23,9 @@ final class Buffers implements Protocol<ByteBuf, ByteBuf> {
   public ByteBuf tail(ByteBuf message) {
     return message;
   }
+
+  @Override
+  public Object representation() {
+    return Buffers.class;
+  }
 }

@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
@@ -113,8 +114,7 @@ class DeadlinesTest {
             recorder,
             /* maxFrameBytes= */ 1000,
             /* maxPendingBytes= */ 100_000,
-            /* lowMark= */ 1000,
-            /* highMark= */ 50_000,
+            new WriteBufferWaterMark(/* low= */ 1000, /* high= */ 50_000),
             OverflowPolicy.CLOSE,
             Duration.ofSeconds(10).toNanos(),
             Duration.ofSeconds(5).toNanos(),

@@ -1,6 +1,7 @@
 package dev.jev;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.management.ThreadMXBean;
 import io.netty.buffer.ByteBuf;
@@ -26,9 +27,15 @@ class EconomyTest {
   /** Stands between a connection and its socket, and writes down what passes. */
   private static final class Tap extends ChannelOutboundHandlerAdapter {
     final List<String> calls = new ArrayList<>();
+    int mostMemory; // bytes of the buffer that a written one is a part of
 
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+      ByteBuf whole = (ByteBuf) message;
+      while (whole.unwrap() != null) {
+        whole = whole.unwrap();
+      }
+      mostMemory = Math.max(mostMemory, whole.capacity());
       String kind = promise.isVoid() ? "" : " with a promise";
       calls.add("write " + ((ByteBuf) message).readableBytes() + kind);
       ctx.write(message, promise);
@@ -62,6 +69,22 @@ class EconomyTest {
           tapped.channel().pipeline().addFirst(tap);
           return tap;
         });
+  }
+
+  /** With io_uring a written buffer is held until the loop goes round. */
+  @Test
+  void outputThatLeavesLaterHoldsNoMoreMemoryThanItNeeds() throws Exception {
+    assumeTrue(Transport.IO_URING.isAvailable());
+    Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
+    Server.Builder<String, String> builder = Server.builder(Texts::new, recorder);
+    try (Server server = builder.transport(Transport.IO_URING).listen("127.0.0.1:0").start();
+        RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      Tap tap = tap(connection);
+      peer.send("0123456789");
+      assertThat(peer.receive()).isEqualTo("0123456789");
+      assertThat(onLoop(connection, () -> tap.mostMemory)).isLessThan(1024);
+    }
   }
 
   @Test
@@ -164,5 +187,52 @@ class EconomyTest {
     } finally {
       ResourceLeakDetector.setLevel(level);
     }
+  }
+
+  @Test
+  void deliveryOfAPublishedMessageCostsNoAllocation() throws Exception {
+    ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // which allocates a lot
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    Recorder<String, String> recorder = Recorder.silent();
+    Topic<String> topic = Topic.of("news");
+    int subscribers = 100;
+    List<RawPeer> peers = new ArrayList<>();
+    try (Server server =
+        Server.builder(Texts::new, recorder).listen("127.0.0.1:0").eventLoops(1).start()) {
+      for (int i = 0; i < subscribers; i++) {
+        peers.add(RawPeer.connect(server));
+        topic.subscribe(recorder.connection());
+      }
+      String text = "x".repeat(60);
+      long before = 0;
+      long loop = onLoop(connections(topic).get(0), () -> Thread.currentThread().getId());
+      int rounds = 300;
+      for (int round = -rounds; round < rounds; round++) { // the first half warms up
+        if (round == 0) {
+          before = threads.getThreadAllocatedBytes(loop);
+        }
+        topic.publish(text);
+        for (RawPeer peer : peers) {
+          assertThat(peer.read(64)).hasSize(64);
+        }
+      }
+      long allocated = threads.getThreadAllocatedBytes(loop) - before;
+      int ofNetty = PlatformDependent.hasUnsafe() ? 0 : 128;
+      assertThat((double) allocated / rounds / subscribers)
+          .as("bytes per delivery")
+          .isLessThan(ofNetty + 16); // what each publication costs, and the watchdog
+    } finally {
+      for (RawPeer peer : peers) {
+        peer.close();
+      }
+      ResourceLeakDetector.setLevel(level);
+    }
+  }
+
+  private static List<Connection<String>> connections(Topic<String> topic) {
+    List<Connection<String>> all = new ArrayList<>();
+    topic.forEach(all::add);
+    return all;
   }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -195,6 +196,21 @@ class MappedProtocolTest {
     }
 
     @Override
+    public void closeNow(CloseReason reason) {
+      throw new AssertionError("closeNow");
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      throw new AssertionError("wheel");
+    }
+
+    @Override
+    public long readingSince() {
+      throw new AssertionError("readingSince");
+    }
+
+    @Override
     public Timer runAfter(Duration delay, Runnable task) {
       throw new AssertionError("runAfter");
     }
@@ -202,6 +218,16 @@ class MappedProtocolTest {
     @Override
     public <T> void attribute(Class<T> type, T value) {
       throw new AssertionError("attribute");
+    }
+
+    @Override
+    public <T> @Nullable T attribute(Class<T> type) {
+      throw new AssertionError("attribute");
+    }
+
+    @Override
+    public @Nullable SocketAddress remoteAddress() {
+      throw new AssertionError("remoteAddress");
     }
 
     @Override

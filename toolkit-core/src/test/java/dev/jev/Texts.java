@@ -30,4 +30,9 @@ public final class Texts implements Protocol<String, String> {
     out.writeInt(0);
     out.setInt(start, out.writeCharSequence(message, StandardCharsets.UTF_8));
   }
+
+  @Override
+  public Object representation() {
+    return Texts.class;
+  }
 }

@@ -1,6 +1,7 @@
 package dev.jev.benchmarks;
 
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
@@ -13,20 +14,28 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.handler.codec.LengthFieldBasedFrameDecoder;
 import io.netty.handler.codec.LengthFieldPrepender;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.redis.RedisArrayAggregator;
 import io.netty.handler.codec.redis.RedisBulkStringAggregator;
 import io.netty.handler.codec.redis.RedisDecoder;
 import io.netty.handler.codec.redis.RedisEncoder;
 import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -34,10 +43,10 @@ import picocli.CommandLine.Parameters;
  * A server written straight on Netty, the way its documentation does: what Jev is compared with.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
-@Command(
-    name = "baseline",
-    description = "A server on plain Netty: echo, length-prefixed, redis, http.")
+@Command(name = "baseline", description = "A server on plain Netty: " + BaselineCommand.NAMES)
 final class BaselineCommand implements Callable<Integer> {
+
+  static final String NAMES = "echo, length-prefixed, redis, http, ws-echo or ws-broadcast";
 
   private static final int MAX_FRAME_BYTES = 1024 * 1024;
 
@@ -47,7 +56,7 @@ final class BaselineCommand implements Callable<Integer> {
   /** Stateless and sharable, so one serves every connection. */
   private static final LengthFieldPrepender LENGTH_FIELD_PREPENDER = new LengthFieldPrepender(4);
 
-  @Parameters(paramLabel = "NAME", description = "echo, length-prefixed, redis or http")
+  @Parameters(paramLabel = "NAME", description = NAMES)
   private String name = "";
 
   @Option(names = "--port", description = "0, the default, takes any free port")
@@ -64,26 +73,51 @@ final class BaselineCommand implements Callable<Integer> {
   @Option(names = "--idle-seconds", description = "an IdleStateHandler, whose events do nothing")
   private int idleSeconds;
 
+  @Option(names = "--io-uring", description = "instead of epoll")
+  private boolean ioUring;
+
+  @Mixin private WebSocketOptions webSockets = new WebSocketOptions();
+
+  private final ChannelGroup subscribers = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+
   @Override
   public Integer call() throws InterruptedException {
-    Consumer<ChannelPipeline> handlers = handlersOf(name, voidPromise);
+    Consumer<ChannelPipeline> handlers = handlersOf(name);
     boolean epoll = Epoll.isAvailable();
     if (!epoll) {
       System.err.println("transport: nio (expected: epoll, or the comparison is not fair)");
     }
     EventLoopGroup group =
         new MultiThreadIoEventLoopGroup(
-            loops, epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+            loops,
+            ioUring
+                ? IoUringIoHandler.newFactory()
+                : epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    if (name.equals("ws-broadcast")) {
+      group.scheduleAtFixedRate(
+          () -> subscribers.writeAndFlush(publication()),
+          webSockets.periodMillis,
+          webSockets.periodMillis,
+          TimeUnit.MILLISECONDS);
+    }
     try {
       Channel server =
           new ServerBootstrap()
               .group(group)
-              .channel(epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class)
+              .channel(
+                  ioUring
+                      ? IoUringServerSocketChannel.class
+                      : epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class)
               .childOption(ChannelOption.TCP_NODELAY, true)
               .childHandler(
                   new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel connection) {
+                      if (webSockets.sendBufferBytes > 0) {
+                        connection
+                            .config()
+                            .setOption(ChannelOption.SO_SNDBUF, webSockets.sendBufferBytes);
+                      }
                       if (idleSeconds > 0) {
                         connection.pipeline().addLast(new IdleStateHandler(idleSeconds, 0, 0));
                       }
@@ -103,7 +137,11 @@ final class BaselineCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static Consumer<ChannelPipeline> handlersOf(String name, boolean voidPromise) {
+  private TextWebSocketFrame publication() {
+    return new TextWebSocketFrame(Unpooled.wrappedBuffer(Publication.now(webSockets.size)));
+  }
+
+  private Consumer<ChannelPipeline> handlersOf(String name) {
     Echo echo = new Echo(voidPromise);
     return switch (name) {
       case "echo" -> pipeline -> pipeline.addLast(echo);
@@ -127,9 +165,8 @@ final class BaselineCommand implements Callable<Integer> {
         NettyHttpHandler http = new NettyHttpHandler(voidPromise);
         yield pipeline -> pipeline.addLast(new HttpServerCodec(), http);
       }
-      default ->
-          throw new BenchmarkException(
-              "baseline: " + name + " (expected: echo, length-prefixed, redis or http)");
+      case "ws-echo", "ws-broadcast" -> new NettyWebSocketHandler(webSockets, subscribers)::addTo;
+      default -> throw new BenchmarkException("baseline: " + name + " (expected: " + NAMES + ")");
     };
   }
 

@@ -13,13 +13,17 @@ import picocli.CommandLine.HelpCommand;
       IdleCommand.class,
       BaselineCommand.class,
       LoadCommand.class,
+      SubscriberCommand.class,
       HoldCommand.class,
       TortureCommand.class,
       TortureServer.class,
       TortureReader.class,
       IdleSweepCommand.class,
       JevEchoCommand.class,
+      JevWebSocketCommand.class,
       LocalSweepCommand.class,
+      LocalWebSocketCommand.class,
+      StoppedCommand.class,
       CodecsCommand.class,
       HelpCommand.class
     })

@@ -24,8 +24,8 @@ final class Canary implements AutoCloseable {
 
   private volatile boolean over;
 
-  Canary(int port) throws IOException {
-    peer = Peer.connect(port).patience(60_000);
+  Canary(Peer peer) throws IOException {
+    this.peer = peer.patience(60_000);
     peer.echo(TEXT);
     thread = new Thread(this::run, "canary");
     thread.setDaemon(true);
@@ -48,7 +48,7 @@ final class Canary implements AutoCloseable {
             "echo for a canary");
     echo.setDaemon(true);
     echo.start();
-    return new Canary(listener.getLocalPort());
+    return new Canary(Peer.connect(listener.getLocalPort()));
   }
 
   private void run() {
@@ -76,6 +76,10 @@ final class Canary implements AutoCloseable {
   private synchronized void fail(String error) {
     errors++;
     firstError = firstError.isEmpty() ? error : firstError;
+  }
+
+  int port() {
+    return peer.port();
   }
 
   synchronized int errors() {

@@ -8,6 +8,7 @@ import com.google.protobuf.StringValue;
 import dev.jev.Protocol;
 import dev.jev.codec.Delimiters;
 import dev.jev.codec.LengthField;
+import dev.jev.codec.NettyCodec;
 import dev.jev.codec.Protocols;
 import dev.jev.codec.RespValue;
 import io.netty.buffer.ByteBuf;
@@ -79,6 +80,12 @@ public enum Codec {
   /** A length of four bytes. */
   LENGTH_PREFIXED(
       bytes -> Protocols.lengthPrefixed(), Messages::buffer, bytes -> Handlers.lengthPrefixed()),
+
+  /** The same by Netty's handlers in a protocol: what the bridge costs. */
+  LENGTH_PREFIXED_BRIDGED(
+      bytes -> NettyCodec.of(() -> Handlers.lengthPrefixed()).get(),
+      Messages::buffer,
+      bytes -> Handlers.lengthPrefixed()),
 
   /** A length of three bytes, which counts itself. */
   LENGTH_FIELD(

@@ -34,7 +34,8 @@ final class CompareCommand implements Callable<Integer> {
   @Option(
       names = "--work",
       description =
-          "echo (default), length-prefixed, http, by wrk, or redis:TEST, of redis-benchmark")
+          "echo (default), length-prefixed, ws-text, ws-binary, ws-deflate, subscribe, http, by wrk,"
+              + " or redis:TEST, of redis-benchmark")
   private String work = "echo";
 
   @Option(names = "--size", description = "payload bytes; not for redis and http (default: 64)")
@@ -120,6 +121,9 @@ final class CompareCommand implements Callable<Integer> {
   private Load load(Children children) {
     if (work.equals("http")) {
       return new HttpLoad(connections, depth, setup, children);
+    }
+    if (work.equals("subscribe")) {
+      return new SubscriberLoad(size, connections, /* stopped= */ 0, setup, children);
     }
     return work.startsWith("redis:")
         ? new RedisLoad(work.substring("redis:".length()), connections, depth, setup, children)

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,7 +25,7 @@ final class HoldCommand implements Callable<Integer> {
   @Option(names = "--connections", required = true)
   private int connections;
 
-  @Option(names = "--protocol", description = "echo (default) or length-prefixed")
+  @Option(names = "--protocol", description = "as for load (default: echo)")
   private String protocol = "echo";
 
   @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
@@ -34,15 +33,16 @@ final class HoldCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    byte[] message = message(Wire.of(protocol));
+    Wire wire = Wire.of(protocol);
     List<Socket> sockets = new ArrayList<>(connections);
     try {
       for (int i = 0; i < connections; i++) {
         Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
         socket.setSoTimeout(TIMEOUT_MILLIS);
         sockets.add(socket);
+        wire.open(socket);
         for (int sent = 0; sent < messages; sent++) {
-          exchange(socket, message);
+          exchange(socket, wire);
         }
       }
       System.out.println("open " + sockets.size());
@@ -56,19 +56,17 @@ final class HoldCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static byte[] message(Wire wire) {
-    ByteBuffer message = ByteBuffer.allocate(wire.headerBytes() + PAYLOAD_BYTES);
-    wire.putHeader(message, 0, PAYLOAD_BYTES);
-    return message.array();
-  }
-
-  private static void exchange(Socket socket, byte[] message) throws IOException {
-    OutputStream out = socket.getOutputStream();
-    out.write(message);
-    byte[] reply = new byte[message.length];
+  private static void exchange(Socket socket, Wire wire) throws IOException {
+    byte[] payload = wire.payload(PAYLOAD_BYTES, /* seed= */ 0);
+    byte[] expected = wire.reply(socket, payload);
+    if (wire == Wire.WS_DEFLATE) {
+      return; // that was the exchange
+    }
+    socket.getOutputStream().write(wire.request(payload));
+    byte[] reply = new byte[expected.length];
     new DataInputStream(socket.getInputStream()).readFully(reply);
-    if (!Arrays.equals(message, reply)) {
-      throw new BenchmarkException("hold: another reply (expected: the bytes that were sent)");
+    if (!Arrays.equals(reply, expected)) {
+      throw new BenchmarkException("hold: another reply (expected: the message that was sent)");
     }
   }
 }

@@ -16,7 +16,9 @@ final class LoadCommand implements Callable<Integer> {
   @Option(names = "--port", required = true)
   private int port;
 
-  @Option(names = "--protocol", description = "echo (default) or length-prefixed")
+  @Option(
+      names = "--protocol",
+      description = "echo (default), length-prefixed, ws-text, ws-binary or ws-deflate")
   private String protocol = "echo";
 
   @Option(names = "--size", description = "payload bytes of a message, at least 8 (default: 64)")
@@ -39,9 +41,9 @@ final class LoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (size < LoadConnection.MIN_PAYLOAD_BYTES) {
+    if (size < Wire.NUMBER_BYTES) {
       throw new BenchmarkException(
-          "size: " + size + " bytes (expected: >= " + LoadConnection.MIN_PAYLOAD_BYTES + ")");
+          "size: " + size + " bytes (expected: >= " + Wire.NUMBER_BYTES + ")");
     }
     if (connections < 1 || depth < 1) {
       throw new BenchmarkException(

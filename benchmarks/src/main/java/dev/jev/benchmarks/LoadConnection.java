@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
-import java.util.SplittableRandom;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -22,17 +21,16 @@ import org.HdrHistogram.Histogram;
  */
 final class LoadConnection implements AutoCloseable {
 
-  /** The number at the start of a payload. */
-  static final int MIN_PAYLOAD_BYTES = Long.BYTES;
-
   private final int index;
+  private final Wire wire;
   private final int depth;
-  private final int frameBytes;
-  private final int headerBytes;
+  private final int requestBytes;
+  private final int replyBytes;
   private final SocketChannel channel;
   private final SelectionKey key;
 
   private final ByteBuffer ring;
+  private final ByteBuffer replies;
   private final ByteBuffer expected;
   private final ByteBuffer tail;
   private final ByteBuffer head;
@@ -53,22 +51,27 @@ final class LoadConnection implements AutoCloseable {
       Selector selector)
       throws IOException {
     this.index = index;
+    this.wire = wire;
     this.depth = depth;
-    this.headerBytes = wire.headerBytes();
-    this.frameBytes = headerBytes + payloadBytes;
-    this.ring = ByteBuffer.allocateDirect(Math.multiplyExact(depth, frameBytes));
-    this.expected = ring.duplicate();
+    this.channel = connect(server);
+    wire.open(channel.socket());
+    byte[][] requests = new byte[depth][];
+    byte[][] awaited = new byte[depth][];
+    for (int slot = 0; slot < depth; slot++) {
+      byte[] payload =
+          wire.payload(payloadBytes, wire != Wire.WS_DEFLATE ? (long) index * depth + slot : 0);
+      requests[slot] = wire.request(payload);
+      awaited[slot] = wire.reply(channel.socket(), payload);
+    }
+    this.requestBytes = requests[0].length;
+    this.replyBytes = awaited[0].length;
+    this.ring = ring(requests);
+    this.replies = wire.isVerbatim() ? ring : ring(awaited);
+    this.expected = replies.duplicate();
     this.tail = ring.duplicate();
     this.head = ring.duplicate();
     this.wrapped = new ByteBuffer[] {tail, head};
     this.writtenAtNanos = new long[depth];
-    byte[] payload = new byte[payloadBytes];
-    for (int slot = 0; slot < depth; slot++) {
-      new SplittableRandom((long) index * depth + slot).nextBytes(payload);
-      wire.putHeader(ring, slot * frameBytes, payloadBytes);
-      ring.put(slot * frameBytes + headerBytes, payload);
-    }
-    this.channel = connect(server);
     channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
     channel.configureBlocking(false);
     this.key = channel.register(selector, SelectionKey.OP_READ, this);
@@ -89,10 +92,10 @@ final class LoadConnection implements AutoCloseable {
       throw new BenchmarkException(
           this + ": closed by the server after " + receivedBytes + " bytes (expected: open)");
     }
-    if (receivedBytes + count > writtenBytes) {
+    if (receivedBytes + count > queuedMessages * replyBytes) {
       throw new BenchmarkException(
-          "%s: %d bytes received (expected: <= %d, as written)"
-              .formatted(this, receivedBytes + count, writtenBytes));
+          "%s: %d bytes received (expected: <= %d, as sent)"
+              .formatted(this, receivedBytes + count, queuedMessages * replyBytes));
     }
     scratch.flip();
     check(scratch);
@@ -114,12 +117,20 @@ final class LoadConnection implements AutoCloseable {
 
   /** Whole replies since the connection was opened. */
   long messagesReceived() {
-    return receivedBytes / frameBytes;
+    return receivedBytes / replyBytes;
   }
 
   @Override
   public void close() throws IOException {
     channel.close();
+  }
+
+  private static ByteBuffer ring(byte[][] slots) {
+    ByteBuffer ring = ByteBuffer.allocateDirect(slots.length * slots[0].length);
+    for (byte[] slot : slots) {
+      ring.put(slot);
+    }
+    return ring.clear();
   }
 
   private static SocketChannel connect(InetSocketAddress server) throws IOException {
@@ -134,8 +145,8 @@ final class LoadConnection implements AutoCloseable {
     long position = receivedBytes;
     int end = arrived.limit();
     while (arrived.position() < end) {
-      int at = (int) (position % ring.capacity());
-      int length = Math.min(end - arrived.position(), ring.capacity() - at);
+      int at = (int) (position % replies.capacity());
+      int length = Math.min(end - arrived.position(), replies.capacity() - at);
       arrived.limit(arrived.position() + length);
       expected.limit(at + length).position(at);
       int mismatch = expected.mismatch(arrived);
@@ -144,10 +155,10 @@ final class LoadConnection implements AutoCloseable {
             "%s: message %d: byte %d: 0x%02x (expected: 0x%02x, as sent)"
                 .formatted(
                     this,
-                    (position + mismatch) / frameBytes,
-                    (position + mismatch) % frameBytes,
+                    (position + mismatch) / replyBytes,
+                    (position + mismatch) % replyBytes,
                     arrived.get(arrived.position() + mismatch),
-                    ring.get(at + mismatch)));
+                    replies.get(at + mismatch)));
       }
       arrived.position(arrived.limit()).limit(end);
       position += length;
@@ -159,14 +170,15 @@ final class LoadConnection implements AutoCloseable {
     long now = System.nanoTime();
     for (int i = 0; i < messages; i++) {
       int slot = (int) (queuedMessages % depth);
-      ring.putLong(slot * frameBytes + headerBytes, ((long) index << 40) | queuedMessages);
+      long number = ((long) index << 40) | queuedMessages;
+      wire.number(ring, slot * requestBytes, replies, slot * replyBytes, number);
       writtenAtNanos[slot] = now;
       queuedMessages++;
     }
   }
 
   private void flush() throws IOException {
-    long pending = queuedMessages * frameBytes - writtenBytes;
+    long pending = queuedMessages * requestBytes - writtenBytes;
     int at = (int) (writtenBytes % ring.capacity());
     long written;
     if (at + pending <= ring.capacity()) {

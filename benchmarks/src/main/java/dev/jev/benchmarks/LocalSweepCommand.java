@@ -4,6 +4,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.Server;
+import dev.jev.Wheel;
 import dev.jev.plugin.IdleReaper;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
@@ -56,6 +57,7 @@ final class LocalSweepCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    Duration span = Duration.ofSeconds(idleSeconds);
     EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, LocalIoHandler.newFactory());
     CompletableFuture<Long> thread = new CompletableFuture<>();
     group.execute(() -> thread.complete(Thread.currentThread().getId()));
@@ -63,7 +65,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     new ServerBootstrap()
         .group(group)
         .channel(LocalServerChannel.class)
-        .childHandler(initializer(sweeperOf(kind)))
+        .childHandler(initializer(sweeperOf(kind, new Wheel(group.next(), span))))
         .bind(address)
         .sync();
     Bootstrap client =
@@ -100,7 +102,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     }
   }
 
-  private Consumer<ChannelPipeline> sweeperOf(String name) {
+  private Consumer<ChannelPipeline> sweeperOf(String name, Wheel wheel) {
     return switch (name) {
       case "none" -> pipeline -> pipeline.addLast(new ChannelInboundHandlerAdapter());
       case "netty" ->
@@ -112,7 +114,7 @@ final class LocalSweepCommand implements Callable<Integer> {
             IdleReaper.readIdle(Duration.ofSeconds(idleSeconds)).onIdle(connection -> {});
         yield pipeline -> {
           pipeline.addLast(new ChannelInboundHandlerAdapter());
-          Plugin.Observer observer = reaper.install(new BareLink(pipeline));
+          Plugin.Observer observer = reaper.install(new BareLink(pipeline, wheel));
           if (observer != null) {
             observer.connected();
           }
@@ -140,7 +142,7 @@ final class LocalSweepCommand implements Callable<Integer> {
   }
 
   /** What a plugin gets of a channel that no server of Jev's has. */
-  private record BareLink(ChannelPipeline pipeline) implements Plugin.Link {
+  private record BareLink(ChannelPipeline pipeline, Wheel shared) implements Plugin.Link {
 
     /** Whose tasks run at once. */
     private static final Connection<?> CONNECTION =
@@ -184,6 +186,11 @@ final class LocalSweepCommand implements Callable<Integer> {
     @Override
     public long unreadBytes() {
       return 0;
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      return shared;
     }
   }
 }

@@ -1,5 +1,7 @@
 package dev.jev.benchmarks;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -24,12 +26,12 @@ final class PeerRows {
               "1",
               "5,000 peers connect and send nothing",
               "each gets a FIN and no byte after the handshake timeout of 10 s, ± 1 s",
-              PeerRows::silent),
+              (children, random, outcome) -> silent(children, outcome)),
           new TortureCommand.Row(
               "2",
               "200 peers send a handshake that never ends, 1 byte/s",
               "closed after 10 s in all, ± 1 s",
-              PeerRows::dripping),
+              (children, random, outcome) -> dripping(children, outcome, /* answers= */ 0)),
           new TortureCommand.Row(
               "9",
               "FIN, then RST, from 150 peers, also while output waits or reading is paused",
@@ -44,20 +46,21 @@ final class PeerRows {
               "12",
               "4 clients that are fed 4 MB/s are stopped for 60 s (SIGSTOP)",
               "queue <= 1 MiB and a message each, then OVERFLOW; a fifth that runs is not affected",
-              PeerRows::stoppedClients),
+              (children, random, outcome) -> stoppedClients(children, outcome, 1 << 20)),
           new TortureCommand.Row(
               "14",
               "a peer stops reading for 3 s: of a push that asks isWritable, of a flood that it echoes",
               "reading stops, everything arrives in order afterwards",
               PeerRows::zeroWindow));
 
+  static final int DRIPPING = 200;
   private static final int SILENT = 5_000;
-  private static final int DRIPPING = 200;
+  private static final String TOO_LATE = "HTTP/1.1 408 ";
 
   private PeerRows() {}
 
-  private static void silent(Children children, Random random, Outcome outcome) throws Exception {
-    try (Target target = Target.start(children)) {
+  static void silent(Children children, Outcome outcome, String... options) throws Exception {
+    try (Target target = Target.start(children, options)) {
       long memory = Proc.memoryBytes(target.pid(), "Rss");
       Ages ages = new Ages();
       try (Selector selector = Selector.open()) {
@@ -68,7 +71,7 @@ final class PeerRows {
         memory = Proc.memoryBytes(target.pid(), "Rss") - memory;
         ages.readAllEnds(selector);
       }
-      ages.expect(outcome, SILENT);
+      ages.expect(outcome, SILENT, /* expectedAnswers= */ 0);
       outcome.figure("%d resident bytes/connection", memory / SILENT);
       long timeouts = target.figure("TIMEOUT");
       outcome.require(timeouts == SILENT, "TIMEOUT: %d", timeouts);
@@ -76,8 +79,9 @@ final class PeerRows {
     }
   }
 
-  private static void dripping(Children children, Random random, Outcome outcome) throws Exception {
-    try (Target target = Target.start(children)) {
+  static void dripping(Children children, Outcome outcome, int answers, String... options)
+      throws Exception {
+    try (Target target = Target.start(children, options)) {
       Ages ages = new Ages();
       try (Selector selector = Selector.open()) {
         List<SocketChannel> peers = new ArrayList<>();
@@ -98,7 +102,7 @@ final class PeerRows {
         }
         ages.readAllEnds(selector);
       }
-      ages.expect(outcome, DRIPPING);
+      ages.expect(outcome, DRIPPING, answers);
       target.settle(outcome);
     }
   }
@@ -117,6 +121,7 @@ final class PeerRows {
     private int fins;
     private int resets;
     private long bytes;
+    private int answers; // of HTTP: too late
 
     SocketChannel connect(Selector selector, int port) throws IOException {
       SocketChannel channel =
@@ -155,21 +160,26 @@ final class PeerRows {
           channel.close();
         } else {
           bytes += read;
+          answers += new String(buffer.array(), 0, read, US_ASCII).startsWith(TOO_LATE) ? 1 : 0;
         }
       }
       selector.selectedKeys().clear();
       selector.selectNow(); // lets go of the keys of those that were closed
     }
 
-    void expect(Outcome outcome, int count) {
+    void expect(Outcome outcome, int count, int expectedAnswers) {
       outcome.seen("%d FIN, %d RST, %d bytes", fins, resets, bytes);
+      if (expectedAnswers > 0) {
+        outcome.seen("%d times 408", answers);
+      }
       long p50 = millis.getValueAtPercentile(50);
       long p99 = millis.getValueAtPercentile(99);
       outcome.figure(
           "closed after %.1f s (p50), %.1f s (p99), %.1f to %.1f s",
           p50 / 1e3, p99 / 1e3, millis.getMinValue() / 1e3, millis.getMaxValue() / 1e3);
       outcome.require(fins == count, "FIN: %d of %d", fins, count);
-      outcome.require(bytes == 0, "bytes: %d", bytes);
+      outcome.require(bytes == 0 || expectedAnswers > 0, "bytes: %d", bytes);
+      outcome.require(answers == expectedAnswers, "408: %d of %d", answers, expectedAnswers);
       outcome.require(
           millis.getMinValue() >= 9_000 && millis.getMaxValue() <= 11_000, "not 10 s ± 1 s");
     }
@@ -243,13 +253,14 @@ final class PeerRows {
     }
   }
 
-  private static void stoppedClients(Children children, Random random, Outcome outcome)
+  static void stoppedClients(Children children, Outcome outcome, long maxQueued, String... options)
       throws Exception {
-    try (Target target = Target.start(children)) {
+    try (Target target = Target.start(children, options)) {
       List<Process> clients = new ArrayList<>();
       for (int i = 0; i < 5; i++) {
         List<String> command = Setup.ownProgram(List.of("-Xmx32m", "-XX:TieredStopAtLevel=1"));
         command.addAll(List.of("torture-reader", "--port", "" + target.port()));
+        command.addAll(List.of(options));
         Process client = children.start(command);
         Children.firstLine(client, "reader", Duration.ofSeconds(20));
         clients.add(client);
@@ -279,7 +290,7 @@ final class PeerRows {
       outcome.require(figures.get("OVERFLOW") == 4, "OVERFLOW: %d", figures.get("OVERFLOW"));
       outcome.require(fifth, "the fifth client is gone");
       outcome.require(
-          figures.get("maxPending") <= (1 << 20) + 40_100,
+          figures.get("maxPending") <= maxQueued + 40_100,
           "queued: %d bytes",
           figures.get("maxPending"));
       target.order("feed 1 1000");

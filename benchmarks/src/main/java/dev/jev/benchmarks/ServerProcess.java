@@ -26,9 +26,10 @@ record ServerProcess(String label, Process process, int port) {
   /**
    * Starts the server that {@code name} means and waits until it accepts.
    *
-   * <p>{@code jev:NAME} is a sample, {@code netty:NAME} and {@code netty-void-promise:NAME} are a
-   * {@link BaselineCommand}; these get the JVM flags alike. {@code redis-server} is itself, {@code
-   * exec:COMMAND} any command that prints the line that the samples print.
+   * <p>{@code jev:NAME} is a sample, {@code jev-websocket:NAME} a {@link JevWebSocketCommand},
+   * {@code netty:NAME} and {@code netty-void-promise:NAME} are a {@link BaselineCommand}; behind a
+   * name may stand its options, and all these get the JVM flags alike. {@code redis-server} is
+   * itself, {@code exec:COMMAND} any command that prints the line that the samples print.
    */
   static ServerProcess start(String name, Setup setup, List<String> jvmFlags, Children children) {
     List<String> command = new ArrayList<>(List.of("taskset", "-c", setup.serverCore()));
@@ -49,16 +50,22 @@ record ServerProcess(String label, Process process, int port) {
       command.addAll(List.of("--loops", "1", "--port", "0", "--transport", "epoll"));
     } else if (name.startsWith("netty:") || name.startsWith("netty-void-promise:")) {
       command.addAll(Setup.ownProgram(jvmFlags));
-      command.addAll(List.of("baseline", name.substring(name.indexOf(':') + 1)));
+      command.add("baseline");
+      command.addAll(List.of(name.substring(name.indexOf(':') + 1).split(" ", -1)));
       command.addAll(List.of("--loops", "1", "--port", "0"));
       if (name.startsWith("netty-void-promise:")) {
         command.add("--void-promise");
       }
+    } else if (name.startsWith("jev-websocket:")) {
+      command.addAll(Setup.ownProgram(jvmFlags));
+      command.addAll(List.of(name.replace(':', ' ').split(" ", -1)));
     } else if (name.startsWith("exec:")) {
       command.addAll(List.of(name.substring("exec:".length()).split(" ", -1)));
     } else {
       throw new BenchmarkException(
-          "server: " + name + " (expected: jev:NAME, netty:NAME, redis-server, exec:COMMAND)");
+          "server: "
+              + name
+              + " (expected: jev:NAME, jev-websocket:NAME, netty:NAME, redis-server, exec:COMMAND)");
     }
     Process process = children.start(command);
     String line = Children.firstLine(process, name, START_LIMIT);

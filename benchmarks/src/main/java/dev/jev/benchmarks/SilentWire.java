@@ -2,9 +2,12 @@ package dev.jev.benchmarks;
 
 import dev.jev.CloseReason;
 import dev.jev.Timer;
+import dev.jev.Wheel;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
+import java.net.SocketAddress;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** A wire whose peer hears nothing, with the limit that a server has by default. */
 final class SilentWire implements Wire {
@@ -28,12 +31,35 @@ final class SilentWire implements Wire {
   public void close(CloseReason reason) {}
 
   @Override
+  public void closeNow(CloseReason reason) {}
+
+  @Override
+  public Wheel wheel(Duration span) {
+    throw new IllegalStateException("wheel: " + span + " (expected: none)");
+  }
+
+  @Override
+  public long readingSince() {
+    return 0;
+  }
+
+  @Override
   public Timer runAfter(Duration delay, Runnable task) {
     throw new IllegalStateException("timer: " + delay + " (expected: none)");
   }
 
   @Override
   public <T> void attribute(Class<T> type, T value) {}
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    return null;
+  }
+
+  @Override
+  public @Nullable SocketAddress remoteAddress() {
+    return null;
+  }
 
   @Override
   public int maxFrameBytes() {

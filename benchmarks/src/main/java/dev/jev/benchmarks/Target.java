@@ -47,6 +47,7 @@ final class Target implements AutoCloseable {
   private final BufferedReader out;
   private final Path log;
   private final long started = System.nanoTime();
+  private final boolean webSocket;
   private final int port;
   private final int bindMillis;
   private @Nullable Canary canary;
@@ -55,7 +56,9 @@ final class Target implements AutoCloseable {
   private long filesBefore;
   private boolean ended;
 
-  private Target(Children children, Process process, Path log) throws IOException {
+  private Target(Children children, Process process, Path log, boolean webSocket)
+      throws IOException {
+    this.webSocket = webSocket;
     this.children = children;
     this.process = process;
     this.log = log;
@@ -91,12 +94,13 @@ final class Target implements AutoCloseable {
     command.addAll(List.of(arguments));
     Path log = Files.createTempFile("torture", ".log");
     log.toFile().deleteOnExit();
-    return new Target(children, children.start(command, log), log);
+    boolean webSocket = command.contains("--websocket");
+    return new Target(children, children.start(command, log), log, webSocket);
   }
 
   void warmUp() throws Exception {
     for (int i = 0; i < WARM_UP_CONNECTIONS; i++) {
-      try (Peer peer = Peer.connect(port)) {
+      try (Peer peer = connect()) {
         for (int message = 0; message < 50; message++) {
           peer.echo("warm up");
         }
@@ -115,10 +119,16 @@ final class Target implements AutoCloseable {
   /** Remembers what is in use and connects the canary, always as the next connection. */
   Target sing() throws Exception {
     before = order("gc");
-    canary = new Canary(port);
+    canary = new Canary(connect());
     machine = Canary.ofThisProcess();
     filesBefore = Proc.openFiles(process.pid());
     return this;
+  }
+
+  /** Connects a peer that speaks what the server does. */
+  Peer connect() throws IOException {
+    Peer peer = Peer.connect(port);
+    return webSocket ? peer.upgrade(Wire.WS_TEXT) : peer;
   }
 
   int port() {
@@ -250,7 +260,7 @@ final class Target implements AutoCloseable {
   private void provokeLeakReports() throws IOException {
     for (int i = 0; i < 3; i++) {
       order("gc");
-      try (Peer peer = Peer.connect(port)) {
+      try (Peer peer = connect()) {
         peer.echo("x".repeat(100_000));
       }
     }

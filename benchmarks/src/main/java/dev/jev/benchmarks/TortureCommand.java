@@ -46,7 +46,13 @@ final class TortureCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<Row> rows =
-        Stream.of(PeerRows.ROWS, FaultRows.ROWS, StopRows.ROWS, NetworkRows.ROWS)
+        Stream.of(
+                PeerRows.ROWS,
+                FaultRows.ROWS,
+                StopRows.ROWS,
+                NetworkRows.ROWS,
+                WebSocketRows.ROWS,
+                LossRows.ROWS)
             .flatMap(List::stream)
             .toList();
     List<String> table = new ArrayList<>();

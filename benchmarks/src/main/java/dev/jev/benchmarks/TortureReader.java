@@ -1,9 +1,7 @@
 package dev.jev.benchmarks;
 
+import java.io.EOFException;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.net.InetAddress;
-import java.net.Socket;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -15,14 +13,23 @@ final class TortureReader implements Callable<Integer> {
   @Option(names = "--port", required = true)
   private int port;
 
+  @Option(names = "--websocket", description = "and subscribes to a topic")
+  private boolean webSocket;
+
   @Override
   public Integer call() throws IOException {
-    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-      socket.getOutputStream().write(Peer.frame("!feed"));
+    try (Peer peer = Peer.connect(port)) {
+      if (webSocket) {
+        peer.upgrade(Wire.WS_TEXT);
+      }
+      peer.send(webSocket ? "!subscribe" : "!feed");
       System.out.println("reading");
       System.out.flush();
-      socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+      while (true) {
+        peer.receiveBytes();
+      }
+    } catch (EOFException e) {
+      return 0;
     }
-    return 0;
   }
 }

@@ -9,6 +9,7 @@ import dev.jev.LoadBalancing;
 import dev.jev.Plugin;
 import dev.jev.Server;
 import dev.jev.Timer;
+import dev.jev.Topic;
 import dev.jev.plugin.IdleReaper;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PoolArenaMetric;
@@ -31,6 +32,7 @@ import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -58,6 +60,8 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   @Option(names = "--warm", description = "starts a server before, so that its classes are loaded")
   private boolean warm;
 
+  @Mixin private TortureSpeech speech = new TortureSpeech();
+
   private final Histogram lagMicros = new ConcurrentHistogram(3);
   private final AtomicLong ticks = new AtomicLong();
   private final AtomicLong datagrams = new AtomicLong();
@@ -70,6 +74,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private final AtomicInteger calledTwice = new AtomicInteger();
   private final Map<CloseReason.Kind, AtomicLong> closed = new ConcurrentSkipListMap<>();
   private final Set<Connection<ByteBuf>> fed = ConcurrentHashMap.newKeySet();
+  private final Topic<ByteBuf> topic = Topic.of("torture");
   private final List<Server> servers = new ArrayList<>();
   private volatile String blocked = "none";
   private volatile @Nullable Timer feeding;
@@ -101,12 +106,13 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
 
   private Server start(List<String> addresses) {
     Server.Builder<ByteBuf, ByteBuf> builder =
-        Server.builder(TortureProtocol::new, this)
+        Server.builder(speech.protocol(), this)
             .plugin(this)
             .eventLoops(twin ? 1 : 2)
             .loadBalancing(LoadBalancing.roundRobin())
             .blockedLoopTime(Duration.ofMillis(blockedMillis));
     addresses.forEach(builder::listen);
+    speech.install(builder);
     if (idleMillis > 0) {
       builder.plugin(IdleReaper.readIdle(Duration.ofMillis(idleMillis)));
     }
@@ -119,6 +125,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private void stop() {
     int status = 1;
     try {
+      speech.drain();
       for (Server server : servers) {
         server.stop(Duration.ofSeconds(10));
         server.awaitStop();
@@ -202,6 +209,8 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private void feed(int size) {
     ticks.incrementAndGet();
     fed.forEach(connection -> feed(connection, size));
+    topic.publish(PooledByteBufAllocator.DEFAULT.buffer(size).writeZero(size));
+    topic.forEach(this::note);
   }
 
   private void feed(Connection<ByteBuf> connection, int size) {
@@ -302,6 +311,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private void obey(Connection<ByteBuf> connection, String[] words) {
     switch (words[0]) {
       case "feed" -> fed.add(connection);
+      case "subscribe" -> topic.subscribe(connection);
       case "pause" -> connection.pauseReading();
       case "close" -> connection.runAfter(Duration.ZERO, connection::close);
       case "block" -> LockSupport.parkNanos(Long.parseLong(words[1]) * 1_000_000L);

@@ -4,6 +4,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.SlowConsumer;
 import dev.jev.codec.Protocols;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -12,7 +13,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A chat; who does not read is closed, by the server's overflow policy, when 1 MiB waits. */
+/** A chat, in which everybody in a room is told everything; who does not read is closed. */
 @Command(name = "json-chat", description = "A chat of JSON lines: a join, then what one says.")
 final class JsonChat implements Callable<Integer>, Handler<JsonChat.Request, Object> {
 
@@ -24,7 +25,7 @@ final class JsonChat implements Callable<Integer>, Handler<JsonChat.Request, Obj
   private record Guest(String name, String room) {}
 
   @Mixin private ServerOptions options = new ServerOptions(5019);
-  private final Rooms rooms = new Rooms();
+  private final Rooms<Object> rooms = new Rooms<>(SlowConsumer.close());
 
   @Override
   public Integer call() throws InterruptedException {
@@ -39,9 +40,9 @@ final class JsonChat implements Callable<Integer>, Handler<JsonChat.Request, Obj
       guest = new Guest(request.join(), request.room() == null ? "lobby" : request.room());
       connection.attach(guest);
       rooms.enter(guest.room(), connection);
-      rooms.tell(guest.room(), Map.of("joined", guest.name()), null);
+      rooms.tell(guest.room(), Map.of("joined", guest.name()));
     } else if (guest != null && request.say() != null) {
-      rooms.tell(guest.room(), new Said(guest.name(), request.say()), connection);
+      rooms.tell(guest.room(), new Said(guest.name(), request.say()));
     } else {
       connection.send(Map.of("error", "join first, once, and then say"));
     }
@@ -52,7 +53,7 @@ final class JsonChat implements Callable<Integer>, Handler<JsonChat.Request, Obj
     Guest guest = connection.attachment(Guest.class);
     if (guest != null) {
       rooms.leave(guest.room(), connection);
-      rooms.tell(guest.room(), Map.of("left", guest.name()), null);
+      rooms.tell(guest.room(), Map.of("left", guest.name()));
     }
   }
 }

@@ -7,8 +7,10 @@ import dev.jev.plugin.Drain;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine.ITypeConverter;
@@ -73,20 +75,22 @@ final class ServerOptions {
   /** The same, on another address. */
   <I, O> int serve(Server.Builder<I, O> builder, String uri) throws InterruptedException {
     Server server = start(builder, uri);
-    return await(
-        server,
-        uri,
-        () -> {
-          server.stop(GRACE);
-          server.awaitStop();
-        });
+    return await(server, listening(server, uri), () -> stop(server));
+  }
+
+  /** The same, of a server that has a page for browsers. */
+  <I, O> int servePage(Server.Builder<I, O> builder) throws InterruptedException {
+    Server server = start(builder, uri("tcp"));
+    List<String> lines = new ArrayList<>(listening(server, uri("tcp")));
+    lines.add("open " + uri("http", server.addresses().get(0)) + "/ in a browser");
+    return await(server, lines, () -> stop(server));
   }
 
   /** The same, with a drain that stops the server. */
   <I, O> int serve(Server.Builder<I, O> builder, Drain drain) throws InterruptedException {
-    String uri = uri("tcp");
-    Server server = start(builder.plugin(drain), uri);
-    return await(server, uri, () -> drain.ended().toCompletableFuture().join());
+    Server server = start(builder.plugin(drain), uri("tcp"));
+    return await(
+        server, listening(server, uri("tcp")), () -> drain.ended().toCompletableFuture().join());
   }
 
   private <I, O> Server start(Server.Builder<I, O> builder, String uri) {
@@ -103,13 +107,21 @@ final class ServerOptions {
     void run() throws InterruptedException;
   }
 
-  private static int await(Server server, String uri, Ending ending) throws InterruptedException {
+  private static List<String> listening(Server server, String uri) {
+    String scheme = uri.substring(0, uri.indexOf(':'));
+    return server.addresses().stream().map(a -> "listening on " + uri(scheme, a)).toList();
+  }
+
+  private static void stop(Server server) throws InterruptedException {
+    server.stop(GRACE);
+    server.awaitStop();
+  }
+
+  private static int await(Server server, List<String> lines, Ending ending)
+      throws InterruptedException {
     // SIGTERM and Ctrl-C run the shutdown hooks, and so does the end of main.
     Runtime.getRuntime().addShutdownHook(new Thread(() -> end(ending), "stop"));
-    String scheme = uri.substring(0, uri.indexOf(':'));
-    for (SocketAddress address : server.addresses()) {
-      System.out.println("listening on " + uri(scheme, address));
-    }
+    lines.forEach(System.out::println);
     System.out.flush();
     try {
       server.awaitStop();

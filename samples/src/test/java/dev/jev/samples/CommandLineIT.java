@@ -17,10 +17,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CommandLineIT {
 
   private static final String PROGRAMS =
-      "echo, length-prefixed, length-prefixed-client, redis, http, mqtt, wake, max-connections,"
-          + " timed-push, ticker-push, buffer-length, send-async, worker-pool, magic-number,"
-          + " magic-number-client, protobuf, protobuf-client, json-chat, multiplexed, counted, idle,"
-          + " limited, proxied, compressed, traced, shaped, drained, doctor";
+      "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push, chat,"
+          + " mqtt, wake, max-connections, timed-push, ticker-push, buffer-length, send-async,"
+          + " worker-pool, magic-number, magic-number-client, protobuf, protobuf-client, json-chat,"
+          + " multiplexed, counted, idle, limited, proxied, compressed, traced, shaped, drained,"
+          + " doctor";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(
@@ -43,6 +44,11 @@ class CommandLineIT {
             "samples echo: Invalid value for option '--balance': feather"
                 + " (expected: one of round-robin, random, least-connections, source-hash)",
             2),
+        Arguments.of(
+            "push --period-ms x",
+            "samples push: Invalid value for option '--period-ms': 'x' is not an int",
+            2),
+        Arguments.of("chat --nosuch", "samples chat: Unknown option: '--nosuch'", 2),
         Arguments.of("echo --port 70000", "samples echo: port: 70000 (expected: 0..65535)", 1),
         Arguments.of("echo --loops 0", "samples echo: eventLoops: 0 (expected: 1..1024)", 1));
   }

@@ -16,9 +16,11 @@ final class AnyProtocol implements Protocol<Message, Message> {
   private static final String URL_PREFIX = "type.googleapis.com/";
 
   private final ProtobufTypes types;
+  private final Packing packing;
 
   AnyProtocol(ProtobufTypes types) {
     this.types = types;
+    this.packing = new Packing(AnyProtocol.class, types);
   }
 
   @Override
@@ -42,6 +44,11 @@ final class AnyProtocol implements Protocol<Message, Message> {
     }
     VarintLength.write(length, out);
     ProtobufBytes.write(envelope -> write(url, message, envelope), length, out);
+  }
+
+  @Override
+  public Object representation() {
+    return packing;
   }
 
   /** An Any's value has the bytes of a message, and is on the wire what a message would be. */

@@ -28,4 +28,9 @@ final class BytesProtocol implements Protocol<ByteBuf, ByteBuf> {
   public ByteBuf tail(ByteBuf message) {
     return message;
   }
+
+  @Override
+  public Object representation() {
+    return BytesProtocol.class;
+  }
 }

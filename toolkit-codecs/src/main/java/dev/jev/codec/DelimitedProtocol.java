@@ -65,6 +65,11 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
     return delimiters.areKept() ? message : null;
   }
 
+  @Override
+  public Object representation() {
+    return delimiters;
+  }
+
   /** How many bytes it is to the end of the first delimiter, or -1. */
   private int findFirst(ByteBuf bytes, int start, int length) {
     outbound.restart();

@@ -10,12 +10,14 @@ import org.jspecify.annotations.Nullable;
 final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   private final int bytes;
+  private final Packing packing;
 
   FixedLengthProtocol(int bytes) {
     if (bytes < 1) {
       throw new IllegalArgumentException("bytes: " + bytes + " (expected: >= 1)");
     }
     this.bytes = bytes;
+    this.packing = new Packing(FixedLengthProtocol.class, bytes);
   }
 
   @Override
@@ -38,5 +40,10 @@ final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
   @Override
   public ByteBuf tail(ByteBuf message) {
     return message;
+  }
+
+  @Override
+  public Object representation() {
+    return packing;
   }
 }

@@ -27,9 +27,11 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
   private static final int TYPE_LENGTH_BYTES = 2;
 
   private final ProtobufTypes types;
+  private final Packing packing;
 
   GevProtobufProtocol(ProtobufTypes types) {
     this.types = types;
+    this.packing = new Packing(GevProtobufProtocol.class, types);
   }
 
   @Override
@@ -71,5 +73,10 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
     out.writeInt(TYPE_LENGTH_BYTES + typeBytes + dataBytes).writeShort(typeBytes);
     out.writeCharSequence(name, UTF_8);
     ProtobufBytes.write(message::writeTo, dataBytes, out);
+  }
+
+  @Override
+  public Object representation() {
+    return packing;
   }
 }

@@ -22,11 +22,13 @@ import tools.jackson.databind.json.JsonMapper;
 final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
 
   private final LineFrames lines = new LineFrames(Integer.MAX_VALUE);
+  private final JsonMapper mapper;
   private final Class<I> type;
   private final ObjectReader reader;
   private final ObjectWriter writer;
 
   JsonLinesProtocol(JsonMapper mapper, Class<I> type) {
+    this.mapper = mapper;
     this.type = type;
     this.reader = mapper.readerFor(type).with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     this.writer = mapper.writer().without(SerializationFeature.INDENT_OUTPUT);
@@ -99,5 +101,10 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
       throw LineFrames.lineBreak();
     }
     out.writeByte('\n');
+  }
+
+  @Override
+  public Object representation() {
+    return mapper;
   }
 }

@@ -71,6 +71,11 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     return message;
   }
 
+  @Override
+  public Object representation() {
+    return field;
+  }
+
   private ProtocolException refuse(long length, int limit) {
     if (length < 0) {
       return new ProtocolException("length: " + length + " bytes (expected: >= 0)");

@@ -45,4 +45,9 @@ final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   public ByteBuf tail(ByteBuf message) {
     return message;
   }
+
+  @Override
+  public Object representation() {
+    return LengthPrefixedProtocol.class;
+  }
 }

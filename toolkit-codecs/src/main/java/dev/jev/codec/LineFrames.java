@@ -77,6 +77,11 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
     out.writeBytes(message, start, length).writeByte('\n');
   }
 
+  @Override
+  public Object representation() {
+    return LineFrames.class;
+  }
+
   /** For a message that would arrive as another one; to be thrown. */
   static IllegalArgumentException lineBreak() {
     return new IllegalArgumentException("message: has a line break (expected: one line)");

@@ -16,9 +16,11 @@ final class LinesProtocol implements Protocol<String, String> {
 
   private final LineFrames frames;
   private final StrictText text;
+  private final Packing packing;
 
   LinesProtocol(Charset charset, int maxBytes) {
     this.text = new StrictText(charset);
+    this.packing = new Packing(LinesProtocol.class, charset);
     if (!charset.equals(UTF_8) && !Arrays.equals("\n".getBytes(charset), END)) {
       throw new IllegalArgumentException(
           "charset: " + charset + " (expected: one in which \\n is the byte 0x0A)");
@@ -44,5 +46,10 @@ final class LinesProtocol implements Protocol<String, String> {
     }
     text.encode(message, out);
     out.writeByte('\n');
+  }
+
+  @Override
+  public Object representation() {
+    return packing;
   }
 }

@@ -47,4 +47,9 @@ final class MessagePackProtocol implements Protocol<Value, Value> {
       throw new UncheckedIOException(e);
     }
   }
+
+  @Override
+  public Object representation() {
+    return MessagePackProtocol.class;
+  }
 }

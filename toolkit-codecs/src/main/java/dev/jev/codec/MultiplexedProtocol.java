@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.Timer;
+import dev.jev.Wheel;
 import dev.jev.Wire;
 import dev.jev.codec.FirstBytes.Verdict;
 import dev.jev.codec.Multiplexer.Route;
@@ -23,25 +24,41 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
 
   private final List<Route> routes;
   private final @Nullable Route otherwise;
+  private final Duration silence; // zero: no silence is long enough
   private final int maxBytes;
 
+  private boolean heard; // at least one byte
   private @Nullable Protocol<Object, Object> chosen;
 
-  MultiplexedProtocol(List<Route> routes, @Nullable Route otherwise, int maxBytes) {
+  MultiplexedProtocol(
+      List<Route> routes, @Nullable Route otherwise, Duration silence, int maxBytes) {
     this.routes = routes;
     this.otherwise = otherwise;
+    this.silence = silence;
     this.maxBytes = maxBytes;
   }
 
   /** It is ready when the chosen protocol is. */
   @Override
-  public void open(Wire wire) {}
+  public void open(Wire wire) {
+    Route route = otherwise;
+    if (route != null && !silence.isZero()) {
+      wire.runAfter(silence, () -> chooseSilent(route, wire));
+    }
+  }
+
+  private void chooseSilent(Route route, Wire wire) {
+    if (!heard) {
+      start(route, wire).open(wire);
+    }
+  }
 
   @Override
   public @Nullable Object unpack(Wire wire, ByteBuf in) {
     if (chosen != null) {
       return chosen.unpack(wire, in);
     }
+    heard = true;
     Route route = choose(in);
     return route == null ? null : begin(route, wire, in);
   }
@@ -69,13 +86,18 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   private @Nullable Object begin(Route route, Wire wire, ByteBuf in) {
-    Protocol<Object, Object> protocol = requireNonNull(route.protocol().get(), "protocol");
-    chosen = protocol;
-    wire.attribute(Route.class, route);
+    Protocol<Object, Object> protocol = start(route, wire);
     Opening opening = new Opening(wire);
     protocol.open(opening);
     // Once it is ready it is called again by itself, and must not return a message before.
     return opening.ready ? null : protocol.unpack(wire, in);
+  }
+
+  private Protocol<Object, Object> start(Route route, Wire wire) {
+    Protocol<Object, Object> protocol = requireNonNull(route.protocol().get(), "protocol");
+    chosen = protocol;
+    wire.attribute(Route.class, route);
+    return protocol;
   }
 
   @Override
@@ -91,6 +113,11 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   @Override
   public @Nullable ByteBuf tail(Object message) {
     return requireNonNull(chosen).tail(message);
+  }
+
+  @Override
+  public @Nullable Object representation() {
+    return chosen == null ? null : chosen.representation();
   }
 
   @Override
@@ -134,6 +161,21 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     @Override
     public void close(CloseReason reason) {
       wire.close(reason);
+    }
+
+    @Override
+    public void closeNow(CloseReason reason) {
+      wire.closeNow(reason);
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      return wire.wheel(span);
+    }
+
+    @Override
+    public long readingSince() {
+      return wire.readingSince();
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -26,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The first choice in the order of the calls that says yes is taken, as soon as none before it
  * can say so any more; it gets all bytes from the first one on. {@link Handler#onConnect} is called
- * then, so in all of the protocols the client has to speak first. TLS and PROXY headers come before
+ * then, so in all of the protocols the client has to speak first, except in that of {@link
+ * Builder#otherwiseAfter}, whose clients may wait for a greeting. TLS and PROXY headers come before
  * any protocol: {@code Tls.server().optional()} and {@code ProxyProtocol.optional(...)} are plugins
  * that share a port in the same way. Not for datagrams. The choices of another multiplexer belong
  * into this one; and either {@link #handler} may be {@linkplain Handler#offload offloaded}, or
@@ -40,11 +42,13 @@ public final class Multiplexer {
 
   private final List<Route> routes;
   private final @Nullable Route otherwise;
+  private final Duration silence; // zero: no silence is long enough
   private final int maxBytes;
 
   private Multiplexer(Builder builder) {
     this.routes = List.copyOf(builder.routes);
     this.otherwise = builder.otherwise;
+    this.silence = builder.silence;
     this.maxBytes = builder.maxBytes;
   }
 
@@ -55,7 +59,7 @@ public final class Multiplexer {
 
   /** A protocol for one connection. */
   public Protocol<Object, Object> protocol() {
-    return new MultiplexedProtocol(routes, otherwise, maxBytes);
+    return new MultiplexedProtocol(routes, otherwise, silence, maxBytes);
   }
 
   /** The handler for all connections, which passes everything on to those of the choices. */
@@ -114,6 +118,7 @@ public final class Multiplexer {
 
     private final List<Route> routes = new ArrayList<>();
     private @Nullable Route otherwise;
+    private Duration silence = Duration.ZERO;
     private int maxBytes = 64;
 
     private Builder() {}
@@ -129,6 +134,24 @@ public final class Multiplexer {
     public <I, O> Builder otherwise(
         Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
       otherwise = Route.of(bytes -> FirstBytes.Verdict.YES, protocol, handler);
+      silence = Duration.ZERO;
+      return this;
+    }
+
+    /**
+     * What everybody else gets, and also who has sent nothing for {@code silence}, because such a
+     * client may be waiting for a greeting. Whoever is to get another protocol must be quicker than
+     * that: half a second is much on most networks.
+     *
+     * @throws IllegalArgumentException if {@code silence} is not positive
+     */
+    public <I, O> Builder otherwiseAfter(
+        Duration silence, Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
+      if (silence.isZero() || silence.isNegative()) {
+        throw new IllegalArgumentException("silence: " + silence + " (expected: > PT0S)");
+      }
+      otherwise(protocol, handler);
+      this.silence = silence;
       return this;
     }
 

@@ -29,4 +29,9 @@ final class ProtobufProtocol<I extends MessageLite, O extends MessageLite>
     VarintLength.write(length, out);
     ProtobufBytes.write(message::writeTo, length, out);
   }
+
+  @Override
+  public Object representation() {
+    return ProtobufProtocol.class;
+  }
 }

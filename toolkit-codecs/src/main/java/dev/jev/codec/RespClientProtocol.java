@@ -101,6 +101,11 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   }
 
   @Override
+  public Object representation() {
+    return RespClientProtocol.class;
+  }
+
+  @Override
   public void close(Wire wire, CloseReason reason) {
     level = null;
     chunks = null;

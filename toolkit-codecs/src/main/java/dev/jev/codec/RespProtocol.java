@@ -116,6 +116,11 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   @Override
+  public Object representation() {
+    return RespProtocol.class;
+  }
+
+  @Override
   public void close(Wire wire, CloseReason reason) {
     arguments = NO_ARGUMENTS;
   }

@@ -14,10 +14,13 @@ final class StringsProtocol implements Protocol<String, String> {
 
   private final Protocol<ByteBuf, ByteBuf> frames;
   private final StrictText text;
+  private final Charset charset;
+  private @Nullable Shared shared; // the latest representation
 
   StringsProtocol(Protocol<ByteBuf, ByteBuf> frames, Charset charset) {
     this.frames = requireNonNull(frames, "frames");
     this.text = new StrictText(charset);
+    this.charset = charset;
   }
 
   @Override
@@ -59,6 +62,18 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
+  public @Nullable Object representation() {
+    Object inner = frames.representation();
+    if (inner == null) {
+      return null;
+    }
+    if (shared == null || !shared.frames.equals(inner)) {
+      shared = new Shared(inner, charset);
+    }
+    return shared;
+  }
+
+  @Override
   public void close(Wire wire, CloseReason reason) {
     frames.close(wire, reason);
   }
@@ -67,4 +82,7 @@ final class StringsProtocol implements Protocol<String, String> {
   public boolean farewell(Wire wire, ByteBuf in) {
     return frames.farewell(wire, in);
   }
+
+  /** What makes the same bytes of the same text. */
+  private record Shared(Object frames, Charset charset) {}
 }

@@ -27,4 +27,9 @@ final class VarintPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   public ByteBuf tail(ByteBuf message) {
     return message;
   }
+
+  @Override
+  public Object representation() {
+    return VarintPrefixedProtocol.class;
+  }
 }

@@ -8,12 +8,14 @@ import dev.jev.CloseReason;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.Timer;
+import dev.jev.Wheel;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.util.ReferenceCountUtil;
 import java.lang.management.ManagementFactory;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,6 +24,7 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A protocol as a fuzzer sees it: whatever bytes come, however they are cut, it has to keep its
@@ -264,12 +267,37 @@ final class FuzzedProtocol<I, V> {
     }
 
     @Override
+    public void closeNow(CloseReason reason) {
+      closed = true;
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      throw new AssertionError("wheel of " + span);
+    }
+
+    @Override
+    public long readingSince() {
+      throw new AssertionError("readingSince");
+    }
+
+    @Override
     public Timer runAfter(Duration delay, Runnable task) {
       return () -> {}; // no time passes here
     }
 
     @Override
     public <T> void attribute(Class<T> type, T value) {}
+
+    @Override
+    public <T> @Nullable T attribute(Class<T> type) {
+      return null;
+    }
+
+    @Override
+    public @Nullable SocketAddress remoteAddress() {
+      return null;
+    }
 
     @Override
     public int maxFrameBytes() {

@@ -235,6 +235,34 @@ class MultiplexerTest {
   }
 
   @Test
+  void whoIsSilentMayWaitForAGreeting() throws Exception {
+    Handler<String, String> greeting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            connection.send("welcome");
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String text) {
+            connection.send(text);
+          }
+        };
+    Multiplexer port =
+        builder().otherwiseAfter(Duration.ofMillis(50), Texts::new, greeting).build();
+    try (RawPeer silent = connect(port);
+        RawPeer quick = RawPeer.connect(server).write(PING);
+        RawPeer undecided = RawPeer.connect(server).write(new byte[] {'H'})) {
+      assertThat(silent.receive()).isEqualTo("welcome");
+      assertThat(silent.send("*1").receive()).isEqualTo("*1");
+      assertThat(quick.read(7)).asString(ISO_8859_1).isEqualTo("+PONG\r\n");
+      assertThat(undecided.write(new byte[] {'I'}).read(2)).asString(ISO_8859_1).isEqualTo("ho");
+    }
+    commands.expect("connect", "message \"PING\"", "close PEER_CLOSED");
+    greeted.expect("connect", "close PEER_CLOSED");
+  }
+
+  @Test
   void refusalByTheChosenProtocolClosesWithItsReason() throws Exception {
     Handler<RespCommand, RespValue> handler =
         new Handler<>() {
@@ -265,5 +293,8 @@ class MultiplexerTest {
     assertThatThrownBy(() -> Multiplexer.builder().maxBytes(65_537))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("maxBytes: 65537 (expected: 1..65536)");
+    assertThatThrownBy(() -> builder().otherwiseAfter(Duration.ZERO, Texts::new, texts))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("silence: PT0S (expected: > PT0S)");
   }
 }

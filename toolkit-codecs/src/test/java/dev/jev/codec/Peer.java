@@ -7,10 +7,12 @@ import dev.jev.CloseReason;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.Timer;
+import dev.jev.Wheel;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -117,6 +119,21 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   }
 
   @Override
+  public void closeNow(CloseReason reason) {
+    throw new AssertionError("closeNow " + reason);
+  }
+
+  @Override
+  public Wheel wheel(Duration span) {
+    throw new AssertionError("wheel of " + span);
+  }
+
+  @Override
+  public long readingSince() {
+    throw new AssertionError("readingSince");
+  }
+
+  @Override
   public Timer runAfter(Duration delay, Runnable task) {
     throw new AssertionError("a timer of " + delay);
   }
@@ -124,6 +141,16 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   @Override
   public <T> void attribute(Class<T> type, T value) {
     throw new AssertionError("attribute " + type);
+  }
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    throw new AssertionError("attribute");
+  }
+
+  @Override
+  public @Nullable SocketAddress remoteAddress() {
+    throw new AssertionError("remoteAddress");
   }
 
   @Override

@@ -1,6 +1,8 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
+import dev.jev.Wheel;
+import java.time.Duration;
 
 /** One connection's share of the {@link BufferBudget}, which is looked at while it has one. */
 final class BufferShare extends Wheel.Entry {
@@ -11,10 +13,10 @@ final class BufferShare extends Wheel.Entry {
   private long held;
   private boolean paused;
 
-  BufferShare(LimitedConnection connection, BufferBudget budget, Wheel wheel) {
+  BufferShare(LimitedConnection connection, BufferBudget budget, Duration period) {
     this.connection = connection;
     this.budget = budget;
-    this.wheel = wheel;
+    this.wheel = connection.link().wheel(period);
   }
 
   /** Bytes have come or gone. */
@@ -25,7 +27,7 @@ final class BufferShare extends Wheel.Entry {
   }
 
   @Override
-  long wellUntil(long now) {
+  protected long wellUntil(long now) {
     hold(connection.heldBytes());
     if (budget.isTooHeavyToStay(held)) {
       connection.abort(Kind.LIMIT, "buffered bytes", budget.describe(held));
@@ -48,7 +50,7 @@ final class BufferShare extends Wheel.Entry {
   }
 
   @Override
-  void expire() {} // holds nothing
+  protected void expire() {} // holds nothing
 
   void closed() {
     leave();

@@ -10,6 +10,8 @@ final class Checks {
   /** Ten years: in nanoseconds it still is a long. */
   private static final Duration MAX = Duration.ofDays(3650);
 
+  private static final Duration MIN_TIMEOUT = Duration.ofMillis(10);
+
   private Checks() {}
 
   /** Returns {@code value} if it lies between the two bounds, both included. */
@@ -34,6 +36,15 @@ final class Checks {
     if (value.isNegative() || value.isZero() || value.compareTo(MAX) > 0) {
       throw new IllegalArgumentException(
           name + ": " + value + " (expected: > PT0S and <= " + MAX + ")");
+    }
+    return value;
+  }
+
+  /** Returns {@code value} if it is not too short for a {@link dev.jev.Wheel}. */
+  static Duration timeout(String name, Duration value) {
+    if (positive(name, value).compareTo(MIN_TIMEOUT) < 0) {
+      throw new IllegalArgumentException(
+          name + ": " + value + " (expected: >= " + MIN_TIMEOUT + ")");
     }
     return value;
   }

@@ -1,6 +1,7 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
+import dev.jev.Wheel;
 import java.time.Duration;
 
 /** Waits for the first message of one connection, though not for ever. */
@@ -10,9 +11,9 @@ final class FirstMessage extends Wheel.Entry {
   private final Wheel wheel;
   private long deadline;
 
-  FirstMessage(LimitedConnection connection, Wheel wheel) {
+  FirstMessage(LimitedConnection connection, Duration deadline) {
     this.connection = connection;
-    this.wheel = wheel;
+    this.wheel = connection.link().wheel(deadline);
   }
 
   void connected() {
@@ -21,12 +22,12 @@ final class FirstMessage extends Wheel.Entry {
   }
 
   @Override
-  long wellUntil(long now) {
+  protected long wellUntil(long now) {
     return deadline;
   }
 
   @Override
-  void expire() {
+  protected void expire() {
     connection.close(
         Kind.TIMEOUT,
         "first message",

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
+import dev.jev.Wheel;
 import java.time.Duration;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -30,18 +31,16 @@ public final class IdleReaper implements Plugin {
   private final boolean countsReads;
   private final boolean countsWrites;
   private final @Nullable Consumer<Connection<?>> action;
-  private final PerLoop<Wheel> wheels;
 
   private IdleReaper(
       Duration timeout,
       boolean countsReads,
       boolean countsWrites,
       @Nullable Consumer<Connection<?>> action) {
-    this.timeout = Wheel.check("timeout", timeout);
+    this.timeout = Checks.timeout("timeout", timeout);
     this.countsReads = countsReads;
     this.countsWrites = countsWrites;
     this.action = action;
-    this.wheels = new PerLoop<>(loop -> new Wheel(loop, timeout.toNanos()));
   }
 
   /**
@@ -96,11 +95,6 @@ public final class IdleReaper implements Plugin {
     return new Watch(link);
   }
 
-  /** How many event loops are known. */
-  int loops() {
-    return wheels.size();
-  }
-
   /** What is known of one connection. */
   private final class Watch extends Wheel.Entry implements Observer {
 
@@ -111,7 +105,7 @@ public final class IdleReaper implements Plugin {
 
     Watch(Link link) {
       this.link = link;
-      this.wheel = wheels.of(link.pipeline().channel().eventLoop());
+      this.wheel = link.wheel(timeout);
     }
 
     @Override
@@ -140,7 +134,7 @@ public final class IdleReaper implements Plugin {
     }
 
     @Override
-    public long wellUntil(long now) {
+    protected long wellUntil(long now) {
       if (countsWrites && hasProgressed()) {
         active = now;
       }
@@ -154,7 +148,7 @@ public final class IdleReaper implements Plugin {
     }
 
     @Override
-    public void expire() {
+    protected void expire() {
       if (action == null) {
         link.close(CloseReason.of(CloseReason.Kind.IDLE));
         return;

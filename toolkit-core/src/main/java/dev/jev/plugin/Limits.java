@@ -39,10 +39,9 @@ public final class Limits implements Plugin {
   private final @Nullable Rate messageRate;
   private final @Nullable Rate byteRate;
   private final Excess excess;
-  private final @Nullable PerLoop<Wheel> firstMessages;
-  private final @Nullable PerLoop<Wheel> stalls;
-  private final @Nullable PerLoop<Wheel> shares;
-  private final BufferBudget budget;
+  private final Duration firstMessageDeadline; // zero: off
+  private final Duration writeStallDeadline; // zero: off
+  private final @Nullable BufferBudget budget;
   private final LongAdder refused = new LongAdder();
   private final LongAdder closed = new LongAdder();
   private final Map<String, QuietLog> logs = new ConcurrentHashMap<>();
@@ -53,14 +52,9 @@ public final class Limits implements Plugin {
     this.messageRate = builder.messageRate;
     this.byteRate = builder.byteRate;
     this.excess = builder.excess;
-    this.firstMessages = wheels(builder.firstMessageDeadline);
-    this.stalls = wheels(WriteStall.span(builder.writeStallDeadline));
-    this.shares = wheels(builder.bufferBudget == 0 ? Duration.ZERO : BUDGET_PERIOD);
-    this.budget = new BufferBudget(builder.bufferBudget);
-  }
-
-  private static @Nullable PerLoop<Wheel> wheels(Duration span) {
-    return span.isZero() ? null : new PerLoop<>(loop -> new Wheel(loop, span.toNanos()));
+    this.firstMessageDeadline = builder.firstMessageDeadline;
+    this.writeStallDeadline = builder.writeStallDeadline;
+    this.budget = builder.bufferBudget == 0 ? null : new BufferBudget(builder.bufferBudget);
   }
 
   /** Begins with no limit at all. */
@@ -91,7 +85,7 @@ public final class Limits implements Plugin {
    * without a {@link Builder#bufferBudget}.
    */
   public long bufferedBytes() {
-    return budget.total();
+    return budget == null ? 0 : budget.total();
   }
 
   @Override
@@ -138,21 +132,17 @@ public final class Limits implements Plugin {
   }
 
   @Nullable FirstMessage firstMessage(LimitedConnection connection) {
-    return firstMessages == null
+    return firstMessageDeadline.isZero()
         ? null
-        : new FirstMessage(connection, on(connection, firstMessages));
+        : new FirstMessage(connection, firstMessageDeadline);
   }
 
   @Nullable WriteStall writeStall(LimitedConnection connection) {
-    return stalls == null ? null : new WriteStall(connection, on(connection, stalls));
+    return writeStallDeadline.isZero() ? null : new WriteStall(connection, writeStallDeadline);
   }
 
   @Nullable BufferShare bufferShare(LimitedConnection connection) {
-    return shares == null ? null : new BufferShare(connection, budget, on(connection, shares));
-  }
-
-  private static Wheel on(LimitedConnection connection, PerLoop<Wheel> wheels) {
-    return wheels.of(connection.channel().eventLoop());
+    return budget == null ? null : new BufferShare(connection, budget, BUDGET_PERIOD);
   }
 
   /** Counts a connection from this address, unless that would be one too many. */
@@ -282,7 +272,7 @@ public final class Limits implements Plugin {
      * default. The time before is bounded by {@link Server.Builder#handshakeTimeout}.
      */
     public Builder firstMessageDeadline(Duration deadline) {
-      firstMessageDeadline = Wheel.check("firstMessageDeadline", deadline);
+      firstMessageDeadline = Checks.timeout("firstMessageDeadline", deadline);
       return this;
     }
 
@@ -300,7 +290,7 @@ public final class Limits implements Plugin {
      * @param deadline 10 ms or more
      */
     public Builder writeStallDeadline(Duration deadline) {
-      writeStallDeadline = Wheel.check("writeStallDeadline", deadline);
+      writeStallDeadline = Checks.timeout("writeStallDeadline", deadline);
       return this;
     }
 

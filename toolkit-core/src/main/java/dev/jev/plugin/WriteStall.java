@@ -1,6 +1,7 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
+import dev.jev.Wheel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.uring.IoUringChannelOption;
@@ -27,17 +28,12 @@ final class WriteStall extends Wheel.Entry {
   private long since; // when the socket is known to have taken something, or had nothing to take
   private long progress;
 
-  WriteStall(LimitedConnection connection, Wheel wheel) {
+  WriteStall(LimitedConnection connection, Duration deadline) {
     this.connection = connection;
-    this.wheel = wheel;
+    this.wheel = connection.link().wheel(deadline.dividedBy(LOOKS));
     ChannelConfig config = connection.channel().config();
     config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES); // if it is epoll's
     config.setOption(IoUringChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES);
-  }
-
-  /** The span of the wheel for a deadline. */
-  static Duration span(Duration deadline) {
-    return deadline.dividedBy(LOOKS);
   }
 
   void flushing() {
@@ -49,7 +45,7 @@ final class WriteStall extends Wheel.Entry {
   }
 
   @Override
-  long wellUntil(long now) {
+  protected long wellUntil(long now) {
     long before = progress;
     progress = Output.progress(connection.link());
     if (progress == 0) {
@@ -66,7 +62,7 @@ final class WriteStall extends Wheel.Entry {
   }
 
   @Override
-  void expire() {
+  protected void expire() {
     if (progress != 0) {
       connection.abort(
           Kind.TIMEOUT,

@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.Server;
+import dev.jev.Wheel;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
@@ -14,6 +15,7 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -160,5 +162,10 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   @Override
   public long unreadBytes() {
     return 0;
+  }
+
+  @Override
+  public Wheel wheel(Duration span) {
+    return new Wheel(channel.eventLoop(), span);
   }
 }

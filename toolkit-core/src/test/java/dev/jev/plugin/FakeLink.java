@@ -4,12 +4,13 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.Server;
-import io.netty.channel.Channel;
+import dev.jev.Wheel;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPipeline;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
@@ -19,13 +20,13 @@ final class FakeLink implements Plugin.Link {
 
   final Queue<String> events = new ConcurrentLinkedQueue<>();
   long closedAt;
-  private final Channel channel;
+  private final SlowChannel channel;
   private final Connection<?> connection =
       (Connection<?>)
           Proxy.newProxyInstance(
               Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, calls());
 
-  FakeLink(Channel channel) {
+  FakeLink(SlowChannel channel) {
     this.channel = channel;
   }
 
@@ -97,5 +98,10 @@ final class FakeLink implements Plugin.Link {
   @Override
   public long unreadBytes() {
     return 0;
+  }
+
+  @Override
+  public Wheel wheel(Duration span) {
+    return channel.wheel(span);
   }
 }

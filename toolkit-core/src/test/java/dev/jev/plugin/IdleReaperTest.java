@@ -295,13 +295,12 @@ class IdleReaperTest {
   }
 
   @Test
-  void oneReaperServesManyLoopsAndForgetsThoseThatHaveEnded() {
+  void oneReaperServesManyLoops() {
     IdleReaper reaper = IdleReaper.readIdle(MINUTE);
     connect(reaper, new FakeLink(channel));
     SlowChannel other = new SlowChannel();
     FakeLink link = new FakeLink(other);
     connect(reaper, link);
-    assertThat(reaper.loops()).isEqualTo(2);
     channel.pass(seconds(61));
     assertThat(link.events).isEmpty();
     other.pass(seconds(61));

@@ -2,14 +2,19 @@ package dev.jev.plugin;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
+import dev.jev.Wheel;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.embedded.EmbeddedChannel;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 
 /** A channel whose time the test moves, and whose socket takes as many bytes as the test says. */
 final class SlowChannel extends EmbeddedChannel {
 
+  private final Map<Duration, Wheel> wheels = new HashMap<>();
   private int room;
 
   SlowChannel() {
@@ -51,6 +56,11 @@ final class SlowChannel extends EmbeddedChannel {
   void halt(long nanos) {
     advanceTimeBy(nanos, NANOSECONDS);
     runPendingTasks();
+  }
+
+  /** The one wheel of a span. */
+  Wheel wheel(Duration span) {
+    return wheels.computeIfAbsent(span, s -> new Wheel(eventLoop(), s));
   }
 
   long now() {

@@ -383,6 +383,6 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
 
   @Override
   public long memoryAddress() {
-    throw new UnsupportedOperationException();
+    throw new UnsupportedOperationException("memoryAddress: none (expected: hasMemoryAddress)");
   }
 }

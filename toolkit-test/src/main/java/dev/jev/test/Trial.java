@@ -6,13 +6,18 @@ import dev.jev.CloseReason;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.Timer;
+import dev.jev.Wheel;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.EventLoop;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.ReferenceCounted;
+import io.netty.util.concurrent.Ticker;
 import java.io.ByteArrayOutputStream;
+import java.lang.reflect.Proxy;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,16 +41,26 @@ final class Trial<I, O> implements Wire {
   private static final int MAX_KEPT = 8;
   private static final byte FILL = (byte) 0xa5;
 
+  /** One that runs nothing. */
+  private static final EventLoop STANDSTILL =
+      (EventLoop)
+          Proxy.newProxyInstance(
+              Trial.class.getClassLoader(),
+              new Class<?>[] {EventLoop.class},
+              (proxy, method, arguments) ->
+                  method.getName().equals("ticker") ? Ticker.systemTicker() : null);
+
   private final Protocol<I, O> protocol;
   private final Function<? super I, ?> key;
   private final int maxFrameBytes;
   private final Random random;
   private final Ledger ledger = new Ledger();
-  private final List<@Nullable Object> messages = new ArrayList<>();
-  private final List<Integer> ends = new ArrayList<>();
-  private final List<Integer> frames = new ArrayList<>();
+  private List<@Nullable Object> messages = new ArrayList<>();
+  private List<Integer> ends = new ArrayList<>();
+  private List<Integer> frames = new ArrayList<>();
   private final List<Kept<I>> kept = new ArrayList<>();
-  private final ByteArrayOutputStream sent = new ByteArrayOutputStream();
+  private ByteArrayOutputStream sent = new ByteArrayOutputStream();
+  private final Wheel wheel = new Wheel(STANDSTILL, Duration.ofMillis(1)); // a small one
   private boolean directOnly;
   private boolean framed = true;
 
@@ -138,9 +153,10 @@ final class Trial<I, O> implements Wire {
   /** Forgets what was seen, so that only the protocol takes memory. */
   void forget() {
     releaseKept(0);
-    messages.clear();
-    ends.clear();
-    frames.clear();
+    messages = new ArrayList<>();
+    ends = new ArrayList<>();
+    frames = new ArrayList<>();
+    sent = new ByteArrayOutputStream();
     drop();
   }
 
@@ -532,6 +548,21 @@ final class Trial<I, O> implements Wire {
 
   /** Time stands still. */
   @Override
+  public void closeNow(CloseReason reason) {
+    closeDue = reason;
+  }
+
+  @Override
+  public Wheel wheel(Duration span) {
+    return wheel;
+  }
+
+  @Override
+  public long readingSince() {
+    return wheel.now();
+  }
+
+  @Override
   public Timer runAfter(Duration delay, Runnable task) {
     return () -> {};
   }
@@ -543,6 +574,16 @@ final class Trial<I, O> implements Wire {
 
   @Override
   public <T> void attribute(Class<T> type, T value) {}
+
+  @Override
+  public <T> @Nullable T attribute(Class<T> type) {
+    return null;
+  }
+
+  @Override
+  public @Nullable SocketAddress remoteAddress() {
+    return null;
+  }
 
   @Override
   public int maxFrameBytes() {

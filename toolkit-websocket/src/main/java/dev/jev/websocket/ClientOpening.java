@@ -21,6 +21,7 @@ final class ClientOpening implements Opening {
   private final String key = HandshakeKey.random();
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
+  private @Nullable PermessageDeflate compression;
 
   ClientOpening(WebSocketClientBuilder.Request request) {
     this.request = request;
@@ -87,13 +88,31 @@ final class ClientOpening implements Opening {
     if (!response.headers("Sec-WebSocket-Accept").equals(List.of(HandshakeKey.answer(key)))) {
       throw failure("header Sec-WebSocket-Accept: wrong (expected: the answer to the key)");
     }
-    if (!response.headers("Sec-WebSocket-Extensions").isEmpty()) {
-      throw failure("header Sec-WebSocket-Extensions: set (expected: none was offered)");
-    }
+    checkExtensions(response.headers(PermessageDeflate.HEADER));
     List<String> subprotocols = response.headers(HttpResponse.SUBPROTOCOL);
     if (subprotocols.size() > 1 || !request.subprotocols().containsAll(subprotocols)) {
       throw failure("header Sec-WebSocket-Protocol: another (expected: one that was offered)");
     }
+  }
+
+  private void checkExtensions(List<String> lines) {
+    if (lines.isEmpty()) {
+      return;
+    }
+    WebSocketCompression options = request.compression();
+    if (options == null) {
+      throw failure("header Sec-WebSocket-Extensions: set (expected: none was offered)");
+    }
+    List<ExtensionOffer> answers = ExtensionOffer.parse(lines);
+    compression = answers.size() == 1 ? PermessageDeflate.agreed(options, answers.get(0)) : null;
+    if (compression == null) {
+      throw failure("header Sec-WebSocket-Extensions: another (expected: what was offered)");
+    }
+  }
+
+  @Override
+  public @Nullable PermessageDeflate compression() {
+    return compression;
   }
 
   private static ProtocolException failure(String offence) {

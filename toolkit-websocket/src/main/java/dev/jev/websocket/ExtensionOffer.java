@@ -15,7 +15,7 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
   /**
    * A parameter.
    *
-   * @param value a token, or null if there is none
+   * @param value as it was written, perhaps in quotes, or null if there is none
    */
   record Parameter(String name, @Nullable String value) {}
 
@@ -69,8 +69,9 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
       return line.substring(start, next);
     }
 
-    /** A token, which may stand in quotes (RFC 9110, 5.6.4). */
+    /** A token, which may stand in quotes (RFC 9110, 5.6.4), and is returned with them. */
     private String value() {
+      int start = next;
       if (!skip('"')) {
         return token();
       }
@@ -83,7 +84,7 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
       if (!skip('"') || !Tokens.isToken(value.toString())) {
         throw malformed();
       }
-      return value.toString();
+      return line.substring(start, next);
     }
 
     /** Takes a character and the blanks before it, if it is there. */

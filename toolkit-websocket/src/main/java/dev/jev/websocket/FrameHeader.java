@@ -134,7 +134,13 @@ final class FrameHeader {
     return length;
   }
 
-  /** Writes the header of a whole frame that is not masked. Called per frame: must not allocate. */
+  /** How many bytes the header of a payload has. */
+  static int bytes(int payloadBytes, boolean masked) {
+    int length = payloadBytes < LENGTH_IN_2 ? 0 : payloadBytes < 65_536 ? 2 : 8;
+    return 2 + length + (masked ? 4 : 0);
+  }
+
+  /** Writes a header, apart from the key of the mask. Called per frame: must not allocate. */
   static void write(ByteBuf out, int first, int payloadBytes, boolean masked) {
     int mask = masked ? B1_MASK : 0;
     out.writeByte(first);

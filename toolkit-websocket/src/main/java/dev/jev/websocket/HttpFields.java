@@ -15,6 +15,14 @@ final class HttpFields {
 
   static final HttpFields NONE = new HttpFields("");
 
+  private static final List<String> HANDSHAKE =
+      List.of(
+          "Connection",
+          "Upgrade",
+          "Sec-WebSocket-Key",
+          "Sec-WebSocket-Version",
+          "Sec-WebSocket-Extensions");
+
   private final String lines; // "name:value\n" each
 
   private HttpFields(String lines) {
@@ -35,6 +43,18 @@ final class HttpFields {
   /** These and one more. */
   HttpFields with(String name, String value) {
     return new HttpFields(lines + name + ':' + value + '\n');
+  }
+
+  /** These without what belongs to the handshake itself (RFC 6455, 4.1), except subprotocols. */
+  HttpFields withoutHandshake() {
+    StringBuilder others = new StringBuilder(lines.length());
+    for (int line = 0; line < lines.length(); line = end(line) + 1) {
+      int start = line;
+      if (HANDSHAKE.stream().noneMatch(name -> isNamed(start, name))) {
+        others.append(lines, line, end(line) + 1);
+      }
+    }
+    return new HttpFields(others.toString());
   }
 
   /**

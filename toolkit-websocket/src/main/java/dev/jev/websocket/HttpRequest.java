@@ -126,6 +126,11 @@ public final class HttpRequest {
     return wire.attribute(type);
   }
 
+  /** This as the connection keeps it: without the header lines of the handshake itself. */
+  HttpRequest withoutHandshake() {
+    return new HttpRequest(method, target, authority, persistent, fields.withoutHandshake(), wire);
+  }
+
   /** Whether the peer takes further responses over the connection (RFC 9112, 9.3). */
   boolean isPersistent() {
     return persistent && !Tokens.contains(headers("Connection"), "close");

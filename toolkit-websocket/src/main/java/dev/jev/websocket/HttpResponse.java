@@ -87,7 +87,7 @@ public final class HttpResponse {
     return with(name, value);
   }
 
-  private HttpResponse with(String name, String value) {
+  HttpResponse with(String name, String value) {
     return new HttpResponse(status, fields.with(name, value), body);
   }
 

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import dev.jev.CloseReason;
 import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The handshake of one connection (RFC 6455, 4), on one side.
@@ -25,6 +26,11 @@ interface Opening {
    * @throws dev.jev.ProtocolException if there will be no WebSocket
    */
   void read(Wire wire, ByteBuf in);
+
+  /** What was agreed on about compression, when the handshake is over; null if there is none. */
+  default @Nullable PermessageDeflate compression() {
+    return null;
+  }
 
   /** The connection closes before the handshake is over. */
   default void close(Wire wire, CloseReason reason) {}

@@ -35,6 +35,7 @@ final class ServerOpening implements Opening {
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
   private @Nullable UpgradeRequest undecided; // the decision about it is awaited
+  private @Nullable PermessageDeflate compression;
   private boolean over; // nothing more is answered
   private int requests;
 
@@ -133,12 +134,26 @@ final class ServerOpening implements Opening {
   }
 
   private void accept(Wire wire, UpgradeRequest request, HttpResponse response) {
-    HttpResponse answer = withSubprotocol(request, response);
+    HttpResponse answer = withCompression(request, withSubprotocol(request, response));
     over = true;
     undecided = null;
     answer.writeAccept(wire, request.key());
-    wire.attribute(WebSocketHandshake.class, new WebSocketHandshake(request.http(), answer));
+    wire.attribute(
+        WebSocketHandshake.class,
+        new WebSocketHandshake(request.http().withoutHandshake(), answer));
     requireNonNull(opened).run();
+  }
+
+  private HttpResponse withCompression(UpgradeRequest request, HttpResponse response) {
+    compression = policy.compress(request.extensions());
+    return compression == null
+        ? response
+        : response.with(PermessageDeflate.HEADER, compression.answer());
+  }
+
+  @Override
+  public @Nullable PermessageDeflate compression() {
+    return compression;
   }
 
   private HttpResponse withSubprotocol(UpgradeRequest request, HttpResponse response) {

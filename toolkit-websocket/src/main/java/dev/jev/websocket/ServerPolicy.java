@@ -14,6 +14,7 @@ record ServerPolicy(
     OriginPolicy origins,
     List<String> subprotocols,
     boolean subprotocolRequired,
+    @Nullable WebSocketCompression compression,
     @Nullable Function<HttpRequest, CompletionStage<HttpResponse>> decision,
     @Nullable HttpResponder http) {
 
@@ -24,6 +25,7 @@ record ServerPolicy(
           OriginPolicy.DEFAULT,
           List.of(),
           /* subprotocolRequired= */ false,
+          /* compression= */ null,
           /* decision= */ null,
           /* http= */ null);
 
@@ -75,6 +77,11 @@ record ServerPolicy(
       }
     }
     return null;
+  }
+
+  /** What to compress by, of what is offered; null if nothing will be. */
+  @Nullable PermessageDeflate compress(List<ExtensionOffer> offered) {
+    return compression == null ? null : PermessageDeflate.accept(compression, offered);
   }
 
   /** Answers a request for no WebSocket. */

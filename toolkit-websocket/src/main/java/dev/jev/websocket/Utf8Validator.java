@@ -11,7 +11,7 @@ import io.netty.buffer.ByteBuf;
  */
 final class Utf8Validator {
 
-  private static final long NOT_ASCII = 0x8080_8080_8080_8080L;
+  static final long NOT_ASCII = 0x8080_8080_8080_8080L;
 
   private int missing; // bytes of the character that is under way
   private int least; // the range of the next one of them

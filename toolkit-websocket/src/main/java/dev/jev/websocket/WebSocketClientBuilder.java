@@ -1,10 +1,14 @@
 package dev.jev.websocket;
 
+import static java.util.Objects.requireNonNull;
+
 import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Configures the protocol of a WebSocket client, see {@link WebSocketProtocol#client}.
@@ -19,12 +23,20 @@ public final class WebSocketClientBuilder {
   private final boolean secure;
   private int maxMessageBytes = WebSocketServerBuilder.MAX_MESSAGE_BYTES;
   private int maxFragments = WebSocketServerBuilder.MAX_FRAGMENTS;
+  private boolean streaming;
+  private ControlPolicy control = ControlPolicy.CLIENT;
   private List<String> subprotocols = List.of();
+  private @Nullable WebSocketCompression compression;
   private HttpFields fields = HttpFields.NONE;
 
   /** What the request of every connection says, except its key. */
   record Request(
-      String target, String host, boolean secure, HttpFields fields, List<String> subprotocols) {}
+      String target,
+      String host,
+      boolean secure,
+      HttpFields fields,
+      List<String> subprotocols,
+      @Nullable WebSocketCompression compression) {}
 
   WebSocketClientBuilder(URI uri) {
     String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
@@ -57,6 +69,50 @@ public final class WebSocketClientBuilder {
   }
 
   /**
+   * How often to ask the peer whether it is there, and how long to wait for it to say something. By
+   * default the server's pings are answered and none are sent: that one side asks is enough for
+   * both to keep the way open, and servers mostly do. Who has to know soon that the server is gone
+   * sets it.
+   *
+   * <p>A ping is sent after {@code ping}, give or take a fifth of it at random. A peer from which
+   * nothing at all comes for {@code pong} after it is gone: the connection closes at once, with
+   * {@link dev.jev.CloseReason.Kind#TIMEOUT}. So it is found within 1.2 {@code ping} + {@code
+   * pong}, and at most 1 % of that later. {@link WebSocketRoundTrip} has how long the answers take.
+   *
+   * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
+   * time in which reading stops because the handler has paused it or the peer takes no output. Who
+   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallDeadline}, which
+   * also keeps the system from collecting megabytes that a ping would have to wait behind.
+   *
+   * <p>All connections of an event loop share one timer.
+   *
+   * @param ping 10 ms to 1 day
+   * @param pong 10 ms to 1 day
+   */
+  public WebSocketClientBuilder heartbeat(Duration ping, Duration pong) {
+    control = control.heartbeat(ping, pong);
+    return this;
+  }
+
+  /**
+   * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
+   * too. Pings are answered all the same: of those that one read brings the last one.
+   */
+  public WebSocketClientBuilder controlFrames() {
+    control = control.delivering();
+    return this;
+  }
+
+  /**
+   * Delivers messages in parts, as they arrive, instead of whole, as {@link
+   * WebSocketServerBuilder#streaming} does.
+   */
+  public WebSocketClientBuilder streaming() {
+    streaming = true;
+    return this;
+  }
+
+  /**
    * The subprotocols to offer, what is liked best first; none by default. {@link
    * WebSocketHandshake#subprotocol} tells what became of it.
    *
@@ -70,6 +126,23 @@ public final class WebSocketClientBuilder {
       throw new IllegalArgumentException("subprotocols: one twice (expected: each once)");
     }
     this.subprotocols = List.of(subprotocols);
+    return this;
+  }
+
+  /** Offers to compress messages, by {@link WebSocketCompression#DEFAULT}. */
+  public WebSocketClientBuilder compression() {
+    return compression(WebSocketCompression.DEFAULT);
+  }
+
+  /**
+   * Offers to compress messages: permessage-deflate (RFC 7692); by default it is not offered. What
+   * {@link WebSocketServerBuilder#compression(WebSocketCompression)} says is true here, too.
+   *
+   * <p>Without context takeover the server is asked to do without as well; if it will not, the
+   * connection keeps up to 64 KiB of what it has received.
+   */
+  public WebSocketClientBuilder compression(WebSocketCompression compression) {
+    this.compression = requireNonNull(compression, "compression");
     return this;
   }
 
@@ -97,14 +170,23 @@ public final class WebSocketClientBuilder {
     String target = uri.getRawQuery() == null ? path : path + "?" + uri.getRawQuery();
     boolean isDefault = uri.getPort() < 0 || uri.getPort() == (secure ? 443 : 80);
     String host = isDefault ? uri.getHost() : uri.getHost() + ":" + uri.getPort();
-    HttpFields all =
-        subprotocols.isEmpty()
-            ? fields
-            : fields.with(HttpResponse.SUBPROTOCOL, String.join(", ", subprotocols));
-    Request request = new Request(target, host, secure, all, subprotocols);
+    HttpFields all = fields;
+    if (!subprotocols.isEmpty()) {
+      all = all.with(HttpResponse.SUBPROTOCOL, String.join(", ", subprotocols));
+    }
+    if (compression != null) {
+      all = all.with(PermessageDeflate.HEADER, PermessageDeflate.offer(compression));
+    }
+    Request request = new Request(target, host, secure, all, subprotocols, compression);
     int messageBytes = maxMessageBytes;
     int fragments = maxFragments;
+    boolean inParts = streaming;
+    ControlPolicy controls = control;
     return () ->
-        WebSocketProtocol.of(Role.CLIENT, new ClientOpening(request), messageBytes, fragments);
+        new WebSocketProtocol(
+            Role.CLIENT,
+            new ClientOpening(request),
+            controls,
+            new MessageReader(messageBytes, fragments, inParts));
   }
 }

@@ -6,7 +6,9 @@ import org.jspecify.annotations.Nullable;
  * What the opening handshake settled: {@code connection.attribute(WebSocketHandshake.class)}, from
  * {@link dev.jev.Handler#onConnect} on, on both sides.
  *
- * @param request what the client asked for
+ * @param request what the client asked for, on a server's side without the header lines that are
+ *     the handshake's own: Connection, Upgrade and those that begin with Sec-WebSocket, except the
+ *     subprotocols
  * @param response what the server answered, with the header lines that are its own
  */
 public record WebSocketHandshake(HttpRequest request, HttpResponse response) {

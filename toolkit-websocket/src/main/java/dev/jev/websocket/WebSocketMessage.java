@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.Sized;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -12,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * What travels over a WebSocket: a text, bytes, or a frame that controls the connection.
  *
- * <p>A handler gets texts and bytes. How and why the peer closed is told by {@link WebSocketClose}.
+ * <p>A handler gets texts and bytes; pings and pongs only if it has {@linkplain
+ * WebSocketServerBuilder#controlFrames asked for them}. How and why the peer closed is told by
+ * {@link WebSocketClose}.
  *
  * <p><b>Ownership.</b> Texts and bytes may lie in a {@code ByteBuf} and are reference-counted then,
  * with the rules of {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}: who
@@ -52,16 +55,55 @@ public sealed interface WebSocketMessage {
     return new Binary(Unpooled.wrappedBuffer(bytes));
   }
 
+  /** A ping, see {@link Ping}. */
+  static Ping ping(ByteBuf payload) {
+    return new Ping(payload);
+  }
+
+  /** A pong, see {@link Pong}. */
+  static Pong pong(ByteBuf payload) {
+    return new Pong(payload);
+  }
+
   /** The end, see {@link Close}. */
   static Close close(int code, String reason) {
     return new Close(code, reason);
   }
 
   /** A message with a buffer, whose reference count is the buffer's. */
-  sealed interface Payload extends ReferenceCounted {
+  sealed interface Payload extends ReferenceCounted, Sized {
 
     /** The buffer; it belongs to the message. */
     ByteBuf content();
+
+    @Override
+    default Payload retain() {
+      content().retain();
+      return this;
+    }
+
+    @Override
+    default Payload retain(int increment) {
+      content().retain(increment);
+      return this;
+    }
+
+    @Override
+    default Payload touch() {
+      content().touch();
+      return this;
+    }
+
+    @Override
+    default Payload touch(Object hint) {
+      content().touch(hint);
+      return this;
+    }
+
+    @Override
+    default long sizeBytes() {
+      return content().readableBytes();
+    }
 
     @Override
     default int refCnt() {
@@ -116,6 +158,11 @@ public sealed interface WebSocketMessage {
     @Override
     public ByteBuf content() {
       return content;
+    }
+
+    @Override
+    public long sizeBytes() {
+      return isString() ? text().length() : content.readableBytes();
     }
 
     @Override
@@ -197,6 +244,90 @@ public sealed interface WebSocketMessage {
     @Override
     public String toString() {
       return "Binary[" + content.readableBytes() + " bytes]";
+    }
+  }
+
+  /**
+   * A question that the peer answers with a {@link Pong} of the same payload (RFC 6455, 5.5.2).
+   *
+   * <p>A handler gets those of the peer if it has {@linkplain WebSocketServerBuilder#controlFrames
+   * asked for them}; they are answered without it. To find out whether a peer is there, and how far
+   * away, is the matter of the {@linkplain WebSocketServerBuilder#heartbeat heartbeat}.
+   *
+   * @param content the payload, at most 125 bytes, which belong to the message
+   */
+  record Ping(ByteBuf content) implements WebSocketMessage, Payload {
+
+    /** Checks the length of the payload; one that is too long is released. */
+    public Ping {
+      checkControl("ping", content);
+    }
+
+    @Override
+    public String toString() {
+      return "Ping[" + content.readableBytes() + " bytes]";
+    }
+  }
+
+  /**
+   * The answer to a {@link Ping}, or a sign of life that nobody has asked for (RFC 6455, 5.5.3).
+   *
+   * <p>A handler gets those of the peer if it has {@linkplain WebSocketServerBuilder#controlFrames
+   * asked for them}, except the answers to the pings of the heartbeat.
+   *
+   * @param content the payload, at most 125 bytes, which belong to the message
+   */
+  record Pong(ByteBuf content) implements WebSocketMessage, Payload {
+
+    /** Checks the length of the payload; one that is too long is released. */
+    public Pong {
+      checkControl("pong", content);
+    }
+
+    @Override
+    public String toString() {
+      return "Pong[" + content.readableBytes() + " bytes]";
+    }
+  }
+
+  private static void checkControl(String name, ByteBuf payload) {
+    int bytes = payload.readableBytes();
+    if (bytes > FrameHeader.MAX_CONTROL_BYTES) {
+      payload.release();
+      throw new IllegalArgumentException(name + " payload: " + bytes + " bytes (expected: <= 125)");
+    }
+  }
+
+  /**
+   * A part of a message that is sent, or was asked for by {@link WebSocketServerBuilder#streaming},
+   * as it arrives.
+   *
+   * <p>Between the parts of one message no other text or binary may be sent, nor may the parts be
+   * published to a {@link dev.jev.Topic} or dropped by an {@link dev.jev.OverflowPolicy}. A part of
+   * a text may end within a character.
+   *
+   * @param content the bytes, which belong to the message; may be empty
+   * @param isText whether the message is a text; the parts that follow the first one are what that
+   *     was
+   * @param isFirst whether the message begins
+   * @param isLast whether the message ends
+   */
+  record Fragment(ByteBuf content, boolean isText, boolean isFirst, boolean isLast)
+      implements WebSocketMessage, Payload {
+
+    /** Checks that there are bytes. */
+    public Fragment {
+      requireNonNull(content, "content");
+    }
+
+    @Override
+    public String toString() {
+      return "Fragment["
+          + content.readableBytes()
+          + " bytes"
+          + (isFirst ? ", first" : "")
+          + (isLast ? ", last" : "")
+          + "]";
     }
   }
 

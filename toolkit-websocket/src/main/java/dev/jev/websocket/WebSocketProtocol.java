@@ -10,6 +10,9 @@ import dev.jev.ProtocolException;
 import dev.jev.Wire;
 import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Close;
+import dev.jev.websocket.WebSocketMessage.Fragment;
+import dev.jev.websocket.WebSocketMessage.Ping;
+import dev.jev.websocket.WebSocketMessage.Pong;
 import dev.jev.websocket.WebSocketMessage.Text;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
@@ -31,22 +34,32 @@ import org.jspecify.annotations.Nullable;
  */
 public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSocketMessage> {
 
+  private static final int MAX_PONGS = 16; // to what one read brings
+
   private final Role role;
   private final FrameHeader header = new FrameHeader();
   private final MessageReader messages;
-  private final ControlRate controls = new ControlRate();
+  private final ControlPolicy policy;
+  private final MessageWriter writer;
 
   private @Nullable Opening opening;
   private @Nullable Wire wire;
-  private @Nullable ByteBuf pong; // the payload of the latest ping
+  private @Nullable Heartbeat heartbeat;
+  private @Nullable MessageDeadline deadline; // while a message is incomplete
+  private @Nullable ControlRate controls; // from the first control frame on
+  private int pings; // answered since the last message
+  private @Nullable ByteBuf pong; // the payload of the latest ping, which is not answered yet
   private @Nullable Close received;
   private @Nullable Close sent;
+  private boolean compression; // was agreed on
   private boolean answerAwaited; // to our close frame
 
-  private WebSocketProtocol(Role role, Opening opening, int maxMessageBytes, int maxFragments) {
+  WebSocketProtocol(Role role, Opening opening, ControlPolicy policy, MessageReader messages) {
     this.role = role;
     this.opening = opening;
-    this.messages = new MessageReader(maxMessageBytes, maxFragments);
+    this.policy = policy;
+    this.messages = messages;
+    this.writer = new MessageWriter(role);
   }
 
   /** That of one connection of a server, with all options at their defaults. */
@@ -54,12 +67,20 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     this(
         Role.SERVER,
         new ServerOpening(ServerPolicy.DEFAULT),
-        WebSocketServerBuilder.MAX_MESSAGE_BYTES,
-        WebSocketServerBuilder.MAX_FRAGMENTS);
+        ControlPolicy.SERVER,
+        new MessageReader(
+            WebSocketServerBuilder.MAX_MESSAGE_BYTES,
+            WebSocketServerBuilder.MAX_FRAGMENTS,
+            /* streaming= */ false));
   }
 
-  static WebSocketProtocol of(Role role, Opening opening, int maxMessageBytes, int maxFragments) {
-    return new WebSocketProtocol(role, opening, maxMessageBytes, maxFragments);
+  static WebSocketProtocol of(
+      Role role, Opening opening, ControlPolicy policy, int maxMessageBytes, int maxFragments) {
+    return new WebSocketProtocol(
+        role,
+        opening,
+        policy,
+        new MessageReader(maxMessageBytes, maxFragments, /* streaming= */ false));
   }
 
   /**
@@ -99,8 +120,19 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   private void opened() {
+    PermessageDeflate agreed = requireNonNull(opening).compression();
+    if (agreed != null) {
+      compression = true;
+      messages.decompress(agreed);
+      writer.compress(agreed);
+    }
     opening = null;
-    requireNonNull(wire).ready();
+    Wire line = requireNonNull(wire);
+    if (policy.hasHeartbeat()) {
+      heartbeat = new Heartbeat(policy, this, line);
+      heartbeat.begin();
+    }
+    line.ready();
   }
 
   @Override
@@ -109,18 +141,51 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       opening.read(wire, in);
       return null;
     }
+    if (heartbeat != null) {
+      heartbeat.heard();
+    }
+    WebSocketMessage message = null;
     try {
-      return received == null ? next(wire, in) : null;
+      message = received == null ? next(wire, in) : null;
+      return message;
     } catch (Violation e) {
       sendClose(wire, new Close(e.code(), e.offence()));
       throw new ProtocolException(e.offence());
     } finally {
-      answerPing(wire);
+      if (!(message instanceof Ping && in.isReadable())) { // else there may be a later one
+        answerPing(wire);
+        pings = 0;
+      }
+      limitTime(wire);
     }
   }
 
+  /** Lets the time run that a message may take, or ends it. */
+  private void limitTime(Wire wire) {
+    if (deadline != null && !messages.isInMessage()) {
+      deadline.leave();
+      deadline = null;
+    } else if (deadline == null && messages.isInMessage() && sent == null) {
+      deadline = new MessageDeadline(messages, wire, () -> tooSlow(wire));
+    }
+  }
+
+  private void tooSlow(Wire wire) {
+    String offence =
+        "message: "
+            + messages.receivedBytes()
+            + " bytes have come (expected: the end within 30 s and 1 s per KiB)";
+    sendClose(wire, new Close(Violation.POLICY, offence));
+    wire.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
+  }
+
+  @Override
+  public int held() {
+    return messages.held();
+  }
+
   private @Nullable WebSocketMessage next(Wire wire, ByteBuf in) {
-    while (messages.isInFrame() || header.read(in, role.readsMasked(), /* compression= */ false)) {
+    while (messages.isInFrame() || header.read(in, role.readsMasked(), compression)) {
       if (messages.isInFrame()) {
         WebSocketMessage message = messages.read(in, header.key, role.readsMasked());
         if (message != null || messages.isInFrame()) {
@@ -133,17 +198,20 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         return null;
       } else {
         in.skipBytes(header.bytes);
-        control(wire, in, (int) header.payloadBytes);
-        if (received != null) {
-          return null;
+        WebSocketMessage message = control(wire, in, (int) header.payloadBytes);
+        if (message != null || received != null) {
+          return message;
         }
       }
     }
     return null;
   }
 
-  /** Takes a control frame, which is whole. */
-  private void control(Wire wire, ByteBuf in, int length) {
+  /** Takes a control frame, which is whole; returns it if the handler is to see it. */
+  private @Nullable WebSocketMessage control(Wire wire, ByteBuf in, int length) {
+    if (controls == null) {
+      controls = new ControlRate();
+    }
     if (controls.isExceeded(System.nanoTime())) {
       throw new Violation(Violation.POLICY, "control frames: too many (expected: <= 3 a second)");
     }
@@ -151,21 +219,36 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     if (role.readsMasked()) {
       Masking.apply(in, start, start + length, header.key, 0);
     }
+    in.readerIndex(start + length);
     if (header.opcode == FrameHeader.CLOSE) {
-      peerCloses(wire, in, length);
-    } else if (header.opcode == FrameHeader.PING) {
+      peerCloses(wire, in, start, length);
+      return null;
+    }
+    if (header.opcode == FrameHeader.PING) {
       dropPong();
       pong = in.retainedSlice(start, length);
+      if (++pings <= MAX_PONGS) {
+        answerPing(wire);
+      }
+      return policy.delivered() ? new Ping(in.retainedSlice(start, length)) : null;
     }
-    in.readerIndex(start + length);
+    boolean isOwn = heartbeat != null && heartbeat.take(in, start, length);
+    return isOwn || !policy.delivered() ? null : new Pong(in.retainedSlice(start, length));
   }
 
-  /** Answers the latest ping, which is enough (RFC 6455, 5.5.3). */
+  /** Sends a ping of the heartbeat's. */
+  void ping(int mark, int ping) {
+    ByteBuf payload = Unpooled.buffer(2 * Integer.BYTES).writeInt(mark).writeInt(ping);
+    requireNonNull(wire).write(writer.frame(FrameHeader.PING, payload));
+    payload.release();
+  }
+
+  /** Answers a ping: each of a few that come at once, of more the latest (RFC 6455, 5.5.3). */
   private void answerPing(Wire wire) {
     ByteBuf payload = pong;
     pong = null;
     if (payload != null) {
-      wire.write(frame(FrameHeader.PONG, payload));
+      wire.write(writer.frame(FrameHeader.PONG, payload));
       payload.release();
     }
   }
@@ -179,9 +262,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   // The close.
 
-  private void peerCloses(Wire wire, ByteBuf in, int length) {
-    received = closeOf(in, in.readerIndex(), length);
-    dropPong();
+  private void peerCloses(Wire wire, ByteBuf in, int start, int length) {
+    received = closeOf(in, start, length);
     if (sent == null) {
       sendClose(wire, received);
     } else {
@@ -216,18 +298,17 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       return;
     }
     sent = close;
+    dropPong();
     tell(wire);
-    ByteBuf payload = Unpooled.buffer(FrameHeader.MAX_CONTROL_BYTES);
-    writeClose(close, payload);
-    wire.write(frame(FrameHeader.CLOSE, payload));
-    payload.release();
+    wire.write(closeFrame(close));
   }
 
-  private static void writeClose(Close close, ByteBuf out) {
+  private ByteBuf closeFrame(Close close) {
+    ByteBuf payload = Unpooled.buffer(FrameHeader.MAX_CONTROL_BYTES);
     if (close.code() != Close.NO_CODE) {
-      out.writeShort(close.code());
-      ByteBufUtil.writeUtf8(out, close.reason());
+      ByteBufUtil.writeUtf8(payload.writeShort(close.code()), close.reason());
     }
+    return writer.frame(FrameHeader.CLOSE, payload);
   }
 
   private void tell(Wire wire) {
@@ -238,24 +319,37 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   public void close(Wire wire, CloseReason reason) {
     dropPong();
     messages.release();
+    writer.release();
     if (opening != null) {
       opening.close(wire, reason);
       return;
     }
+    if (deadline != null) {
+      deadline.leave();
+    }
     int code = codeFor(reason.kind());
+    if (heartbeat != null) {
+      heartbeat.leave();
+      code = heartbeat.isPeerGone() ? 0 : code;
+    }
     if (code != 0) {
       sendClose(wire, new Close(code, ""));
     }
-    answerAwaited = received == null && sent != null && reason.kind() != Kind.PROTOCOL_ERROR;
+    answerAwaited = received == null && sent != null && !isPeersFault(reason.kind());
+  }
+
+  private static boolean isPeersFault(Kind kind) {
+    return kind == Kind.PROTOCOL_ERROR || kind == Kind.LIMIT || kind == Kind.TIMEOUT;
   }
 
   /**
    * What a close that is not the user's is told the peer as, or 0 for nothing (RFC 6455, 7.4.1).
    */
-  private static int codeFor(Kind kind) {
+  private int codeFor(Kind kind) {
     return switch (kind) {
       case CLOSED -> 1000;
-      case SERVER_STOPPED, IDLE, TIMEOUT -> 1001;
+      case SERVER_STOPPED -> policy.stopCode();
+      case IDLE, TIMEOUT -> ControlPolicy.GOING_AWAY;
       case PROTOCOL_ERROR -> Violation.PROTOCOL_ERROR;
       case LIMIT -> Violation.POLICY;
       case HANDLER_ERROR -> 1011;
@@ -281,7 +375,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private void skip(Wire wire, ByteBuf in) {
     while (received == null) {
       messages.skip(in);
-      if (messages.isInFrame() || !header.read(in, role.readsMasked(), /* compression= */ false)) {
+      if (messages.isInFrame() || !header.read(in, role.readsMasked(), compression)) {
         return;
       }
       if (header.opcode == FrameHeader.CLOSE) {
@@ -305,32 +399,17 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       return; // nothing follows a close frame
     }
     if (message instanceof Text text) {
-      packText(text, out);
+      writer.text(text, out);
     } else if (message instanceof Binary binary) {
-      packData(FrameHeader.BINARY, binary.content(), out);
+      writer.binary(binary, out);
+    } else if (message instanceof Fragment part) {
+      writer.fragment(part, out);
     } else if (message instanceof Close close) {
       packClose(close, out);
-    }
-  }
-
-  private void packText(Text text, ByteBuf out) {
-    if (!text.isString()) {
-      packData(FrameHeader.TEXT, text.content(), out);
-      return;
-    }
-    int length = text.utf8Bytes();
-    int key = begin(FrameHeader.TEXT, length, out);
-    ByteBufUtil.reserveAndWriteUtf8(out, text.text(), length);
-    mask(out, length, key);
-  }
-
-  /** A server's payload is the tail, which may leave without a copy. */
-  private void packData(int opcode, ByteBuf payload, ByteBuf out) {
-    int length = payload.readableBytes();
-    int key = begin(opcode, length, out);
-    if (role.writesMasked()) {
-      out.writeBytes(payload, payload.readerIndex(), length);
-      mask(out, length, key);
+    } else if (message instanceof Ping ping) {
+      writer.control(FrameHeader.PING, ping.content(), out);
+    } else if (message instanceof Pong answer) {
+      writer.control(FrameHeader.PONG, answer.content(), out);
     }
   }
 
@@ -341,44 +420,20 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     sent = close;
     Wire line = requireNonNull(wire);
     tell(line);
-    int length = 2 + ByteBufUtil.utf8Bytes(close.reason());
-    int key = begin(FrameHeader.CLOSE, length, out);
-    writeClose(close, out);
-    mask(out, length, key);
+    ByteBuf frame = closeFrame(close);
+    out.writeBytes(frame);
+    frame.release();
     line.close();
   }
 
   @Override
   public @Nullable ByteBuf tail(WebSocketMessage message) {
-    boolean isTail = sent == null && !role.writesMasked();
-    if (isTail && message instanceof Text text) {
-      return text.isString() ? null : text.content();
-    }
-    return isTail && message instanceof Binary binary ? binary.content() : null;
+    return writer.tail();
   }
 
-  private ByteBuf frame(int opcode, ByteBuf payload) {
-    int length = payload.readableBytes();
-    ByteBuf frame = payload.alloc().directBuffer(FrameHeader.MAX_BYTES + length);
-    int key = begin(opcode, length, frame);
-    frame.writeBytes(payload, payload.readerIndex(), length);
-    mask(frame, length, key);
-    return frame;
-  }
-
-  /** Writes the header of a whole frame; returns the key of its mask. */
-  private int begin(int opcode, int length, ByteBuf out) {
-    FrameHeader.write(out, FrameHeader.B0_FIN | opcode, length, role.writesMasked());
-    int key = role.writesMasked() ? Masking.newKey() : 0;
-    if (role.writesMasked()) {
-      out.writeInt(key);
-    }
-    return key;
-  }
-
-  private void mask(ByteBuf out, int length, int key) {
-    if (key != 0) {
-      Masking.apply(out, out.writerIndex() - length, out.writerIndex(), key, 0);
-    }
+  /** Nothing follows a close frame. */
+  @Override
+  public @Nullable Object representation() {
+    return sent == null ? writer.representation() : null;
   }
 }

@@ -2,6 +2,7 @@ package dev.jev.websocket;
 
 import static java.util.Objects.requireNonNull;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -21,10 +22,11 @@ import org.jspecify.annotations.Nullable;
  * complete HTTP response, after which the connection closes with {@link
  * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}; no handler hears of it.
  *
- * <p><b>Limits.</b> 4 KiB for the first line of a request (414), 8 KiB and 100 for its header lines
- * (431), and the server's {@link dev.jev.Server.Builder#handshakeTimeout} for everything (408; 503
- * if it is the decision that is missing). Frames that come before the decision wait, up to 4 KiB of
- * them (400).
+ * <p><b>Limits.</b> A message may take 30 s to arrive, and 1 s more per KiB of it that has come
+ * (1008); its other limits are options. Of the handshake: 4 KiB for the first line of a request
+ * (414), 8 KiB and 100 for its header lines (431), and the server's {@link
+ * dev.jev.Server.Builder#handshakeTimeout} for everything (408; 503 if it is the decision that is
+ * missing). Frames that come before the decision wait, up to 4 KiB of them (400).
  */
 public final class WebSocketServerBuilder {
 
@@ -33,11 +35,14 @@ public final class WebSocketServerBuilder {
 
   private int maxMessageBytes = MAX_MESSAGE_BYTES;
   private int maxFragments = MAX_FRAGMENTS;
+  private boolean streaming;
+  private ControlPolicy control = ControlPolicy.SERVER;
   private final List<String> paths = new ArrayList<>();
   private Set<String> hosts = Set.of();
   private OriginPolicy origins = OriginPolicy.DEFAULT;
   private List<String> subprotocols = List.of();
   private boolean subprotocolRequired;
+  private @Nullable WebSocketCompression compression;
   private @Nullable Function<HttpRequest, CompletionStage<HttpResponse>> decision;
   private @Nullable HttpResponder http;
 
@@ -58,6 +63,68 @@ public final class WebSocketServerBuilder {
    */
   public WebSocketServerBuilder maxFragments(int maxFragments) {
     this.maxFragments = checkPositive("maxFragments", maxFragments);
+    return this;
+  }
+
+  /**
+   * How often to ask the peer whether it is there, and how long to wait for it to say something. By
+   * default 25 s and 10 s.
+   *
+   * <p>A ping is sent after {@code ping}, give or take a fifth of it at random. A peer from which
+   * nothing at all comes for {@code pong} after it is gone: the connection closes at once, with
+   * {@link dev.jev.CloseReason.Kind#TIMEOUT}. So it is found within 1.2 {@code ping} + {@code
+   * pong}, and at most 1 % of that later. {@link WebSocketRoundTrip} has how long the answers take.
+   *
+   * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
+   * time in which reading stops because the handler has paused it or the peer takes no output. Who
+   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallDeadline}, which
+   * also keeps the system from collecting megabytes that a ping would have to wait behind.
+   *
+   * <p>All connections of an event loop share one timer.
+   *
+   * @param ping 10 ms to 1 day
+   * @param pong 10 ms to 1 day
+   */
+  public WebSocketServerBuilder heartbeat(Duration ping, Duration pong) {
+    control = control.heartbeat(ping, pong);
+    return this;
+  }
+
+  /** Sends no pings: a peer that has vanished stays until something is sent to it, or for ever. */
+  public WebSocketServerBuilder withoutHeartbeat() {
+    control = control.withoutHeartbeat();
+    return this;
+  }
+
+  /**
+   * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
+   * too. Pings are answered all the same: of those that one read brings the last one.
+   */
+  public WebSocketServerBuilder controlFrames() {
+    control = control.delivering();
+    return this;
+  }
+
+  /**
+   * Tells peers 1012, that the service restarts, when the server stops or drains; by default they
+   * are told 1001, that it goes away. Clients may take the former as a promise that it is worth
+   * coming again.
+   */
+  public WebSocketServerBuilder restarting() {
+    control = control.stopCode(ControlPolicy.RESTART);
+    return this;
+  }
+
+  /**
+   * Delivers messages in parts, as they arrive, instead of whole: the handler gets nothing but
+   * {@link WebSocketMessage.Fragment}s, whose texts are checked as far as they have come.
+   *
+   * <p><b>Limits.</b> A part has at most 64 KiB, or as much as one read takes. There is no {@link
+   * #maxMessageBytes}; but what is compressed may become at most 100 times as much beyond its first
+   * MiB (1009). {@link #maxFragments} counts empty frames only, in a row.
+   */
+  public WebSocketServerBuilder streaming() {
+    streaming = true;
     return this;
   }
 
@@ -133,6 +200,23 @@ public final class WebSocketServerBuilder {
     return this;
   }
 
+  /** Compresses messages for clients that want it, by {@link WebSocketCompression#DEFAULT}. */
+  public WebSocketServerBuilder compression() {
+    return compression(WebSocketCompression.DEFAULT);
+  }
+
+  /**
+   * Compresses messages for clients that want it: permessage-deflate (RFC 7692); by default nothing
+   * is compressed. {@link #maxMessageBytes} counts what comes out of it.
+   *
+   * <p>What is secret should not be compressed together with what others may choose: the length of
+   * a message tells how well it could be compressed.
+   */
+  public WebSocketServerBuilder compression(WebSocketCompression compression) {
+    this.compression = requireNonNull(compression, "compression");
+    return this;
+  }
+
   /**
    * Lets somebody decide about each request that is all right otherwise: with {@link
    * HttpResponse#accept}, perhaps with header lines of one's own, or with any other response, which
@@ -160,11 +244,24 @@ public final class WebSocketServerBuilder {
   public Supplier<WebSocketProtocol> build() {
     ServerPolicy policy =
         new ServerPolicy(
-            List.copyOf(paths), hosts, origins, subprotocols, subprotocolRequired, decision, http);
+            List.copyOf(paths),
+            hosts,
+            origins,
+            subprotocols,
+            subprotocolRequired,
+            compression,
+            decision,
+            http);
     int messageBytes = maxMessageBytes;
     int fragments = maxFragments;
+    boolean inParts = streaming;
+    ControlPolicy controls = control;
     return () ->
-        WebSocketProtocol.of(Role.SERVER, new ServerOpening(policy), messageBytes, fragments);
+        new WebSocketProtocol(
+            Role.SERVER,
+            new ServerOpening(policy),
+            controls,
+            new MessageReader(messageBytes, fragments, inParts));
   }
 
   static int checkPositive(String name, int value) {

@@ -96,7 +96,10 @@ class FramesTest {
         };
     server =
         Server.builder(
-                () -> WebSocketProtocol.of(Role.SERVER, none, MAX_MESSAGE_BYTES, 8), new Echo())
+                () ->
+                    WebSocketProtocol.of(
+                        Role.SERVER, none, ControlPolicy.SERVER, MAX_MESSAGE_BYTES, 8),
+                new Echo())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .start();
@@ -174,6 +177,15 @@ class FramesTest {
     "91 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
     "c9 80 MASK, 1002 RSV1: 1 (expected: 0)",
     "c0 80 MASK, 1002 RSV1: 1 (expected: 0)",
+    "f1 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "b1 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "a2 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "a9 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "9a 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "c8 80 MASK, 1002 RSV1: 1 (expected: 0)",
+    "98 82 MASK 03e8, 1002 RSV2 or RSV3: 1 (expected: 0)",
+    "01 80 MASK c0 80 MASK, 1002 RSV1: 1 (expected: 0)",
+    "01 80 MASK 90 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
     // an opcode that means nothing, before its length is honoured
     "83, '1002 opcode: 3 (expected: 0..2 or 8..10)'",
     "87 ff 7fffffffffffffff MASK, '1002 opcode: 7 (expected: 0..2 or 8..10)'",
@@ -289,10 +301,42 @@ class FramesTest {
   @Test
   void onlyTheLatestOfManyPingsIsAnswered() throws Exception {
     try (RawPeer peer = connect()) {
-      peer.write(bytes("89 81 MASK 01  89 81 MASK 02  89 81 MASK 03  81 81 MASK 61"));
-      expectBytes(peer, "8a 01 03  81 01 61");
+      String pings = "89 81 MASK 00".repeat(16) + "89 81 MASK 01  89 81 MASK 02  89 81 MASK 03";
+      peer.write(bytes(pings + "81 81 MASK 61"));
+      expectBytes(peer, "8a 01 00".repeat(16) + "8a 01 03  81 01 61");
     }
     expect("text 1", "PEER_CLOSED ");
+  }
+
+  /** Autobahn's 3.2 to 3.4, which let a server go on. */
+  @Test
+  void messagesBeforeAReservedBitComeBackAndNothingBehindIt() throws Exception {
+    try (RawPeer peer = connect()) {
+      peer.write(bytes("81 81 MASK 61  a1 81 MASK 62  89 80 MASK"));
+      expectBytes(peer, "81 01 61");
+      assertThat(closeOf(peer)).isEqualTo("1002 RSV2 or RSV3: 1 (expected: 0)");
+    }
+    expect("text 1", "PROTOCOL_ERROR -/1002");
+  }
+
+  @Test
+  void eachOfAFewPingsIsAnsweredAlsoBeforeAViolation() throws Exception {
+    try (RawPeer peer = connect()) {
+      peer.write(bytes("89 81 MASK 01  89 81 MASK 02  83"));
+      expectBytes(peer, "8a 01 01  8a 01 02");
+      assertThat(closeOf(peer)).startsWith("1002 opcode: 3");
+    }
+    expect("PROTOCOL_ERROR -/1002");
+  }
+
+  @Test
+  void noPongFollowsTheCloseFrameOfAViolation() throws Exception {
+    try (RawPeer peer = connect()) {
+      peer.write(bytes("89 81 MASK 01".repeat(20) + "83"));
+      expectBytes(peer, "8a 01 01".repeat(16));
+      assertThat(closeOf(peer)).startsWith("1002 opcode: 3");
+    }
+    expect("PROTOCOL_ERROR -/1002");
   }
 
   @Test

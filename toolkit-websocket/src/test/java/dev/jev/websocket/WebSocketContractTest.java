@@ -7,6 +7,7 @@ import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Text;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -27,6 +28,14 @@ class WebSocketContractTest {
 
       """
           .replace("\n", "\r\n");
+
+  private static final WebSocketMessage LONG =
+      WebSocketMessage.text("a text that is compressed ".repeat(100));
+
+  /** Little: a message may allocate all of it, and takes few bytes on the wire. */
+  private static final int MAX_MESSAGE_BYTES = 4096;
+
+  private static final int MAX_IDLE_BYTES = 2048; // with what was agreed on
 
   /** What a message says, which outlives its buffer. */
   private static String content(WebSocketMessage message) {
@@ -49,5 +58,61 @@ class WebSocketContractTest {
         .refused("81 05", "client frame is not masked")
         .refused("82 ff 0000000000010001 00000000", "message: 65537 bytes (expected: <= 65536)")
         .tests();
+  }
+
+  @TestFactory
+  Stream<DynamicTest> serverKeepsTheContractWithCompressedMessages() {
+    return ProtocolContract.of(() -> opened(Role.SERVER))
+        .comparing(WebSocketContractTest::content)
+        .counterpart(() -> opened(Role.CLIENT))
+        .message(LONG)
+        .message(WebSocketMessage.text("short"))
+        .maxIdleBytes(MAX_IDLE_BYTES)
+        .rounds(500)
+        .wire("c1 87 00000000 f248cdc9c90700", WebSocketMessage.text("Hello")) // RFC 7692, 7.2.3.1
+        .wire("41 83 00000000 f248cd 80 84 00000000 c9c90700", WebSocketMessage.text("Hello"))
+        .wire("81 85 00000000 48656c6c6f", WebSocketMessage.text("Hello"))
+        .refused("c1 84 00000000 ffffffff", "invalid block type")
+        .refused("c9 80 00000000", "RSV1: 1 (expected: 0)")
+        .tests()
+        .filter(WebSocketContractTest::isMeantForCompression);
+  }
+
+  @TestFactory
+  Stream<DynamicTest> clientKeepsTheContractWithCompressedMessages() {
+    return ProtocolContract.of(() -> opened(Role.CLIENT))
+        .comparing(WebSocketContractTest::content)
+        .counterpart(() -> opened(Role.SERVER))
+        .message(LONG)
+        .message(WebSocketMessage.text("short"))
+        .maxIdleBytes(MAX_IDLE_BYTES)
+        .rounds(500)
+        .wire("c1 07 f248cdc9c90700", WebSocketMessage.text("Hello"))
+        .wire("41 03 f248cd 80 04 c9c90700", WebSocketMessage.text("Hello"))
+        .refused("c1 04 ffffffff", "invalid block type")
+        .refused("81 80 00000000", "server frame is masked")
+        .tests()
+        .filter(WebSocketContractTest::isMeantForCompression);
+  }
+
+  /** What bytes may allocate there is too little for those that are decompressed. */
+  private static boolean isMeantForCompression(DynamicTest check) {
+    return !Set.of("mutated input", "declared lengths").contains(check.getDisplayName());
+  }
+
+  /** One whose handshake is over, without context takeover. */
+  private static WebSocketProtocol opened(Role role) {
+    PermessageDeflate agreed =
+        new PermessageDeflate(
+            WebSocketCompression.DEFAULT,
+            /* ownTakeover= */ false,
+            PermessageDeflate.UNSAID,
+            /* peerTakeover= */ false,
+            PermessageDeflate.UNSAID);
+    return new WebSocketProtocol(
+        role,
+        Lane.opened(agreed),
+        ControlPolicy.CLIENT,
+        new MessageReader(MAX_MESSAGE_BYTES, 1024, /* streaming= */ false));
   }
 }

@@ -1,14 +1,21 @@
-package dev.jev.plugin;
+package dev.jev;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
 import io.netty.util.concurrent.Ticker;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Looks at the connections of one event loop when it is time to, with one timer for all of them.
+ * Looks at the connections of one event loop when it is time to, with one timer for all of them:
+ * for deadlines that every connection has and that move all the time.
+ *
+ * <p>A loop has one for each span that is asked for, see {@link Plugin.Link#wheel} and {@link
+ * Wire#wheel}, which all plugins and protocols share.
  *
  * <p><b>Buckets.</b> Time is cut into ticks, and the entries that are to be looked at within one
  * tick are in one bucket, a circular list that runs through the entries themselves. An entry that
@@ -27,9 +34,8 @@ import java.util.Arrays;
  *
  * <p><b>Threads.</b> Event loop only.
  */
-final class Wheel implements Runnable {
+public final class Wheel {
 
-  private static final Duration MIN_TIMEOUT = Duration.ofMillis(10);
   private static final long MIN_TICK_NANOS = Duration.ofMillis(5).toNanos();
   private static final int TICKS = 200;
 
@@ -47,38 +53,36 @@ final class Wheel implements Runnable {
   private final long tick;
   private final long origin;
   private final Node[] buckets;
-  private final Node due = new Node();
+  private final Node due = new Bucket();
   private long swept; // the last tick whose bucket has come due
   private long graceEnd;
   private long nextRun;
-  private boolean scheduled;
+  private @Nullable ScheduledFuture<?> timer;
 
-  /** One whose entries are looked at after at most {@code span} nanoseconds. */
-  Wheel(EventLoop loop, long span) {
+  /**
+   * One that is shared with nobody, for implementations of {@link Plugin.Link} and {@link Wire}
+   * that are not the framework's.
+   *
+   * @param span after which time at most an entry is looked at; longer than zero
+   */
+  public Wheel(EventLoop loop, Duration span) {
     this.loop = loop;
     this.ticker = loop.ticker();
-    this.span = span;
-    this.tick = Math.max(span / TICKS, MIN_TICK_NANOS);
+    this.span = Checks.positive("span", span).toNanos();
+    this.tick = Math.max(this.span / TICKS, MIN_TICK_NANOS);
     this.origin = ticker.nanoTime();
     this.graceEnd = origin;
-    this.buckets = new Node[Integer.highestOneBit((int) (span / tick) + 1) * 2];
-    Arrays.setAll(buckets, i -> new Node());
-  }
-
-  /** Returns {@code timeout} if it is not too short for a wheel. */
-  static Duration check(String name, Duration timeout) {
-    if (Checks.positive(name, timeout).compareTo(MIN_TIMEOUT) < 0) {
-      throw new IllegalArgumentException(
-          name + ": " + timeout + " (expected: >= " + MIN_TIMEOUT + ")");
-    }
-    return timeout;
+    this.buckets = new Node[Integer.highestOneBit((int) (this.span / tick) + 1) * 2];
+    Arrays.setAll(buckets, i -> new Bucket());
   }
 
   /** A place in a circular list; one that is in none is a list of its own, and so is a bucket. */
-  private static class Node {
+  abstract static class Node {
     private Node previous = this;
     private Node next = this;
     private int graced; // the low half of the time for which there was a grace
+
+    private Node() {}
 
     final boolean isAlone() {
       return next == this;
@@ -119,49 +123,66 @@ final class Wheel implements Runnable {
     }
   }
 
+  private static final class Bucket extends Node {}
+
   /**
    * What is looked at. A class and not an interface, since the lists run through it: to watch a
    * connection takes one object.
    */
-  abstract static class Entry extends Node {
+  public abstract static class Entry extends Node {
+
+    /** One that is not looked at yet. */
+    protected Entry() {}
 
     /**
      * Until when nothing needs to be done, at most one span after {@code now}; a time that has
-     * passed if it does.
+     * passed if it does. Called often and should not allocate.
+     *
+     * @param now the wheel's {@link Wheel#now}, in nanoseconds
      */
-    abstract long wellUntil(long now);
+    protected abstract long wellUntil(long now);
 
-    /** Called when something needs to be done; the entry is not in the wheel any more. */
-    abstract void expire();
+    /**
+     * Called when something needs to be done; the entry is not in the wheel any more, and may be
+     * watched again. What it throws is logged.
+     */
+    protected abstract void expire();
 
     /** Whether this is going to be looked at. */
-    final boolean isWatched() {
+    public final boolean isWatched() {
       return !isAlone();
     }
 
-    /** Is not looked at again. */
-    final void leave() {
+    /** Is not looked at again; to be called when its connection is closed, at the latest. */
+    public final void leave() {
       unlink();
     }
   }
 
-  /** The time that is meant by all times here, in nanoseconds. */
-  long now() {
+  /** The time that is meant by all times here, in nanoseconds: that of the event loop's timers. */
+  public long now() {
     return ticker.nanoTime();
   }
 
-  long span() {
+  /** After which time at most an entry is looked at, in nanoseconds. */
+  public long span() {
     return span;
   }
 
-  /** Looks at {@code entry} one span from now: later than at all that are here. */
-  void watch(Entry entry) {
+  /** Looks at {@code entry} one span from now, wherever it was before. */
+  public void watch(Entry entry) {
+    watch(entry, now() + span);
+  }
+
+  /** Looks at {@code entry} at a time, at most one span from now, wherever it was before. */
+  public void watch(Entry entry, long time) {
     long now = now();
-    if (!scheduled) {
-      swept = tickBefore(now); // there was nothing to be swept
+    boolean isNext = timer == null || (nextRun - now > 0 && time - nextRun < 0);
+    if (isNext) {
+      swept = tickBefore(now); // until then there is nothing
     }
-    place(entry, now + span);
-    if (!scheduled) {
+    place(entry, time - now > 0 ? time : now + 1);
+    if (isNext) {
       schedule(now);
     }
   }
@@ -181,8 +202,7 @@ final class Wheel implements Runnable {
   }
 
   /** Looks at all buckets that have come due. */
-  @Override
-  public void run() {
+  private void sweep() {
     long now = now();
     long late = now - nextRun;
     if (late > LATE_NANOS) {
@@ -204,14 +224,23 @@ final class Wheel implements Runnable {
     for (int looks = 0; !due.isAlone() && looks < LOOKS_PER_TURN; looks++) {
       Entry entry = (Entry) due.next;
       entry.unlink();
-      long time = timeFor(entry, now);
-      if (time - now > 0) {
-        place(entry, time);
-      } else {
-        entry.expire();
-        looks += EXPIRY_LOOKS;
+      try {
+        looks += look(entry, now);
+      } catch (Throwable t) {
+        RateLimitedLog.write(Level.WARNING, "deadline failed: " + entry.getClass().getName(), t);
       }
     }
+  }
+
+  /** Returns how many looks that cost beside this one. */
+  private int look(Entry entry, long now) {
+    long time = timeFor(entry, now);
+    if (time - now > 0) {
+      place(entry, time);
+      return 0;
+    }
+    entry.expire();
+    return EXPIRY_LOOKS;
   }
 
   private long timeFor(Entry entry, long now) {
@@ -223,8 +252,12 @@ final class Wheel implements Runnable {
     return graceEnd;
   }
 
+  /** Sets the timer for the first bucket that is not empty. */
   private void schedule(long now) {
-    scheduled = true;
+    if (timer != null) {
+      timer.cancel(false);
+      timer = null;
+    }
     if (!due.isAlone()) {
       schedule(now, now);
       return;
@@ -235,11 +268,10 @@ final class Wheel implements Runnable {
         return;
       }
     }
-    scheduled = false;
   }
 
   private void schedule(long now, long time) {
     nextRun = time;
-    loop.schedule(this, time - now, NANOSECONDS);
+    timer = loop.schedule(this::sweep, time - now, NANOSECONDS);
   }
 }

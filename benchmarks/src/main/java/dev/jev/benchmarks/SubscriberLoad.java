@@ -1,0 +1,46 @@
+package dev.jev.benchmarks;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A {@link SubscriberCommand} in a process of its own. */
+final class SubscriberLoad implements Load {
+
+  private static final List<String> JVM_FLAGS = List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC");
+  private static final int OPEN_SECONDS = 180;
+
+  private final int size;
+  private final int connections;
+  private final int stopped;
+  private final Setup setup;
+  private final Children children;
+
+  SubscriberLoad(int size, int connections, int stopped, Setup setup, Children children) {
+    this.size = size;
+    this.connections = connections;
+    this.stopped = stopped;
+    this.setup = setup;
+    this.children = children;
+  }
+
+  /** Nothing: each run looks at all that comes. */
+  @Override
+  public void prepare(ServerProcess server) {}
+
+  @Override
+  public Sample run(ServerProcess server, double warmupSeconds, double seconds) {
+    List<String> command = new ArrayList<>(setup.onLoadCore());
+    command.addAll(Setup.ownProgram(JVM_FLAGS));
+    command.add("subscribe");
+    command.add("--port=" + server.port());
+    command.add("--size=" + size);
+    command.add("--connections=" + connections);
+    command.add("--stopped=" + stopped);
+    command.add("--warmup-seconds=" + warmupSeconds);
+    command.add("--seconds=" + seconds);
+    command.add("--server-pid=" + server.pid());
+    Duration limit = Duration.ofMillis((long) ((warmupSeconds + seconds + OPEN_SECONDS) * 1000));
+    return Sample.parse(children.run(command, limit));
+  }
+}

@@ -1,0 +1,67 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Plugin;
+import dev.jev.Server;
+import dev.jev.SlowConsumer;
+import dev.jev.Topic;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketProtocol;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Sends everybody the time, as a text of nanoseconds since 1970, by which its age can be told. */
+@Command(name = "ws-broadcast", description = "The time, to all WebSocket clients at once.")
+final class WsBroadcast
+    implements Callable<Integer>, Handler<WebSocketMessage, WebSocketMessage>, Plugin {
+
+  private static final int MIN_SIZE = 20; // a long
+
+  @Mixin private ServerOptions options = new ServerOptions(5023);
+
+  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  private int periodMillis = 100;
+
+  @Option(names = "--size", description = "Bytes of a message (default: ${DEFAULT-VALUE}).")
+  private int size = 64;
+
+  private final Topic<WebSocketMessage> clients = Topic.of("clients");
+
+  @Override
+  public Integer call() throws InterruptedException {
+    if (size < MIN_SIZE || size > 1 << 20) {
+      throw new IllegalArgumentException(
+          "size: " + size + " bytes (expected: " + MIN_SIZE + ".." + (1 << 20) + ")");
+    }
+    var protocol = WebSocketProtocol.server().path("/").anyOrigin().build();
+    return options.serve(Server.builder(protocol, this).plugin(this));
+  }
+
+  @Override
+  public void start(Server server) {
+    server.runEvery(Duration.ofMillis(periodMillis), this::tell);
+  }
+
+  private void tell() {
+    Instant now = Instant.now();
+    long nanos = TimeUnit.SECONDS.toNanos(now.getEpochSecond()) + now.getNano();
+    String time = Long.toString(nanos);
+    clients.publish(WebSocketMessage.text(time + " ".repeat(size - time.length())));
+  }
+
+  @Override
+  public void onConnect(Connection<WebSocketMessage> connection) {
+    clients.subscribe(connection, SlowConsumer.dropOldest());
+  }
+
+  @Override
+  public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+    // Nobody asks.
+  }
+}

@@ -1,0 +1,52 @@
+package dev.jev.samples;
+
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketProtocol;
+import dev.jev.websocket.WebSocketServerBuilder;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Sends every text and all bytes back, on any path and to pages of any origin. */
+@Command(name = "ws-echo", description = "WebSocket messages back.")
+final class WsEcho implements Callable<Integer> {
+
+  /** Long messages may come in fragments of this length; short ones in so many of any length. */
+  private static final int FRAGMENT_BYTES = 64;
+
+  private static final int MIN_FRAGMENTS = 1024;
+
+  @Mixin private ServerOptions options = new ServerOptions(9001);
+
+  @Option(
+      names = "--max-message-bytes",
+      description = "Longest message that is accepted, in bytes (default: ${DEFAULT-VALUE}).")
+  private int maxMessageBytes = 64 * 1024;
+
+  @Option(names = "--compression", description = "Compressed, for clients that want it.")
+  private boolean compression;
+
+  @Option(names = "--tls", description = "Encrypted, with a self-made certificate.")
+  private boolean tls;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    WebSocketServerBuilder webSocket =
+        WebSocketProtocol.server()
+            .anyOrigin()
+            .maxMessageBytes(maxMessageBytes)
+            .maxFragments(Math.max(MIN_FRAGMENTS, maxMessageBytes / FRAGMENT_BYTES));
+    if (compression) {
+      webSocket.compression();
+    }
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(webSocket.build(), Connection::send);
+    if (tls) {
+      builder.plugin(SelfSigned.tls());
+    }
+    return options.serve(builder);
+  }
+}

@@ -1,0 +1,303 @@
+// The shared board: strokes on a canvas, and the cursors of the others above it.
+
+const UNITS = 10_000; // the board is as wide and as high, whatever its size on the screen
+const MAX_POINTS = 900; // of a stroke
+const MAX_STROKES = 2_000;
+const SEND_MS = 40;
+const SMOOTH_MS = 250;
+const KEY_STEP = 150;
+const ARROW =
+  '<svg viewBox="0 0 18 18" fill="currentColor"><path d="M1.5 1.5 16 7.2 9.6 9.6 7.2 16Z"/></svg>';
+
+export class Board {
+  #box;
+  #canvas;
+  #context;
+  #layer;
+  #send;
+  #strokes = new Map();
+  #cursors = new Map();
+  #me = null;
+  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #here = null; // where the own cursor is
+  #told = null; // where the server thinks it is
+  #number = 0; // of the last own stroke
+  #stroke = null; // the one being drawn
+  #toldPoints = 0; // of that
+  #smoothing = 0; // a timer
+  #pen = { x: UNITS / 2, y: UNITS / 2, down: false }; // of the keyboard
+
+  constructor(box, send) {
+    this.#box = box;
+    this.#canvas = box.querySelector("canvas");
+    this.#context = this.#canvas.getContext("2d");
+    this.#layer = box.querySelector(".cursors");
+    this.#send = send;
+    new ResizeObserver(() => this.#fit()).observe(box);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
+    this.#listen();
+    this.#fit();
+    setInterval(() => this.#tell(), SEND_MS);
+    this.#loop();
+  }
+
+  /** Begins anew, with what is on the server's board. */
+  reset(me, strokes) {
+    this.#me = me;
+    this.#number = 0;
+    this.#stroke = null;
+    this.#told = null;
+    this.#strokes.clear();
+    [...this.#cursors.keys()].forEach((id) => this.remove(id));
+    strokes.forEach((stroke) => this.add(stroke));
+    this.#fit();
+  }
+
+  /** A part of somebody's stroke; one that is known already changes nothing. */
+  add({ visitor, stroke, colour, from, points }) {
+    const key = `${visitor}/${stroke}`;
+    const known = this.#strokes.get(key);
+    if (from === (known ? known.points.length / 2 : 0)) {
+      const all = known ?? this.#begin(key, colour);
+      all.points.push(...points);
+      this.#paintNew(all, Math.max(0, from - 1));
+    }
+  }
+
+  isEmpty() {
+    return this.#strokes.size === 0;
+  }
+
+  clear() {
+    this.#strokes.clear();
+    this.#stroke = null;
+    this.#fit();
+  }
+
+  move({ visitor, x, y }) {
+    if (visitor.id === this.#me?.id) {
+      return;
+    }
+    let cursor = this.#cursors.get(visitor.id);
+    if (!cursor) {
+      const element = document.createElement("div");
+      element.className = "cursor";
+      element.style.setProperty("--colour", `var(--colour-${visitor.colour})`);
+      element.innerHTML = ARROW;
+      element.append(Object.assign(document.createElement("span"), { textContent: visitor.name }));
+      this.#layer.append(element);
+      cursor = { element, x, y };
+      this.#cursors.set(visitor.id, cursor);
+    }
+    cursor.goal = { x, y };
+    cursor.element.dataset.side = x > 0.85 * UNITS ? "left" : "right";
+  }
+
+  remove(id) {
+    this.#cursors.get(id)?.element.remove();
+    this.#cursors.delete(id);
+  }
+
+  // Input.
+
+  #listen() {
+    const canvas = this.#canvas;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button === 0 && this.#me) {
+        canvas.setPointerCapture(event.pointerId);
+        this.#here = this.#place(event);
+        this.#start(this.#here);
+      }
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const one of events.length > 0 ? events : [event]) {
+        this.#here = this.#place(one);
+        this.#extend(this.#here);
+      }
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, (event) => {
+        this.#finish();
+        if (event.pointerType !== "mouse") {
+          this.#here = null;
+        }
+      });
+    }
+    canvas.addEventListener("pointerleave", () => {
+      if (!this.#stroke) {
+        this.#here = null;
+      }
+    });
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("keyup", (event) => {
+      if (event.key === " ") {
+        this.#pen.down = false;
+        this.#finish();
+      }
+    });
+    canvas.addEventListener("blur", () => {
+      this.#pen.down = false;
+      this.#finish();
+      this.#here = null;
+    });
+  }
+
+  #key(event) {
+    const step = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    }[event.key];
+    if (!this.#me || (!step && event.key !== " ")) {
+      return;
+    }
+    event.preventDefault();
+    if (step) {
+      this.#pen.x = clamp(this.#pen.x + step[0] * KEY_STEP);
+      this.#pen.y = clamp(this.#pen.y + step[1] * KEY_STEP * 1.5);
+    }
+    this.#here = { x: this.#pen.x, y: this.#pen.y };
+    if (event.key === " " && !this.#pen.down) {
+      this.#pen.down = true;
+      this.#start(this.#here);
+    } else if (step) {
+      this.#extend(this.#here);
+    }
+  }
+
+  #place(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    return {
+      x: clamp(Math.round(((event.clientX - box.left) / box.width) * UNITS)),
+      y: clamp(Math.round(((event.clientY - box.top) / box.height) * UNITS)),
+    };
+  }
+
+  #start({ x, y }) {
+    this.#finish();
+    this.#toldPoints = 0;
+    this.#stroke = this.#begin(`${this.#me.id}/${++this.#number}`, this.#me.colour);
+    this.#stroke.points.push(x, y);
+    this.#paintNew(this.#stroke, 0);
+  }
+
+  #extend({ x, y }) {
+    const stroke = this.#stroke;
+    if (!stroke) {
+      return;
+    }
+    const points = stroke.points;
+    if (points[points.length - 2] === x && points[points.length - 1] === y) {
+      return;
+    }
+    points.push(x, y);
+    this.#paintNew(stroke, points.length / 2 - 2);
+    if (points.length / 2 >= MAX_POINTS) {
+      this.#start({ x, y });
+    }
+  }
+
+  #finish() {
+    this.#tellStroke();
+    this.#stroke = null;
+  }
+
+  // Output.
+
+  #tell() {
+    if (!this.#me) {
+      return;
+    }
+    this.#tellStroke();
+    const { x, y } = this.#here ?? {};
+    if (x !== this.#told?.x || y !== this.#told?.y) {
+      const sent = this.#send(this.#here ? { type: "move", x, y } : { type: "leave" });
+      this.#told = sent ? this.#here : this.#told;
+    }
+  }
+
+  #tellStroke() {
+    const points = this.#stroke?.points ?? [];
+    const from = this.#toldPoints;
+    if (points.length > 2 * from) {
+      const stroke = this.#number;
+      if (this.#send({ type: "draw", stroke, from, points: points.slice(2 * from) })) {
+        this.#toldPoints = points.length / 2;
+      }
+    }
+  }
+
+  // Painting.
+
+  #begin(key, colour) {
+    const stroke = { colour, points: [] };
+    this.#strokes.set(key, stroke);
+    if (this.#strokes.size > MAX_STROKES) {
+      this.#strokes.delete(this.#strokes.keys().next().value);
+    }
+    this.#box.dataset.drawn = "";
+    return stroke;
+  }
+
+  #fit() {
+    const scale = devicePixelRatio || 1;
+    const { width, height } = this.#canvas.getBoundingClientRect();
+    this.#canvas.width = Math.round(width * scale);
+    this.#canvas.height = Math.round(height * scale);
+    this.#strokes.forEach((stroke) => this.#paint(stroke, 0));
+    if (this.#strokes.size === 0) {
+      delete this.#box.dataset.drawn;
+    }
+    this.#box.dataset.strokes = this.#strokes.size;
+  }
+
+  /** Paints what is new of a stroke; where that meets the rest is made smooth a little later. */
+  #paintNew(stroke, first) {
+    this.#paint(stroke, first);
+    clearTimeout(this.#smoothing);
+    this.#smoothing = setTimeout(() => this.#fit(), SMOOTH_MS);
+  }
+
+  /** Paints a stroke from one of its points on. */
+  #paint({ colour, points }, first) {
+    const context = this.#context;
+    const x = (i) => (points[2 * i] / UNITS) * this.#canvas.width;
+    const y = (i) => (points[2 * i + 1] / UNITS) * this.#canvas.height;
+    context.strokeStyle = getComputedStyle(this.#box).getPropertyValue(`--colour-${colour}`);
+    context.lineWidth = Math.max(3, this.#canvas.clientWidth / 190) * (devicePixelRatio || 1);
+    context.lineCap = "round";
+    context.lineJoin = "round";
+    // Curves from the middle of one line to that of the next one, so that there are no corners.
+    const from = Math.max(0, first - 1);
+    const middle = (i) => [(x(i) + x(i + 1)) / 2, (y(i) + y(i + 1)) / 2];
+    const last = points.length / 2 - 1;
+    context.beginPath();
+    context.moveTo(...(from === 0 ? [x(0), y(0)] : middle(from - 1)));
+    for (let i = from; i < last; i++) {
+      context.quadraticCurveTo(x(i), y(i), ...middle(i));
+    }
+    context.lineTo(x(last), y(last));
+    context.stroke();
+    this.#box.dataset.strokes = this.#strokes.size;
+  }
+
+  /** Lets the cursors glide to where they should be. */
+  #loop() {
+    const { clientWidth, clientHeight } = this.#box;
+    for (const cursor of this.#cursors.values()) {
+      const share = this.#calm.matches ? 1 : 0.3;
+      cursor.x += (cursor.goal.x - cursor.x) * share;
+      cursor.y += (cursor.goal.y - cursor.y) * share;
+      const x = (cursor.x / UNITS) * clientWidth;
+      const y = (cursor.y / UNITS) * clientHeight;
+      cursor.element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+    }
+    requestAnimationFrame(() => this.#loop());
+  }
+}
+
+function clamp(value) {
+  return Math.max(0, Math.min(UNITS, value));
+}

@@ -1,0 +1,83 @@
+// A WebSocket that comes back by itself.
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 8_000;
+const SILENCE_MS = 10_000;
+
+export class Link {
+  #path;
+  #onState;
+  #onMessage;
+  #socket = null;
+  #attempts = 0;
+  #retry = 0;
+  #lastHeard = 0;
+
+  constructor(path, { onState, onMessage }) {
+    this.#path = path;
+    this.#onState = onState;
+    this.#onMessage = onMessage;
+    addEventListener("online", () => this.#hurry());
+    document.addEventListener("visibilitychange", () => this.#hurry());
+    setInterval(() => this.#checkSilence(), 2_000);
+    this.#connect();
+  }
+
+  /** Sends an object; false if there is no connection. */
+  send(message) {
+    const open = this.#socket?.readyState === WebSocket.OPEN;
+    if (open) {
+      this.#socket.send(JSON.stringify(message));
+    }
+    return open;
+  }
+
+  /** Whether what was sent before is on its way already. */
+  isIdle() {
+    return this.#socket?.readyState === WebSocket.OPEN && this.#socket.bufferedAmount === 0;
+  }
+
+  #connect() {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    const url = new URL(this.#path, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    this.#lastHeard = performance.now();
+    socket.onmessage = (event) => {
+      this.#attempts = 0;
+      this.#lastHeard = performance.now();
+      this.#onState("live");
+      this.#onMessage(JSON.parse(event.data));
+    };
+    socket.onclose = () => this.#lost(socket);
+  }
+
+  #lost(socket) {
+    if (socket !== this.#socket) {
+      return;
+    }
+    this.#socket = null;
+    this.#onState("reconnecting");
+    // Twice as long each time, and never the same for two pages.
+    const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
+    this.#retry = setTimeout(() => this.#connect(), bound * (0.5 + Math.random() / 2));
+  }
+
+  #hurry() {
+    if (this.#retry && !document.hidden) {
+      this.#attempts = 0;
+      this.#connect();
+    }
+  }
+
+  /** The other end may be gone without a word. */
+  #checkSilence() {
+    const socket = this.#socket;
+    if (socket && performance.now() - this.#lastHeard > SILENCE_MS) {
+      socket.close();
+      this.#lost(socket);
+    }
+  }
+}

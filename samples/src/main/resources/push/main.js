@@ -1,0 +1,156 @@
+// Puts together what the page shows.
+
+import { Board } from "./board.js";
+import { Chart } from "./chart.js";
+import { Link } from "./link.js";
+
+const PING_MS = 100;
+const STEP = 1_000; // subscribers, per click
+const CALM_NOTE = "Each is a real WebSocket connection, which the server makes to itself.";
+
+const find = (id) => document.getElementById(id);
+const write = (id, text) => {
+  if (find(id).textContent !== text) {
+    find(id).textContent = text;
+  }
+};
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const controls = ["rate", "add", "remove"].map(find);
+const chart = new Chart(find("chart"));
+const board = new Board(find("board"), (message) => link.send(message));
+const pings = new Map(); // number to the time it was sent
+let pingNumber = 0;
+let me = null;
+let limits = null;
+let slidUntil = 0; // until when the slider is the user's
+
+const link = new Link("live", {
+  onState: showState,
+  onMessage: (message) => on[message.type]?.(message),
+});
+
+function showState(state) {
+  if (find("state").dataset.state === state) {
+    return;
+  }
+  find("state").dataset.state = state;
+  document.body.classList.toggle("stale", state !== "live");
+  write("state-text", state === "live" ? "Live" : "Reconnecting…");
+  controls.forEach((control) => (control.disabled = state !== "live"));
+  pings.clear();
+}
+
+const on = {
+  welcome({ you, strokes, maxRate, maxSimulated }) {
+    me = you;
+    limits = { maxSimulated };
+    find("rate").max = maxRate;
+    board.reset(you, strokes);
+  },
+
+  pong({ number }) {
+    const sent = pings.get(number);
+    if (sent !== undefined) {
+      pings.delete(number);
+      chart.add(sent, performance.now() - sent);
+    }
+  },
+
+  numbers(now) {
+    const memory = (bytes) => (bytes < 9.95e6 ? (bytes / 1e6).toFixed(1) : whole.format(bytes / 1e6));
+    write("connections", whole.format(now.connections));
+    write("connections-note", `${count(now.people, "browser")}, ${whole.format(now.simulated)} simulated`);
+    write("pushed", whole.format(now.pushedPerSecond));
+    write("pushed-note", `${whole.format(now.pushed)} pushed so far`);
+    write("memory", memory(now.heapBytes + now.directBytes));
+    write("memory-note", `${memory(now.heapBytes)} heap, ${memory(now.directBytes)} buffers`);
+    showLoad(now);
+  },
+
+  people({ count: all, some }) {
+    const items = some.map((visitor) => {
+      const item = document.createElement("li");
+      item.textContent = visitor.id === me?.id ? `${visitor.name} (you)` : visitor.name;
+      item.dataset.colour = visitor.colour;
+      item.style.setProperty("--colour", `var(--colour-${visitor.colour})`);
+      return item;
+    });
+    if (all > some.length) {
+      items.push(Object.assign(document.createElement("li"), { textContent: `and ${all - some.length} more` }));
+    }
+    find("people").replaceChildren(...items);
+  },
+
+  cursor: (cursor) => board.move(cursor),
+  gone: ({ id }) => board.remove(id),
+  stroke: (stroke) => board.add(stroke),
+  cleared: () => board.clear(),
+};
+
+function count(number, noun) {
+  return `${whole.format(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond }) {
+  if (performance.now() > slidUntil) {
+    find("rate").value = rate;
+    write("rate-value", String(rate));
+  }
+  write("equation-rate", whole.format(rate));
+  write("equation-subscribers", whole.format(connections));
+  write("equation-total", whole.format(rate * connections));
+  const atMost = simulatedGoal >= limits.maxSimulated;
+  find("add").disabled = atMost;
+  find("remove").disabled = simulatedGoal === 0;
+  write("add", atMost ? "That is the most here" : "Add 1,000 subscribers");
+  if (simulated !== simulatedGoal) {
+    write("load-note", busyNote(simulated, simulatedGoal));
+  } else if (pushedPerSecond < 0.7 * rate * connections && performance.now() > slidUntil) {
+    const pushed = whole.format(pushedPerSecond);
+    write("load-note", `This machine can push ${pushed} a second of them, and skips the rest.`);
+  } else {
+    write("load-note", CALM_NOTE);
+  }
+}
+
+function busyNote(simulated, goal) {
+  const verb = simulated < goal ? "Connecting" : "Disconnecting";
+  return `${verb}: ${whole.format(simulated)} simulated subscribers, soon ${whole.format(goal)}.`;
+}
+
+function showTrip() {
+  const summary = chart.summary();
+  const last = chart.recent();
+  write("trip", last === null ? "–" : milliseconds(last));
+  write("typical", summary === null ? "–" : milliseconds(summary.typical));
+  write("worst", summary === null ? "–" : milliseconds(summary.worst));
+}
+
+function milliseconds(value) {
+  return value < 100 ? value.toFixed(1) : whole.format(value);
+}
+
+function ping() {
+  if (link.isIdle() && pings.size < 50) {
+    pings.set(++pingNumber, performance.now());
+    link.send({ type: "ping", number: pingNumber });
+  }
+}
+
+let rateTimer = 0;
+find("rate").addEventListener("input", () => {
+  write("rate-value", find("rate").value);
+  slidUntil = performance.now() + 2_500;
+  rateTimer ||= setTimeout(() => {
+    rateTimer = 0;
+    link.send({ type: "rate", perSecond: Number(find("rate").value) });
+  }, 100);
+});
+find("add").addEventListener("click", () => link.send({ type: "subscribers", change: STEP }));
+find("remove").addEventListener("click", () => link.send({ type: "subscribers", change: -limits.maxSimulated }));
+find("clear").addEventListener("click", () => link.send({ type: "clear" }));
+setInterval(ping, PING_MS);
+setInterval(() => {
+  showTrip();
+  find("clear").disabled = board.isEmpty() || find("state").dataset.state !== "live";
+}, 500);

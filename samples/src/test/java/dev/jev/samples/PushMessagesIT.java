@@ -1,0 +1,134 @@
+package dev.jev.samples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the sample `push` says to its page, and what it does not let itself be told. */
+@Timeout(180)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PushMessagesIT {
+
+  private Program server;
+
+  @BeforeAll
+  void start() throws Exception {
+    server = Program.server("push", "--port", "0", "--period-ms", "100");
+  }
+
+  @AfterAll
+  void stop() throws Exception {
+    try (Program server = this.server) {
+      WebSocketTexts page = WebSocketTexts.connect(server, "/live");
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(page.code()).as("service restart").isEqualTo(1012);
+      assertThat(server.errors())
+          .allMatch(line -> line.matches(".*QuietLog.*|WARNING: messages per second: too many .*"));
+      String address = "http://127.0.0.1:" + server.port() + "/";
+      assertThat(server.output()).containsExactly("open " + address + " in a browser");
+    }
+  }
+
+  private WebSocketTexts page() throws Exception {
+    return WebSocketTexts.connect(server, "/live");
+  }
+
+  @Test
+  void pingIsAnswered() throws Exception {
+    page().sends("{\"type\":\"ping\",\"number\":7}").expect("{\"type\":\"pong\",\"number\":7}");
+  }
+
+  @Test
+  void numbersArePushedEveryPeriod() throws Exception {
+    String numbers = "\\{\"type\":\"numbers\",\"connections\":[1-9].*\"heapBytes\":[1-9].*}";
+    page().expectMatch(numbers).expectMatch(numbers);
+  }
+
+  @Test
+  void whoOnlySubscribesGetsWhatIsPublished() throws Exception {
+    WebSocketTexts subscriber = WebSocketTexts.connect(server, "/feed");
+    for (int i = 0; i < 3; i++) {
+      assertThat(subscriber.next()).matches("\\{\"type\":\"tick\",\"number\":\\d+}");
+    }
+    subscriber.sends("{\"type\":\"clear\"}");
+    assertThat(subscriber.code()).isEqualTo(1000);
+  }
+
+  @Test
+  void whoComesLaterSeesWhatWasDrawn() throws Exception {
+    WebSocketTexts page = page();
+    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[0,10000,1,2]}");
+    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":2,\"points\":[3,4]}");
+    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":7,\"points\":[5,5]}"); // a gap
+    page.expectMatch("\\{\"type\":\"stroke\",.*\"from\":2,\"points\":\\[3,4]}");
+    assertThat(page().next())
+        .startsWith("{\"type\":\"welcome\",")
+        .contains("\"from\":0,\"points\":[0,10000,1,2,3,4]}");
+    page.sends("{\"type\":\"clear\"}").expect("{\"type\":\"cleared\"}");
+    assertThat(page().next()).contains("\"strokes\":[]");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "no JSON",
+        "[]",
+        "{}",
+        "{\"type\":\"unknown\"}",
+        "{\"type\":\"move\",\"x\":1}",
+        "{\"type\":\"move\",\"x\":-1,\"y\":1}",
+        "{\"type\":\"move\",\"x\":10001,\"y\":1}",
+        "{\"type\":\"move\",\"x\":1e99,\"y\":1}",
+        "{\"type\":\"rate\",\"perSecond\":0}",
+        "{\"type\":\"rate\",\"perSecond\":51}",
+        "{\"type\":\"subscribers\",\"change\":1000000}",
+        "{\"type\":\"draw\",\"stroke\":1,\"from\":0}",
+        "{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[]}",
+        "{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[1]}",
+        "{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[1,null]}",
+        "{\"type\":\"draw\",\"stroke\":1,\"from\":1000,\"points\":[1,1]}",
+        "{\"type\":\"draw\",\"stroke\":-1,\"from\":0,\"points\":[1,1]}"
+      })
+  void whatMakesNoSenseClosesTheConnection(String text) throws Exception {
+    assertThat(page().sends(text).code()).isEqualTo(1002);
+  }
+
+  @Test
+  void longMessageClosesTheConnection() throws Exception {
+    assertThat(page().sends(" ".repeat(16 * 1024 + 1)).code()).isEqualTo(1009);
+  }
+
+  @Test
+  void tooManyMessagesCloseTheConnection() throws Exception {
+    String request =
+        """
+        GET /live HTTP/1.1
+        Host: localhost
+        Upgrade: websocket
+        Connection: Upgrade
+        Sec-WebSocket-Version: 13
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+
+        """
+            .replace("\n", "\r\n");
+    String ping = "{\"type\":\"ping\",\"number\":1}";
+    String frame = "\u0081" + (char) (0x80 | ping.length()) + "\0\0\0\0" + ping;
+    String policyViolation = "\u0003\u00f0"; // 1008
+    try (RawClient page = new RawClient(server.port())) {
+      page.sends(request + frame.repeat(1_000));
+      StringBuilder seen = new StringBuilder();
+      while (seen.indexOf(policyViolation) < 0) {
+        String next = page.receives(1);
+        assertThat(next).as("after: %s", seen).isNotEmpty();
+        seen.append(next);
+      }
+    }
+  }
+}

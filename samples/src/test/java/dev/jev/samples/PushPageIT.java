@@ -1,0 +1,198 @@
+package dev.jev.samples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The page of the sample `push` in Chromium. */
+@Timeout(180)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class PushPageIT {
+
+  private Program server;
+  private Browser browser;
+
+  @BeforeAll
+  void start(@TempDir Path profile) throws Exception {
+    assumeTrue(Browser.isInstalled(), "chromium or chromedriver is not installed");
+    server = Program.server("push", "--port", "0", "--period-ms", "200");
+    browser = Browser.start(profile);
+  }
+
+  @AfterAll
+  void stop() throws Exception {
+    if (browser != null) {
+      browser.close();
+      assertThat(server.terminate().exitStatus()).isZero();
+      assertThat(server.errors()).noneMatch(line -> line.contains("LEAK"));
+    }
+  }
+
+  @BeforeEach
+  void open() throws Exception {
+    browser.opens("http://127.0.0.1:" + server.port() + "/").awaits(isLive());
+    browser.console();
+  }
+
+  private static String isLive() {
+    return "document.getElementById('state').dataset.state === 'live'"
+        + " && document.querySelector('#people li')";
+  }
+
+  private static String shows(String id, String expression) {
+    return "(n => EXPRESSION)(Number(document.getElementById('ID').textContent.replace(',', '')))"
+        .replace("ID", id)
+        .replace("EXPRESSION", expression);
+  }
+
+  private String text(String id) throws Exception {
+    return browser.runs("return document.getElementById(arguments[0]).textContent", id).asString();
+  }
+
+  private void clicks(String id) throws Exception {
+    browser.awaits("!document.getElementById('" + id + "').disabled");
+    browser.runs("document.getElementById(arguments[0]).click()", id);
+  }
+
+  /** Moves the pointer over the board, with or without its button; in shares of the board. */
+  private void points(String type, double x, double y, boolean pressed) throws Exception {
+    var box =
+        browser.runs(
+            "const board = document.getElementById('drawing');"
+                + " board.scrollIntoView({block: 'center'});"
+                + " const box = board.getBoundingClientRect();"
+                + " return [box.left + arguments[0] * box.width, box.top + arguments[1] * box.height]",
+            x,
+            y);
+    browser.commands(
+        "Input.dispatchMouseEvent",
+        Map.of(
+            "type",
+            type,
+            "x",
+            box.get(0).asDouble(),
+            "y",
+            box.get(1).asDouble(),
+            "button",
+            pressed ? "left" : "none",
+            "buttons",
+            pressed ? 1 : 0,
+            "clickCount",
+            pressed ? 1 : 0));
+  }
+
+  private void expectNoErrors() throws Exception {
+    assertThat(browser.console()).isEmpty();
+  }
+
+  @Test
+  void numbersMove() throws Exception {
+    browser.awaits(shows("connections", "n >= 1")).awaits(shows("trip", "n > 0"));
+    String before = text("pushed-note");
+    browser.awaits("document.getElementById('pushed-note').textContent !== '" + before + "'");
+    browser.awaits(shows("memory", "n > 0")).awaits(shows("typical", "n > 0"));
+    String pixels = "document.getElementById('chart').toDataURL()";
+    String chart = browser.runs("return " + pixels).asString();
+    browser.awaits(pixels + " !== '" + chart + "'");
+    expectNoErrors();
+  }
+
+  @Test
+  void windowsSeeEachOthersCursorsAndLines() throws Exception {
+    String first = browser.window();
+    String second = browser.opensWindow();
+    open();
+    points("mouseMoved", 0.2, 0.2, /* pressed= */ false);
+    points("mousePressed", 0.2, 0.2, /* pressed= */ true);
+    points("mouseMoved", 0.5, 0.7, /* pressed= */ true);
+    points("mouseMoved", 0.8, 0.2, /* pressed= */ true);
+    points("mouseReleased", 0.8, 0.2, /* pressed= */ false);
+    browser.awaits("document.getElementById('board').dataset.strokes === '1'");
+    String drawer =
+        browser
+            .runs(
+                "return [...document.querySelectorAll('#people li')]"
+                    + ".map(i => i.textContent).find(t => t.endsWith(' (you)')).replace(' (you)', '')")
+            .asString();
+    browser.goesTo(first).awaits("document.getElementById('board').dataset.strokes === '1'");
+    browser.awaits("document.querySelector('.cursor span')?.textContent === '" + drawer + "'");
+    expectNoErrors();
+    open(); // whoever comes later sees the line, too
+    browser.awaits("document.getElementById('board').dataset.strokes === '1'");
+    clicks("clear");
+    browser.goesTo(second).awaits("document.getElementById('board').dataset.strokes === '0'");
+    browser.closesWindow(first).awaits("!document.querySelector('.cursor')");
+    browser.awaits("document.querySelectorAll('#people li').length === 1");
+    expectNoErrors();
+  }
+
+  @Test
+  void subscribersAreAddedAndRemoved() throws Exception {
+    clicks("add");
+    browser.awaits(shows("connections", "n >= 1001")).awaits(shows("pushed", "n > 1000"));
+    clicks("remove");
+    browser.awaits(shows("connections", "n < 10"));
+    expectNoErrors();
+  }
+
+  @Test
+  void sliderChangesTheRateForEverybody() throws Exception {
+    String first = browser.window();
+    String second = browser.opensWindow();
+    open();
+    browser.goesTo(first);
+    browser.runs(
+        "const rate = document.getElementById('rate');"
+            + " rate.value = 37; rate.dispatchEvent(new Event('input'))");
+    browser.awaits(shows("equation-rate", "n === 37"));
+    browser.goesTo(second).awaits("document.getElementById('rate').value === '37'");
+    expectNoErrors();
+    browser.closesWindow(first);
+  }
+
+  @Test
+  void pageComesBackWhenTheServerDoes() throws Exception {
+    String port = String.valueOf(server.port());
+    assertThat(server.terminate().exitStatus()).isZero();
+    browser.awaits("document.getElementById('state').dataset.state === 'reconnecting'");
+    assertThat(text("state-text")).isEqualTo("Reconnecting…");
+    server.close();
+    server = Program.server("push", "--port", port, "--period-ms", "200");
+    browser.awaits("document.getElementById('state').dataset.state === 'live'");
+    browser.awaits(shows("connections", "n === 1"));
+    assertThat(browser.console()).allMatch(line -> line.contains("ERR_CONNECTION_REFUSED"));
+  }
+
+  @Test
+  void pageFitsAPhoneInLightAndDark() throws Exception {
+    browser.commands(
+        "Emulation.setDeviceMetricsOverride",
+        Map.of("width", 360, "height", 740, "deviceScaleFactor", 2, "mobile", true));
+    for (String scheme : List.of("light", "dark")) {
+      browser.commands(
+          "Emulation.setEmulatedMedia",
+          Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", scheme))));
+      open();
+      browser.awaits(shows("connections", "n >= 1"));
+      assertThat(browser.runs("return document.documentElement.scrollWidth").asInt())
+          .isLessThanOrEqualTo(360);
+      String colour =
+          browser.runs("return getComputedStyle(document.body).backgroundColor").asString();
+      assertThat(colour)
+          .isEqualTo(scheme.equals("light") ? "rgb(244, 246, 249)" : "rgb(13, 17, 23)");
+      expectNoErrors();
+    }
+    browser.commands("Emulation.clearDeviceMetricsOverride", Map.of());
+    browser.commands("Emulation.setEmulatedMedia", Map.of("features", List.of()));
+  }
+}

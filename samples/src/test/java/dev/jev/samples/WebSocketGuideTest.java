@@ -1,0 +1,217 @@
+package dev.jev.samples;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.Client;
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Server;
+import dev.jev.plugin.Drain;
+import dev.jev.plugin.Limits;
+import dev.jev.websocket.HttpRequest;
+import dev.jev.websocket.HttpResponder;
+import dev.jev.websocket.HttpResponse;
+import dev.jev.websocket.WebSocketHandshake;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketMessage.Binary;
+import dev.jev.websocket.WebSocketMessage.Fragment;
+import dev.jev.websocket.WebSocketMessage.Text;
+import dev.jev.websocket.WebSocketProtocol;
+import dev.jev.websocket.WebSocketServerBuilder;
+import io.netty.buffer.ByteBufUtil;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.WebSocketHandshakeException;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.zip.CRC32;
+import org.junit.jupiter.api.Test;
+
+/** The code of docs/websocket.md: each block there is a region here, and does what is said. */
+class WebSocketGuideTest {
+
+  // region doors
+  /** Lets those in whose name is found out, somewhere else and later. */
+  static WebSocketServerBuilder doors(Function<HttpRequest, CompletionStage<String>> names) {
+    return WebSocketProtocol.server()
+        .path("/chat")
+        .path("/rooms/*") // all below
+        .hosts("example.com", "127.0.0.1")
+        .origins("https://example.com")
+        .subprotocols("chat.v2", "chat.v1")
+        .decide(request -> names.apply(request).thenApply(WebSocketGuideTest::answer));
+  }
+
+  static HttpResponse answer(String name) {
+    return name.isEmpty() ? HttpResponse.of(401) : HttpResponse.accept().header("X-Name", name);
+  }
+
+  // endregion
+
+  // region service
+  static Server start(WebSocketServerBuilder doors, Drain drain, String uri) {
+    HttpResponder pages =
+        HttpResponder.at("/ready", () -> HttpResponse.of(drain.isReady() ? 200 : 503))
+            .or(HttpResponder.classPath("chat")); // index.html and what belongs to it
+    Supplier<WebSocketProtocol> protocol =
+        doors.http(pages).compression().maxMessageBytes(256 * 1024).restarting().build();
+    return Server.builder(protocol, WebSocketGuideTest::shout)
+        .plugin(drain)
+        .plugin(Limits.builder().messageRate(20, 100).writeStallDeadline().build())
+        .listen(uri)
+        .start();
+  }
+
+  // endregion
+
+  // region messages
+  static void shout(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+    if (!(message instanceof Text text)) {
+      connection.send(message); // bytes go back as they came, without a copy
+    } else if (text.text().equals("bye")) {
+      connection.send(WebSocketMessage.close(4000, "as you like"));
+    } else {
+      connection.send(WebSocketMessage.text(text.text().toUpperCase(Locale.ROOT)));
+    }
+  }
+
+  // endregion
+
+  // region parts
+  /** Answers a message of any length with its checksum; the protocol is streaming(). */
+  static void sum(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+    Fragment part = (Fragment) message; // nothing else comes
+    if (part.isFirst()) {
+      connection.attach(new CRC32());
+    }
+    CRC32 crc = connection.attachment(CRC32.class);
+    crc.update(part.content().nioBuffer());
+    if (part.isLast()) {
+      connection.send(WebSocketMessage.text(Long.toHexString(crc.getValue())));
+    }
+  }
+
+  // endregion
+
+  // region client
+  static Client<WebSocketMessage> join(URI uri, Handler<WebSocketMessage, WebSocketMessage> user) {
+    var chat = WebSocketProtocol.client(uri).subprotocols("chat.v1").compression();
+    return Client.builder(chat.build(), user).reconnect().connect(chat.address());
+  }
+
+  // endregion
+
+  private static final String ANY_PORT = "tcp://127.0.0.1:0";
+
+  private static WebSocketServerBuilder doors() {
+    return doors(
+        request ->
+            CompletableFuture.supplyAsync(
+                () -> "7".equals(request.parameter("ticket")) ? "Ann" : ""));
+  }
+
+  private static Drain drain() {
+    return Drain.builder()
+        .acceptTime(Duration.ZERO)
+        .spread(Duration.ZERO)
+        .withoutShutdownHook()
+        .build();
+  }
+
+  private static int status(Server server, String path) throws Exception {
+    URI uri = URI.create("http://127.0.0.1:" + server.port() + path);
+    return HttpClient.newHttpClient()
+        .send(java.net.http.HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString())
+        .statusCode();
+  }
+
+  private static void expectRefused(Server server, String path, int status) {
+    assertThatThrownBy(() -> WebSocketTexts.connect(server.port(), path))
+        .isInstanceOf(ExecutionException.class)
+        .cause()
+        .isInstanceOfSatisfying(
+            WebSocketHandshakeException.class,
+            refused -> assertThat(refused.getResponse().statusCode()).isEqualTo(status));
+  }
+
+  @Test
+  void whoHasATicketIsLetIn() throws Exception {
+    try (Server server = start(doors(), drain(), ANY_PORT)) {
+      WebSocketTexts ann = WebSocketTexts.connect(server.port(), "/rooms/1?ticket=7");
+      ann.sends("hi").expect("HI");
+      ann.sends("bye");
+      assertThat(ann.code()).isEqualTo(4000);
+      expectRefused(server, "/rooms/1?ticket=8", 401);
+      expectRefused(server, "/elsewhere?ticket=7", 404);
+    }
+  }
+
+  @Test
+  void pagesAreServedBesideAndADrainSaysThatTheServerRestarts() throws Exception {
+    Drain drain = drain();
+    try (Server server = start(doors(), drain, ANY_PORT)) {
+      assertThat(status(server, "/ready")).isEqualTo(200);
+      assertThat(status(server, "/")).isEqualTo(200);
+      assertThat(status(server, "/nothing")).isEqualTo(404);
+      WebSocketTexts ann = WebSocketTexts.connect(server.port(), "/chat?ticket=7");
+      ann.sends("hi").expect("HI");
+      drain.begin();
+      assertThat(ann.code()).isEqualTo(1012);
+    }
+  }
+
+  @Test
+  void clientGetsTheSubprotocolAndItsBytes() throws Exception {
+    BlockingQueue<WebSocketMessage> received = new LinkedBlockingQueue<>();
+    byte[] bytes = {1, 2, 3};
+    try (Server server = start(doors(), drain(), ANY_PORT);
+        Client<WebSocketMessage> client =
+            join(
+                URI.create("ws://127.0.0.1:" + server.port() + "/chat?ticket=7"),
+                (connection, message) -> received.add(copy((Binary) message)))) {
+      Connection<WebSocketMessage> connection =
+          client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      WebSocketHandshake handshake =
+          requireNonNull(connection.attribute(WebSocketHandshake.class), "handshake");
+      assertThat(handshake.subprotocol()).isEqualTo("chat.v1");
+      assertThat(handshake.response().header("X-Name")).isEqualTo("Ann");
+      connection.send(WebSocketMessage.binary(bytes));
+      assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo(WebSocketMessage.binary(bytes));
+    }
+  }
+
+  private static WebSocketMessage copy(Binary bytes) {
+    return WebSocketMessage.binary(ByteBufUtil.getBytes(bytes.content()));
+  }
+
+  @Test
+  void partsOfALongMessageAreSummed() throws Exception {
+    CRC32 expected = new CRC32();
+    expected.update("x".repeat(300_000).getBytes(UTF_8));
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(WebSocketProtocol.server().streaming().build(), WebSocketGuideTest::sum);
+    try (Server server = builder.listen(ANY_PORT).start()) {
+      WebSocketTexts client = WebSocketTexts.connect(server.port(), "/");
+      client.sends("x".repeat(300_000)).expect(Long.toHexString(expected.getValue()));
+      client.sends("").expect("0");
+    }
+  }
+
+  @Test
+  void guideShowsTheCodeThatIsTestedHere() throws IOException {
+    Snippets.expectShown("docs/websocket.md", WebSocketGuideTest.class);
+  }
+}

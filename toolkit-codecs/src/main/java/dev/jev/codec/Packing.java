@@ -1,0 +1,10 @@
+package dev.jev.codec;
+
+/**
+ * What stands for the bytes that a protocol with a parameter makes, see {@link
+ * dev.jev.Protocol#representation}.
+ *
+ * @param protocol the protocol's type
+ * @param parameter what its bytes depend on
+ */
+record Packing(Class<?> protocol, Object parameter) {}

@@ -1,0 +1,191 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.CloseReason.Kind;
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What a protocol can do with its wire, over real sockets. */
+@Timeout(60)
+class WireTest {
+
+  private static final Duration SPAN = Duration.ofMillis(50);
+
+  private final BlockingQueue<Wire> wires = new LinkedBlockingQueue<>();
+  private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
+  private final BlockingQueue<Connection<String>> connections = new LinkedBlockingQueue<>();
+  private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
+  private Server server;
+
+  /** A protocol that gives its wire away, and closes when it is told to. */
+  private final class Told implements Protocol<String, String> {
+
+    private final Texts texts = new Texts();
+
+    @Override
+    public void open(Wire wire) {
+      wires.add(wire);
+      wire.ready();
+    }
+
+    @Override
+    public @Nullable String unpack(Wire wire, ByteBuf in) {
+      String text = texts.unpack(wire, in);
+      if (text != null && text.equals("close now")) {
+        calls.add("unpack");
+        wire.closeNow(CloseReason.of(Kind.TIMEOUT));
+        calls.add("unpacked");
+      }
+      return text;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+    }
+
+    @Override
+    public void close(Wire wire, CloseReason reason) {
+      calls.add("close " + reason);
+    }
+  }
+
+  @BeforeEach
+  void start() {
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            connections.add(connection);
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            connection.send(message);
+          }
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            reasons.add(reason);
+          }
+        };
+    server = Server.builder(Told::new, handler).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
+    T next = queue.poll(10, TimeUnit.SECONDS);
+    assertThat(next).isNotNull();
+    return next;
+  }
+
+  /** Runs a task on the event loop and waits for it. */
+  private void onLoop(Runnable task) throws Exception {
+    BlockingQueue<Object> done = new LinkedBlockingQueue<>();
+    connections.element().execute(() -> done.add(runs(task)));
+    assertThat(next(done)).isEqualTo("done");
+  }
+
+  private static Object runs(Runnable task) {
+    try {
+      task.run();
+      return "done";
+    } catch (Throwable t) {
+      return t;
+    }
+  }
+
+  @Test
+  void closeNowOfAProtocolHappensWhenItsCallHasReturned() throws Exception {
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("close now", "not read");
+      assertThat(next(reasons)).hasToString("TIMEOUT");
+    }
+    assertThat(calls).containsExactly("unpack", "unpacked", "close TIMEOUT");
+  }
+
+  @Test
+  void entryOfAWheelMayCloseItsConnectionNow() throws Exception {
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Wire wire = next(wires);
+      peer.send("hi").receive();
+      onLoop(
+          () -> {
+            Wheel wheel = wire.wheel(SPAN);
+            wheel.watch(
+                new Wheel.Entry() {
+                  private final long due = wheel.now() + wheel.span();
+
+                  @Override
+                  protected long wellUntil(long now) {
+                    return due;
+                  }
+
+                  @Override
+                  protected void expire() {
+                    wire.closeNow(CloseReason.of(Kind.IDLE));
+                  }
+                });
+          });
+      assertThat(next(reasons)).hasToString("IDLE");
+      assertThat(peer.readAll()).isEmpty();
+    }
+  }
+
+  @Test
+  void connectionsOfALoopShareTheWheelOfASpan() throws Exception {
+    try (RawPeer first = RawPeer.connect(server);
+        RawPeer second = RawPeer.connect(server)) {
+      Wire wire = next(wires);
+      Wire other = next(wires);
+      first.send("hi").receive();
+      second.send("hi").receive();
+      onLoop(
+          () -> {
+            assertThat(wire.wheel(SPAN)).isSameAs(other.wheel(Duration.ofMillis(50)));
+            assertThat(wire.wheel(SPAN)).isNotSameAs(wire.wheel(SPAN.plusNanos(1)));
+          });
+    }
+  }
+
+  @Test
+  void wireTellsSinceWhenItReads() throws Exception {
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Wire wire = next(wires);
+      peer.send("hi").receive();
+      Connection<String> connection = connections.element();
+      onLoop(
+          () -> {
+            long opened = wire.readingSince();
+            assertThat(opened).isLessThan(wire.wheel(SPAN).now()).isEqualTo(wire.readingSince());
+            connection.pauseReading();
+            assertThat(wire.readingSince()).isGreaterThan(opened);
+          });
+      long[] paused = new long[1];
+      onLoop(
+          () -> {
+            paused[0] = wire.wheel(SPAN).now();
+            assertThat(wire.readingSince()).isGreaterThanOrEqualTo(paused[0]);
+            connection.resumeReading();
+          });
+      onLoop(
+          () -> {
+            long resumed = wire.readingSince();
+            assertThat(resumed).isGreaterThan(paused[0]).isEqualTo(wire.readingSince());
+          });
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package dev.jev.websocket;
+
+import dev.jev.CloseReason;
+import dev.jev.CloseReason.Kind;
+import dev.jev.ProtocolException;
+import dev.jev.Wheel;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+
+/**
+ * Asks the peer of one connection again and again whether it is there (RFC 6455, 5.5.2).
+ *
+ * <pre>
+ *   RESTING --ping is due--&gt; WAITING --bytes have come--&gt; RESTING
+ *                                    --none for too long--&gt; gone
+ * </pre>
+ *
+ * <p>Any byte is a sign of life, since a pong may be behind a long message; how long the way is
+ * tells the pong only. A ping is not sent, and none is waited for, while nothing is read: a peer
+ * that does not take its output is the matter of {@link
+ * dev.jev.plugin.Limits.Builder#writeStallDeadline}. So one ping at most waits for its answer.
+ *
+ * <p>Of the eight bytes of a ping four are the connection's, by which its pongs are told from those
+ * that others have asked for, and four are its own.
+ *
+ * <p>Event loop only.
+ */
+final class Heartbeat extends Wheel.Entry {
+
+  private static final int PAYLOAD_BYTES = 8;
+
+  private final ControlPolicy policy;
+  private final WebSocketProtocol protocol;
+  private final Wire wire;
+  private final Wheel wheel;
+  private final int mark = Masking.newKey();
+  private int ping;
+  private long pinged;
+  private long due; // the next ping, or the answer to the last one
+  private boolean waiting;
+  private boolean heard; // something since the last ping
+  private boolean answered = true;
+  private boolean gone;
+
+  Heartbeat(ControlPolicy policy, WebSocketProtocol protocol, Wire wire) {
+    this.policy = policy;
+    this.protocol = protocol;
+    this.wire = wire;
+    this.wheel = wire.wheel(policy.span());
+  }
+
+  void begin() {
+    due = wheel.now() + policy.nextPingNanos();
+    wheel.watch(this, due);
+  }
+
+  /** Bytes have come. Called for every read: must not allocate. */
+  void heard() {
+    heard = true;
+  }
+
+  /** Whether the peer was given up, so that there is nobody to say goodbye to. */
+  boolean isPeerGone() {
+    return gone;
+  }
+
+  /** Takes a pong if it is an answer to one of these pings, though perhaps not to the last one. */
+  boolean take(ByteBuf in, int index, int length) {
+    if (length != PAYLOAD_BYTES || in.getInt(index) != mark) {
+      return false;
+    }
+    if (!answered && in.getInt(index + Integer.BYTES) == ping) {
+      answered = true;
+      measure(wheel.now());
+    }
+    return true;
+  }
+
+  /** Tells the time from ping to pong, unless the pong had to wait for somebody to read it. */
+  private void measure(long now) {
+    if (wire.readingSince() - pinged > 0) {
+      return;
+    }
+    WebSocketRoundTrip known = wire.attribute(WebSocketRoundTrip.class);
+    if (known == null) {
+      wire.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pinged));
+    } else {
+      known.add(now - pinged);
+    }
+  }
+
+  @Override
+  protected long wellUntil(long now) {
+    if (waiting && heard) {
+      waiting = false;
+      due = pinged + policy.nextPingNanos();
+    }
+    if (due - now > 0) {
+      return due;
+    }
+    long reading = wire.readingSince();
+    boolean deaf = reading - now >= 0;
+    long heardFrom = reading + policy.pongNanos();
+    return (waiting || deaf) && heardFrom - due > 0 ? heardFrom : due;
+  }
+
+  @Override
+  protected void expire() {
+    if (waiting) {
+      gone = true;
+      wire.closeNow(new CloseReason(Kind.TIMEOUT, new ProtocolException(silence())));
+      return;
+    }
+    waiting = true;
+    heard = false;
+    answered = false;
+    ping = Masking.newKey();
+    pinged = wheel.now();
+    due = pinged + policy.pongNanos();
+    protocol.ping(mark, ping);
+    wheel.watch(this, due);
+  }
+
+  private String silence() {
+    return "pong: none within " + Duration.ofNanos(policy.pongNanos()) + " (expected: one)";
+  }
+}

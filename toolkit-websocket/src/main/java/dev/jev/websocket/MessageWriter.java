@@ -1,0 +1,218 @@
+package dev.jev.websocket;
+
+import dev.jev.websocket.WebSocketMessage.Binary;
+import dev.jev.websocket.WebSocketMessage.Fragment;
+import dev.jev.websocket.WebSocketMessage.Text;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes frames.
+ *
+ * <p>Called for every message: must not allocate. Event loop only.
+ */
+final class MessageWriter {
+
+  private final Role role;
+  private @Nullable MessageDeflater deflater;
+  private boolean open; // a message was begun and not ended
+  private boolean openCompressed;
+  private @Nullable ByteBuf tail; // of the message that was just written
+
+  MessageWriter(Role role) {
+    this.role = role;
+  }
+
+  /** Compresses from now on. */
+  void compress(PermessageDeflate agreed) {
+    deflater = new MessageDeflater(agreed);
+  }
+
+  void text(Text text, ByteBuf out) {
+    checkOrder(/* isFirst= */ true);
+    if (!text.isString()) {
+      data(FrameHeader.TEXT, text.content(), out);
+      return;
+    }
+    int length = text.utf8Bytes();
+    if (isCompressed(length)) {
+      compressString(text.text(), length, out);
+      return;
+    }
+    int key = begin(FrameHeader.B0_FIN | FrameHeader.TEXT, length, out);
+    ByteBufUtil.reserveAndWriteUtf8(out, text.text(), length);
+    mask(out, length, key);
+  }
+
+  private boolean isCompressed(int length) {
+    return deflater != null && deflater.wants(length);
+  }
+
+  private void compressString(String text, int length, ByteBuf out) {
+    boolean isShort = length <= Zlib.SCRATCH_BYTES;
+    ByteBuf utf8 = isShort ? Zlib.current().scratch() : out.alloc().directBuffer(length);
+    ByteBufUtil.reserveAndWriteUtf8(utf8, text, length);
+    if (!compress(FrameHeader.TEXT, utf8.internalNioBuffer(0, length), out)) {
+      int key = begin(FrameHeader.B0_FIN | FrameHeader.TEXT, length, out);
+      out.writeBytes(utf8, 0, length);
+      mask(out, length, key);
+    }
+    if (!isShort) {
+      utf8.release();
+    }
+  }
+
+  void binary(Binary binary, ByteBuf out) {
+    checkOrder(/* isFirst= */ true);
+    data(FrameHeader.BINARY, binary.content(), out);
+  }
+
+  private void checkOrder(boolean isFirst) {
+    if (isFirst == open) {
+      throw new IllegalArgumentException(
+          open
+              ? "message: another one (expected: the next fragment of the one that has begun)"
+              : "fragment: not the first (expected: the beginning of a message)");
+    }
+  }
+
+  private void data(int opcode, ByteBuf payload, ByteBuf out) {
+    int length = payload.readableBytes();
+    if (isCompressed(length) && compress(opcode, bytes(payload, length), out)) {
+      return;
+    }
+    plain(FrameHeader.B0_FIN | opcode, payload, out);
+  }
+
+  private void plain(int first, ByteBuf payload, ByteBuf out) {
+    int length = payload.readableBytes();
+    int key = begin(first, length, out);
+    if (role.writesMasked()) {
+      out.writeBytes(payload, payload.readerIndex(), length);
+      mask(out, length, key);
+    } else {
+      tail = payload; // which may leave without a copy
+    }
+  }
+
+  void fragment(Fragment part, ByteBuf out) {
+    checkOrder(part.isFirst());
+    ByteBuf payload = part.content();
+    int length = payload.readableBytes();
+    MessageDeflater deflater = this.deflater;
+    if (part.isFirst()) {
+      openCompressed = deflater != null && (!part.isLast() || deflater.wants(length));
+    }
+    open = !part.isLast();
+    int opcode = part.isText() ? FrameHeader.TEXT : FrameHeader.BINARY;
+    int first =
+        (part.isLast() ? FrameHeader.B0_FIN : 0)
+            | (part.isFirst() ? opcode : FrameHeader.CONTINUATION)
+            | (part.isFirst() && openCompressed ? FrameHeader.B0_RSV1 : 0);
+    if (deflater == null || !openCompressed) {
+      plain(first, payload, out);
+      return;
+    }
+    int start = out.writerIndex();
+    int room = reserve(length, out);
+    deflater.deflatePart(bytes(payload, length), part.isLast(), out);
+    finish(first, start, room, out);
+  }
+
+  /** Bytes as zlib takes them; a copy of short ones costs less than another view of them. */
+  private static ByteBuffer bytes(ByteBuf payload, int length) {
+    int start = payload.readerIndex();
+    return length > Zlib.SCRATCH_BYTES
+        ? payload.nioBuffer(start, length)
+        : Zlib.current().scratch().writeBytes(payload, start, length).internalNioBuffer(0, length);
+  }
+
+  private boolean compress(int opcode, ByteBuffer payload, ByteBuf out) {
+    int start = out.writerIndex();
+    int room = reserve(payload.remaining(), out);
+    MessageDeflater deflater = this.deflater;
+    if (deflater == null || !deflater.deflate(payload, out)) {
+      out.writerIndex(start);
+      return false;
+    }
+    finish(FrameHeader.B0_FIN | FrameHeader.B0_RSV1 | opcode, start, room, out);
+    return true;
+  }
+
+  /** Leaves room for the header of so many bytes, compressed; returns how much. */
+  private int reserve(int length, ByteBuf out) {
+    int room = FrameHeader.bytes(MessageDeflater.bound(length), role.writesMasked());
+    out.ensureWritable(room).writerIndex(out.writerIndex() + room);
+    return room;
+  }
+
+  /** Puts a header in front of a payload for which there was room left. */
+  private void finish(int first, int start, int room, ByteBuf out) {
+    int length = out.writerIndex() - start - room;
+    int header = FrameHeader.bytes(length, role.writesMasked());
+    if (header < room) {
+      out.setBytes(start + header, out, start + room, length);
+    }
+    int key = begin(first, length, out.writerIndex(start));
+    out.writerIndex(start + header + length);
+    mask(out, length, key);
+  }
+
+  /** The end of the message that was just written, unless that is in its output; once. */
+  @Nullable ByteBuf tail() {
+    ByteBuf taken = tail;
+    tail = null;
+    return taken;
+  }
+
+  /**
+   * What stands for the bytes that messages become, or null if they are others each time: a
+   * client's frames have each its own mask (RFC 6455, 5.3).
+   */
+  @Nullable Object representation() {
+    if (role.writesMasked() || open) {
+      return null;
+    }
+    return deflater == null ? MessageWriter.class : deflater.representation();
+  }
+
+  /** Writes a control frame (RFC 6455, 5.5). */
+  void control(int opcode, ByteBuf payload, ByteBuf out) {
+    int length = payload.readableBytes();
+    int key = begin(FrameHeader.B0_FIN | opcode, length, out);
+    out.writeBytes(payload, payload.readerIndex(), length);
+    mask(out, length, key);
+  }
+
+  /** A control frame in a buffer of its own. */
+  ByteBuf frame(int opcode, ByteBuf payload) {
+    ByteBuf frame = payload.alloc().directBuffer(FrameHeader.MAX_BYTES + payload.readableBytes());
+    control(opcode, payload, frame);
+    return frame;
+  }
+
+  /** Writes the header of a frame; returns the key of its mask. */
+  private int begin(int first, int length, ByteBuf out) {
+    FrameHeader.write(out, first, length, role.writesMasked());
+    int key = role.writesMasked() ? Masking.newKey() : 0;
+    if (role.writesMasked()) {
+      out.writeInt(key);
+    }
+    return key;
+  }
+
+  private static void mask(ByteBuf out, int length, int key) {
+    if (key != 0) {
+      Masking.apply(out, out.writerIndex() - length, out.writerIndex(), key, 0);
+    }
+  }
+
+  /** Frees what it holds. */
+  void release() {
+    if (deflater != null) {
+      deflater.end();
+    }
+  }
+}

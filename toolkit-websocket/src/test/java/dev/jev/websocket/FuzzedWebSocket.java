@@ -1,0 +1,411 @@
+package dev.jev.websocket;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import dev.jev.CloseReason;
+import dev.jev.CloseReason.Kind;
+import dev.jev.ProtocolException;
+import dev.jev.Timer;
+import dev.jev.Wheel;
+import dev.jev.Wire;
+import dev.jev.websocket.WebSocketMessage.Fragment;
+import dev.jev.websocket.WebSocketMessage.Payload;
+import dev.jev.websocket.WebSocketMessage.Text;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import java.io.ByteArrayOutputStream;
+import java.lang.management.ManagementFactory;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.IntSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A WebSocket as a fuzzer sees it: whatever bytes come, however they are cut, it has to keep its
+ * promises.
+ *
+ * <p>An input is nothing but the bytes on the wire; the cuts follow from it. Only the proof that a
+ * server has understood a client's key, which is a new one each time, has to be put in: where a
+ * line with the answer of RFC 6455, 1.3, stands.
+ */
+final class FuzzedWebSocket {
+
+  static final int MAX_MESSAGE_BYTES = 1000;
+
+  private static final int MAX_FRAGMENTS = 8;
+  private static final int MAX_PONGS = 16; // of one read; of more pings the last one counts
+  private static final int PIPELINED = 15; // requests of one read, so many are answered for sure
+  private static final String TOO_OFTEN = "control frames: too many (expected: <= 3 a second)";
+
+  private static final long POOLED_BYTES = 2 * 64 * 1024 + 2 * MAX_MESSAGE_BYTES;
+  private static final long ALLOCATED_BYTES = 512 * 1024; // a chunk of the pool, too
+  private static final long ALLOCATED_BYTES_PER_EVENT = 4 * 1024;
+  private static final long ALLOCATED_BYTES_PER_BYTE =
+      System.getProperty("JAZZER_FUZZ") == null ? 256 : 8192; // what is traced takes memory, too
+  private static final int SPARE_INFLATERS = 4;
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  private final Supplier<WebSocketProtocol> protocols;
+
+  /** What became of an input: messages and what was written, in their order, apart from pongs. */
+  record Outcome(List<String> events, List<String> pongs, @Nullable String offence) {
+
+    private Outcome comparable(boolean withPongs) {
+      List<String> answers = withPongs ? pongs : List.of();
+      if (offence == null || !offence.matches("(compressed message|text|message: more than).*")) {
+        return new Outcome(events, answers, offence);
+      }
+      // Of several faults in what was decompressed, which one is seen first depends on the cuts.
+      List<String> before = events.subList(0, events.size() - 1);
+      return new Outcome(before, answers, "payload");
+    }
+
+    /** Whether it depends on the time, or on what one read brings, and may. */
+    private boolean isOverloaded() {
+      return TOO_OFTEN.equals(offence)
+          || events.stream().filter(event -> event.startsWith("http")).count() > PIPELINED;
+    }
+  }
+
+  FuzzedWebSocket(Supplier<WebSocketProtocol> protocols) {
+    this.protocols = protocols;
+  }
+
+  /** One whose handshake is over. */
+  static FuzzedWebSocket opened(
+      Role role, @Nullable PermessageDeflate agreed, ControlPolicy policy, boolean streaming) {
+    int fragments = streaming ? Integer.MAX_VALUE : MAX_FRAGMENTS;
+    int bytes = streaming ? 1 : MAX_MESSAGE_BYTES;
+    return new FuzzedWebSocket(
+        () ->
+            new WebSocketProtocol(
+                role, Lane.opened(agreed), policy, new MessageReader(bytes, fragments, streaming)));
+  }
+
+  /** Checks that {@code input} means the same in one read, byte by byte and in pieces. */
+  Outcome understands(byte[] input) {
+    Outcome whole = inOneRead(input);
+    assertSame(whole, reads(input, () -> 1), "byte by byte");
+    assertSame(whole, reads(input, cuts(input)), "in pieces");
+    closesWithin(input);
+    return whole;
+  }
+
+  private Outcome inOneRead(byte[] input) {
+    Run run = new Run();
+    Outcome outcome = run.reads(input, () -> input.length);
+    if (run.allocatedBeyond(input.length) > 0) { // once more: classes may have been loaded
+      run = new Run();
+      run.reads(input, () -> input.length);
+      assertThat(run.allocatedBeyond(input.length)).as("allocated bytes too many").isNotPositive();
+    }
+    return outcome;
+  }
+
+  private static void assertSame(Outcome whole, Outcome other, String how) {
+    if (!whole.isOverloaded() && !other.isOverloaded()) {
+      boolean withPongs = whole.pongs().size() < MAX_PONGS;
+      assertThat(other.comparable(withPongs)).as(how).isEqualTo(whole.comparable(withPongs));
+    }
+  }
+
+  /** Checks that messages in parts are those of {@code whole} and maybe more. */
+  void understandsParts(byte[] input, Outcome whole) {
+    Outcome parts = reads(input, cuts(input));
+    if (!whole.isOverloaded() && !parts.isOverloaded()) {
+      List<String> expected = messages(whole);
+      assertThat(messages(parts)).hasSizeGreaterThanOrEqualTo(expected.size());
+      assertThat(messages(parts).subList(0, expected.size())).isEqualTo(expected);
+    }
+  }
+
+  private static List<String> messages(Outcome outcome) {
+    return outcome.events().stream().filter(event -> !event.startsWith("close")).toList();
+  }
+
+  private Outcome reads(byte[] input, IntSupplier pieces) {
+    return new Run().reads(input, pieces);
+  }
+
+  /** Checks that nothing goes wrong if the user closes somewhere in {@code input}. */
+  private void closesWithin(byte[] input) {
+    int first = Math.floorMod(Arrays.hashCode(input), input.length + 1);
+    new Run().closesAfter(first, input);
+  }
+
+  /** Pieces of all sizes, always the same for the same bytes. */
+  private static IntSupplier cuts(byte[] input) {
+    SplittableRandom random = new SplittableRandom(Arrays.hashCode(input));
+    return () -> 1 + random.nextInt(1 << random.nextInt(8));
+  }
+
+  /** A connection from its beginning to its end. */
+  private final class Run implements Wire {
+
+    private final UnpooledByteBufAllocator allocator =
+        new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
+    private final long pooledBefore = PooledByteBufAllocator.DEFAULT.pinnedDirectMemory();
+    private final long unpooledBefore = unpooled();
+    private final int inflatersBefore = Zlib.alive();
+    private final WebSocketProtocol protocol = protocols.get();
+    private final List<String> events = new ArrayList<>();
+    private final List<String> pongs = new ArrayList<>();
+    private final ByteArrayOutputStream part = new ByteArrayOutputStream();
+
+    private ByteBuf unread = Unpooled.EMPTY_BUFFER;
+    private String answer = HttpPeer.ACCEPT; // to the key of a client
+    private boolean ready;
+    private boolean closed;
+    private boolean ended; // the close frame is written
+    private @Nullable String offence;
+    private @Nullable WebSocketClose close;
+    private long allocatedBytes;
+
+    private static long unpooled() {
+      return UnpooledByteBufAllocator.DEFAULT.metric().usedDirectMemory();
+    }
+
+    Outcome reads(byte[] original, IntSupplier pieces) {
+      byte[] input = begin(original);
+      for (int start = 0; start < input.length && !closed; ) {
+        int end = Math.min(input.length, start + pieces.getAsInt());
+        read(input, start, end);
+        start = end;
+      }
+      protocol.close(
+          this, CloseReason.of(offence == null ? Kind.PEER_CLOSED : Kind.PROTOCOL_ERROR));
+      if (offence != null) {
+        assertThat(protocol.farewell(this, unread)).as("nothing is waited for").isTrue();
+      }
+      assertThat(ended).as("one close frame").isEqualTo(closed && ready);
+      assertThat(close != null).as("close is told").isEqualTo(ended);
+      end();
+      return new Outcome(events, pongs, offence);
+    }
+
+    long allocatedBeyond(int length) {
+      int results = events.size() + pongs.size();
+      return allocatedBytes
+          - ALLOCATED_BYTES
+          - ALLOCATED_BYTES_PER_BYTE * length
+          - ALLOCATED_BYTES_PER_EVENT * results;
+    }
+
+    void closesAfter(int length, byte[] original) {
+      byte[] input = begin(original);
+      read(input, 0, length);
+      boolean isOurs = !closed;
+      if (isOurs) {
+        closed = true;
+        protocol.close(this, CloseReason.of(Kind.CLOSED));
+        assertThat(ended).as("close frame").isEqualTo(ready);
+        IntSupplier pieces = cuts(input);
+        for (int start = length; !protocol.farewell(this, unread) && start < input.length; ) {
+          int end = Math.min(input.length, start + pieces.getAsInt());
+          addToUnread(input, start, end - start);
+          start = end;
+        }
+      } else {
+        protocol.close(this, CloseReason.of(Kind.PROTOCOL_ERROR));
+      }
+      end();
+    }
+
+    private byte[] begin(byte[] original) {
+      protocol.open(this);
+      return new String(original, ISO_8859_1)
+          .replace("Accept: " + HttpPeer.ACCEPT, "Accept: " + answer)
+          .getBytes(ISO_8859_1);
+    }
+
+    private void end() {
+      unread.release();
+      assertThat(allocator.metric().usedDirectMemory()).as("direct bytes not released").isZero();
+      assertThat(allocator.metric().usedHeapMemory()).as("heap bytes not released").isZero();
+      assertThat(unpooled()).as("unpooled bytes").isEqualTo(unpooledBefore);
+      assertThat(pooled()).as("pooled bytes not released").isZero();
+      assertThat(Zlib.alive() - inflatersBefore)
+          .as("inflaters")
+          .isLessThanOrEqualTo(SPARE_INFLATERS);
+    }
+
+    private long pooled() {
+      return PooledByteBufAllocator.DEFAULT.pinnedDirectMemory() - pooledBefore;
+    }
+
+    private void read(byte[] input, int start, int end) {
+      addToUnread(input, start, end - start);
+      while ((unread.isReadable() || protocol.held() > 0) && !closed && unpackNext()) {
+        // The next message.
+      }
+      assertThat(pooled()).as("pooled bytes").isLessThanOrEqualTo(POOLED_BYTES);
+      assertThat(allocator.metric().usedDirectMemory())
+          .as("direct bytes")
+          .isLessThanOrEqualTo(8L * input.length + 1024);
+    }
+
+    /** Where there is room; else what is left over moves to another buffer. */
+    private void addToUnread(byte[] input, int start, int length) {
+      if (!unread.isReadable() || !unread.isWritable(length)) {
+        ByteBuf larger = allocator.buffer(Math.max(16, 2 * unread.readableBytes() + length));
+        larger.writeBytes(unread);
+        unread.release();
+        unread = larger;
+      }
+      unread.writeBytes(input, start, length);
+    }
+
+    /** Returns whether there may be another message. */
+    private boolean unpackNext() {
+      int readable = unread.readableBytes();
+      int held = protocol.held();
+      boolean wasReady = ready;
+      WebSocketMessage message;
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      try {
+        message = protocol.unpack(this, unread);
+      } catch (ProtocolException e) {
+        offence = e.getMessage();
+        closed = true;
+        return false;
+      } finally {
+        allocatedBytes += THREADS.getCurrentThreadAllocatedBytes() - before;
+      }
+      if (message == null) {
+        return ready && !wasReady;
+      }
+      assertThat(wasReady && !closed).as("message when there may be one").isTrue();
+      assertThat(unread.readableBytes() < readable || held > 0).as("bytes taken").isTrue();
+      take((Payload) message);
+      return true;
+    }
+
+    private void take(Payload message) {
+      byte[] content = Lane.bytes(message.content());
+      message.release();
+      if (message instanceof Fragment fragment) {
+        part.writeBytes(content);
+        if (fragment.isLast()) {
+          add(fragment.isText() ? "text" : "binary", part.toByteArray());
+          part.reset();
+        }
+        return;
+      }
+      assertThat(content.length).as("message").isLessThanOrEqualTo(MAX_MESSAGE_BYTES);
+      boolean isText = message instanceof Text;
+      add(
+          isText ? "text" : message instanceof WebSocketMessage.Binary ? "binary" : "control",
+          content);
+    }
+
+    private void add(String kind, byte[] content) {
+      boolean isText = kind.equals("text");
+      events.add(
+          kind + " " + (isText ? new String(content, UTF_8) : HexFormat.of().formatHex(content)));
+    }
+
+    @Override
+    public void write(ByteBuf bytes) {
+      byte[] written = Lane.bytes(bytes);
+      bytes.release();
+      if (ready) {
+        frame(written);
+        return;
+      }
+      String http = new String(written, ISO_8859_1);
+      if (http.startsWith("GET ")) {
+        int key = http.indexOf("Key: ") + 5;
+        answer = HandshakeKey.answer(http.substring(key, http.indexOf("\r\n", key)));
+      } else {
+        events.add("http " + http.replaceFirst("Date: .*\r\n", ""));
+      }
+    }
+
+    /** A control frame, which is written alone. */
+    private void frame(byte[] frame) {
+      assertThat(ended).as("something behind the close frame").isFalse();
+      boolean masked = frame[1] < 0;
+      byte[] payload = Arrays.copyOfRange(frame, masked ? 6 : 2, frame.length);
+      assertThat(payload).hasSize(frame[1] & 0x7f);
+      for (int i = 0; masked && i < payload.length; i++) {
+        payload[i] ^= frame[2 + i % 4];
+      }
+      if ((frame[0] & 0xff) == 0x8a) {
+        pongs.add(HexFormat.of().formatHex(payload));
+      } else {
+        assertThat(frame[0] & 0xff).isEqualTo(0x88);
+        ended = true;
+        events.add("close " + HexFormat.of().formatHex(payload));
+      }
+    }
+
+    @Override
+    public void ready() {
+      ready = true;
+    }
+
+    @Override
+    public boolean isReady() {
+      return ready;
+    }
+
+    @Override
+    public void close(CloseReason reason) {
+      closed = true;
+    }
+
+    @Override
+    public void closeNow(CloseReason reason) {
+      closed = true;
+    }
+
+    @Override
+    public Wheel wheel(Duration span) {
+      return Lane.STANDSTILL;
+    }
+
+    @Override
+    public long readingSince() {
+      return Lane.STANDSTILL.now();
+    }
+
+    @Override
+    public Timer runAfter(Duration delay, Runnable task) {
+      return () -> {}; // no time passes here
+    }
+
+    @Override
+    public <T> void attribute(Class<T> type, T value) {
+      if (value instanceof WebSocketClose told) {
+        close = told;
+      }
+    }
+
+    @Override
+    public <T> @Nullable T attribute(Class<T> type) {
+      return null;
+    }
+
+    @Override
+    public @Nullable SocketAddress remoteAddress() {
+      return null;
+    }
+
+    @Override
+    public int maxFrameBytes() {
+      return 64 * 1024;
+    }
+  }
+}

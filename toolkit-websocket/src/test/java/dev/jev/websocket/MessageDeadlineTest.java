@@ -1,0 +1,149 @@
+package dev.jev.websocket;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.TimedConnections;
+import dev.jev.Wire;
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** How long a message may take to arrive, with a clock of the test's. */
+@Timeout(60)
+class MessageDeadlineTest {
+
+  private static final Duration LATE = Duration.ofMillis(300); // two ticks of the wheel
+  private static final Duration SECOND = Duration.ofSeconds(1);
+
+  private final List<CloseReason> ends = new ArrayList<>();
+  private final List<WebSocketMessage.Close> sent = new ArrayList<>();
+  private final List<String> messages = new ArrayList<>();
+  private TimedConnections<WebSocketMessage, WebSocketMessage> timed;
+  private TimedConnections<WebSocketMessage, WebSocketMessage>.Socket socket;
+
+  private final class Notes implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+      messages.add(message.toString());
+    }
+
+    @Override
+    public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
+      ends.add(reason);
+      sent.add(connection.attribute(WebSocketClose.class).sent());
+    }
+  }
+
+  /** A handshake that is over at once. */
+  private static final class None implements Opening {
+
+    @Override
+    public void begin(Wire wire, Runnable opened) {
+      opened.run();
+    }
+
+    @Override
+    public void read(Wire wire, ByteBuf in) {
+      throw new AssertionError("opened already");
+    }
+  }
+
+  @BeforeEach
+  void connect() {
+    timed =
+        new TimedConnections<>(
+            () -> WebSocketProtocol.of(Role.SERVER, new None(), ControlPolicy.CLIENT, 65_536, 1000),
+            new Notes());
+    socket = timed.connect();
+  }
+
+  @AfterEach
+  void close() {
+    timed.close();
+  }
+
+  private static byte[] bytes(String hex) {
+    return HexFormat.of().parseHex(hex.replace(" ", ""));
+  }
+
+  /** Lets time pass, second by second, until something is sent. */
+  private Duration secondsUntilSent(Runnable everySecond) {
+    long start = timed.now();
+    while (socket.sent().length == 0) {
+      everySecond.run();
+      timed.pass(SECOND);
+    }
+    return Duration.ofNanos(timed.now() - start);
+  }
+
+  private void expectEnd(String offence) {
+    timed.pass(Duration.ofSeconds(10)); // what is left of the close
+    assertThat(ends).hasToString("[TIMEOUT: " + offence + "]");
+    assertThat(sent).containsExactly(new WebSocketMessage.Close(1008, offence));
+    assertThat(messages).isEmpty();
+  }
+
+  @Test
+  void frameThatDripsIsClosedWith1008() {
+    socket.arrive(bytes("82 fe ffff 00000000")); // 65,535 bytes are to come
+    Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
+    assertThat(taken).isBetween(MessageDeadline.PATIENCE, MessageDeadline.PATIENCE.plus(SECOND));
+    expectEnd("message: 31 bytes have come (expected: the end within 30 s and 1 s per KiB)");
+  }
+
+  @Test
+  void fragmentsAreOneMessageWhateverControlFramesComeBetween() {
+    socket.arrive(bytes("02 81 00000000 aa"));
+    Duration taken = secondsUntilSent(() -> socket.arrive(bytes("8a 80 00000000")));
+    assertThat(taken).isBetween(MessageDeadline.PATIENCE, MessageDeadline.PATIENCE.plus(SECOND));
+    expectEnd("message: 1 bytes have come (expected: the end within 30 s and 1 s per KiB)");
+  }
+
+  @Test
+  void slowMessageThatComesSteadilyIsTaken() {
+    socket.arrive(bytes("82 fe fa00 00000000")); // 64,000 bytes
+    for (int i = 0; i < 64; i++) {
+      timed.pass(SECOND);
+      socket.arrive(new byte[1000]);
+    }
+    assertThat(messages).containsExactly("Binary[64000 bytes]");
+    timed.pass(Duration.ofMinutes(5));
+    assertThat(ends).isEmpty();
+  }
+
+  @Test
+  void pauseIsNotHeldAgainstThePeer() {
+    socket.arrive(bytes("82 82 00000000 01"));
+    timed.pass(Duration.ofSeconds(20));
+    socket.connection().pauseReading();
+    timed.pass(Duration.ofMinutes(5));
+    socket.connection().resumeReading();
+    timed.pass(MessageDeadline.PATIENCE.minus(SECOND));
+    assertThat(ends).isEmpty();
+    socket.arrive(bytes("02"));
+    assertThat(messages).containsExactly("Binary[2 bytes]");
+    timed.pass(MessageDeadline.PATIENCE.plus(LATE));
+    assertThat(ends).isEmpty();
+  }
+
+  @Test
+  void eachMessageHasATimeOfItsOwn() {
+    for (int i = 0; i < 4; i++) {
+      socket.arrive(bytes("82 82 00000000 01"));
+      timed.pass(Duration.ofSeconds(20));
+      socket.arrive(bytes("02"));
+    }
+    assertThat(messages).hasSize(4);
+    assertThat(ends).isEmpty();
+  }
+}

@@ -1,0 +1,177 @@
+package dev.jev.websocket;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Handler;
+import dev.jev.Recorder;
+import dev.jev.Server;
+import dev.jev.plugin.Drain;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What peers are told when a server stops, or drains. */
+@Timeout(60)
+class WebSocketDrainTest {
+
+  private static final int PEERS = 100;
+  private static final Duration SPREAD = Duration.ofSeconds(1);
+
+  private static Drain drain() {
+    return Drain.builder()
+        .acceptTime(Duration.ZERO)
+        .spread(SPREAD)
+        .deadline(Duration.ofSeconds(30))
+        .withoutShutdownHook()
+        .build();
+  }
+
+  private static Server start(
+      WebSocketServerBuilder protocol,
+      Handler<WebSocketMessage, WebSocketMessage> handler,
+      Drain drain) {
+    return Server.builder(protocol.build(), handler)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(2)
+        .linger(Duration.ofMillis(50))
+        .plugin(drain)
+        .start();
+  }
+
+  private static HttpPeer connect(Server server) throws IOException {
+    HttpPeer peer = HttpPeer.connect(server);
+    assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(101);
+    return peer;
+  }
+
+  /** A close frame, and when it came. */
+  private record Told(int code, long nanoTime) {}
+
+  /** Reads a close frame, answers it, and expects the end. */
+  private static Told readClose(HttpPeer peer) throws IOException {
+    byte[] frame = peer.raw().read(4);
+    long nanoTime = System.nanoTime();
+    assertThat(frame).startsWith(0x88, 0x02);
+    int code = (frame[2] & 0xff) << 8 | (frame[3] & 0xff);
+    peer.write("\u0088\u0082\0\0\0\0" + (char) (code >> 8) + (char) (code & 0xff));
+    peer.expectEnd();
+    return new Told(code, nanoTime);
+  }
+
+  @Test
+  void hundredPeersAreToldToComeAgainOneAfterTheOther() throws Exception {
+    Drain drain = drain();
+    Server server = start(WebSocketProtocol.server().restarting(), Recorder.silent(), drain);
+    List<HttpPeer> peers = new ArrayList<>();
+    for (int i = 0; i < PEERS; i++) {
+      peers.add(connect(server));
+    }
+    ExecutorService readers = Executors.newCachedThreadPool();
+    List<Future<Told>> ends = new ArrayList<>();
+    for (HttpPeer peer : peers) {
+      ends.add(readers.submit(() -> readClose(peer)));
+    }
+    Drain.Report report = drain.begin().toCompletableFuture().get(40, TimeUnit.SECONDS);
+    List<Long> times = new ArrayList<>();
+    for (Future<Told> end : ends) {
+      assertThat(end.get().code()).isEqualTo(1012);
+      times.add(end.get().nanoTime());
+    }
+    readers.shutdown();
+    for (HttpPeer peer : peers) {
+      peer.close();
+    }
+    Collections.sort(times);
+    long first = times.get(0);
+    long all = times.get(PEERS - 1) - first;
+    assertThat(all).as("from the first to the last").isGreaterThan(SPREAD.toNanos() * 6 / 10);
+    assertThat(times.get(PEERS / 2) - first).as("to half of them").isBetween(all / 5, all * 4 / 5);
+    assertThat(report.closed()).isEqualTo(PEERS);
+    assertThat(report.cut()).isZero();
+    server.awaitStop();
+  }
+
+  @Test
+  void peersAreToldByDefaultThatTheServerGoesAway() throws Exception {
+    Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
+    Server server = start(WebSocketProtocol.server(), recorder, drain());
+    try (HttpPeer peer = connect(server)) {
+      server.stop(Duration.ofSeconds(20));
+      assertThat(readClose(peer).code()).isEqualTo(1001);
+    }
+    server.awaitStop();
+  }
+
+  @Test
+  void serverThatRestartsTellsSoWhenItIsStopped() throws Exception {
+    Server server = start(WebSocketProtocol.server().restarting(), Recorder.silent(), drain());
+    try (HttpPeer peer = connect(server)) {
+      server.stop(Duration.ofSeconds(20));
+      assertThat(readClose(peer).code()).isEqualTo(1012);
+    }
+    server.awaitStop();
+  }
+
+  @Test
+  void peersInTheirHandshakeAreDrainedToo() throws Exception {
+    CompletableFuture<HttpRequest> asked = new CompletableFuture<>();
+    WebSocketServerBuilder protocol =
+        WebSocketProtocol.server()
+            .decide(
+                request -> {
+                  asked.complete(request);
+                  return new CompletableFuture<>();
+                });
+    Drain drain = drain();
+    Server server = start(protocol, new NoOne(), drain);
+    try (HttpPeer silent = HttpPeer.connect(server);
+        HttpPeer half = HttpPeer.connect(server);
+        HttpPeer undecided = HttpPeer.connect(server)) {
+      half.write("GET / HTTP/1.1\r\n");
+      undecided.write(HttpPeer.handshake());
+      asked.get(20, TimeUnit.SECONDS);
+      Eventually.holds("all are accepted", () -> server.connectionCount() == 3);
+      var ended = drain.begin().toCompletableFuture();
+      silent.expectEnd();
+      assertThat(half.read().status()).isEqualTo(503);
+      half.expectEnd();
+      assertThat(undecided.read().status()).isEqualTo(503);
+      undecided.expectEnd();
+      Drain.Report report = ended.get(40, TimeUnit.SECONDS);
+      assertThat(report.closed()).isEqualTo(3);
+      assertThat(report.cut()).isZero();
+    }
+    server.awaitStop();
+  }
+
+  /** Whom nobody gets through to. */
+  private static final class NoOne implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    @Override
+    public void onConnect(Connection<WebSocketMessage> connection) {
+      throw new AssertionError("connected");
+    }
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+      throw new AssertionError("message");
+    }
+
+    @Override
+    public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
+      throw new AssertionError("closed");
+    }
+  }
+}
