@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -223,10 +224,11 @@ final class FuzzedWebSocket {
       end();
     }
 
+    /** Puts the answer to the key into the head; a later one is payload, and has to stay. */
     private byte[] begin(byte[] original) {
       protocol.open(this);
       return new String(original, ISO_8859_1)
-          .replace("Accept: " + HttpPeer.ACCEPT, "Accept: " + answer)
+          .replaceFirst("(?<=Accept: )" + Pattern.quote(HttpPeer.ACCEPT), answer)
           .getBytes(ISO_8859_1);
     }
 
