@@ -2,7 +2,7 @@ import dev.jev.Connection;
 import dev.jev.Protocol;
 import dev.jev.Server;
 import dev.jev.Transport;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import java.io.File;
 import java.net.InetAddress;
@@ -64,7 +64,7 @@ public final class EchoOnce {
 
   private static final class Bytes implements Protocol<ByteBuf, ByteBuf> {
     @Override
-    public ByteBuf unpack(Wire wire, ByteBuf in) {
+    public ByteBuf unpack(ProtocolContext context, ByteBuf in) {
       return in.isReadable() ? in.readRetainedSlice(in.readableBytes()) : null;
     }
 

@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <O> the messages that can be sent
  */
-public final class Client<O> implements Timers, AutoCloseable {
+public final class Client<O> implements Scheduler, AutoCloseable {
 
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
@@ -56,9 +56,9 @@ public final class Client<O> implements Timers, AutoCloseable {
   private static final long STUCK_SECONDS = 5;
 
   /** What becomes of messages that are sent while there is no connection. */
-  public enum WhileDown {
+  public enum WhileDisconnected {
     /** They are dropped, and {@link Client#send} returns false. The default. */
-    FAIL,
+    REJECT,
     /**
      * They wait, at most {@code maxPendingBytes} of them, for the next connection, and are sent in
      * their order right after its {@link Handler#onConnect}. Each counts as its length, if that can
@@ -100,7 +100,7 @@ public final class Client<O> implements Timers, AutoCloseable {
     this.endpoint = builder.newEndpoint("client", new Owner());
     this.settings = builder.settings(endpoint);
     this.loop = endpoint.eventLoops().here();
-    this.outlet = new Outlet<>(builder.whileDown == WhileDown.QUEUE, settings);
+    this.outlet = new Outlet<>(builder.whileDisconnected == WhileDisconnected.QUEUE, settings);
     endpoint.join();
     loop.executor().execute(this::dial);
   }
@@ -120,7 +120,7 @@ public final class Client<O> implements Timers, AutoCloseable {
 
   /**
    * Queues a message for the peer, as {@link Connection#send} does. Without a connection it is
-   * dropped, or it waits for one, see {@link Builder#whileDown}.
+   * dropped, or it waits for one, see {@link Builder#whileDisconnected}.
    *
    * <p>A message that was taken can still be lost, with the connection that it was sent on.
    *
@@ -166,17 +166,17 @@ public final class Client<O> implements Timers, AutoCloseable {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return endpoint.runAfter(delay, task);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     return endpoint.runEvery(period, task);
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     return endpoint.runTicker(ticker);
   }
 
@@ -543,9 +543,9 @@ public final class Client<O> implements Timers, AutoCloseable {
   public static final class Builder<I, O> extends EndpointBuilder<I, O, Builder<I, O>> {
 
     private Duration connectTimeout = Duration.ofSeconds(10);
-    private @Nullable Duration firstWait; // null: no reconnect
-    private Duration longestWait = Duration.ofSeconds(30);
-    private WhileDown whileDown = WhileDown.FAIL;
+    private @Nullable Duration minBackoff; // null: no reconnect
+    private Duration maxBackoff = Duration.ofSeconds(30);
+    private WhileDisconnected whileDisconnected = WhileDisconnected.REJECT;
     private Dial.Resolver resolver = InetAddress::getAllByName;
     private LongUnaryOperator random = bound -> ThreadLocalRandom.current().nextLong(bound);
 
@@ -582,23 +582,26 @@ public final class Client<O> implements Timers, AutoCloseable {
      * by default it does not.
      *
      * <p>It waits before each attempt, for a random time from zero to a bound: so clients that have
-     * lost the same server do not come back all at once. The bound is {@code first}, doubles with
-     * each attempt up to {@code longest}, and is {@code first} again after a connection that was
-     * ready for longer than the bound. Attempts that fail are logged, at most once a second.
+     * lost the same server do not come back all at once. The bound is {@code minBackoff}, doubles
+     * with each attempt up to {@code maxBackoff}, and is {@code minBackoff} again after a
+     * connection that was ready for longer than the bound. Attempts that fail are logged, at most
+     * once a second.
      */
-    public Builder<I, O> reconnect(Duration first, Duration longest) {
-      this.firstWait = Checks.positive("first", first);
-      this.longestWait = Checks.positive("longest", longest);
-      if (first.compareTo(longest) > 0) {
+    public Builder<I, O> reconnect(Duration minBackoff, Duration maxBackoff) {
+      this.minBackoff = Checks.positive("minBackoff", minBackoff);
+      this.maxBackoff = Checks.positive("maxBackoff", maxBackoff);
+      if (minBackoff.compareTo(maxBackoff) > 0) {
         throw new IllegalArgumentException(
-            "first: " + first + " (expected: <= longest " + longest + ")");
+            "minBackoff: " + minBackoff + " (expected: <= maxBackoff " + maxBackoff + ")");
       }
       return this;
     }
 
-    /** What happens to messages without a connection; {@link WhileDown#FAIL} by default. */
-    public Builder<I, O> whileDown(WhileDown whileDown) {
-      this.whileDown = requireNonNull(whileDown, "whileDown");
+    /**
+     * What happens to messages without a connection; {@link WhileDisconnected#REJECT} by default.
+     */
+    public Builder<I, O> whileDisconnected(WhileDisconnected whileDisconnected) {
+      this.whileDisconnected = requireNonNull(whileDisconnected, "whileDisconnected");
       return this;
     }
 
@@ -615,9 +618,9 @@ public final class Client<O> implements Timers, AutoCloseable {
     }
 
     private @Nullable Backoff newBackoff() {
-      return firstWait == null
+      return minBackoff == null
           ? null
-          : new Backoff(firstWait.toNanos(), longestWait.toNanos(), random);
+          : new Backoff(minBackoff.toNanos(), maxBackoff.toNanos(), random);
     }
 
     /**

@@ -18,7 +18,10 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
   public enum Kind {
     /** The peer closed its side; everything it had sent before was delivered. */
     PEER_CLOSED,
-    /** {@link Connection#close}, {@link Connection#closeNow} or {@link Wire#close} was called. */
+    /**
+     * {@link Connection#close}, {@link Connection#closeNow} or {@link ProtocolContext#close} was
+     * called.
+     */
     CLOSED,
     /** {@link Server#stop} was called, the event loops were closed, or one of them died. */
     SERVER_STOPPED,

@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  * All methods here may be called from any thread. Messages sent by one thread arrive in the order
  * of the calls.
  *
- * <p><b>Back-pressure.</b> While more than the {@linkplain Server.Builder#pendingMarks high mark}
- * is waiting for the peer, nothing more is read from it. A handler that sends of its own accord
- * asks {@link #isWritable} and waits for {@link Handler#onWritable}.
+ * <p><b>Back-pressure.</b> While more than the {@linkplain Server.Builder#writeWatermarks high
+ * mark} is waiting for the peer, nothing more is read from it. A handler that sends of its own
+ * accord asks {@link #isWritable} and waits for {@link Handler#onWritable}.
  *
  * <p><b>Datagrams.</b> A connection of a UDP address sends to the source of one datagram, from the
  * socket that it came in through. It is open until the server stops accepting, and what would close
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <O> the messages that can be sent
  */
-public interface Connection<O> extends Timers {
+public interface Connection<O> extends Scheduler {
 
   /**
    * Queues a message for the peer.

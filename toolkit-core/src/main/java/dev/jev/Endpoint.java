@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * What a server or a client is besides the sockets that it opens: its event loops, plugins and
  * timers, a count of its connections, and the end of them all.
  */
-final class Endpoint implements Timers {
+final class Endpoint implements Scheduler {
 
   /** How long stop waits for what should happen at once, before it reports that it did not. */
   private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -149,17 +149,17 @@ final class Endpoint implements Timers {
   // Timers.
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return timers.runAfter(eventLoops.next(), delay, task, this::run);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     return timers.runEvery(eventLoops.next(), period, task, this::run);
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     return timers.runTicker(eventLoops.next(), ticker, this::run);
   }
 

@@ -29,14 +29,14 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
   private @Nullable EventLoops sharedLoops;
   private int maxFrameBytes = 1024 * 1024;
   private int maxPendingBytes = 1024 * 1024;
-  private int lowMark = 64 * 1024;
-  private int highMark = 256 * 1024;
+  private int lowWatermark = 64 * 1024;
+  private int highWatermark = 256 * 1024;
   private OverflowPolicy overflow = OverflowPolicy.CLOSE;
   private Duration handshakeTimeout = Duration.ofSeconds(10);
   private Duration closeTimeout = Duration.ofSeconds(5);
-  private Duration linger = Duration.ofSeconds(2);
-  private boolean noDelay = true;
-  private Duration keepAlive = Duration.ZERO;
+  private Duration lingeringCloseTimeout = Duration.ofSeconds(2);
+  private boolean tcpNoDelay = true;
+  private Duration tcpKeepAlive = Duration.ZERO;
   private int sendBufferBytes;
   private int receiveBufferBytes;
 
@@ -74,8 +74,8 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
    * After how long an event loop that does not come round is reported; 500 ms by default. Not with
    * shared event loops.
    */
-  public B blockedLoopTime(Duration blockedLoopTime) {
-    ownLoops().blockedLoopTime(blockedLoopTime);
+  public B blockedLoopThreshold(Duration blockedLoopThreshold) {
+    ownLoops().blockedLoopThreshold(blockedLoopThreshold);
     return self();
   }
 
@@ -126,10 +126,10 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
    * connection is not writable and nothing is read from it, until fewer than {@code low} wait. 64
    * KiB and 256 KiB by default.
    */
-  public B pendingMarks(int low, int high) {
+  public B writeWatermarks(int low, int high) {
     Checks.inRange("high", high, 1, 1 << 30);
-    this.lowMark = Checks.inRange("low", low, 1, high);
-    this.highMark = high;
+    this.lowWatermark = Checks.inRange("low", low, 1, high);
+    this.highWatermark = high;
     return self();
   }
 
@@ -159,16 +159,16 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
    * and the output shut down; 2 s by default. Zero closes at once, and input that is unread then
    * becomes a reset that may cost the peer what it has not read.
    */
-  public B linger(Duration linger) {
-    this.linger = Checks.notNegative("linger", linger);
+  public B lingeringCloseTimeout(Duration lingeringCloseTimeout) {
+    this.lingeringCloseTimeout = Checks.notNegative("lingeringCloseTimeout", lingeringCloseTimeout);
     return self();
   }
 
   /**
    * Whether small writes leave at once instead of waiting for more (TCP_NODELAY); true by default.
    */
-  public B noDelay(boolean noDelay) {
-    this.noDelay = noDelay;
+  public B tcpNoDelay(boolean tcpNoDelay) {
+    this.tcpNoDelay = tcpNoDelay;
     return self();
   }
 
@@ -176,8 +176,8 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
    * After how much silence the kernel asks whether the peer is still there (SO_KEEPALIVE), in whole
    * seconds; zero, the default, is never. With NIO and kqueue the time is the system's own.
    */
-  public B keepAlive(Duration keepAlive) {
-    this.keepAlive = Checks.notNegative("keepAlive", keepAlive);
+  public B tcpKeepAlive(Duration tcpKeepAlive) {
+    this.tcpKeepAlive = Checks.notNegative("keepAlive", tcpKeepAlive);
     return self();
   }
 
@@ -196,13 +196,17 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
 
   /** Checks what can only be checked together. */
   void check() {
-    if (highMark > maxPendingBytes) {
+    if (highWatermark > maxPendingBytes) {
       throw new IllegalArgumentException(
-          "maxPendingBytes: " + maxPendingBytes + " (expected: >= high mark " + highMark + ")");
+          "maxPendingBytes: "
+              + maxPendingBytes
+              + " (expected: >= high mark "
+              + highWatermark
+              + ")");
     }
     if (sharedLoops != null && ownLoops != null) {
       throw new IllegalStateException(
-          "shared event loops have a number, transport and blockedLoopTime of their own;"
+          "shared event loops have a number, transport and blockedLoopThreshold of their own;"
               + " set these on EventLoops.builder()");
     }
   }
@@ -221,14 +225,14 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
         handler,
         maxFrameBytes,
         maxPendingBytes,
-        new WriteBufferWaterMark(lowMark, highMark),
+        new WriteBufferWaterMark(lowWatermark, highWatermark),
         overflow,
         handshakeTimeout.toNanos(),
         closeTimeout.toNanos(),
-        linger.toNanos(),
+        lingeringCloseTimeout.toNanos(),
         new SocketOptions(
-            noDelay,
-            keepAlive.isZero() ? 0 : (int) Math.max(1, keepAlive.toSeconds()),
+            tcpNoDelay,
+            tcpKeepAlive.isZero() ? 0 : (int) Math.max(1, tcpKeepAlive.toSeconds()),
             sendBufferBytes,
             receiveBufferBytes),
         new RateLimitedLog());

@@ -64,7 +64,7 @@ public final class EventLoops implements AutoCloseable {
       executor.terminationFuture().addListener(ended -> loopEnded(ended.cause()));
       loops.add(loop);
     }
-    this.watchdog = new Watchdog(loops, users, builder.blockedLoopTime.toNanos());
+    this.watchdog = new Watchdog(loops, users, builder.blockedLoopThreshold.toNanos());
     watchdog.start();
   }
 
@@ -178,7 +178,7 @@ public final class EventLoops implements AutoCloseable {
 
     private Transport transport = Transport.AUTO;
     private int count = Runtime.getRuntime().availableProcessors();
-    private Duration blockedLoopTime = Duration.ofMillis(500);
+    private Duration blockedLoopThreshold = Duration.ofMillis(500);
 
     private Builder() {}
 
@@ -199,8 +199,8 @@ public final class EventLoops implements AutoCloseable {
     }
 
     /** After how long an event loop that does not come round is reported; 500 ms by default. */
-    public Builder blockedLoopTime(Duration blockedLoopTime) {
-      this.blockedLoopTime = Checks.positive("blockedLoopTime", blockedLoopTime);
+    public Builder blockedLoopThreshold(Duration blockedLoopThreshold) {
+      this.blockedLoopThreshold = Checks.positive("blockedLoopThreshold", blockedLoopThreshold);
       return this;
     }
 

@@ -69,7 +69,7 @@ final class Loop {
   private boolean packBufferGone; // Netty has it, not only slices of it
   boolean publishing; // to one connection after the other
   private final List<Channel> listeners = new ArrayList<>();
-  private final Map<Duration, Wheel> wheels = new HashMap<>();
+  private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
   private @Nullable NettyConnection<?, ?> first;
   @Nullable Object turn; // the connection, or UDP socket, that is having one
   private boolean flushScheduled;
@@ -110,8 +110,8 @@ final class Loop {
   }
 
   /** The wheel of a span, made when it is first asked for. */
-  Wheel wheel(Duration span) {
-    return wheels.computeIfAbsent(span, s -> new Wheel(executor, s));
+  DeadlineWheel deadlineWheel(Duration maxDelay) {
+    return wheels.computeIfAbsent(maxDelay, s -> new DeadlineWheel(executor, s));
   }
 
   /** How many connections, of whomever, have been assigned to this loop and are not closed. */

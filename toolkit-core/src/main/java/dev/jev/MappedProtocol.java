@@ -29,13 +29,13 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public void open(Wire wire) {
-    origin.open(wire);
+  public void open(ProtocolContext context) {
+    origin.open(context);
   }
 
   @Override
-  public @Nullable A unpack(Wire wire, ByteBuf in) {
-    I message = origin.unpack(wire, in);
+  public @Nullable A unpack(ProtocolContext context, ByteBuf in) {
+    I message = origin.unpack(context, in);
     if (message == null) {
       return null;
     }
@@ -52,8 +52,8 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public int held() {
-    return origin.held();
+  public int pendingMessages() {
+    return origin.pendingMessages();
   }
 
   @Override
@@ -61,12 +61,12 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
     O encoded = apply(encode, message, "encoded message");
     if (encoded == message || !(encoded instanceof ReferenceCounted)) {
       origin.pack(encoded, out);
-      tail = origin.tail(encoded);
+      tail = origin.zeroCopyTail(encoded);
       return;
     }
     try {
       origin.pack(encoded, out);
-      ByteBuf end = origin.tail(encoded);
+      ByteBuf end = origin.zeroCopyTail(encoded);
       if (end != null) {
         out.writeBytes(end, end.readerIndex(), end.readableBytes());
       }
@@ -76,15 +76,15 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public @Nullable ByteBuf tail(B message) {
+  public @Nullable ByteBuf zeroCopyTail(B message) {
     ByteBuf end = tail;
     tail = null;
     return end;
   }
 
   @Override
-  public @Nullable Object representation() {
-    Object inner = origin.representation();
+  public @Nullable Object encodingKey() {
+    Object inner = origin.encodingKey();
     if (inner == null || encode == Function.identity()) {
       return inner;
     }
@@ -95,13 +95,13 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
-    origin.close(wire, reason);
+  public void close(ProtocolContext context, CloseReason reason) {
+    origin.close(context, reason);
   }
 
   @Override
-  public boolean farewell(Wire wire, ByteBuf in) {
-    return origin.farewell(wire, in);
+  public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
+    return origin.awaitPeerClose(context, in);
   }
 
   private static <T, R> R apply(

@@ -649,17 +649,17 @@ final class NettyConnection<I, O> extends ChannelInboundHandlerAdapter
   // Timers.
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return timers().runAfter(loop, delay, task, this::run);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     return timers().runEvery(loop, period, task, this::run);
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     return timers().runTicker(loop, ticker, this::run);
   }
 

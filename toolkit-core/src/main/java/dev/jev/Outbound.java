@@ -580,7 +580,7 @@ final class Outbound<O> implements Runnable {
 
   /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
   boolean publish(Publication<O> publication, Subscriber<O> subscriber) {
-    Object representation = connection.session().representation();
+    Object representation = connection.session().encodingKey();
     ByteBuf shared = null;
     if (representation != null) {
       shared = publication.packed(representation, connection.session());

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>One instance may serve several servers and clients. All methods have defaults that do nothing.
  *
  * <pre>
- *   socket --&gt; SOCKET --&gt; ADDRESS --&gt; ADMISSION --&gt; ENCRYPTION --&gt; TRANSLATION --&gt; MESSAGES --&gt; Protocol
+ *   socket --&gt; SOCKET --&gt; ADDRESS --&gt; ADMISSION --&gt; ENCRYPTION --&gt; TRANSFORM --&gt; MESSAGES --&gt; Protocol
  * </pre>
  *
  * <p>A plugin that has to settle something with the peer before messages may flow adds a handler to
@@ -38,7 +38,7 @@ public interface Plugin {
     /** Encrypts. */
     ENCRYPTION,
     /** Changes bytes into other bytes. */
-    TRANSLATION,
+    TRANSFORM,
     /** Sees the bytes that the protocol sees. The default. */
     MESSAGES
   }
@@ -84,7 +84,7 @@ public interface Plugin {
 
   /**
    * Called on the watchdog's thread when an event loop has not come round for {@code
-   * blockedLoopTime}; once for each time it is blocked.
+   * blockedLoopThreshold}; once for each time it is blocked.
    *
    * @param loop the thread of the event loop, whose stack shows what it does
    * @param time for how long it has been blocked so far
@@ -100,7 +100,7 @@ public interface Plugin {
   /**
    * What a plugin may do with one connection.
    *
-   * <p><b>Threads.</b> {@link #pipeline} and {@link #wheel} on the connection's event loop;
+   * <p><b>Threads.</b> {@link #pipeline} and {@link #deadlineWheel} on the connection's event loop;
    * everything else on any thread.
    */
   interface Link {
@@ -142,12 +142,12 @@ public interface Plugin {
     long unreadBytes();
 
     /**
-     * What looks at the connections of the event loop after at most {@code span}: for a deadline
-     * that every connection has, instead of a timer for each. Spans should be few.
+     * What looks at the connections of the event loop after at most {@code maxDelay}: for a
+     * deadline that every connection has, instead of a timer for each. Spans should be few.
      *
-     * @throws IllegalArgumentException if {@code span} is not longer than zero
+     * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
      */
-    Wheel wheel(Duration span);
+    DeadlineWheel deadlineWheel(Duration maxDelay);
   }
 
   /**

@@ -197,8 +197,8 @@ final class Plugins {
     }
 
     @Override
-    public Wheel wheel(Duration span) {
-      return connection.loop().wheel(span);
+    public DeadlineWheel deadlineWheel(Duration span) {
+      return connection.loop().deadlineWheel(span);
     }
   }
 

@@ -32,11 +32,12 @@ public interface Protocol<I, O> {
   /**
    * Called once when the connection exists, before any other method.
    *
-   * <p>A protocol that begins with a handshake overrides this and calls {@link Wire#ready} when the
-   * handshake is over; until then {@code unpack} must not return a message.
+   * <p>A protocol that begins with a handshake overrides this and calls {@link
+   * ProtocolContext#ready} when the handshake is over; until then {@code unpack} must not return a
+   * message.
    */
-  default void open(Wire wire) {
-    wire.ready();
+  default void open(ProtocolContext context) {
+    context.ready();
   }
 
   /**
@@ -45,11 +46,11 @@ public interface Protocol<I, O> {
    * <p>Called again with what is left after each message, and when more bytes have arrived after a
    * null. Bytes that were read from {@code in} stay consumed, also when null is returned; bytes
    * that were not are still there at the next call. A message must consume at least one byte,
-   * unless it is an empty datagram or one of those that were {@link #held}.
+   * unless it is an empty datagram or one of those that were {@link #pendingMessages}.
    *
-   * <p>A frame may be as long as {@link Wire#maxFrameBytes}: a protocol refuses a longer one as
-   * soon as it knows the length, and the framework refuses to accumulate more than that for one
-   * frame.
+   * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}: a protocol refuses a longer
+   * one as soon as it knows the length, and the framework refuses to accumulate more than that for
+   * one frame.
    *
    * <p><b>Ownership.</b> {@code in} belongs to the framework and is valid during the call. A
    * message that refers to it takes a reference of its own, as {@link ByteBuf#readRetainedSlice}
@@ -57,7 +58,7 @@ public interface Protocol<I, O> {
    *
    * @throws ProtocolException if the bytes break the protocol's rules
    */
-  @Nullable I unpack(Wire wire, ByteBuf in);
+  @Nullable I unpack(ProtocolContext context, ByteBuf in);
 
   /**
    * How many messages the protocol has made of consumed bytes and not returned yet; 0 by default.
@@ -65,14 +66,14 @@ public interface Protocol<I, O> {
    * <p>For a protocol behind which stands a decoder that makes several messages at once, of a
    * compressed block for example. While it is positive, {@code unpack} is called also without
    * unread bytes, and returns one message each time, or null if it has dropped what was held. A
-   * task of {@link Wire#runAfter} may leave some, too.
+   * task of {@link ProtocolContext#runAfter} may leave some, too.
    */
-  default int held() {
+  default int pendingMessages() {
     return 0;
   }
 
   /**
-   * Appends the wire form of {@code message} to {@code out}, apart from its {@link #tail}.
+   * Appends the wire form of {@code message} to {@code out}, apart from its {@link #zeroCopyTail}.
    *
    * <p>Called for every message: should not allocate. What it has written when it throws is undone.
    *
@@ -94,20 +95,20 @@ public interface Protocol<I, O> {
    * <p><b>Ownership.</b> The buffer stays the message's: the framework retains it if it needs it
    * longer than {@code message}.
    */
-  default @Nullable ByteBuf tail(O message) {
+  default @Nullable ByteBuf zeroCopyTail(O message) {
     return null;
   }
 
   /**
-   * What stands for the bytes that {@link #pack} and {@link #tail} make of a message: connections
-   * whose protocols return equal objects make the same bytes of the same message, and making them
-   * changes nothing in the protocol. So a message of a {@link Topic} is packed once for all of
-   * them, by any of them. Null (the default) if it has to be packed for each connection.
+   * What stands for the bytes that {@link #pack} and {@link #zeroCopyTail} make of a message:
+   * connections whose protocols return equal objects make the same bytes of the same message, and
+   * making them changes nothing in the protocol. So a message of a {@link Topic} is packed once for
+   * all of them, by any of them. Null (the default) if it has to be packed for each connection.
    *
    * <p>Called for each delivery of a published message: should not allocate. It may change, to null
    * too: it is the answer for the next message to be packed.
    */
-  default @Nullable Object representation() {
+  default @Nullable Object encodingKey() {
     return null;
   }
 
@@ -116,9 +117,9 @@ public interface Protocol<I, O> {
    * {@code pack} is called afterwards.
    *
    * <p>Releases what the instance holds. Unless the connection is lost already, or detached, what
-   * it writes to {@code wire} is still sent: a last message of the protocol's own.
+   * it writes to {@code context} is still sent: a last message of the protocol's own.
    */
-  default void close(Wire wire, CloseReason reason) {}
+  default void close(ProtocolContext context, CloseReason reason) {}
 
   /**
    * Looks at what the peer still sends after {@link #close}, for a protocol in which both say
@@ -130,7 +131,7 @@ public interface Protocol<I, O> {
    * {@code closeTimeout}. Not called if the connection is lost or detached; what it throws counts
    * as true.
    */
-  default boolean farewell(Wire wire, ByteBuf in) {
+  default boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
     return true;
   }
 

@@ -29,7 +29,7 @@ import java.util.function.Supplier;
  *
  * <p><b>Threads.</b> All methods may be called from any thread, callbacks included.
  */
-public final class Server implements Timers, AutoCloseable {
+public final class Server implements Scheduler, AutoCloseable {
 
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
@@ -134,17 +134,17 @@ public final class Server implements Timers, AutoCloseable {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return endpoint.runAfter(delay, task);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     return endpoint.runEvery(period, task);
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     return endpoint.runTicker(ticker);
   }
 
@@ -274,14 +274,15 @@ public final class Server implements Timers, AutoCloseable {
      * {@code onMessage} is called. Closing, pausing and shutting down that connection do nothing;
      * its timers, and {@code send}, go on until the server stops. There is one protocol for each
      * socket; it gets each datagram alone, an empty one too, and has to make one message of it. A
-     * handshake is not waited for, {@link Wire#write} sends to the source of the datagram that is
-     * being unpacked, {@link Wire#close} does nothing; plugins see nothing. {@code send} returns
-     * false, and the {@link OverflowPolicy} is not asked, if {@code maxPendingBytes} wait in the
-     * socket, if the message is packed to no bytes, or if the answers to one datagram would be
-     * longer than {@code amplification} allows, each counted with 28 bytes of headers: who sends a
-     * forged source must not get others flooded. Sent on another thread than the event loop, such a
-     * message is dropped later. {@link Connection#to} has no such limit: call it for addresses that
-     * have proved true. If the host is a multicast address, the socket joins the group.
+     * handshake is not waited for, {@link ProtocolContext#write} sends to the source of the
+     * datagram that is being unpacked, {@link ProtocolContext#close} does nothing; plugins see
+     * nothing. {@code send} returns false, and the {@link OverflowPolicy} is not asked, if {@code
+     * maxPendingBytes} wait in the socket, if the message is packed to no bytes, or if the answers
+     * to one datagram would be longer than {@code amplification} allows, each counted with 28 bytes
+     * of headers: who sends a forged source must not get others flooded. Sent on another thread
+     * than the event loop, such a message is dropped later. {@link Connection#to} has no such
+     * limit: call it for addresses that have proved true. If the host is a multicast address, the
+     * socket joins the group.
      *
      * <p><b>Unix sockets.</b> The file appears at the path when the socket listens and has its
      * permissions. A file of a server that is no more is replaced; one at which somebody listens,

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Event loop only, except {@link #ready} and {@link #runAfter}.
  */
-final class Session<I, O> implements Wire {
+final class Session<I, O> implements ProtocolContext {
 
   private final NettyConnection<I, O> connection;
   private final Protocol<I, O> protocol;
@@ -67,7 +67,7 @@ final class Session<I, O> implements Wire {
     calling = true;
     try {
       protocol.pack(message, out);
-      return protocol.tail(message);
+      return protocol.zeroCopyTail(message);
     } finally {
       calling = false;
       if (closeDue != null) {
@@ -106,9 +106,9 @@ final class Session<I, O> implements Wire {
     connection.settings().errors().warning("cannot pack a message of " + publication.topic(), why);
   }
 
-  /** What stands for the bytes of messages, see {@link Protocol#representation}. */
-  @Nullable Object representation() {
-    return protocol.representation();
+  /** What stands for the bytes of messages, see {@link Protocol#encodingKey}. */
+  @Nullable Object encodingKey() {
+    return protocol.encodingKey();
   }
 
   /**
@@ -178,7 +178,7 @@ final class Session<I, O> implements Wire {
   private boolean isGoodbye(ByteBuf bytes) {
     calling = true;
     try {
-      return protocol.farewell(this, bytes);
+      return protocol.awaitPeerClose(this, bytes);
     } catch (Throwable t) { // the peer's last words make no sense
       return true;
     } finally {
@@ -249,7 +249,7 @@ final class Session<I, O> implements Wire {
     ByteBuf behind = nextEarly();
     unpackDue = early != null && !early.isEmpty();
     ByteBuf bytes = behind == null ? connection.unread() : behind;
-    if (bytes == null && held() > 0) {
+    if (bytes == null && pendingMessages() > 0) {
       bytes = Unpooled.EMPTY_BUFFER;
     }
     if (bytes != null) {
@@ -282,7 +282,7 @@ final class Session<I, O> implements Wire {
   private void unpack(ByteBuf bytes) {
     unpacking = true;
     try {
-      while (bytes.isReadable() || held() > 0) {
+      while (bytes.isReadable() || pendingMessages() > 0) {
         if (!connection.readsOn()) {
           unpackDue = true;
           connection.inbound().pause();
@@ -300,11 +300,11 @@ final class Session<I, O> implements Wire {
   /** Unpacks and delivers one message; returns whether there may be another one. */
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
-    int held = held();
+    int held = pendingMessages();
     I message = unpackOne(bytes);
     boolean becameReady = connection.connectIfReady();
     if (message != null) {
-      if (bytes.readerIndex() == start && held() >= held) {
+      if (bytes.readerIndex() == start && pendingMessages() >= held) {
         refuse(message, "took no byte off it");
       } else if (!connection.isConnected()) {
         refuse(message, "was not ready");
@@ -313,7 +313,7 @@ final class Session<I, O> implements Wire {
       }
     }
     closeIfDue();
-    if (message == null && !becameReady && held() >= held) {
+    if (message == null && !becameReady && pendingMessages() >= held) {
       refuseTooLong(bytes);
       return false;
     }
@@ -332,9 +332,9 @@ final class Session<I, O> implements Wire {
     }
   }
 
-  private int held() {
+  private int pendingMessages() {
     try {
-      return Math.max(protocol.held(), 0);
+      return Math.max(protocol.pendingMessages(), 0);
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return 0;
@@ -403,7 +403,7 @@ final class Session<I, O> implements Wire {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return connection.timers().runAfter(connection.loop(), delay, task, this::run);
   }
 
@@ -411,14 +411,14 @@ final class Session<I, O> implements Wire {
     return connection.run(
         () -> {
           task.run();
-          unpackDue |= held() > 0;
+          unpackDue |= pendingMessages() > 0;
         },
         Kind.PROTOCOL_ERROR);
   }
 
   @Override
-  public Wheel wheel(Duration span) {
-    return connection.loop().wheel(span);
+  public DeadlineWheel deadlineWheel(Duration maxDelay) {
+    return connection.loop().deadlineWheel(maxDelay);
   }
 
   @Override

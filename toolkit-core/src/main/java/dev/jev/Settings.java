@@ -13,7 +13,7 @@ import java.util.function.Supplier;
  * @param maxPendingBytes most outbound bytes waiting in one connection
  * @param marks pending bytes below which a connection is writable again, and above which it is not
  * @param overflow what happens at {@code maxPendingBytes}
- * @param handshakeTimeoutNanos longest time until {@link Wire#ready}
+ * @param handshakeTimeoutNanos longest time until {@link ProtocolContext#ready}
  * @param closeTimeoutNanos longest time for writing what is pending at a close
  * @param lingerNanos longest time for which input is dropped after that
  * @param sockets what the sockets are set to

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * published.
  *
  * <p>A published message waits while more than the connection's {@linkplain
- * Server.Builder#pendingMarks high mark} (256 KiB by default) is in its socket's buffer, or others
- * wait already. Of what waits a policy can still dispose; bytes in the socket's buffer, or the
- * kernel's, leave in any case. Who needs fresh messages more than smooth ones lowers the marks.
+ * Server.Builder#writeWatermarks high mark} (256 KiB by default) is in its socket's buffer, or
+ * others wait already. Of what waits a policy can still dispose; bytes in the socket's buffer, or
+ * the kernel's, leave in any case. Who needs fresh messages more than smooth ones lowers the marks.
  *
  * <p><b>Limits.</b> For each subscription, {@link #maxBytes} (256 KiB by default) may wait for
  * {@link #maxAge} (30 s by default); one message may wait even if it is longer. Besides, everything

@@ -137,7 +137,7 @@ final class Subscriber<O> implements Subscription {
       first.previous = this;
     }
     connection.subscribed = this;
-    connection.run(() -> topic().listener().onJoin(connection));
+    connection.run(() -> topic().observer().onJoin(connection));
   }
 
   private void leave() {
@@ -156,7 +156,7 @@ final class Subscriber<O> implements Subscription {
     next = null;
     previous = null;
     try {
-      topic().listener().onLeave(connection);
+      topic().observer().onLeave(connection);
     } catch (Throwable t) {
       connection.fail(CloseReason.Kind.HANDLER_ERROR, t);
     }

@@ -23,19 +23,19 @@ final class TimerSet {
    *
    * @param runner runs a task and returns whether it went well
    */
-  Timer runAfter(Loop loop, Duration delay, Runnable task, Predicate<Runnable> runner) {
+  ScheduledTask runAfter(Loop loop, Duration delay, Runnable task, Predicate<Runnable> runner) {
     long nanos = Checks.notNegative("delay", delay).toNanos();
     requireNonNull(task, "task");
     return start(new LoopTimer(loop, runner, task), nanos);
   }
 
-  Timer runEvery(Loop loop, Duration period, Runnable task, Predicate<Runnable> runner) {
+  ScheduledTask runEvery(Loop loop, Duration period, Runnable task, Predicate<Runnable> runner) {
     long nanos = Checks.positive("period", period).toNanos();
     requireNonNull(task, "task");
     return start(new Periodic(loop, runner, task, nanos), nanos);
   }
 
-  Timer runTicker(Loop loop, Supplier<Duration> ticker, Predicate<Runnable> runner) {
+  ScheduledTask runTicker(Loop loop, Supplier<Duration> ticker, Predicate<Runnable> runner) {
     requireNonNull(ticker, "ticker");
     return start(new Ticker(loop, runner, ticker), 0);
   }
@@ -46,7 +46,7 @@ final class TimerSet {
     active.forEach(LoopTimer::cancel);
   }
 
-  private Timer start(LoopTimer timer, long nanos) {
+  private ScheduledTask start(LoopTimer timer, long nanos) {
     active.add(timer);
     timer.schedule(nanos);
     if (ended) {
@@ -56,7 +56,7 @@ final class TimerSet {
   }
 
   /** A task that runs once. */
-  private class LoopTimer implements Timer, Runnable {
+  private class LoopTimer implements ScheduledTask, Runnable {
 
     final Loop loop;
     private final Predicate<Runnable> runner;

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * closes leaves by itself.
  *
  * <p><b>Delivery.</b> A message is packed once for all connections whose protocols have the same
- * {@linkplain Protocol#representation representation}, and one task for each event loop gives it to
+ * {@linkplain Protocol#encodingKey representation}, and one task for each event loop gives it to
  * the subscribers there. That is always later, never inside {@link #publish}. A connection that is
  * slow has it wait as its {@link SlowConsumer} says, and costs the others nothing. A message that a
  * protocol cannot pack is logged and dropped; the connections stay open.
@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
 public final class Topic<O> {
 
   private final String name;
-  private final Listener<O> listener;
+  private final Observer<O> observer;
 
   private final ConcurrentHashMap<NettyConnection<?, ?>, Subscriber<O>> subscribers =
       new ConcurrentHashMap<>(); // changed with this as guard
@@ -54,19 +54,19 @@ public final class Topic<O> {
   private final LongAdder conflated = new LongAdder();
   private final LongAdder closed = new LongAdder();
 
-  private Topic(String name, Listener<O> listener) {
+  private Topic(String name, Observer<O> observer) {
     this.name = requireNonNull(name, "name");
-    this.listener = requireNonNull(listener, "listener");
+    this.observer = requireNonNull(observer, "listener");
   }
 
   /** A topic without subscribers. The name is for logs, and need not be unique. */
   public static <O> Topic<O> of(String name) {
-    return new Topic<>(name, new Listener<>() {});
+    return new Topic<>(name, new Observer<>() {});
   }
 
-  /** A topic whose {@code listener} is told who joins and leaves. */
-  public static <O> Topic<O> of(String name, Listener<O> listener) {
-    return new Topic<>(name, listener);
+  /** A topic whose {@code observer} is told who joins and leaves. */
+  public static <O> Topic<O> of(String name, Observer<O> observer) {
+    return new Topic<>(name, observer);
   }
 
   /** The name that it was given. */
@@ -234,8 +234,8 @@ public final class Topic<O> {
 
   // What the event loops tell.
 
-  Listener<O> listener() {
-    return listener;
+  Observer<O> observer() {
+    return observer;
   }
 
   void delivered(int messages) {
@@ -270,7 +270,7 @@ public final class Topic<O> {
    *
    * @param <O> the messages of the topic
    */
-  public interface Listener<O> {
+  public interface Observer<O> {
 
     /** A connection has subscribed. */
     default void onJoin(Connection<O> connection) {}

@@ -109,17 +109,17 @@ final class UdpConnection<O> implements Connection<O> {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return socket.timers().runAfter(socket.loop(), delay, task, socket::run);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     return socket.timers().runEvery(socket.loop(), period, task, socket::run);
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     return socket.timers().runTicker(socket.loop(), ticker, socket::run);
   }
 

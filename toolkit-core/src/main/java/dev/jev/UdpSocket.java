@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * of what came in (RFC 9000, 8).
  */
 final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
-    implements Sources.Intake, Wire, ChannelFutureListener, Runnable {
+    implements Sources.Intake, ProtocolContext, ChannelFutureListener, Runnable {
 
   /** RFC 768 and RFC 791: 65,535 bytes less 20 of the IP header and 8 of the UDP header. */
   static final int MAX_PAYLOAD_BYTES = 65507;
@@ -194,7 +194,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     I message = null;
     try {
       message = protocol().unpack(this, bytes);
-      if (message != null && !bytes.isReadable() && protocol().held() == 0) {
+      if (message != null && !bytes.isReadable() && protocol().pendingMessages() == 0) {
         return message;
       }
     } catch (ProtocolException e) {
@@ -353,7 +353,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     try {
       Protocol<I, O> packer = protocol();
       packer.pack(message, out);
-      ByteBuf tail = packer.tail(message);
+      ByteBuf tail = packer.zeroCopyTail(message);
       int length = out.readableBytes() + (tail == null ? 0 : tail.readableBytes());
       if (length > MAX_PAYLOAD_BYTES) {
         throw new IllegalArgumentException(
@@ -453,8 +453,8 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   public void closeNow(CloseReason reason) {}
 
   @Override
-  public Wheel wheel(Duration span) {
-    return loop.wheel(span);
+  public DeadlineWheel deadlineWheel(Duration maxDelay) {
+    return loop.deadlineWheel(maxDelay);
   }
 
   @Override
@@ -463,7 +463,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return tasks.runAfter(loop, delay, task, this::run);
   }
 

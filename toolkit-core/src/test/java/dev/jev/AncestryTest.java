@@ -259,7 +259,7 @@ class AncestryTest {
     server =
         builder(Recorder.silent())
             .plugin(spy)
-            .keepAlive(Duration.ofSeconds(60))
+            .tcpKeepAlive(Duration.ofSeconds(60))
             .sendBufferBytes(100_000)
             .receiveBufferBytes(50_000)
             .start();

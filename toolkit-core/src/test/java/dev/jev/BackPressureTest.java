@@ -544,8 +544,8 @@ class BackPressureTest {
       private final Buffers buffers = new Buffers();
 
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-        return buffers.unpack(wire, in);
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+        return buffers.unpack(context, in);
       }
 
       @Override
@@ -554,13 +554,13 @@ class BackPressureTest {
       }
 
       @Override
-      public ByteBuf tail(ByteBuf message) {
+      public ByteBuf zeroCopyTail(ByteBuf message) {
         return message;
       }
 
       @Override
-      public void close(Wire wire, CloseReason reason) {
-        wire.write(Unpooled.wrappedBuffer(new byte[] {'!'}));
+      public void close(ProtocolContext context, CloseReason reason) {
+        context.write(Unpooled.wrappedBuffer(new byte[] {'!'}));
       }
     }
     Recorder<ByteBuf, ByteBuf> recorder = Recorder.silent();

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 final class Buffers implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < 4 || in.readableBytes() - 4 < in.getInt(in.readerIndex())) {
       return null;
     }
@@ -20,12 +20,12 @@ final class Buffers implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return Buffers.class;
   }
 }

@@ -4,7 +4,7 @@ import static dev.jev.ClientTest.failure;
 import static dev.jev.ClientTest.get;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jev.Client.WhileDown;
+import dev.jev.Client.WhileDisconnected;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -107,7 +107,7 @@ class ClientLoopsTest {
       Client<String> client =
           Client.builder(Texts::new, recorder)
               .eventLoops(loops)
-              .whileDown(WhileDown.QUEUE)
+              .whileDisconnected(WhileDisconnected.QUEUE)
               .connect("tcp://127.0.0.1:" + nowhere.port());
       Delivery delivery = client.deliver("never");
       loops.close();
@@ -134,7 +134,7 @@ class ClientLoopsTest {
           front.attach(
               Client.builder(Buffers::new, answers)
                   .eventLoops(((NettyConnection<?, ?>) front).settings().endpoint().eventLoops())
-                  .whileDown(WhileDown.QUEUE)
+                  .whileDisconnected(WhileDisconnected.QUEUE)
                   .connect(uri(back)));
           assertThat(loop.inEventLoop()).isTrue();
         }
@@ -226,7 +226,7 @@ class ClientLoopsTest {
         all.add(
             Client.builder(Texts::new, counting)
                 .eventLoops(loops)
-                .whileDown(WhileDown.QUEUE)
+                .whileDisconnected(WhileDisconnected.QUEUE)
                 .connect(uri(server)));
         assertThat(all.get(i).send("hi")).isTrue();
       }

@@ -5,7 +5,7 @@ import static dev.jev.ClientTest.get;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import dev.jev.Client.WhileDown;
+import dev.jev.Client.WhileDisconnected;
 import io.netty.channel.local.LocalAddress;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -74,7 +74,7 @@ class ClientNetworksTest {
         Client<String> client =
             client()
                 .eventLoops(server.eventLoops())
-                .whileDown(WhileDown.QUEUE)
+                .whileDisconnected(WhileDisconnected.QUEUE)
                 .connect("local://meeting")) {
       for (int i = 0; i < 1_000; i++) {
         assertThat(client.send("m" + i)).isTrue();
@@ -249,16 +249,17 @@ class ClientNetworksTest {
   }
 
   @ParameterizedTest
-  @EnumSource(WhileDown.class)
-  void whatIsSentBeforeTheNameIsKnownIsQueuedIfAskedFor(WhileDown whileDown) throws Exception {
+  @EnumSource(WhileDisconnected.class)
+  void whatIsSentBeforeTheNameIsKnownIsQueuedIfAskedFor(WhileDisconnected whileDisconnected)
+      throws Exception {
     BlockingQueue<InetAddress[]> answer = new LinkedBlockingQueue<>();
     try (Server server = echo("udp://127.0.0.1:0").start();
         Client<String> client =
             client()
-                .whileDown(whileDown)
+                .whileDisconnected(whileDisconnected)
                 .resolver(host -> poll(answer))
                 .connect("udp://name:" + server.port())) {
-      boolean queues = whileDown == WhileDown.QUEUE;
+      boolean queues = whileDisconnected == WhileDisconnected.QUEUE;
       assertThat(client.send("early")).isEqualTo(queues);
       answer.add(InetAddress.getAllByName("127.0.0.1"));
       get(client.connected()).send("late");

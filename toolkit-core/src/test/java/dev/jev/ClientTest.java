@@ -157,12 +157,12 @@ class ClientTest {
   void handshakeThatFailsIsAFailedAttempt() throws Exception {
     class Refusing implements Protocol<String, String> {
       @Override
-      public void open(Wire wire) {
+      public void open(ProtocolContext context) {
         throw new ProtocolException("version: 1 (expected: 2)");
       }
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         return null;
       }
 
@@ -186,10 +186,10 @@ class ClientTest {
   void handshakeHasATimeOfItsOwn() throws Exception {
     class Silent implements Protocol<String, String> {
       @Override
-      public void open(Wire wire) {}
+      public void open(ProtocolContext context) {}
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         return null;
       }
 
@@ -263,13 +263,13 @@ class ClientTest {
         .withMessage("connectTimeout: PT0S (expected: > PT0S and <= PT87600H)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().reconnect(Duration.ZERO, Duration.ofSeconds(1)))
-        .withMessage("first: PT0S (expected: > PT0S and <= PT87600H)");
+        .withMessage("minBackoff: PT0S (expected: > PT0S and <= PT87600H)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().reconnect(Duration.ofSeconds(1), Duration.ofSeconds(-1)))
         .withMessage("longest: PT-1S (expected: > PT0S and <= PT87600H)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().reconnect(Duration.ofSeconds(2), Duration.ofSeconds(1)))
-        .withMessage("first: PT2S (expected: <= longest PT1S)");
+        .withMessage("minBackoff: PT2S (expected: <= maxBackoff PT1S)");
   }
 
   @Test

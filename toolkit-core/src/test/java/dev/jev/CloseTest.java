@@ -409,23 +409,23 @@ class CloseTest {
   void protocolMayCloseItsWireWhileItPacks() throws Exception {
     class Last implements Protocol<String, String> {
       private final Texts texts = new Texts();
-      private @Nullable Wire wire;
+      private @Nullable ProtocolContext context;
 
       @Override
-      public void open(Wire wire) {
-        this.wire = wire;
-        wire.ready();
+      public void open(ProtocolContext context) {
+        this.context = context;
+        context.ready();
       }
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        return texts.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        return texts.unpack(context, in);
       }
 
       @Override
       public void pack(String message, ByteBuf out) {
         out.writeInt(message.length());
-        wire.close();
+        context.close();
         out.writeCharSequence(message, StandardCharsets.US_ASCII);
       }
     }

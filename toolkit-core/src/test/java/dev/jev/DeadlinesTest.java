@@ -101,9 +101,9 @@ class DeadlinesTest {
   private Connection<String> connect() {
     class Handshake extends TextsWithHandshake {
       @Override
-      public void open(Wire wire) {
+      public void open(ProtocolContext context) {
         if (ready) {
-          wire.ready();
+          context.ready();
         }
       }
     }
@@ -134,8 +134,8 @@ class DeadlinesTest {
     private final Texts texts = new Texts();
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
     }
 
     @Override

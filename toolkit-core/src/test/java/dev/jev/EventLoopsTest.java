@@ -91,7 +91,7 @@ class EventLoopsTest {
                       .eventLoops(3)
                       .start())
           .withMessage(
-              "shared event loops have a number, transport and blockedLoopTime of their own;"
+              "shared event loops have a number, transport and blockedLoopThreshold of their own;"
                   + " set these on EventLoops.builder()");
     }
   }
@@ -102,7 +102,7 @@ class EventLoopsTest {
         .isThrownBy(() -> EventLoops.builder().count(0))
         .withMessage("eventLoops: 0 (expected: 1..1024)");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> EventLoops.builder().blockedLoopTime(Duration.ZERO))
-        .withMessage("blockedLoopTime: PT0S (expected: > PT0S and <= PT87600H)");
+        .isThrownBy(() -> EventLoops.builder().blockedLoopThreshold(Duration.ZERO))
+        .withMessage("blockedLoopThreshold: PT0S (expected: > PT0S and <= PT87600H)");
   }
 }

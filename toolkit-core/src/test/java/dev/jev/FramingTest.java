@@ -131,7 +131,7 @@ class FramingTest {
     Protocol<String, String> greedy =
         new Protocol<>() {
           @Override
-          public @Nullable String unpack(Wire wire, ByteBuf in) {
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
             return null;
           }
 

@@ -253,7 +253,7 @@ class LifecycleTest {
     Protocol<String, String> broken =
         new Protocol<>() {
           @Override
-          public String unpack(Wire wire, ByteBuf in) {
+          public String unpack(ProtocolContext context, ByteBuf in) {
             throw new StackOverflowError("on purpose");
           }
 
@@ -272,7 +272,7 @@ class LifecycleTest {
     Protocol<String, String> stuck =
         new Protocol<>() {
           @Override
-          public String unpack(Wire wire, ByteBuf in) {
+          public String unpack(ProtocolContext context, ByteBuf in) {
             return "again";
           }
 
@@ -491,19 +491,19 @@ class LifecycleTest {
 
   @Test
   void readyMayComeFromAnotherThreadWhileBytesWait() throws Exception {
-    CompletableFuture<Wire> wire = new CompletableFuture<>();
+    CompletableFuture<ProtocolContext> wire = new CompletableFuture<>();
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
     class Asking implements Protocol<String, String> {
       private final Texts texts = new Texts();
 
       @Override
-      public void open(Wire opened) {
+      public void open(ProtocolContext opened) {
         wire.complete(opened);
       }
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        return wire.isReady() ? texts.unpack(wire, in) : null;
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        return context.isReady() ? texts.unpack(context, in) : null;
       }
 
       @Override
@@ -526,10 +526,10 @@ class LifecycleTest {
     Recorder<String, String> recorder = Recorder.silent();
     class Hasty implements Protocol<String, String> {
       @Override
-      public void open(Wire wire) {}
+      public void open(ProtocolContext context) {}
 
       @Override
-      public String unpack(Wire wire, ByteBuf in) {
+      public String unpack(ProtocolContext context, ByteBuf in) {
         in.skipBytes(1);
         return "hasty";
       }
@@ -552,8 +552,8 @@ class LifecycleTest {
       private final Texts texts = new Texts();
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        return texts.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        return texts.unpack(context, in);
       }
 
       @Override
@@ -562,9 +562,9 @@ class LifecycleTest {
       }
 
       @Override
-      public void close(Wire wire, CloseReason reason) {
+      public void close(ProtocolContext context, CloseReason reason) {
         closes.add(reason.kind());
-        wire.write(Unpooled.copiedBuffer("goodbye", US_ASCII));
+        context.write(Unpooled.copiedBuffer("goodbye", US_ASCII));
       }
     }
     try (RawPeer peer = RawPeer.connect(start(Polite::new, recorder))) {
@@ -585,12 +585,12 @@ class LifecycleTest {
     private boolean greeted;
 
     @Override
-    public void open(Wire wire) {}
+    public void open(ProtocolContext context) {}
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       if (greeted) {
-        return texts.unpack(wire, in);
+        return texts.unpack(context, in);
       }
       if (in.readableBytes() >= 5) {
         String greeting = in.readCharSequence(5, US_ASCII).toString();
@@ -598,8 +598,8 @@ class LifecycleTest {
           throw new ProtocolException("greeting: " + greeting + " (expected: hello)");
         }
         greeted = true;
-        wire.write(Unpooled.copiedBuffer("welcome", US_ASCII));
-        wire.ready();
+        context.write(Unpooled.copiedBuffer("welcome", US_ASCII));
+        context.ready();
       }
       return null;
     }
@@ -610,7 +610,7 @@ class LifecycleTest {
     }
 
     @Override
-    public void close(Wire wire, CloseReason reason) {
+    public void close(ProtocolContext context, CloseReason reason) {
       REASONS.add(reason.kind());
     }
   }

@@ -243,7 +243,7 @@ class ListenTest {
         Server.<String, String>builder(Texts::new, (connection, message) -> await(release))
             .listen("tcp://127.0.0.1:0?backlog=2")
             .eventLoops(1)
-            .blockedLoopTime(Duration.ofMinutes(1))
+            .blockedLoopThreshold(Duration.ofMinutes(1))
             .start();
     List<Socket> sockets = new ArrayList<>();
     try (Socket blocking = Echo.connect("127.0.0.1", server.port())) {

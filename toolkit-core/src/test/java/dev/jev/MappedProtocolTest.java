@@ -23,7 +23,7 @@ class MappedProtocolTest {
   private static final class Raw implements Protocol<ByteBuf, ByteBuf> {
 
     @Override
-    public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+    public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
       return in.readRetainedSlice(in.readableBytes());
     }
 
@@ -33,7 +33,7 @@ class MappedProtocolTest {
     }
 
     @Override
-    public ByteBuf tail(ByteBuf message) {
+    public ByteBuf zeroCopyTail(ByteBuf message) {
       return message;
     }
   }
@@ -98,7 +98,7 @@ class MappedProtocolTest {
     ByteBuf out = Unpooled.buffer();
     ByteBuf message = pooled("hello");
     same.pack(message, out);
-    assertThat(same.tail(message)).isSameAs(message);
+    assertThat(same.zeroCopyTail(message)).isSameAs(message);
     assertThat(message.refCnt()).isEqualTo(1);
     ByteBuf unpacked = same.unpack(new NoWire(), message);
     assertThat(text(unpacked)).isEqualTo("hello");
@@ -173,7 +173,7 @@ class MappedProtocolTest {
   }
 
   /** A wire that must not be used. */
-  private static final class NoWire implements Wire {
+  private static final class NoWire implements ProtocolContext {
 
     @Override
     public void ready() {
@@ -201,7 +201,7 @@ class MappedProtocolTest {
     }
 
     @Override
-    public Wheel wheel(Duration span) {
+    public DeadlineWheel deadlineWheel(Duration span) {
       throw new AssertionError("wheel");
     }
 
@@ -211,7 +211,7 @@ class MappedProtocolTest {
     }
 
     @Override
-    public Timer runAfter(Duration delay, Runnable task) {
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
       throw new AssertionError("runAfter");
     }
 

@@ -142,8 +142,8 @@ class OffloadTest {
       private final Texts texts = new Texts();
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        String text = texts.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        String text = texts.unpack(context, in);
         unpacked.addAndGet(text == null ? 0 : 1);
         return text;
       }

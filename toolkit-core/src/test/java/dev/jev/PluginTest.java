@@ -53,7 +53,7 @@ class PluginTest {
             .listen("tcp://127.0.0.1:0")
             .transport(transport)
             .eventLoops(1)
-            .linger(Duration.ofMillis(200));
+            .lingeringCloseTimeout(Duration.ofMillis(200));
     for (Plugin plugin : plugins) {
       builder.plugin(plugin);
     }
@@ -197,18 +197,18 @@ class PluginTest {
         start(
             Connection::send,
             passing("messages", Plugin.Stage.MESSAGES),
-            passing("translation 1", Plugin.Stage.TRANSLATION),
+            passing("transform 1", Plugin.Stage.TRANSFORM),
             passing("socket", Plugin.Stage.SOCKET),
             passing("encryption", Plugin.Stage.ENCRYPTION),
-            passing("translation 2", Plugin.Stage.TRANSLATION),
+            passing("transform 2", Plugin.Stage.TRANSFORM),
             passing("admission", Plugin.Stage.ADMISSION),
             passing("address", Plugin.Stage.ADDRESS));
     try (RawPeer peer = RawPeer.connect(started)) {
       assertThat(peer.send("hello").receive()).isEqualTo("hello");
     }
     expect("in socket", "in address", "in admission", "in encryption");
-    expect("in translation 1", "in translation 2", "in messages");
-    expect("out messages", "out translation 2", "out translation 1");
+    expect("in transform 1", "in transform 2", "in messages");
+    expect("out messages", "out transform 2", "out transform 1");
     expect("out encryption", "out admission", "out address", "out socket");
   }
 
@@ -289,7 +289,7 @@ class PluginTest {
             .listen("tcp://127.0.0.1:0")
             .plugin(inverting())
             .maxPendingBytes(300_000)
-            .pendingMarks(1_000, 100_000)
+            .writeWatermarks(1_000, 100_000)
             .overflow(OverflowPolicy.DROP_NEWEST)
             .start();
     server = started;

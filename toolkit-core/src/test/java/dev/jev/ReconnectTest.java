@@ -4,7 +4,7 @@ import static dev.jev.ClientTest.failure;
 import static dev.jev.ClientTest.get;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jev.Client.WhileDown;
+import dev.jev.Client.WhileDisconnected;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOption;
@@ -72,7 +72,7 @@ class ReconnectTest {
     try (Client<String> client =
         client()
             .transport(transport)
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .connect("tcp://127.0.0.1:" + port)) {
       Connection<String> before = get(client.connected());
       assertThat(client.send("before")).isTrue();
@@ -110,7 +110,7 @@ class ReconnectTest {
   void messagesAreQueuedFromTheBeginning() throws Exception {
     int port = freePort();
     try (Client<String> client =
-        client().whileDown(WhileDown.QUEUE).connect("tcp://127.0.0.1:" + port)) {
+        client().whileDisconnected(WhileDisconnected.QUEUE).connect("tcp://127.0.0.1:" + port)) {
       Delivery delivery = client.deliver("early");
       assertThat(delivery.outcome()).isEqualTo(Delivery.Outcome.TAKEN);
       try (Server server = serve(port)) {
@@ -137,7 +137,7 @@ class ReconnectTest {
     try (Client<String> client =
         Client.builder(Texts::new, greeting)
             .reconnect(MILLISECOND, SOON)
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .connect("tcp://127.0.0.1:" + port)) {
       client.send("early");
       try (Server server = serve(port)) {
@@ -153,7 +153,7 @@ class ReconnectTest {
     int messages = 10_000;
     try (Client<String> client =
         client()
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .maxPendingBytes(64 * 1024 * 1024)
             .connect("tcp://127.0.0.1:" + port)) {
       for (int i = 0; i < messages / 2; i++) {
@@ -179,7 +179,7 @@ class ReconnectTest {
       int port = freePort();
       try (Client<String> client =
           client()
-              .whileDown(WhileDown.QUEUE)
+              .whileDisconnected(WhileDisconnected.QUEUE)
               .sendBufferBytes(8192)
               .connect("tcp://127.0.0.1:" + port)) {
         String text = "x".repeat(20_000); // counts for 20,096 bytes
@@ -211,8 +211,8 @@ class ReconnectTest {
     try (Client<ByteBuf> client =
         Client.<ByteBuf, ByteBuf>builder(Buffers::new, Recorder.silent())
             .reconnect()
-            .whileDown(WhileDown.QUEUE)
-            .pendingMarks(1, 1000)
+            .whileDisconnected(WhileDisconnected.QUEUE)
+            .writeWatermarks(1, 1000)
             .maxPendingBytes(1000)
             .connect("tcp://127.0.0.1:" + port)) {
       ByteBuf taken = Unpooled.buffer().writeZero(903); // counts for 999 bytes
@@ -233,9 +233,9 @@ class ReconnectTest {
     int port = freePort();
     try (Client<String> client =
         client()
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .overflow(OverflowPolicy.DROP_OLDEST)
-            .pendingMarks(1, 1000)
+            .writeWatermarks(1, 1000)
             .maxPendingBytes(1000)
             .connect("tcp://127.0.0.1:" + port)) {
       List<Delivery> deliveries = new ArrayList<>();
@@ -262,7 +262,7 @@ class ReconnectTest {
     Client<ByteBuf> client =
         Client.<ByteBuf, ByteBuf>builder(Buffers::new, Recorder.silent())
             .reconnect()
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .connect("tcp://127.0.0.1:" + port);
     ByteBuf message = Unpooled.buffer().writeInt(1);
     Delivery delivery = client.deliver(message);
@@ -276,7 +276,7 @@ class ReconnectTest {
   void attemptThatFailsWithoutReconnectDropsWhatWaits() throws Exception {
     try (Client<String> client =
         Client.<String, String>builder(Texts::new, recorder)
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .connect("tcp://127.0.0.1:" + freePort())) {
       assertThat(failure(client.connected())).hasMessageEndingWith(": Connection refused");
       assertThat(failure(client.deliver("late").written()))
@@ -309,8 +309,8 @@ class ReconnectTest {
       private final Texts texts = new Texts();
 
       @Override
-      public String unpack(Wire wire, ByteBuf in) {
-        return texts.unpack(wire, in);
+      public String unpack(ProtocolContext context, ByteBuf in) {
+        return texts.unpack(context, in);
       }
 
       @Override
@@ -324,7 +324,7 @@ class ReconnectTest {
     try (Client<String> client =
         Client.<String, String>builder(Picky::new, recorder)
             .reconnect(MILLISECOND, SOON)
-            .whileDown(WhileDown.QUEUE)
+            .whileDisconnected(WhileDisconnected.QUEUE)
             .connect("tcp://127.0.0.1:" + port)) {
       client.send("one");
       Delivery poison = client.deliver("poison");

@@ -206,8 +206,8 @@ class SendTest {
     private final Texts texts = new Texts();
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
     }
 
     @Override

@@ -58,11 +58,11 @@ class ServerBuilderTest {
             .maxConnections(7)
             .maxFrameBytes(1000)
             .maxPendingBytes(2000)
-            .pendingMarks(500, 2000)
+            .writeWatermarks(500, 2000)
             .overflow(OverflowPolicy.DROP_NEWEST)
             .handshakeTimeout(Duration.ofSeconds(3))
             .closeTimeout(Duration.ofSeconds(4))
-            .blockedLoopTime(Duration.ofSeconds(5))
+            .blockedLoopThreshold(Duration.ofSeconds(5))
             .start()) {
       Settings<?, ?> settings = settings(server);
       assertThat(settings.maxFrameBytes()).isEqualTo(1000);
@@ -122,13 +122,13 @@ class ServerBuilderTest {
   @ParameterizedTest
   @ValueSource(ints = {0, -1, (1 << 30) + 1})
   void highMarkOutOfRangeIsRefused(int value) {
-    expectRefusal(b -> b.pendingMarks(1, value), "high: " + value, "1..1073741824");
+    expectRefusal(b -> b.writeWatermarks(1, value), "high: " + value, "1..1073741824");
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0, -1, 501})
   void lowMarkThatIsNotBelowTheHighOneIsRefused(int value) {
-    expectRefusal(b -> b.pendingMarks(value, 500), "low: " + value, "1..500");
+    expectRefusal(b -> b.writeWatermarks(value, 500), "low: " + value, "1..500");
   }
 
   @Test
@@ -143,8 +143,8 @@ class ServerBuilderTest {
                 .maxFrameBytes(1 << 30)
                 .maxPendingBytes(1)
                 .maxPendingBytes(1 << 30)
-                .pendingMarks(1, 1)
-                .pendingMarks(1 << 30, 1 << 30)
+                .writeWatermarks(1, 1)
+                .writeWatermarks(1 << 30, 1 << 30)
                 .handshakeTimeout(Duration.ofNanos(1))
                 .handshakeTimeout(Duration.ofDays(3650)))
         .isNotNull();
@@ -158,7 +158,7 @@ class ServerBuilderTest {
     String range = "> PT0S and <= PT87600H";
     expectRefusal(b -> b.handshakeTimeout(value), "handshakeTimeout: " + value, range);
     expectRefusal(b -> b.closeTimeout(value), "closeTimeout: " + value, range);
-    expectRefusal(b -> b.blockedLoopTime(value), "blockedLoopTime: " + value, range);
+    expectRefusal(b -> b.blockedLoopThreshold(value), "blockedLoopThreshold: " + value, range);
   }
 
   private static void expectRefusal(
@@ -180,7 +180,7 @@ class ServerBuilderTest {
         call("overflow", b -> b.overflow(null)),
         call("handshakeTimeout", b -> b.handshakeTimeout(null)),
         call("closeTimeout", b -> b.closeTimeout(null)),
-        call("blockedLoopTime", b -> b.blockedLoopTime(null)));
+        call("blockedLoopThreshold", b -> b.blockedLoopThreshold(null)));
   }
 
   private static Arguments call(String name, Consumer<Server.Builder<String, String>> call) {
@@ -211,18 +211,18 @@ class ServerBuilderTest {
         .isThrownBy(() -> builder.maxPendingBytes(256 * 1024 - 1).start())
         .withMessage("maxPendingBytes: 262143 (expected: >= high mark 262144)");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> builder.maxPendingBytes(100).pendingMarks(1, 101).start())
+        .isThrownBy(() -> builder.maxPendingBytes(100).writeWatermarks(1, 101).start())
         .withMessage("maxPendingBytes: 100 (expected: >= high mark 101)");
     Eventually.noServerThreadIsLeft();
-    builder.pendingMarks(1, 100).start().close(); // and either order of the two calls will do
-    builder.pendingMarks(1, 200).maxPendingBytes(200).start().close();
+    builder.writeWatermarks(1, 100).start().close(); // and either order of the two calls will do
+    builder.writeWatermarks(1, 200).maxPendingBytes(200).start().close();
   }
 
   @Test
   void refusedMarksLeaveTheOldOnes() throws Exception {
     Server.Builder<String, String> builder =
-        Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").pendingMarks(10, 20);
-    assertThatIllegalArgumentException().isThrownBy(() -> builder.pendingMarks(50, 40));
+        Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").writeWatermarks(10, 20);
+    assertThatIllegalArgumentException().isThrownBy(() -> builder.writeWatermarks(50, 40));
     try (Server server = builder.start()) {
       assertThat(settings(server).lowMark()).isEqualTo(10);
       assertThat(settings(server).highMark()).isEqualTo(20);

@@ -375,8 +375,8 @@ class SlowConsumerTest {
     private int packed;
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
     }
 
     @Override

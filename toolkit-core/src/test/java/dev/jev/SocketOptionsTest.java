@@ -68,8 +68,8 @@ class SocketOptionsTest {
   void everyOptionReachesTheSocket(Transport transport) throws Exception {
     server =
         echo(transport)
-            .noDelay(false)
-            .keepAlive(Duration.ofSeconds(77))
+            .tcpNoDelay(false)
+            .tcpKeepAlive(Duration.ofSeconds(77))
             .sendBufferBytes(50_000)
             .receiveBufferBytes(60_000)
             .start();
@@ -102,7 +102,7 @@ class SocketOptionsTest {
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
   void lingerOfZeroClosesAtOnce(Transport transport) throws Exception {
-    server = echo(transport).linger(Duration.ZERO).start();
+    server = echo(transport).lingeringCloseTimeout(Duration.ZERO).start();
     try (Socket socket = connect()) {
       assertThat(options(socket)).isNotNull();
       server.stop(Duration.ofSeconds(10)); // though the client does not close

@@ -53,7 +53,7 @@ class StopTest {
             .listen("tcp://127.0.0.1:0")
             .transport(transport)
             .eventLoops(2)
-            .blockedLoopTime(Duration.ofSeconds(5))
+            .blockedLoopThreshold(Duration.ofSeconds(5))
             .start();
     List<RawPeer> peers = new ArrayList<>();
     for (int i = 0; i < CONNECTIONS; i++) {

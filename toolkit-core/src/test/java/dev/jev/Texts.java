@@ -8,14 +8,14 @@ import org.jspecify.annotations.Nullable;
 public final class Texts implements Protocol<String, String> {
 
   @Override
-  public @Nullable String unpack(Wire wire, ByteBuf in) {
+  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < 4) {
       return null;
     }
     int length = in.getInt(in.readerIndex());
-    if (length < 0 || length > wire.maxFrameBytes() - 4) {
+    if (length < 0 || length > context.maxFrameBytes() - 4) {
       throw new ProtocolException(
-          "length: " + length + " (expected: 0.." + (wire.maxFrameBytes() - 4) + ")");
+          "length: " + length + " (expected: 0.." + (context.maxFrameBytes() - 4) + ")");
     }
     if (in.readableBytes() - 4 < length) {
       return null;
@@ -32,7 +32,7 @@ public final class Texts implements Protocol<String, String> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return Texts.class;
   }
 }

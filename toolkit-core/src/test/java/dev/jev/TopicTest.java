@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TopicTest {
 
   /** Writes down who joins and leaves, and on which connection's loop that is. */
-  private static final class Presence implements Topic.Listener<String> {
+  private static final class Presence implements Topic.Observer<String> {
     private final Queue<String> events = new ConcurrentLinkedQueue<>();
     private final Set<Connection<String>> here = ConcurrentHashMap.newKeySet();
 
@@ -341,8 +341,8 @@ class TopicTest {
     }
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
     }
 
     @Override
@@ -356,7 +356,7 @@ class TopicTest {
     }
 
     @Override
-    public @Nullable Object representation() {
+    public @Nullable Object encodingKey() {
       return representation;
     }
   }
@@ -417,12 +417,12 @@ class TopicTest {
   @Test
   void mappedProtocolsShareWhatTheSameFunctionMakes() {
     Protocol<String, String> texts = new Texts();
-    Object shouted = shouting(texts).representation();
-    assertThat(shouted).isNotNull().isEqualTo(shouting(new Texts()).representation());
-    assertThat(shouted).isNotEqualTo(texts.representation());
-    assertThat(texts.mapInbound(String::length).representation()).isEqualTo(texts.representation());
-    assertThat(texts.mapOutbound(text -> "other " + text).representation()).isNotEqualTo(shouted);
-    assertThat(shouting(new Counting(null, new AtomicInteger())).representation()).isNull();
+    Object shouted = shouting(texts).encodingKey();
+    assertThat(shouted).isNotNull().isEqualTo(shouting(new Texts()).encodingKey());
+    assertThat(shouted).isNotEqualTo(texts.encodingKey());
+    assertThat(texts.mapInbound(String::length).encodingKey()).isEqualTo(texts.encodingKey());
+    assertThat(texts.mapOutbound(text -> "other " + text).encodingKey()).isNotEqualTo(shouted);
+    assertThat(shouting(new Counting(null, new AtomicInteger())).encodingKey()).isNull();
   }
 
   private static Protocol<String, String> shouting(Protocol<String, String> texts) {
@@ -541,7 +541,7 @@ class TopicTest {
     Topic<String> strict =
         Topic.of(
             "strict",
-            new Topic.Listener<>() {
+            new Topic.Observer<>() {
               @Override
               public void onJoin(Connection<String> joining) {
                 throw new IllegalStateException("on purpose");
@@ -568,7 +568,7 @@ class TopicTest {
     Topic<String> lobby =
         Topic.of(
             "lobby",
-            new Topic.Listener<>() {
+            new Topic.Observer<>() {
               @Override
               public void onJoin(Connection<String> connection) {
                 holder.get(0).publish("somebody is here");

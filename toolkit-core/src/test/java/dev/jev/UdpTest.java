@@ -57,7 +57,7 @@ class UdpTest {
   /** The bytes of a datagram as a text; what begins with {@code !} is malformed. */
   private static final class Datagrams implements Protocol<String, String> {
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       if (in.isReadable() && in.getByte(in.readerIndex()) == '!') {
         throw new ProtocolException("malformed");
       }
@@ -73,7 +73,7 @@ class UdpTest {
   /** Buffers, neither copied in nor out. */
   private static final class Slices implements Protocol<ByteBuf, ByteBuf> {
     @Override
-    public ByteBuf unpack(Wire wire, ByteBuf in) {
+    public ByteBuf unpack(ProtocolContext context, ByteBuf in) {
       return in.readRetainedSlice(in.readableBytes());
     }
 
@@ -81,7 +81,7 @@ class UdpTest {
     public void pack(ByteBuf message, ByteBuf out) {}
 
     @Override
-    public ByteBuf tail(ByteBuf message) {
+    public ByteBuf zeroCopyTail(ByteBuf message) {
       return message;
     }
   }
@@ -562,7 +562,7 @@ class UdpTest {
                   }
                 })
             .maxPendingBytes(10_000)
-            .pendingMarks(100, 5_000)
+            .writeWatermarks(100, 5_000)
             .listen("udp://127.0.0.1:0?amplification=0")
             .start();
     send("block the loop");
@@ -600,9 +600,9 @@ class UdpTest {
       private final Datagrams datagrams = new Datagrams();
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         try {
-          return datagrams.unpack(wire, in);
+          return datagrams.unpack(context, in);
         } catch (ProtocolException e) {
           malformed.incrementAndGet();
           throw e;
@@ -627,7 +627,7 @@ class UdpTest {
             .transport(transport)
             .eventLoops(1)
             .maxPendingBytes(8 * 1024)
-            .pendingMarks(1024, 2048)
+            .writeWatermarks(1024, 2048)
             .listen("udp://127.0.0.1:0")
             .start();
     try (LogCapture netty = new LogCapture("io.netty");
@@ -852,11 +852,11 @@ class UdpTest {
   void wireWritesToTheSourceAndItsCloseDoesNothing(Transport transport) throws Exception {
     class Polite implements Protocol<String, String> {
       @Override
-      public String unpack(Wire wire, ByteBuf in) {
-        assertThat(wire.isReady()).isTrue();
-        wire.ready();
-        wire.write(wire(in));
-        wire.close();
+      public String unpack(ProtocolContext context, ByteBuf in) {
+        assertThat(context.isReady()).isTrue();
+        context.ready();
+        context.write(wire(in));
+        context.close();
         return in.readCharSequence(in.readableBytes(), UTF_8).toString();
       }
 
@@ -934,8 +934,8 @@ class UdpTest {
     Protocol<String, String> waiting = new Datagrams();
     class Waiting implements Protocol<String, String> {
       @Override
-      public void open(Wire wire) {
-        wire.runAfter(
+      public void open(ProtocolContext context) {
+        context.runAfter(
             Duration.ofMillis(300),
             () -> {
               runs.incrementAndGet();
@@ -944,8 +944,8 @@ class UdpTest {
       }
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        return waiting.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        return waiting.unpack(context, in);
       }
 
       @Override

@@ -222,8 +222,8 @@ class UnixTest {
     try (LogCapture netty = new LogCapture("io.netty")) {
       Server server =
           echo(Transport.AUTO, "unix://" + path())
-              .noDelay(true)
-              .keepAlive(Duration.ofSeconds(9))
+              .tcpNoDelay(true)
+              .tcpKeepAlive(Duration.ofSeconds(9))
               .sendBufferBytes(50_000)
               .receiveBufferBytes(60_000)
               .start();

@@ -1,7 +1,7 @@
 package dev.jev.benchmarks;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
@@ -20,7 +20,7 @@ final class JevSide<I, O> implements CodecSide {
 
   private static final int PACK_BYTES = 64 * 1024;
 
-  private final Wire wire = new SilentWire();
+  private final ProtocolContext context = new SilentWire();
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final ByteBuf packing = PooledByteBufAllocator.DEFAULT.directBuffer(PACK_BYTES);
   private final Protocol<I, O> protocol;
@@ -29,13 +29,13 @@ final class JevSide<I, O> implements CodecSide {
   JevSide(Protocol<I, O> protocol, O message) {
     this.protocol = protocol;
     this.message = message;
-    protocol.open(wire);
+    protocol.open(context);
   }
 
   @Override
   public void read(ByteBuf bytes, Consumer<Object> handler) {
-    while (bytes.isReadable() || protocol.held() > 0) {
-      I read = protocol.unpack(wire, bytes);
+    while (bytes.isReadable() || protocol.pendingMessages() > 0) {
+      I read = protocol.unpack(context, bytes);
       if (read == null) {
         throw new IllegalStateException("message: null (expected: whole messages)");
       }
@@ -50,7 +50,7 @@ final class JevSide<I, O> implements CodecSide {
     packing.clear();
     for (int i = 0; i < times; i++) {
       protocol.pack(message, packing);
-      ByteBuf tail = protocol.tail(message);
+      ByteBuf tail = protocol.zeroCopyTail(message);
       if (tail != null) {
         write(tail);
       }

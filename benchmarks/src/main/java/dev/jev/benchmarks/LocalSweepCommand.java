@@ -2,9 +2,9 @@ package dev.jev.benchmarks;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
+import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
 import dev.jev.Server;
-import dev.jev.Wheel;
 import dev.jev.plugin.IdleReaper;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
@@ -65,7 +65,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     new ServerBootstrap()
         .group(group)
         .channel(LocalServerChannel.class)
-        .childHandler(initializer(sweeperOf(kind, new Wheel(group.next(), span))))
+        .childHandler(initializer(sweeperOf(kind, new DeadlineWheel(group.next(), span))))
         .bind(address)
         .sync();
     Bootstrap client =
@@ -102,7 +102,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     }
   }
 
-  private Consumer<ChannelPipeline> sweeperOf(String name, Wheel wheel) {
+  private Consumer<ChannelPipeline> sweeperOf(String name, DeadlineWheel wheel) {
     return switch (name) {
       case "none" -> pipeline -> pipeline.addLast(new ChannelInboundHandlerAdapter());
       case "netty" ->
@@ -142,7 +142,7 @@ final class LocalSweepCommand implements Callable<Integer> {
   }
 
   /** What a plugin gets of a channel that no server of Jev's has. */
-  private record BareLink(ChannelPipeline pipeline, Wheel shared) implements Plugin.Link {
+  private record BareLink(ChannelPipeline pipeline, DeadlineWheel shared) implements Plugin.Link {
 
     /** Whose tasks run at once. */
     private static final Connection<?> CONNECTION =
@@ -189,7 +189,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     }
 
     @Override
-    public Wheel wheel(Duration span) {
+    public DeadlineWheel deadlineWheel(Duration span) {
       return shared;
     }
   }

@@ -1,16 +1,16 @@
 package dev.jev.benchmarks;
 
 import dev.jev.CloseReason;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.DeadlineWheel;
+import dev.jev.ProtocolContext;
+import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import java.net.SocketAddress;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** A wire whose peer hears nothing, with the limit that a server has by default. */
-final class SilentWire implements Wire {
+final class SilentWire implements ProtocolContext {
 
   static final int MAX_FRAME_BYTES = 1 << 20;
 
@@ -34,7 +34,7 @@ final class SilentWire implements Wire {
   public void closeNow(CloseReason reason) {}
 
   @Override
-  public Wheel wheel(Duration span) {
+  public DeadlineWheel deadlineWheel(Duration span) {
     throw new IllegalStateException("wheel: " + span + " (expected: none)");
   }
 
@@ -44,7 +44,7 @@ final class SilentWire implements Wire {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     throw new IllegalStateException("timer: " + delay + " (expected: none)");
   }
 

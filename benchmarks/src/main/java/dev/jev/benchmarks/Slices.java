@@ -1,14 +1,14 @@
 package dev.jev.benchmarks;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 
 /** The least that a protocol with buffers as messages can do: it knows all beforehand. */
 record Slices(int bytes) implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
-  public ByteBuf unpack(Wire wire, ByteBuf in) {
+  public ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     return in.readRetainedSlice(bytes);
   }
 
@@ -16,7 +16,7 @@ record Slices(int bytes) implements Protocol<ByteBuf, ByteBuf> {
   public void pack(ByteBuf message, ByteBuf out) {}
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 }

@@ -1,7 +1,7 @@
 package dev.jev.benchmarks;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import dev.jev.codec.Protocols;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
@@ -17,14 +17,14 @@ final class TortureProtocol implements Protocol<ByteBuf, ByteBuf> {
   private final Protocol<ByteBuf, ByteBuf> frames = Protocols.lengthPrefixed();
 
   @Override
-  public void open(Wire wire) {
+  public void open(ProtocolContext context) {
     // Ready when the peer has greeted.
   }
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-    if (wire.isReady()) {
-      return frames.unpack(wire, in);
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    if (context.isReady()) {
+      return frames.unpack(context, in);
     }
     if (in.getByte(in.readerIndex()) == 'H') {
       int length = in.bytesBefore((byte) '\n');
@@ -33,7 +33,7 @@ final class TortureProtocol implements Protocol<ByteBuf, ByteBuf> {
       }
       in.skipBytes(length + 1);
     }
-    wire.ready();
+    context.ready();
     return null;
   }
 
@@ -43,7 +43,7 @@ final class TortureProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf tail(ByteBuf message) {
-    return frames.tail(message);
+  public @Nullable ByteBuf zeroCopyTail(ByteBuf message) {
+    return frames.zeroCopyTail(message);
   }
 }

@@ -7,8 +7,8 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.LoadBalancing;
 import dev.jev.Plugin;
+import dev.jev.ScheduledTask;
 import dev.jev.Server;
-import dev.jev.Timer;
 import dev.jev.Topic;
 import dev.jev.plugin.IdleReaper;
 import io.netty.buffer.ByteBuf;
@@ -77,7 +77,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private final Topic<ByteBuf> topic = Topic.of("torture");
   private final List<Server> servers = new ArrayList<>();
   private volatile String blocked = "none";
-  private volatile @Nullable Timer feeding;
+  private volatile @Nullable ScheduledTask feeding;
 
   /** What remains to be pushed to one connection. */
   private static final class Push {
@@ -110,7 +110,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
             .plugin(this)
             .eventLoops(twin ? 1 : 2)
             .loadBalancing(LoadBalancing.roundRobin())
-            .blockedLoopTime(Duration.ofMillis(blockedMillis));
+            .blockedLoopThreshold(Duration.ofMillis(blockedMillis));
     addresses.forEach(builder::listen);
     speech.install(builder);
     if (idleMillis > 0) {
@@ -199,7 +199,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
 
   /** Sends so many bytes to all who asked for it, every so many milliseconds. */
   private void feed(int size, int periodMillis) {
-    Timer before = feeding;
+    ScheduledTask before = feeding;
     if (before != null) {
       before.cancel();
     }
@@ -226,7 +226,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private String timers(int perSecond, int seconds) {
     Server server = servers.get(0);
     System.gc();
-    Timer[] some = new Timer[perSecond / 200];
+    ScheduledTask[] some = new ScheduledTask[perSecond / 200];
     long busy = 0;
     long done = 0;
     long start = System.nanoTime();
@@ -236,7 +236,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
       for (int i = 0; i < some.length; i++) {
         some[i] = server.runAfter(Duration.ofMinutes(1), TortureServer::never);
       }
-      for (Timer timer : some) {
+      for (ScheduledTask timer : some) {
         timer.cancel();
       }
       busy += System.nanoTime() - before;
@@ -255,7 +255,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   }
 
   private static long heapOfTimers(Server server) {
-    Timer[] waiting = new Timer[100_000];
+    ScheduledTask[] waiting = new ScheduledTask[100_000];
     System.gc();
     long before = heap();
     for (int i = 0; i < waiting.length; i++) {
@@ -263,7 +263,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
     }
     System.gc();
     long bytes = (heap() - before) / waiting.length;
-    for (Timer timer : waiting) {
+    for (ScheduledTask timer : waiting) {
       timer.cancel();
     }
     return bytes;

@@ -60,7 +60,7 @@ final class TortureSpeech {
             .maxFragments(maxFragments)
             .heartbeat(Duration.ofMillis(pingMillis), Duration.ofMillis(pongMillis))
             .compression()
-            .restarting()
+            .stopCloseCode(1012)
             .build();
     return () -> protocol.get().map(DECODE, ENCODE);
   }
@@ -74,9 +74,9 @@ final class TortureSpeech {
   }
 
   void install(Server.Builder<ByteBuf, ByteBuf> server) {
-    Limits.Builder limits = Limits.builder().excess(Limits.Excess.CLOSE);
+    Limits.Builder limits = Limits.builder().onRateExceeded(Limits.RateLimitAction.CLOSE);
     if (writeDeadlineMillis > 0) {
-      limits.writeStallDeadline(Duration.ofMillis(writeDeadlineMillis));
+      limits.writeStallTimeout(Duration.ofMillis(writeDeadlineMillis));
     }
     if (messageRate > 0) {
       limits.messageRate(messageRate, messageRate);

@@ -3,7 +3,7 @@ package dev.jev.samples;
 import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
-import dev.jev.plugin.Translation;
+import dev.jev.plugin.StreamTransform;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,6 +22,6 @@ final class Compressed implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     return options.serve(
         Server.<String, String>builder(Protocols::lines, Handler.replying(line -> line))
-            .plugin(zstd ? Translation.zstd() : Translation.gzip()));
+            .plugin(zstd ? StreamTransform.zstd() : StreamTransform.gzip()));
   }
 }

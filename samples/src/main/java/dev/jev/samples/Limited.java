@@ -37,7 +37,7 @@ final class Limited implements Callable<Integer> {
         Limits.builder()
             .connectionsPerAddress(perAddress)
             .messageRate(perSecond, /* burst= */ 1)
-            .firstMessageDeadline(Duration.ofMillis(firstMillis))
+            .firstMessageTimeout(Duration.ofMillis(firstMillis))
             .build();
     return options.serve(
         Server.<String, String>builder(Protocols::lines, Handler.replying(line -> line))

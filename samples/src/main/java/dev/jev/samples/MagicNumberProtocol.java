@@ -3,8 +3,8 @@ package dev.jev.samples;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +21,7 @@ final class MagicNumberProtocol implements Protocol<String, String> {
   private static final int CHECKSUM_BYTES = 4;
 
   @Override
-  public @Nullable String unpack(Wire wire, ByteBuf in) {
+  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     if (in.readableBytes() < HEADER_BYTES) {
       return null;
@@ -29,9 +29,9 @@ final class MagicNumberProtocol implements Protocol<String, String> {
     check("magic number", in.getUnsignedShort(start), MAGIC);
     check("version", in.getUnsignedByte(start + 2), VERSION);
     long frameBytes = HEADER_BYTES + in.getUnsignedInt(start + 3) + CHECKSUM_BYTES;
-    if (frameBytes > wire.maxFrameBytes()) {
+    if (frameBytes > context.maxFrameBytes()) {
       throw new ProtocolException(
-          "frame: " + frameBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "frame: " + frameBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     if (in.readableBytes() < frameBytes) {
       return null;

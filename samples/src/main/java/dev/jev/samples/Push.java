@@ -82,7 +82,7 @@ final class Push implements Callable<Integer>, Handler<PushRequest, PushEvent>, 
     Limits limits =
         Limits.builder()
             .messageRate(MAX_MESSAGES_PER_SECOND, 2 * MAX_MESSAGES_PER_SECOND)
-            .excess(Limits.Excess.CLOSE)
+            .onRateExceeded(Limits.RateLimitAction.CLOSE)
             .build();
     return options.servePage(
         Server.builder(protocol(), this).plugin(limits).plugin(subscribers).plugin(this));
@@ -94,7 +94,7 @@ final class Push implements Callable<Integer>, Handler<PushRequest, PushEvent>, 
             .path(LIVE)
             .path(FEED)
             .maxMessageBytes(MAX_MESSAGE_BYTES)
-            .restarting()
+            .stopCloseCode(1012)
             .http(HttpResponder.classPath("push"))
             .build();
     return () -> sockets.get().map(decode, encode);

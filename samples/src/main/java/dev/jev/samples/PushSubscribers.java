@@ -81,7 +81,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
         EventLoops.builder()
             .count(1)
             .transport(server.transport())
-            .blockedLoopTime(PATIENCE)
+            .blockedLoopThreshold(PATIENCE)
             .start();
     loops = own;
     WebSocketClientBuilder feed = WebSocketProtocol.client(uri(server));

@@ -3,7 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
-import dev.jev.plugin.Shaping;
+import dev.jev.plugin.TrafficShaping;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,6 +22,6 @@ final class Shaped implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     return options.serve(
         Server.builder(Protocols::bytes, Connection::send)
-            .plugin(Shaping.builder().writeBytesPerSecond(bytesPerSecond).build()));
+            .plugin(TrafficShaping.builder().writeBytesPerSecond(bytesPerSecond).build()));
   }
 }

@@ -3,7 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
-import dev.jev.plugin.Watch;
+import dev.jev.plugin.Diagnostics;
 import dev.jev.plugin.WireLog;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -25,7 +25,7 @@ final class Traced implements Callable<Integer> {
     return options.serve(
         Server.builder(Protocols::lines, Traced::answer)
             .plugin(WireLog.builder().to(System.out::println).build())
-            .plugin(Watch.create(Traced::print)));
+            .plugin(Diagnostics.create(Traced::print)));
   }
 
   private static void answer(Connection<String> connection, String line) {
@@ -42,7 +42,7 @@ final class Traced implements Callable<Integer> {
     }
   }
 
-  private static void print(Watch.Blocked blocked) {
+  private static void print(Diagnostics.BlockedLoop blocked) {
     System.out.println(blocked.loop() + " is blocked, in " + blocked.stack());
   }
 }

@@ -39,7 +39,7 @@ final class WsBroadcast
       throw new IllegalArgumentException(
           "size: " + size + " bytes (expected: " + MIN_SIZE + ".." + (1 << 20) + ")");
     }
-    var protocol = WebSocketProtocol.server().path("/").anyOrigin().build();
+    var protocol = WebSocketProtocol.server().path("/").allowAnyOrigin().build();
     return options.serve(Server.builder(protocol, this).plugin(this));
   }
 

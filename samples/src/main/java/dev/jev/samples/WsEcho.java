@@ -36,7 +36,7 @@ final class WsEcho implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     WebSocketServerBuilder webSocket =
         WebSocketProtocol.server()
-            .anyOrigin()
+            .allowAnyOrigin()
             .maxMessageBytes(maxMessageBytes)
             .maxFragments(Math.max(MIN_FRAGMENTS, maxMessageBytes / FRAGMENT_BYTES));
     if (compression) {

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import dev.jev.Server;
-import dev.jev.Wire;
 import dev.jev.codec.FirstBytes;
 import dev.jev.codec.Multiplexer;
 import dev.jev.codec.Protocols;
@@ -44,7 +44,7 @@ class ProtocolGuideTest {
     private static final int MAX_TEXT_BYTES = 1024;
 
     @Override
-    public @Nullable Note unpack(Wire wire, ByteBuf in) {
+    public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {
       if (in.readableBytes() < HEADER_BYTES) {
         return null;
       }
@@ -107,19 +107,19 @@ class ProtocolGuideTest {
     private final NoteProtocol notes = new NoteProtocol();
 
     @Override
-    public void open(Wire wire) {} // not ready: no onConnect yet, and nobody can send
+    public void open(ProtocolContext context) {} // not ready: no onConnect yet, and nobody can send
 
     @Override
-    public @Nullable Note unpack(Wire wire, ByteBuf in) {
-      if (wire.isReady()) {
-        return notes.unpack(wire, in);
+    public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {
+      if (context.isReady()) {
+        return notes.unpack(context, in);
       }
       int version = in.readByte();
       if (version != VERSION) {
         throw new ProtocolException("version: " + version + " (expected: 1)");
       }
-      wire.write(in.alloc().buffer(1).writeByte(VERSION));
-      wire.ready();
+      context.write(in.alloc().buffer(1).writeByte(VERSION));
+      context.ready();
       return null;
     }
 

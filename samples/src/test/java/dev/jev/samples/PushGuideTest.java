@@ -55,7 +55,7 @@ class PushGuideTest {
           connection.attach(subscription); // which tells what was conflated or dropped
         };
     return Server.builder(PushGuideTest::pricesAsLines, handler)
-        .pendingMarks(8 * 1024, 16 * 1024) // beyond the high mark messages wait
+        .writeWatermarks(8 * 1024, 16 * 1024) // beyond the high mark messages wait
         .listen(uri)
         .start();
   }
@@ -71,7 +71,7 @@ class PushGuideTest {
     Topic<String> everybody = Topic.of("everybody");
     return Topic.of(
         "room",
-        new Topic.Listener<>() {
+        new Topic.Observer<>() {
           @Override
           public void onJoin(Connection<String> connection) {
             everybody.subscribe(connection);

@@ -7,11 +7,11 @@ import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
-import dev.jev.Wire;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.IdleReaper;
 import dev.jev.plugin.Tls;
@@ -97,7 +97,7 @@ class SnippetsTest {
   static final class ShortTexts implements Protocol<String, String> {
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       int length = in.getUnsignedByte(in.readerIndex()); // there is always at least one byte
       if (length == 0) {
         throw new ProtocolException("length: 0 (expected: 1..255)");

@@ -52,7 +52,7 @@ class WebSocketGuideTest {
         .hosts("example.com", "127.0.0.1")
         .origins("https://example.com")
         .subprotocols("chat.v2", "chat.v1")
-        .decide(request -> names.apply(request).thenApply(WebSocketGuideTest::answer));
+        .onUpgrade(request -> names.apply(request).thenApply(WebSocketGuideTest::answer));
   }
 
   static HttpResponse answer(String name) {
@@ -67,10 +67,10 @@ class WebSocketGuideTest {
         HttpResponder.at("/ready", () -> HttpResponse.of(drain.isReady() ? 200 : 503))
             .or(HttpResponder.classPath("chat")); // index.html and what belongs to it
     Supplier<WebSocketProtocol> protocol =
-        doors.http(pages).compression().maxMessageBytes(256 * 1024).restarting().build();
+        doors.http(pages).compression().maxMessageBytes(256 * 1024).stopCloseCode(1012).build();
     return Server.builder(protocol, WebSocketGuideTest::shout)
         .plugin(drain)
-        .plugin(Limits.builder().messageRate(20, 100).writeStallDeadline().build())
+        .plugin(Limits.builder().messageRate(20, 100).writeStallTimeout().build())
         .listen(uri)
         .start();
   }

@@ -4,7 +4,7 @@ import com.google.protobuf.Any;
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.Message;
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -24,8 +24,8 @@ final class AnyProtocol implements Protocol<Message, Message> {
   }
 
   @Override
-  public @Nullable Message unpack(Wire wire, ByteBuf in) {
-    int length = VarintLength.take(wire, in);
+  public @Nullable Message unpack(ProtocolContext context, ByteBuf in) {
+    int length = VarintLength.take(context, in);
     if (length < 0) {
       return null;
     }
@@ -47,7 +47,7 @@ final class AnyProtocol implements Protocol<Message, Message> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return packing;
   }
 

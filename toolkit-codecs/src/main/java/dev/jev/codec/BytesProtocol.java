@@ -1,7 +1,7 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -16,8 +16,8 @@ final class BytesProtocol implements Protocol<ByteBuf, ByteBuf> {
   private BytesProtocol() {}
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-    int length = Math.min(in.readableBytes(), wire.maxFrameBytes());
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    int length = Math.min(in.readableBytes(), context.maxFrameBytes());
     return length > 0 ? in.readRetainedSlice(length) : null;
   }
 
@@ -25,12 +25,12 @@ final class BytesProtocol implements Protocol<ByteBuf, ByteBuf> {
   public void pack(ByteBuf message, ByteBuf out) {}
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return BytesProtocol.class;
   }
 }

@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -25,9 +25,9 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
-    int limit = Math.min(delimiters.maxFrameBytes(), wire.maxFrameBytes());
+    int limit = Math.min(delimiters.maxFrameBytes(), context.maxFrameBytes());
     int length = Math.min(in.readableBytes(), limit);
     int end = inbound.find(in, start + searchedBytes, start + length);
     if (end < 0) {
@@ -61,12 +61,12 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf tail(ByteBuf message) {
+  public @Nullable ByteBuf zeroCopyTail(ByteBuf message) {
     return delimiters.areKept() ? message : null;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return delimiters;
   }
 

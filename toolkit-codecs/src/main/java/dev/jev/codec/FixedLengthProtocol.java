@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -21,10 +21,10 @@ final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-    if (bytes > wire.maxFrameBytes()) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    if (bytes > context.maxFrameBytes()) {
       throw new ProtocolException(
-          "frame: " + bytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "frame: " + bytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     return in.readableBytes() < bytes ? null : in.readRetainedSlice(bytes);
   }
@@ -38,12 +38,12 @@ final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return packing;
   }
 }

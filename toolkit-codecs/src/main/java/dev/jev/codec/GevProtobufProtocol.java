@@ -4,8 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.protobuf.Message;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import org.jspecify.annotations.Nullable;
@@ -35,15 +35,15 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
   }
 
   @Override
-  public @Nullable Message unpack(Wire wire, ByteBuf in) {
+  public @Nullable Message unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < TOTAL_BYTES) {
       return null;
     }
     long total = in.getUnsignedInt(in.readerIndex());
     long frameBytes = TOTAL_BYTES + total;
-    if (frameBytes > wire.maxFrameBytes()) {
+    if (frameBytes > context.maxFrameBytes()) {
       throw new ProtocolException(
-          "frame: " + frameBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "frame: " + frameBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     if (total < TYPE_LENGTH_BYTES) {
       throw new ProtocolException("total: " + total + " bytes (expected: >= 2)");
@@ -76,7 +76,7 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return packing;
   }
 }

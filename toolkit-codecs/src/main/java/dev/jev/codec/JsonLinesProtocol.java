@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufInputStream;
 import io.netty.buffer.ByteBufOutputStream;
@@ -40,8 +40,8 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
   }
 
   @Override
-  public @Nullable I unpack(Wire wire, ByteBuf in) {
-    for (int end = lines.find(wire, in); end >= 0; end = lines.find(wire, in)) {
+  public @Nullable I unpack(ProtocolContext context, ByteBuf in) {
+    for (int end = lines.find(context, in); end >= 0; end = lines.find(context, in)) {
       ByteBuf line = in.readSlice(LineFrames.lineBytes(in, end));
       in.readerIndex(end + 1);
       I message = isBlank(line) ? null : parse(line);
@@ -104,7 +104,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return mapper;
   }
 }

@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
@@ -35,13 +35,13 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < headerBytes) {
       return null;
     }
     long length = read(in, in.readerIndex() + offset);
     long frameBytes = length + uncountedBytes;
-    int limit = Math.min(field.maxFrameBytes(), wire.maxFrameBytes());
+    int limit = Math.min(field.maxFrameBytes(), context.maxFrameBytes());
     if (length < 0 || frameBytes < minFrameBytes || frameBytes > limit) {
       throw refuse(length, limit);
     }
@@ -67,12 +67,12 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return field;
   }
 

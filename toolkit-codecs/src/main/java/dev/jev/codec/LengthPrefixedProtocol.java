@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +16,7 @@ final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   private LengthPrefixedProtocol() {}
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < HEADER_BYTES) {
       return null;
     }
@@ -25,9 +25,9 @@ final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
       throw new ProtocolException("payload length: " + length + " bytes (expected: >= 0)");
     }
     long frameBytes = (long) HEADER_BYTES + length;
-    if (frameBytes > wire.maxFrameBytes()) {
+    if (frameBytes > context.maxFrameBytes()) {
       throw new ProtocolException(
-          "frame: " + frameBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "frame: " + frameBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     if (in.readableBytes() < frameBytes) {
       return null;
@@ -42,12 +42,12 @@ final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return LengthPrefixedProtocol.class;
   }
 }

@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -32,8 +32,8 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-    int end = find(wire, in);
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    int end = find(context, in);
     if (end < 0) {
       return null;
     }
@@ -43,9 +43,9 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
   }
 
   /** The index of the {@code \n} that ends the next line, or -1 if it has not arrived. */
-  int find(Wire wire, ByteBuf in) {
+  int find(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
-    int limit = Math.min(maxBytes, wire.maxFrameBytes());
+    int limit = Math.min(maxBytes, context.maxFrameBytes());
     int length = Math.min(in.readableBytes(), limit);
     int end = ByteSearch.indexOf(in, start + searchedBytes, start + length, (byte) '\n');
     if (end >= 0) {
@@ -78,7 +78,7 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return LineFrames.class;
   }
 

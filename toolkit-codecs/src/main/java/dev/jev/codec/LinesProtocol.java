@@ -3,7 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.Charset;
 import java.util.Arrays;
@@ -29,8 +29,8 @@ final class LinesProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public @Nullable String unpack(Wire wire, ByteBuf in) {
-    int end = frames.find(wire, in);
+  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+    int end = frames.find(context, in);
     if (end < 0) {
       return null;
     }
@@ -49,7 +49,7 @@ final class LinesProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return packing;
   }
 }

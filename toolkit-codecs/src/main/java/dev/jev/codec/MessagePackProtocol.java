@@ -1,8 +1,8 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufOutputStream;
 import java.io.IOException;
@@ -23,8 +23,8 @@ final class MessagePackProtocol implements Protocol<Value, Value> {
   private final MessagePackFrames frames = new MessagePackFrames();
 
   @Override
-  public @Nullable Value unpack(Wire wire, ByteBuf in) {
-    int length = frames.find(in, wire.maxFrameBytes());
+  public @Nullable Value unpack(ProtocolContext context, ByteBuf in) {
+    int length = frames.find(in, context.maxFrameBytes());
     if (length < 0) {
       return null;
     }
@@ -49,7 +49,7 @@ final class MessagePackProtocol implements Protocol<Value, Value> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return MessagePackProtocol.class;
   }
 }

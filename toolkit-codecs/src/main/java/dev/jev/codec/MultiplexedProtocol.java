@@ -3,11 +3,11 @@ package dev.jev.codec;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
+import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.ScheduledTask;
 import dev.jev.codec.FirstBytes.Verdict;
 import dev.jev.codec.Multiplexer.Route;
 import io.netty.buffer.ByteBuf;
@@ -40,27 +40,27 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
 
   /** It is ready when the chosen protocol is. */
   @Override
-  public void open(Wire wire) {
+  public void open(ProtocolContext context) {
     Route route = otherwise;
     if (route != null && !silence.isZero()) {
-      wire.runAfter(silence, () -> chooseSilent(route, wire));
+      context.runAfter(silence, () -> chooseSilent(route, context));
     }
   }
 
-  private void chooseSilent(Route route, Wire wire) {
+  private void chooseSilent(Route route, ProtocolContext context) {
     if (!heard) {
-      start(route, wire).open(wire);
+      start(route, context).open(context);
     }
   }
 
   @Override
-  public @Nullable Object unpack(Wire wire, ByteBuf in) {
+  public @Nullable Object unpack(ProtocolContext context, ByteBuf in) {
     if (chosen != null) {
-      return chosen.unpack(wire, in);
+      return chosen.unpack(context, in);
     }
     heard = true;
     Route route = choose(in);
-    return route == null ? null : begin(route, wire, in);
+    return route == null ? null : begin(route, context, in);
   }
 
   /** Returns null if it takes more bytes to tell. */
@@ -85,24 +85,24 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return otherwise;
   }
 
-  private @Nullable Object begin(Route route, Wire wire, ByteBuf in) {
-    Protocol<Object, Object> protocol = start(route, wire);
-    Opening opening = new Opening(wire);
+  private @Nullable Object begin(Route route, ProtocolContext context, ByteBuf in) {
+    Protocol<Object, Object> protocol = start(route, context);
+    Opening opening = new Opening(context);
     protocol.open(opening);
     // Once it is ready it is called again by itself, and must not return a message before.
-    return opening.ready ? null : protocol.unpack(wire, in);
+    return opening.ready ? null : protocol.unpack(context, in);
   }
 
-  private Protocol<Object, Object> start(Route route, Wire wire) {
+  private Protocol<Object, Object> start(Route route, ProtocolContext context) {
     Protocol<Object, Object> protocol = requireNonNull(route.protocol().get(), "protocol");
     chosen = protocol;
-    wire.attribute(Route.class, route);
+    context.attribute(Route.class, route);
     return protocol;
   }
 
   @Override
-  public int held() {
-    return chosen == null ? 0 : chosen.held();
+  public int pendingMessages() {
+    return chosen == null ? 0 : chosen.pendingMessages();
   }
 
   @Override
@@ -111,96 +111,96 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
-  public @Nullable ByteBuf tail(Object message) {
-    return requireNonNull(chosen).tail(message);
+  public @Nullable ByteBuf zeroCopyTail(Object message) {
+    return requireNonNull(chosen).zeroCopyTail(message);
   }
 
   @Override
-  public @Nullable Object representation() {
-    return chosen == null ? null : chosen.representation();
+  public @Nullable Object encodingKey() {
+    return chosen == null ? null : chosen.encodingKey();
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     if (chosen != null) {
-      chosen.close(wire, reason);
+      chosen.close(context, reason);
     }
   }
 
   @Override
-  public boolean farewell(Wire wire, ByteBuf in) {
-    return chosen == null || chosen.farewell(wire, in);
+  public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
+    return chosen == null || chosen.awaitPeerClose(context, in);
   }
 
   /** The wire that a protocol gets when it opens, which tells whether it is ready at once. */
-  private static final class Opening implements Wire {
+  private static final class Opening implements ProtocolContext {
 
-    private final Wire wire;
+    private final ProtocolContext context;
     private boolean ready;
 
-    Opening(Wire wire) {
-      this.wire = wire;
+    Opening(ProtocolContext context) {
+      this.context = context;
     }
 
     @Override
     public void ready() {
       ready = true;
-      wire.ready();
+      context.ready();
     }
 
     @Override
     public boolean isReady() {
-      return wire.isReady();
+      return context.isReady();
     }
 
     @Override
     public void write(ByteBuf bytes) {
-      wire.write(bytes);
+      context.write(bytes);
     }
 
     @Override
     public void close(CloseReason reason) {
-      wire.close(reason);
+      context.close(reason);
     }
 
     @Override
     public void closeNow(CloseReason reason) {
-      wire.closeNow(reason);
+      context.closeNow(reason);
     }
 
     @Override
-    public Wheel wheel(Duration span) {
-      return wire.wheel(span);
+    public DeadlineWheel deadlineWheel(Duration span) {
+      return context.deadlineWheel(span);
     }
 
     @Override
     public long readingSince() {
-      return wire.readingSince();
+      return context.readingSince();
     }
 
     @Override
-    public Timer runAfter(Duration delay, Runnable task) {
-      return wire.runAfter(delay, task);
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
+      return context.runAfter(delay, task);
     }
 
     @Override
     public <T> void attribute(Class<T> type, T value) {
-      wire.attribute(type, value);
+      context.attribute(type, value);
     }
 
     @Override
     public <T> @Nullable T attribute(Class<T> type) {
-      return wire.attribute(type);
+      return context.attribute(type);
     }
 
     @Override
     public @Nullable SocketAddress remoteAddress() {
-      return wire.remoteAddress();
+      return context.remoteAddress();
     }
 
     @Override
     public int maxFrameBytes() {
-      return wire.maxFrameBytes();
+      return context.maxFrameBytes();
     }
   }
 }

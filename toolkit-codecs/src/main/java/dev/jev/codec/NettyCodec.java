@@ -42,9 +42,9 @@ import java.util.function.Supplier;
  * it. Both have what was thrown as their cause.
  *
  * <p><b>Limits.</b> Bytes of which the codec makes neither a message nor an answer are counted, and
- * a peer that sends more than {@link dev.jev.Wire#maxFrameBytes} of them is refused; besides, the
- * codec's own limits hold. It gets at most 16 KiB at a time, and no more until what it made of them
- * has been delivered.
+ * a peer that sends more than {@link dev.jev.ProtocolContext#maxFrameBytes} of them is refused;
+ * besides, the codec's own limits hold. It gets at most 16 KiB at a time, and no more until what it
+ * made of them has been delivered.
  *
  * <p><b>Ownership.</b> As for every protocol: messages that come in are released by the framework,
  * those that are sent are consumed. An answer that carries the content of what came in takes that

@@ -2,7 +2,7 @@ package dev.jev.codec;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.jev.Timer;
+import dev.jev.ScheduledTask;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelPromise;
@@ -31,7 +31,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
   private final Thread thread = Thread.currentThread();
   private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(2);
 
-  private @Nullable Timer timer;
+  private @Nullable ScheduledTask timer;
   private long armedFor; // if there is a timer
   private boolean ended;
 

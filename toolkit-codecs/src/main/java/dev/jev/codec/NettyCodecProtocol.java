@@ -2,8 +2,8 @@ package dev.jev.codec;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelPromise;
@@ -53,7 +53,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private final Class<I> type;
   private final Supplier<? extends List<? extends ChannelHandler>> handlers;
 
-  private @Nullable Wire wire;
+  private @Nullable ProtocolContext context;
   private @Nullable NettyCodecChannel channel;
   private ArrayDeque<Object> held = new ArrayDeque<>(4); // of messages, Deferred and Fault
   private int most; // entries in held since it was made
@@ -73,8 +73,8 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   // The framework's side.
 
   @Override
-  public void open(Wire wire) {
-    this.wire = wire;
+  public void open(ProtocolContext context) {
+    this.context = context;
     NettyCodecChannel opened = new NettyCodecChannel(this);
     channel = opened;
     Stage outer = enter(Stage.RUNNING);
@@ -85,12 +85,12 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
     throwFault();
     if (opened.isOpen()) {
-      wire.ready();
+      context.ready();
     }
   }
 
   @Override
-  public @Nullable I unpack(Wire wire, ByteBuf in) {
+  public @Nullable I unpack(ProtocolContext context, ByteBuf in) {
     I message = next();
     while (message == null && in.isReadable()) {
       if (!channel().isOpen()) {
@@ -104,7 +104,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   }
 
   @Override
-  public int held() {
+  public int pendingMessages() {
     return held.size();
   }
 
@@ -140,7 +140,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     ending = true;
     drop();
     if (channel != null) {
@@ -343,8 +343,8 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     channel().loop().arm();
   }
 
-  Wire wire() {
-    Wire mine = wire;
+  ProtocolContext wire() {
+    ProtocolContext mine = context;
     if (mine == null) {
       throw new IllegalStateException("codec not opened; call open before anything else");
     }

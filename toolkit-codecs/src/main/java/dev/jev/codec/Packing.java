@@ -2,7 +2,7 @@ package dev.jev.codec;
 
 /**
  * What stands for the bytes that a protocol with a parameter makes, see {@link
- * dev.jev.Protocol#representation}.
+ * dev.jev.Protocol#encodingKey}.
  *
  * @param protocol the protocol's type
  * @param parameter what its bytes depend on

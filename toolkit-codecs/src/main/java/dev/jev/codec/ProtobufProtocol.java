@@ -3,7 +3,7 @@ package dev.jev.codec;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -18,8 +18,8 @@ final class ProtobufProtocol<I extends MessageLite, O extends MessageLite>
   }
 
   @Override
-  public @Nullable I unpack(Wire wire, ByteBuf in) {
-    int length = VarintLength.take(wire, in);
+  public @Nullable I unpack(ProtocolContext context, ByteBuf in) {
+    int length = VarintLength.take(context, in);
     return length < 0 ? null : ProtobufBytes.parse(parser, in.readSlice(length));
   }
 
@@ -31,7 +31,7 @@ final class ProtobufProtocol<I extends MessageLite, O extends MessageLite>
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return ProtobufProtocol.class;
   }
 }

@@ -6,8 +6,8 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -82,9 +82,9 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   private @Nullable RespValue reply;
 
   @Override
-  public @Nullable RespValue unpack(Wire wire, ByteBuf in) {
+  public @Nullable RespValue unpack(ProtocolContext context, ByteBuf in) {
     while (reply == null) {
-      boolean taken = payloadBytes == NONE ? takeLine(wire, in) : takePayload(in);
+      boolean taken = payloadBytes == NONE ? takeLine(context, in) : takePayload(in);
       if (!taken) {
         return null;
       }
@@ -101,12 +101,12 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return RespClientProtocol.class;
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     level = null;
     chunks = null;
   }
@@ -114,20 +114,20 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   // Lines.
 
   /** Takes a line with the kind of a value; false if it is not whole yet. */
-  private boolean takeLine(Wire wire, ByteBuf in) {
+  private boolean takeLine(ProtocolContext context, ByteBuf in) {
     if (!in.isReadable()) {
       return false;
     }
     int start = in.readerIndex();
     char kind = (char) in.getUnsignedByte(start);
     checkKind(kind);
-    int end = lineEnd(wire, in);
+    int end = lineEnd(context, in);
     if (end == NONE) {
       return false;
     }
     in.readerIndex(end + CRLF_BYTES);
     replyBytes += in.readerIndex() - start;
-    takeValue(wire, kind, in, start + 1, end);
+    takeValue(context, kind, in, start + 1, end);
     return true;
   }
 
@@ -151,11 +151,11 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   }
 
   /** Where the line's {@code \r\n} stands; NONE if it is not whole yet. */
-  private int lineEnd(Wire wire, ByteBuf in) {
+  private int lineEnd(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int feed = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
     int length = (feed < 0 ? in.writerIndex() : feed + 1) - start;
-    checkReplyBytes(wire, length, /* exactly= */ false);
+    checkReplyBytes(context, length, /* exactly= */ false);
     if (length > MAX_LINE_BYTES) {
       throw new ProtocolException(
           "line: more than " + MAX_LINE_BYTES + " bytes (expected: <= " + MAX_LINE_BYTES + ")");
@@ -172,7 +172,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   }
 
   /** Takes what a line says; its text stands between {@code start} and {@code end}. */
-  private void takeValue(Wire wire, char kind, ByteBuf in, int start, int end) {
+  private void takeValue(ProtocolContext context, char kind, ByteBuf in, int start, int end) {
     switch (kind) {
       case '+' -> add(new RespValue.SimpleString(RespLine.text("simple string", in, start, end)));
       case '-' -> add(new RespValue.SimpleError(RespLine.text("error", in, start, end)));
@@ -181,15 +181,15 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
       case '#' -> add(new RespValue.Bool(RespLine.bool(in, start, end)));
       case ',' -> add(new RespValue.Float64(RespLine.fraction(in, start, end)));
       case '(' -> add(new RespValue.BigNumber(RespLine.bigNumber(in, start, end)));
-      case '$', '!', '=', CHUNK -> openPayload(wire, kind, in, start, end);
+      case '$', '!', '=', CHUNK -> openPayload(context, kind, in, start, end);
       case END -> closeStreamed(in, start, end);
-      default -> openLevel(wire, kind, in, start, end);
+      default -> openLevel(context, kind, in, start, end);
     }
   }
 
   // Payloads.
 
-  private void openPayload(Wire wire, char kind, ByteBuf in, int start, int end) {
+  private void openPayload(ProtocolContext context, char kind, ByteBuf in, int start, int end) {
     if (kind == '$' && RespLine.isQuestionMark(in, start, end)) {
       chunks = new Chunks();
       return;
@@ -206,7 +206,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
         throw new ProtocolException(
             what + ": " + length + " bytes (expected: 0.." + MAX_BULK_BYTES + ")");
       }
-      checkReplyBytes(wire, length + CRLF_BYTES, /* exactly= */ true);
+      checkReplyBytes(context, length + CRLF_BYTES, /* exactly= */ true);
       replyBytes += length + CRLF_BYTES;
       payloadKind = kind;
       payloadBytes = (int) length;
@@ -263,7 +263,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
   // Values of values.
 
-  private void openLevel(Wire wire, char kind, ByteBuf in, int start, int end) {
+  private void openLevel(ProtocolContext context, char kind, ByteBuf in, int start, int end) {
     boolean mayBeStreamed = kind == '*' || kind == '%' || kind == '~';
     if (mayBeStreamed && RespLine.isQuestionMark(in, start, end)) {
       push(new Level(kind, Level.STREAMED, level));
@@ -283,7 +283,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     }
     // What is attributed counts as the last element of the attribute.
     int elements = (int) (hasPairs ? 2 * count : count) + (kind == '|' ? 1 : 0);
-    checkReplyBytes(wire, (long) MIN_VALUE_BYTES * elements, /* exactly= */ false);
+    checkReplyBytes(context, (long) MIN_VALUE_BYTES * elements, /* exactly= */ false);
     Level opened = new Level(kind, elements, level);
     if (elements == 0) {
       add(opened.value());
@@ -338,9 +338,9 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
   // Refusals.
 
-  private void checkReplyBytes(Wire wire, long more, boolean exactly) {
+  private void checkReplyBytes(ProtocolContext context, long more, boolean exactly) {
     long bytes = replyBytes + more;
-    int limit = wire.maxFrameBytes();
+    int limit = context.maxFrameBytes();
     if (bytes > limit) {
       String actual = exactly ? String.valueOf(bytes) : "more than " + limit;
       throw new ProtocolException("reply: " + actual + " bytes (expected: <= " + limit + ")");

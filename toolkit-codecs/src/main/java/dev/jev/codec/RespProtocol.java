@@ -4,8 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import dev.jev.codec.CommandNames.CommandName;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -86,28 +86,29 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   private int searchedBytes;
 
   @Override
-  public @Nullable RespCommand unpack(Wire wire, ByteBuf in) {
+  public @Nullable RespCommand unpack(ProtocolContext context, ByteBuf in) {
     while (count == 0) {
       if (!in.isReadable()) {
         return null;
       }
       if (in.getByte(in.readerIndex()) != '*') {
-        byte[] line = takeInline(wire, in);
+        byte[] line = takeInline(context, in);
         if (line == null) {
           return null;
         }
         byte[][] arguments = InlineCommand.split(line);
         if (arguments == null) {
-          throw refuse(wire, "unbalanced quotes in request", "inline command: unbalanced quotes");
+          throw refuse(
+              context, "unbalanced quotes in request", "inline command: unbalanced quotes");
         }
         if (arguments.length > 0) {
           return new RespCommand(null, arguments);
         }
-      } else if (!takeCount(wire, in)) {
+      } else if (!takeCount(context, in)) {
         return null;
       }
     }
-    return takeArguments(wire, in);
+    return takeArguments(context, in);
   }
 
   @Override
@@ -116,25 +117,25 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return RespProtocol.class;
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     arguments = NO_ARGUMENTS;
   }
 
   /** Takes the line that says how many arguments there are; false if it is not whole yet. */
-  private boolean takeCount(Wire wire, ByteBuf in) {
+  private boolean takeCount(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
-    int number = takeNumber(wire, in, "mbulk count");
+    int number = takeNumber(context, in, "mbulk count");
     if (number == INCOMPLETE) {
       return false;
     }
     if (number == INVALID || number > MAX_ARGUMENTS) {
       throw refuse(
-          wire,
+          context,
           "invalid multibulk length",
           "multibulk length: " + quoteLine(in, start) + " (expected: <= " + MAX_ARGUMENTS + ")");
     }
@@ -148,9 +149,9 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return true;
   }
 
-  private @Nullable RespCommand takeArguments(Wire wire, ByteBuf in) {
+  private @Nullable RespCommand takeArguments(ProtocolContext context, ByteBuf in) {
     while (taken < count) {
-      if (bulkBytes == INCOMPLETE && !takeBulkBytes(wire, in)) {
+      if (bulkBytes == INCOMPLETE && !takeBulkBytes(context, in)) {
         return null;
       }
       if (in.readableBytes() < bulkBytes + CRLF_BYTES) {
@@ -204,9 +205,9 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   /** Takes the line that says how long the next argument is; false if it is not whole yet. */
-  private boolean takeBulkBytes(Wire wire, ByteBuf in) {
+  private boolean takeBulkBytes(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
-    int number = takeNumber(wire, in, "bulk count");
+    int number = takeNumber(context, in, "bulk count");
     if (number == INCOMPLETE) {
       return false;
     }
@@ -214,23 +215,27 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     if (sign != '$') {
       char got = sign == '\r' || sign == '\n' ? ' ' : (char) (sign & 0xff);
       throw refuse(
-          wire,
+          context,
           "expected '$', got '" + got + "'",
           "argument: " + quoteLine(in, start) + " (expected: $ and a length)");
     }
     if (number < 0) {
       throw refuse(
-          wire,
+          context,
           "invalid bulk length",
-          "bulk length: " + quoteLine(in, start) + " (expected: 0.." + wire.maxFrameBytes() + ")");
+          "bulk length: "
+              + quoteLine(in, start)
+              + " (expected: 0.."
+              + context.maxFrameBytes()
+              + ")");
     }
     commandBytes += in.readerIndex() - start;
     long wholeBytes = commandBytes + number + CRLF_BYTES;
-    if (wholeBytes > wire.maxFrameBytes()) {
+    if (wholeBytes > context.maxFrameBytes()) {
       throw refuse(
-          wire,
+          context,
           "invalid bulk length",
-          "command: " + wholeBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "command: " + wholeBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     bulkBytes = number;
     return true;
@@ -240,7 +245,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
    * Takes a line of one character, whatever it is, and a number. The line stays unread if it is not
    * whole.
    */
-  private int takeNumber(Wire wire, ByteBuf in, String what) {
+  private int takeNumber(ProtocolContext context, ByteBuf in, String what) {
     int first = in.readerIndex() + 1;
     // A line is whole when the byte behind its '\r' is there, too.
     int end = Math.min(in.writerIndex() - 1, first + MAX_FAST_DIGITS + 1);
@@ -257,18 +262,18 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
         break;
       }
     }
-    return takeUncommonNumber(wire, in, what);
+    return takeUncommonNumber(context, in, what);
   }
 
   /** Takes what is not whole, too long, or not a plain number without sign and leading zeros. */
-  private int takeUncommonNumber(Wire wire, ByteBuf in, String what) {
+  private int takeUncommonNumber(ProtocolContext context, ByteBuf in, String what) {
     int start = in.readerIndex();
     int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\r');
     int length = (end < 0 ? in.writerIndex() : end) - start;
-    int limit = Math.min(MAX_LINE_BYTES, wire.maxFrameBytes() - CRLF_BYTES);
+    int limit = Math.min(MAX_LINE_BYTES, context.maxFrameBytes() - CRLF_BYTES);
     if (length > limit) {
       throw refuse(
-          wire,
+          context,
           "too big " + what + " string",
           what + ": " + length + " bytes (expected: <= " + limit + ")");
     }
@@ -301,14 +306,14 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   /** Takes an inline command without its line end; null if it is not whole yet. */
-  private byte @Nullable [] takeInline(Wire wire, ByteBuf in) {
+  private byte @Nullable [] takeInline(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
     int length = (end < 0 ? in.writerIndex() : end) - start;
-    int limit = Math.min(MAX_LINE_BYTES, wire.maxFrameBytes());
+    int limit = Math.min(MAX_LINE_BYTES, context.maxFrameBytes());
     if (length > limit) {
       throw refuse(
-          wire,
+          context,
           "too big inline request",
           "inline command: " + length + " bytes (expected: <= " + limit + ")");
     }
@@ -327,9 +332,9 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   /** Answers the peer as Redis would; the result is to be thrown. */
-  private static ProtocolException refuse(Wire wire, String reply, String offence) {
+  private static ProtocolException refuse(ProtocolContext context, String reply, String offence) {
     String line = "-ERR Protocol error: " + reply + "\r\n";
-    wire.write(Unpooled.wrappedBuffer(line.getBytes(ISO_8859_1)));
+    context.write(Unpooled.wrappedBuffer(line.getBytes(ISO_8859_1)));
     return new ProtocolException(offence);
   }
 

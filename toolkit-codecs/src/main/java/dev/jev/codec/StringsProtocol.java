@@ -4,7 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.Charset;
 import org.jspecify.annotations.Nullable;
@@ -24,13 +24,13 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public void open(Wire wire) {
-    frames.open(wire);
+  public void open(ProtocolContext context) {
+    frames.open(context);
   }
 
   @Override
-  public @Nullable String unpack(Wire wire, ByteBuf in) {
-    ByteBuf bytes = frames.unpack(wire, in);
+  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+    ByteBuf bytes = frames.unpack(context, in);
     if (bytes == null) {
       return null;
     }
@@ -42,8 +42,8 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public int held() {
-    return frames.held();
+  public int pendingMessages() {
+    return frames.pendingMessages();
   }
 
   @Override
@@ -52,7 +52,7 @@ final class StringsProtocol implements Protocol<String, String> {
     try {
       text.encode(message, bytes);
       frames.pack(bytes, out);
-      ByteBuf tail = frames.tail(bytes);
+      ByteBuf tail = frames.zeroCopyTail(bytes);
       if (tail != null) {
         out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
       }
@@ -62,8 +62,8 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public @Nullable Object representation() {
-    Object inner = frames.representation();
+  public @Nullable Object encodingKey() {
+    Object inner = frames.encodingKey();
     if (inner == null) {
       return null;
     }
@@ -74,13 +74,13 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
-    frames.close(wire, reason);
+  public void close(ProtocolContext context, CloseReason reason) {
+    frames.close(context, reason);
   }
 
   @Override
-  public boolean farewell(Wire wire, ByteBuf in) {
-    return frames.farewell(wire, in);
+  public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
+    return frames.awaitPeerClose(context, in);
   }
 
   /** What makes the same bytes of the same text. */

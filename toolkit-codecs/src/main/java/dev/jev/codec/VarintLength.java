@@ -1,7 +1,7 @@
 package dev.jev.codec;
 
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 
 /**
@@ -20,14 +20,14 @@ final class VarintLength {
   private VarintLength() {}
 
   /** Takes the length off {@code in} if all of the payload has arrived, else returns -1. */
-  static int take(Wire wire, ByteBuf in) {
+  static int take(ProtocolContext context, ByteBuf in) {
     int available = Math.min(in.readableBytes(), MAX_BYTES);
     long length = 0;
     for (int i = 0; i < available; i++) {
       byte b = in.getByte(in.readerIndex() + i);
       length |= (long) (b & MASK) << (BITS * i);
       if (b >= 0) {
-        return take(wire, in, i + 1, length);
+        return take(context, in, i + 1, length);
       }
     }
     if (available == MAX_BYTES) {
@@ -36,11 +36,11 @@ final class VarintLength {
     return -1;
   }
 
-  private static int take(Wire wire, ByteBuf in, int headerBytes, long length) {
+  private static int take(ProtocolContext context, ByteBuf in, int headerBytes, long length) {
     long frameBytes = headerBytes + length;
-    if (frameBytes > wire.maxFrameBytes()) {
+    if (frameBytes > context.maxFrameBytes()) {
       throw new ProtocolException(
-          "frame: " + frameBytes + " bytes (expected: <= " + wire.maxFrameBytes() + ")");
+          "frame: " + frameBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
     }
     if (in.readableBytes() < frameBytes) {
       return -1;

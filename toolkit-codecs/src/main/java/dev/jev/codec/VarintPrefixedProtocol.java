@@ -1,7 +1,7 @@
 package dev.jev.codec;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -13,8 +13,8 @@ final class VarintPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   private VarintPrefixedProtocol() {}
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-    int length = VarintLength.take(wire, in);
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    int length = VarintLength.take(context, in);
     return length < 0 ? null : in.readRetainedSlice(length);
   }
 
@@ -24,12 +24,12 @@ final class VarintPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 
   @Override
-  public Object representation() {
+  public Object encodingKey() {
     return VarintPrefixedProtocol.class;
   }
 }

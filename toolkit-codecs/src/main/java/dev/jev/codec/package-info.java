@@ -9,8 +9,8 @@
  * without a copy, and are released when the handler returns unless it retains or sends them.
  *
  * <p><b>Limits.</b> No protocol here accepts a frame longer than {@link
- * dev.jev.Wire#maxFrameBytes}, and none allocates for a length that was declared but has not
- * arrived.
+ * dev.jev.ProtocolContext#maxFrameBytes}, and none allocates for a length that was declared but has
+ * not arrived.
  *
  * <p><b>Libraries.</b> Protocol Buffers, JSON and MessagePack are those of {@code
  * com.google.protobuf:protobuf-java}, {@code tools.jackson.core:jackson-databind} and {@code

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.jev.CloseReason;
+import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
@@ -130,7 +130,7 @@ final class FuzzedProtocol<I, V> {
     for (V each : messages) {
       O packed = message.apply(each);
       packer.pack(packed, out);
-      ByteBuf tail = packer.tail(packed);
+      ByteBuf tail = packer.zeroCopyTail(packed);
       if (tail != null) {
         out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
       }
@@ -148,7 +148,7 @@ final class FuzzedProtocol<I, V> {
   }
 
   /** A connection from its beginning to its end. */
-  private final class Run implements Wire {
+  private final class Run implements ProtocolContext {
 
     private final UnpooledByteBufAllocator allocator =
         new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
@@ -188,7 +188,7 @@ final class FuzzedProtocol<I, V> {
 
     private void read(byte[] input, int start, int end) {
       addToUnread(input, start, end - start);
-      while ((unread.isReadable() || protocol.held() > 0) && !closed && unpackNext()) {
+      while ((unread.isReadable() || protocol.pendingMessages() > 0) && !closed && unpackNext()) {
         // The next message.
       }
     }
@@ -207,7 +207,7 @@ final class FuzzedProtocol<I, V> {
     /** Returns whether there may be another message. */
     private boolean unpackNext() {
       int readable = unread.readableBytes();
-      int held = protocol.held();
+      int held = protocol.pendingMessages();
       I message;
       long before = THREADS.getCurrentThreadAllocatedBytes();
       try {
@@ -219,7 +219,7 @@ final class FuzzedProtocol<I, V> {
         allocatedBytes += THREADS.getCurrentThreadAllocatedBytes() - before;
       }
       if (message != null) {
-        take(message, unread.readableBytes() < readable || protocol.held() < held);
+        take(message, unread.readableBytes() < readable || protocol.pendingMessages() < held);
         return true;
       }
       if (readyDue && !ready) {
@@ -272,7 +272,7 @@ final class FuzzedProtocol<I, V> {
     }
 
     @Override
-    public Wheel wheel(Duration span) {
+    public DeadlineWheel deadlineWheel(Duration span) {
       throw new AssertionError("wheel of " + span);
     }
 
@@ -282,7 +282,7 @@ final class FuzzedProtocol<I, V> {
     }
 
     @Override
-    public Timer runAfter(Duration delay, Runnable task) {
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
       return () -> {}; // no time passes here
     }
 

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import dev.jev.codec.FuzzedProtocol.Outcome;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
@@ -24,7 +24,7 @@ class FuzzedProtocolTest {
   private static class Fives implements Protocol<String, String> {
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       if (in.readableBytes() < 5) {
         return null;
       }
@@ -63,7 +63,7 @@ class FuzzedProtocolTest {
     assertNoticed(
         new Fives() {
           @Override
-          public String unpack(Wire wire, ByteBuf in) {
+          public String unpack(ProtocolContext context, ByteBuf in) {
             return in.readCharSequence(in.readableBytes(), US_ASCII).toString();
           }
         },
@@ -77,12 +77,12 @@ class FuzzedProtocolTest {
           private int end = 5;
 
           @Override
-          public @Nullable String unpack(Wire wire, ByteBuf in) {
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
             if (in.writerIndex() < end) {
               return null;
             }
             end += 5;
-            return super.unpack(wire, in);
+            return super.unpack(context, in);
           }
         },
         "by");
@@ -93,7 +93,7 @@ class FuzzedProtocolTest {
     assertNoticed(
         new Fives() {
           @Override
-          public String unpack(Wire wire, ByteBuf in) {
+          public String unpack(ProtocolContext context, ByteBuf in) {
             return "again";
           }
         },
@@ -105,7 +105,7 @@ class FuzzedProtocolTest {
     assertNoticed(
         new Fives() {
           @Override
-          public void open(Wire wire) {}
+          public void open(ProtocolContext context) {}
         },
         "was not ready for hello");
   }
@@ -115,9 +115,9 @@ class FuzzedProtocolTest {
     assertNoticed(
         new Fives() {
           @Override
-          public @Nullable String unpack(Wire wire, ByteBuf in) {
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
             in.retain();
-            return super.unpack(wire, in);
+            return super.unpack(context, in);
           }
         },
         "direct bytes not released");
@@ -131,7 +131,7 @@ class FuzzedProtocolTest {
                         () ->
                             new Fives() {
                               @Override
-                              public @Nullable String unpack(Wire wire, ByteBuf in) {
+                              public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
                                 throw new IndexOutOfBoundsException("5");
                               }
                             })
@@ -148,9 +148,9 @@ class FuzzedProtocolTest {
                   private byte[] room = {};
 
                   @Override
-                  public @Nullable String unpack(Wire wire, ByteBuf in) {
+                  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
                     room = new byte[Math.max(room.length, 10_000 * in.getByte(in.readerIndex()))];
-                    return super.unpack(wire, in);
+                    return super.unpack(context, in);
                   }
                 });
     assertThatThrownBy(() -> protocol.inLargeFrames(INPUT)).hasMessageContaining("allocated bytes");

@@ -8,11 +8,11 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
-import dev.jev.Wire;
 import dev.jev.test.ProtocolContract;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -47,17 +47,17 @@ class MultiplexerTest {
     private final Texts texts = new Texts();
 
     @Override
-    public void open(Wire wire) {}
+    public void open(ProtocolContext context) {}
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      if (wire.isReady()) {
-        return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      if (context.isReady()) {
+        return texts.unpack(context, in);
       }
       if (in.readableBytes() >= 2) {
         in.skipBytes(2);
-        wire.write(Unpooled.copiedBuffer("ho", ISO_8859_1));
-        wire.ready();
+        context.write(Unpooled.copiedBuffer("ho", ISO_8859_1));
+        context.ready();
       }
       return null;
     }

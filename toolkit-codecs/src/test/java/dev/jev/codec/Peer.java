@@ -4,11 +4,11 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
+import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Text stands for bytes, one character for each. Messages are kept as text, too, so that they
  * can be compared after the buffers are gone.
  */
-final class Peer<I, O> implements Wire, AutoCloseable {
+final class Peer<I, O> implements ProtocolContext, AutoCloseable {
 
   static final int MAX_FRAME_BYTES = 100;
 
@@ -49,8 +49,8 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   Peer<I, O> sends(String bytes) {
     in.discardReadBytes();
     in.writeBytes(bytes.getBytes(ISO_8859_1));
-    while (refusal == null && (in.isReadable() || protocol.held() > 0)) {
-      int before = in.readableBytes() + protocol.held();
+    while (refusal == null && (in.isReadable() || protocol.pendingMessages() > 0)) {
+      int before = in.readableBytes() + protocol.pendingMessages();
       I message;
       try {
         message = protocol.unpack(this, in);
@@ -92,7 +92,7 @@ final class Peer<I, O> implements Wire, AutoCloseable {
     ByteBuf out = Unpooled.buffer();
     try {
       protocol.pack(message, out);
-      ByteBuf tail = protocol.tail(message);
+      ByteBuf tail = protocol.zeroCopyTail(message);
       return out.toString(ISO_8859_1) + (tail == null ? "" : tail.toString(ISO_8859_1));
     } finally {
       out.release();
@@ -124,7 +124,7 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   }
 
   @Override
-  public Wheel wheel(Duration span) {
+  public DeadlineWheel deadlineWheel(Duration span) {
     throw new AssertionError("wheel of " + span);
   }
 
@@ -134,7 +134,7 @@ final class Peer<I, O> implements Wire, AutoCloseable {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     throw new AssertionError("a timer of " + delay);
   }
 

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.Charset;
@@ -93,17 +93,17 @@ class StringsProtocolTest {
     Protocol<ByteBuf, ByteBuf> frames =
         new Protocol<>() {
           @Override
-          public void open(Wire wire) {
+          public void open(ProtocolContext context) {
             calls.add("open");
           }
 
           @Override
-          public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+          public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
             return null;
           }
 
           @Override
-          public int held() {
+          public int pendingMessages() {
             return 3;
           }
 
@@ -111,21 +111,21 @@ class StringsProtocolTest {
           public void pack(ByteBuf message, ByteBuf out) {}
 
           @Override
-          public void close(Wire wire, CloseReason reason) {
+          public void close(ProtocolContext context, CloseReason reason) {
             calls.add("close " + reason.kind());
           }
 
           @Override
-          public boolean farewell(Wire wire, ByteBuf in) {
+          public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
             calls.add("farewell");
             return false;
           }
         };
     Protocol<String, String> strings = Protocols.strings(frames, UTF_8);
     strings.open(peer);
-    assertThat(strings.held()).isEqualTo(3);
+    assertThat(strings.pendingMessages()).isEqualTo(3);
     strings.close(peer, CloseReason.of(CloseReason.Kind.CLOSED));
-    assertThat(strings.farewell(peer, Unpooled.EMPTY_BUFFER)).isFalse();
+    assertThat(strings.awaitPeerClose(peer, Unpooled.EMPTY_BUFFER)).isFalse();
     assertThat(calls).containsExactly("open", "close CLOSED", "farewell");
   }
 

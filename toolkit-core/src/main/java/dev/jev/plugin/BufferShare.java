@@ -1,40 +1,40 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
-import dev.jev.Wheel;
+import dev.jev.DeadlineWheel;
 import java.time.Duration;
 
 /** One connection's share of the {@link BufferBudget}, which is looked at while it has one. */
-final class BufferShare extends Wheel.Entry {
+final class BufferShare extends DeadlineWheel.Entry {
 
   private final LimitedConnection connection;
   private final BufferBudget budget;
-  private final Wheel wheel;
+  private final DeadlineWheel wheel;
   private long held;
   private boolean paused;
 
   BufferShare(LimitedConnection connection, BufferBudget budget, Duration period) {
     this.connection = connection;
     this.budget = budget;
-    this.wheel = connection.link().wheel(period);
+    this.wheel = connection.link().deadlineWheel(period);
   }
 
   /** Bytes have come or gone. */
   void touch() {
-    if (!isWatched()) {
-      wheel.watch(this);
+    if (!isScheduled()) {
+      wheel.schedule(this);
     }
   }
 
   @Override
-  protected long wellUntil(long now) {
+  protected long deadline(long now) {
     hold(connection.heldBytes());
     if (budget.isTooHeavyToStay(held)) {
       connection.abort(Kind.LIMIT, "buffered bytes", budget.describe(held));
       return now;
     }
     pause(budget.isTooHeavyToGrow(held));
-    return held > 0 || paused ? now + wheel.span() : now;
+    return held > 0 || paused ? now + wheel.maxDelay() : now;
   }
 
   private void hold(long bytes) {
@@ -53,7 +53,7 @@ final class BufferShare extends Wheel.Entry {
   protected void expire() {} // holds nothing
 
   void closed() {
-    leave();
+    cancel();
     hold(0);
   }
 }

@@ -40,7 +40,7 @@ final class Checks {
     return value;
   }
 
-  /** Returns {@code value} if it is not too short for a {@link dev.jev.Wheel}. */
+  /** Returns {@code value} if it is not too short for a {@link dev.jev.DeadlineWheel}. */
   static Duration timeout(String name, Duration value) {
     if (positive(name, value).compareTo(MIN_TIMEOUT) < 0) {
       throw new IllegalArgumentException(

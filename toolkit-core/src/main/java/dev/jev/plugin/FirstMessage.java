@@ -1,28 +1,28 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
-import dev.jev.Wheel;
+import dev.jev.DeadlineWheel;
 import java.time.Duration;
 
 /** Waits for the first message of one connection, though not for ever. */
-final class FirstMessage extends Wheel.Entry {
+final class FirstMessage extends DeadlineWheel.Entry {
 
   private final LimitedConnection connection;
-  private final Wheel wheel;
+  private final DeadlineWheel wheel;
   private long deadline;
 
   FirstMessage(LimitedConnection connection, Duration deadline) {
     this.connection = connection;
-    this.wheel = connection.link().wheel(deadline);
+    this.wheel = connection.link().deadlineWheel(deadline);
   }
 
   void connected() {
-    deadline = wheel.now() + wheel.span();
-    wheel.watch(this);
+    deadline = wheel.now() + wheel.maxDelay();
+    wheel.schedule(this);
   }
 
   @Override
-  protected long wellUntil(long now) {
+  protected long deadline(long now) {
     return deadline;
   }
 
@@ -31,6 +31,6 @@ final class FirstMessage extends Wheel.Entry {
     connection.close(
         Kind.TIMEOUT,
         "first message",
-        "none after " + Duration.ofNanos(wheel.span()) + " (expected: one)");
+        "none after " + Duration.ofNanos(wheel.maxDelay()) + " (expected: one)");
   }
 }

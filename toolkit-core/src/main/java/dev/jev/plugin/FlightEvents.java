@@ -8,7 +8,7 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
-/** What {@link Watch} tells Java Flight Recorder. */
+/** What {@link Diagnostics} tells Java Flight Recorder. */
 final class FlightEvents {
 
   private FlightEvents() {}

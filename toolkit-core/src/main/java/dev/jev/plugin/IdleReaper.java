@@ -4,8 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
+import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
-import dev.jev.Wheel;
 import java.time.Duration;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -96,22 +96,22 @@ public final class IdleReaper implements Plugin {
   }
 
   /** What is known of one connection. */
-  private final class Watch extends Wheel.Entry implements Observer {
+  private final class Watch extends DeadlineWheel.Entry implements Observer {
 
     private final Link link;
-    private final Wheel wheel;
+    private final DeadlineWheel wheel;
     private long active; // when something happened last
     private long progress; // of output that waits
 
     Watch(Link link) {
       this.link = link;
-      this.wheel = link.wheel(timeout);
+      this.wheel = link.deadlineWheel(timeout);
     }
 
     @Override
     public void connected() {
       active = wheel.now();
-      wheel.watch(this);
+      wheel.schedule(this);
     }
 
     @Override
@@ -134,11 +134,11 @@ public final class IdleReaper implements Plugin {
     }
 
     @Override
-    protected long wellUntil(long now) {
+    protected long deadline(long now) {
       if (countsWrites && hasProgressed()) {
         active = now;
       }
-      return active + wheel.span();
+      return active + wheel.maxDelay();
     }
 
     private boolean hasProgressed() {
@@ -154,13 +154,13 @@ public final class IdleReaper implements Plugin {
         return;
       }
       active = wheel.now();
-      wheel.watch(this);
+      wheel.schedule(this);
       link.connection().execute(() -> action.accept(link.connection()));
     }
 
     @Override
     public void closed(CloseReason reason) {
-      leave();
+      cancel();
     }
   }
 }

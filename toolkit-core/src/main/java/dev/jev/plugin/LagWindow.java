@@ -34,7 +34,7 @@ final class LagWindow {
     max = Math.max(max, nanos);
   }
 
-  synchronized Watch.Lag lag(String loop, long now) {
+  synchronized Diagnostics.LoopLag lag(String loop, long now) {
     turn(now);
     long count = 0;
     for (int i = 0; i < RANGES; i++) {
@@ -43,7 +43,7 @@ final class LagWindow {
     long longest = Math.max(max, maxBefore);
     Duration median = Duration.ofNanos(Math.min(percentile(count / 2 + 1, count), longest));
     Duration p99 = Duration.ofNanos(Math.min(percentile(count - count / 100, count), longest));
-    return new Watch.Lag(loop, count, median, p99, Duration.ofNanos(longest));
+    return new Diagnostics.LoopLag(loop, count, median, p99, Duration.ofNanos(longest));
   }
 
   /** The upper end of the range in which the lag of a rank is. */

@@ -125,7 +125,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
   @Override
   public void message() {
     if (first != null) {
-      first.leave();
+      first.cancel();
       first = null;
     }
     if (messages != null) {
@@ -161,10 +161,10 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
       share.closed();
     }
     if (stall != null) {
-      stall.leave();
+      stall.cancel();
     }
     if (first != null) {
-      first.leave();
+      first.cancel();
     }
   }
 }

@@ -38,9 +38,9 @@ public final class Limits implements Plugin {
   private final @Nullable Rate acceptRate;
   private final @Nullable Rate messageRate;
   private final @Nullable Rate byteRate;
-  private final Excess excess;
-  private final Duration firstMessageDeadline; // zero: off
-  private final Duration writeStallDeadline; // zero: off
+  private final RateLimitAction onRateExceeded;
+  private final Duration firstMessageTimeout; // zero: off
+  private final Duration writeStallTimeout; // zero: off
   private final @Nullable BufferBudget budget;
   private final LongAdder refused = new LongAdder();
   private final LongAdder closed = new LongAdder();
@@ -51,9 +51,9 @@ public final class Limits implements Plugin {
     this.acceptRate = builder.acceptRate;
     this.messageRate = builder.messageRate;
     this.byteRate = builder.byteRate;
-    this.excess = builder.excess;
-    this.firstMessageDeadline = builder.firstMessageDeadline;
-    this.writeStallDeadline = builder.writeStallDeadline;
+    this.onRateExceeded = builder.onRateExceeded;
+    this.firstMessageTimeout = builder.firstMessageTimeout;
+    this.writeStallTimeout = builder.writeStallTimeout;
     this.budget = builder.bufferBudget == 0 ? null : new BufferBudget(builder.bufferBudget);
   }
 
@@ -63,7 +63,7 @@ public final class Limits implements Plugin {
   }
 
   /** What happens to a connection that sends faster than it may. */
-  public enum Excess {
+  public enum RateLimitAction {
     /** Its messages wait: nothing more is delivered or read until the rate allows it. */
     DELAY,
     /** It is closed, with {@link CloseReason.Kind#LIMIT}. */
@@ -124,21 +124,19 @@ public final class Limits implements Plugin {
   @Nullable Throttle messageThrottle(LimitedConnection connection) {
     return messageRate == null
         ? null
-        : new Throttle(connection, "messages", 1, messageRate, excess);
+        : new Throttle(connection, "messages", 1, messageRate, onRateExceeded);
   }
 
   @Nullable Throttle byteThrottle(LimitedConnection connection) {
-    return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, excess);
+    return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, onRateExceeded);
   }
 
   @Nullable FirstMessage firstMessage(LimitedConnection connection) {
-    return firstMessageDeadline.isZero()
-        ? null
-        : new FirstMessage(connection, firstMessageDeadline);
+    return firstMessageTimeout.isZero() ? null : new FirstMessage(connection, firstMessageTimeout);
   }
 
   @Nullable WriteStall writeStall(LimitedConnection connection) {
-    return writeStallDeadline.isZero() ? null : new WriteStall(connection, writeStallDeadline);
+    return writeStallTimeout.isZero() ? null : new WriteStall(connection, writeStallTimeout);
   }
 
   @Nullable BufferShare bufferShare(LimitedConnection connection) {
@@ -180,15 +178,15 @@ public final class Limits implements Plugin {
   /** The configuration of {@link Limits}; every setter checks its values at once. */
   public static final class Builder {
 
-    private static final Duration WRITE_STALL_DEADLINE = Duration.ofSeconds(10);
+    private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
 
     private final List<Supplier<Tally>> tallies = new ArrayList<>();
     private @Nullable Rate acceptRate;
     private @Nullable Rate messageRate;
     private @Nullable Rate byteRate;
-    private Excess excess = Excess.DELAY;
-    private Duration firstMessageDeadline = Duration.ZERO; // off
-    private Duration writeStallDeadline = Duration.ZERO; // off
+    private RateLimitAction onRateExceeded = RateLimitAction.DELAY;
+    private Duration firstMessageTimeout = Duration.ZERO; // off
+    private Duration writeStallTimeout = Duration.ZERO; // off
     private long bufferBudget; // 0: off
 
     private Builder() {}
@@ -235,7 +233,7 @@ public final class Limits implements Plugin {
 
     /**
      * How many messages a connection may send each second, and how many at once after it had sent
-     * less. What happens to more is the {@link #excess} policy.
+     * less. What happens to more is the {@link #onRateExceeded} policy.
      *
      * @param perSecond 1 to 2<sup>30</sup>
      * @param burst 1 to 2<sup>30</sup>
@@ -247,8 +245,8 @@ public final class Limits implements Plugin {
 
     /**
      * How many bytes a connection may send each second, and how many at once after it had sent
-     * less. What happens to more is the {@link #excess} policy. One read takes up to 64 KiB from
-     * the socket, which all have to be waited for: a smaller burst makes long pauses.
+     * less. What happens to more is the {@link #onRateExceeded} policy. One read takes up to 64 KiB
+     * from the socket, which all have to be waited for: a smaller burst makes long pauses.
      *
      * @param perSecond 1 to 2<sup>30</sup>
      * @param burst 1 to 2<sup>30</sup>
@@ -259,10 +257,11 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * What happens at {@link #messageRate} and {@link #byteRate}; {@link Excess#DELAY} by default.
+     * What happens at {@link #messageRate} and {@link #byteRate}; {@link RateLimitAction#DELAY} by
+     * default.
      */
-    public Builder excess(Excess excess) {
-      this.excess = requireNonNull(excess, "excess");
+    public Builder onRateExceeded(RateLimitAction action) {
+      this.onRateExceeded = requireNonNull(action, "action");
       return this;
     }
 
@@ -271,14 +270,14 @@ public final class Limits implements Plugin {
      * that is silent for longer closes with {@link CloseReason.Kind#TIMEOUT}. Not bounded by
      * default. The time before is bounded by {@link Server.Builder#handshakeTimeout}.
      */
-    public Builder firstMessageDeadline(Duration deadline) {
-      firstMessageDeadline = Checks.timeout("firstMessageDeadline", deadline);
+    public Builder firstMessageTimeout(Duration timeout) {
+      firstMessageTimeout = Checks.timeout("firstMessageTimeout", timeout);
       return this;
     }
 
-    /** Sets {@link #writeStallDeadline(Duration)} to 10 s. */
-    public Builder writeStallDeadline() {
-      return writeStallDeadline(WRITE_STALL_DEADLINE);
+    /** Sets {@link #writeStallTimeout(Duration)} to 10 s. */
+    public Builder writeStallTimeout() {
+      return writeStallTimeout(WRITE_STALL_TIMEOUT);
     }
 
     /**
@@ -287,10 +286,10 @@ public final class Limits implements Plugin {
      * most a quarter later. A peer that reads slowly, but reads, is left alone: with epoll and
      * io_uring one that reads 128 KiB in this time, elsewhere a third of the socket's send buffer.
      *
-     * @param deadline 10 ms or more
+     * @param timeout 10 ms or more
      */
-    public Builder writeStallDeadline(Duration deadline) {
-      writeStallDeadline = Checks.timeout("writeStallDeadline", deadline);
+    public Builder writeStallTimeout(Duration timeout) {
+      writeStallTimeout = Checks.timeout("writeStallTimeout", timeout);
       return this;
     }
 

@@ -10,10 +10,10 @@ final class Output {
 
   /**
    * A number that changes whenever the socket takes something of what waits for it, or {@link
-   * Shaping} lets something of it go on; 0 if nothing waits.
+   * TrafficShaping} lets something of it go on; 0 if nothing waits.
    */
   static long progress(Plugin.Link link) {
-    Shaping.Shaper shaper = link.connection().attribute(Shaping.Shaper.class);
+    TrafficShaping.Shaper shaper = link.connection().attribute(TrafficShaping.Shaper.class);
     long shaped = shaper == null ? 1 : shaper.writtenBytes() + 1;
     ChannelOutboundBuffer buffer = link.pipeline().channel().unsafe().outboundBuffer();
     if (buffer != null && !buffer.isEmpty()) {

@@ -3,7 +3,7 @@ package dev.jev.plugin;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import dev.jev.CloseReason.Kind;
-import dev.jev.plugin.Limits.Excess;
+import dev.jev.plugin.Limits.RateLimitAction;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import org.jspecify.annotations.Nullable;
@@ -15,18 +15,18 @@ final class Throttle implements Runnable {
   private final String name;
   private final int next;
   private final Rate rate;
-  private final Excess excess;
+  private final RateLimitAction action;
   private final EventLoop loop;
   private long paid;
   private @Nullable ScheduledFuture<?> pause;
 
   /** One that goes on when there are {@code next} tokens, for what comes next. */
-  Throttle(LimitedConnection connection, String name, int next, Rate rate, Excess excess) {
+  Throttle(LimitedConnection connection, String name, int next, Rate rate, RateLimitAction action) {
     this.connection = connection;
     this.name = name;
     this.next = next;
     this.rate = rate;
-    this.excess = excess;
+    this.action = action;
     this.loop = connection.channel().eventLoop();
     this.paid = rate.full(now());
   }
@@ -39,7 +39,7 @@ final class Throttle implements Runnable {
   void take(int units) {
     long now = now();
     paid = rate.take(units, paid, now);
-    if (excess == Excess.DELAY) {
+    if (action == RateLimitAction.DELAY) {
       pause(rate.wait(next, paid, now));
     } else if (rate.isExceeded(paid, now)) {
       connection.close(

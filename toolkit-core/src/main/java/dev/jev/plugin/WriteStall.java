@@ -1,7 +1,7 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason.Kind;
-import dev.jev.Wheel;
+import dev.jev.DeadlineWheel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.uring.IoUringChannelOption;
@@ -14,7 +14,7 @@ import java.time.Duration;
  * that it has. Linux would collect megabytes for a socket and take nothing until a third of them
  * has left, for which a slow peer may need longer than the deadline: so it is told to collect less.
  */
-final class WriteStall extends Wheel.Entry {
+final class WriteStall extends DeadlineWheel.Entry {
 
   private static final int LOOKS = 8;
 
@@ -24,28 +24,28 @@ final class WriteStall extends Wheel.Entry {
   private static final long UNSENT_BYTES = 128 * 1024;
 
   private final LimitedConnection connection;
-  private final Wheel wheel;
+  private final DeadlineWheel wheel;
   private long since; // when the socket is known to have taken something, or had nothing to take
   private long progress;
 
   WriteStall(LimitedConnection connection, Duration deadline) {
     this.connection = connection;
-    this.wheel = connection.link().wheel(deadline.dividedBy(LOOKS));
+    this.wheel = connection.link().deadlineWheel(deadline.dividedBy(LOOKS));
     ChannelConfig config = connection.channel().config();
     config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES); // if it is epoll's
     config.setOption(IoUringChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES);
   }
 
   void flushing() {
-    if (!isWatched()) {
+    if (!isScheduled()) {
       since = wheel.now();
       progress = Output.progress(connection.link());
-      wheel.watch(this);
+      wheel.schedule(this);
     }
   }
 
   @Override
-  protected long wellUntil(long now) {
+  protected long deadline(long now) {
     long before = progress;
     progress = Output.progress(connection.link());
     if (progress == 0) {
@@ -54,11 +54,11 @@ final class WriteStall extends Wheel.Entry {
     if (progress != before) {
       since = now;
     }
-    return now + Math.min(deadline() - (now - since), wheel.span());
+    return now + Math.min(deadline() - (now - since), wheel.maxDelay());
   }
 
   private long deadline() {
-    return wheel.span() * LOOKS;
+    return wheel.maxDelay() * LOOKS;
   }
 
   @Override

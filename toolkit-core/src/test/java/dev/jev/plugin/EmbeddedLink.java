@@ -4,9 +4,9 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
+import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
 import dev.jev.Server;
-import dev.jev.Wheel;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
@@ -165,7 +165,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   }
 
   @Override
-  public Wheel wheel(Duration span) {
-    return new Wheel(channel.eventLoop(), span);
+  public DeadlineWheel deadlineWheel(Duration span) {
+    return new DeadlineWheel(channel.eventLoop(), span);
   }
 }

@@ -2,9 +2,9 @@ package dev.jev.plugin;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
+import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
 import dev.jev.Server;
-import dev.jev.Wheel;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPipeline;
 import java.lang.reflect.InvocationHandler;
@@ -101,7 +101,7 @@ final class FakeLink implements Plugin.Link {
   }
 
   @Override
-  public Wheel wheel(Duration span) {
+  public DeadlineWheel deadlineWheel(Duration span) {
     return channel.wheel(span);
   }
 }

@@ -12,7 +12,7 @@ import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
-import dev.jev.plugin.Limits.Excess;
+import dev.jev.plugin.Limits.RateLimitAction;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -49,7 +49,7 @@ class LimitsTest {
     Server.Builder<String, String> builder =
         Server.<String, String>builder(Texts::new, handler)
             .listen("127.0.0.1:0")
-            .linger(Duration.ofMillis(200))
+            .lingeringCloseTimeout(Duration.ofMillis(200))
             .eventLoops(2);
     for (Plugin plugin : plugins) {
       builder.plugin(plugin);
@@ -241,7 +241,8 @@ class LimitsTest {
 
   @Test
   void connectionWithTooManyMessagesIsClosedIfThatIsThePolicy() throws Exception {
-    Limits limits = limits(l -> l.messageRate(1, /* burst= */ 5).excess(Excess.CLOSE));
+    Limits limits =
+        limits(l -> l.messageRate(1, /* burst= */ 5).onRateExceeded(RateLimitAction.CLOSE));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
       peer.send("0", "1", "2", "3", "4", "5", "6");
@@ -277,7 +278,8 @@ class LimitsTest {
 
   @Test
   void connectionWithTooManyBytesIsClosedIfThatIsThePolicy() throws Exception {
-    Limits limits = limits(l -> l.byteRate(1_000, /* burst= */ 1_000).excess(Excess.CLOSE));
+    Limits limits =
+        limits(l -> l.byteRate(1_000, /* burst= */ 1_000).onRateExceeded(RateLimitAction.CLOSE));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
       peer.send("x".repeat(900));
@@ -308,7 +310,7 @@ class LimitsTest {
 
   @Test
   void connectionThatSaysNothingIsClosedAtTheDeadline() throws Exception {
-    Limits limits = limits(l -> l.firstMessageDeadline(Duration.ofMillis(500)));
+    Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(500)));
     try (Server server = start(limits);
         RawPeer talking = RawPeer.connect(server)) {
       talking.send("hello");
@@ -329,7 +331,7 @@ class LimitsTest {
 
   @Test
   void partOfAFirstMessageDoesNotMoveTheDeadline() throws Exception {
-    Limits limits = limits(l -> l.firstMessageDeadline(Duration.ofMillis(300)));
+    Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(300)));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
       long start = System.nanoTime();
@@ -355,7 +357,7 @@ class LimitsTest {
 
   @Test
   void connectionWhosePeerTakesNothingIsClosedAtTheDeadline() throws Exception {
-    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofMillis(800)));
+    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofMillis(800)));
     try (Server server = start(limits);
         RawPeer stuck = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
       Connection<String> connection = recorder.connection();
@@ -379,7 +381,7 @@ class LimitsTest {
 
   @Test
   void peerThatReadsSlowlyButReadsIsLeftAlone() throws Exception {
-    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofMillis(1_200)));
+    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofMillis(1_200)));
     try (Server server = start(limits);
         RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
       Connection<String> connection = recorder.connection();
@@ -397,7 +399,7 @@ class LimitsTest {
 
   @Test
   void peerThatReadsAgainInTimeGetsEverythingInOrder() throws Exception {
-    Limits limits = limits(l -> l.writeStallDeadline(Duration.ofSeconds(2)));
+    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofSeconds(2)));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
       Connection<String> connection = recorder.connection();
@@ -460,7 +462,7 @@ class LimitsTest {
     try (Server server =
             Server.<String, String>builder(Texts::new, silent)
                 .listen("127.0.0.1:0")
-                .pendingMarks(100_000, 1_000_000) // so that the server itself reads on
+                .writeWatermarks(100_000, 1_000_000) // so that the server itself reads on
                 .plugin(limits)
                 .start();
         RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096);
@@ -510,11 +512,11 @@ class LimitsTest {
         .hasMessage("burst: 0 (expected: 1..1073741824)");
     assertThatThrownBy(() -> builder.byteRate(-1, 1))
         .hasMessage("perSecond: -1 (expected: 1..1073741824)");
-    assertThatThrownBy(() -> builder.excess(null)).hasMessage("excess");
-    assertThatThrownBy(() -> builder.firstMessageDeadline(Duration.ofMillis(9)))
-        .hasMessage("firstMessageDeadline: PT0.009S (expected: >= PT0.01S)");
-    assertThatThrownBy(() -> builder.writeStallDeadline(Duration.ZERO))
-        .hasMessage("writeStallDeadline: PT0S (expected: > PT0S and <= PT87600H)");
+    assertThatThrownBy(() -> builder.onRateExceeded(null)).hasMessage("action");
+    assertThatThrownBy(() -> builder.firstMessageTimeout(Duration.ofMillis(9)))
+        .hasMessage("firstMessageTimeout: PT0.009S (expected: >= PT0.01S)");
+    assertThatThrownBy(() -> builder.writeStallTimeout(Duration.ZERO))
+        .hasMessage("writeStallTimeout: PT0S (expected: > PT0S and <= PT87600H)");
     assertThatThrownBy(() -> builder.bufferBudget(0))
         .hasMessage("bufferBudget: 0 (expected: 1..9223372036854775807)");
   }

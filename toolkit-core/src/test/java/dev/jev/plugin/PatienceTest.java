@@ -8,12 +8,12 @@ import dev.jev.Eventually;
 import dev.jev.Handler;
 import dev.jev.LogCapture;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
+import dev.jev.ScheduledTask;
 import dev.jev.Server;
 import dev.jev.Texts;
-import dev.jev.Timer;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.io.DataInputStream;
 import java.net.InetAddress;
@@ -39,7 +39,7 @@ class PatienceTest {
   /** A handshake that needs bytes which never come. */
   private static final class Endless implements Protocol<String, String> {
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       return null;
     }
 
@@ -47,7 +47,7 @@ class PatienceTest {
     public void pack(String message, ByteBuf out) {}
 
     @Override
-    public void open(Wire wire) {}
+    public void open(ProtocolContext context) {}
   }
 
   private static double secondsSince(long start) {
@@ -78,7 +78,7 @@ class PatienceTest {
 
   @Test
   void thousandsThatSayNothingAreClosedAtTheFirstMessageDeadline() throws Exception {
-    Limits limits = Limits.builder().firstMessageDeadline(Duration.ofSeconds(2)).build();
+    Limits limits = Limits.builder().firstMessageTimeout(Duration.ofSeconds(2)).build();
     try (LogCapture log = new LogCapture("dev.jev");
         Server server =
             Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
@@ -305,10 +305,10 @@ class PatienceTest {
   }
 
   private static void armAndCancel(Connection<String> connection, int count) {
-    List<Timer> timers = new ArrayList<>(count);
+    List<ScheduledTask> timers = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       timers.add(connection.runAfter(Duration.ofSeconds(10 + i % 7), () -> {}));
     }
-    timers.forEach(Timer::cancel);
+    timers.forEach(ScheduledTask::cancel);
   }
 }

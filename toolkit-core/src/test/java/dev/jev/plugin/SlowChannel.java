@@ -2,7 +2,7 @@ package dev.jev.plugin;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import dev.jev.Wheel;
+import dev.jev.DeadlineWheel;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
@@ -14,7 +14,7 @@ import java.util.Map;
 /** A channel whose time the test moves, and whose socket takes as many bytes as the test says. */
 final class SlowChannel extends EmbeddedChannel {
 
-  private final Map<Duration, Wheel> wheels = new HashMap<>();
+  private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
   private int room;
 
   SlowChannel() {
@@ -59,8 +59,8 @@ final class SlowChannel extends EmbeddedChannel {
   }
 
   /** The one wheel of a span. */
-  Wheel wheel(Duration span) {
-    return wheels.computeIfAbsent(span, s -> new Wheel(eventLoop(), s));
+  DeadlineWheel wheel(Duration span) {
+    return wheels.computeIfAbsent(span, s -> new DeadlineWheel(eventLoop(), s));
   }
 
   long now() {

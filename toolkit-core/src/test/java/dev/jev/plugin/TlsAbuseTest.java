@@ -84,7 +84,7 @@ class TlsAbuseTest {
             .plugin(tls)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .start();
     return RawPeer.connect(server);
   }

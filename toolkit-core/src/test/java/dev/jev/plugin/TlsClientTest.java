@@ -58,7 +58,7 @@ class TlsClientTest {
             .plugin(tls.build())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .start();
   }
 
@@ -75,7 +75,7 @@ class TlsClientTest {
         Loopback.client(Client.builder(Texts::new, atClient))
             .plugin(endsAtClient)
             .plugin(tls.build())
-            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .connect("tcp://" + host + ":" + server.port());
     client = connecting;
     return connecting;

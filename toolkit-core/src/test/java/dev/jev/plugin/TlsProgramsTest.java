@@ -7,10 +7,10 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.Texts;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.charset.StandardCharsets;
@@ -75,7 +75,7 @@ class TlsProgramsTest {
             .plugin(tls.build())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .start();
   }
 
@@ -238,7 +238,7 @@ class TlsProgramsTest {
   /** As much of HTTP as a test needs. */
   private static final class Page implements Protocol<String, String> {
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       String all = in.toString(StandardCharsets.US_ASCII);
       if (!all.endsWith("\r\n\r\n")) {
         return null;

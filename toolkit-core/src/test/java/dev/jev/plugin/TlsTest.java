@@ -69,7 +69,7 @@ class TlsTest {
             .plugin(ends)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .blockedLoopTime(Duration.ofSeconds(10)) // the machine may be busy
+            .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .maxPendingBytes(64 << 20);
     for (Plugin plugin : plugins) {
       builder.plugin(plugin);

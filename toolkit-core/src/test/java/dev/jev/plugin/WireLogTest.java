@@ -119,7 +119,7 @@ class WireLogTest {
   @Test
   void bytesOfTheProtocolCanBeLoggedInsteadOfThoseOfTheSocket() throws Exception {
     Queue<String> raw = new ConcurrentLinkedQueue<>();
-    Plugin swap = Translation.of(Swap::new);
+    Plugin swap = StreamTransform.of(Swap::new);
     Plugin decoded = log().stage(Plugin.Stage.MESSAGES).build();
     Plugin socket = WireLog.builder().to(raw::add).build();
     try (Server server = echo(decoded, swap, socket); // the stages, not this, are their order
@@ -135,7 +135,7 @@ class WireLogTest {
   }
 
   /** Flips a bit of each byte. */
-  private static final class Swap implements Translation.Translator {
+  private static final class Swap implements StreamTransform.Transformer {
     @Override
     public void inbound(ByteBuf in, ByteBuf out) {
       while (in.isReadable()) {

@@ -111,7 +111,7 @@ final class AbuseChecks<I, O> {
                       + (limit + 1)
                       + " bytes, accepted (expected: refused, <= "
                       + limit
-                      + ", as Wire.maxFrameBytes says)");
+                      + ", as ProtocolContext.maxFrameBytes says)");
             }
           },
           splits);

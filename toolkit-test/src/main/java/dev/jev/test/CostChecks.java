@@ -1,7 +1,7 @@
 package dev.jev.test;
 
 import dev.jev.Protocol;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -134,7 +134,7 @@ final class CostChecks<I, O> {
   /** Takes no memory: what is measured with it is the trial's. */
   private static final class Nothing<I, O> implements Protocol<I, O> {
     @Override
-    public @Nullable I unpack(Wire wire, ByteBuf in) {
+    public @Nullable I unpack(ProtocolContext context, ByteBuf in) {
       return null;
     }
 

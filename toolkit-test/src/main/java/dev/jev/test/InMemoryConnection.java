@@ -7,7 +7,7 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.Connection;
 import dev.jev.Delivery;
 import dev.jev.Handler;
-import dev.jev.Timer;
+import dev.jev.ScheduledTask;
 import io.netty.channel.ChannelHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.ReferenceCounted;
@@ -445,13 +445,13 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   // Timers.
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     long nanos = notNegative("delay", delay);
     return start(new ClockTimer(requireNonNull(task, "task"), () -> -1), nanos);
   }
 
   @Override
-  public Timer runEvery(Duration period, Runnable task) {
+  public ScheduledTask runEvery(Duration period, Runnable task) {
     if (period.isNegative() || period.isZero() || period.compareTo(MAX) > 0) {
       throw new IllegalArgumentException(
           "period: " + period + " (expected: > PT0S and <= " + MAX + ")");
@@ -465,7 +465,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   }
 
   @Override
-  public Timer runTicker(Supplier<Duration> ticker) {
+  public ScheduledTask runTicker(Supplier<Duration> ticker) {
     requireNonNull(ticker, "ticker");
     long[] pause = new long[1];
     Runnable task = () -> pause[0] = notNegative("ticker", ticker.get());
@@ -480,7 +480,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return value.toNanos();
   }
 
-  private Timer start(ClockTimer timer, long nanos) {
+  private ScheduledTask start(ClockTimer timer, long nanos) {
     if (!closed) {
       timers.add(timer);
       timer.schedule(nanos);
@@ -489,7 +489,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   }
 
   /** A task, and when to run it again. */
-  private final class ClockTimer implements Timer {
+  private final class ClockTimer implements ScheduledTask {
 
     private final Runnable task;
     private final LongSupplier pause; // in nanoseconds; negative if there is no other time

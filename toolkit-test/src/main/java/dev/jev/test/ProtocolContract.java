@@ -3,8 +3,8 @@ package dev.jev.test;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -50,9 +50,9 @@ import org.junit.jupiter.api.DynamicTest;
  *   <li><b>refusals</b>: the {@link #refused} samples are, with their message, when their last byte
  *       is there at the latest.
  *   <li><b>frame limit</b>: a message of more than 1,024 bytes is refused if {@link
- *       Wire#maxFrameBytes} is one byte less than its wire form and accepted if it is equal; what
- *       goes on without end is never delivered as a frame longer than the limit, and never buffered
- *       beyond twice the limit.
+ *       ProtocolContext#maxFrameBytes} is one byte less than its wire form and accepted if it is
+ *       equal; what goes on without end is never delivered as a frame longer than the limit, and
+ *       never buffered beyond twice the limit.
  *   <li><b>garbage</b>, <b>mutated input</b>: bytes from a broken or hostile peer cause messages or
  *       a {@link ProtocolException}, nothing else: no other exception, no loop, no leak, and no
  *       more allocation, on the heap and from {@code in.alloc()}, than 256 KiB and 256 bytes for
@@ -200,7 +200,7 @@ public final class ProtocolContract<I, O> {
     return this;
   }
 
-  /** Sets what {@link Wire#maxFrameBytes} returns; 65,536 bytes by default. */
+  /** Sets what {@link ProtocolContext#maxFrameBytes} returns; 65,536 bytes by default. */
   public ProtocolContract<I, O> maxFrameBytes(int maxFrameBytes) {
     this.maxFrameBytes = positive("maxFrameBytes", maxFrameBytes);
     return this;

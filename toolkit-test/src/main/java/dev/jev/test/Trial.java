@@ -3,11 +3,11 @@ package dev.jev.test;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
+import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * of another size and kind and with other indices. Some messages are kept for a while, as a handler
  * may, and looked at again before they are released.
  */
-final class Trial<I, O> implements Wire {
+final class Trial<I, O> implements ProtocolContext {
 
   /** What is this long may stay where it is when more is read behind it, as in the framework. */
   private static final int STAYS_BYTES = 1024;
@@ -60,7 +60,8 @@ final class Trial<I, O> implements Wire {
   private List<Integer> frames = new ArrayList<>();
   private final List<Kept<I>> kept = new ArrayList<>();
   private ByteArrayOutputStream sent = new ByteArrayOutputStream();
-  private final Wheel wheel = new Wheel(STANDSTILL, Duration.ofMillis(1)); // a small one
+  private final DeadlineWheel wheel =
+      new DeadlineWheel(STANDSTILL, Duration.ofMillis(1)); // a small one
   private boolean directOnly;
   private boolean framed = true;
 
@@ -248,7 +249,7 @@ final class Trial<I, O> implements Wire {
 
   private void unpackAll() {
     GuardedBuf bytes = requireNonNull(in);
-    while (!closed && (bytes.isReadable() || protocol.held() > 0)) {
+    while (!closed && (bytes.isReadable() || protocol.pendingMessages() > 0)) {
       if (!unpackNext(bytes)) {
         return;
       }
@@ -257,11 +258,11 @@ final class Trial<I, O> implements Wire {
 
   private boolean unpackNext(GuardedBuf bytes) {
     int start = bytes.readerIndex();
-    int held = protocol.held();
+    int held = protocol.pendingMessages();
     I message = unpack(bytes, start);
     boolean becameReady = connectIfReady();
     if (message != null) {
-      if (bytes.readerIndex() == start && protocol.held() >= held) {
+      if (bytes.readerIndex() == start && protocol.pendingMessages() >= held) {
         throw new Violation("unpack: returned a message but took no byte off in");
       } else if (!connected) {
         throw new Violation("unpack: returned a message but was not ready");
@@ -322,7 +323,7 @@ final class Trial<I, O> implements Wire {
       kept.add(new Kept<>(message, counted, snapshot));
       releaseKept(random.nextInt(4) == 0 ? MAX_KEPT : 0);
     }
-    if (frame > maxFrameBytes && protocol.held() == 0 && framed) {
+    if (frame > maxFrameBytes && protocol.pendingMessages() == 0 && framed) {
       throw new Violation(
           "frame: " + frame + " bytes, delivered (expected: refused, <= " + maxFrameBytes + ")");
     }
@@ -415,7 +416,7 @@ final class Trial<I, O> implements Wire {
     }
     closed = true;
     call("close", null, () -> protocol.close(this, reason));
-    call("farewell", null, () -> protocol.farewell(this, Unpooled.EMPTY_BUFFER));
+    call("farewell", null, () -> protocol.awaitPeerClose(this, Unpooled.EMPTY_BUFFER));
   }
 
   /** Calls the protocol; what it throws refuses the peer if it may throw that. */
@@ -457,7 +458,7 @@ final class Trial<I, O> implements Wire {
   /** Packs a message as the framework does; the bytes join those that were sent. */
   void pack(O message) {
     if (!connected) {
-      throw new Violation("pack: not ready (expected: Wire.ready was called)");
+      throw new Violation("pack: not ready (expected: ProtocolContext.ready was called)");
     }
     ReferenceCounted mine = null;
     O given = message;
@@ -514,7 +515,7 @@ final class Trial<I, O> implements Wire {
     ledger.enter(null);
     try {
       protocol.pack(message, out);
-      return protocol.tail(message);
+      return protocol.zeroCopyTail(message);
     } catch (RuntimeException e) {
       throw new Violation("pack: threw " + e + at(e) + " for " + Snapshot.print(message), e);
     } finally {
@@ -553,7 +554,7 @@ final class Trial<I, O> implements Wire {
   }
 
   @Override
-  public Wheel wheel(Duration span) {
+  public DeadlineWheel deadlineWheel(Duration span) {
     return wheel;
   }
 
@@ -563,7 +564,7 @@ final class Trial<I, O> implements Wire {
   }
 
   @Override
-  public Timer runAfter(Duration delay, Runnable task) {
+  public ScheduledTask runAfter(Duration delay, Runnable task) {
     return () -> {};
   }
 

@@ -1,8 +1,8 @@
 package dev.jev.test;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -12,12 +12,12 @@ class Blocks implements Protocol<ByteBuf, ByteBuf> {
   static final int HEADER_BYTES = 4;
 
   @Override
-  public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+  public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
     if (in.readableBytes() < HEADER_BYTES) {
       return null;
     }
     int length = in.getInt(in.readerIndex());
-    int most = wire.maxFrameBytes() - HEADER_BYTES;
+    int most = context.maxFrameBytes() - HEADER_BYTES;
     if (length < 0 || length > most) {
       throw new ProtocolException("block: " + length + " bytes (expected: 0.." + most + ")");
     }
@@ -34,7 +34,7 @@ class Blocks implements Protocol<ByteBuf, ByteBuf> {
   }
 
   @Override
-  public ByteBuf tail(ByteBuf message) {
+  public ByteBuf zeroCopyTail(ByteBuf message) {
     return message;
   }
 }

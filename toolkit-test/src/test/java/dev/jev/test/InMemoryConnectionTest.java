@@ -10,8 +10,8 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.Connection;
 import dev.jev.Delivery;
 import dev.jev.Handler;
+import dev.jev.ScheduledTask;
 import dev.jev.Server;
-import dev.jev.Timer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -128,7 +128,7 @@ class InMemoryConnectionTest {
     CANCEL_FROM_INSIDE(
         (c, note) -> {
           c.pauseReading();
-          Timer[] timer = new Timer[1];
+          ScheduledTask[] timer = new ScheduledTask[1];
           timer[0] =
               c.runEvery(
                   MS,

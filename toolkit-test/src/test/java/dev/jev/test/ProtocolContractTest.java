@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.List;
@@ -58,14 +58,14 @@ class ProtocolContractTest {
     private final Blocks blocks = new Blocks();
 
     @Override
-    public void open(Wire wire) {
-      wire.write(wrappedBuffer("hello\n".getBytes(US_ASCII)));
-      wire.ready();
+    public void open(ProtocolContext context) {
+      context.write(wrappedBuffer("hello\n".getBytes(US_ASCII)));
+      context.ready();
     }
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      return texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
     }
 
     @Override
@@ -74,7 +74,7 @@ class ProtocolContractTest {
     }
 
     @Override
-    public ByteBuf tail(ByteBuf message) {
+    public ByteBuf zeroCopyTail(ByteBuf message) {
       return message;
     }
   }
@@ -85,12 +85,12 @@ class ProtocolContractTest {
     private final Blocks blocks = new Blocks();
 
     @Override
-    public void open(Wire wire) {}
+    public void open(ProtocolContext context) {}
 
     @Override
-    public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-      if (wire.isReady()) {
-        return blocks.unpack(wire, in);
+    public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+      if (context.isReady()) {
+        return blocks.unpack(context, in);
       }
       int end = in.bytesBefore((byte) '\n');
       if (end < 0 && in.readableBytes() >= 6) {
@@ -98,7 +98,7 @@ class ProtocolContractTest {
       }
       if (end >= 0) {
         in.skipBytes(end + 1);
-        wire.ready();
+        context.ready();
       }
       return null;
     }
@@ -127,7 +127,7 @@ class ProtocolContractTest {
   void streamMayBeSplitAnywhere() {
     class Bytes implements Protocol<ByteBuf, ByteBuf> {
       @Override
-      public ByteBuf unpack(Wire wire, ByteBuf in) {
+      public ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         return in.readRetainedSlice(in.readableBytes());
       }
 
@@ -147,14 +147,14 @@ class ProtocolContractTest {
       private int searched;
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         while (in.isReadable() && in.getByte(in.readerIndex()) == '\n') {
           in.skipBytes(1);
         }
         int from = in.readerIndex() + searched;
         int end = in.indexOf(from, in.writerIndex(), (byte) '\n');
         int length = end < 0 ? in.readableBytes() : end - in.readerIndex();
-        if (length >= wire.maxFrameBytes()) {
+        if (length >= context.maxFrameBytes()) {
           throw new ProtocolException("line: " + length + " bytes");
         }
         searched = end < 0 ? length : 0;

@@ -1,8 +1,8 @@
 package dev.jev.test;
 
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 class ShortTexts implements Protocol<String, String> {
 
   @Override
-  public @Nullable String unpack(Wire wire, ByteBuf in) {
+  public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
     int length = in.getUnsignedByte(in.readerIndex());
     if (length == 0) {
       throw new ProtocolException("length: 0 (expected: 1..255)");

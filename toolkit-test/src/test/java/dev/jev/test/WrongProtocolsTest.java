@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.Arrays;
@@ -63,14 +63,14 @@ class WrongProtocolsTest {
   /** {@link Blocks} for those that unpack wrongly in some respect. */
   private abstract static class WrongBlocks extends Blocks {
 
-    static boolean isWhole(Wire wire, ByteBuf in) {
+    static boolean isWhole(ProtocolContext context, ByteBuf in) {
       return in.readableBytes() >= HEADER_BYTES
-          && length(wire, in) <= in.readableBytes() - HEADER_BYTES;
+          && length(context, in) <= in.readableBytes() - HEADER_BYTES;
     }
 
-    static int length(Wire wire, ByteBuf in) {
+    static int length(ProtocolContext context, ByteBuf in) {
       int length = in.getInt(in.readerIndex());
-      if (length < 0 || length > wire.maxFrameBytes() - HEADER_BYTES) {
+      if (length < 0 || length > context.maxFrameBytes() - HEADER_BYTES) {
         throw new ProtocolException("block: " + length + " bytes");
       }
       return length;
@@ -81,7 +81,7 @@ class WrongProtocolsTest {
   void losesItsStateOnASplit() {
     class LosesState extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         int length = in.readUnsignedByte(); // gone if the rest is not there
         if (length == 0) {
           throw new ProtocolException("length: 0");
@@ -101,8 +101,8 @@ class WrongProtocolsTest {
   void swallowsTheNextMessageOfACoalescedRead() {
     class Swallows extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        String text = super.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        String text = super.unpack(context, in);
         if (text != null) {
           in.skipBytes(in.readableBytes());
         }
@@ -117,11 +117,11 @@ class WrongProtocolsTest {
   void needsTheWholeFrameInOneRead() {
     class Impatient extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         if (in.readableBytes() < 1 + in.getUnsignedByte(in.readerIndex())) {
           throw new ProtocolException("text: not complete");
         }
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(texts(Impatient::new), "one byte at a time", "refused: text: not complete");
@@ -132,10 +132,10 @@ class WrongProtocolsTest {
   void deliversOnTruncation() {
     class Hasty extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         int length = in.getUnsignedByte(in.readerIndex());
         if (length == 0 || in.readableBytes() < 2) {
-          return super.unpack(wire, in);
+          return super.unpack(context, in);
         }
         in.skipBytes(1);
         return in.readCharSequence(Math.min(length, in.readableBytes()), UTF_8).toString();
@@ -150,13 +150,13 @@ class WrongProtocolsTest {
       private boolean padding;
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         if (padding) {
           in.skipBytes(1);
           padding = false;
           return null;
         }
-        String text = super.unpack(wire, in);
+        String text = super.unpack(context, in);
         padding = text != null;
         return text;
       }
@@ -176,14 +176,14 @@ class WrongProtocolsTest {
       private boolean inside;
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        String text = super.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        String text = super.unpack(context, in);
         inside = text == null;
         return text;
       }
 
       @Override
-      public void close(Wire wire, CloseReason reason) {
+      public void close(ProtocolContext context, CloseReason reason) {
         if (inside) {
           throw new ProtocolException("text: cut off");
         }
@@ -196,8 +196,8 @@ class WrongProtocolsTest {
   void consumesNothingAndReturnsAMessage() {
     class Generous extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        return in.getByte(in.readerIndex()) == 7 ? "bell" : super.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        return in.getByte(in.readerIndex()) == 7 ? "bell" : super.unpack(context, in);
       }
     }
     fails(texts(Generous::new), "garbage", "unpack: returned a message but took no byte off in");
@@ -209,7 +209,7 @@ class WrongProtocolsTest {
       private int begun;
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         if (begun > 0) {
           in.readerIndex(in.readerIndex() - 1);
         }
@@ -228,8 +228,8 @@ class WrongProtocolsTest {
   void releasesItsInput() {
     class Releases extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
-        String text = super.unpack(wire, in);
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        String text = super.unpack(context, in);
         in.release();
         return text;
       }
@@ -241,9 +241,9 @@ class WrongProtocolsTest {
   void writesToItsInput() {
     class Writes extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         in.setByte(in.readerIndex() - 1, 0);
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(texts(Writes::new), "random splits", "in: 1 bytes written at ");
@@ -253,8 +253,8 @@ class WrongProtocolsTest {
   void leaksASliceOnRefusal() {
     class Leaks extends WrongBlocks {
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-        ByteBuf block = super.unpack(wire, in);
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+        ByteBuf block = super.unpack(context, in);
         if (block != null && block.isReadable() && block.getByte(block.readerIndex()) == 'j') {
           throw new ProtocolException("block: begins with j"); // block is not released
         }
@@ -274,8 +274,8 @@ class WrongProtocolsTest {
       private @Nullable ByteBuf header;
 
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-        ByteBuf block = super.unpack(wire, in);
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+        ByteBuf block = super.unpack(context, in);
         if (block == null && header == null) {
           header = in.alloc().buffer(64);
         } else if (block != null && header != null) {
@@ -298,7 +298,7 @@ class WrongProtocolsTest {
     int[] filled = new int[1];
     class Shared extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         while (in.isReadable()) {
           shared[filled[0]++] = in.readByte();
           int length = Byte.toUnsignedInt(shared[0]);
@@ -315,7 +315,7 @@ class WrongProtocolsTest {
       }
 
       @Override
-      public void close(Wire wire, CloseReason reason) {
+      public void close(ProtocolContext context, CloseReason reason) {
         filled[0] = 0;
       }
     }
@@ -330,15 +330,15 @@ class WrongProtocolsTest {
       private byte @Nullable [] block;
 
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         if (in.readableBytes() >= HEADER_BYTES && block == null) {
-          block = new byte[length(wire, in)];
+          block = new byte[length(context, in)];
         }
-        if (!isWhole(wire, in)) {
+        if (!isWhole(context, in)) {
           return null;
         }
         block = null;
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     failsOnly(blocks(Trusts::new), "declared lengths", "allocated: 16", "bytes of input (expected");
@@ -348,11 +348,11 @@ class WrongProtocolsTest {
   void allocatesABufferAsLongAsDeclared() {
     class Trusts extends WrongBlocks {
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         if (in.readableBytes() >= HEADER_BYTES) {
-          in.alloc().directBuffer(length(wire, in)).release();
+          in.alloc().directBuffer(length(context, in)).release();
         }
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(blocks(Trusts::new), "declared lengths", "allocated: ", "bytes of input (expected");
@@ -362,7 +362,7 @@ class WrongProtocolsTest {
   void acceptsAFrameBeyondTheLimit() {
     class Unlimited extends WrongBlocks {
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         if (in.readableBytes() < HEADER_BYTES) {
           return null;
         }
@@ -387,7 +387,7 @@ class WrongProtocolsTest {
       private final StringBuilder line = new StringBuilder();
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         while (in.isReadable()) {
           char c = (char) in.readByte();
           if (c == '\n') {
@@ -414,7 +414,7 @@ class WrongProtocolsTest {
       private int end = -1;
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         if (end < 0) {
           end = in.readerIndex() + 1 + in.getUnsignedByte(in.readerIndex());
         }
@@ -422,7 +422,7 @@ class WrongProtocolsTest {
           return null;
         }
         end = -1;
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(texts(Absolute::new), "random splits", "message");
@@ -448,7 +448,7 @@ class WrongProtocolsTest {
       }
 
       @Override
-      public @Nullable ByteBuf tail(ByteBuf message) {
+      public @Nullable ByteBuf zeroCopyTail(ByteBuf message) {
         return null;
       }
     }
@@ -459,8 +459,8 @@ class WrongProtocolsTest {
   void deliversASliceWithoutAReference() {
     class Unretained extends WrongBlocks {
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
-        return isWhole(wire, in) ? in.readSlice(in.readInt()) : null;
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+        return isWhole(context, in) ? in.readSlice(in.readInt()) : null;
       }
     }
     fails(
@@ -475,16 +475,16 @@ class WrongProtocolsTest {
       private @Nullable ByteBuf first;
 
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         if (first == null) {
           first = in;
         }
-        if (!isWhole(wire, in)) {
+        if (!isWhole(context, in)) {
           return null;
         }
         first.getByte(first.readerIndex());
         first = null;
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(blocks(Remembers::new), "every split in two", "IllegalReferenceCountException");
@@ -494,11 +494,11 @@ class WrongProtocolsTest {
   void throwsOtherExceptionsOnGarbage() {
     class Careless extends WrongBlocks {
       @Override
-      public @Nullable ByteBuf unpack(Wire wire, ByteBuf in) {
+      public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
         if (in.readableBytes() >= HEADER_BYTES && in.getInt(in.readerIndex()) < 0) {
           in.getByte(-1);
         }
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(
@@ -515,9 +515,9 @@ class WrongProtocolsTest {
       private final byte[] room = new byte[8192];
 
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         Arrays.fill(room, (byte) 1);
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     failsOnly(texts(Huge::new), "idle memory", "idle instance: 8", "(expected: <= 1024)");
@@ -527,7 +527,7 @@ class WrongProtocolsTest {
   void looksAtEveryByteAgainAndAgain() {
     class Quadratic extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         int end = in.indexOf(in.readerIndex(), in.writerIndex(), (byte) '\n');
         if (end < 0) {
           return null;
@@ -549,9 +549,9 @@ class WrongProtocolsTest {
   void loopsWithoutEndOverItsInput() {
     class Circles extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         while (in.getByte(in.readerIndex()) == 0x7f) {}
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(texts(Circles::new), "garbage", "unpack: looks at the same bytes again and again");
@@ -561,12 +561,12 @@ class WrongProtocolsTest {
   void loopsWithoutEnd() {
     class Loops extends ShortTexts {
       @Override
-      public @Nullable String unpack(Wire wire, ByteBuf in) {
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
         boolean stuck = in.getByte(in.readerIndex()) == 0x7f;
         while (stuck && !Thread.currentThread().isInterrupted()) {
           Thread.onSpinWait();
         }
-        return super.unpack(wire, in);
+        return super.unpack(context, in);
       }
     }
     fails(
@@ -579,7 +579,7 @@ class WrongProtocolsTest {
   void deliversBeforeItIsReady() {
     class Unready extends ShortTexts {
       @Override
-      public void open(Wire wire) {}
+      public void open(ProtocolContext context) {}
     }
     fails(
         ProtocolContract.of(Unready::new).wire("01 61", "a").rounds(300),

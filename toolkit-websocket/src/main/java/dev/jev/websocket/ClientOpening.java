@@ -3,8 +3,8 @@ package dev.jev.websocket;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import dev.jev.plugin.TlsSession;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -28,9 +28,9 @@ final class ClientOpening implements Opening {
   }
 
   @Override
-  public void begin(Wire wire, Runnable opened) {
+  public void begin(ProtocolContext context, Runnable opened) {
     this.opened = opened;
-    if (request.secure() && wire.attribute(TlsSession.class) == null) {
+    if (request.secure() && context.attribute(TlsSession.class) == null) {
       throw new IllegalStateException(
           "wss: without TLS (expected: the client has the plugin Tls.client)");
     }
@@ -41,18 +41,18 @@ final class ClientOpening implements Opening {
     head.append("Sec-WebSocket-Key: ").append(key).append("\r\n");
     head.append("Sec-WebSocket-Version: 13\r\n");
     request.fields().appendTo(head);
-    wire.write(Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII)));
+    context.write(Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII)));
   }
 
   @Override
-  public void read(Wire wire, ByteBuf in) {
+  public void read(ProtocolContext context, ByteBuf in) {
     try {
       int length;
       while ((length = scanner.scan(in)) >= 0) {
         HttpResponse response = HeadParser.response(in.readSlice(length));
         if (response.isAccept() || response.status() >= 200) {
           check(response);
-          open(wire, response);
+          open(context, response);
           return;
         } // else it is only an interim one (RFC 9110, 15.2)
       }
@@ -61,7 +61,7 @@ final class ClientOpening implements Opening {
     }
   }
 
-  private void open(Wire wire, HttpResponse response) {
+  private void open(ProtocolContext context, HttpResponse response) {
     HttpRequest asked =
         new HttpRequest(
             "GET",
@@ -69,8 +69,8 @@ final class ClientOpening implements Opening {
             request.host(),
             /* persistent= */ true,
             request.fields(),
-            wire);
-    wire.attribute(WebSocketHandshake.class, new WebSocketHandshake(asked, response));
+            context);
+    context.attribute(WebSocketHandshake.class, new WebSocketHandshake(asked, response));
     requireNonNull(opened).run();
   }
 

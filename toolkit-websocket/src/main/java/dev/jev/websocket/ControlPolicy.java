@@ -16,9 +16,6 @@ record ControlPolicy(long pingNanos, long pongNanos, boolean delivered, int stop
   /** RFC 6455, 7.4.1: an endpoint goes away. */
   static final int GOING_AWAY = 1001;
 
-  /** Of IANA's registry for RFC 6455: the service restarts, come again. */
-  static final int RESTART = 1012;
-
   private static final Duration MIN = Duration.ofMillis(10);
   private static final Duration MAX = Duration.ofDays(1);
 

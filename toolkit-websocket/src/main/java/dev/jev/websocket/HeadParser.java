@@ -2,7 +2,7 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.http.HttpDecoderConfig;
@@ -60,7 +60,7 @@ final class HeadParser {
 
   // Requests.
 
-  static HttpRequest request(ByteBuf head, Wire wire) {
+  static HttpRequest request(ByteBuf head, ProtocolContext context) {
     Matcher line = REQUEST_LINE.matcher(startLine(head));
     if (!line.matches()) {
       throw Refusal.bad("request line: malformed (expected: method, target and version)");
@@ -86,7 +86,7 @@ final class HeadParser {
       throw new Refusal(417, "header Expect: set (expected: none)");
     }
     String method = HttpMethod.valueOf(line.group(1)).name(); // not one more for each connection
-    return new HttpRequest(method, target, authority, !old, fields, wire);
+    return new HttpRequest(method, target, authority, !old, fields, context);
   }
 
   private static String startLine(ByteBuf head) {

@@ -2,9 +2,9 @@ package dev.jev.websocket;
 
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
+import dev.jev.DeadlineWheel;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wheel;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 
@@ -19,21 +19,21 @@ import java.time.Duration;
  * <p>Any byte is a sign of life, since a pong may be behind a long message; how long the way is
  * tells the pong only. A ping is not sent, and none is waited for, while nothing is read: a peer
  * that does not take its output is the matter of {@link
- * dev.jev.plugin.Limits.Builder#writeStallDeadline}. So one ping at most waits for its answer.
+ * dev.jev.plugin.Limits.Builder#writeStallTimeout}. So one ping at most waits for its answer.
  *
  * <p>Of the eight bytes of a ping four are the connection's, by which its pongs are told from those
  * that others have asked for, and four are its own.
  *
  * <p>Event loop only.
  */
-final class Heartbeat extends Wheel.Entry {
+final class Heartbeat extends DeadlineWheel.Entry {
 
   private static final int PAYLOAD_BYTES = 8;
 
   private final ControlPolicy policy;
   private final WebSocketProtocol protocol;
-  private final Wire wire;
-  private final Wheel wheel;
+  private final ProtocolContext context;
+  private final DeadlineWheel wheel;
   private final int mark = Masking.newKey();
   private int ping;
   private long pinged;
@@ -43,16 +43,16 @@ final class Heartbeat extends Wheel.Entry {
   private boolean answered = true;
   private boolean gone;
 
-  Heartbeat(ControlPolicy policy, WebSocketProtocol protocol, Wire wire) {
+  Heartbeat(ControlPolicy policy, WebSocketProtocol protocol, ProtocolContext context) {
     this.policy = policy;
     this.protocol = protocol;
-    this.wire = wire;
-    this.wheel = wire.wheel(policy.span());
+    this.context = context;
+    this.wheel = context.deadlineWheel(policy.span());
   }
 
   void begin() {
     due = wheel.now() + policy.nextPingNanos();
-    wheel.watch(this, due);
+    wheel.schedule(this, due);
   }
 
   /** Bytes have come. Called for every read: must not allocate. */
@@ -79,19 +79,19 @@ final class Heartbeat extends Wheel.Entry {
 
   /** Tells the time from ping to pong, unless the pong had to wait for somebody to read it. */
   private void measure(long now) {
-    if (wire.readingSince() - pinged > 0) {
+    if (context.readingSince() - pinged > 0) {
       return;
     }
-    WebSocketRoundTrip known = wire.attribute(WebSocketRoundTrip.class);
+    WebSocketRoundTrip known = context.attribute(WebSocketRoundTrip.class);
     if (known == null) {
-      wire.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pinged));
+      context.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pinged));
     } else {
       known.add(now - pinged);
     }
   }
 
   @Override
-  protected long wellUntil(long now) {
+  protected long deadline(long now) {
     if (waiting && heard) {
       waiting = false;
       due = pinged + policy.nextPingNanos();
@@ -99,7 +99,7 @@ final class Heartbeat extends Wheel.Entry {
     if (due - now > 0) {
       return due;
     }
-    long reading = wire.readingSince();
+    long reading = context.readingSince();
     boolean deaf = reading - now >= 0;
     long heardFrom = reading + policy.pongNanos();
     return (waiting || deaf) && heardFrom - due > 0 ? heardFrom : due;
@@ -109,7 +109,7 @@ final class Heartbeat extends Wheel.Entry {
   protected void expire() {
     if (waiting) {
       gone = true;
-      wire.closeNow(new CloseReason(Kind.TIMEOUT, new ProtocolException(silence())));
+      context.closeNow(new CloseReason(Kind.TIMEOUT, new ProtocolException(silence())));
       return;
     }
     waiting = true;
@@ -119,7 +119,7 @@ final class Heartbeat extends Wheel.Entry {
     pinged = wheel.now();
     due = pinged + policy.pongNanos();
     protocol.ping(mark, ping);
-    wheel.watch(this, due);
+    wheel.schedule(this, due);
   }
 
   private String silence() {

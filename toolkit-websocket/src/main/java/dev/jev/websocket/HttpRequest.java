@@ -2,7 +2,7 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.handler.codec.http.cookie.Cookie;
 import io.netty.handler.codec.http.cookie.ServerCookieDecoder;
 import java.net.SocketAddress;
@@ -24,7 +24,7 @@ public final class HttpRequest {
   private final @Nullable String authority; // if the target had one
   private final boolean persistent; // HTTP/1.1
   private final HttpFields fields;
-  private final Wire wire;
+  private final ProtocolContext context;
 
   HttpRequest(
       String method,
@@ -32,13 +32,13 @@ public final class HttpRequest {
       @Nullable String authority,
       boolean persistent,
       HttpFields fields,
-      Wire wire) {
+      ProtocolContext context) {
     this.method = method;
     this.target = target;
     this.authority = authority;
     this.persistent = persistent;
     this.fields = fields;
-    this.wire = wire;
+    this.context = context;
   }
 
   /** The method, {@code GET} for example; that of a WebSocket always is. */
@@ -115,7 +115,7 @@ public final class HttpRequest {
 
   /** The address of the peer, see {@link dev.jev.Connection#remoteAddress}. */
   public @Nullable SocketAddress remoteAddress() {
-    return wire.remoteAddress();
+    return context.remoteAddress();
   }
 
   /**
@@ -123,12 +123,13 @@ public final class HttpRequest {
    * example, see {@link dev.jev.Connection#attribute}.
    */
   public <T> @Nullable T attribute(Class<T> type) {
-    return wire.attribute(type);
+    return context.attribute(type);
   }
 
   /** This as the connection keeps it: without the header lines of the handshake itself. */
   HttpRequest withoutHandshake() {
-    return new HttpRequest(method, target, authority, persistent, fields.withoutHandshake(), wire);
+    return new HttpRequest(
+        method, target, authority, persistent, fields.withoutHandshake(), context);
   }
 
   /** Whether the peer takes further responses over the connection (RFC 9112, 9.3). */

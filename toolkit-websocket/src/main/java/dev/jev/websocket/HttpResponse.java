@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.HttpResponseStatus;
@@ -143,7 +143,7 @@ public final class HttpResponse {
   // Writing.
 
   /** Answers with this; the last response of a connection says so. */
-  void write(Wire wire, @Nullable HttpRequest request, boolean last) {
+  void write(ProtocolContext context, @Nullable HttpRequest request, boolean last) {
     StringBuilder head = startLine();
     head.append("Date: ").append(DATE.format(Instant.now())).append("\r\n");
     fields.appendTo(head);
@@ -156,20 +156,20 @@ public final class HttpResponse {
     } else if (last) {
       head.append("Connection: close\r\n");
     }
-    wire.write(bytes(head));
+    context.write(bytes(head));
     boolean isHead = request != null && request.method().equals("HEAD");
     if (body.length > 0 && !isHead) {
-      wire.write(Unpooled.wrappedBuffer(body));
+      context.write(Unpooled.wrappedBuffer(body));
     }
   }
 
   /** Answers with this and the proof that the request was understood (RFC 6455, 4.2.2). */
-  void writeAccept(Wire wire, String key) {
+  void writeAccept(ProtocolContext context, String key) {
     StringBuilder head = startLine();
     head.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
     head.append(HandshakeKey.answer(key)).append("\r\n");
     fields.appendTo(head);
-    wire.write(bytes(head));
+    context.write(bytes(head));
   }
 
   private StringBuilder startLine() {

@@ -1,7 +1,7 @@
 package dev.jev.websocket;
 
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.DeadlineWheel;
+import dev.jev.ProtocolContext;
 import java.time.Duration;
 
 /**
@@ -13,7 +13,7 @@ import java.time.Duration;
  *
  * <p>Event loop only.
  */
-final class MessageDeadline extends Wheel.Entry {
+final class MessageDeadline extends DeadlineWheel.Entry {
 
   static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -21,23 +21,23 @@ final class MessageDeadline extends Wheel.Entry {
   private static final long NANOS_A_BYTE = Duration.ofSeconds(1).toNanos() / 1024;
 
   private final MessageReader messages;
-  private final Wire wire;
+  private final ProtocolContext context;
   private final Runnable missed;
   private final long begun;
 
   /** One that is looked at from now on, and runs {@code missed} unless it leaves in time. */
-  MessageDeadline(MessageReader messages, Wire wire, Runnable missed) {
+  MessageDeadline(MessageReader messages, ProtocolContext context, Runnable missed) {
     this.messages = messages;
-    this.wire = wire;
+    this.context = context;
     this.missed = missed;
-    Wheel wheel = wire.wheel(PATIENCE);
+    DeadlineWheel wheel = context.deadlineWheel(PATIENCE);
     this.begun = wheel.now();
-    wheel.watch(this);
+    wheel.schedule(this);
   }
 
   @Override
-  protected long wellUntil(long now) {
-    long reading = wire.readingSince();
+  protected long deadline(long now) {
+    long reading = context.readingSince();
     long from = reading - begun > 0 ? reading : begun;
     long granted = messages.receivedBytes() * NANOS_A_BYTE;
     return from + PATIENCE.toNanos() + Math.min(granted, now - from);

@@ -1,7 +1,7 @@
 package dev.jev.websocket;
 
 import dev.jev.CloseReason;
-import dev.jev.Wire;
+import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
@@ -18,14 +18,14 @@ interface Opening {
    * @param opened to be run when the handshake is over and all that it had to write is written,
    *     during one of the calls here or later
    */
-  void begin(Wire wire, Runnable opened);
+  void begin(ProtocolContext context, Runnable opened);
 
   /**
    * Takes what has arrived. What stands behind the handshake stays unread.
    *
    * @throws dev.jev.ProtocolException if there will be no WebSocket
    */
-  void read(Wire wire, ByteBuf in);
+  void read(ProtocolContext context, ByteBuf in);
 
   /** What was agreed on about compression, when the handshake is over; null if there is none. */
   default @Nullable PermessageDeflate compression() {
@@ -33,5 +33,5 @@ interface Opening {
   }
 
   /** The connection closes before the handshake is over. */
-  default void close(Wire wire, CloseReason reason) {}
+  default void close(ProtocolContext context, CloseReason reason) {}
 }

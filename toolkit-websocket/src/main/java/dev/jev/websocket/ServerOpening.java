@@ -3,8 +3,8 @@ package dev.jev.websocket;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
@@ -44,12 +44,12 @@ final class ServerOpening implements Opening {
   }
 
   @Override
-  public void begin(Wire wire, Runnable opened) {
+  public void begin(ProtocolContext context, Runnable opened) {
     this.opened = opened;
   }
 
   @Override
-  public void read(Wire wire, ByteBuf in) {
+  public void read(ProtocolContext context, ByteBuf in) {
     HttpRequest request = null;
     try {
       for (int i = 1; undecided == null && !over; i++) {
@@ -58,16 +58,16 @@ final class ServerOpening implements Opening {
         if (length < 0) {
           return;
         }
-        request = HeadParser.request(in.readSlice(length), wire);
+        request = HeadParser.request(in.readSlice(length), context);
         if (UpgradeRequest.isMeant(request)) {
-          upgrade(wire, UpgradeRequest.of(request));
+          upgrade(context, UpgradeRequest.of(request));
         } else {
-          answer(wire, request, i == MAX_PIPELINED && in.isReadable());
+          answer(context, request, i == MAX_PIPELINED && in.isReadable());
         }
       }
       checkEarly(in);
     } catch (Refusal e) {
-      throw refuse(wire, request, e);
+      throw refuse(context, request, e);
     }
   }
 
@@ -84,20 +84,20 @@ final class ServerOpening implements Opening {
   }
 
   /** Answers a request for no WebSocket. */
-  private void answer(Wire wire, HttpRequest request, boolean tooMany) {
+  private void answer(ProtocolContext context, HttpRequest request, boolean tooMany) {
     HttpResponse response = policy.respond(request);
     boolean last = tooMany || ++requests == MAX_REQUESTS || !request.isPersistent();
-    response.write(wire, request, last);
+    response.write(context, request, last);
     if (last) {
       over = true;
-      wire.close();
+      context.close();
     }
   }
 
-  private void upgrade(Wire wire, UpgradeRequest request) {
+  private void upgrade(ProtocolContext context, UpgradeRequest request) {
     policy.check(request);
     if (policy.decision() == null) {
-      accept(wire, request, HttpResponse.accept());
+      accept(context, request, HttpResponse.accept());
       return;
     }
     CompletionStage<HttpResponse> decision =
@@ -105,11 +105,12 @@ final class ServerOpening implements Opening {
     undecided = request;
     decision.whenComplete(
         (response, failure) ->
-            wire.runAfter(Duration.ZERO, () -> decided(wire, response, failure)));
+            context.runAfter(Duration.ZERO, () -> decided(context, response, failure)));
   }
 
   /** The decision has come; on the event loop. */
-  private void decided(Wire wire, @Nullable HttpResponse response, @Nullable Throwable failure) {
+  private void decided(
+      ProtocolContext context, @Nullable HttpResponse response, @Nullable Throwable failure) {
     UpgradeRequest request = undecided;
     if (request == null || over) {
       return;
@@ -119,10 +120,10 @@ final class ServerOpening implements Opening {
     }
     requireNonNull(response, "decision");
     if (response.isAccept()) {
-      accept(wire, request, response);
+      accept(context, request, response);
     } else {
       String offence = "decision: " + response + " (expected: 101)";
-      throw refuse(wire, request.http(), new Refusal(response, offence));
+      throw refuse(context, request.http(), new Refusal(response, offence));
     }
   }
 
@@ -133,12 +134,12 @@ final class ServerOpening implements Opening {
         : new IllegalStateException("decision failed", cause == null ? failure : cause);
   }
 
-  private void accept(Wire wire, UpgradeRequest request, HttpResponse response) {
+  private void accept(ProtocolContext context, UpgradeRequest request, HttpResponse response) {
     HttpResponse answer = withCompression(request, withSubprotocol(request, response));
     over = true;
     undecided = null;
-    answer.writeAccept(wire, request.key());
-    wire.attribute(
+    answer.writeAccept(context, request.key());
+    context.attribute(
         WebSocketHandshake.class,
         new WebSocketHandshake(request.http().withoutHandshake(), answer));
     requireNonNull(opened).run();
@@ -170,20 +171,21 @@ final class ServerOpening implements Opening {
   }
 
   /** Answers with a refusal; what is returned is to be thrown, which closes the connection. */
-  private ProtocolException refuse(Wire wire, @Nullable HttpRequest request, Refusal refusal) {
+  private ProtocolException refuse(
+      ProtocolContext context, @Nullable HttpRequest request, Refusal refusal) {
     over = true;
     undecided = null;
-    refusal.response().write(wire, request, /* last= */ true);
+    refusal.response().write(context, request, /* last= */ true);
     return new ProtocolException(refusal.offence());
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     int status = over ? 0 : statusFor(reason);
     over = true;
     undecided = null;
     if (status != 0) {
-      HttpResponse.of(status).write(wire, /* request= */ null, /* last= */ true);
+      HttpResponse.of(status).write(context, /* request= */ null, /* last= */ true);
     }
   }
 

@@ -81,8 +81,8 @@ public final class WebSocketClientBuilder {
    *
    * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
    * time in which reading stops because the handler has paused it or the peer takes no output. Who
-   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallDeadline}, which
-   * also keeps the system from collecting megabytes that a ping would have to wait behind.
+   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also
+   * keeps the system from collecting megabytes that a ping would have to wait behind.
    *
    * <p>All connections of an event loop share one timer.
    *
@@ -98,7 +98,7 @@ public final class WebSocketClientBuilder {
    * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
    * too. Pings are answered all the same: of those that one read brings the last one.
    */
-  public WebSocketClientBuilder controlFrames() {
+  public WebSocketClientBuilder deliverControlFrames() {
     control = control.delivering();
     return this;
   }

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * What travels over a WebSocket: a text, bytes, or a frame that controls the connection.
  *
  * <p>A handler gets texts and bytes; pings and pongs only if it has {@linkplain
- * WebSocketServerBuilder#controlFrames asked for them}. How and why the peer closed is told by
- * {@link WebSocketClose}.
+ * WebSocketServerBuilder#deliverControlFrames asked for them}. How and why the peer closed is told
+ * by {@link WebSocketClose}.
  *
  * <p><b>Ownership.</b> Texts and bytes may lie in a {@code ByteBuf} and are reference-counted then,
  * with the rules of {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}: who
@@ -250,9 +250,10 @@ public sealed interface WebSocketMessage {
   /**
    * A question that the peer answers with a {@link Pong} of the same payload (RFC 6455, 5.5.2).
    *
-   * <p>A handler gets those of the peer if it has {@linkplain WebSocketServerBuilder#controlFrames
-   * asked for them}; they are answered without it. To find out whether a peer is there, and how far
-   * away, is the matter of the {@linkplain WebSocketServerBuilder#heartbeat heartbeat}.
+   * <p>A handler gets those of the peer if it has {@linkplain
+   * WebSocketServerBuilder#deliverControlFrames asked for them}; they are answered without it. To
+   * find out whether a peer is there, and how far away, is the matter of the {@linkplain
+   * WebSocketServerBuilder#heartbeat heartbeat}.
    *
    * @param content the payload, at most 125 bytes, which belong to the message
    */
@@ -272,8 +273,9 @@ public sealed interface WebSocketMessage {
   /**
    * The answer to a {@link Ping}, or a sign of life that nobody has asked for (RFC 6455, 5.5.3).
    *
-   * <p>A handler gets those of the peer if it has {@linkplain WebSocketServerBuilder#controlFrames
-   * asked for them}, except the answers to the pings of the heartbeat.
+   * <p>A handler gets those of the peer if it has {@linkplain
+   * WebSocketServerBuilder#deliverControlFrames asked for them}, except the answers to the pings of
+   * the heartbeat.
    *
    * @param content the payload, at most 125 bytes, which belong to the message
    */

@@ -6,8 +6,8 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
 import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Wire;
 import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Close;
 import dev.jev.websocket.WebSocketMessage.Fragment;
@@ -43,7 +43,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private final MessageWriter writer;
 
   private @Nullable Opening opening;
-  private @Nullable Wire wire;
+  private @Nullable ProtocolContext context;
   private @Nullable Heartbeat heartbeat;
   private @Nullable MessageDeadline deadline; // while a message is incomplete
   private @Nullable ControlRate controls; // from the first control frame on
@@ -112,10 +112,10 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public void open(Wire wire) {
-    this.wire = wire;
+  public void open(ProtocolContext context) {
+    this.context = context;
     if (opening != null) {
-      opening.begin(wire, this::opened);
+      opening.begin(context, this::opened);
     }
   }
 
@@ -127,7 +127,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       writer.compress(agreed);
     }
     opening = null;
-    Wire line = requireNonNull(wire);
+    ProtocolContext line = requireNonNull(context);
     if (policy.hasHeartbeat()) {
       heartbeat = new Heartbeat(policy, this, line);
       heartbeat.begin();
@@ -136,9 +136,9 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public @Nullable WebSocketMessage unpack(Wire wire, ByteBuf in) {
+  public @Nullable WebSocketMessage unpack(ProtocolContext context, ByteBuf in) {
     if (opening != null) {
-      opening.read(wire, in);
+      opening.read(context, in);
       return null;
     }
     if (heartbeat != null) {
@@ -146,45 +146,45 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     WebSocketMessage message = null;
     try {
-      message = received == null ? next(wire, in) : null;
+      message = received == null ? next(context, in) : null;
       return message;
     } catch (Violation e) {
-      sendClose(wire, new Close(e.code(), e.offence()));
+      sendClose(context, new Close(e.code(), e.offence()));
       throw new ProtocolException(e.offence());
     } finally {
       if (!(message instanceof Ping && in.isReadable())) { // else there may be a later one
-        answerPing(wire);
+        answerPing(context);
         pings = 0;
       }
-      limitTime(wire);
+      limitTime(context);
     }
   }
 
   /** Lets the time run that a message may take, or ends it. */
-  private void limitTime(Wire wire) {
+  private void limitTime(ProtocolContext context) {
     if (deadline != null && !messages.isInMessage()) {
-      deadline.leave();
+      deadline.cancel();
       deadline = null;
     } else if (deadline == null && messages.isInMessage() && sent == null) {
-      deadline = new MessageDeadline(messages, wire, () -> tooSlow(wire));
+      deadline = new MessageDeadline(messages, context, () -> tooSlow(context));
     }
   }
 
-  private void tooSlow(Wire wire) {
+  private void tooSlow(ProtocolContext context) {
     String offence =
         "message: "
             + messages.receivedBytes()
             + " bytes have come (expected: the end within 30 s and 1 s per KiB)";
-    sendClose(wire, new Close(Violation.POLICY, offence));
-    wire.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
+    sendClose(context, new Close(Violation.POLICY, offence));
+    context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
   }
 
   @Override
-  public int held() {
+  public int pendingMessages() {
     return messages.held();
   }
 
-  private @Nullable WebSocketMessage next(Wire wire, ByteBuf in) {
+  private @Nullable WebSocketMessage next(ProtocolContext context, ByteBuf in) {
     while (messages.isInFrame() || header.read(in, role.readsMasked(), compression)) {
       if (messages.isInFrame()) {
         WebSocketMessage message = messages.read(in, header.key, role.readsMasked());
@@ -198,7 +198,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         return null;
       } else {
         in.skipBytes(header.bytes);
-        WebSocketMessage message = control(wire, in, (int) header.payloadBytes);
+        WebSocketMessage message = control(context, in, (int) header.payloadBytes);
         if (message != null || received != null) {
           return message;
         }
@@ -208,7 +208,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   /** Takes a control frame, which is whole; returns it if the handler is to see it. */
-  private @Nullable WebSocketMessage control(Wire wire, ByteBuf in, int length) {
+  private @Nullable WebSocketMessage control(ProtocolContext context, ByteBuf in, int length) {
     if (controls == null) {
       controls = new ControlRate();
     }
@@ -221,14 +221,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     in.readerIndex(start + length);
     if (header.opcode == FrameHeader.CLOSE) {
-      peerCloses(wire, in, start, length);
+      peerCloses(context, in, start, length);
       return null;
     }
     if (header.opcode == FrameHeader.PING) {
       dropPong();
       pong = in.retainedSlice(start, length);
       if (++pings <= MAX_PONGS) {
-        answerPing(wire);
+        answerPing(context);
       }
       return policy.delivered() ? new Ping(in.retainedSlice(start, length)) : null;
     }
@@ -239,16 +239,16 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   /** Sends a ping of the heartbeat's. */
   void ping(int mark, int ping) {
     ByteBuf payload = Unpooled.buffer(2 * Integer.BYTES).writeInt(mark).writeInt(ping);
-    requireNonNull(wire).write(writer.frame(FrameHeader.PING, payload));
+    requireNonNull(context).write(writer.frame(FrameHeader.PING, payload));
     payload.release();
   }
 
   /** Answers a ping: each of a few that come at once, of more the latest (RFC 6455, 5.5.3). */
-  private void answerPing(Wire wire) {
+  private void answerPing(ProtocolContext context) {
     ByteBuf payload = pong;
     pong = null;
     if (payload != null) {
-      wire.write(writer.frame(FrameHeader.PONG, payload));
+      context.write(writer.frame(FrameHeader.PONG, payload));
       payload.release();
     }
   }
@@ -262,14 +262,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   // The close.
 
-  private void peerCloses(Wire wire, ByteBuf in, int start, int length) {
+  private void peerCloses(ProtocolContext context, ByteBuf in, int start, int length) {
     received = closeOf(in, start, length);
     if (sent == null) {
-      sendClose(wire, received);
+      sendClose(context, received);
     } else {
-      tell(wire);
+      tell(context);
     }
-    wire.close(CloseReason.of(Kind.PEER_CLOSED));
+    context.close(CloseReason.of(Kind.PEER_CLOSED));
   }
 
   /** RFC 6455, 5.5.1 and 7.4. */
@@ -293,14 +293,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return new Close(code, in.toString(start + 2, length - 2, UTF_8));
   }
 
-  private void sendClose(Wire wire, Close close) {
+  private void sendClose(ProtocolContext context, Close close) {
     if (sent != null) {
       return;
     }
     sent = close;
     dropPong();
-    tell(wire);
-    wire.write(closeFrame(close));
+    tell(context);
+    context.write(closeFrame(close));
   }
 
   private ByteBuf closeFrame(Close close) {
@@ -311,29 +311,29 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return writer.frame(FrameHeader.CLOSE, payload);
   }
 
-  private void tell(Wire wire) {
-    wire.attribute(WebSocketClose.class, new WebSocketClose(received, sent));
+  private void tell(ProtocolContext context) {
+    context.attribute(WebSocketClose.class, new WebSocketClose(received, sent));
   }
 
   @Override
-  public void close(Wire wire, CloseReason reason) {
+  public void close(ProtocolContext context, CloseReason reason) {
     dropPong();
     messages.release();
     writer.release();
     if (opening != null) {
-      opening.close(wire, reason);
+      opening.close(context, reason);
       return;
     }
     if (deadline != null) {
-      deadline.leave();
+      deadline.cancel();
     }
     int code = codeFor(reason.kind());
     if (heartbeat != null) {
-      heartbeat.leave();
+      heartbeat.cancel();
       code = heartbeat.isPeerGone() ? 0 : code;
     }
     if (code != 0) {
-      sendClose(wire, new Close(code, ""));
+      sendClose(context, new Close(code, ""));
     }
     answerAwaited = received == null && sent != null && !isPeersFault(reason.kind());
   }
@@ -359,12 +359,12 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public boolean farewell(Wire wire, ByteBuf in) {
+  public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
     if (!answerAwaited) {
       return true;
     }
     try {
-      skip(wire, in);
+      skip(context, in);
     } catch (Violation e) {
       return true;
     }
@@ -372,7 +372,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   /** Drops frames up to a close frame. */
-  private void skip(Wire wire, ByteBuf in) {
+  private void skip(ProtocolContext context, ByteBuf in) {
     while (received == null) {
       messages.skip(in);
       if (messages.isInFrame() || !header.read(in, role.readsMasked(), compression)) {
@@ -383,7 +383,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
           return;
         }
         in.skipBytes(header.bytes);
-        control(wire, in, (int) header.payloadBytes);
+        control(context, in, (int) header.payloadBytes);
       } else {
         in.skipBytes(header.bytes);
         messages.beginSkipped(header.payloadBytes);
@@ -418,7 +418,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       throw new IllegalArgumentException("close code: 1005 (expected: one that can be sent)");
     }
     sent = close;
-    Wire line = requireNonNull(wire);
+    ProtocolContext line = requireNonNull(context);
     tell(line);
     ByteBuf frame = closeFrame(close);
     out.writeBytes(frame);
@@ -427,13 +427,13 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public @Nullable ByteBuf tail(WebSocketMessage message) {
+  public @Nullable ByteBuf zeroCopyTail(WebSocketMessage message) {
     return writer.tail();
   }
 
   /** Nothing follows a close frame. */
   @Override
-  public @Nullable Object representation() {
+  public @Nullable Object encodingKey() {
     return sent == null ? writer.representation() : null;
   }
 }

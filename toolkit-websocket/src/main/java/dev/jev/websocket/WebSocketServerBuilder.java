@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * Configures the protocol of a WebSocket server, see {@link WebSocketProtocol#server}.
  *
  * <p>A request is checked in this order: whether it is a valid handshake, its path (404), host
- * (421), origin (403), subprotocol (400); then {@link #decide} is asked. Every refusal is a
+ * (421), origin (403), subprotocol (400); then {@link #onUpgrade} is asked. Every refusal is a
  * complete HTTP response, after which the connection closes with {@link
  * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}; no handler hears of it.
  *
@@ -77,8 +77,8 @@ public final class WebSocketServerBuilder {
    *
    * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
    * time in which reading stops because the handler has paused it or the peer takes no output. Who
-   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallDeadline}, which
-   * also keeps the system from collecting megabytes that a ping would have to wait behind.
+   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also
+   * keeps the system from collecting megabytes that a ping would have to wait behind.
    *
    * <p>All connections of an event loop share one timer.
    *
@@ -100,18 +100,23 @@ public final class WebSocketServerBuilder {
    * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
    * too. Pings are answered all the same: of those that one read brings the last one.
    */
-  public WebSocketServerBuilder controlFrames() {
+  public WebSocketServerBuilder deliverControlFrames() {
     control = control.delivering();
     return this;
   }
 
   /**
-   * Tells peers 1012, that the service restarts, when the server stops or drains; by default they
-   * are told 1001, that it goes away. Clients may take the former as a promise that it is worth
-   * coming again.
+   * Sets the close code that peers receive when the server stops or drains; 1001 (going away) by
+   * default. With 1012 (service restart, IANA's registry for RFC 6455) many clients reconnect.
+   *
+   * @throws IllegalArgumentException if {@code code} cannot be sent in a close frame
    */
-  public WebSocketServerBuilder restarting() {
-    control = control.stopCode(ControlPolicy.RESTART);
+  public WebSocketServerBuilder stopCloseCode(int code) {
+    if (!WebSocketMessage.Close.isSendable(code)) {
+      throw new IllegalArgumentException(
+          "stopCloseCode: " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)");
+    }
+    control = control.stopCode(code);
     return this;
   }
 
@@ -168,7 +173,7 @@ public final class WebSocketServerBuilder {
   }
 
   /** Lets pages of every origin open a WebSocket, with the cookies that their users have here. */
-  public WebSocketServerBuilder anyOrigin() {
+  public WebSocketServerBuilder allowAnyOrigin() {
     origins = new OriginPolicy(OriginPolicy.Kind.ANY, Set.of(), origins.required());
     return this;
   }
@@ -225,7 +230,7 @@ public final class WebSocketServerBuilder {
    * <p>Called on the event loop: must not block, but the answer may come later and from any thread.
    * If it fails, the request is answered with 500, and the cause is logged.
    */
-  public WebSocketServerBuilder decide(
+  public WebSocketServerBuilder onUpgrade(
       Function<HttpRequest, CompletionStage<HttpResponse>> decision) {
     this.decision = requireNonNull(decision, "decision");
     return this;

@@ -62,7 +62,7 @@ class ClientHandshakeTest {
         Client.builder(protocol.build(), recorder)
             .plugin(ends)
             .handshakeTimeout(Duration.ofSeconds(20))
-            .linger(Duration.ofMillis(50))
+            .lingeringCloseTimeout(Duration.ofMillis(50))
             .connect(protocol.address());
     Socket peer = listener.accept();
     peer.setTcpNoDelay(true);

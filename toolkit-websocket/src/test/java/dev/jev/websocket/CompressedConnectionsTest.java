@@ -82,7 +82,7 @@ class CompressedConnectionsTest {
             echo)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
-        .linger(Duration.ofMillis(50))
+        .lingeringCloseTimeout(Duration.ofMillis(50))
         .start();
   }
 
@@ -95,7 +95,7 @@ class CompressedConnectionsTest {
             protocol.build(),
             (Connection<WebSocketMessage> connection, WebSocketMessage message) ->
                 received.add(((Text) message).text()))
-        .linger(Duration.ofMillis(50))
+        .lingeringCloseTimeout(Duration.ofMillis(50))
         .connect(protocol.address());
   }
 

@@ -74,7 +74,7 @@ class ControlFramesTest {
         Server.builder(protocol.build(), new Notes())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .linger(Duration.ofMillis(50));
+            .lingeringCloseTimeout(Duration.ofMillis(50));
     for (Limits each : limits) {
       builder.plugin(each);
     }
@@ -123,7 +123,7 @@ class ControlFramesTest {
 
   @Test
   void handlerGetsPingsAndPongsIfItWantsToAndPingsAreAnsweredAllTheSame() throws Exception {
-    start(WebSocketServerBuilder::controlFrames);
+    start(WebSocketServerBuilder::deliverControlFrames);
     try (HttpPeer peer = connect()) {
       peer.write(frame(9, "a") + frame(9, "b") + frame(10, "c") + frame(9, "") + frame(9, "d"));
       expect("ping 61", "ping 62", "pong 63", "ping ", "ping 64");
@@ -133,7 +133,7 @@ class ControlFramesTest {
 
   @Test
   void pingThatComesInPartsIsAnsweredAndDelivered() throws Exception {
-    start(WebSocketServerBuilder::controlFrames);
+    start(WebSocketServerBuilder::deliverControlFrames);
     try (HttpPeer peer = connect()) {
       peer.writeOneByOne(frame(9, "abc") + frame(9, "d"));
       expect("ping 616263", "ping 64");
@@ -194,7 +194,7 @@ class ControlFramesTest {
 
   @Test
   void pingsOfWhoTakesNoOutputAreLeftUnreadAndTheWriteDeadlineEndsThat() throws Exception {
-    start(protocol -> {}, Limits.builder().writeStallDeadline(Duration.ofMillis(400)).build());
+    start(protocol -> {}, Limits.builder().writeStallTimeout(Duration.ofMillis(400)).build());
     try (HttpPeer peer = connect()) {
       Connection<WebSocketMessage> connection = connection();
       connection.execute(

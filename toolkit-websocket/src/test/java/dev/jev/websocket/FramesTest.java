@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Server;
-import dev.jev.Wire;
 import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Close;
 import dev.jev.websocket.WebSocketMessage.Text;
@@ -85,12 +85,12 @@ class FramesTest {
     Opening none =
         new Opening() {
           @Override
-          public void begin(Wire wire, Runnable opened) {
+          public void begin(ProtocolContext context, Runnable opened) {
             opened.run();
           }
 
           @Override
-          public void read(Wire wire, ByteBuf in) {
+          public void read(ProtocolContext context, ByteBuf in) {
             throw new AssertionError("opened already");
           }
         };

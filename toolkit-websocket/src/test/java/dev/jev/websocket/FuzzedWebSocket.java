@@ -7,10 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
+import dev.jev.DeadlineWheel;
+import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.ScheduledTask;
 import dev.jev.websocket.WebSocketMessage.Fragment;
 import dev.jev.websocket.WebSocketMessage.Payload;
 import dev.jev.websocket.WebSocketMessage.Text;
@@ -153,7 +153,7 @@ final class FuzzedWebSocket {
   }
 
   /** A connection from its beginning to its end. */
-  private final class Run implements Wire {
+  private final class Run implements ProtocolContext {
 
     private final UnpooledByteBufAllocator allocator =
         new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
@@ -188,7 +188,7 @@ final class FuzzedWebSocket {
       protocol.close(
           this, CloseReason.of(offence == null ? Kind.PEER_CLOSED : Kind.PROTOCOL_ERROR));
       if (offence != null) {
-        assertThat(protocol.farewell(this, unread)).as("nothing is waited for").isTrue();
+        assertThat(protocol.awaitPeerClose(this, unread)).as("nothing is waited for").isTrue();
       }
       assertThat(ended).as("one close frame").isEqualTo(closed && ready);
       assertThat(close != null).as("close is told").isEqualTo(ended);
@@ -213,7 +213,7 @@ final class FuzzedWebSocket {
         protocol.close(this, CloseReason.of(Kind.CLOSED));
         assertThat(ended).as("close frame").isEqualTo(ready);
         IntSupplier pieces = cuts(input);
-        for (int start = length; !protocol.farewell(this, unread) && start < input.length; ) {
+        for (int start = length; !protocol.awaitPeerClose(this, unread) && start < input.length; ) {
           int end = Math.min(input.length, start + pieces.getAsInt());
           addToUnread(input, start, end - start);
           start = end;
@@ -249,7 +249,7 @@ final class FuzzedWebSocket {
 
     private void read(byte[] input, int start, int end) {
       addToUnread(input, start, end - start);
-      while ((unread.isReadable() || protocol.held() > 0) && !closed && unpackNext()) {
+      while ((unread.isReadable() || protocol.pendingMessages() > 0) && !closed && unpackNext()) {
         // The next message.
       }
       assertThat(pooled()).as("pooled bytes").isLessThanOrEqualTo(POOLED_BYTES);
@@ -272,7 +272,7 @@ final class FuzzedWebSocket {
     /** Returns whether there may be another message. */
     private boolean unpackNext() {
       int readable = unread.readableBytes();
-      int held = protocol.held();
+      int held = protocol.pendingMessages();
       boolean wasReady = ready;
       WebSocketMessage message;
       long before = THREADS.getCurrentThreadAllocatedBytes();
@@ -374,7 +374,7 @@ final class FuzzedWebSocket {
     }
 
     @Override
-    public Wheel wheel(Duration span) {
+    public DeadlineWheel deadlineWheel(Duration span) {
       return Lane.STANDSTILL;
     }
 
@@ -384,7 +384,7 @@ final class FuzzedWebSocket {
     }
 
     @Override
-    public Timer runAfter(Duration delay, Runnable task) {
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
       return () -> {}; // no time passes here
     }
 

@@ -65,7 +65,7 @@ class HandshakeHooksTest {
 
   private HttpPeer decide(Function<HttpRequest, CompletionStage<HttpResponse>> decision)
       throws IOException {
-    return connect(options -> options.decide(decision));
+    return connect(options -> options.onUpgrade(decision));
   }
 
   private static WebSocketHandshake handshake(Connection<?> connection) {
@@ -287,7 +287,7 @@ class HandshakeHooksTest {
     CompletableFuture<HttpResponse> decision = new CompletableFuture<>();
     try (HttpPeer peer =
         connect(
-            options -> options.decide(request -> decision),
+            options -> options.onUpgrade(request -> decision),
             builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(503);
       decision.complete(HttpResponse.accept()); // too late
@@ -433,7 +433,7 @@ class HandshakeHooksTest {
 
   @Test
   void anyOriginIsASettingOfItsOwn() throws Exception {
-    connect(options -> options.anyOrigin().requireOrigin()).close();
+    connect(options -> options.allowAnyOrigin().requireOrigin()).close();
     expectStatus(HttpPeer.handshake("Origin: http://evil.example.com"), 101);
     expectStatus(HttpPeer.handshake("Origin: x"), 101);
     expectStatus(HttpPeer.handshake(), 403);

@@ -48,7 +48,7 @@ class HandshakeTlsTest {
     server =
         Server.builder(
                 WebSocketProtocol.server()
-                    .decide(
+                    .onUpgrade(
                         request -> {
                           seen.complete(request.attribute(TlsSession.class));
                           return CompletableFuture.completedFuture(HttpResponse.accept());

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.ProtocolContext;
 import dev.jev.TimedConnections;
-import dev.jev.Wire;
 import io.netty.buffer.ByteBuf;
 import java.net.URI;
 import java.time.Duration;
@@ -51,12 +51,12 @@ class HeartbeatTest {
   private static final class None implements Opening {
 
     @Override
-    public void begin(Wire wire, Runnable opened) {
+    public void begin(ProtocolContext context, Runnable opened) {
       opened.run();
     }
 
     @Override
-    public void read(Wire wire, ByteBuf in) {
+    public void read(ProtocolContext context, ByteBuf in) {
       throw new AssertionError("opened already");
     }
   }

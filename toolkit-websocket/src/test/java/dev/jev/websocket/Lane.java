@@ -3,9 +3,9 @@ package dev.jev.websocket;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
-import dev.jev.Timer;
-import dev.jev.Wheel;
-import dev.jev.Wire;
+import dev.jev.DeadlineWheel;
+import dev.jev.ProtocolContext;
+import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class Lane implements AutoCloseable {
 
   /** A wheel that does not turn. */
-  static final Wheel STANDSTILL =
-      new Wheel(new EmbeddedChannel().eventLoop(), Duration.ofMillis(1));
+  static final DeadlineWheel STANDSTILL =
+      new DeadlineWheel(new EmbeddedChannel().eventLoop(), Duration.ofMillis(1));
 
   private final WebSocketProtocol sender;
   private final WebSocketProtocol receiver;
@@ -60,12 +60,12 @@ final class Lane implements AutoCloseable {
   static Opening opened(@Nullable PermessageDeflate agreed) {
     return new Opening() {
       @Override
-      public void begin(Wire wire, Runnable opened) {
+      public void begin(ProtocolContext context, Runnable opened) {
         opened.run();
       }
 
       @Override
-      public void read(Wire wire, ByteBuf in) {
+      public void read(ProtocolContext context, ByteBuf in) {
         throw new AssertionError("opened already");
       }
 
@@ -81,7 +81,7 @@ final class Lane implements AutoCloseable {
     ByteBuf out = buffer(64);
     try {
       sender.pack(message, out);
-      ByteBuf tail = sender.tail(message);
+      ByteBuf tail = sender.zeroCopyTail(message);
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       bytes.writeBytes(bytes(out));
       bytes.writeBytes(tail == null ? new byte[0] : bytes(tail));
@@ -111,7 +111,7 @@ final class Lane implements AutoCloseable {
     in.writeBytes(unread).writeBytes(bytes);
     unread.release();
     unread = in;
-    while (in.isReadable() || receiver.held() > 0) {
+    while (in.isReadable() || receiver.pendingMessages() > 0) {
       WebSocketMessage message = receiver.unpack(wire, in);
       if (message == null) {
         return;
@@ -147,10 +147,10 @@ final class Lane implements AutoCloseable {
     CloseReason reason = CloseReason.of(CloseReason.Kind.IO_ERROR);
     sender.close(wire, reason);
     receiver.close(wire, reason);
-    assertThat(receiver.held()).isZero();
+    assertThat(receiver.pendingMessages()).isZero();
   }
 
-  private static final class FakeWire implements Wire {
+  private static final class FakeWire implements ProtocolContext {
 
     private final ByteArrayOutputStream written = new ByteArrayOutputStream();
 
@@ -175,12 +175,12 @@ final class Lane implements AutoCloseable {
     public void closeNow(CloseReason reason) {}
 
     @Override
-    public Timer runAfter(Duration delay, Runnable task) {
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
       throw new AssertionError("no time here");
     }
 
     @Override
-    public Wheel wheel(Duration span) {
+    public DeadlineWheel deadlineWheel(Duration span) {
       return STANDSTILL;
     }
 

@@ -72,7 +72,7 @@ class OtherLanguagesTest {
     return Server.builder(protocol.build(), Connection::send)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
-        .blockedLoopTime(PATIENCE) // a leak detector that looks at each byte makes it slow
+        .blockedLoopThreshold(PATIENCE) // a leak detector that looks at each byte makes it slow
         .start();
   }
 
@@ -170,7 +170,7 @@ class OtherLanguagesTest {
     Listener listener = new Listener();
     try (Client<WebSocketMessage> client =
         Client.builder(protocol.build(), listener)
-            .blockedLoopTime(PATIENCE)
+            .blockedLoopThreshold(PATIENCE)
             .connect(protocol.address())) {
       Connection<WebSocketMessage> connection =
           client.connected().toCompletableFuture().get(20, SECONDS);

@@ -236,7 +236,7 @@ class StreamingTest {
                     connection.send(part))
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .linger(Duration.ofMillis(50))
+            .lingeringCloseTimeout(Duration.ofMillis(50))
             .start();
     WebSocketClientBuilder ofClient =
         WebSocketProtocol.client(URI.create("ws://127.0.0.1:" + server.port())).streaming();
@@ -255,7 +255,7 @@ class StreamingTest {
                   }
                 })
             .maxPendingBytes(16 << 20)
-            .linger(Duration.ofMillis(50))
+            .lingeringCloseTimeout(Duration.ofMillis(50))
             .connect(ofClient.address());
     try {
       Connection<WebSocketMessage> connection =

@@ -45,7 +45,7 @@ class WebSocketDrainTest {
     return Server.builder(protocol.build(), handler)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(2)
-        .linger(Duration.ofMillis(50))
+        .lingeringCloseTimeout(Duration.ofMillis(50))
         .plugin(drain)
         .start();
   }
@@ -73,7 +73,7 @@ class WebSocketDrainTest {
   @Test
   void hundredPeersAreToldToComeAgainOneAfterTheOther() throws Exception {
     Drain drain = drain();
-    Server server = start(WebSocketProtocol.server().restarting(), Recorder.silent(), drain);
+    Server server = start(WebSocketProtocol.server().stopCloseCode(1012), Recorder.silent(), drain);
     List<HttpPeer> peers = new ArrayList<>();
     for (int i = 0; i < PEERS; i++) {
       peers.add(connect(server));
@@ -116,7 +116,8 @@ class WebSocketDrainTest {
 
   @Test
   void serverThatRestartsTellsSoWhenItIsStopped() throws Exception {
-    Server server = start(WebSocketProtocol.server().restarting(), Recorder.silent(), drain());
+    Server server =
+        start(WebSocketProtocol.server().stopCloseCode(1012), Recorder.silent(), drain());
     try (HttpPeer peer = connect(server)) {
       server.stop(Duration.ofSeconds(20));
       assertThat(readClose(peer).code()).isEqualTo(1012);
@@ -129,7 +130,7 @@ class WebSocketDrainTest {
     CompletableFuture<HttpRequest> asked = new CompletableFuture<>();
     WebSocketServerBuilder protocol =
         WebSocketProtocol.server()
-            .decide(
+            .onUpgrade(
                 request -> {
                   asked.complete(request);
                   return new CompletableFuture<>();

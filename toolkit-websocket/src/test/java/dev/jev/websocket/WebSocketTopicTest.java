@@ -67,7 +67,7 @@ class WebSocketTopicTest {
     return Server.builder(() -> protocols.get().mapOutbound(counted), subscribing)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
-        .linger(Duration.ofMillis(50))
+        .lingeringCloseTimeout(Duration.ofMillis(50))
         .start();
   }
 
@@ -198,11 +198,11 @@ class WebSocketTopicTest {
         };
     try (Client<String> one =
             Client.builder(() -> plain.get().mapOutbound(message), handler)
-                .linger(Duration.ofMillis(50))
+                .lingeringCloseTimeout(Duration.ofMillis(50))
                 .connect(builder.address());
         Client<String> two =
             Client.builder(() -> compressed.get().mapOutbound(message), handler)
-                .linger(Duration.ofMillis(50))
+                .lingeringCloseTimeout(Duration.ofMillis(50))
                 .connect(builder.address())) {
       assertThat(List.of(one, two)).doesNotHaveDuplicates();
       assertThat(joined.poll(20, SECONDS)).isNotNull();

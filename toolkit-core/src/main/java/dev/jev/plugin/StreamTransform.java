@@ -10,28 +10,28 @@ import java.util.function.Supplier;
  * Turns the bytes of the wire into those of the protocol and back: compression, or anything else.
  *
  * <p>Both ways are streams: what a message turns into depends on those before it. Output leaves the
- * {@link Translator#flush translator} as often as the connection flushes, so that a message that
+ * {@link Transformer#flush transformer} as often as the connection flushes, so that a message that
  * was sent can be read by the peer at once.
  *
- * <p><b>Limits.</b> Input is translated in pieces of 32 KiB, the next one when the connection still
- * reads after the one before. So a few bytes that turn into many cost no more memory than the
+ * <p><b>Limits.</b> Input is transformed in pieces of 32 KiB, the next one when the connection
+ * still reads after the one before. So a few bytes that turn into many cost no more memory than the
  * server's {@code maxFrameBytes} and 64 KiB. They cost time, though: {@link #gzip} and {@link
  * #zstd} close a connection with {@link dev.jev.CloseReason.Kind#LIMIT} when more than 1 MiB has
  * come out of them and that is more than 100 times as much as came in, about the last MiB of it.
  *
- * <p><b>Errors.</b> Input that cannot be translated, or ends too early, closes the connection with
+ * <p><b>Errors.</b> Input that cannot be transformed, or ends too early, closes the connection with
  * {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.
  */
-public final class Translation implements Plugin {
+public final class StreamTransform implements Plugin {
 
   /**
-   * A translation of one connection, which keeps its state in fields.
+   * A transform of one connection, which keeps its state in fields.
    *
    * <p>Called on the connection's event loop. What throws closes the connection.
    *
    * <p><b>Ownership.</b> Buffers are valid during the call and belong to the caller.
    */
-  public interface Translator {
+  public interface Transformer {
 
     /**
      * Takes bytes of the wire off {@code in} and appends those of the protocol to {@code out}.
@@ -71,30 +71,30 @@ public final class Translation implements Plugin {
   private static final int GZIP_LEVEL = 6;
   private static final int ZSTD_LEVEL = 3;
 
-  private final Supplier<? extends Translator> translators;
+  private final Supplier<? extends Transformer> transformers;
   private final int maxRatio;
 
-  private Translation(Supplier<? extends Translator> translators, int maxRatio) {
-    this.translators = requireNonNull(translators, "translators");
+  private StreamTransform(Supplier<? extends Transformer> transformers, int maxRatio) {
+    this.transformers = requireNonNull(transformers, "transformers");
     this.maxRatio = maxRatio;
   }
 
   /**
-   * Returns a translation of the user's, without a limit to its ratio.
+   * Returns a transform of the user's, without a limit to its ratio.
    *
-   * @param translators makes the translator of each connection
+   * @param transformers makes the transformer of each connection
    */
-  public static Translation of(Supplier<? extends Translator> translators) {
-    return new Translation(translators, Integer.MAX_VALUE);
+  public static StreamTransform of(Supplier<? extends Transformer> transformers) {
+    return new StreamTransform(transformers, Integer.MAX_VALUE);
   }
 
   /** Returns {@link #gzip(int, int)} of level 6, with 100 as its greatest ratio. */
-  public static Translation gzip() {
+  public static StreamTransform gzip() {
     return gzip(GZIP_LEVEL, MAX_RATIO);
   }
 
   /**
-   * Returns a translation to gzip streams (RFC 1952), one each way that lasts as long as the
+   * Returns a transform to gzip streams (RFC 1952), one each way that lasts as long as the
    * connection.
    *
    * <p>A connection that has received something has about 45 KiB of native memory for it, one that
@@ -104,19 +104,19 @@ public final class Translation implements Plugin {
    * @param level 1, the fastest, to 9, the smallest
    * @param maxRatio how many times as many bytes as came in may come out
    */
-  public static Translation gzip(int level, int maxRatio) {
+  public static StreamTransform gzip(int level, int maxRatio) {
     Checks.inRange("level", level, 1, 9);
     Checks.inRange("maxRatio", maxRatio, 1, Integer.MAX_VALUE);
-    return new Translation(() -> new GzipTranslator(level), maxRatio);
+    return new StreamTransform(() -> new GzipTransformer(level), maxRatio);
   }
 
   /** Returns {@link #zstd(int, int)} of level 3, with 100 as its greatest ratio. */
-  public static Translation zstd() {
+  public static StreamTransform zstd() {
     return zstd(ZSTD_LEVEL, MAX_RATIO);
   }
 
   /**
-   * Returns a translation to Zstandard streams (RFC 8878), one frame each way that lasts as long as
+   * Returns a transform to Zstandard streams (RFC 8878), one frame each way that lasts as long as
    * the connection.
    *
    * <p>A connection that has sent something has up to 900 KiB of native memory for it. One that has
@@ -128,27 +128,27 @@ public final class Translation implements Plugin {
    * @throws IllegalStateException if {@code com.github.luben:zstd-jni}, which Jev does not bring
    *     along, is not there
    */
-  public static Translation zstd(int level, int maxRatio) {
+  public static StreamTransform zstd(int level, int maxRatio) {
     Checks.inRange("level", level, 1, 19);
     Checks.inRange("maxRatio", maxRatio, 1, Integer.MAX_VALUE);
     try {
-      ZstdTranslator.load();
+      ZstdTransformer.load();
     } catch (LinkageError e) {
       throw new IllegalStateException(
           "zstd: not available (expected: com.github.luben:zstd-jni on the class path)", e);
     }
-    return new Translation(() -> new ZstdTranslator(level), maxRatio);
+    return new StreamTransform(() -> new ZstdTransformer(level), maxRatio);
   }
 
   @Override
   public Stage stage() {
-    return Stage.TRANSLATION;
+    return Stage.TRANSFORM;
   }
 
   @Override
   public Observer install(Link link) {
-    Translator translator = requireNonNull(translators.get(), "translator");
-    TranslationHandler handler = new TranslationHandler(link, translator, maxRatio);
+    Transformer transformer = requireNonNull(transformers.get(), "transformer");
+    StreamTransformHandler handler = new StreamTransformHandler(link, transformer, maxRatio);
     link.pipeline().addLast(handler);
     return handler;
   }

@@ -28,8 +28,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Translations, byte by byte: what comes in, what goes out, what is refused. */
-class TranslationTest {
+/** Transforms, byte by byte: what comes in, what goes out, what is refused. */
+class StreamTransformTest {
 
   private static final byte[] TEXT = "a text, a text, and another text".repeat(20).getBytes(UTF_8);
   private static final Object INPUT_END = ChannelInputShutdownEvent.INSTANCE;
@@ -41,12 +41,12 @@ class TranslationTest {
 
     final String program = name().toLowerCase(Locale.ROOT);
 
-    Translation translation() {
-      return this == GZIP ? Translation.gzip() : Translation.zstd();
+    StreamTransform transform() {
+      return this == GZIP ? StreamTransform.gzip() : StreamTransform.zstd();
     }
 
     EmbeddedLink open() {
-      return new EmbeddedLink(translation());
+      return new EmbeddedLink(transform());
     }
 
     /** What the program makes of some bytes. */
@@ -159,7 +159,7 @@ class TranslationTest {
     assertThat(reason.cause())
         .isInstanceOf(ProtocolException.class)
         .message()
-        .matches("translated: \\d+ bytes into \\d+ \\(expected: <= 100 times as many\\)");
+        .matches("transformed: \\d+ bytes into \\d+ \\(expected: <= 100 times as many\\)");
     assertThat(link.received()).hasSizeLessThanOrEqualTo(1024 * 1024);
     int before = link.received().length;
     link.arrive(bomb);
@@ -170,7 +170,7 @@ class TranslationTest {
 
   @Test
   void upToOneMebibyteMayBeAnyNumberOfTimesAsMuch() throws Exception {
-    EmbeddedLink link = new EmbeddedLink(Translation.gzip(6, 1));
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.gzip(6, 1));
     link.arrive(Format.GZIP.pack(new byte[1024 * 1024]));
     assertThat(link.received()).hasSize(1024 * 1024);
     assertThat(link.reason).isNull();
@@ -381,7 +381,7 @@ class TranslationTest {
   void whatIsNotFlushedFailsWhenTheChannelCloses(Format format) {
     EmbeddedLink link = format.open();
     ChannelFuture write = link.channel().write(link.channel().alloc().buffer().writeBytes(TEXT));
-    link.channel().pipeline().remove(TranslationHandler.class);
+    link.channel().pipeline().remove(StreamTransformHandler.class);
     assertThat(write.cause()).isInstanceOf(ClosedChannelException.class);
     end(link);
     ChannelFuture late = link.channel().writeAndFlush(link.channel().alloc().buffer());
@@ -391,7 +391,7 @@ class TranslationTest {
   // The user's own.
 
   /** Turns small letters into capitals, and knows a letter or two that it refuses. */
-  private static final class Capitals implements Translation.Translator {
+  private static final class Capitals implements StreamTransform.Transformer {
     private boolean closed;
 
     @Override
@@ -420,9 +420,9 @@ class TranslationTest {
   }
 
   @Test
-  void userCanTranslateToo() {
+  void userCanTransformeToo() {
     Capitals capitals = new Capitals();
-    EmbeddedLink link = new EmbeddedLink(Translation.of(() -> capitals));
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.of(() -> capitals));
     link.arrive("hello".getBytes(US_ASCII));
     assertThat(link.received()).asString(US_ASCII).isEqualTo("HELLO");
     assertThat(link.write("BYE".getBytes(US_ASCII)).flush().sent()).asString().isEqualTo("bye");
@@ -431,20 +431,20 @@ class TranslationTest {
   }
 
   @Test
-  void translatorThatTakesNothingIsNotAskedForEver() {
-    EmbeddedLink link = new EmbeddedLink(Translation.of(Capitals::new));
+  void transformerThatTakesNothingIsNotAskedForEver() {
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.of(Capitals::new));
     link.arrive("one.two".getBytes(US_ASCII));
     assertThat(link.received()).asString(US_ASCII).isEqualTo("ONE");
     assertThat(link.failures).hasSize(1);
     assertThat(link.failures.get(0))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("translator " + Capitals.class.getName() + " took no byte off 4");
+        .hasMessage("transformer " + Capitals.class.getName() + " took no byte off 4");
     end(link);
   }
 
   @Test
-  void translatorThatThrowsFailsTheWrite() {
-    EmbeddedLink link = new EmbeddedLink(Translation.of(Capitals::new));
+  void transformerThatThrowsFailsTheWrite() {
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.of(Capitals::new));
     ChannelFuture good = link.channel().write(copy(link, "A"));
     ChannelFuture bad = link.channel().write(copy(link, "no!"));
     assertThat(bad.cause()).hasMessage("exclamation mark");
@@ -459,19 +459,19 @@ class TranslationTest {
 
   @Test
   void levelsAndRatiosAreChecked() {
-    assertThatThrownBy(() -> Translation.gzip(0, 1))
+    assertThatThrownBy(() -> StreamTransform.gzip(0, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("level: 0 (expected: 1..9)");
-    assertThatThrownBy(() -> Translation.zstd(20, 1))
+    assertThatThrownBy(() -> StreamTransform.zstd(20, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("level: 20 (expected: 1..19)");
-    assertThatThrownBy(() -> Translation.gzip(1, 0))
+    assertThatThrownBy(() -> StreamTransform.gzip(1, 0))
         .hasMessage("maxRatio: 0 (expected: 1..2147483647)");
-    assertThatThrownBy(() -> Translation.zstd(1, 0))
+    assertThatThrownBy(() -> StreamTransform.zstd(1, 0))
         .hasMessage("maxRatio: 0 (expected: 1..2147483647)");
-    assertThatThrownBy(() -> Translation.of(null))
+    assertThatThrownBy(() -> StreamTransform.of(null))
         .isInstanceOf(NullPointerException.class)
-        .hasMessage("translators");
+        .hasMessage("transformers");
   }
 
   // What the tests share.

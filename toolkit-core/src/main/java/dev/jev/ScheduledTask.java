@@ -1,7 +1,7 @@
 package dev.jev;
 
-/** Something that is going to happen later, see {@link Timers}. */
-public interface Timer {
+/** Something that is going to happen later, see {@link Scheduler}. */
+public interface ScheduledTask {
 
   /**
    * Prevents what has not begun; harmless when there is nothing to prevent. A task that cancels its

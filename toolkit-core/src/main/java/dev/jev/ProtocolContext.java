@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> To be called on the connection's event loop, except {@link #ready}, {@link
  * #runAfter} and what says so.
  */
-public interface Wire {
+public interface ProtocolContext {
 
   /**
    * Says that messages may flow: {@link Handler#onConnect} is called, as soon as the protocol's
@@ -64,20 +64,20 @@ public interface Wire {
    * <p>For datagrams it runs unless the protocol was replaced by then, what it throws is logged,
    * and what it writes is dropped, since there is nobody to answer.
    */
-  Timer runAfter(Duration delay, Runnable task);
+  ScheduledTask runAfter(Duration delay, Runnable task);
 
   /**
-   * What looks at the connections of the event loop after at most {@code span}: for a deadline that
-   * every connection has, instead of a timer for each. Spans should be few.
+   * What looks at the connections of the event loop after at most {@code maxDelay}: for a deadline
+   * that every connection has, instead of a timer for each. Spans should be few.
    *
-   * @throws IllegalArgumentException if {@code span} is not longer than zero
+   * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
    */
-  Wheel wheel(Duration span);
+  DeadlineWheel deadlineWheel(Duration maxDelay);
 
   /**
-   * Since when what the peer sends is read as it comes, in nanoseconds of {@link Wheel#now}; now,
-   * while somebody pauses reading or the peer does not take its output. For who waits for the peer
-   * to say something.
+   * Since when what the peer sends is read as it comes, in nanoseconds of {@link
+   * DeadlineWheel#now}; now, while somebody pauses reading or the peer does not take its output.
+   * For who waits for the peer to say something.
    */
   long readingSince();
 

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * <p>What comes in may be several members. A peer that ends its output where it has flushed, and
  * not only where its member ends, has lost nothing: it ends in the four bytes that a flush writes.
  */
-final class GzipTranslator implements Translation.Translator {
+final class GzipTransformer implements StreamTransform.Transformer {
 
   private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
@@ -44,7 +44,7 @@ final class GzipTranslator implements Translation.Translator {
   private @Nullable Deflater deflater;
   private final CRC32 crcOut = new CRC32();
 
-  GzipTranslator(int level) {
+  GzipTransformer(int level) {
     this.level = level;
   }
 

@@ -15,17 +15,17 @@ import org.junit.jupiter.api.Timeout;
 
 /** The wheel itself; what stands on it is told by IdleReaperTest and LimitsTest. */
 @Timeout(60)
-class WheelTest {
+class DeadlineWheelTest {
 
   private static final long SPAN = Duration.ofSeconds(10).toNanos();
   private static final long TICK = SPAN / 200;
 
   private final EmbeddedChannel channel = new EmbeddedChannel();
-  private final Wheel wheel;
+  private final DeadlineWheel wheel;
 
-  WheelTest() {
+  DeadlineWheelTest() {
     channel.freezeTime();
-    wheel = new Wheel(channel.eventLoop(), Duration.ofNanos(SPAN));
+    wheel = new DeadlineWheel(channel.eventLoop(), Duration.ofNanos(SPAN));
   }
 
   @AfterEach
@@ -34,7 +34,7 @@ class WheelTest {
   }
 
   /** Something that is due at a time, and notes when it was found to be. */
-  private class Due extends Wheel.Entry {
+  private class Due extends DeadlineWheel.Entry {
 
     private final long due;
     private long expired = -1;
@@ -44,7 +44,7 @@ class WheelTest {
     }
 
     @Override
-    protected long wellUntil(long now) {
+    protected long deadline(long now) {
       return Math.min(due, now + SPAN);
     }
 
@@ -73,13 +73,13 @@ class WheelTest {
     Due late = new Due(wheel.now() + SPAN);
     Due soon = new Due(wheel.now() + SPAN / 10);
     Due sooner = new Due(wheel.now() + SPAN / 100);
-    wheel.watch(late);
-    wheel.watch(soon, soon.due);
-    wheel.watch(sooner, sooner.due);
+    wheel.schedule(late);
+    wheel.schedule(soon, soon.due);
+    wheel.schedule(sooner, sooner.due);
     pass(2 * SPAN);
     for (Due each : List.of(late, soon, sooner)) {
       assertThat(each.expired - each.due).isBetween(0L, TICK);
-      assertThat(each.isWatched()).isFalse();
+      assertThat(each.isScheduled()).isFalse();
     }
     assertThat(channel.runScheduledPendingTasks()).as("next timer").isEqualTo(-1);
   }
@@ -87,7 +87,7 @@ class WheelTest {
   @Test
   void timeThatHasPassedIsFoundSoon() {
     Due due = new Due(wheel.now() - 1);
-    wheel.watch(due, due.due);
+    wheel.schedule(due, due.due);
     pass(2 * TICK);
     assertThat(due.expired).isPositive();
   }
@@ -100,7 +100,7 @@ class WheelTest {
     for (int i = 0; i < 3_000; i++) {
       Due due = new Due(wheel.now() + 1 + (long) (random.nextDouble() * SPAN));
       all.add(due);
-      wheel.watch(due, due.due);
+      wheel.schedule(due, due.due);
       if (random.nextInt(3) == 0) {
         pass((long) (random.nextDouble() * random.nextDouble() * SPAN / 3));
       }
@@ -114,8 +114,8 @@ class WheelTest {
   @Test
   void entryThatIsWatchedAgainIsFoundOnceAndAtItsNewTime() {
     Due due = new Due(wheel.now() + SPAN / 2);
-    wheel.watch(due, wheel.now() + SPAN / 4);
-    wheel.watch(due, due.due);
+    wheel.schedule(due, wheel.now() + SPAN / 4);
+    wheel.schedule(due, due.due);
     assertThat(pass(SPAN)).isLessThan(5);
     assertThat(due.expired - due.due).isBetween(0L, TICK);
   }
@@ -123,17 +123,17 @@ class WheelTest {
   @Test
   void entryThatHasLeftIsNotFound() {
     Due due = new Due(wheel.now() + SPAN / 2);
-    wheel.watch(due);
-    assertThat(due.isWatched()).isTrue();
-    due.leave();
-    assertThat(due.isWatched()).isFalse();
+    wheel.schedule(due);
+    assertThat(due.isScheduled()).isTrue();
+    due.cancel();
+    assertThat(due.isScheduled()).isFalse();
     pass(2 * SPAN);
     assertThat(due.expired).isEqualTo(-1);
   }
 
   @Test
   void entryThatFailsIsLoggedAndKeepsNobodyFromBeingFound() {
-    Wheel.Entry faulty =
+    DeadlineWheel.Entry faulty =
         new Due(wheel.now() + 1) {
           @Override
           protected void expire() {
@@ -142,20 +142,20 @@ class WheelTest {
         };
     Due next = new Due(wheel.now() + 1);
     try (LogCapture log = new LogCapture("dev.jev")) {
-      wheel.watch(faulty, wheel.now() + 1);
-      wheel.watch(next, wheel.now() + 1);
+      wheel.schedule(faulty, wheel.now() + 1);
+      wheel.schedule(next, wheel.now() + 1);
       pass(SPAN);
       assertThat(next.expired).isPositive();
-      assertThat(faulty.isWatched()).isFalse();
+      assertThat(faulty.isScheduled()).isFalse();
       assertThat(log.messages("deadline failed: ")).hasSize(1);
     }
   }
 
   @Test
   void spanIsLongerThanZero() {
-    assertThat(wheel.span()).isEqualTo(SPAN);
-    assertThatThrownBy(() -> new Wheel(channel.eventLoop(), Duration.ZERO))
+    assertThat(wheel.maxDelay()).isEqualTo(SPAN);
+    assertThatThrownBy(() -> new DeadlineWheel(channel.eventLoop(), Duration.ZERO))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("span: PT0S (expected: > PT0S and <= PT87600H)");
+        .hasMessage("maxDelay: PT0S (expected: > PT0S and <= PT87600H)");
   }
 }

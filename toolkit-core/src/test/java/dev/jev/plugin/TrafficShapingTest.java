@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** How fast bytes go, and what becomes of those that wait. */
-class ShapingTest {
+class TrafficShapingTest {
 
   private static final int RATE = 1_000_000; // bytes a second
   private static final double SECONDS = 2;
@@ -32,7 +32,7 @@ class ShapingTest {
   }
 
   private static Server.Builder<String, String> server(
-      Handler<String, String> handler, Shaping shaping) {
+      Handler<String, String> handler, TrafficShaping shaping) {
     return Server.<String, String>builder(Texts::new, handler)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(2)
@@ -57,7 +57,7 @@ class ShapingTest {
 
   @Test
   void oneConnectionIsWrittenAtItsRate() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(RATE).build();
     try (Server server =
             server((connection, message) -> connection.send(text(MUCH)), shaping).start();
         RawPeer peer = RawPeer.connect(server)) {
@@ -72,7 +72,7 @@ class ShapingTest {
 
   @Test
   void oneConnectionIsReadAtItsRate() throws Exception {
-    Shaping shaping = Shaping.builder().readBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().readBytesPerSecond(RATE).build();
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> connection.send("got " + message.length()));
     try (Server server = server(recorder, shaping).start();
@@ -93,7 +93,7 @@ class ShapingTest {
 
   @Test
   void allConnectionsTogetherAreWrittenAtTheTotalAndGetLikeShares() throws Exception {
-    Shaping shaping = Shaping.builder().totalWriteBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().totalWriteBytesPerSecond(RATE).build();
     int share = MUCH / 4;
     try (Server server =
         server((connection, message) -> connection.send(text(share)), shaping).start()) {
@@ -131,7 +131,7 @@ class ShapingTest {
 
   @Test
   void allConnectionsTogetherAreReadAtTheTotal() throws Exception {
-    Shaping shaping = Shaping.builder().totalReadBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().totalReadBytesPerSecond(RATE).build();
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> connection.send("got"));
     try (Server server = server(recorder, shaping).start()) {
@@ -161,8 +161,8 @@ class ShapingTest {
 
   @Test
   void aFewBytesDoNotWait() throws Exception {
-    Shaping shaping =
-        Shaping.builder().writeBytesPerSecond(1_000).readBytesPerSecond(1_000).build();
+    TrafficShaping shaping =
+        TrafficShaping.builder().writeBytesPerSecond(1_000).readBytesPerSecond(1_000).build();
     try (Server server = server(Handler.replying(text -> text), shaping).start();
         RawPeer peer = RawPeer.connect(server)) {
       assertThat(peer.send("first").receive()).isEqualTo("first"); // which loads classes
@@ -174,7 +174,7 @@ class ShapingTest {
 
   @Test
   void whatWaitsIsPendingAndHeldBySendersAsUsual() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(100_000).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(100_000).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).maxPendingBytes(500_000).start();
         RawPeer peer = RawPeer.connect(server)) {
@@ -193,7 +193,7 @@ class ShapingTest {
 
   @Test
   void senderIsToldWhenWhatWaitsHasLeft() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(RATE).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).start();
         RawPeer peer = RawPeer.connect(server)) {
@@ -208,7 +208,7 @@ class ShapingTest {
 
   @Test
   void closeLetsWhatWaitsLeave() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(RATE).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(RATE).build();
     Recorder<String, String> recorder =
         new Recorder<>(
             (connection, message) -> {
@@ -228,7 +228,7 @@ class ShapingTest {
 
   @Test
   void closeTimeoutDropsWhatStillWaits() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(10_000).build();
     Recorder<String, String> recorder =
         new Recorder<>(
             (connection, message) -> {
@@ -246,7 +246,7 @@ class ShapingTest {
 
   @Test
   void abortDropsWhatWaits() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(10_000).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).start();
         RawPeer peer = RawPeer.connect(server)) {
@@ -264,7 +264,7 @@ class ShapingTest {
 
   @Test
   void stopEndsAShapedServer() throws Exception {
-    Shaping shaping = Shaping.builder().writeBytesPerSecond(10_000).build();
+    TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(10_000).build();
     Recorder<String, String> recorder = Recorder.silent();
     Server server = server(recorder, shaping).start();
     try (RawPeer peer = RawPeer.connect(server)) {
@@ -279,7 +279,7 @@ class ShapingTest {
 
   @Test
   void everySetterChecksItsValue() {
-    Shaping.Builder builder = Shaping.builder();
+    TrafficShaping.Builder builder = TrafficShaping.builder();
     assertThatThrownBy(() -> builder.readBytesPerSecond(0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("readBytesPerSecond: 0 (expected: 1..1125899906842624)");
@@ -311,7 +311,7 @@ class ShapingTest {
     Server shaped =
         Server.builder(Texts::new, recorder)
             .listen("tcp://127.0.0.1:0")
-            .plugin(Shaping.builder().writeBytesPerSecond(100_000).build())
+            .plugin(TrafficShaping.builder().writeBytesPerSecond(100_000).build())
             .plugin(IdleReaper.writeIdle(Duration.ofMillis(300)))
             .start();
     try (shaped;

@@ -3,7 +3,7 @@ package dev.jev.plugin;
 import dev.jev.CloseReason;
 import dev.jev.Plugin;
 import dev.jev.ProtocolException;
-import dev.jev.plugin.Translation.Translator;
+import dev.jev.plugin.StreamTransform.Transformer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
@@ -18,7 +18,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts the bytes of one connection through a {@link Translator}.
+ * Puts the bytes of one connection through a {@link Transformer}.
  *
  * <p><b>In.</b> A few bytes may turn into very many. So they are passed on piece by piece, and
  * after each piece the connection decides whether it reads on, just as after a read of the socket.
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Out.</b> What is written between two flushes becomes one buffer and one write.
  */
-final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Observer {
+final class StreamTransformHandler extends ChannelDuplexHandler implements Plugin.Observer {
 
   static final int PIECE_BYTES = 32 * 1024;
 
@@ -35,12 +35,12 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
   private static final long RATIO_BYTES = 1024 * 1024;
 
   private final Plugin.Link link;
-  private final Translator translator;
+  private final Transformer transformer;
   private final int maxRatio;
 
-  private ByteBuf input = Unpooled.EMPTY_BUFFER; // not translated yet
-  private boolean more; // there is something to translate, in input or in the translator
-  private boolean translating;
+  private ByteBuf input = Unpooled.EMPTY_BUFFER; // not transformed yet
+  private boolean more; // there is something to transform, in input or in the transformer
+  private boolean transforming;
   private boolean readOnQueued;
   private boolean inputFailed; // what still comes is dropped
   private @Nullable Object inputEnd; // the event that says so, until all has been passed on
@@ -52,9 +52,9 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
   private boolean outputOver;
   private boolean closed;
 
-  TranslationHandler(Plugin.Link link, Translator translator, int maxRatio) {
+  StreamTransformHandler(Plugin.Link link, Transformer transformer, int maxRatio) {
     this.link = link;
-    this.translator = translator;
+    this.transformer = transformer;
     this.maxRatio = maxRatio;
   }
 
@@ -65,12 +65,12 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     ByteBuf arrived = (ByteBuf) message;
     if (inputFailed || closed) {
       arrived.release();
-    } else if (more || translating) {
+    } else if (more || transforming) {
       input = joined(ctx, input, arrived);
       more = true;
     } else {
       input = arrived;
-      translate(ctx);
+      transform(ctx);
     }
   }
 
@@ -99,7 +99,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     if (closed || !readsOn(ctx)) {
       return;
     }
-    translate(ctx);
+    transform(ctx);
     ctx.fireChannelReadComplete();
     endInput(ctx);
     if (!more && readsOn(ctx)) {
@@ -111,14 +111,14 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     return ctx.channel().config().isAutoRead();
   }
 
-  /** Translates the input, or as much of it as the connection wants. */
-  private void translate(ChannelHandlerContext ctx) {
-    if (translating) {
+  /** Transforms the input, or as much of it as the connection wants. */
+  private void transform(ChannelHandlerContext ctx) {
+    if (transforming) {
       return;
     }
-    translating = true;
+    transforming = true;
     try {
-      while (translatePiece(ctx)) {
+      while (transformPiece(ctx)) {
         ctx.fireChannelReadComplete(); // the connection decides whether it reads on
         if (closed || !readsOn(ctx)) {
           break;
@@ -127,7 +127,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     } catch (Throwable t) {
       failInput(ctx, t);
     } finally {
-      translating = false;
+      transforming = false;
     }
     if (more && !inputFailed && !closed) {
       input = joined(ctx, input, Unpooled.EMPTY_BUFFER); // a copy: input may be part of much
@@ -137,7 +137,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
   }
 
   /** Passes one piece on; returns whether there is more. */
-  private boolean translatePiece(ChannelHandlerContext ctx) {
+  private boolean transformPiece(ChannelHandlerContext ctx) {
     ByteBuf piece = ctx.alloc().directBuffer(PIECE_BYTES);
     try {
       int length = input.readableBytes();
@@ -145,7 +145,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
       int taken = length - input.readableBytes();
       if (taken == 0 && !piece.isReadable() && length > 0) {
         throw new IllegalStateException(
-            "translator " + translator.getClass().getName() + " took no byte off " + length);
+            "transformer " + transformer.getClass().getName() + " took no byte off " + length);
       }
       more = input.isReadable() || piece.readableBytes() >= PIECE_BYTES;
       if (isTooMuch(taken, piece.readableBytes())) {
@@ -159,10 +159,10 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     }
   }
 
-  /** Translates; what comes before a fault is passed on. */
+  /** Transforms; what comes before a fault is passed on. */
   private void inbound(ChannelHandlerContext ctx, ByteBuf piece) {
     try {
-      translator.inbound(input, piece);
+      transformer.inbound(input, piece);
     } catch (Throwable t) {
       if (piece.isReadable()) {
         ctx.fireChannelRead(piece.retain());
@@ -183,7 +183,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
 
   private void refuse() {
     inputFailed = true;
-    String actual = "translated: " + bytesIn + " bytes into " + bytesOut;
+    String actual = "transformed: " + bytesIn + " bytes into " + bytesOut;
     String expected = " (expected: <= " + maxRatio + " times as many)";
     link.close(new CloseReason(CloseReason.Kind.LIMIT, new ProtocolException(actual + expected)));
   }
@@ -205,7 +205,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     inputEnd = null;
     try {
       if (!inputFailed) {
-        translator.inputEnded();
+        transformer.inputEnded();
       }
     } catch (Throwable t) {
       failInput(ctx, t);
@@ -241,7 +241,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
         throw new ClosedChannelException();
       }
       if (bytes.isReadable()) {
-        translator.outbound(bytes, output(ctx));
+        transformer.outbound(bytes, output(ctx));
       }
     } catch (Throwable t) {
       failOutput(ctx, t);
@@ -277,7 +277,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
       ctx.write(Unpooled.EMPTY_BUFFER, takePromise());
       return;
     }
-    translator.flush(out);
+    transformer.flush(out);
     output = null;
     ctx.write(out, takePromise());
   }
@@ -331,7 +331,7 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     outputOver = true; // nothing can follow
     ByteBuf last = ctx.alloc().directBuffer();
     try {
-      translator.finish(last);
+      transformer.finish(last);
       return last.isReadable() ? ctx.writeAndFlush(last.retain()) : null;
     } finally {
       last.release();
@@ -369,9 +369,9 @@ final class TranslationHandler extends ChannelDuplexHandler implements Plugin.Ob
     }
     closed = true;
     dropOutput(new ClosedChannelException());
-    if (!translating) {
+    if (!transforming) {
       dropInput();
     }
-    translator.close();
+    transformer.close();
   }
 }

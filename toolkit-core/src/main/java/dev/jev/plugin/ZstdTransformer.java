@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>What comes in may be several frames, and may end anywhere: zstd does not tell whether a block
  * was complete.
  */
-final class ZstdTranslator implements Translation.Translator {
+final class ZstdTransformer implements StreamTransform.Transformer {
 
   /** RFC 8878, 3.1.1.1.2: windows of 8 MiB should be supported, larger ones need not be. */
   private static final int MAX_WINDOW_LOG = 23;
@@ -34,7 +34,7 @@ final class ZstdTranslator implements Translation.Translator {
   private @Nullable Frames frames;
   private @Nullable ZstdCompressCtx compressor;
 
-  ZstdTranslator(int level) {
+  ZstdTransformer(int level) {
     this.level = level;
   }
 

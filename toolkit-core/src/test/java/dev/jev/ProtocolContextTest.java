@@ -16,11 +16,11 @@ import org.junit.jupiter.api.Timeout;
 
 /** What a protocol can do with its wire, over real sockets. */
 @Timeout(60)
-class WireTest {
+class ProtocolContextTest {
 
   private static final Duration SPAN = Duration.ofMillis(50);
 
-  private final BlockingQueue<Wire> wires = new LinkedBlockingQueue<>();
+  private final BlockingQueue<ProtocolContext> wires = new LinkedBlockingQueue<>();
   private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
   private final BlockingQueue<Connection<String>> connections = new LinkedBlockingQueue<>();
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
@@ -32,17 +32,17 @@ class WireTest {
     private final Texts texts = new Texts();
 
     @Override
-    public void open(Wire wire) {
-      wires.add(wire);
-      wire.ready();
+    public void open(ProtocolContext context) {
+      wires.add(context);
+      context.ready();
     }
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
-      String text = texts.unpack(wire, in);
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      String text = texts.unpack(context, in);
       if (text != null && text.equals("close now")) {
         calls.add("unpack");
-        wire.closeNow(CloseReason.of(Kind.TIMEOUT));
+        context.closeNow(CloseReason.of(Kind.TIMEOUT));
         calls.add("unpacked");
       }
       return text;
@@ -54,7 +54,7 @@ class WireTest {
     }
 
     @Override
-    public void close(Wire wire, CloseReason reason) {
+    public void close(ProtocolContext context, CloseReason reason) {
       calls.add("close " + reason);
     }
   }
@@ -120,23 +120,23 @@ class WireTest {
   @Test
   void entryOfAWheelMayCloseItsConnectionNow() throws Exception {
     try (RawPeer peer = RawPeer.connect(server)) {
-      Wire wire = next(wires);
+      ProtocolContext context = next(wires);
       peer.send("hi").receive();
       onLoop(
           () -> {
-            Wheel wheel = wire.wheel(SPAN);
-            wheel.watch(
-                new Wheel.Entry() {
-                  private final long due = wheel.now() + wheel.span();
+            DeadlineWheel wheel = context.deadlineWheel(SPAN);
+            wheel.schedule(
+                new DeadlineWheel.Entry() {
+                  private final long due = wheel.now() + wheel.maxDelay();
 
                   @Override
-                  protected long wellUntil(long now) {
+                  protected long deadline(long now) {
                     return due;
                   }
 
                   @Override
                   protected void expire() {
-                    wire.closeNow(CloseReason.of(Kind.IDLE));
+                    context.closeNow(CloseReason.of(Kind.IDLE));
                   }
                 });
           });
@@ -149,14 +149,16 @@ class WireTest {
   void connectionsOfALoopShareTheWheelOfASpan() throws Exception {
     try (RawPeer first = RawPeer.connect(server);
         RawPeer second = RawPeer.connect(server)) {
-      Wire wire = next(wires);
-      Wire other = next(wires);
+      ProtocolContext context = next(wires);
+      ProtocolContext other = next(wires);
       first.send("hi").receive();
       second.send("hi").receive();
       onLoop(
           () -> {
-            assertThat(wire.wheel(SPAN)).isSameAs(other.wheel(Duration.ofMillis(50)));
-            assertThat(wire.wheel(SPAN)).isNotSameAs(wire.wheel(SPAN.plusNanos(1)));
+            assertThat(context.deadlineWheel(SPAN))
+                .isSameAs(other.deadlineWheel(Duration.ofMillis(50)));
+            assertThat(context.deadlineWheel(SPAN))
+                .isNotSameAs(context.deadlineWheel(SPAN.plusNanos(1)));
           });
     }
   }
@@ -164,27 +166,29 @@ class WireTest {
   @Test
   void wireTellsSinceWhenItReads() throws Exception {
     try (RawPeer peer = RawPeer.connect(server)) {
-      Wire wire = next(wires);
+      ProtocolContext context = next(wires);
       peer.send("hi").receive();
       Connection<String> connection = connections.element();
       onLoop(
           () -> {
-            long opened = wire.readingSince();
-            assertThat(opened).isLessThan(wire.wheel(SPAN).now()).isEqualTo(wire.readingSince());
+            long opened = context.readingSince();
+            assertThat(opened)
+                .isLessThan(context.deadlineWheel(SPAN).now())
+                .isEqualTo(context.readingSince());
             connection.pauseReading();
-            assertThat(wire.readingSince()).isGreaterThan(opened);
+            assertThat(context.readingSince()).isGreaterThan(opened);
           });
       long[] paused = new long[1];
       onLoop(
           () -> {
-            paused[0] = wire.wheel(SPAN).now();
-            assertThat(wire.readingSince()).isGreaterThanOrEqualTo(paused[0]);
+            paused[0] = context.deadlineWheel(SPAN).now();
+            assertThat(context.readingSince()).isGreaterThanOrEqualTo(paused[0]);
             connection.resumeReading();
           });
       onLoop(
           () -> {
-            long resumed = wire.readingSince();
-            assertThat(resumed).isGreaterThan(paused[0]).isEqualTo(wire.readingSince());
+            long resumed = context.readingSince();
+            assertThat(resumed).isGreaterThan(paused[0]).isEqualTo(context.readingSince());
           });
     }
   }

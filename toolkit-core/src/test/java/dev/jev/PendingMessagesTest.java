@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A protocol that makes several messages at once, and what else it may ask of its wire. */
-class HeldMessagesTest {
+class PendingMessagesTest {
 
   private final Recorder<String, String> recorder = Recorder.silent();
   private @Nullable Server server;
@@ -33,7 +33,7 @@ class HeldMessagesTest {
     int held;
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       if (held == 0) {
         last = in.readByte();
         held = last;
@@ -42,7 +42,7 @@ class HeldMessagesTest {
     }
 
     @Override
-    public int held() {
+    public int pendingMessages() {
       return held;
     }
 
@@ -52,7 +52,7 @@ class HeldMessagesTest {
     }
 
     @Override
-    public void close(Wire wire, CloseReason reason) {
+    public void close(ProtocolContext context, CloseReason reason) {
       held = 0;
     }
   }
@@ -115,7 +115,7 @@ class HeldMessagesTest {
     Protocol<String, String> endless =
         new Bursts() {
           @Override
-          public int held() {
+          public int pendingMessages() {
             return 7;
           }
         };
@@ -144,21 +144,21 @@ class HeldMessagesTest {
     Protocol<String, String> patient =
         new Bursts() {
           @Override
-          public void open(Wire wire) {
-            wire.runAfter(
+          public void open(ProtocolContext context) {
+            context.runAfter(
                 Duration.ofMillis(20),
                 () -> {
-                  assertThat(wire.attribute(String.class)).isNull();
-                  wire.attribute(String.class, "found out");
-                  assertThat(wire.attribute(String.class)).isEqualTo("found out");
-                  from.complete(wire.remoteAddress());
-                  wire.ready();
+                  assertThat(context.attribute(String.class)).isNull();
+                  context.attribute(String.class, "found out");
+                  assertThat(context.attribute(String.class)).isEqualTo("found out");
+                  from.complete(context.remoteAddress());
+                  context.ready();
                 });
           }
 
           @Override
-          public @Nullable String unpack(Wire wire, ByteBuf in) {
-            return wire.isReady() ? super.unpack(wire, in) : null;
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+            return context.isReady() ? super.unpack(context, in) : null;
           }
         };
     CompletableFuture<String> told = new CompletableFuture<>();
@@ -178,9 +178,9 @@ class HeldMessagesTest {
     Protocol<String, String> late =
         new Bursts() {
           @Override
-          public void open(Wire wire) {
-            super.open(wire);
-            wire.runAfter(Duration.ZERO, () -> held = 2);
+          public void open(ProtocolContext context) {
+            super.open(context);
+            context.runAfter(Duration.ZERO, () -> held = 2);
           }
         };
     try (RawPeer peer = connect(() -> late, recorder)) {
@@ -195,9 +195,9 @@ class HeldMessagesTest {
     Protocol<String, String> failing =
         new Bursts() {
           @Override
-          public void open(Wire wire) {
-            super.open(wire);
-            wire.runAfter(
+          public void open(ProtocolContext context) {
+            super.open(context);
+            context.runAfter(
                 Duration.ZERO,
                 () -> {
                   throw new ProtocolException("pong: none (expected: within 10 s)");
@@ -216,9 +216,9 @@ class HeldMessagesTest {
     Protocol<String, String> waiting =
         new Bursts() {
           @Override
-          public void open(Wire wire) {
-            super.open(wire);
-            wire.runAfter(Duration.ofMillis(500), () -> ran.set(true));
+          public void open(ProtocolContext context) {
+            super.open(context);
+            context.runAfter(Duration.ofMillis(500), () -> ran.set(true));
           }
         };
     try (RawPeer peer = connect(() -> waiting, recorder)) {
@@ -237,12 +237,12 @@ class HeldMessagesTest {
     Protocol<String, String> forgetful =
         new Bursts() {
           @Override
-          public @Nullable String unpack(Wire wire, ByteBuf in) {
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
             if (held == 1) {
               held = 0;
               return null;
             }
-            return super.unpack(wire, in);
+            return super.unpack(context, in);
           }
         };
     try (RawPeer peer = connect(() -> forgetful, recorder)) {
@@ -257,7 +257,7 @@ class HeldMessagesTest {
     Protocol<String, String> failing =
         new Bursts() {
           @Override
-          public int held() {
+          public int pendingMessages() {
             throw new IllegalStateException("held");
           }
         };
@@ -274,9 +274,9 @@ class HeldMessagesTest {
     Protocol<String, String> failing =
         new Bursts() {
           @Override
-          public void open(Wire wire) {
-            wire.ready();
-            wire.close(null);
+          public void open(ProtocolContext context) {
+            context.ready();
+            context.close(null);
           }
         };
     try (LogCapture log = new LogCapture("dev.jev");

@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
  * Looks at the connections of one event loop when it is time to, with one timer for all of them:
  * for deadlines that every connection has and that move all the time.
  *
- * <p>A loop has one for each span that is asked for, see {@link Plugin.Link#wheel} and {@link
- * Wire#wheel}, which all plugins and protocols share.
+ * <p>A loop has one for each span that is asked for, see {@link Plugin.Link#deadlineWheel} and
+ * {@link ProtocolContext#deadlineWheel}, which all plugins and protocols share.
  *
  * <p><b>Buckets.</b> Time is cut into ticks, and the entries that are to be looked at within one
  * tick are in one bucket, a circular list that runs through the entries themselves. An entry that
  * is active does not touch the wheel: it notes the time, and when its bucket comes due it is asked
- * {@link Entry#wellUntil until when all is well} and moves to the bucket of that time. So an event
+ * {@link Entry#deadline until when all is well} and moves to the bucket of that time. So an event
  * costs one store, and a look costs O(1) and no allocation. The timer is set for the first bucket
  * that is not empty; an empty wheel has none.
  *
@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Threads.</b> Event loop only.
  */
-public final class Wheel {
+public final class DeadlineWheel {
 
   private static final long MIN_TICK_NANOS = Duration.ofMillis(5).toNanos();
   private static final int TICKS = 200;
@@ -49,7 +49,7 @@ public final class Wheel {
 
   private final EventLoop loop;
   private final Ticker ticker;
-  private final long span;
+  private final long maxDelay;
   private final long tick;
   private final long origin;
   private final Node[] buckets;
@@ -60,19 +60,19 @@ public final class Wheel {
   private @Nullable ScheduledFuture<?> timer;
 
   /**
-   * One that is shared with nobody, for implementations of {@link Plugin.Link} and {@link Wire}
-   * that are not the framework's.
+   * One that is shared with nobody, for implementations of {@link Plugin.Link} and {@link
+   * ProtocolContext} that are not the framework's.
    *
-   * @param span after which time at most an entry is looked at; longer than zero
+   * @param maxDelay after which time at most an entry is looked at; longer than zero
    */
-  public Wheel(EventLoop loop, Duration span) {
+  public DeadlineWheel(EventLoop loop, Duration maxDelay) {
     this.loop = loop;
     this.ticker = loop.ticker();
-    this.span = Checks.positive("span", span).toNanos();
-    this.tick = Math.max(this.span / TICKS, MIN_TICK_NANOS);
+    this.maxDelay = Checks.positive("maxDelay", maxDelay).toNanos();
+    this.tick = Math.max(this.maxDelay / TICKS, MIN_TICK_NANOS);
     this.origin = ticker.nanoTime();
     this.graceEnd = origin;
-    this.buckets = new Node[Integer.highestOneBit((int) (this.span / tick) + 1) * 2];
+    this.buckets = new Node[Integer.highestOneBit((int) (this.maxDelay / tick) + 1) * 2];
     Arrays.setAll(buckets, i -> new Bucket());
   }
 
@@ -138,9 +138,9 @@ public final class Wheel {
      * Until when nothing needs to be done, at most one span after {@code now}; a time that has
      * passed if it does. Called often and should not allocate.
      *
-     * @param now the wheel's {@link Wheel#now}, in nanoseconds
+     * @param now the wheel's {@link DeadlineWheel#now}, in nanoseconds
      */
-    protected abstract long wellUntil(long now);
+    protected abstract long deadline(long now);
 
     /**
      * Called when something needs to be done; the entry is not in the wheel any more, and may be
@@ -149,12 +149,12 @@ public final class Wheel {
     protected abstract void expire();
 
     /** Whether this is going to be looked at. */
-    public final boolean isWatched() {
+    public final boolean isScheduled() {
       return !isAlone();
     }
 
     /** Is not looked at again; to be called when its connection is closed, at the latest. */
-    public final void leave() {
+    public final void cancel() {
       unlink();
     }
   }
@@ -165,17 +165,17 @@ public final class Wheel {
   }
 
   /** After which time at most an entry is looked at, in nanoseconds. */
-  public long span() {
-    return span;
+  public long maxDelay() {
+    return maxDelay;
   }
 
   /** Looks at {@code entry} one span from now, wherever it was before. */
-  public void watch(Entry entry) {
-    watch(entry, now() + span);
+  public void schedule(Entry entry) {
+    schedule(entry, now() + maxDelay);
   }
 
   /** Looks at {@code entry} at a time, at most one span from now, wherever it was before. */
-  public void watch(Entry entry, long time) {
+  public void schedule(Entry entry, long time) {
     long now = now();
     boolean isNext = timer == null || (nextRun - now > 0 && time - nextRun < 0);
     if (isNext) {
@@ -183,7 +183,7 @@ public final class Wheel {
     }
     place(entry, time - now > 0 ? time : now + 1);
     if (isNext) {
-      schedule(now);
+      startTimer(now);
     }
   }
 
@@ -206,7 +206,7 @@ public final class Wheel {
     long now = now();
     long late = now - nextRun;
     if (late > LATE_NANOS) {
-      graceEnd = now + Math.min(late, span);
+      graceEnd = now + Math.min(late, maxDelay);
     }
     long last = tickBefore(now);
     for (long number = Math.max(swept, last - buckets.length) + 1; number <= last; number++) {
@@ -216,7 +216,7 @@ public final class Wheel {
     try {
       lookAtDue(now);
     } finally {
-      schedule(now());
+      startTimer(now());
     }
   }
 
@@ -244,7 +244,7 @@ public final class Wheel {
   }
 
   private long timeFor(Entry entry, long now) {
-    long time = entry.wellUntil(now);
+    long time = entry.deadline(now);
     if (time - now > 0 || graceEnd - now <= 0 || entry.isGraced(time)) {
       return time;
     }
@@ -253,24 +253,24 @@ public final class Wheel {
   }
 
   /** Sets the timer for the first bucket that is not empty. */
-  private void schedule(long now) {
+  private void startTimer(long now) {
     if (timer != null) {
       timer.cancel(false);
       timer = null;
     }
     if (!due.isAlone()) {
-      schedule(now, now);
+      startTimer(now, now);
       return;
     }
     for (long number = swept + 1; number <= swept + buckets.length; number++) {
       if (!bucket(number).isAlone()) {
-        schedule(now, origin + number * tick);
+        startTimer(now, origin + number * tick);
         return;
       }
     }
   }
 
-  private void schedule(long now, long time) {
+  private void startTimer(long now, long time) {
     nextRun = time;
     timer = loop.schedule(this::sweep, time - now, NANOSECONDS);
   }

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Slows reading by pausing, and leaves {@code autoRead} to the connection.
  */
-public final class Shaping implements Plugin {
+public final class TrafficShaping implements Plugin {
 
   /** A pause that is shorter is left to the next read. */
   private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
@@ -44,7 +44,7 @@ public final class Shaping implements Plugin {
   private final Pace allWrites;
   private final int pieceBytes;
 
-  private Shaping(Builder builder) {
+  private TrafficShaping(Builder builder) {
     readRate = builder.readRate;
     writeRate = builder.writeRate;
     allReads = new Pace(builder.totalReadRate);
@@ -231,7 +231,7 @@ public final class Shaping implements Plugin {
     }
   }
 
-  /** The configuration of {@link Shaping}; every setter checks its value at once. */
+  /** The configuration of {@link TrafficShaping}; every setter checks its value at once. */
   public static final class Builder {
 
     private long readRate = Pace.UNLIMITED;
@@ -266,8 +266,8 @@ public final class Shaping implements Plugin {
     }
 
     /** Returns the plugin. */
-    public Shaping build() {
-      return new Shaping(this);
+    public TrafficShaping build() {
+      return new TrafficShaping(this);
     }
   }
 }

@@ -25,8 +25,8 @@ import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Translations between a real server and peers that were written by others. */
-class TranslationServerTest {
+/** Transforms between a real server and peers that were written by others. */
+class StreamTransformServerTest {
 
   /** Sends a text, waits for its echo, ten times; then ends its output and checks the trailer. */
   private static final String PYTHON_PEER =
@@ -63,12 +63,12 @@ class TranslationServerTest {
     Eventually.noServerThreadIsLeft();
   }
 
-  private static Server server(Handler<String, String> handler, Translation translation) {
+  private static Server server(Handler<String, String> handler, StreamTransform transform) {
     return Server.<String, String>builder(Texts::new, handler)
         .listen("tcp://127.0.0.1:0")
         .maxFrameBytes(4 * 1024 * 1024)
         .maxPendingBytes(64 * 1024 * 1024)
-        .plugin(translation)
+        .plugin(transform)
         .start();
   }
 
@@ -87,7 +87,7 @@ class TranslationServerTest {
     assumeThat(Program.isInstalled("python3", "--version")).isTrue();
     for (String end : new String[] {"finish", "stop after a flush"}) {
       Recorder<String, String> seen = new Recorder<>(Handler.replying(text -> text));
-      try (Server server = server(seen, Translation.gzip())) {
+      try (Server server = server(seen, StreamTransform.gzip())) {
         String port = String.valueOf(server.port());
         byte[] said = Program.run(new byte[0], "python3", "-c", PYTHON_PEER, port, end);
         assertThat(said).asString(UTF_8).isEqualTo("ok\n");
@@ -107,7 +107,7 @@ class TranslationServerTest {
           connection.send(message);
           connection.close();
         };
-    try (Server server = server(handler, Translation.gzip());
+    try (Server server = server(handler, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
       peer.write(gzip(RawPeer.frames("bye")));
       byte[] all = peer.readAll();
@@ -124,7 +124,7 @@ class TranslationServerTest {
           connection.send(message);
           connection.close();
         };
-    try (Server server = server(handler, Translation.zstd());
+    try (Server server = server(handler, StreamTransform.zstd());
         RawPeer peer = RawPeer.connect(server)) {
       peer.write(Program.run(RawPeer.frames("bye"), "zstd", "-c"));
       assertThat(Program.run(peer.readAll(), "zstd", "-d", "-c")).isEqualTo(RawPeer.frames("bye"));
@@ -133,7 +133,7 @@ class TranslationServerTest {
 
   @Test
   void garbageClosesAfterTheRepliesBeforeIt() throws Exception {
-    try (Server server = server(recorder, Translation.gzip());
+    try (Server server = server(recorder, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
       byte[] good = gzip(RawPeer.frames("good"));
       byte[] bytes = new byte[good.length + 10];
@@ -149,7 +149,7 @@ class TranslationServerTest {
 
   @Test
   void streamThatIsCutOffIsNoOrdinaryEnd() throws Exception {
-    try (Server server = server(recorder, Translation.gzip());
+    try (Server server = server(recorder, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
       byte[] good = gzip(RawPeer.frames("good"));
       peer.socket().getOutputStream().write(good, 0, good.length - 3);
@@ -172,14 +172,14 @@ class TranslationServerTest {
             why[0] = reason;
           }
         };
-    try (Server server = server(handler, Translation.gzip());
+    try (Server server = server(handler, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
       peer.write(gzip(new byte[50_000_000])); // messages without a byte
       peer.readAll();
       peer.shutdownOutput();
       Eventually.holds("it is closed", () -> why[0] != null);
       assertThat(why[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
-      assertThat(why[0].cause()).hasMessageStartingWith("translated: ");
+      assertThat(why[0].cause()).hasMessageStartingWith("transformed: ");
     }
   }
 
@@ -190,7 +190,7 @@ class TranslationServerTest {
             Server.<String, String>builder(Texts::new, seen)
                 .listen("tcp://127.0.0.1:0")
                 .maxFrameBytes(64 * 1024)
-                .plugin(Translation.gzip())
+                .plugin(StreamTransform.gzip())
                 .start();
         RawPeer peer = RawPeer.connect(server)) {
       peer.write(gzip(RawPeer.length(50_000_000), new byte[50_000_000]));
@@ -204,7 +204,7 @@ class TranslationServerTest {
   void peerThatDoesNotReadIsNotReadFromEither() throws Exception {
     Recorder<String, String> seen =
         new Recorder<>((connection, message) -> connection.send(noise(connection)));
-    try (Server server = server(seen, Translation.gzip());
+    try (Server server = server(seen, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
       byte[][] frames =
           Stream.generate(() -> RawPeer.frames("x")).limit(100).toArray(byte[][]::new);
@@ -247,10 +247,10 @@ class TranslationServerTest {
     private WithoutZstd() {}
 
     public static void main(String[] args) {
-      Translation.gzip();
+      StreamTransform.gzip();
       System.out.println("gzip is");
       try {
-        Translation.zstd();
+        StreamTransform.zstd();
       } catch (IllegalStateException e) {
         System.out.println(e);
       }

@@ -18,9 +18,9 @@ import java.util.stream.Stream;
  * Shows how a server's event loops and connections are doing: how late the loops are, which code
  * blocks one, and events for Java Flight Recorder.
  *
- * <p><b>Lag.</b> Twice in each {@code blockedLoopTime} of the server (500 ms by default) an event
- * loop is given a task; how long that waits is the loop's lag, and what a message has to wait too.
- * {@link #lags} has the figures of the last 10 to 20 s.
+ * <p><b>Lag.</b> Twice in each {@code blockedLoopThreshold} of the server (500 ms by default) an
+ * event loop is given a task; how long that waits is the loop's lag, and what a message has to wait
+ * too. {@link #loopLags} has the figures of the last 10 to 20 s.
  *
  * <p><b>Flight Recorder.</b> {@code jev.ConnectionOpened}, {@code jev.ConnectionClosed}, {@code
  * jev.WriteStalled}, {@code jev.LoopBlocked} and {@code jev.AcceptPaused}, all in the category Jev
@@ -31,7 +31,7 @@ import java.util.stream.Stream;
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
-public final class Watch implements Plugin {
+public final class Diagnostics implements Plugin {
 
   /**
    * How late an event loop was.
@@ -42,7 +42,7 @@ public final class Watch implements Plugin {
    * @param p99 99 % of the lags were shorter, within 12.5 %
    * @param max the longest lag
    */
-  public record Lag(String loop, long count, Duration median, Duration p99, Duration max) {}
+  public record LoopLag(String loop, long count, Duration median, Duration p99, Duration max) {}
 
   /**
    * An event loop that does not come round.
@@ -51,40 +51,40 @@ public final class Watch implements Plugin {
    * @param time for how long it has been blocked so far
    * @param stack what it does, the innermost call first
    */
-  public record Blocked(String loop, Duration time, List<StackTraceElement> stack) {
+  public record BlockedLoop(String loop, Duration time, List<StackTraceElement> stack) {
 
     /** Keeps a copy of {@code stack}. */
-    public Blocked {
+    public BlockedLoop {
       stack = List.copyOf(stack);
     }
   }
 
   private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  private final Consumer<Blocked> onBlocked;
+  private final Consumer<BlockedLoop> onBlocked;
   private final Map<Thread, LagWindow> loops = new ConcurrentHashMap<>();
 
-  private Watch(Consumer<Blocked> onBlocked) {
+  private Diagnostics(Consumer<BlockedLoop> onBlocked) {
     this.onBlocked = onBlocked;
   }
 
   /** Returns a watch. */
-  public static Watch create() {
-    return new Watch(blocked -> {});
+  public static Diagnostics create() {
+    return new Diagnostics(blocked -> {});
   }
 
   /**
    * Returns a watch that tells who blocks an event loop for longer than the server's {@code
-   * blockedLoopTime} (500 ms by default), once for each time.
+   * blockedLoopThreshold} (500 ms by default), once for each time.
    *
    * @param onBlocked called on the server's watchdog thread, while the loop is blocked
    */
-  public static Watch create(Consumer<Blocked> onBlocked) {
-    return new Watch(requireNonNull(onBlocked, "onBlocked"));
+  public static Diagnostics create(Consumer<BlockedLoop> onBlocked) {
+    return new Diagnostics(requireNonNull(onBlocked, "onBlocked"));
   }
 
   /** How late each event loop was within the last 10 to 20 s, by name. */
-  public List<Lag> lags() {
+  public List<LoopLag> loopLags() {
     long now = System.nanoTime();
     return loops.entrySet().stream()
         .map(loop -> loop.getValue().lag(loop.getKey().getName(), now))
@@ -114,7 +114,7 @@ public final class Watch implements Plugin {
       event.stack = Stream.of(stack).map(StackTraceElement::toString).collect(joining("\n"));
       event.commit();
     }
-    onBlocked.accept(new Blocked(loop.getName(), time, List.of(stack)));
+    onBlocked.accept(new BlockedLoop(loop.getName(), time, List.of(stack)));
   }
 
   @Override

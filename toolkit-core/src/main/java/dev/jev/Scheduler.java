@@ -16,10 +16,10 @@ import java.util.function.Supplier;
  *
  * <p><b>Threads.</b> May be called from any thread.
  */
-public interface Timers {
+public interface Scheduler {
 
   /** Runs a task once, after {@code delay}; zero is as soon as possible, but never at once. */
-  Timer runAfter(Duration delay, Runnable task);
+  ScheduledTask runAfter(Duration delay, Runnable task);
 
   /**
    * Runs a task again and again, for the first time after one {@code period}.
@@ -29,12 +29,12 @@ public interface Timers {
    *
    * @throws IllegalArgumentException if {@code period} is not longer than zero
    */
-  Timer runEvery(Duration period, Runnable task);
+  ScheduledTask runEvery(Duration period, Runnable task);
 
   /**
    * Runs a task as soon as possible, and again after the time that it returns each time.
    *
    * @param ticker returns how long to wait until the next time, counted from its return
    */
-  Timer runTicker(Supplier<Duration> ticker);
+  ScheduledTask runTicker(Supplier<Duration> ticker);
 }

@@ -27,15 +27,15 @@ import jdk.jfr.consumer.RecordingStream;
 import org.junit.jupiter.api.Test;
 
 /** What can be seen of event loops and connections. */
-class WatchTest {
+class DiagnosticsTest {
 
   private static Server.Builder<String, String> server(
-      Handler<String, String> handler, Watch watch) {
+      Handler<String, String> handler, Diagnostics watch) {
     return Server.<String, String>builder(Texts::new, handler)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(2)
         .loadBalancing(LoadBalancing.roundRobin())
-        .blockedLoopTime(Duration.ofMillis(50))
+        .blockedLoopThreshold(Duration.ofMillis(50))
         .plugin(watch);
   }
 
@@ -72,8 +72,8 @@ class WatchTest {
 
   @Test
   void handlerThatBlocksIsFoundWithItsStackAndOtherLoopsGoOn() throws Exception {
-    BlockingQueue<Watch.Blocked> blocked = new LinkedBlockingQueue<>();
-    Watch watch = Watch.create(blocked::add);
+    BlockingQueue<Diagnostics.BlockedLoop> blocked = new LinkedBlockingQueue<>();
+    Diagnostics watch = Diagnostics.create(blocked::add);
     CountDownLatch release = new CountDownLatch(1);
     Handler<String, String> handler =
         (connection, message) -> {
@@ -91,7 +91,7 @@ class WatchTest {
       other.send("warm").receive();
       long start = System.nanoTime();
       blocking.send("block");
-      Watch.Blocked found = blocked.poll(10, TimeUnit.SECONDS);
+      Diagnostics.BlockedLoop found = blocked.poll(10, TimeUnit.SECONDS);
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
       System.out.println("blocked loop found after " + millis + " ms");
       assertThat(found).isNotNull();
@@ -115,9 +115,12 @@ class WatchTest {
       Eventually.holds(
           "the lag is seen",
           () ->
-              watch.lags().stream()
+              watch.loopLags().stream()
                   .anyMatch(lag -> lag.max().compareTo(Duration.ofMillis(50)) > 0));
-      assertThat(watch.lags()).extracting(Watch.Lag::loop).contains(found.loop()).hasSize(2);
+      assertThat(watch.loopLags())
+          .extracting(Diagnostics.LoopLag::loop)
+          .contains(found.loop())
+          .hasSize(2);
     }
   }
 
@@ -132,7 +135,7 @@ class WatchTest {
   @Test
   void flightRecorderSeesConnectionsOpenAndClose() throws Exception {
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
-    try (Server server = server(recorder, Watch.create()).start();
+    try (Server server = server(recorder, Diagnostics.create()).start();
         RawPeer early = RawPeer.connect(server)) {
       early.send("before the recording").receive();
       try (Flight flight = new Flight()) {
@@ -166,7 +169,7 @@ class WatchTest {
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> sendMuch(connection));
     try (Server server =
-            server(recorder, Watch.create()).maxPendingBytes(16 * 1024 * 1024).start();
+            server(recorder, Diagnostics.create()).maxPendingBytes(16 * 1024 * 1024).start();
         Flight flight = new Flight()) {
       try (RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
         slow.send("go");
@@ -206,7 +209,7 @@ class WatchTest {
   @Test
   void flightRecorderSeesThatAcceptingPauses() throws Exception {
     try (Flight flight = new Flight()) {
-      Watch.create()
+      Diagnostics.create()
           .acceptPaused(
               new InetSocketAddress(InetAddress.getLoopbackAddress(), 5000),
               new Exception("too many"));
@@ -218,19 +221,21 @@ class WatchTest {
 
   @Test
   void nothingIsKnownOfLoopsThatHaveEnded() throws Exception {
-    Watch watch = Watch.create();
+    Diagnostics watch = Diagnostics.create();
     server(Handler.replying(text -> text), watch).start().close();
     try (Server server = server(Handler.replying(text -> text), watch).start()) {
       Eventually.holds(
           "both loops were asked",
-          () -> watch.lags().size() == 2 && watch.lags().stream().allMatch(l -> l.count() > 2));
+          () ->
+              watch.loopLags().size() == 2
+                  && watch.loopLags().stream().allMatch(l -> l.count() > 2));
       assertThat(server.port()).isPositive();
     }
   }
 
   @Test
   void nullIsNoListener() {
-    assertThatThrownBy(() -> Watch.create(null))
+    assertThatThrownBy(() -> Diagnostics.create(null))
         .isInstanceOf(NullPointerException.class)
         .hasMessage("onBlocked");
   }
@@ -243,7 +248,7 @@ class WatchTest {
     for (int i = 1; i <= 1_000; i++) {
       window.add(i * 1_000L, /* now= */ 0);
     }
-    Watch.Lag lag = window.lag("loop", 0);
+    Diagnostics.LoopLag lag = window.lag("loop", 0);
     assertThat(lag.loop()).isEqualTo("loop");
     assertThat(lag.count()).isEqualTo(1_000);
     assertThat(lag.median().toNanos()).isBetween(500_000L, 563_000L);
@@ -261,9 +266,9 @@ class WatchTest {
     assertThat(window.lag("loop", 9_000)).isEqualTo(lag(0, 0, 0, 0));
   }
 
-  private static Watch.Lag lag(long count, long median, long p99, long max) {
+  private static Diagnostics.LoopLag lag(long count, long median, long p99, long max) {
     List<Duration> nanos = List.of(median, p99, max).stream().map(Duration::ofNanos).toList();
-    return new Watch.Lag("loop", count, nanos.get(0), nanos.get(1), nanos.get(2));
+    return new Diagnostics.LoopLag("loop", count, nanos.get(0), nanos.get(1), nanos.get(2));
   }
 
   @Test

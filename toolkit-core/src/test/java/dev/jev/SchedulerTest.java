@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Timers of servers and connections. */
-class TimersTest {
+class SchedulerTest {
 
   private static final Duration MS = Duration.ofMillis(1);
 
@@ -32,7 +32,7 @@ class TimersTest {
     return Server.builder(Texts::new, recorder)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(2)
-        .linger(Duration.ZERO)
+        .lingeringCloseTimeout(Duration.ZERO)
         .start();
   }
 
@@ -51,7 +51,7 @@ class TimersTest {
     server.close();
   }
 
-  private Timers timers(String whose) {
+  private Scheduler timers(String whose) {
     return whose.equals("server") ? server : connection;
   }
 
@@ -96,7 +96,7 @@ class TimersTest {
     List<Long> times = new CopyOnWriteArrayList<>();
     CountDownLatch done = new CountDownLatch(ticks);
     long start = System.nanoTime();
-    Timer timer =
+    ScheduledTask timer =
         server.runEvery(
             MS.multipliedBy(5),
             () -> {
@@ -123,7 +123,7 @@ class TimersTest {
     CountDownLatch done = new CountDownLatch(4);
     long start = System.nanoTime();
     AtomicReference<Long> secondRun = new AtomicReference<>();
-    Timer timer =
+    ScheduledTask timer =
         timers(whose)
             .runEvery(
                 MS.multipliedBy(10),
@@ -151,7 +151,7 @@ class TimersTest {
     List<Long> times = new CopyOnWriteArrayList<>();
     CountDownLatch done = new CountDownLatch(4);
     long start = System.nanoTime();
-    Timer timer =
+    ScheduledTask timer =
         timers(whose)
             .runTicker(
                 () -> {
@@ -173,7 +173,7 @@ class TimersTest {
     AtomicInteger runs = new AtomicInteger();
     timers(whose).runAfter(MS.multipliedBy(20), runs::incrementAndGet).cancel();
     timers(whose).runEvery(MS.multipliedBy(20), runs::incrementAndGet).cancel();
-    AtomicReference<Timer> self = new AtomicReference<>();
+    AtomicReference<ScheduledTask> self = new AtomicReference<>();
     CountDownLatch once = new CountDownLatch(1);
     self.set(
         timers(whose)

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A protocol in which both ends say goodbye: "bye!" and "ciao". */
-class FarewellTest {
+class AwaitPeerCloseTest {
 
   private @Nullable Server server;
 
@@ -35,13 +35,13 @@ class FarewellTest {
     private boolean answered;
 
     @Override
-    public @Nullable String unpack(Wire wire, ByteBuf in) {
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       if (in.getByte(in.readerIndex()) != 'c') {
         return in.readCharSequence(1, US_ASCII).toString();
       }
       if (in.readableBytes() >= 4) {
         answered = true;
-        wire.close(CloseReason.of(Kind.PEER_CLOSED));
+        context.close(CloseReason.of(Kind.PEER_CLOSED));
       }
       return null;
     }
@@ -52,12 +52,12 @@ class FarewellTest {
     }
 
     @Override
-    public void close(Wire wire, CloseReason reason) {
-      wire.write(Unpooled.copiedBuffer("bye!", US_ASCII));
+    public void close(ProtocolContext context, CloseReason reason) {
+      context.write(Unpooled.copiedBuffer("bye!", US_ASCII));
     }
 
     @Override
-    public boolean farewell(Wire wire, ByteBuf in) {
+    public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
       while (in.readableBytes() >= 4 && !answered) {
         answered = in.readCharSequence(4, US_ASCII).toString().equals("ciao");
       }
@@ -205,7 +205,7 @@ class FarewellTest {
     Protocol<String, String> deaf =
         new Polite() {
           @Override
-          public boolean farewell(Wire wire, ByteBuf in) {
+          public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
             asked.incrementAndGet();
             return false;
           }
