@@ -69,14 +69,14 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     QUEUE
   }
 
-  private final Target target;
+  private final ConnectAddress target;
   private final Duration connectTimeout;
-  private final Dial.Resolver resolver;
-  private final @Nullable Backoff backoff; // event loop only
+  private final ConnectAttempt.Resolver resolver;
+  private final @Nullable ClientBackoff backoff; // event loop only
   private final Endpoint endpoint;
-  private final Settings<?, O> settings;
+  private final ConnectionConfig<?, O> config;
   private final Loop loop;
-  private final Outlet<O> outlet;
+  private final ClientOutbox<O> outbox;
   private final RateLimitedLog failures = new RateLimitedLog();
   private final CompletableFuture<Connection<O>> connected = new CompletableFuture<>();
 
@@ -85,24 +85,24 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private volatile @Nullable Connection<O> ready; // onConnect was called, onClose was not
 
   // Event loop only.
-  private @Nullable Dial dial;
+  private @Nullable ConnectAttempt attempt;
   private @Nullable Future<?> retry;
-  private @Nullable NettyConnection<?, O> connection; // ready or not
-  private Outlet.@Nullable Line<O> line; // of what is ready
+  private @Nullable StreamConnection<?, O> connection; // ready or not
+  private ClientOutbox.@Nullable Sink<O> sink; // of what is ready
   private @Nullable Channel udp;
   private long readySince;
 
-  private Client(Builder<?, O> builder, Target target) {
+  private Client(Builder<?, O> builder, ConnectAddress target) {
     this.target = target;
     this.connectTimeout = builder.connectTimeout;
     this.resolver = builder.resolver;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
-    this.settings = builder.settings(endpoint);
+    this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().here();
-    this.outlet = new Outlet<>(builder.whileDisconnected == WhileDisconnected.QUEUE, settings);
+    this.outbox = new ClientOutbox<>(builder.whileDisconnected == WhileDisconnected.QUEUE, config);
     endpoint.join();
-    loop.executor().execute(this::dial);
+    loop.executor().execute(this::startAttempt);
   }
 
   /**
@@ -130,13 +130,13 @@ public final class Client<O> implements Scheduler, AutoCloseable {
    * @throws IllegalArgumentException as {@link Connection#send} does
    */
   public boolean send(O message) {
-    return outlet.send(requireNonNull(message, "message"), null) == Outcome.TAKEN;
+    return outbox.send(requireNonNull(message, "message"), null) == Outcome.TAKEN;
   }
 
   /** Queues a message like {@link #send}, and tells what becomes of it. */
   public Delivery deliver(O message) {
     CompletableFuture<Void> written = new CompletableFuture<>();
-    Outcome outcome = outlet.send(requireNonNull(message, "message"), written);
+    Outcome outcome = outbox.send(requireNonNull(message, "message"), written);
     return new Delivery(outcome, written.minimalCompletionStage());
   }
 
@@ -188,7 +188,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   @Override
   public void close() {
     closing = true;
-    outlet.close();
+    outbox.close();
     onLoop(this::closeConnection);
     endpoint.stop(CLOSE_GRACE);
     if (Loop.current() == null) {
@@ -216,11 +216,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
   }
 
-  private void dial() {
+  private void startAttempt() {
     retry = null;
     if (!closing) {
-      dial = new Dial(loop, target, connectTimeout, resolver, this::open, new Answer());
-      dial.start();
+      attempt =
+          new ConnectAttempt(loop, target, connectTimeout, resolver, this::open, new Answer());
+      attempt.start();
     }
   }
 
@@ -229,7 +230,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     Transport transport = endpoint.eventLoops().transport();
     SocketAddress remote = ClientSockets.address(transport, address);
     Channel channel = ClientSockets.open(transport, target);
-    settings.sockets().applyBuffers(channel.config());
+    config.sockets().applyBuffers(channel.config());
     channel.config().setConnectTimeoutMillis(0); // ours is another one
     channel.pipeline().addLast(handler);
     ChannelPromise promise = channel.newPromise();
@@ -246,11 +247,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     return promise;
   }
 
-  private final class Answer implements Dial.Caller {
+  private final class Answer implements ConnectAttempt.Caller {
 
     @Override
     public void connected(ChannelHandlerContext context) {
-      dial = null;
+      attempt = null;
       Channel channel = context.channel();
       if (closing) {
         channel.close();
@@ -259,7 +260,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       } else if (isItself(channel)) {
         channel.config().setOption(ChannelOption.SO_LINGER, 0); // and free the port at once
         channel.close();
-        failed(Dial.failure(target, "connected to itself", null));
+        failed(ConnectAttempt.failure(target, "connected to itself", null));
       } else {
         adopt(context);
       }
@@ -267,7 +268,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
     @Override
     public void failed(IOException cause) {
-      dial = null;
+      attempt = null;
       Client.this.failed(cause);
     }
   }
@@ -284,14 +285,14 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   /** Makes a connection of a channel. */
   private void adopt(ChannelHandlerContext context) {
     endpoint.admit(Integer.MAX_VALUE);
-    NettyConnection<?, O> adopted;
+    StreamConnection<?, O> adopted;
     try {
-      adopted = Acceptor.connection(settings, loop, context.channel());
+      adopted = ServerAcceptor.connection(config, loop, context.channel());
     } catch (Throwable t) {
       endpoint.unadmit();
       endpoint.forget();
       context.close();
-      failed(Dial.failure(target, String.valueOf(t), t));
+      failed(ConnectAttempt.failure(target, String.valueOf(t), t));
       return;
     }
     connection = adopted;
@@ -303,21 +304,21 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   /** Sends datagrams and gets those of the peer; the kernel keeps others away. */
   private void openUdp(ChannelHandlerContext context, DatagramChannel socket) {
-    UdpConnection<O> peer = udpConnection(settings, socket);
+    UdpConnection<O> peer = udpConnection(config, socket);
     udp = socket;
     context.pipeline().addLast(peer.socket());
     context.pipeline().remove(context.handler());
     socket.closeFuture().addListener(closed -> closedUdp());
     Datagrams<O> datagrams = new Datagrams<>(peer);
-    line = datagrams;
+    sink = datagrams;
     ready = peer;
     readySince = loop.nanoTime();
-    outlet.connect(datagrams);
-    outlet.drain(datagrams);
+    outbox.connect(datagrams);
+    outbox.drain(datagrams);
     connected.complete(peer);
   }
 
-  private <I> UdpConnection<O> udpConnection(Settings<I, O> of, DatagramChannel socket) {
+  private <I> UdpConnection<O> udpConnection(ConnectionConfig<I, O> of, DatagramChannel socket) {
     UdpSocket<I, O> handler = new UdpSocket<>(of, loop, socket, /* amplification= */ 0);
     return new UdpConnection<>(handler, socket.remoteAddress(), /* allowance= */ Long.MAX_VALUE);
   }
@@ -331,8 +332,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   private void forget() {
-    outlet.disconnect();
-    line = null;
+    outbox.disconnect();
+    sink = null;
     ready = null;
     connection = null;
   }
@@ -362,10 +363,10 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /** Connects again a little later, and returns how much. */
-  private long retry(Backoff waits) {
+  private long retry(ClientBackoff waits) {
     long nanos = waits.nextNanos();
     try {
-      retry = loop.executor().schedule(this::dial, nanos, TimeUnit.NANOSECONDS);
+      retry = loop.executor().schedule(this::startAttempt, nanos, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
       // The event loop has ended, and with it this client.
     }
@@ -374,14 +375,14 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   private void end() {
     closing = true;
-    outlet.close();
+    outbox.close();
     endpoint.stop(Duration.ZERO);
   }
 
   private void cancel() {
-    if (dial != null) {
-      dial.cancel();
-      dial = null;
+    if (attempt != null) {
+      attempt.cancel();
+      attempt = null;
     }
     if (retry != null) {
       retry.cancel(false);
@@ -399,7 +400,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /** A connection's way for messages. */
-  private record Stream<O>(NettyConnection<?, O> connection) implements Outlet.Line<O> {
+  private record Stream<O>(StreamConnection<?, O> connection) implements ClientOutbox.Sink<O> {
 
     @Override
     public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
@@ -428,7 +429,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /** A UDP socket's way for messages: what is too much for it is lost, as on the net. */
-  private record Datagrams<O>(UdpConnection<O> peer) implements Outlet.Line<O> {
+  private record Datagrams<O>(UdpConnection<O> peer) implements ClientOutbox.Sink<O> {
 
     @Override
     public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
@@ -465,27 +466,27 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
     @Override
     public void connecting() {
-      NettyConnection<?, O> current = requireNonNull(connection);
+      StreamConnection<?, O> current = requireNonNull(connection);
       Stream<O> stream = new Stream<>(current);
       readySince = loop.nanoTime();
       ready = current;
-      line = stream;
-      outlet.connect(stream);
+      sink = stream;
+      outbox.connect(stream);
     }
 
     @Override
     public void connected() {
       Connection<O> current = ready;
-      if (line != null && current != null) {
-        outlet.drain(line);
+      if (sink != null && current != null) {
+        outbox.drain(sink);
         connected.complete(current);
       }
     }
 
     @Override
     public void writable() {
-      if (line != null) {
-        outlet.drain(line);
+      if (sink != null) {
+        outbox.drain(sink);
       }
     }
 
@@ -496,7 +497,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       if (wasReady) {
         lost();
       } else {
-        failed(Dial.failure(target, "closed before it was ready: " + reason, reason.cause()));
+        failed(
+            ConnectAttempt.failure(
+                target, "closed before it was ready: " + reason, reason.cause()));
       }
     }
 
@@ -505,13 +508,13 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     public void detached() {
       forget();
       closing = true;
-      outlet.close();
+      outbox.close();
     }
 
     @Override
-    public void closeSources() {
+    public void closeSockets() {
       closing = true;
-      outlet.close();
+      outbox.close();
       CountDownLatch done = new CountDownLatch(1);
       onLoop(
           () -> {
@@ -530,7 +533,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
     @Override
     public void closed() {
-      connected.completeExceptionally(Dial.failure(target, "the client is closed", null));
+      connected.completeExceptionally(ConnectAttempt.failure(target, "the client is closed", null));
     }
   }
 
@@ -546,7 +549,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     private @Nullable Duration minBackoff; // null: no reconnect
     private Duration maxBackoff = Duration.ofSeconds(30);
     private WhileDisconnected whileDisconnected = WhileDisconnected.REJECT;
-    private Dial.Resolver resolver = InetAddress::getAllByName;
+    private ConnectAttempt.Resolver resolver = InetAddress::getAllByName;
     private LongUnaryOperator random = bound -> ThreadLocalRandom.current().nextLong(bound);
 
     private Builder(Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
@@ -606,7 +609,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /** How names become addresses, for tests. */
-    Builder<I, O> resolver(Dial.Resolver resolver) {
+    Builder<I, O> resolver(ConnectAttempt.Resolver resolver) {
       this.resolver = resolver;
       return this;
     }
@@ -617,10 +620,10 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       return this;
     }
 
-    private @Nullable Backoff newBackoff() {
+    private @Nullable ClientBackoff newBackoff() {
       return minBackoff == null
           ? null
-          : new Backoff(minBackoff.toNanos(), maxBackoff.toNanos(), random);
+          : new ClientBackoff(minBackoff.toNanos(), maxBackoff.toNanos(), random);
     }
 
     /**
@@ -644,7 +647,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      *     are closed
      */
     public Client<O> connect(String uri) {
-      Target target = Target.parse(uri);
+      ConnectAddress target = ConnectAddress.parse(uri);
       check();
       ClientSockets.check(transport(), target);
       return new Client<>(this, target);

@@ -1,6 +1,6 @@
 package dev.jev;
 
-import dev.jev.Listener.Network;
+import dev.jev.ListenAddress.Network;
 import io.netty.channel.Channel;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
@@ -25,7 +25,7 @@ final class ClientSockets {
    *
    * @throws IllegalArgumentException if it does not
    */
-  static void check(Transport transport, Target target) {
+  static void check(Transport transport, ConnectAddress target) {
     if ((target.network() == Network.LOCAL) != (transport == Transport.LOCAL)) {
       String expected =
           transport == Transport.LOCAL ? "one with sockets" : "LOCAL, for an address local://";
@@ -35,7 +35,7 @@ final class ClientSockets {
   }
 
   /** Creates a socket that is not connected. */
-  static Channel open(Transport transport, Target target) throws IOException {
+  static Channel open(Transport transport, ConnectAddress target) throws IOException {
     return switch (target.network()) {
       case TCP -> openTcp(transport);
       case UDP -> transport.newDatagramChannel(target.family());

@@ -29,7 +29,7 @@ final class Endpoint implements Scheduler {
   interface Owner {
 
     /** Stops opening connections; waits for that. */
-    void closeSources();
+    void closeSockets();
 
     /** Does what is left to do when no connection is open and no timer runs. */
     void closed();
@@ -62,7 +62,7 @@ final class Endpoint implements Scheduler {
   private final Owner owner;
   private final AtomicInteger open = new AtomicInteger(); // connections
   private final AtomicInteger known = new AtomicInteger(); // and those that are being closed
-  private final TimerSet timers = new TimerSet();
+  private final LoopTimers timers = new LoopTimers();
   private final Thread stopper = new Thread(this::runStop, "jev-stop");
   private final CountDownLatch stopped = new CountDownLatch(1);
 
@@ -246,13 +246,13 @@ final class Endpoint implements Scheduler {
   }
 
   private void stopAll() {
-    owner.closeSources();
+    owner.closeSockets();
     timers.end();
     stopping = true;
     CloseReason reason = CloseReason.of(Kind.SERVER_STOPPED);
-    onEachConnection(connection -> connection.life().startClose(reason));
+    onEachConnection(connection -> connection.lifecycle().startClose(reason));
     awaitEmpty(() -> graceEnd);
-    onEachConnection(connection -> connection.life().abort(reason));
+    onEachConnection(connection -> connection.lifecycle().abort(reason));
     long stuck = System.nanoTime() + STUCK_NANOS;
     awaitEmpty(() -> stuck);
     owner.closed();
@@ -271,7 +271,7 @@ final class Endpoint implements Scheduler {
     }
   }
 
-  private void onEachConnection(Consumer<NettyConnection<?, ?>> action) {
+  private void onEachConnection(Consumer<StreamConnection<?, ?>> action) {
     for (Loop loop : eventLoops.loops()) {
       try {
         loop.executor().execute(() -> loop.forEach(c -> onOwn(c, action)));
@@ -281,8 +281,8 @@ final class Endpoint implements Scheduler {
     }
   }
 
-  private void onOwn(NettyConnection<?, ?> connection, Consumer<NettyConnection<?, ?>> action) {
-    if (connection.settings().endpoint() == this) {
+  private void onOwn(StreamConnection<?, ?> connection, Consumer<StreamConnection<?, ?>> action) {
+    if (connection.config().endpoint() == this) {
       action.accept(connection);
     }
   }

@@ -50,7 +50,7 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
   /** Adds a plugin; up to 30, see {@link Plugin.Stage} for their order. */
   public B plugin(Plugin plugin) {
     requireNonNull(plugin, "plugin");
-    Checks.inRange("plugins", plugins.size() + 1, 1, Plugins.MAX);
+    Checks.inRange("plugins", plugins.size() + 1, 1, ConnectionObservers.MAX);
     plugins.add(plugin);
     return self();
   }
@@ -218,8 +218,8 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
     return new Endpoint(name, loops, /* ownsLoops= */ shared == null, plugins, owner);
   }
 
-  Settings<I, O> settings(Endpoint endpoint) {
-    return new Settings<>(
+  ConnectionConfig<I, O> connectionConfig(Endpoint endpoint) {
+    return new ConnectionConfig<>(
         endpoint,
         protocols,
         handler,

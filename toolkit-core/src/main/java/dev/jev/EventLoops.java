@@ -39,7 +39,7 @@ public final class EventLoops implements AutoCloseable {
   private final List<Thread> threads = new CopyOnWriteArrayList<>();
   private final List<Loop> loops = new ArrayList<>();
   private final List<Endpoint> users = new CopyOnWriteArrayList<>();
-  private final Watchdog watchdog;
+  private final LoopWatchdog watchdog;
   private final AtomicInteger turn = new AtomicInteger();
   private volatile boolean closing;
 
@@ -64,7 +64,7 @@ public final class EventLoops implements AutoCloseable {
       executor.terminationFuture().addListener(ended -> loopEnded(ended.cause()));
       loops.add(loop);
     }
-    this.watchdog = new Watchdog(loops, users, builder.blockedLoopThreshold.toNanos());
+    this.watchdog = new LoopWatchdog(loops, users, builder.blockedLoopThreshold.toNanos());
     watchdog.start();
   }
 
@@ -210,7 +210,7 @@ public final class EventLoops implements AutoCloseable {
      * @throws IllegalStateException if the transport is not available
      */
     public EventLoops start() {
-      WarmUp.run();
+      EndpointWarmUp.run();
       return new EventLoops(this);
     }
   }

@@ -101,7 +101,10 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
   }
 
-  /** The bytes in a buffer whose slices have reference counts of their own, see {@link Owned}. */
+  /**
+   * The bytes in a buffer whose slices have reference counts of their own, see {@link
+   * MessageOwnership}.
+   */
   private static ByteBuf pooled(ByteBuf bytes) {
     if (bytes.alloc() == Loop.ALLOCATOR) {
       return bytes;

@@ -55,7 +55,7 @@ final class Loop {
   private static final FastThreadLocal<@Nullable Loop> CURRENT = new FastThreadLocal<>();
 
   private final EventLoop executor;
-  private final ArrayDeque<NettyConnection<?, ?>> unflushed = new ArrayDeque<>();
+  private final ArrayDeque<StreamConnection<?, ?>> unflushed = new ArrayDeque<>();
 
   // Event loop only: of the batch of reads that is going on, see Inbound.
   int reads;
@@ -70,12 +70,12 @@ final class Loop {
   boolean publishing; // to one connection after the other
   private final List<Channel> listeners = new ArrayList<>();
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
-  private @Nullable NettyConnection<?, ?> first;
+  private @Nullable StreamConnection<?, ?> first;
   @Nullable Object turn; // the connection, or UDP socket, that is having one
   private boolean flushScheduled;
   private boolean ended;
-  private final Owned owned = new Owned();
-  private final Publications publications = new Publications(this);
+  private final MessageOwnership ownership = new MessageOwnership();
+  private final TopicQueue topicQueue = new TopicQueue(this);
 
   private final AtomicInteger connections = new AtomicInteger();
   private volatile @Nullable Thread thread; // null until it has begun
@@ -87,7 +87,7 @@ final class Loop {
 
   private void begin() {
     CURRENT.set(this);
-    Owned.enter(owned);
+    MessageOwnership.enter(ownership);
     thread = Thread.currentThread();
   }
 
@@ -133,13 +133,13 @@ final class Loop {
   }
 
   /** What is published to the connections of this loop. */
-  Publications publications() {
-    return publications;
+  TopicQueue topicQueue() {
+    return topicQueue;
   }
 
   /** The reference to the message that is being delivered. */
-  Owned owned() {
-    return owned;
+  MessageOwnership ownership() {
+    return ownership;
   }
 
   /** Notes a listening socket that lives on this loop and ends with it. */
@@ -148,7 +148,7 @@ final class Loop {
     listener.closeFuture().addListener(closed -> listeners.remove(listener));
   }
 
-  void add(NettyConnection<?, ?> connection) {
+  void add(StreamConnection<?, ?> connection) {
     connection.next = first;
     if (first != null) {
       first.previous = connection;
@@ -156,9 +156,9 @@ final class Loop {
     first = connection;
   }
 
-  void remove(NettyConnection<?, ?> connection) {
-    NettyConnection<?, ?> next = connection.next;
-    NettyConnection<?, ?> previous = connection.previous;
+  void remove(StreamConnection<?, ?> connection) {
+    StreamConnection<?, ?> next = connection.next;
+    StreamConnection<?, ?> previous = connection.previous;
     if (next != null) {
       next.previous = previous;
     }
@@ -172,9 +172,9 @@ final class Loop {
   }
 
   /** Calls {@code action} with each connection; it may remove that one. */
-  void forEach(Consumer<NettyConnection<?, ?>> action) {
-    for (NettyConnection<?, ?> c = first; c != null; ) {
-      NettyConnection<?, ?> next = c.next;
+  void forEach(Consumer<StreamConnection<?, ?>> action) {
+    for (StreamConnection<?, ?> c = first; c != null; ) {
+      StreamConnection<?, ?> next = c.next;
       action.accept(c);
       c = next;
     }
@@ -250,7 +250,7 @@ final class Loop {
   }
 
   /** Gives a connection a turn, after those that have been promised one. */
-  void flushLater(NettyConnection<?, ?> connection) {
+  void flushLater(StreamConnection<?, ?> connection) {
     unflushed.add(connection);
     if (!flushScheduled) {
       flushScheduled = true;
@@ -276,10 +276,10 @@ final class Loop {
     CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
     forEach(
         connection -> {
-          connection.life().abort(reason);
-          connection.life().finish(); // Netty may run no further task on this thread
+          connection.lifecycle().abort(reason);
+          connection.lifecycle().finish(); // Netty may run no further task on this thread
         });
-    publications.end();
+    topicQueue.end();
     if (readBuffer != null) {
       readBuffer.release();
       readBuffer = null;
@@ -289,7 +289,7 @@ final class Loop {
       packBuffer = null;
     }
     CURRENT.remove();
-    Owned.enter(null);
+    MessageOwnership.enter(null);
   }
 
   /** Whether the loop's thread is about to end. */

@@ -19,14 +19,14 @@ final class Mailbox<O> {
   static final int MESSAGE_OVERHEAD = 96;
 
   /** A message, with what it counts for. */
-  record Entry<O>(O message, long bytes, @Nullable CompletableFuture<Void> written) {
+  record Envelope<O>(O message, long bytes, @Nullable CompletableFuture<Void> written) {
 
-    static <O> Entry<O> of(O message, @Nullable CompletableFuture<Void> written) {
-      return new Entry<>(message, sizeOf(message) + MESSAGE_OVERHEAD, written);
+    static <O> Envelope<O> of(O message, @Nullable CompletableFuture<Void> written) {
+      return new Envelope<>(message, sizeOf(message) + MESSAGE_OVERHEAD, written);
     }
   }
 
-  private final ConcurrentLinkedQueue<Entry<O>> entries = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<Envelope<O>> entries = new ConcurrentLinkedQueue<>();
   private final AtomicLong bytes = new AtomicLong();
   private final AtomicBoolean woken = new AtomicBoolean();
   private final int mark;
@@ -53,32 +53,32 @@ final class Mailbox<O> {
   }
 
   /** Takes room for an entry and returns how many bytes were there before. */
-  long reserve(Entry<O> entry) {
-    long before = bytes.getAndAdd(entry.bytes);
-    if (before + entry.bytes > mark) { // now, when others see it
+  long reserve(Envelope<O> envelope) {
+    long before = bytes.getAndAdd(envelope.bytes);
+    if (before + envelope.bytes > mark) { // now, when others see it
       overMark = true;
     }
     return before;
   }
 
   /** Gives back the room of an entry that does not come. */
-  void cancel(Entry<O> entry) {
-    bytes.addAndGet(-entry.bytes);
+  void cancel(Envelope<O> envelope) {
+    bytes.addAndGet(-envelope.bytes);
   }
 
   /** Adds an entry that has its room; returns whether the event loop is to be woken. */
-  boolean add(Entry<O> entry) {
-    entries.add(entry);
+  boolean add(Envelope<O> envelope) {
+    entries.add(envelope);
     return !woken.get() && woken.compareAndSet(false, true);
   }
 
   /** Takes the oldest entry and its room, or returns null. */
-  @Nullable Entry<O> poll() {
-    Entry<O> entry = entries.poll();
-    if (entry != null) {
-      bytes.addAndGet(-entry.bytes);
+  @Nullable Envelope<O> poll() {
+    Envelope<O> envelope = entries.poll();
+    if (envelope != null) {
+      bytes.addAndGet(-envelope.bytes);
     }
-    return entry;
+    return envelope;
   }
 
   /**

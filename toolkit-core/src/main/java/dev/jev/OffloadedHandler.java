@@ -47,7 +47,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onMessage(Connection<O> connection, I message) {
-    if (connection instanceof NettyConnection) {
+    if (connection instanceof StreamConnection) {
       Queue queue = queue(connection);
       queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message)));
     } else {
@@ -67,7 +67,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
-    NettyConnection<?, O> owner = (NettyConnection<?, O>) connection;
+    StreamConnection<?, O> owner = (StreamConnection<?, O>) connection;
     Queue queue = (Queue) owner.attribute(Queue.class);
     if (queue == null) {
       queue = new Queue(owner);
@@ -106,15 +106,15 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   /** Calls the handler with a message that belongs to the current thread. */
   private void deliver(Connection<O> connection, I message) {
-    Owned outer = Owned.current();
-    Owned owned = new Owned();
-    Owned.enter(owned);
-    owned.own(message);
+    MessageOwnership outer = MessageOwnership.current();
+    MessageOwnership ownership = new MessageOwnership();
+    MessageOwnership.enter(ownership);
+    ownership.own(message);
     try {
       handler.onMessage(connection, message);
     } finally {
-      owned.release();
-      Owned.enter(outer);
+      ownership.release();
+      MessageOwnership.enter(outer);
     }
   }
 
@@ -135,7 +135,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   /** What waits to be handled for one connection. */
   private final class Queue implements Runnable {
 
-    private final NettyConnection<?, O> connection;
+    private final StreamConnection<?, O> connection;
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
@@ -146,7 +146,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
     private boolean connected; // onConnect was called; by whoever calls
 
-    Queue(NettyConnection<?, O> connection) {
+    Queue(StreamConnection<?, O> connection) {
       this.connection = connection;
     }
 
@@ -167,12 +167,12 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         events.add(event);
         bytes += event.bytes();
         start = !running;
-        filled = !full && (events.size() >= FULL || bytes >= connection.settings().highMark());
+        filled = !full && (events.size() >= FULL || bytes >= connection.config().highWatermark());
         running = true;
         connection.offloaded(true);
         if (filled) {
           full = true;
-          connection.pause(NettyConnection.OFFLOAD_PAUSE);
+          connection.pause(StreamConnection.OFFLOAD_PAUSE);
         }
       }
       if (start) {
@@ -231,9 +231,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           writableWaits &= event.kind != Kind.WRITABLE;
         }
         connection.offloaded(running);
-        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.settings().lowMark()) {
+        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.config().lowWatermark()) {
           full = false;
-          connection.resume(NettyConnection.OFFLOAD_PAUSE);
+          connection.resume(StreamConnection.OFFLOAD_PAUSE);
         }
       }
       if (event == null) {

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   other threads --&gt; Mailbox --+
  *                               +--&gt; pack --&gt; packing --&gt; Netty's outbound buffer --&gt; socket
- *   event loop -----------------+      (--&gt; Backlog --&gt;)
+ *   event loop -----------------+      (--&gt; SendQueue --&gt;)
  * </pre>
  *
  * <p>On the event loop a message is packed at once, behind the others of the same turn, into one
@@ -45,7 +45,7 @@ final class Outbound<O> implements Runnable {
   /** While output waits for the socket a tail pins the buffer it lies in, so more is copied. */
   private static final int MIN_WAITING_TAIL_BYTES = 32 * 1024;
 
-  private final NettyConnection<?, O> connection;
+  private final StreamConnection<?, O> connection;
 
   // Event loop only.
   private @Nullable ByteBuf packing;
@@ -59,10 +59,10 @@ final class Outbound<O> implements Runnable {
   private volatile boolean passingOverMark;
 
   // Volatile: set once, read by any thread.
-  private volatile @Nullable Backlog backlog;
+  private volatile @Nullable SendQueue sendQueue;
   private volatile @Nullable Mailbox<O> mailbox;
 
-  Outbound(NettyConnection<?, O> connection) {
+  Outbound(StreamConnection<?, O> connection) {
     this.connection = connection;
   }
 
@@ -79,34 +79,35 @@ final class Outbound<O> implements Runnable {
 
   /** Sends like {@link #send}, but leaves a message alone for which it is too late. */
   Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
-    if (!connection.life().acceptsMessages()) {
+    if (!connection.lifecycle().acceptsMessages()) {
       return Outcome.CLOSED;
     }
     disown(message);
     if (connection.inEventLoop()) {
       return admits() ? pack(message, written) : overflow(message, written);
     }
-    return post(Mailbox.Entry.of(message, written));
+    return post(Mailbox.Envelope.of(message, written));
   }
 
   private void disown(O message) {
-    Owned owned = connection.inEventLoop() ? connection.loop().owned() : Owned.current();
-    if (owned != null) {
-      owned.disown(message);
+    MessageOwnership ownership =
+        connection.inEventLoop() ? connection.loop().ownership() : MessageOwnership.current();
+    if (ownership != null) {
+      ownership.disown(message);
     }
   }
 
-  private Outcome post(Mailbox.Entry<O> entry) {
+  private Outcome post(Mailbox.Envelope<O> envelope) {
     Mailbox<O> box = mailbox();
-    long before = box.reserve(entry);
+    long before = box.reserve(envelope);
     if (!admits(before + pendingOnLoop())) {
-      box.cancel(entry);
-      return overflow(entry.message(), entry.written());
+      box.cancel(envelope);
+      return overflow(envelope.message(), envelope.written());
     }
     if (isDropOldest()) {
       dropOldest(box);
     }
-    if (box.add(entry)) {
+    if (box.add(envelope)) {
       try {
         connection.loop().executor().execute(this);
       } catch (RejectedExecutionException e) { // the server has stopped
@@ -124,7 +125,7 @@ final class Outbound<O> implements Runnable {
     }
     synchronized (this) {
       if (mailbox == null) {
-        mailbox = new Mailbox<>(connection.settings().highMark());
+        mailbox = new Mailbox<>(connection.config().highWatermark());
       }
       return mailbox;
     }
@@ -132,8 +133,8 @@ final class Outbound<O> implements Runnable {
 
   /** Makes room for the message that is about to come; what is packed already does so itself. */
   private void dropOldest(Mailbox<O> box) {
-    while (pendingBytes() > connection.settings().maxPendingBytes()) {
-      Mailbox.Entry<O> oldest = box.poll();
+    while (pendingBytes() > connection.config().maxPendingBytes()) {
+      Mailbox.Envelope<O> oldest = box.poll();
       if (oldest == null) {
         return;
       }
@@ -142,29 +143,29 @@ final class Outbound<O> implements Runnable {
   }
 
   private void drain(Mailbox<O> box) {
-    for (Mailbox.Entry<O> entry; (entry = box.poll()) != null; ) {
-      drop(entry.message(), entry.written(), Outcome.CLOSED);
+    for (Mailbox.Envelope<O> envelope; (envelope = box.poll()) != null; ) {
+      drop(envelope.message(), envelope.written(), Outcome.CLOSED);
     }
   }
 
   private boolean isDropOldest() {
-    return connection.settings().overflow() == OverflowPolicy.DROP_OLDEST;
+    return connection.config().overflow() == OverflowPolicy.DROP_OLDEST;
   }
 
   /** Whether a message of the event loop may join what is pending. */
   private boolean admits() {
-    Settings<?, ?> settings = connection.settings();
+    ConnectionConfig<?, ?> config = connection.config();
     // A channel that is not blocked holds no more than the high mark: no need to ask it each time.
     boolean surely =
         !connection.isOutputBlocked()
             && mailbox == null
-            && settings.highMark() + unwrittenBytes() < settings.maxPendingBytes();
+            && config.highWatermark() + unwrittenBytes() < config.maxPendingBytes();
     return surely || admits(pendingBytes());
   }
 
   /** Whether a message may join so many pending bytes. */
   private boolean admits(long pending) {
-    return pending < connection.settings().maxPendingBytes() || isDropOldest();
+    return pending < connection.config().maxPendingBytes() || isDropOldest();
   }
 
   private Outcome overflow(O message, @Nullable CompletableFuture<Void> written) {
@@ -201,7 +202,7 @@ final class Outbound<O> implements Runnable {
   }
 
   private long pendingOnLoop() {
-    Backlog waiting = backlog;
+    SendQueue waiting = sendQueue;
     return pendingInChannel()
         + (connection.inEventLoop() ? unwrittenBytes() : 0)
         + (waiting == null ? 0 : waiting.bytes());
@@ -244,8 +245,8 @@ final class Outbound<O> implements Runnable {
     }
     box.wake();
     int packed = 0;
-    for (Mailbox.Entry<O> entry; packed < most && (entry = box.poll()) != null; packed++) {
-      pack(entry);
+    for (Mailbox.Envelope<O> envelope; packed < most && (envelope = box.poll()) != null; packed++) {
+      pack(envelope);
     }
     if (box.fellBelowMark()) {
       connection.blockOutput(); // until the end of the turn, which then calls onWritable
@@ -253,14 +254,14 @@ final class Outbound<O> implements Runnable {
     return packed < most;
   }
 
-  private void pack(Mailbox.Entry<O> entry) {
-    if (!connection.life().acceptsOutput()) {
-      drop(entry.message(), entry.written(), Outcome.CLOSED);
+  private void pack(Mailbox.Envelope<O> envelope) {
+    if (!connection.lifecycle().acceptsOutput()) {
+      drop(envelope.message(), envelope.written(), Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
-      overflow(entry.message(), entry.written());
+      overflow(envelope.message(), envelope.written());
     } else {
       try {
-        pack(entry.message(), entry.written());
+        pack(envelope.message(), envelope.written());
       } catch (Throwable t) {
         connection.fail(CloseReason.Kind.HANDLER_ERROR, t);
       }
@@ -270,7 +271,7 @@ final class Outbound<O> implements Runnable {
   private Outcome pack(O message, @Nullable CompletableFuture<Void> written) {
     try {
       if (mustWait()) {
-        packToBacklog(message, written);
+        packToSendQueue(message, written);
       } else {
         pack(message);
         if (written != null) {
@@ -283,7 +284,7 @@ final class Outbound<O> implements Runnable {
       }
       throw t;
     } finally {
-      connection.loop().owned().release(message);
+      connection.loop().ownership().release(message);
       connection.flushSoon();
     }
     spill();
@@ -295,7 +296,7 @@ final class Outbound<O> implements Runnable {
     int start = out.writerIndex();
     ByteBuf tail;
     try {
-      tail = connection.session().pack(message, out);
+      tail = connection.driver().pack(message, out);
     } catch (Throwable t) {
       out.writerIndex(Math.max(start, handedOver));
       throw t;
@@ -339,7 +340,7 @@ final class Outbound<O> implements Runnable {
   /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
   void add(ByteBuf bytes) {
     if (mustWait()) {
-      backlog().addOwn(bytes);
+      sendQueue().addOwn(bytes);
     } else {
       try {
         append(bytes);
@@ -368,7 +369,7 @@ final class Outbound<O> implements Runnable {
   /** Writes all that has been packed to the socket, or as much as it takes. */
   void flush() {
     writePacked(/* last= */ true);
-    writeBacklog(/* all= */ false);
+    writeSendQueue(/* all= */ false);
     if (unflushedBytes > 0) {
       flushWritten();
     }
@@ -377,11 +378,11 @@ final class Outbound<O> implements Runnable {
   private void flushWritten() {
     int bytes = unflushedBytes;
     unflushedBytes = 0;
-    if (connection.plugins().isEmpty()) {
+    if (connection.observers().isEmpty()) {
       connection.context().flush();
       return;
     }
-    connection.plugins().flushing(bytes);
+    connection.observers().flushing(bytes);
     connection.context().flush();
     tellWhenWritten();
   }
@@ -392,7 +393,7 @@ final class Outbound<O> implements Runnable {
       return;
     }
     if (pendingInChannel() == 0) {
-      connection.plugins().written();
+      connection.observers().written();
       return;
     }
     awaitsWritten = true;
@@ -408,12 +409,12 @@ final class Outbound<O> implements Runnable {
             });
   }
 
-  /** Writes everything, the backlog too; the promise tells when the socket has taken it. */
+  /** Writes everything, the send queue too; the promise tells when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
     writePacked(/* last= */ true);
-    writeBacklog(/* all= */ true);
+    writeSendQueue(/* all= */ true);
     if (unflushedBytes > 0) {
-      connection.plugins().flushing(unflushedBytes);
+      connection.observers().flushing(unflushedBytes);
       unflushedBytes = 0;
     }
     connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
@@ -466,7 +467,7 @@ final class Outbound<O> implements Runnable {
   @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   private void pass(ByteBuf bytes, int length, ChannelPromise promise) {
     passing += length;
-    if (passing > connection.settings().highMark()) {
+    if (passing > connection.config().highWatermark()) {
       passingOverMark = true;
       connection.blockOutput();
     }
@@ -474,7 +475,7 @@ final class Outbound<O> implements Runnable {
     promise.addListener(
         done -> {
           passing -= length;
-          if (passingOverMark && passing < connection.settings().lowMark()) {
+          if (passingOverMark && passing < connection.config().lowWatermark()) {
             passingOverMark = false;
             connection.flushSoon();
           }
@@ -497,54 +498,56 @@ final class Outbound<O> implements Runnable {
                 futures.forEach(future -> future.complete(null));
               } else {
                 futures.forEach(future -> future.completeExceptionally(done.cause()));
-                connection.life().abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
+                connection
+                    .lifecycle()
+                    .abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
               }
             });
   }
 
-  // The backlog.
+  // The send queue.
 
   private boolean mustWait() {
-    Backlog waiting = backlog;
+    SendQueue waiting = sendQueue;
     return (waiting != null && !waiting.isEmpty()) || (isDropOldest() && !isChannelWritable());
   }
 
-  private Backlog backlog() {
-    Backlog waiting = backlog;
+  private SendQueue sendQueue() {
+    SendQueue waiting = sendQueue;
     if (waiting == null) {
-      waiting = new Backlog(connection);
-      backlog = waiting;
+      waiting = new SendQueue(connection);
+      sendQueue = waiting;
     }
     return waiting;
   }
 
-  private void packToBacklog(O message, @Nullable CompletableFuture<Void> written) {
-    packBacklog();
-    Backlog waiting = backlog();
-    waiting.addMessage(connection.session().pack(message), written);
+  private void packToSendQueue(O message, @Nullable CompletableFuture<Void> written) {
+    packSendQueue();
+    SendQueue waiting = sendQueue();
+    waiting.addMessage(connection.driver().pack(message), written);
     if (isDropOldest()) {
       long elsewhere = pendingOnLoop() - waiting.bytes();
-      waiting.shrink(connection.settings().maxPendingBytes() - elsewhere);
+      waiting.shrink(connection.config().maxPendingBytes() - elsewhere);
     }
   }
 
   /** Packs what waits and is not packed yet. */
-  void packBacklog() {
-    Backlog waiting = backlog;
+  void packSendQueue() {
+    SendQueue waiting = sendQueue;
     if (waiting != null && waiting.hasUnpacked()) {
-      waiting.packAll(connection.session());
+      waiting.packAll(connection.driver());
     }
   }
 
-  /** Writes from the backlog as long as the channel takes it, or all of it. */
-  private void writeBacklog(boolean all) {
-    Backlog waiting = backlog;
+  /** Writes from the send queue as long as the channel takes it, or all of it. */
+  private void writeSendQueue(boolean all) {
+    SendQueue waiting = sendQueue;
     while (waiting != null && (all || isChannelWritable())) {
-      Backlog.Entry entry = waiting.poll();
-      if (entry == null) {
+      SendQueue.Item item = waiting.poll();
+      if (item == null) {
         break;
       }
-      writeWaiting(entry);
+      writeWaiting(item);
       if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
         writePacked(/* last= */ true);
         flushWritten();
@@ -554,48 +557,48 @@ final class Outbound<O> implements Runnable {
   }
 
   @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
-  private void writeWaiting(Backlog.Entry entry) {
+  private void writeWaiting(SendQueue.Item item) {
     try {
-      ByteBuf bytes = entry.bytes();
-      boolean packed = bytes != null || packPublished((Publication<O>) entry.publication());
-      if (bytes != null && entry.written() != null) {
+      ByteBuf bytes = item.bytes();
+      boolean packed = bytes != null || packPublished((TopicMessage<O>) item.topicMessage());
+      if (bytes != null && item.written() != null) {
         writePacked(/* last= */ false);
-        track(entry.written());
+        track(item.written());
         write(bytes.retain(), takePromise());
       } else if (bytes != null) {
         append(bytes, MIN_TAIL_BYTES); // they pin nothing but themselves
       }
-      Subscriber<?> subscriber = entry.subscriber();
+      TopicSubscriber<?> subscriber = item.subscriber();
       if (subscriber != null && packed) {
         subscriber.topic().delivered(1);
       } else if (subscriber != null) {
         subscriber.drop();
       }
     } finally {
-      entry.release();
+      item.release();
     }
   }
 
   // Published messages.
 
   /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
-  boolean publish(Publication<O> publication, Subscriber<O> subscriber) {
-    Object representation = connection.session().encodingKey();
+  boolean publish(TopicMessage<O> topicMessage, TopicSubscriber<O> subscriber) {
+    Object representation = connection.driver().encodingKey();
     ByteBuf shared = null;
     if (representation != null) {
-      shared = publication.packed(representation, connection.session());
+      shared = topicMessage.packed(representation, connection.driver());
       if (shared == null) {
         subscriber.drop();
         return false;
       }
     }
     if (isBehind()) {
-      await(publication, shared, subscriber);
+      await(topicMessage, shared, subscriber);
       return false;
     }
     if (shared != null) {
       append(shared, MIN_TAIL_BYTES);
-    } else if (!packPublished(publication)) {
+    } else if (!packPublished(topicMessage)) {
       subscriber.drop();
       return false;
     }
@@ -605,23 +608,23 @@ final class Outbound<O> implements Runnable {
 
   /** Whether published messages have to wait. */
   private boolean isBehind() {
-    Backlog waiting = backlog;
+    SendQueue waiting = sendQueue;
     return (waiting != null && !waiting.isEmpty()) || !isChannelWritable();
   }
 
   private void await(
-      Publication<O> publication, @Nullable ByteBuf shared, Subscriber<O> subscriber) {
-    long room = connection.settings().maxPendingBytes() - pendingOnLoop();
-    Object content = shared == null ? publication.retain() : shared.retain();
-    backlog().add(content, publication.message(), subscriber, room);
+      TopicMessage<O> topicMessage, @Nullable ByteBuf shared, TopicSubscriber<O> subscriber) {
+    long room = connection.config().maxPendingBytes() - pendingOnLoop();
+    Object content = shared == null ? topicMessage.retain() : shared.retain();
+    sendQueue().add(content, topicMessage.message(), subscriber, room);
   }
 
-  private boolean packPublished(Publication<O> publication) {
+  private boolean packPublished(TopicMessage<O> topicMessage) {
     try {
-      pack(publication.message());
+      pack(topicMessage.message());
       return true;
     } catch (Throwable t) {
-      connection.session().cannotPack(publication, t);
+      connection.driver().cannotPack(topicMessage, t);
       return false;
     }
   }
@@ -635,7 +638,7 @@ final class Outbound<O> implements Runnable {
       tracking.forEach(future -> drop("", future, Outcome.CLOSED));
       tracking = null;
     }
-    Backlog waiting = backlog;
+    SendQueue waiting = sendQueue;
     if (waiting != null) {
       waiting.release();
     }

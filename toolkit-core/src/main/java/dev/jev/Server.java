@@ -34,7 +34,7 @@ public final class Server implements Scheduler, AutoCloseable {
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
   private final Endpoint endpoint;
-  private final Sources<?, ?> sources;
+  private final ServerSockets<?, ?> sockets;
   private volatile boolean started; // its plugins were told
 
   private <I, O> Server(Builder<I, O> builder) {
@@ -43,8 +43,8 @@ public final class Server implements Scheduler, AutoCloseable {
             "server",
             new Endpoint.Owner() {
               @Override
-              public void closeSources() {
-                sources.close();
+              public void closeSockets() {
+                sockets.close();
               }
 
               @Override
@@ -59,11 +59,12 @@ public final class Server implements Scheduler, AutoCloseable {
                 }
               }
             });
-    this.sources =
-        new Sources<>(builder.settings(endpoint), builder.loadBalancing, builder.maxConnections);
+    this.sockets =
+        new ServerSockets<>(
+            builder.connectionConfig(endpoint), builder.loadBalancing, builder.maxConnections);
     endpoint.join();
     try {
-      builder.listeners.forEach(sources::listen);
+      builder.listenAddresses.forEach(sockets::listen);
       started = true;
       endpoint.plugins().forEach(plugin -> plugin.start(this));
     } catch (Throwable t) {
@@ -71,7 +72,7 @@ public final class Server implements Scheduler, AutoCloseable {
       endpoint.awaitUninterruptibly();
       throw t;
     }
-    sources.open();
+    sockets.open();
   }
 
   /**
@@ -98,7 +99,7 @@ public final class Server implements Scheduler, AutoCloseable {
    * {@link InetSocketAddress} for TCP and UDP, a {@link UnixAddress} for a unix socket.
    */
   public List<SocketAddress> addresses() {
-    return sources.addresses();
+    return sockets.addresses();
   }
 
   /**
@@ -125,7 +126,7 @@ public final class Server implements Scheduler, AutoCloseable {
    * before the server sees it, or after it has taken it, is not counted.
    */
   public long droppedDatagrams() {
-    return sources.droppedDatagrams();
+    return sockets.droppedDatagrams();
   }
 
   /** The event loops, for a client or another server that wants to share them. */
@@ -155,12 +156,12 @@ public final class Server implements Scheduler, AutoCloseable {
    * @param who each pauses for itself, and once: accepting goes on when nobody pauses
    */
   public void pauseAccepting(Object who) {
-    sources.pause(requireNonNull(who, "who"));
+    sockets.pause(requireNonNull(who, "who"));
   }
 
   /** Ends a pause, if there is one of {@code who}. */
   public void resumeAccepting(Object who) {
-    sources.resume(requireNonNull(who, "who"));
+    sockets.resume(requireNonNull(who, "who"));
   }
 
   /**
@@ -175,9 +176,9 @@ public final class Server implements Scheduler, AutoCloseable {
    */
   public void stopAccepting() {
     if (Loop.current() != null) {
-      new Thread(sources::close, "jev-stop").start();
+      new Thread(sockets::close, "jev-stop").start();
     } else {
-      sources.close();
+      sockets.close();
     }
   }
 
@@ -223,7 +224,7 @@ public final class Server implements Scheduler, AutoCloseable {
    */
   public static final class Builder<I, O> extends EndpointBuilder<I, O, Builder<I, O>> {
 
-    private final List<Listener> listeners = new ArrayList<>();
+    private final List<ListenAddress> listenAddresses = new ArrayList<>();
     private LoadBalancing loadBalancing = LoadBalancing.roundRobin();
     private int maxConnections = FileDescriptors.maxConnections();
 
@@ -296,7 +297,7 @@ public final class Server implements Scheduler, AutoCloseable {
      * @throws IllegalArgumentException if {@code uri} is none of these
      */
     public Builder<I, O> listen(String uri) {
-      listeners.add(Listener.parse(uri));
+      listenAddresses.add(ListenAddress.parse(uri));
       return this;
     }
 
@@ -324,7 +325,7 @@ public final class Server implements Scheduler, AutoCloseable {
      * @throws UncheckedIOException if an address cannot be listened on; none is then
      */
     public Server start() {
-      if (listeners.isEmpty()) {
+      if (listenAddresses.isEmpty()) {
         throw new IllegalStateException("no address to listen on; call listen first");
       }
       check();

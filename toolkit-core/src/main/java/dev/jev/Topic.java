@@ -44,9 +44,9 @@ public final class Topic<O> {
   private final String name;
   private final Observer<O> observer;
 
-  private final ConcurrentHashMap<NettyConnection<?, ?>, Subscriber<O>> subscribers =
+  private final ConcurrentHashMap<StreamConnection<?, ?>, TopicSubscriber<O>> subscribers =
       new ConcurrentHashMap<>(); // changed with this as guard
-  private volatile List<Shard<O>> shards = List.of(); // set with this as guard
+  private volatile List<TopicShard<O>> shards = List.of(); // set with this as guard
 
   private final LongAdder published = new LongAdder();
   private final LongAdder delivered = new LongAdder();
@@ -90,29 +90,29 @@ public final class Topic<O> {
    *     knows when it ends
    */
   public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
-    NettyConnection<?, O> subscribing = checked(connection);
+    StreamConnection<?, O> subscribing = checked(connection);
     requireNonNull(policy, "policy");
     Loop loop = subscribing.loop();
-    Subscriber<O> subscriber;
+    TopicSubscriber<O> subscriber;
     synchronized (this) {
-      Subscriber<O> present = subscribers.get(subscribing);
+      TopicSubscriber<O> present = subscribers.get(subscribing);
       if (present != null) {
         present.policy(policy);
         return present;
       }
-      subscriber = new Subscriber<>(shard(loop), subscribing, policy);
-      if (!subscribing.life().acceptsMessages() || !loop.publications().join(subscriber)) {
+      subscriber = new TopicSubscriber<>(shard(loop), subscribing, policy);
+      if (!subscribing.lifecycle().acceptsMessages() || !loop.topicQueue().join(subscriber)) {
         return subscriber;
       }
       subscribers.put(subscribing, subscriber);
       subscriber.shard().count(1);
     }
-    loop.publications().wake();
+    loop.topicQueue().wake();
     return subscriber;
   }
 
-  private static <O> NettyConnection<?, O> checked(Connection<O> connection) {
-    if (requireNonNull(connection, "connection") instanceof NettyConnection<?, O> stream) {
+  private static <O> StreamConnection<?, O> checked(Connection<O> connection) {
+    if (requireNonNull(connection, "connection") instanceof StreamConnection<?, O> stream) {
       return stream;
     }
     throw new IllegalArgumentException(
@@ -124,8 +124,8 @@ public final class Topic<O> {
   }
 
   /** The subscribers on a loop, or null if there were none yet. */
-  @Nullable Shard<O> shardOn(Loop loop) {
-    for (Shard<O> shard : shards) {
+  @Nullable TopicShard<O> shardOn(Loop loop) {
+    for (TopicShard<O> shard : shards) {
       if (shard.loop() == loop) {
         return shard;
       }
@@ -134,13 +134,13 @@ public final class Topic<O> {
   }
 
   /** The same, made if need be; the caller holds the monitor. */
-  private Shard<O> shard(Loop loop) {
-    Shard<O> shard = shardOn(loop);
+  private TopicShard<O> shard(Loop loop) {
+    TopicShard<O> shard = shardOn(loop);
     if (shard != null) {
       return shard;
     }
-    shard = new Shard<>(this, loop);
-    List<Shard<O>> all = new ArrayList<>(shards);
+    shard = new TopicShard<>(this, loop);
+    List<TopicShard<O>> all = new ArrayList<>(shards);
     all.removeIf(old -> old.loop().hasEnded());
     all.add(shard);
     shards = List.copyOf(all);
@@ -153,12 +153,12 @@ public final class Topic<O> {
    */
   public boolean unsubscribe(Connection<?> connection) {
     requireNonNull(connection, "connection");
-    Subscriber<O> subscriber = subscribers.get(connection);
+    TopicSubscriber<O> subscriber = subscribers.get(connection);
     return subscriber != null && unsubscribe(subscriber);
   }
 
-  boolean unsubscribe(Subscriber<O> subscriber) {
-    Publications queue = subscriber.shard().loop().publications();
+  boolean unsubscribe(TopicSubscriber<O> subscriber) {
+    TopicQueue queue = subscriber.shard().loop().topicQueue();
     synchronized (this) {
       if (!forget(subscriber)) {
         return false;
@@ -170,7 +170,7 @@ public final class Topic<O> {
   }
 
   /** Takes a subscriber off, without telling its event loop; returns whether it was there. */
-  synchronized boolean forget(Subscriber<O> subscriber) {
+  synchronized boolean forget(TopicSubscriber<O> subscriber) {
     boolean was = subscribers.remove(subscriber.connection(), subscriber);
     if (was) {
       subscriber.shard().count(-1);
@@ -178,7 +178,7 @@ public final class Topic<O> {
     return was;
   }
 
-  boolean has(Subscriber<O> subscriber) {
+  boolean has(TopicSubscriber<O> subscriber) {
     return subscribers.get(subscriber.connection()) == subscriber;
   }
 
@@ -191,18 +191,18 @@ public final class Topic<O> {
    * <p><b>Ownership.</b> A reference-counted message is consumed on every path.
    */
   public boolean publish(O message) {
-    Owned.disownCurrent(requireNonNull(message, "message"));
+    MessageOwnership.disownCurrent(requireNonNull(message, "message"));
     published.increment();
-    Publication<O> publication = new Publication<>(this, message);
+    TopicMessage<O> topicMessage = new TopicMessage<>(this, message);
     boolean taken = true;
-    for (Shard<O> shard : shards) {
+    for (TopicShard<O> shard : shards) {
       int missing = shard.members();
-      if (missing > 0 && !shard.loop().publications().offer(publication)) {
+      if (missing > 0 && !shard.loop().topicQueue().offer(topicMessage)) {
         dropped.add(missing);
         taken = false;
       }
     }
-    publication.release();
+    topicMessage.release();
     return taken;
   }
 
@@ -250,7 +250,7 @@ public final class Topic<O> {
     conflated.increment();
   }
 
-  void closedForLag() {
+  void closedAsSlow() {
     closed.increment();
   }
 

@@ -1,6 +1,6 @@
 package dev.jev;
 
-import dev.jev.Listener.Network;
+import dev.jev.ListenAddress.Network;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelException;
@@ -135,7 +135,7 @@ public enum Transport {
   IoHandlerFactory newIoHandlerFactory() {
     return switch (this) {
       case IO_URING -> IoUringIoHandler.newFactory();
-      case EPOLL -> SteadyEpollIoHandler.newFactory();
+      case EPOLL -> LoopEpollIoHandler.newFactory();
       case KQUEUE -> KQueueIoHandler.newFactory();
       case NIO -> NioIoHandler.newFactory();
       case LOCAL -> LocalIoHandler.newFactory();

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * of what came in (RFC 9000, 8).
  */
 final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
-    implements Sources.Intake, ProtocolContext, ChannelFutureListener, Runnable {
+    implements ServerSockets.Intake, ProtocolContext, ChannelFutureListener, Runnable {
 
   /** RFC 768 and RFC 791: 65,535 bytes less 20 of the IP header and 8 of the UDP header. */
   static final int MAX_PAYLOAD_BYTES = 65507;
@@ -50,37 +50,37 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   /** So many unflushed bytes are flushed before the end of the turn. */
   private static final int SPILL_BYTES = 64 * 1024;
 
-  private final Settings<I, O> settings;
+  private final ConnectionConfig<I, O> config;
   private final Loop loop;
   private final DatagramChannel channel;
   private final int amplification;
   private final int maxBytes; // of an inbound datagram
-  private final TimerSet timers = new TimerSet();
-  private final Mailbox<Letter<O>> mailbox;
+  private final LoopTimers timers = new LoopTimers();
+  private final Mailbox<AddressedMessage<O>> mailbox;
   private final LongAdder dropped = new LongAdder();
   private final RateLimitedLog log = new RateLimitedLog();
 
   // Event loop only.
   private @Nullable Protocol<I, O> protocol; // null: a new one is due
-  private volatile TimerSet tasks = new TimerSet(); // of the protocol; asked for by any thread
+  private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; asked for by any thread
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
   private boolean flushScheduled;
 
   private volatile long taken; // written by the event loop, read by any thread
 
   /** A message with its address. */
-  private record Letter<O>(UdpConnection<O> to, O message) {}
+  private record AddressedMessage<O>(UdpConnection<O> to, O message) {}
 
-  UdpSocket(Settings<I, O> settings, Loop loop, DatagramChannel channel, int amplification) {
-    this.settings = settings;
+  UdpSocket(ConnectionConfig<I, O> config, Loop loop, DatagramChannel channel, int amplification) {
+    this.config = config;
     this.loop = loop;
     this.channel = channel;
     this.amplification = amplification;
-    this.maxBytes = Math.min(settings.maxFrameBytes(), MAX_PAYLOAD_BYTES);
-    this.mailbox = new Mailbox<>(settings.highMark());
+    this.maxBytes = Math.min(config.maxFrameBytes(), MAX_PAYLOAD_BYTES);
+    this.mailbox = new Mailbox<>(config.highWatermark());
     channel.config().setAllocator(Loop.ALLOCATOR);
     // One byte more than may come tells what is too long, also when the system cuts it off.
-    settings.endpoint().eventLoops().transport().readDatagrams(channel.config(), maxBytes + 1);
+    config.endpoint().eventLoops().transport().readDatagrams(channel.config(), maxBytes + 1);
   }
 
   // What the connections ask for; any thread.
@@ -89,12 +89,12 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     return loop;
   }
 
-  TimerSet timers() {
+  LoopTimers timers() {
     return timers;
   }
 
   SocketAddress address() {
-    return Sources.address(channel);
+    return ServerSockets.address(channel);
   }
 
   boolean isOpen() {
@@ -107,7 +107,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   }
 
   boolean isWritable() {
-    return isOpen() && pendingBytes() <= settings.highMark();
+    return isOpen() && pendingBytes() <= config.highWatermark();
   }
 
   @Override
@@ -180,13 +180,13 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
       dropped.increment();
       return;
     }
-    loop.owned().own(message);
+    loop.ownership().own(message);
     try {
-      settings.handler().onMessage(connection, message);
+      config.handler().onMessage(connection, message);
     } catch (Throwable t) {
-      settings.errors().warning("handler failed in onMessage of " + sender, t);
+      config.errors().warning("handler failed in onMessage of " + sender, t);
     }
-    loop.owned().release();
+    loop.ownership().release();
   }
 
   /** Returns the one message that a datagram is, or null if it is anything else. */
@@ -200,7 +200,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     } catch (ProtocolException e) {
       // The peer's fault, which is only counted.
     } catch (Throwable t) {
-      settings.errors().warning("protocol failed for a datagram of " + address(), t);
+      config.errors().warning("protocol failed for a datagram of " + address(), t);
     }
     ReferenceCountUtil.safeRelease(message);
     replaceProtocol(Kind.PROTOCOL_ERROR);
@@ -210,7 +210,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private Protocol<I, O> protocol() {
     Protocol<I, O> current = protocol;
     if (current == null) {
-      current = requireNonNull(settings.protocols().get(), "protocol");
+      current = requireNonNull(config.protocols().get(), "protocol");
       current.open(this);
       protocol = current;
     }
@@ -221,14 +221,14 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     Protocol<I, O> old = protocol;
     protocol = null;
     tasks.end();
-    tasks = new TimerSet();
+    tasks = new LoopTimers();
     if (old == null) {
       return;
     }
     try {
       old.close(this, CloseReason.of(why));
     } catch (Throwable t) {
-      settings.errors().warning("protocol failed to close", t);
+      config.errors().warning("protocol failed to close", t);
     }
   }
 
@@ -252,7 +252,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
       task.run();
       return true;
     } catch (Throwable t) {
-      settings.errors().warning("task of " + address() + " failed", t);
+      config.errors().warning("task of " + address() + " failed", t);
       return false;
     } finally {
       leave(outermost);
@@ -263,9 +263,9 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
 
   Outcome send(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
     boolean onLoop = loop.inEventLoop();
-    Owned owned = onLoop ? loop.owned() : Owned.current();
-    if (owned != null) {
-      owned.disown(message);
+    MessageOwnership ownership = onLoop ? loop.ownership() : MessageOwnership.current();
+    if (ownership != null) {
+      ownership.disown(message);
     }
     if (!isOpen()) {
       return drop(message, written, Outcome.CLOSED);
@@ -274,13 +274,14 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
       return pack(to, message, written);
     }
     long bytes = Mailbox.sizeOf(message) + Mailbox.MESSAGE_OVERHEAD;
-    Mailbox.Entry<Letter<O>> entry = new Mailbox.Entry<>(new Letter<>(to, message), bytes, written);
-    mailbox.reserve(entry);
-    if (pendingBytes() - bytes >= settings.maxPendingBytes()) {
-      mailbox.cancel(entry);
+    Mailbox.Envelope<AddressedMessage<O>> envelope =
+        new Mailbox.Envelope<>(new AddressedMessage<>(to, message), bytes, written);
+    mailbox.reserve(envelope);
+    if (pendingBytes() - bytes >= config.maxPendingBytes()) {
+      mailbox.cancel(envelope);
       return drop(message, written, Outcome.OVER_LIMIT);
     }
-    if (mailbox.add(entry)) {
+    if (mailbox.add(envelope)) {
       try {
         loop.executor().execute(this);
       } catch (RejectedExecutionException e) { // the server has stopped
@@ -290,10 +291,10 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     return Outcome.TAKEN;
   }
 
-  private void drop(Mailbox<Letter<O>> box) {
+  private void drop(Mailbox<AddressedMessage<O>> box) {
     box.wake();
-    for (Mailbox.Entry<Letter<O>> entry; (entry = box.poll()) != null; ) {
-      drop(entry.message().message(), entry.written(), Outcome.CLOSED);
+    for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = box.poll()) != null; ) {
+      drop(envelope.message().message(), envelope.written(), Outcome.CLOSED);
     }
   }
 
@@ -315,13 +316,13 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   @Override
   public void run() {
     mailbox.wake();
-    for (Mailbox.Entry<Letter<O>> entry; (entry = mailbox.poll()) != null; ) {
-      Letter<O> letter = entry.message();
+    for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = mailbox.poll()) != null; ) {
+      AddressedMessage<O> addressed = envelope.message();
       try {
-        pack(letter.to(), letter.message(), entry.written());
+        pack(addressed.to(), addressed.message(), envelope.written());
       } catch (Throwable t) {
         dropped.increment();
-        settings.errors().warning("cannot pack a datagram for " + letter.to().peer(), t);
+        config.errors().warning("cannot pack a datagram for " + addressed.to().peer(), t);
       }
     }
     channel.flush(); // at once: the socket may be about to be closed
@@ -331,7 +332,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     if (!isOpen()) {
       return drop(message, written, Outcome.CLOSED);
     }
-    if (pendingBytes() >= settings.maxPendingBytes()) {
+    if (pendingBytes() >= config.maxPendingBytes()) {
       return drop(message, written, Outcome.OVER_LIMIT);
     }
     ByteBuf datagram;
@@ -343,7 +344,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
       }
       throw t;
     } finally {
-      loop.owned().release(message);
+      loop.ownership().release(message);
     }
     return write(to, datagram, written);
   }
@@ -438,7 +439,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     UdpConnection<O> to = source;
     if (to == null || !isOpen()) {
       bytes.release();
-    } else if (pendingBytes() >= settings.maxPendingBytes()
+    } else if (pendingBytes() >= config.maxPendingBytes()
         || bytes.readableBytes() > MAX_PAYLOAD_BYTES) {
       drop(bytes, null, Outcome.OVER_LIMIT);
     } else {

@@ -586,7 +586,7 @@ class BackPressureTest {
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> "got it"));
     server = builder(Texts::new, recorder).start();
     try (RawPeer peer = RawPeer.connect(server)) {
-      NettyConnection<?, ?> connection = (NettyConnection<?, ?>) recorder.connection();
+      StreamConnection<?, ?> connection = (StreamConnection<?, ?>) recorder.connection();
       byte[] frame = RawPeer.frames("x".repeat(1_000_000));
       byte[] andMore = Arrays.copyOf(frame, frame.length + 1);
       peer.write(andMore);
@@ -602,7 +602,7 @@ class BackPressureTest {
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
     server = builder(Texts::new, recorder).start();
     try (RawPeer peer = RawPeer.connect(server)) {
-      NettyConnection<?, ?> connection = (NettyConnection<?, ?>) recorder.connection();
+      StreamConnection<?, ?> connection = (StreamConnection<?, ?>) recorder.connection();
       peer.write(RawPeer.length(70_000)).write(new byte[10_000]);
       turn(connection);
       peer.write(new byte[60_000]);

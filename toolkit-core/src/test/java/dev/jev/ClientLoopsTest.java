@@ -130,10 +130,10 @@ class ClientLoopsTest {
                 threads.add(Thread.currentThread().getName());
                 front.send(answer);
               };
-          Loop loop = ((NettyConnection<?, ?>) front).loop();
+          Loop loop = ((StreamConnection<?, ?>) front).loop();
           front.attach(
               Client.builder(Buffers::new, answers)
-                  .eventLoops(((NettyConnection<?, ?>) front).settings().endpoint().eventLoops())
+                  .eventLoops(((StreamConnection<?, ?>) front).config().endpoint().eventLoops())
                   .whileDisconnected(WhileDisconnected.QUEUE)
                   .connect(uri(back)));
           assertThat(loop.inEventLoop()).isTrue();

@@ -362,7 +362,7 @@ class ClientTest {
               .connect("tcp://name:" + server.port())) {
         Connection<String> connection = get(client.connected());
         assertThat(System.nanoTime() - start)
-            .isBetween(Dial.STAGGER_NANOS, Duration.ofSeconds(3).toNanos());
+            .isBetween(ConnectAttempt.STAGGER_NANOS, Duration.ofSeconds(3).toNanos());
         assertThat(((InetSocketAddress) connection.remoteAddress()).getAddress().getHostAddress())
             .isEqualTo("127.0.0.1");
       }

@@ -32,7 +32,7 @@ class DeadlinesTest {
   private static final Endpoint.Owner NOTHING =
       new Endpoint.Owner() {
         @Override
-        public void closeSources() {}
+        public void closeSockets() {}
 
         @Override
         public void closed() {}
@@ -107,8 +107,8 @@ class DeadlinesTest {
         }
       }
     }
-    Settings<String, String> settings =
-        new Settings<>(
+    ConnectionConfig<String, String> config =
+        new ConnectionConfig<>(
             endpoint,
             Handshake::new,
             recorder,
@@ -124,7 +124,7 @@ class DeadlinesTest {
     channel.freezeTime();
     endpoint.admit(1);
     loop.assign();
-    NettyConnection<String, String> connection = new NettyConnection<>(settings, loop, channel);
+    StreamConnection<String, String> connection = new StreamConnection<>(config, loop, channel);
     channel.pipeline().addLast(connection);
     channel.pipeline().fireChannelActive();
     return connection;

@@ -62,7 +62,7 @@ class EconomyTest {
 
   private static Tap tap(Connection<?> connection) throws Exception {
     Tap tap = new Tap();
-    NettyConnection<?, ?> tapped = (NettyConnection<?, ?>) connection;
+    StreamConnection<?, ?> tapped = (StreamConnection<?, ?>) connection;
     return onLoop(
         connection,
         () -> {
@@ -119,7 +119,7 @@ class EconomyTest {
             busy.join();
           });
       isBusy.get(10, TimeUnit.SECONDS);
-      NettyConnection<?, ?> inner = (NettyConnection<?, ?>) connection;
+      StreamConnection<?, ?> inner = (StreamConnection<?, ?>) connection;
       SingleThreadEventExecutor loop = (SingleThreadEventExecutor) inner.loop().executor();
       int before = loop.pendingTasks();
       for (int i = 0; i < 1_000; i++) {

@@ -306,7 +306,7 @@ class FaultTest {
     }
     // Round robin: each loop has three.
     Connection<String> victims = census.byPort(sockets.get(victim).getLocalPort());
-    EventLoop loop = ((NettyConnection<?, ?>) victims).loop().executor();
+    EventLoop loop = ((StreamConnection<?, ?>) victims).loop().executor();
 
     try (LogCapture log = new LogCapture("dev.jev")) {
       death.kill(loop);
@@ -345,7 +345,7 @@ class FaultTest {
     Recorder<String, String> recorder = Recorder.silent();
     server = Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").start();
     connect(server.port());
-    EventLoop loop = ((NettyConnection<?, ?>) recorder.connection()).loop().executor();
+    EventLoop loop = ((StreamConnection<?, ?>) recorder.connection()).loop().executor();
     try (LogCapture log = new LogCapture("dev.jev")) {
       Death.ERROR.kill(loop);
       log.await("an event loop died");

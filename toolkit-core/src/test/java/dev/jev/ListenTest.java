@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.jev.Listener.Network;
+import dev.jev.ListenAddress.Network;
 import io.netty.channel.socket.SocketProtocolFamily;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -207,7 +207,7 @@ class ListenTest {
         Server.<String, String>builder(
                 Texts::new,
                 (connection, message) -> {
-                  counts.merge(((NettyConnection<?, ?>) connection).loop(), 1, Integer::sum);
+                  counts.merge(((StreamConnection<?, ?>) connection).loop(), 1, Integer::sum);
                   connection.send(Thread.currentThread().getName());
                 })
             .transport(transport)
@@ -275,7 +275,8 @@ class ListenTest {
 
   @Test
   void allPartsOfAnAddressAreTaken() {
-    Listener ip6 = Listener.parse("tcp6://[fe80::1]:65535?backlog=16&reuseport=true&device=eth0");
+    ListenAddress ip6 =
+        ListenAddress.parse("tcp6://[fe80::1]:65535?backlog=16&reuseport=true&device=eth0");
     assertThat(ip6.network()).isSameAs(Network.TCP);
     assertThat(ip6.family()).isSameAs(SocketProtocolFamily.INET6);
     assertThat(ip6.host()).isEqualTo("fe80::1");
@@ -283,36 +284,36 @@ class ListenTest {
     assertThat(ip6.backlog()).isEqualTo(16);
     assertThat(ip6.reusePort()).isTrue();
     assertThat(ip6.device()).isEqualTo("eth0");
-    Listener udp =
-        Listener.parse("udp4://239.1.2.3:80?amplification=0&interface=lo&reuseport=true");
+    ListenAddress udp =
+        ListenAddress.parse("udp4://239.1.2.3:80?amplification=0&interface=lo&reuseport=true");
     assertThat(udp.network()).isSameAs(Network.UDP);
     assertThat(udp.family()).isSameAs(SocketProtocolFamily.INET);
     assertThat(udp.amplification()).isZero();
     assertThat(udp.multicastInterface()).isEqualTo("lo");
     assertThat(udp.reusePort()).isTrue();
-    Listener unix = Listener.parse("unix:///run/my app.sock?mode=0660&backlog=1");
+    ListenAddress unix = ListenAddress.parse("unix:///run/my app.sock?mode=0660&backlog=1");
     assertThat(unix.network()).isSameAs(Network.UNIX);
     assertThat(unix.host()).isEqualTo("/run/my app.sock");
     assertThat(unix.mode()).isEqualTo(0660);
     assertThat(unix.backlog()).isEqualTo(1);
-    assertThat(Listener.parse("unix:@name").host()).isEqualTo("@name");
-    assertThat(Listener.parse("local://name").host()).isEqualTo("name");
+    assertThat(ListenAddress.parse("unix:@name").host()).isEqualTo("@name");
+    assertThat(ListenAddress.parse("local://name").host()).isEqualTo("name");
   }
 
   @Test
   void whatIsNotGivenHasADefault() {
-    Listener tcp = Listener.parse(":1?");
+    ListenAddress tcp = ListenAddress.parse(":1?");
     assertThat(tcp.network()).isSameAs(Network.TCP);
     assertThat(tcp.family()).isNull();
     assertThat(tcp.host()).isEmpty();
     assertThat(tcp.backlog()).isEqualTo(4096);
     assertThat(tcp.reusePort()).isFalse();
     assertThat(tcp.device()).isNull();
-    Listener udp = Listener.parse("udp://:1");
+    ListenAddress udp = ListenAddress.parse("udp://:1");
     assertThat(udp.family()).isNull();
     assertThat(udp.amplification()).isEqualTo(3);
     assertThat(udp.multicastInterface()).isNull();
-    assertThat(Listener.parse("unix:///x").mode()).isEqualTo(0600);
+    assertThat(ListenAddress.parse("unix:///x").mode()).isEqualTo(0600);
   }
 
   // Listeners that are closed.

@@ -76,7 +76,7 @@ class LoadBalancingTest {
   }
 
   private static Loop loop(Connection<?> connection) {
-    return ((NettyConnection<?, ?>) connection).loop();
+    return ((StreamConnection<?, ?>) connection).loop();
   }
 
   private static Collection<Long> sizes(Collection<Loop> loops) {

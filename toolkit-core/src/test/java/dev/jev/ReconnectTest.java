@@ -345,7 +345,7 @@ class ReconnectTest {
     try (Client<String> client =
         client()
             .reconnect(Duration.ofMillis(20), Duration.ofMillis(100))
-            .random(BackoffTest::longest)
+            .random(ClientBackoffTest::longest)
             .resolver(
                 host -> {
                   attempts.add(System.nanoTime());
@@ -387,7 +387,7 @@ class ReconnectTest {
         Client<String> client =
             client()
                 .reconnect(Duration.ofMillis(100), Duration.ofMillis(400))
-                .random(BackoffTest::longest)
+                .random(ClientBackoffTest::longest)
                 .connect("tcp://127.0.0.1:" + server.port())) {
       get(client.connected());
       Eventually.holds("four connections", () -> connects.size() >= 4);
@@ -432,7 +432,10 @@ class ReconnectTest {
       for (int i = 0; i < 3; i++) {
         recorder.expect("connect"); // before the reset, which would make the attempt fail
         Connection<String> accepted = atServer.connection();
-        ((NettyConnection<?, ?>) accepted).channel().config().setOption(ChannelOption.SO_LINGER, 0);
+        ((StreamConnection<?, ?>) accepted)
+            .channel()
+            .config()
+            .setOption(ChannelOption.SO_LINGER, 0);
         accepted.closeNow();
         recorder.expect("close IO_ERROR");
       }
@@ -447,7 +450,7 @@ class ReconnectTest {
     Client<String> client =
         client()
             .reconnect(Duration.ofMinutes(1), Duration.ofMinutes(1))
-            .random(BackoffTest::longest)
+            .random(ClientBackoffTest::longest)
             .connect("tcp://127.0.0.1:" + port);
     log.await("next attempt in 60000 ms");
     long start = System.nanoTime();

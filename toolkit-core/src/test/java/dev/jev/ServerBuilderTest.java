@@ -27,22 +27,22 @@ class ServerBuilderTest {
   }
 
   /** The settings of a connection to a server. */
-  private Settings<?, ?> settings(Server server) throws Exception {
+  private ConnectionConfig<?, ?> settings(Server server) throws Exception {
     assertThat(Echo.of("127.0.0.1", server.port(), "hi")).isEqualTo("hi");
-    return ((NettyConnection<?, ?>) recorder.connection()).settings();
+    return ((StreamConnection<?, ?>) recorder.connection()).config();
   }
 
   @Test
   void defaultsAreAsDocumented() throws Exception {
     try (Server server = Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").start()) {
-      Settings<?, ?> settings = settings(server);
-      assertThat(settings.maxFrameBytes()).isEqualTo(1024 * 1024);
-      assertThat(settings.maxPendingBytes()).isEqualTo(1024 * 1024);
-      assertThat(settings.lowMark()).isEqualTo(64 * 1024);
-      assertThat(settings.highMark()).isEqualTo(256 * 1024);
-      assertThat(settings.overflow()).isSameAs(OverflowPolicy.CLOSE);
-      assertThat(settings.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(10).toNanos());
-      assertThat(settings.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(5).toNanos());
+      ConnectionConfig<?, ?> config = settings(server);
+      assertThat(config.maxFrameBytes()).isEqualTo(1024 * 1024);
+      assertThat(config.maxPendingBytes()).isEqualTo(1024 * 1024);
+      assertThat(config.lowWatermark()).isEqualTo(64 * 1024);
+      assertThat(config.highWatermark()).isEqualTo(256 * 1024);
+      assertThat(config.overflow()).isSameAs(OverflowPolicy.CLOSE);
+      assertThat(config.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(10).toNanos());
+      assertThat(config.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(5).toNanos());
       assertThat(loopThreads()).isEqualTo(Runtime.getRuntime().availableProcessors());
     }
   }
@@ -64,14 +64,14 @@ class ServerBuilderTest {
             .closeTimeout(Duration.ofSeconds(4))
             .blockedLoopThreshold(Duration.ofSeconds(5))
             .start()) {
-      Settings<?, ?> settings = settings(server);
-      assertThat(settings.maxFrameBytes()).isEqualTo(1000);
-      assertThat(settings.maxPendingBytes()).isEqualTo(2000);
-      assertThat(settings.lowMark()).isEqualTo(500);
-      assertThat(settings.highMark()).isEqualTo(2000);
-      assertThat(settings.overflow()).isSameAs(OverflowPolicy.DROP_NEWEST);
-      assertThat(settings.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(3).toNanos());
-      assertThat(settings.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(4).toNanos());
+      ConnectionConfig<?, ?> config = settings(server);
+      assertThat(config.maxFrameBytes()).isEqualTo(1000);
+      assertThat(config.maxPendingBytes()).isEqualTo(2000);
+      assertThat(config.lowWatermark()).isEqualTo(500);
+      assertThat(config.highWatermark()).isEqualTo(2000);
+      assertThat(config.overflow()).isSameAs(OverflowPolicy.DROP_NEWEST);
+      assertThat(config.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(3).toNanos());
+      assertThat(config.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(4).toNanos());
       assertThat(server.transport()).isSameAs(Transport.NIO);
       assertThat(loopThreads()).isEqualTo(3);
     }
@@ -224,8 +224,8 @@ class ServerBuilderTest {
         Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").writeWatermarks(10, 20);
     assertThatIllegalArgumentException().isThrownBy(() -> builder.writeWatermarks(50, 40));
     try (Server server = builder.start()) {
-      assertThat(settings(server).lowMark()).isEqualTo(10);
-      assertThat(settings(server).highMark()).isEqualTo(20);
+      assertThat(settings(server).lowWatermark()).isEqualTo(10);
+      assertThat(settings(server).highWatermark()).isEqualTo(20);
     }
   }
 }

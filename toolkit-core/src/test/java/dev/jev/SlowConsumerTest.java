@@ -353,7 +353,7 @@ class SlowConsumerTest {
   @Test
   void slowConsumersShareWhatWaits() {
     Topic<ByteBuf> buffers = Topic.of("buffers");
-    List<NettyConnection<?, ByteBuf>> connections = new ArrayList<>();
+    List<StreamConnection<?, ByteBuf>> connections = new ArrayList<>();
     for (int i = 0; i < 20; i++) {
       SlowPeer<ByteBuf> peer =
           new SlowPeer<>(Buffers::new, (connection, message) -> {}, OverflowPolicy.CLOSE);

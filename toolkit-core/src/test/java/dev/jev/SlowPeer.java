@@ -23,7 +23,7 @@ final class SlowPeer<O> implements AutoCloseable {
   private static final Endpoint.Owner NOTHING =
       new Endpoint.Owner() {
         @Override
-        public void closeSources() {}
+        public void closeSockets() {}
 
         @Override
         public void closed() {}
@@ -32,13 +32,13 @@ final class SlowPeer<O> implements AutoCloseable {
   private final Channel channel = new Channel();
   private final Loop loop = new Loop(channel.eventLoop());
   private final EventLoops eventLoops = EventLoops.builder().count(1).start();
-  private final NettyConnection<?, O> connection;
+  private final StreamConnection<?, O> connection;
   private final ByteBuf received = Unpooled.buffer();
 
   SlowPeer(
       Supplier<? extends Protocol<O, O>> protocol, Handler<O, O> handler, OverflowPolicy overflow) {
-    Settings<O, O> settings =
-        new Settings<>(
+    ConnectionConfig<O, O> config =
+        new ConnectionConfig<>(
             new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), NOTHING),
             protocol,
             handler,
@@ -51,11 +51,11 @@ final class SlowPeer<O> implements AutoCloseable {
             Duration.ofSeconds(2).toNanos(),
             new SocketOptions(true, 0, 0, 0),
             new RateLimitedLog());
-    channel.config().setWriteBufferWaterMark(settings.marks());
+    channel.config().setWriteBufferWaterMark(config.watermarks());
     channel.freezeTime();
-    settings.endpoint().admit(1);
+    config.endpoint().admit(1);
     loop.assign();
-    NettyConnection<O, O> opening = new NettyConnection<>(settings, loop, channel);
+    StreamConnection<O, O> opening = new StreamConnection<>(config, loop, channel);
     connection = opening;
     channel.pipeline().addLast(opening);
     channel.pipeline().fireChannelActive();
@@ -67,7 +67,7 @@ final class SlowPeer<O> implements AutoCloseable {
     return new SlowPeer<>(Texts::new, (connection, message) -> {}, OverflowPolicy.CLOSE);
   }
 
-  NettyConnection<?, O> connection() {
+  StreamConnection<?, O> connection() {
     return connection;
   }
 

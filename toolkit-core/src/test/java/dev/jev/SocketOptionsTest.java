@@ -38,7 +38,7 @@ class SocketOptionsTest {
   /** The options of the server's end of a connection, while {@code socket} is open. */
   private ChannelConfig options(Socket socket) throws Exception {
     assertThat(Echo.of(socket, "hi")).isEqualTo("hi");
-    return ((NettyConnection<?, ?>) recorder.connection()).channel().config();
+    return ((StreamConnection<?, ?>) recorder.connection()).channel().config();
   }
 
   private Socket connect() throws Exception {
@@ -94,7 +94,7 @@ class SocketOptionsTest {
     server = echo(transport).receiveBufferBytes(60_000).start();
     try (Socket socket = connect()) {
       assertThat(Echo.of(socket, "hi")).isEqualTo("hi");
-      Channel listener = ((NettyConnection<?, ?>) recorder.connection()).channel().parent();
+      Channel listener = ((StreamConnection<?, ?>) recorder.connection()).channel().parent();
       assertThat(listener.config().getOption(ChannelOption.SO_RCVBUF)).isIn(60_000, 2 * 60_000);
     }
   }

@@ -22,7 +22,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   private static final Endpoint.Owner NOTHING =
       new Endpoint.Owner() {
         @Override
-        public void closeSources() {}
+        public void closeSockets() {}
 
         @Override
         public void closed() {}
@@ -32,14 +32,14 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   private final Loop loop = new Loop(clock.eventLoop());
   private final EventLoops eventLoops = EventLoops.builder().count(1).start();
   private final List<Socket> sockets = new ArrayList<>();
-  private final Settings<I, O> settings;
+  private final ConnectionConfig<I, O> config;
 
   public TimedConnections(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
     Endpoint endpoint =
         new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), NOTHING);
-    settings =
-        new Settings<>(
+    config =
+        new ConnectionConfig<>(
             endpoint,
             protocols,
             handler,
@@ -59,7 +59,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   public final class Socket extends EmbeddedChannel {
 
     private boolean full;
-    private final NettyConnection<I, O> connection = new NettyConnection<>(settings, loop, this);
+    private final StreamConnection<I, O> connection = new StreamConnection<>(config, loop, this);
 
     @Override
     protected void doWrite(ChannelOutboundBuffer in) throws Exception {
@@ -103,7 +103,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   }
 
   public Socket connect() {
-    settings.endpoint().admit(Integer.MAX_VALUE);
+    config.endpoint().admit(Integer.MAX_VALUE);
     loop.assign();
     Socket socket = new Socket();
     socket.config().setWriteBufferWaterMark(MARKS);

@@ -53,7 +53,7 @@ class TopicTest {
     }
 
     private void note(String event, Connection<String> connection) {
-      boolean onLoop = ((NettyConnection<?, ?>) connection).inEventLoop();
+      boolean onLoop = ((StreamConnection<?, ?>) connection).inEventLoop();
       events.add(onLoop ? event : event + " elsewhere");
     }
 
@@ -641,7 +641,7 @@ class TopicTest {
 
   @Test
   void deliveryToManyLetsTheSocketsHaveTheirTurnAndGoesOn() throws Exception {
-    int count = 2 * Publications.DELIVERIES_A_SLICE + 100;
+    int count = 2 * TopicQueue.DELIVERIES_A_SLICE + 100;
     CompletableFuture<Long> deliveredBefore = new CompletableFuture<>();
     List<Connection<String>> all = new ArrayList<>();
     Recorder<String, String> changing =
@@ -675,8 +675,7 @@ class TopicTest {
                 throw new UncheckedIOException(e);
               }
             });
-    assertThat(deliveredBefore.get(10, TimeUnit.SECONDS))
-        .isEqualTo(Publications.DELIVERIES_A_SLICE);
+    assertThat(deliveredBefore.get(10, TimeUnit.SECONDS)).isEqualTo(TopicQueue.DELIVERIES_A_SLICE);
     Eventually.holds("all but one have it", () -> topic.counts().delivered() == count - 2);
     topic.publish("second");
     Set<Integer> changed = Set.of(1, 2, count - 2, count - 1);
@@ -729,9 +728,9 @@ class TopicTest {
   @Test
   void messageCountsAsWhatItSaysOfItself() {
     Sized large = () -> 1_000;
-    assertThat(new Publication<>(Topic.of("sizes"), large).size()).isEqualTo(1_096);
-    assertThat(Mailbox.Entry.of(large, null).bytes()).isEqualTo(1_096);
-    assertThat(Mailbox.Entry.of(new Object(), null).bytes()).isEqualTo(96);
+    assertThat(new TopicMessage<>(Topic.of("sizes"), large).size()).isEqualTo(1_096);
+    assertThat(Mailbox.Envelope.of(large, null).bytes()).isEqualTo(1_096);
+    assertThat(Mailbox.Envelope.of(new Object(), null).bytes()).isEqualTo(96);
   }
 
   @Test

@@ -50,7 +50,7 @@ class TransportTest {
     Handler<String, String> handler =
         (connection, message) -> {
           channel.complete(
-              ((NettyConnection<?, ?>) connection).channel().getClass().getSimpleName());
+              ((StreamConnection<?, ?>) connection).channel().getClass().getSimpleName());
           connection.send(message);
         };
     try (Server server =

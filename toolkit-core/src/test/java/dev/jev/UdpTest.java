@@ -891,7 +891,7 @@ class UdpTest {
         Server.<ByteBuf, ByteBuf>builder(
                 Slices::new,
                 (connection, message) -> {
-                  if (connection instanceof NettyConnection) {
+                  if (connection instanceof StreamConnection) {
                     order.add("tcp");
                     messages.add("tcp");
                   } else {

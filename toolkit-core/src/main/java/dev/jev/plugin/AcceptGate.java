@@ -13,14 +13,14 @@ import java.time.Duration;
 final class AcceptGate {
 
   private final Server server;
-  private final Rate rate;
+  private final TokenBucket rate;
   private final int batch;
 
   // Guarded by this.
   private long paid;
   private boolean paused;
 
-  AcceptGate(Server server, Rate rate) {
+  AcceptGate(Server server, TokenBucket rate) {
     this.server = server;
     this.rate = rate;
     this.batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());

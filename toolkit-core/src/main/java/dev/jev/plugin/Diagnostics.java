@@ -129,11 +129,11 @@ public final class Diagnostics implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    return new Life(link);
+    return new ConnectionEvents(link);
   }
 
   /** What is to be told about one connection when it closes. */
-  private static final class Life implements Observer {
+  private static final class ConnectionEvents implements Observer {
 
     private final Link link;
     private final long opened = System.nanoTime();
@@ -141,7 +141,7 @@ public final class Diagnostics implements Plugin {
     private long written;
     private long stalled; // since when, or 0
 
-    Life(Link link) {
+    ConnectionEvents(Link link) {
       this.link = link;
     }
 

@@ -92,18 +92,18 @@ public final class IdleReaper implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    return new Watch(link);
+    return new IdleDeadline(link);
   }
 
   /** What is known of one connection. */
-  private final class Watch extends DeadlineWheel.Entry implements Observer {
+  private final class IdleDeadline extends DeadlineWheel.Entry implements Observer {
 
     private final Link link;
     private final DeadlineWheel wheel;
     private long active; // when something happened last
     private long progress; // of output that waits
 
-    Watch(Link link) {
+    IdleDeadline(Link link) {
       this.link = link;
       this.wheel = link.deadlineWheel(timeout);
     }
@@ -143,7 +143,7 @@ public final class IdleReaper implements Plugin {
 
     private boolean hasProgressed() {
       long before = progress;
-      progress = Output.progress(link);
+      progress = SocketOutput.progress(link);
       return progress != 0 && progress != before;
     }
 

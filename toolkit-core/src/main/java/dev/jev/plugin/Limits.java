@@ -33,18 +33,18 @@ public final class Limits implements Plugin {
 
   private static final Duration BUDGET_PERIOD = Duration.ofMillis(50);
 
-  private final List<Tally> tallies;
+  private final List<ConnectionCount> tallies;
   private final Map<Server, AcceptGate> gates = new ConcurrentHashMap<>();
-  private final @Nullable Rate acceptRate;
-  private final @Nullable Rate messageRate;
-  private final @Nullable Rate byteRate;
+  private final @Nullable TokenBucket acceptRate;
+  private final @Nullable TokenBucket messageRate;
+  private final @Nullable TokenBucket byteRate;
   private final RateLimitAction onRateExceeded;
   private final Duration firstMessageTimeout; // zero: off
   private final Duration writeStallTimeout; // zero: off
   private final @Nullable BufferBudget budget;
   private final LongAdder refused = new LongAdder();
   private final LongAdder closed = new LongAdder();
-  private final Map<String, QuietLog> logs = new ConcurrentHashMap<>();
+  private final Map<String, RateLimitedLog> logs = new ConcurrentHashMap<>();
 
   private Limits(Builder builder) {
     this.tallies = builder.tallies.stream().map(Supplier::get).toList();
@@ -146,7 +146,7 @@ public final class Limits implements Plugin {
   /** Counts a connection from this address, unless that would be one too many. */
   boolean enter(InetAddress address) {
     for (int i = 0; i < tallies.size(); i++) {
-      Tally tally = tallies.get(i);
+      ConnectionCount tally = tallies.get(i);
       if (!tally.enter(address)) {
         tallies.subList(0, i).forEach(entered -> entered.leave(address));
         refused.increment();
@@ -163,7 +163,7 @@ public final class Limits implements Plugin {
 
   /** How many networks have connections that are counted. */
   int networks() {
-    return tallies.stream().mapToInt(Tally::size).sum();
+    return tallies.stream().mapToInt(ConnectionCount::size).sum();
   }
 
   void countClosed() {
@@ -171,7 +171,7 @@ public final class Limits implements Plugin {
   }
 
   void log(String subject, Supplier<String> detail) {
-    logs.computeIfAbsent(subject, any -> new QuietLog())
+    logs.computeIfAbsent(subject, any -> new RateLimitedLog())
         .warning(() -> subject + ": " + detail.get());
   }
 
@@ -180,10 +180,10 @@ public final class Limits implements Plugin {
 
     private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
 
-    private final List<Supplier<Tally>> tallies = new ArrayList<>();
-    private @Nullable Rate acceptRate;
-    private @Nullable Rate messageRate;
-    private @Nullable Rate byteRate;
+    private final List<Supplier<ConnectionCount>> tallies = new ArrayList<>();
+    private @Nullable TokenBucket acceptRate;
+    private @Nullable TokenBucket messageRate;
+    private @Nullable TokenBucket byteRate;
     private RateLimitAction onRateExceeded = RateLimitAction.DELAY;
     private Duration firstMessageTimeout = Duration.ZERO; // off
     private Duration writeStallTimeout = Duration.ZERO; // off
@@ -213,7 +213,7 @@ public final class Limits implements Plugin {
       Checks.inRange("max", max, 1, Integer.MAX_VALUE);
       Checks.inRange("prefix4", prefix4, 1, Integer.SIZE);
       Checks.inRange("prefix6", prefix6, 1, 4 * Integer.SIZE);
-      tallies.add(() -> new Tally(max, prefix4, prefix6));
+      tallies.add(() -> new ConnectionCount(max, prefix4, prefix6));
       return this;
     }
 
@@ -227,7 +227,7 @@ public final class Limits implements Plugin {
      * @param burst 1 to 2<sup>30</sup>
      */
     public Builder acceptRate(int perSecond, int burst) {
-      acceptRate = Rate.of(perSecond, burst);
+      acceptRate = TokenBucket.of(perSecond, burst);
       return this;
     }
 
@@ -239,7 +239,7 @@ public final class Limits implements Plugin {
      * @param burst 1 to 2<sup>30</sup>
      */
     public Builder messageRate(int perSecond, int burst) {
-      messageRate = Rate.of(perSecond, burst);
+      messageRate = TokenBucket.of(perSecond, burst);
       return this;
     }
 
@@ -252,7 +252,7 @@ public final class Limits implements Plugin {
      * @param burst 1 to 2<sup>30</sup>
      */
     public Builder byteRate(int perSecond, int burst) {
-      byteRate = Rate.of(perSecond, burst);
+      byteRate = TokenBucket.of(perSecond, burst);
       return this;
     }
 

@@ -32,11 +32,11 @@ public final class ProxyProtocol implements Plugin {
 
   private static final int DEFAULT_MAX_HEADER_BYTES = 4 * 1024;
 
-  private final List<Network> trusted;
+  private final List<IpSubnet> trusted;
   private final boolean required;
   private final int maxHeaderBytes;
 
-  private ProxyProtocol(List<Network> trusted, boolean required, int maxHeaderBytes) {
+  private ProxyProtocol(List<IpSubnet> trusted, boolean required, int maxHeaderBytes) {
     this.trusted = trusted;
     this.required = required;
     this.maxHeaderBytes = maxHeaderBytes;
@@ -63,8 +63,8 @@ public final class ProxyProtocol implements Plugin {
     return new ProxyProtocol(networks(trusted), /* required= */ false, DEFAULT_MAX_HEADER_BYTES);
   }
 
-  private static List<Network> networks(String... texts) {
-    return Stream.of(texts).map(Network::of).toList();
+  private static List<IpSubnet> networks(String... texts) {
+    return Stream.of(texts).map(IpSubnet::of).toList();
   }
 
   /** The same with another limit for headers of version 2, in bytes; 4 KiB by default. */
@@ -85,7 +85,7 @@ public final class ProxyProtocol implements Plugin {
   }
 
   private boolean trusts(SocketAddress peer) {
-    return trusted.stream().anyMatch(network -> network.contains(peer));
+    return trusted.stream().anyMatch(subnet -> subnet.contains(peer));
   }
 
   /** Reads the header, and is gone when that is done. */

@@ -14,14 +14,19 @@ final class Throttle implements Runnable {
   private final LimitedConnection connection;
   private final String name;
   private final int next;
-  private final Rate rate;
+  private final TokenBucket rate;
   private final RateLimitAction action;
   private final EventLoop loop;
   private long paid;
   private @Nullable ScheduledFuture<?> pause;
 
   /** One that goes on when there are {@code next} tokens, for what comes next. */
-  Throttle(LimitedConnection connection, String name, int next, Rate rate, RateLimitAction action) {
+  Throttle(
+      LimitedConnection connection,
+      String name,
+      int next,
+      TokenBucket rate,
+      RateLimitAction action) {
     this.connection = connection;
     this.name = name;
     this.next = next;

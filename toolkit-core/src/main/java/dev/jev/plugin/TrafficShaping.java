@@ -40,15 +40,15 @@ public final class TrafficShaping implements Plugin {
 
   private final long readRate;
   private final long writeRate;
-  private final Pace allReads;
-  private final Pace allWrites;
+  private final ByteRate allReads;
+  private final ByteRate allWrites;
   private final int pieceBytes;
 
   private TrafficShaping(Builder builder) {
     readRate = builder.readRate;
     writeRate = builder.writeRate;
-    allReads = new Pace(builder.totalReadRate);
-    allWrites = new Pace(builder.totalWriteRate);
+    allReads = new ByteRate(builder.totalReadRate);
+    allWrites = new ByteRate(builder.totalWriteRate);
     long pieces = Math.min(writeRate, builder.totalWriteRate) / 20; // 50 ms each
     pieceBytes = (int) Math.max(Math.min(pieces, MAX_PIECE_BYTES), MIN_PIECE_BYTES);
   }
@@ -77,8 +77,8 @@ public final class TrafficShaping implements Plugin {
     private record Waiting(ByteBuf bytes, ChannelPromise promise) {}
 
     private final Link link;
-    private final Pace reads = new Pace(readRate);
-    private final Pace writes = new Pace(writeRate);
+    private final ByteRate reads = new ByteRate(readRate);
+    private final ByteRate writes = new ByteRate(writeRate);
     private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
     private long readOn; // when reading may go on, if paused
     private boolean paused;
@@ -234,34 +234,34 @@ public final class TrafficShaping implements Plugin {
   /** The configuration of {@link TrafficShaping}; every setter checks its value at once. */
   public static final class Builder {
 
-    private long readRate = Pace.UNLIMITED;
-    private long writeRate = Pace.UNLIMITED;
-    private long totalReadRate = Pace.UNLIMITED;
-    private long totalWriteRate = Pace.UNLIMITED;
+    private long readRate = ByteRate.UNLIMITED;
+    private long writeRate = ByteRate.UNLIMITED;
+    private long totalReadRate = ByteRate.UNLIMITED;
+    private long totalWriteRate = ByteRate.UNLIMITED;
 
     private Builder() {}
 
     /** How many bytes a second are read from one connection. */
     public Builder readBytesPerSecond(long bytes) {
-      readRate = Checks.inRange("readBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      readRate = Checks.inRange("readBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
     /** How many bytes a second are written to one connection. */
     public Builder writeBytesPerSecond(long bytes) {
-      writeRate = Checks.inRange("writeBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      writeRate = Checks.inRange("writeBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
     /** How many bytes a second are read from all connections together. */
     public Builder totalReadBytesPerSecond(long bytes) {
-      totalReadRate = Checks.inRange("totalReadBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      totalReadRate = Checks.inRange("totalReadBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
     /** How many bytes a second are written to all connections together. */
     public Builder totalWriteBytesPerSecond(long bytes) {
-      totalWriteRate = Checks.inRange("totalWriteBytesPerSecond", bytes, 1, Pace.UNLIMITED);
+      totalWriteRate = Checks.inRange("totalWriteBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 

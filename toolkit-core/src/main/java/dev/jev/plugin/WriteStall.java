@@ -39,7 +39,7 @@ final class WriteStall extends DeadlineWheel.Entry {
   void flushing() {
     if (!isScheduled()) {
       since = wheel.now();
-      progress = Output.progress(connection.link());
+      progress = SocketOutput.progress(connection.link());
       wheel.schedule(this);
     }
   }
@@ -47,7 +47,7 @@ final class WriteStall extends DeadlineWheel.Entry {
   @Override
   protected long deadline(long now) {
     long before = progress;
-    progress = Output.progress(connection.link());
+    progress = SocketOutput.progress(connection.link());
     if (progress == 0) {
       return now;
     }

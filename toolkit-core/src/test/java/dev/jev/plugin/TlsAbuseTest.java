@@ -44,7 +44,7 @@ class TlsAbuseTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private final LogCapture nettyLog = new LogCapture("io.netty");
   private Tls tls;

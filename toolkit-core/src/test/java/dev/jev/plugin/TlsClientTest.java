@@ -29,9 +29,9 @@ class TlsClientTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private final Recorder<String, String> atClient = Recorder.silent();
-  private final Ends endsAtClient = new Ends();
+  private final CloseReasons endsAtClient = new CloseReasons();
   private @Nullable Server server;
   private @Nullable Client<String> client;
 

@@ -35,7 +35,7 @@ class TlsProgramsTest {
   private static Certificates certificates;
   private static TlsIdentity localhost;
 
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private final Queue<TlsSession> sessions = new ConcurrentLinkedQueue<>();
   private @Nullable Server server;
 

@@ -42,7 +42,7 @@ class TlsTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private @Nullable Server server;
 

@@ -295,14 +295,14 @@ class TrafficShapingTest {
 
   @Test
   void timesAreGivenOutOneAfterTheOther() {
-    Pace pace = new Pace(1_000);
+    ByteRate pace = new ByteRate(1_000);
     long now = System.nanoTime() + Duration.ofSeconds(1).toNanos();
     long credit = Duration.ofMillis(100).toNanos();
     assertThat(pace.reserve(50, now)).isEqualTo(now - credit);
     assertThat(pace.reserve(200, now)).isEqualTo(now - credit / 2);
     assertThat(pace.reserve(1, now)).isEqualTo(now + credit * 3 / 2);
     assertThat(pace.nanos(250)).isEqualTo(Duration.ofMillis(250).toNanos());
-    assertThat(new Pace(Pace.UNLIMITED).nanos(1 << 20)).isZero();
+    assertThat(new ByteRate(ByteRate.UNLIMITED).nanos(1 << 20)).isZero();
   }
 
   @Test

@@ -39,16 +39,16 @@ final class AbuseChecks<I, O> {
   private static final Pattern NUMBER = Pattern.compile("[0-9]+");
 
   private final ProtocolContract<I, O> contract;
-  private final Rig<I, O> rig;
+  private final TrialRunner<I, O> rig;
   private final Random random;
 
   AbuseChecks(ProtocolContract<I, O> contract) {
     this.contract = contract;
-    this.rig = new Rig<>(contract);
+    this.rig = new TrialRunner<>(contract);
     this.random = rig.random();
   }
 
-  Rig<I, O> rig() {
+  TrialRunner<I, O> rig() {
     return rig;
   }
 
@@ -56,7 +56,7 @@ final class AbuseChecks<I, O> {
 
   void refusals() {
     for (ProtocolContract.Refused sample : contract.refusals) {
-      byte[] bytes = Rig.concat(rig.opening(), sample.bytes());
+      byte[] bytes = TrialRunner.concat(rig.opening(), sample.bytes());
       expectRefused(bytes, sample.message());
       expectRefused(bytes, sample.message(), IntStream.range(1, bytes.length).toArray());
       expectRefused(bytes, sample.message(), FramingChecks.randomSplits(bytes.length, random));
@@ -186,7 +186,7 @@ final class AbuseChecks<I, O> {
     byte[] opening = rig.opening();
     for (int round = 0; round < contract.rounds; round++) {
       byte[] bytes = garbage(1 + random.nextInt(GARBAGE_BYTES), round % 4);
-      hostile(round % 8 < 4 ? Rig.concat(opening, bytes) : bytes, contract.maxFrameBytes);
+      hostile(round % 8 < 4 ? TrialRunner.concat(opening, bytes) : bytes, contract.maxFrameBytes);
     }
   }
 
@@ -240,8 +240,8 @@ final class AbuseChecks<I, O> {
 
   /** The bytes with others in place of a part of them. */
   private static byte[] replaced(byte[] bytes, int from, int to, byte[] by) {
-    byte[] head = Rig.concat(Arrays.copyOf(bytes, from), by);
-    return Rig.concat(head, Arrays.copyOfRange(bytes, to, bytes.length));
+    byte[] head = TrialRunner.concat(Arrays.copyOf(bytes, from), by);
+    return TrialRunner.concat(head, Arrays.copyOfRange(bytes, to, bytes.length));
   }
 
   /** Anything may come of it but a fault. */

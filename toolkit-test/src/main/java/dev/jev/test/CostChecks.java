@@ -23,14 +23,14 @@ final class CostChecks<I, O> {
   private static final byte[] FILLERS = {'A', '1', ' ', 0x01};
 
   private final ProtocolContract<I, O> contract;
-  private final Rig<I, O> rig;
+  private final TrialRunner<I, O> rig;
 
   CostChecks(ProtocolContract<I, O> contract) {
     this.contract = contract;
-    this.rig = new Rig<>(contract);
+    this.rig = new TrialRunner<>(contract);
   }
 
-  Rig<I, O> rig() {
+  TrialRunner<I, O> rig() {
     return rig;
   }
 

@@ -16,14 +16,14 @@ final class FramingChecks<I, O> {
   private static final int READ_BYTES = 64 * 1024;
 
   private final ProtocolContract<I, O> contract;
-  private final Rig<I, O> rig;
+  private final TrialRunner<I, O> rig;
 
   FramingChecks(ProtocolContract<I, O> contract) {
     this.contract = contract;
-    this.rig = new Rig<>(contract);
+    this.rig = new TrialRunner<>(contract);
   }
 
-  Rig<I, O> rig() {
+  TrialRunner<I, O> rig() {
     return rig;
   }
 
@@ -160,11 +160,11 @@ final class FramingChecks<I, O> {
   private void truncateStream(Script script) {
     for (int cut : positions(script.bytes().length, rig.random())) {
       byte[] bytes = Arrays.copyOf(script.bytes(), cut);
-      byte[] all = Rig.joined(script.expected()).bytes();
+      byte[] all = TrialRunner.joined(script.expected()).bytes();
       rig.feed(
           bytes,
           trial -> {
-            byte[] came = Rig.joined(trial.messages()).bytes();
+            byte[] came = TrialRunner.joined(trial.messages()).bytes();
             if (came.length > all.length
                 || Arrays.mismatch(came, Arrays.copyOf(all, came.length)) >= 0) {
               throw new Violation("bytes of all messages: " + Hex.of(came));

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ClientHandshakeTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private ServerSocket listener;
   private @Nullable Client<WebSocketMessage> client;
 

@@ -34,8 +34,8 @@ class CompressedFramesTest {
   private static final PermessageDeflate TAKEOVER =
       new PermessageDeflate(WebSocketCompression.DEFAULT.contextTakeover(), true, 0, true, 0);
 
-  private static Lane lane(PermessageDeflate agreed) {
-    return new Lane(Role.CLIENT, agreed, MAX_MESSAGE_BYTES);
+  private static LoopbackPair lane(PermessageDeflate agreed) {
+    return new LoopbackPair(Role.CLIENT, agreed, MAX_MESSAGE_BYTES);
   }
 
   private static byte[] bytes(String hex) {
@@ -43,7 +43,7 @@ class CompressedFramesTest {
   }
 
   private static List<String> texts(PermessageDeflate agreed, byte[] wire, int maxPiece) {
-    try (Lane lane = lane(agreed)) {
+    try (LoopbackPair lane = lane(agreed)) {
       return lane.read(wire, new Random(1), maxPiece).stream()
           .map(content -> new String(content, UTF_8))
           .toList();
@@ -52,7 +52,7 @@ class CompressedFramesTest {
 
   private static void violates(PermessageDeflate agreed, byte[] wire, String close) {
     for (int maxPiece : new int[] {1, Integer.MAX_VALUE - 1}) {
-      try (Lane lane = lane(agreed)) {
+      try (LoopbackPair lane = lane(agreed)) {
         assertThatExceptionOfType(ProtocolException.class)
             .isThrownBy(() -> lane.read(wire, new Random(1), maxPiece));
         byte[] frame = Arrays.copyOf(lane.written(), lane.written().length);
@@ -188,7 +188,7 @@ class CompressedFramesTest {
     new Random(1).nextBytes(noise);
     byte[] deflated = deflated(noise);
     assertThat(deflated.length).isGreaterThan(MAX_MESSAGE_BYTES);
-    try (Lane lane = lane(AGREED)) {
+    try (LoopbackPair lane = lane(AGREED)) {
       assertThat(lane.read(frame(0xc2, deflated), new Random(1), 5000)).containsExactly(noise);
     }
   }
@@ -204,7 +204,7 @@ class CompressedFramesTest {
     long before = allocator.pinnedDirectMemory();
     long peak = 0;
     PermessageDeflate agreed = AGREED;
-    try (Lane lane = new Lane(Role.CLIENT, agreed, most)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.CLIENT, agreed, most)) {
       int read = 0;
       try {
         for (; read < wire.length; read += 8) {
@@ -254,7 +254,7 @@ class CompressedFramesTest {
     for (PermessageDeflate agreed : List.of(AGREED, TAKEOVER)) {
       for (int length = 1; length < whole.length; length++) {
         byte[] wire = frame(0xc1, Arrays.copyOf(whole, length));
-        try (Lane lane = lane(agreed)) {
+        try (LoopbackPair lane = lane(agreed)) {
           assertThatExceptionOfType(ProtocolException.class)
               .as("%s bytes", length)
               .isThrownBy(() -> lane.read(wire, message -> {}))
@@ -274,7 +274,7 @@ class CompressedFramesTest {
       for (int n = 1 + random.nextInt(3); n > 0; n--) {
         bytes[random.nextInt(bytes.length)] = (byte) random.nextInt();
       }
-      try (Lane lane = lane(i % 2 == 0 ? AGREED : TAKEOVER)) {
+      try (LoopbackPair lane = lane(i % 2 == 0 ? AGREED : TAKEOVER)) {
         lane.read(frame(0xc2, bytes), random, 50);
       } catch (ProtocolException e) {
         violations++;
@@ -298,10 +298,10 @@ class CompressedFramesTest {
   @Test
   void inflaterIsHeldOnlyWhileAMessageIsBeingReceived() {
     int before = Zlib.alive();
-    List<Lane> lanes = new ArrayList<>();
+    List<LoopbackPair> lanes = new ArrayList<>();
     byte[] hello = bytes("c1 87 MASK f248cdc9c90700");
     for (int i = 0; i < 100; i++) {
-      Lane lane = lane(TAKEOVER);
+      LoopbackPair lane = lane(TAKEOVER);
       lanes.add(lane);
       lane.read(hello, message -> {});
     }
@@ -309,7 +309,7 @@ class CompressedFramesTest {
     byte[] half = Arrays.copyOf(hello, 9);
     lanes.forEach(lane -> lane.read(half, message -> {}));
     assertThat(Zlib.alive() - before).isGreaterThanOrEqualTo(90);
-    lanes.forEach(Lane::close);
+    lanes.forEach(LoopbackPair::close);
     assertThat(Zlib.alive() - before).isLessThanOrEqualTo(4); // those to spare
   }
 }

@@ -90,7 +90,7 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @MethodSource("agreements")
   void messageIsTheSameAfterwards(int bits, boolean takeover, Role sender) {
-    try (Lane lane = new Lane(sender, agreed(takeover, bits), MIB)) {
+    try (LoopbackPair lane = new LoopbackPair(sender, agreed(takeover, bits), MIB)) {
       for (byte[] payload : payloads(LENGTHS)) {
         byte[] wire = lane.pack(binary(payload));
         assertThat(wire.length).isLessThanOrEqualTo(payload.length + payload.length / 200 + 30);
@@ -104,7 +104,7 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @CsvSource({"8, false", "12, true", "15, false", "15, true"})
   void longMessageIsTheSameAfterwards(int bits, boolean takeover) {
-    try (Lane lane = new Lane(Role.SERVER, agreed(takeover, bits), MIB)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
       for (byte[] payload : List.of(text(MIB), noise(MIB - 1))) {
         byte[] wire = lane.pack(binary(payload));
         assertThat(lane.read(wire, random, 200_000)).as("seed %s", seed).containsExactly(payload);
@@ -115,7 +115,7 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void bytesMayComeOneByOne(boolean takeover) {
-    try (Lane lane = new Lane(Role.CLIENT, agreed(takeover, 15), MIB)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.CLIENT, agreed(takeover, 15), MIB)) {
       for (byte[] payload : payloads(0, 1, 200, 1000)) {
         assertThat(lane.read(lane.pack(binary(payload)), random, 1))
             .as("seed %s", seed)
@@ -131,10 +131,10 @@ class CompressedMessagesTest {
       String text = "gr\u00fc\u00dfe \u20ac \ud83d\ude00 ".repeat(length / 20);
       ByteBuf utf8 = ByteBufUtil.writeUtf8(PooledByteBufAllocator.DEFAULT, text);
       byte[] ofBytes;
-      try (Lane lane = new Lane(Role.SERVER, agreed(takeover, 15), MIB)) {
+      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
         ofBytes = lane.pack(WebSocketMessage.text(utf8));
       }
-      try (Lane lane = new Lane(Role.SERVER, agreed(takeover, 15), MIB)) {
+      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
         byte[] wire = lane.pack(WebSocketMessage.text(text));
         assertThat(wire).isEqualTo(ofBytes).hasSizeLessThan(text.length() / 2);
         lane.read(
@@ -147,7 +147,7 @@ class CompressedMessagesTest {
   void shortMessagesAndThoseThatDoNotShrinkAreSentAsTheyAre() {
     PermessageDeflate agreed =
         new PermessageDeflate(WebSocketCompression.DEFAULT, false, 0, false, 0);
-    try (Lane lane = new Lane(Role.SERVER, agreed, MIB)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed, MIB)) {
       assertThat(lane.pack(binary(new byte[127]))).startsWith(0x82, 126, 0, 127);
       assertThat(lane.pack(binary(new byte[128]))[0]).isEqualTo((byte) 0xc2);
       assertThat(lane.pack(WebSocketMessage.text("a".repeat(127)))).startsWith(0x81, 126, 0, 127);
@@ -180,7 +180,7 @@ class CompressedMessagesTest {
     for (int bits = 8; bits <= 15; bits++) {
       int known = Math.max(bits, 9); // zlib knows no 8
       input.append(known);
-      try (Lane lane = new Lane(Role.SERVER, agreed(takeover, bits), MIB)) {
+      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
         for (byte[] bytes : List.of(text(300), text(70_000), new byte[1000], text(5_000))) {
           input.append(' ').append(HexFormat.of().formatHex(payload(lane.pack(binary(bytes)))));
           CRC32 crc = new CRC32();
@@ -212,11 +212,12 @@ class CompressedMessagesTest {
   @Test
   void messagesReferToThoseBeforeThemOnlyIfTheyMay() {
     byte[] payload = noise(1000);
-    try (Lane lane = new Lane(Role.SERVER, agreed(/* takeover= */ true, 15), MIB)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(/* takeover= */ true, 15), MIB)) {
       assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
       assertThat(lane.pack(binary(payload)).length).isLessThan(50);
     }
-    try (Lane lane = new Lane(Role.SERVER, agreed(/* takeover= */ false, 15), MIB)) {
+    try (LoopbackPair lane =
+        new LoopbackPair(Role.SERVER, agreed(/* takeover= */ false, 15), MIB)) {
       assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
       assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
     }

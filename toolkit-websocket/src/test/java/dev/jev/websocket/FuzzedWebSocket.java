@@ -92,7 +92,10 @@ final class FuzzedWebSocket {
     return new FuzzedWebSocket(
         () ->
             new WebSocketProtocol(
-                role, Lane.opened(agreed), policy, new MessageReader(bytes, fragments, streaming)));
+                role,
+                LoopbackPair.opened(agreed),
+                policy,
+                new MessageReader(bytes, fragments, streaming)));
   }
 
   /** Checks that {@code input} means the same in one read, byte by byte and in pieces. */
@@ -295,7 +298,7 @@ final class FuzzedWebSocket {
     }
 
     private void take(Payload message) {
-      byte[] content = Lane.bytes(message.content());
+      byte[] content = LoopbackPair.bytes(message.content());
       message.release();
       if (message instanceof Fragment fragment) {
         part.writeBytes(content);
@@ -320,7 +323,7 @@ final class FuzzedWebSocket {
 
     @Override
     public void write(ByteBuf bytes) {
-      byte[] written = Lane.bytes(bytes);
+      byte[] written = LoopbackPair.bytes(bytes);
       bytes.release();
       if (ready) {
         frame(written);
@@ -375,12 +378,12 @@ final class FuzzedWebSocket {
 
     @Override
     public DeadlineWheel deadlineWheel(Duration span) {
-      return Lane.STANDSTILL;
+      return LoopbackPair.STANDSTILL;
     }
 
     @Override
     public long readingSince() {
-      return Lane.STANDSTILL.now();
+      return LoopbackPair.STANDSTILL.now();
     }
 
     @Override

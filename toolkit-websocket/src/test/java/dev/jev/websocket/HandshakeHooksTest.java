@@ -30,7 +30,7 @@ class HandshakeHooksTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private @Nullable Server server;
 

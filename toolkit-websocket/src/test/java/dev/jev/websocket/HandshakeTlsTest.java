@@ -29,7 +29,7 @@ class HandshakeTlsTest {
       new Recorder<>((connection, message) -> connection.send(message));
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
   private final CompletableFuture<TlsSession> seen = new CompletableFuture<>();
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private Path certificate;
   private Server server;
 

@@ -30,7 +30,7 @@ class HttpResponderTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final Ends ends = new Ends();
+  private final CloseReasons ends = new CloseReasons();
   private @Nullable Server server;
 
   @AfterEach

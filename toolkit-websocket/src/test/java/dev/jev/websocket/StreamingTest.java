@@ -50,8 +50,8 @@ class StreamingTest {
     return Stream.of(null, agreed(false, 15), agreed(true, 15), agreed(false, 8));
   }
 
-  private static Lane lane(@Nullable PermessageDeflate agreed) {
-    return new Lane(Role.CLIENT, agreed, new MessageReader(1, 8, /* streaming= */ true));
+  private static LoopbackPair lane(@Nullable PermessageDeflate agreed) {
+    return new LoopbackPair(Role.CLIENT, agreed, new MessageReader(1, 8, /* streaming= */ true));
   }
 
   private static byte[] bytes(String hex) {
@@ -61,7 +61,7 @@ class StreamingTest {
   /** What the parts of some bytes say, in reads of so many. */
   private static List<String> parts(@Nullable PermessageDeflate agreed, byte[] wire, int... reads) {
     List<String> parts = new ArrayList<>();
-    try (Lane lane = lane(agreed)) {
+    try (LoopbackPair lane = lane(agreed)) {
       int from = 0;
       for (int i = 0; from < wire.length; i++) {
         int to = i < reads.length ? Math.min(from + reads[i], wire.length) : wire.length;
@@ -120,7 +120,7 @@ class StreamingTest {
   }
 
   private static void violates(String hex, String offence) {
-    try (Lane lane = lane(null)) {
+    try (LoopbackPair lane = lane(null)) {
       assertThatExceptionOfType(ProtocolException.class)
           .isThrownBy(() -> lane.read(bytes(hex), part -> {}))
           .withMessage(offence);
@@ -141,7 +141,8 @@ class StreamingTest {
     }
     for (Role sender : Role.values()) {
       ByteArrayOutputStream received = new ByteArrayOutputStream();
-      try (Lane lane = new Lane(sender, agreed, new MessageReader(1, 8, /* streaming= */ true))) {
+      try (LoopbackPair lane =
+          new LoopbackPair(sender, agreed, new MessageReader(1, 8, /* streaming= */ true))) {
         for (int round = 0; round < 2; round++) {
           received.reset();
           for (int from = 0; from < message.length; ) {
@@ -151,7 +152,7 @@ class StreamingTest {
                 part -> {
                   assertThat(((Fragment) part).content().readableBytes())
                       .isLessThanOrEqualTo(Math.max(PART_BYTES, 100_000));
-                  received.writeBytes(Lane.content(part));
+                  received.writeBytes(LoopbackPair.content(part));
                 });
             from = to;
           }
@@ -165,7 +166,7 @@ class StreamingTest {
   @MethodSource("agreements")
   void partsThatAreSentMayBeEmptyAndArePutTogetherByOthers(@Nullable PermessageDeflate agreed) {
     byte[] all = "0123456789".repeat(100).getBytes(UTF_8);
-    try (Lane lane = new Lane(Role.SERVER, agreed, 10_000)) {
+    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed, 10_000)) {
       for (int i = 0; i < 3; i++) {
         ByteArrayOutputStream wire = new ByteArrayOutputStream();
         wire.writeBytes(lane.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, true, false)));
@@ -186,7 +187,7 @@ class StreamingTest {
   void otherMessageInBetweenIsRefused() {
     Supplier<Fragment> next = () -> new Fragment(Unpooled.EMPTY_BUFFER, true, false, false);
     Supplier<Fragment> first = () -> new Fragment(Unpooled.EMPTY_BUFFER, true, true, false);
-    try (Lane lane = lane(null)) {
+    try (LoopbackPair lane = lane(null)) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> lane.pack(next.get()))
           .withMessage("fragment: not the first (expected: the beginning of a message)");
@@ -208,11 +209,11 @@ class StreamingTest {
   void partsOfACompressedMessageAreBoundedAndSoIsItsRatio() {
     byte[] zeros = new byte[3 << 20];
     ByteArrayOutputStream wire = new ByteArrayOutputStream();
-    try (Lane lane = lane(PLAIN)) {
+    try (LoopbackPair lane = lane(PLAIN)) {
       wire.writeBytes(lane.pack(WebSocketMessage.binary(zeros)));
     }
     List<Integer> parts = new ArrayList<>();
-    try (Lane lane = lane(PLAIN)) {
+    try (LoopbackPair lane = lane(PLAIN)) {
       assertThatExceptionOfType(ProtocolException.class)
           .isThrownBy(
               () ->
@@ -249,7 +250,7 @@ class StreamingTest {
         Client.builder(
                 (compressed ? ofClient.compression() : ofClient).build(),
                 (Connection<WebSocketMessage> connection, WebSocketMessage message1) -> {
-                  received.writeBytes(Lane.content(message1));
+                  received.writeBytes(LoopbackPair.content(message1));
                   if (((Fragment) message1).isLast()) {
                     ended.complete(null);
                   }

@@ -111,7 +111,7 @@ class WebSocketContractTest {
             PermessageDeflate.UNSAID);
     return new WebSocketProtocol(
         role,
-        Lane.opened(agreed),
+        LoopbackPair.opened(agreed),
         ControlPolicy.CLIENT,
         new MessageReader(MAX_MESSAGE_BYTES, 1024, /* streaming= */ false));
   }

@@ -1,0 +1,186 @@
+package dev.jev;
+
+import dev.jev.Delivery.Outcome;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way of a client's messages to its connection, or to a queue while there is none.
+ *
+ * <p>Whoever finds a line {@code open} gives it the message, without a lock. Otherwise the message
+ * joins the queue. When a line has come, its event loop empties the queue, as far as the line is
+ * writable, and only when nothing is left does the line become {@code open}: so no message
+ * overtakes another one.
+ *
+ * <p>What waits counts as in a {@link Mailbox}.
+ */
+final class ClientOutbox<O> {
+
+  /** After so many messages the other connections of the loop get their turn. */
+  private static final int MESSAGES_A_TURN = 1024;
+
+  /** What takes messages to the peer. */
+  interface Sink<O> {
+
+    /** Sends a message, which is untouched if the outcome is {@link Outcome#CLOSED}. */
+    Outcome offer(O message, @Nullable CompletableFuture<Void> written);
+
+    /** Whether more should be sent; if not, {@link #drain} is called when that has changed. */
+    boolean isWritable();
+
+    long pendingBytes();
+
+    void onLoopLater(Runnable action);
+
+    /** A message could not be packed. */
+    void fail(Throwable cause);
+  }
+
+  private final boolean queues;
+  private final int maxPendingBytes;
+  private final boolean dropsOldest;
+
+  private volatile @Nullable Sink<O> open; // set with this as guard
+
+  // Guarded by this.
+  private final ArrayDeque<Mailbox.Envelope<O>> queue = new ArrayDeque<>();
+  private long bytes;
+  private boolean closed;
+
+  ClientOutbox(boolean queues, ConnectionConfig<?, O> config) {
+    this.queues = queues;
+    this.maxPendingBytes = config.maxPendingBytes();
+    this.dropsOldest = config.overflow() == OverflowPolicy.DROP_OLDEST;
+  }
+
+  // Any thread.
+
+  Outcome send(O message, @Nullable CompletableFuture<Void> written) {
+    Sink<O> sink = open;
+    if (sink != null) {
+      Outcome outcome = sink.offer(message, written);
+      if (outcome != Outcome.CLOSED) {
+        return outcome;
+      }
+    }
+    return sendLater(sink, message, written);
+  }
+
+  private Outcome sendLater(
+      @Nullable Sink<O> closedLine, O message, @Nullable CompletableFuture<Void> written) {
+    MessageOwnership.disownCurrent(message);
+    List<Mailbox.Envelope<O>> dropped = new ArrayList<>(0);
+    Outcome outcome = enqueue(closedLine, Mailbox.Envelope.of(message, written), dropped);
+    if (outcome == null) {
+      return send(message, written);
+    }
+    dropped.forEach(envelope -> drop(envelope, Outcome.OVER_LIMIT));
+    return outcome == Outcome.TAKEN ? outcome : Outbound.drop(message, written, outcome);
+  }
+
+  /** Adds to the queue, unless another line than a closed one has become open: then null. */
+  private synchronized @Nullable Outcome enqueue(
+      @Nullable Sink<O> closedLine,
+      Mailbox.Envelope<O> envelope,
+      List<Mailbox.Envelope<O>> dropped) {
+    if (open != closedLine) {
+      return null;
+    }
+    if (!queues || closed) {
+      return Outcome.CLOSED;
+    }
+    if (bytes >= maxPendingBytes && !dropsOldest) {
+      return Outcome.OVER_LIMIT;
+    }
+    queue.add(envelope);
+    bytes += envelope.bytes();
+    while (bytes > maxPendingBytes && dropsOldest && queue.size() > 1) {
+      dropped.add(queue.remove());
+      bytes -= dropped.get(dropped.size() - 1).bytes();
+    }
+    return Outcome.TAKEN;
+  }
+
+  private static void drop(Mailbox.Envelope<?> envelope, Outcome outcome) {
+    Outbound.drop(envelope.message(), envelope.written(), outcome);
+  }
+
+  /** Drops what waits, and what is to come. */
+  void close() {
+    List<Mailbox.Envelope<O>> dropped;
+    synchronized (this) {
+      closed = true;
+      bytes = 0;
+      dropped = List.copyOf(queue);
+      queue.clear();
+    }
+    dropped.forEach(envelope -> drop(envelope, Outcome.CLOSED));
+  }
+
+  // Event loop only.
+
+  /** Takes a line, at once if nobody waits. */
+  synchronized void connect(Sink<O> sink) {
+    if (queue.isEmpty()) {
+      open = sink;
+    }
+  }
+
+  /** Lets the line go. */
+  synchronized void disconnect() {
+    open = null;
+  }
+
+  /** Gives what waits to the line, as far as that is writable. */
+  void drain(Sink<O> sink) {
+    for (int i = 0; i < MESSAGES_A_TURN; i++) {
+      if (open == sink || !sink.isWritable()) {
+        return; // whoever is not writable will be, or is about to close
+      }
+      if (sink.pendingBytes() >= maxPendingBytes) {
+        break;
+      }
+      Mailbox.Envelope<O> envelope = poll(sink);
+      if (envelope != null && !send(sink, envelope)) {
+        return;
+      }
+    }
+    sink.onLoopLater(() -> drain(sink));
+  }
+
+  private synchronized Mailbox.@Nullable Envelope<O> poll(Sink<O> sink) {
+    Mailbox.Envelope<O> envelope = queue.poll();
+    if (envelope == null) {
+      open = sink;
+    } else {
+      bytes -= envelope.bytes();
+    }
+    return envelope;
+  }
+
+  private boolean send(Sink<O> sink, Mailbox.Envelope<O> envelope) {
+    try {
+      if (sink.offer(envelope.message(), envelope.written()) != Outcome.CLOSED) {
+        return true;
+      }
+      if (!putBack(envelope)) {
+        drop(envelope, Outcome.CLOSED);
+      }
+      return false;
+    } catch (Throwable t) { // the protocol cannot pack it
+      sink.fail(t);
+      return sink.isWritable();
+    }
+  }
+
+  private synchronized boolean putBack(Mailbox.Envelope<O> envelope) {
+    if (!closed) {
+      queue.addFirst(envelope);
+      bytes += envelope.bytes();
+    }
+    return !closed;
+  }
+}

@@ -1,0 +1,383 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.CloseReason.Kind;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The life of a connection: its state, its deadlines and its end.
+ *
+ * <pre>
+ *   OPENING --ready--&gt; OPEN --close--&gt; CLOSING --socket closed--&gt; CLOSED
+ * </pre>
+ *
+ * In {@code CLOSING} output is flushed, then the socket's output is shut down, then input is read
+ * and dropped until the peer closes too, so that the kernel has no reason to send a reset that
+ * would destroy what the peer has not read (RFC 9112, 9.6). Between the two a protocol may wait for
+ * the peer's goodbye. All waits have a deadline.
+ *
+ * <p>Event loop only, except where it says otherwise.
+ */
+final class ConnectionLifecycle {
+
+  private static final byte OPENING = 0;
+  private static final byte OPEN = 1;
+  private static final byte CLOSING = 2;
+  private static final byte CLOSED = 3;
+
+  /** For how many bytes input is dropped after the output was shut down. */
+  private static final int LINGER_BYTES = 256 * 1024;
+
+  private final StreamConnection<?, ?> connection;
+
+  // Volatile: read by any thread.
+  private volatile byte state;
+  private volatile boolean closeRequested;
+  private volatile boolean outputEndRequested;
+  private volatile boolean inputEnded;
+
+  // Event loop only.
+  private @Nullable CloseReason reason;
+  private @Nullable ScheduledFuture<?> deadline; // of the handshake, the last flush or the linger
+  private int lingered;
+  private boolean outputEnded; // nothing may be packed any more
+  private boolean awaitingPeer; // its goodbye; everything was flushed
+  private boolean lingering;
+
+  ConnectionLifecycle(StreamConnection<?, ?> connection) {
+    this.connection = connection;
+  }
+
+  // What others ask; any thread.
+
+  /** Whether {@link #ready} has not been called and no close has begun. */
+  boolean isOpening() {
+    return state == OPENING;
+  }
+
+  boolean isOpen() {
+    return state == OPEN && !closeRequested;
+  }
+
+  boolean isClosed() {
+    return state == CLOSED;
+  }
+
+  /** Whether a close has begun, on the event loop. */
+  boolean isClosing() {
+    return state >= CLOSING;
+  }
+
+  boolean isCloseRequested() {
+    return closeRequested;
+  }
+
+  /** Whether a message may be sent. */
+  boolean acceptsMessages() {
+    return state == OPEN && !closeRequested && !outputEndRequested;
+  }
+
+  /** Whether the peer has ended its output. */
+  boolean hasInputEnded() {
+    return inputEnded;
+  }
+
+  /** Whether output can still be packed: what was sent before a close still is. */
+  boolean acceptsOutput() {
+    return !outputEnded;
+  }
+
+  // Beginning.
+
+  /** Gives the handshake its time, counted from the first call, unless it is over. */
+  void awaitReady() {
+    if (state == OPENING && deadline == null) {
+      expire(
+          connection.config().handshakeTimeoutNanos(),
+          () -> startClose(CloseReason.of(Kind.TIMEOUT)));
+    }
+  }
+
+  /** Messages may flow. */
+  void ready() {
+    state = OPEN;
+    cancelDeadline();
+  }
+
+  // Closing.
+
+  /** Says that no message is delivered or taken any more; the close itself follows. Any thread. */
+  void requestClose() {
+    closeRequested = true;
+  }
+
+  /** Closes after everything sent so far has been written, unless a close has begun already. */
+  void startClose(CloseReason why) {
+    closeRequested = true;
+    if (reason != null) {
+      return;
+    }
+    boolean outermost = connection.enter();
+    connection.outbound().packMail();
+    if (begin(why, /* mayWait= */ true)) {
+      flush(this::awaitPeer);
+      if (!lingering && channel().isOpen()) {
+        expire(connection.config().closeTimeoutNanos(), this::giveUp);
+      }
+      connection.read(true);
+    }
+    connection.leave(outermost);
+  }
+
+  /** Closes and drops what has not been written. */
+  void abort(CloseReason why) {
+    if (state == CLOSED) {
+      return; // or detached: the channel is somebody else's
+    }
+    closeRequested = true;
+    begin(why, /* mayWait= */ false);
+    outputEnded = true;
+    closeSocket();
+  }
+
+  /** Sets the reason, once, and lets the protocol say goodbye, perhaps to wait for the peer's. */
+  private boolean begin(CloseReason why, boolean mayWait) {
+    if (reason != null) {
+      return false;
+    }
+    reason = why;
+    state = CLOSING;
+    cancelDeadline();
+    connection.unsubscribe();
+    if (mayWait) {
+      connection.outbound().packSendQueue();
+    }
+    connection.driver().sayGoodbye(why, mayWait);
+    return true;
+  }
+
+  /** Writes everything, and then goes on. */
+  private void flush(Runnable then) {
+    outputEnded = true;
+    if (!connection.driver().isOpened()) { // nothing can have been sent
+      then.run();
+      return;
+    }
+    ChannelPromise flushed = connection.context().newPromise();
+    connection.outbound().flushAll(flushed);
+    flushed.addListener(done -> then.run());
+  }
+
+  /** Waits for the peer's goodbye, if the protocol has one. */
+  private void awaitPeer() {
+    awaitingPeer = true;
+    if (inputEnded || !connection.driver().isWaiting()) {
+      parted();
+    }
+  }
+
+  /** Nothing more of the peer is waited for: lets the plugins add what they have to. */
+  void parted() {
+    if (awaitingPeer) {
+      awaitingPeer = false;
+      connection.observers().end(this::linger);
+    }
+  }
+
+  private void giveUp() {
+    if (!awaitingPeer) {
+      closeSocket();
+      return;
+    }
+    expire(
+        connection.config().lingeringCloseNanos(), this::closeSocket); // if the plugins take longer
+    connection.driver().stopWaiting();
+    parted();
+  }
+
+  /** Tells the peer that nothing more comes, and waits for it to say the same. */
+  private void linger() {
+    if (state == CLOSED) {
+      return;
+    }
+    cancelDeadline();
+    long nanos = connection.config().lingeringCloseNanos();
+    if (inputEnded
+        || nanos == 0
+        || !channel().isActive()
+        || !(channel() instanceof DuplexChannel duplex)) {
+      closeSocket();
+      return;
+    }
+    lingering = true;
+    if (!duplex.isOutputShutdown()) {
+      duplex.shutdownOutput();
+    }
+    expire(nanos, this::closeSocket);
+  }
+
+  /** Takes what comes in after the close has begun, which only a protocol's goodbye is found in. */
+  void dropInput(ByteBuf bytes) {
+    if (connection.driver().isWaiting()) {
+      connection.driver().readLate(bytes);
+      return;
+    }
+    lingered += lingering ? bytes.readableBytes() : 0;
+    bytes.release();
+    if (lingered > LINGER_BYTES) {
+      closeSocket();
+    }
+  }
+
+  /** The peer has ended its output; returns whether the connection takes notice of it. */
+  boolean endInput() {
+    inputEnded = true;
+    if (awaitingPeer) {
+      parted();
+    } else if (lingering) {
+      closeSocket();
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  /** Closes the socket without asking the plugins' handlers, which have had their say. */
+  private void closeSocket() {
+    ChannelHandlerContext nextToSocket = channel().pipeline().firstContext();
+    if (nextToSocket == null) {
+      channel().close();
+    } else {
+      nextToSocket.close();
+    }
+  }
+
+  /** Shuts the output down after everything sent so far. */
+  void shutdownOutput() {
+    outputEndRequested = true;
+    connection.onLoop(
+        () -> {
+          connection.unsubscribe();
+          if (outputEnded || !(channel() instanceof DuplexChannel duplex)) {
+            return;
+          }
+          connection.outbound().packMail();
+          flush(() -> connection.observers().end(duplex::shutdownOutput));
+        });
+  }
+
+  /** Lets go of everything and tells everybody, after the channel was closed; once. */
+  void finish() {
+    begin(CloseReason.of(whyClosed()), /* mayWait= */ false);
+    if (state == CLOSED) {
+      return;
+    }
+    outputEnded = true;
+    leave();
+    connection.closed(requireNonNull(reason));
+    connection.config().endpoint().forget();
+  }
+
+  /** Why Netty has closed the channel of its own accord. */
+  private Kind whyClosed() {
+    boolean stopping = connection.loop().isEnding();
+    return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
+  }
+
+  private void leave() {
+    state = CLOSED;
+    cancelDeadline();
+    connection.leaveLoop();
+  }
+
+  private void expire(long nanos, Runnable action) {
+    cancelDeadline();
+    deadline =
+        connection
+            .loop()
+            .executor()
+            .schedule(
+                () -> {
+                  deadline = null;
+                  action.run();
+                },
+                nanos,
+                TimeUnit.NANOSECONDS);
+  }
+
+  private void cancelDeadline() {
+    if (deadline != null) {
+      deadline.cancel(false);
+      deadline = null;
+    }
+  }
+
+  // Handing over.
+
+  /** Gives the channel to {@code successor} after everything sent so far. */
+  void detach(ChannelHandler successor) {
+    closeRequested = true;
+    connection.onLoop(
+        () -> {
+          if (reason != null) {
+            return;
+          }
+          if (!outputEnded) {
+            connection.outbound().packMail();
+          }
+          outputEnded = true;
+          ChannelPromise flushed = connection.context().newPromise();
+          connection.outbound().flushAll(flushed);
+          expire(
+              connection.config().closeTimeoutNanos(),
+              () -> startClose(CloseReason.of(Kind.CLOSED)));
+          // Later: this may be a callback, with bytes that are not kept yet.
+          flushed.addListener(done -> connection.onLoopLater(() -> handOver(successor)));
+        });
+  }
+
+  private void handOver(ChannelHandler successor) {
+    if (reason != null) {
+      return;
+    }
+    ChannelHandlerContext here = connection.context();
+    try {
+      here.pipeline().addAfter(here.name(), null, successor);
+    } catch (Throwable t) {
+      connection.fail(Kind.HANDLER_ERROR, t);
+      return;
+    }
+    CloseReason why = CloseReason.of(Kind.CLOSED);
+    begin(why, /* mayWait= */ false);
+    leave();
+    connection.leaveTopics();
+    connection.observers().closed(why);
+    connection.config().endpoint().owner().detached();
+    connection.config().endpoint().forget();
+    ByteBuf unread = connection.inbound().detach();
+    if (unread != null) {
+      here.fireChannelRead(unread);
+    }
+    connection.driver().handOver(here::fireChannelRead);
+    here.fireChannelReadComplete();
+    if (inputEnded) {
+      here.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+    }
+    here.pipeline().remove(connection);
+    channel().config().setAutoRead(true);
+  }
+
+  private Channel channel() {
+    return connection.channel();
+  }
+}

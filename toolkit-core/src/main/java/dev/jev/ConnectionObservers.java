@@ -1,0 +1,209 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelPipeline;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The observers that the plugins have put on one connection. Event loop only. */
+final class ConnectionObservers {
+
+  /** How many plugins there may be, each with its bit for its pause. */
+  static final int MAX = 30;
+
+  private static final Plugin.Observer[] NOBODY = {};
+
+  /** Those of a connection without plugins. */
+  static final ConnectionObservers NONE = new ConnectionObservers(null);
+
+  private final @Nullable StreamConnection<?, ?> connection; // null for NONE
+  private Plugin.Observer[] observers = NOBODY;
+
+  private ConnectionObservers(@Nullable StreamConnection<?, ?> connection) {
+    this.connection = connection;
+  }
+
+  static ConnectionObservers of(StreamConnection<?, ?> connection) {
+    return connection.config().endpoint().plugins().isEmpty()
+        ? NONE
+        : new ConnectionObservers(connection);
+  }
+
+  /** Installs all plugins. */
+  void install() {
+    if (connection == null) {
+      return;
+    }
+    List<Plugin> plugins = connection.config().endpoint().plugins();
+    List<Plugin.Observer> installed = new ArrayList<>(plugins.size());
+    try {
+      for (int i = 0; i < plugins.size(); i++) {
+        int pause = StreamConnection.PLUGIN_PAUSE << i;
+        Plugin.Observer observer = plugins.get(i).install(new PluginLink(connection, pause));
+        if (observer != null) {
+          installed.add(observer);
+        }
+      }
+    } finally {
+      observers = installed.toArray(NOBODY);
+    }
+  }
+
+  boolean isEmpty() {
+    return observers.length == 0;
+  }
+
+  void connected() {
+    tell(Plugin.Observer::connected);
+  }
+
+  void received(int bytes) {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.received(bytes);
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  void message() {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.message();
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  void flushing(int bytes) {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.flushing(bytes);
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  void written() {
+    tell(Plugin.Observer::written);
+  }
+
+  void stalled() {
+    tell(Plugin.Observer::stalled);
+  }
+
+  void resumed() {
+    tell(Plugin.Observer::resumed);
+  }
+
+  void closed(CloseReason reason) {
+    tell(observer -> observer.closed(reason));
+    observers = NOBODY;
+  }
+
+  private void tell(Consumer<Plugin.Observer> event) {
+    for (Plugin.Observer observer : observers) {
+      try {
+        event.accept(observer);
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  /** Lets all observers end their output, the one next to the protocol first, and then goes on. */
+  void end(Runnable then) {
+    end(observers, observers.length - 1, then);
+  }
+
+  private void end(Plugin.Observer[] all, int last, Runnable then) {
+    for (int i = last; i >= 0; i--) {
+      ChannelFuture ended = ending(all[i]);
+      if (ended != null && !ended.isDone()) {
+        int next = i - 1;
+        ended.addListener(done -> end(all, next, then));
+        return;
+      }
+    }
+    then.run();
+  }
+
+  private @Nullable ChannelFuture ending(Plugin.Observer observer) {
+    try {
+      return observer.ending();
+    } catch (Throwable t) {
+      fail(t);
+      return null;
+    }
+  }
+
+  private void fail(Throwable t) {
+    requireNonNull(connection).fail(CloseReason.Kind.HANDLER_ERROR, t);
+  }
+
+  /** What one plugin may do with the connection. */
+  private record PluginLink(StreamConnection<?, ?> connection, int pause) implements Plugin.Link {
+
+    @Override
+    public @Nullable Server server() {
+      return connection.config().endpoint().owner().server();
+    }
+
+    @Override
+    public ChannelPipeline pipeline() {
+      return connection.channel().pipeline();
+    }
+
+    @Override
+    public void addresses(SocketAddress remote, SocketAddress local) {
+      attribute(Addresses.class, new Addresses(remote, local));
+    }
+
+    @Override
+    public <T> void attribute(Class<T> type, T value) {
+      connection.attribute(type, value);
+    }
+
+    @Override
+    public void close(CloseReason reason) {
+      connection.close(reason);
+    }
+
+    @Override
+    public void closeNow(CloseReason reason) {
+      connection.closeNow(reason);
+    }
+
+    @Override
+    public void pauseReading() {
+      connection.pause(pause);
+    }
+
+    @Override
+    public void resumeReading() {
+      connection.resume(pause);
+    }
+
+    @Override
+    public long unreadBytes() {
+      return connection.unreadBytes();
+    }
+
+    @Override
+    public DeadlineWheel deadlineWheel(Duration span) {
+      return connection.loop().deadlineWheel(span);
+    }
+  }
+
+  /** The addresses that a plugin found out, instead of the socket's. */
+  record Addresses(SocketAddress remote, SocketAddress local) {}
+}

@@ -1,0 +1,247 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import io.netty.channel.local.LocalAddress;
+import io.netty.channel.socket.SocketProtocolFamily;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnknownHostException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An address to listen on, as {@link Server.Builder#listen} takes it.
+ *
+ * @param uri the text it was read from
+ * @param network what kind of sockets it is about
+ * @param family the address family it is restricted to, or null for both
+ * @param host a name or a literal address, empty for all addresses of the machine; or the path of a
+ *     unix socket, or the name of a local one
+ * @param port from 0, any free one, to 65535; 0 where there are no ports
+ * @param options those that were given, checked
+ */
+record ListenAddress(
+    String uri,
+    Network network,
+    @Nullable SocketProtocolFamily family,
+    String host,
+    int port,
+    Map<String, String> options) {
+
+  /** A kind of sockets. */
+  enum Network {
+    TCP,
+    UDP,
+    UNIX,
+    LOCAL;
+
+    private List<String> options() {
+      return switch (this) {
+        case TCP -> List.of("reuseport", "backlog", "device");
+        case UDP -> List.of("reuseport", "device", "interface", "amplification");
+        case UNIX -> List.of("backlog", "mode");
+        case LOCAL -> List.of();
+      };
+    }
+  }
+
+  /** What is waiting to be accepted; Linux cuts it to net.core.somaxconn. */
+  private static final int DEFAULT_BACKLOG = 4096;
+
+  /** RFC 9000, 8: three times is what a source that is perhaps not the true one may be answered. */
+  private static final int DEFAULT_AMPLIFICATION = 3;
+
+  private static final String SYNTAX =
+      "[tcp[4|6]://|udp[4|6]://]host:port, unix:///path, unix:@name or local://name,"
+          + " each with [?option=value&...]";
+
+  private static final Pattern IP =
+      Pattern.compile("(?:([^:/?]*)://)?(?:\\[([^\\]]+)\\]|([^:/?\\[\\]]*)):([^:/?]*)(?:\\?(.*))?");
+  private static final Pattern UNIX =
+      Pattern.compile("unix:(?://(/[^?\0]*)|(@[^?\0]+))(?:\\?(.*))?");
+  private static final Pattern LOCAL = Pattern.compile("local://([^?/\\s]+)(?:\\?(.*))?");
+  private static final Pattern MODE = Pattern.compile("0?[0-7]{3}");
+
+  static ListenAddress parse(String uri) {
+    Matcher parts = UNIX.matcher(requireNonNull(uri, "uri"));
+    if (parts.matches()) {
+      String path = parts.group(1) != null ? parts.group(1) : parts.group(2);
+      return of(uri, Network.UNIX, null, path, 0, parts.group(3));
+    }
+    if (parts.usePattern(LOCAL).matches()) {
+      return of(uri, Network.LOCAL, null, parts.group(1), 0, parts.group(2));
+    }
+    if (!parts.usePattern(IP).matches() || uri.startsWith("unix:@")) {
+      throw new IllegalArgumentException("address: " + uri + " (expected: " + SYNTAX + ")");
+    }
+    String scheme = parts.group(1) == null ? "tcp" : parts.group(1);
+    return of(
+        uri,
+        network(scheme),
+        family(scheme),
+        parts.group(2) != null ? parts.group(2) : parts.group(3),
+        number("port", parts.group(4), 0, 65535),
+        parts.group(5));
+  }
+
+  private static Network network(String scheme) {
+    return switch (scheme) {
+      case "tcp", "tcp4", "tcp6" -> Network.TCP;
+      case "udp", "udp4", "udp6" -> Network.UDP;
+      default ->
+          throw new IllegalArgumentException(
+              "scheme: " + scheme + " (expected: tcp, tcp4, tcp6, udp, udp4, udp6, unix or local)");
+    };
+  }
+
+  private static @Nullable SocketProtocolFamily family(String scheme) {
+    return scheme.endsWith("4")
+        ? SocketProtocolFamily.INET
+        : scheme.endsWith("6") ? SocketProtocolFamily.INET6 : null;
+  }
+
+  private static ListenAddress of(
+      String uri,
+      Network network,
+      @Nullable SocketProtocolFamily family,
+      String host,
+      int port,
+      @Nullable String query) {
+    Map<String, String> options = new LinkedHashMap<>();
+    ListenAddress listenAddress = new ListenAddress(uri, network, family, host, port, options);
+    List<String> known =
+        host.startsWith("@") ? List.of("backlog") : network.options(); // there is no file
+    for (String option : query == null || query.isEmpty() ? new String[0] : query.split("&", -1)) {
+      int equals = option.indexOf('=');
+      String name = equals < 0 ? option : option.substring(0, equals);
+      if (!known.contains(name)) {
+        throw new IllegalArgumentException(
+            "option: " + name + " (expected: " + list(known) + ") in " + uri);
+      }
+      options.put(name, equals < 0 ? "" : option.substring(equals + 1));
+      listenAddress.check(name);
+    }
+    return listenAddress;
+  }
+
+  private static String list(List<String> names) {
+    int last = names.size() - 1;
+    return last < 0
+        ? "none"
+        : last == 0
+            ? names.get(0)
+            : String.join(", ", names.subList(0, last)) + " or " + names.get(last);
+  }
+
+  private void check(String option) {
+    switch (option) {
+      case "reuseport" -> reusePort();
+      case "backlog" -> backlog();
+      case "amplification" -> amplification();
+      case "mode" -> mode();
+      default -> interfaceName(option);
+    }
+  }
+
+  /** Whether every event loop has a socket of its own. */
+  boolean reusePort() {
+    String value = options.getOrDefault("reuseport", "false");
+    return switch (value) {
+      case "true" -> true;
+      case "false" -> false;
+      default ->
+          throw new IllegalArgumentException("reuseport: " + value + " (expected: true or false)");
+    };
+  }
+
+  /** How many connections may wait to be accepted. */
+  int backlog() {
+    return number("backlog", DEFAULT_BACKLOG, 1, 1 << 20);
+  }
+
+  /** How many times what it sent a datagram's source is answered at most; 0: without a limit. */
+  int amplification() {
+    return number("amplification", DEFAULT_AMPLIFICATION, 0, 1_000_000);
+  }
+
+  /** The permissions of a unix socket's file. */
+  int mode() {
+    String value = options.getOrDefault("mode", "0600");
+    if (!MODE.matcher(value).matches()) {
+      throw new IllegalArgumentException("mode: " + value + " (expected: 0000..0777, octal)");
+    }
+    return Integer.parseInt(value, /* radix= */ 8);
+  }
+
+  /** The network interface to which the socket is tied, or null. */
+  @Nullable String device() {
+    return interfaceName("device");
+  }
+
+  /** The network interface on which a multicast group is joined, or null for any. */
+  @Nullable String multicastInterface() {
+    return interfaceName("interface");
+  }
+
+  /** IFNAMSIZ of linux/if.h is 16, with a zero at the end. */
+  private @Nullable String interfaceName(String option) {
+    String value = options.get(option);
+    if (value != null && (value.isEmpty() || value.length() > 15)) {
+      throw new IllegalArgumentException(
+          option + ": " + value + " (expected: a name of 1..15 characters)");
+    }
+    return value;
+  }
+
+  private int number(String option, int preset, int min, int max) {
+    return number(option, options.getOrDefault(option, String.valueOf(preset)), min, max);
+  }
+
+  private static int number(String name, String value, int min, int max) {
+    if (!value.matches("-?\\d{1,9}")) {
+      throw new IllegalArgumentException(
+          name + ": " + value + " (expected: " + min + ".." + max + ")");
+    }
+    return Checks.inRange(name, Integer.parseInt(value), min, max);
+  }
+
+  /**
+   * The address as a socket knows it; looks the host up.
+   *
+   * @throws UnknownHostException if it has no address of the family
+   */
+  SocketAddress resolve() throws UnknownHostException {
+    return switch (network) {
+      case TCP, UDP -> resolveHost();
+      case UNIX -> UnixAddress.of(host);
+      case LOCAL -> new LocalAddress(host);
+    };
+  }
+
+  private InetSocketAddress resolveHost() throws UnknownHostException {
+    if (host.isEmpty()) {
+      return new InetSocketAddress(wildcard(), port);
+    }
+    for (InetAddress address : InetAddress.getAllByName(host)) {
+      boolean ip6 = address instanceof Inet6Address;
+      if (family == null || ip6 == (family == SocketProtocolFamily.INET6)) {
+        return new InetSocketAddress(address, port);
+      }
+    }
+    throw new UnknownHostException(host + " (expected: a host with an address for " + uri + ")");
+  }
+
+  private InetAddress wildcard() throws UnknownHostException {
+    if (family == null) {
+      return new InetSocketAddress(0).getAddress();
+    }
+    return InetAddress.getByAddress(new byte[family == SocketProtocolFamily.INET ? 4 : 16]);
+  }
+}

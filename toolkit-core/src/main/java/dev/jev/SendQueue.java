@@ -1,0 +1,405 @@
+package dev.jev;
+
+import dev.jev.Delivery.Outcome;
+import io.netty.buffer.ByteBuf;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What waits in order for the channel to become writable, and can be dropped or replaced meanwhile.
+ *
+ * <p>Published messages wait here as their {@link SlowConsumer} says, messages that were sent if
+ * the oldest of them are dropped at the limit; and everything else once something waits.
+ *
+ * <p>A published message waits as the bytes that it shares with other connections. Where it has no
+ * such bytes it is packed only when it is written, since to pack it may change what the protocol
+ * packs next, and it may still be dropped.
+ *
+ * <p>Event loop only, except {@link #bytes}.
+ */
+final class SendQueue {
+
+  /** The shortest time between two looks for messages that have waited too long. */
+  private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+  /** Something that waits. */
+  static final class Item {
+
+    private Object content; // a ByteBuf or a TopicMessage
+    private long size;
+    private long since; // when it began to wait
+    private final @Nullable CompletableFuture<Void> written;
+    private final boolean sent; // by send
+    private @Nullable TopicSubscriber<?> subscriber; // null if it is not for a topic's subscriber
+    final @Nullable Object key;
+
+    private @Nullable Item next;
+    private @Nullable Item previous;
+    @Nullable Item nextOfSubscriber;
+
+    private Item(
+        Object content,
+        @Nullable CompletableFuture<Void> written,
+        boolean sent,
+        @Nullable TopicSubscriber<?> subscriber,
+        @Nullable Object key) {
+      this.content = content;
+      this.size = sizeOf(content);
+      this.written = written;
+      this.sent = sent;
+      this.subscriber = subscriber;
+      this.key = key;
+    }
+
+    private static long sizeOf(Object content) {
+      return content instanceof TopicMessage<?> topicMessage
+          ? topicMessage.size()
+          : (long) ((ByteBuf) content).readableBytes() + Mailbox.MESSAGE_OVERHEAD;
+    }
+
+    /** What it counts for, in bytes. */
+    long size() {
+      return size;
+    }
+
+    /** A packed message, or bytes of the protocol's own; null if it is to be packed. */
+    @Nullable ByteBuf bytes() {
+      return content instanceof ByteBuf bytes ? bytes : null;
+    }
+
+    /** The message to be packed, if there are no bytes. */
+    TopicMessage<?> topicMessage() {
+      return (TopicMessage<?>) content;
+    }
+
+    @Nullable CompletableFuture<Void> written() {
+      return written;
+    }
+
+    @Nullable TopicSubscriber<?> subscriber() {
+      return subscriber;
+    }
+
+    void release() {
+      if (content instanceof ByteBuf bytes) {
+        bytes.release();
+      } else {
+        topicMessage().release();
+      }
+    }
+
+    private boolean isDroppable() {
+      TopicSubscriber<?> of = subscriber;
+      return of == null ? sent : !of.policy().closes();
+    }
+
+    private long age(long now) {
+      return now - since;
+    }
+  }
+
+  private final StreamConnection<?, ?> connection;
+  private @Nullable Item first;
+  private @Nullable Item last;
+  private int unpacked; // entries without bytes
+  private @Nullable ScheduledFuture<?> deadline; // of what may not be dropped
+  private volatile long bytes; // written by the event loop, read by any thread
+
+  SendQueue(StreamConnection<?, ?> connection) {
+    this.connection = connection;
+  }
+
+  boolean isEmpty() {
+    return first == null;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  /** Adds a message that was sent. */
+  void addMessage(ByteBuf packed, @Nullable CompletableFuture<Void> written) {
+    append(new Item(packed, written, /* sent= */ true, null, null));
+  }
+
+  /** Adds bytes of the protocol's own, which are never dropped. */
+  void addOwn(ByteBuf packed) {
+    append(new Item(packed, null, /* sent= */ false, null, null));
+  }
+
+  /**
+   * Adds a published message, or does instead what the subscriber's policy says. Takes over {@code
+   * content}, its packed bytes or itself; {@code room} is how much more may wait.
+   */
+  <O> void add(Object content, O message, TopicSubscriber<O> subscriber, long room) {
+    SlowConsumer<? super O> policy = subscriber.policy();
+    SubscriberQueue queue = subscriber.queue();
+    Object key;
+    try {
+      key = policy.key(message);
+    } catch (Throwable t) {
+      connection.config().errors().warning("no key of a message of " + subscriber.topic(), t);
+      drop(new Item(content, null, /* sent= */ false, subscriber, null));
+      return;
+    }
+    Item item = new Item(content, null, /* sent= */ false, subscriber, key);
+    item.since = connection.loop().nanoTime();
+    Item older = key == null ? null : queue.find(key);
+    if (older != null) {
+      replace(older, item);
+    } else {
+      dropAged(queue, policy, item.since);
+      admit(item, subscriber, room);
+    }
+  }
+
+  private void replace(Item older, Item newer) {
+    TopicSubscriber<?> subscriber = newer.subscriber;
+    if (subscriber == null) {
+      return;
+    }
+    older.release();
+    exchange(older, newer.content);
+    older.since = newer.since;
+    SubscriberQueue queue = subscriber.queue();
+    queue.conflate();
+    subscriber.topic().conflated();
+    while (queue.bytes() > subscriber.policy().maxBytes()) {
+      dropOldest(queue);
+    }
+  }
+
+  private void admit(Item item, TopicSubscriber<?> subscriber, long room) {
+    SubscriberQueue queue = subscriber.queue();
+    SlowConsumer<?> policy = subscriber.policy();
+    long left = room;
+    while (policy.dropsOldest() && queue.oldest() != null && !fits(item, queue, policy, left)) {
+      left += dropOldest(queue);
+    }
+    if (fits(item, queue, policy, left)) {
+      append(item);
+      queue.add(item);
+      if (policy.closes() && deadline == null) {
+        lookAgain(policy.maxAgeNanos());
+      }
+      return;
+    }
+    drop(item);
+    if (policy.closes()) {
+      subscriber.closeAsSlow();
+    }
+  }
+
+  private static boolean fits(Item item, SubscriberQueue queue, SlowConsumer<?> policy, long room) {
+    boolean isFirst = queue.oldest() == null; // which may be longer than the limit
+    return room > 0 && (isFirst || queue.bytes() + item.size <= policy.maxBytes());
+  }
+
+  /** Drops what has waited too long, if it may be dropped. */
+  private void dropAged(SubscriberQueue queue, SlowConsumer<?> policy, long now) {
+    for (Item oldest; (oldest = queue.oldest()) != null; ) {
+      if (policy.closes() || oldest.age(now) <= policy.maxAgeNanos()) {
+        return;
+      }
+      dropOldest(queue);
+    }
+  }
+
+  /** Drops the oldest entry of a subscription, which there is; returns its size. */
+  private long dropOldest(SubscriberQueue queue) {
+    Item oldest = queue.oldest();
+    if (oldest == null) {
+      return 0;
+    }
+    remove(oldest);
+    drop(oldest);
+    return oldest.size;
+  }
+
+  private static void drop(Item item) {
+    item.release();
+    if (item.subscriber != null) {
+      item.subscriber.drop();
+    }
+  }
+
+  /** Takes the oldest entry that has not waited too long, or returns null. */
+  @Nullable Item poll() {
+    for (Item item; (item = first) != null; ) {
+      remove(item);
+      TopicSubscriber<?> subscriber = item.subscriber;
+      if (subscriber == null || !isAged(item, subscriber)) {
+        return item;
+      }
+      drop(item);
+      if (subscriber.policy().closes()) {
+        subscriber.closeAsSlow();
+      }
+    }
+    return null;
+  }
+
+  private boolean isAged(Item item, TopicSubscriber<?> subscriber) {
+    return item.age(connection.loop().nanoTime()) > subscriber.policy().maxAgeNanos();
+  }
+
+  /** Closes the connection if something has waited too long that may not be dropped. */
+  private void look() {
+    deadline = null;
+    long now = connection.loop().nanoTime();
+    long soonest = Long.MAX_VALUE;
+    for (Item item = first; item != null; item = item.next) {
+      TopicSubscriber<?> subscriber = item.subscriber;
+      if (subscriber != null && subscriber.policy().closes()) {
+        long left = subscriber.policy().maxAgeNanos() - item.age(now);
+        if (left <= 0) {
+          subscriber.closeAsSlow();
+          return;
+        }
+        soonest = Math.min(soonest, left);
+      }
+    }
+    if (soonest < Long.MAX_VALUE) {
+      lookAgain(Math.max(soonest, MIN_PAUSE_NANOS));
+    }
+  }
+
+  private void lookAgain(long nanos) {
+    deadline = connection.loop().executor().schedule(this::look, nanos, TimeUnit.NANOSECONDS);
+  }
+
+  /**
+   * Drops the oldest entries that may be, never the newest one, until there are few enough bytes.
+   */
+  void shrink(long limit) {
+    for (Item item = first; bytes > limit && item != null && item != last; ) {
+      Item after = item.next;
+      if (item.isDroppable()) {
+        remove(item);
+        drop(item, Outcome.OVER_LIMIT);
+      }
+      item = after;
+    }
+  }
+
+  private static void drop(Item item, Outcome outcome) {
+    if (item.subscriber == null) {
+      Outbound.drop(item.content, item.written, outcome);
+    } else {
+      drop(item);
+    }
+  }
+
+  /** Whether something waits that is still to be packed. */
+  boolean hasUnpacked() {
+    return unpacked > 0;
+  }
+
+  /**
+   * Packs what is not packed, for a protocol that is about to pack something behind it, or to say
+   * goodbye. From now on it cannot be dropped.
+   */
+  <O> void packAll(ProtocolDriver<?, O> driver) {
+    for (Item item = first; unpacked > 0 && item != null; ) {
+      Item after = item.next;
+      if (item.subscriber != null) {
+        settle(item, item.subscriber, driver);
+      }
+      item = after;
+    }
+  }
+
+  private <O> void settle(Item item, TopicSubscriber<?> subscriber, ProtocolDriver<?, O> driver) {
+    if (item.bytes() == null && !pack(item, driver)) {
+      remove(item);
+      drop(item);
+      return;
+    }
+    takeOffQueue(item, subscriber);
+    subscriber.topic().delivered(1);
+    item.subscriber = null;
+  }
+
+  @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
+  private <O> boolean pack(Item item, ProtocolDriver<?, O> driver) {
+    TopicMessage<O> topicMessage = (TopicMessage<O>) item.topicMessage();
+    ByteBuf packed = driver.packPublished(topicMessage);
+    if (packed == null) {
+      return false;
+    }
+    exchange(item, packed);
+    topicMessage.release();
+    return true;
+  }
+
+  private void exchange(Item item, Object content) {
+    TopicSubscriber<?> subscriber = item.subscriber;
+    unpacked -= item.bytes() == null ? 1 : 0;
+    long before = item.size;
+    item.content = content;
+    item.size = Item.sizeOf(content);
+    unpacked += item.bytes() == null ? 1 : 0;
+    count(item.size - before);
+    if (subscriber != null) {
+      subscriber.queue().count(item.size - before);
+    }
+  }
+
+  /** Drops everything; the connection is closed. */
+  void release() {
+    for (Item item; (item = first) != null; ) {
+      remove(item);
+      drop(item, Outcome.CLOSED);
+    }
+    if (deadline != null) {
+      deadline.cancel(false);
+      deadline = null;
+    }
+  }
+
+  // The list.
+
+  private void append(Item item) {
+    item.previous = last;
+    if (last == null) {
+      first = item;
+    } else {
+      last.next = item;
+    }
+    last = item;
+    unpacked += item.bytes() == null ? 1 : 0;
+    count(item.size);
+  }
+
+  private void remove(Item item) {
+    if (item.previous == null) {
+      first = item.next;
+    } else {
+      item.previous.next = item.next;
+    }
+    if (item.next == null) {
+      last = item.previous;
+    } else {
+      item.next.previous = item.previous;
+    }
+    item.next = null;
+    item.previous = null;
+    unpacked -= item.bytes() == null ? 1 : 0;
+    count(-item.size);
+    if (item.subscriber != null) {
+      takeOffQueue(item, item.subscriber);
+    }
+  }
+
+  /** Entries leave in the order of the list, so it is the oldest of its subscription. */
+  private static void takeOffQueue(Item item, TopicSubscriber<?> subscriber) {
+    subscriber.queue().removeOldest(item);
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  private void count(long change) {
+    bytes += change;
+  }
+}

@@ -1,0 +1,210 @@
+package dev.jev;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is published, and who joins and leaves, on the way to one event loop: of all topics, in
+ * order.
+ *
+ * <p>A {@link TopicMessage} is delivered to the subscribers on this loop. A {@link TopicSubscriber}
+ * that comes out joins, and the second time leaves. One task delivers as much as it finds; after a
+ * slice it lets the loop look after its sockets, and goes on where it was. Messages of one topic
+ * that follow each other are delivered together, so that each subscriber is flushed once.
+ *
+ * <p>Event loop only, except where it says otherwise.
+ */
+final class TopicQueue implements Runnable {
+
+  /** Of this size the publications that wait may be. */
+  static final long MAX_BYTES = 16 * 1024 * 1024;
+
+  /** So many subscribers may wait to join. */
+  private static final int MAX_JOINS = 1 << 20;
+
+  /** After so many deliveries the loop looks after its sockets. */
+  static final int DELIVERIES_A_SLICE = 256;
+
+  /** So many publications are delivered together. */
+  private static final int MAX_BATCH = 64;
+
+  private final Loop loop;
+
+  // Any thread.
+  private final Queue<Object> queue = new ConcurrentLinkedQueue<>();
+  private final AtomicLong bytes = new AtomicLong();
+  private final AtomicInteger joins = new AtomicInteger();
+  private final AtomicBoolean scheduled = new AtomicBoolean();
+  private volatile boolean ended;
+
+  private final Consumer<TopicMessage<?>> done = this::done;
+  private final List<TopicMessage<?>> batch = new ArrayList<>();
+  private @Nullable TopicShard<?> shard; // that the batch is delivered to
+  private int place; // of the next subscriber
+
+  TopicQueue(Loop loop) {
+    this.loop = loop;
+  }
+
+  // Any thread.
+
+  /** Takes a publication, of which it becomes a holder; returns false if too many wait. */
+  boolean offer(TopicMessage<?> topicMessage) {
+    if (bytes.getAndAdd(topicMessage.size()) >= MAX_BYTES) {
+      bytes.addAndGet(-topicMessage.size());
+      return false;
+    }
+    queue.add(topicMessage.retain());
+    wake();
+    return true;
+  }
+
+  /** Takes a subscriber that joins, unless too many do; {@link #wake} is to be called next. */
+  boolean join(TopicSubscriber<?> subscriber) {
+    if (joins.incrementAndGet() > MAX_JOINS) {
+      joins.decrementAndGet();
+      return false;
+    }
+    return queue.add(subscriber);
+  }
+
+  /** Takes a subscriber that leaves, which it was given before; then as for {@link #join}. */
+  void leave(TopicSubscriber<?> subscriber) {
+    queue.add(subscriber);
+  }
+
+  void wake() {
+    if (!scheduled.get() && scheduled.compareAndSet(false, true)) {
+      try {
+        loop.executor().execute(this);
+      } catch (RejectedExecutionException e) {
+        ended = true;
+      }
+    }
+    if (ended) {
+      drain();
+    }
+  }
+
+  /** Drops what came too late. */
+  private synchronized void drain() {
+    for (Object next; (next = queue.poll()) != null; ) {
+      if (next instanceof TopicMessage<?> topicMessage) {
+        done(topicMessage);
+      } else {
+        forget((TopicSubscriber<?>) next);
+      }
+    }
+  }
+
+  private static <O> void forget(TopicSubscriber<O> subscriber) {
+    subscriber.topic().forget(subscriber);
+  }
+
+  private void done(TopicMessage<?> topicMessage) {
+    bytes.addAndGet(-topicMessage.size());
+    topicMessage.release();
+  }
+
+  // Event loop only.
+
+  /** Delivers a slice. */
+  @Override
+  public void run() {
+    int left = DELIVERIES_A_SLICE;
+    while (left > 0) {
+      if (shard != null) {
+        left -= deliver(shard, left);
+      } else if (!next()) {
+        scheduled.set(false);
+        if (queue.isEmpty() || !scheduled.compareAndSet(false, true)) {
+          return;
+        }
+      }
+    }
+    try { // not execute: such a task would run before the sockets are looked after
+      loop.executor().schedule(this, 0, TimeUnit.NANOSECONDS);
+    } catch (RejectedExecutionException e) {
+      end();
+    }
+  }
+
+  /** Takes what is next in the queue; returns whether there was something. */
+  private boolean next() {
+    Object next = queue.poll();
+    if (next instanceof TopicSubscriber<?> subscriber) {
+      if (subscriber.isNew()) {
+        joins.decrementAndGet();
+      }
+      subscriber.change();
+    } else if (next instanceof TopicMessage<?> topicMessage) {
+      begin(topicMessage);
+    }
+    return next != null;
+  }
+
+  private void begin(TopicMessage<?> first) {
+    Topic<?> topic = first.topic();
+    batch.add(first);
+    while (batch.size() < MAX_BATCH
+        && queue.peek() instanceof TopicMessage<?> more
+        && more.topic() == topic) {
+      queue.poll();
+      batch.add(more);
+    }
+    shard = topic.shardOn(loop);
+    if (shard == null) {
+      endBatch();
+    } else {
+      shard.begin();
+    }
+  }
+
+  private void endBatch() {
+    if (shard != null) {
+      shard.end();
+      shard = null;
+    }
+    place = 0;
+    batch.forEach(done);
+    batch.clear();
+  }
+
+  /** Delivers the batch to subscribers, up to a number of deliveries; returns how many it were. */
+  @SuppressWarnings("unchecked") // they are of one topic
+  private <O> int deliver(TopicShard<O> to, int most) {
+    List<TopicMessage<O>> messages = (List<TopicMessage<O>>) (List<?>) batch;
+    int delivered = 0;
+    int tried = 0;
+    loop.publishing = true;
+    while (place < to.places() && tried < most) {
+      TopicSubscriber<O> subscriber = to.at(place++);
+      if (subscriber != null) {
+        delivered += subscriber.connection().publish(messages, subscriber);
+        tried += messages.size();
+      }
+    }
+    loop.publishing = false;
+    to.topic().delivered(delivered);
+    if (place >= to.places()) {
+      endBatch();
+    }
+    return tried + 1;
+  }
+
+  /** Drops everything; the last thing on the loop's thread. */
+  void end() {
+    ended = true;
+    endBatch();
+    drain();
+  }
+}

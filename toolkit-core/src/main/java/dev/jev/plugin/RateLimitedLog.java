@@ -1,0 +1,33 @@
+package dev.jev.plugin;
+
+import java.lang.System.Logger.Level;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+
+/** One kind of event's way to the log: at most once a second, with a count of what was left out. */
+final class RateLimitedLog {
+
+  private static final System.Logger LOGGER = System.getLogger("dev.jev");
+  private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private final AtomicLong next = new AtomicLong(System.nanoTime());
+  private final AtomicLong left = new AtomicLong();
+
+  /** Logs a warning, unless there was one within the last second. Never throws. */
+  @SuppressWarnings("EmptyCatch") // a log that fails must not take an event loop with it
+  void warning(Supplier<String> message) {
+    long now = System.nanoTime();
+    long due = next.get();
+    if (now - due < 0 || !next.compareAndSet(due, now + PERIOD_NANOS)) {
+      left.incrementAndGet();
+      return;
+    }
+    long more = left.getAndSet(0);
+    try {
+      LOGGER.log(Level.WARNING, message.get() + (more == 0 ? "" : " (and " + more + " more)"));
+    } catch (Throwable failure) {
+      // Nobody can be told.
+    }
+  }
+}

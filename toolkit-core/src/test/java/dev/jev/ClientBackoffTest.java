@@ -1,0 +1,81 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.Test;
+
+/** How long a client waits before it connects again. */
+class ClientBackoffTest {
+
+  /** Always the largest number that is allowed. */
+  static long longest(long bound) {
+    return bound - 1;
+  }
+
+  private static List<Long> waits(ClientBackoff backoff, int count) {
+    List<Long> waits = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      waits.add(backoff.nextNanos());
+    }
+    return waits;
+  }
+
+  @Test
+  void boundDoublesUpToTheCap() {
+    assertThat(waits(new ClientBackoff(100, 30_000, ClientBackoffTest::longest), 12))
+        .containsExactly(
+            100L, 200L, 400L, 800L, 1_600L, 3_200L, 6_400L, 12_800L, 25_600L, 30_000L, 30_000L,
+            30_000L);
+  }
+
+  @Test
+  void largestCapDoesNotOverflow() {
+    long tenYears = 3650L * 24 * 3600 * 1_000_000_000;
+    assertThat(waits(new ClientBackoff(1, tenYears, ClientBackoffTest::longest), 100))
+        .isSorted()
+        .allMatch(wait -> wait > 0 && wait <= tenYears)
+        .endsWith(tenYears);
+  }
+
+  @Test
+  void capThatIsTheFirstWaitStays() {
+    assertThat(waits(new ClientBackoff(100, 100, ClientBackoffTest::longest), 3))
+        .containsExactly(100L, 100L, 100L);
+  }
+
+  @Test
+  void waitsAreSpreadEvenlyFromZeroToTheBound() {
+    long seed = ThreadLocalRandom.current().nextLong();
+    Random random = new Random(seed);
+    int[] tenths = new int[10];
+    int clients = 10_000;
+    for (int i = 0; i < clients; i++) {
+      long wait = new ClientBackoff(1_000_000, 2_000_000, random::nextLong).nextNanos();
+      assertThat(wait).as("seed %d", seed).isBetween(0L, 1_000_000L);
+      tenths[(int) Math.min(wait / 100_000, 9)]++;
+    }
+    for (int tenth : tenths) { // 1,000 are expected, with a standard deviation of 30
+      assertThat(tenth).as("clients in a tenth of the time, seed %d", seed).isBetween(800, 1_200);
+    }
+  }
+
+  @Test
+  void connectionThatLastedBeginsAnew() {
+    ClientBackoff backoff = new ClientBackoff(100, 30_000, ClientBackoffTest::longest);
+    waits(backoff, 4); // the next bound is 1,600
+    backoff.lasted(1_601);
+    assertThat(waits(backoff, 2)).containsExactly(100L, 200L);
+  }
+
+  @Test
+  void connectionThatDidNotLastGoesOnWaitingLonger() {
+    ClientBackoff backoff = new ClientBackoff(100, 30_000, ClientBackoffTest::longest);
+    waits(backoff, 4);
+    backoff.lasted(1_600);
+    assertThat(waits(backoff, 2)).containsExactly(1_600L, 3_200L);
+  }
+}

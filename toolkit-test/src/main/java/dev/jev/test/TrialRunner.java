@@ -1,0 +1,299 @@
+package dev.jev.test;
+
+import dev.jev.Protocol;
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Where the checks of one contract run their trials: makes them, and explains what went wrong. */
+final class TrialRunner<I, O> {
+
+  /** Around the place of interest; a dump of more would not be read. */
+  private static final int DUMP_BYTES = 256;
+
+  private static final int MAX_SPLITS_SHOWN = 16;
+
+  private final ProtocolContract<I, O> contract;
+  private final Random random;
+
+  TrialRunner(ProtocolContract<I, O> contract) {
+    this.contract = contract;
+    this.random = new Random(contract.seed);
+  }
+
+  Random random() {
+    return random;
+  }
+
+  Trial<I, O> trial(int maxFrameBytes) {
+    Trial<I, O> trial = new Trial<>(contract.protocols.get(), contract.key, maxFrameBytes, random);
+    return contract.stream ? trial.unframed() : trial;
+  }
+
+  // Scripts.
+
+  /** A script for each sample and one for all of them together. */
+  List<Script> scripts() {
+    List<Script> scripts = new ArrayList<>();
+    for (I message : contract.messages) {
+      scripts.add(packed(List.of(message)));
+    }
+    for (ProtocolContract.WireSample sample : contract.wires) {
+      scripts.add(wire(sample));
+    }
+    if (scripts.size() > 1) {
+      scripts.add(joined(scripts, 1));
+    }
+    if (scripts.isEmpty()) {
+      throw new Violation("samples: none (expected: a message or a wire sample)");
+    }
+    return scripts;
+  }
+
+  /** The samples again and again on one connection. */
+  Script repeated(int times) {
+    List<Script> once = scripts();
+    return joined(once.size() > 1 ? once.subList(0, once.size() - 1) : once, times);
+  }
+
+  private Script joined(List<Script> scripts, int times) {
+    List<Script> parts = new ArrayList<>();
+    List<I> messages = new ArrayList<>();
+    for (int i = 0; i < times; i++) {
+      messages.addAll(contract.messages);
+    }
+    if (!messages.isEmpty()) {
+      parts.add(packed(messages));
+    }
+    List<Script> wires = scripts.stream().filter(script -> !script.packed()).toList();
+    for (int i = 0; i < times; i++) {
+      parts.addAll(wires);
+    }
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    List<@Nullable Object> expected = new ArrayList<>();
+    for (Script part : parts) {
+      int skipped = bytes.size() == 0 ? 0 : part.opening();
+      bytes.write(part.bytes(), skipped, part.bytes().length - skipped);
+      expected.addAll(part.expected());
+    }
+    int opening = parts.get(0).opening();
+    return new Script(bytes.toByteArray(), opening, expected, wires.isEmpty());
+  }
+
+  private Script wire(ProtocolContract.WireSample sample) {
+    byte[] opening = opening();
+    byte[] bytes = concat(opening, sample.bytes());
+    return new Script(bytes, opening.length, sample.expected(), /* packed= */ false);
+  }
+
+  /** What a peer sends before its first message. */
+  byte[] opening() {
+    return contract.opening.length > 0 || contract.messages.isEmpty()
+        ? contract.opening
+        : opening(packed(List.of(contract.messages.get(0))));
+  }
+
+  private static byte[] opening(Script script) {
+    return Arrays.copyOf(script.bytes(), script.opening());
+  }
+
+  static byte[] concat(byte[] first, byte[] second) {
+    byte[] both = Arrays.copyOf(first, first.length + second.length);
+    System.arraycopy(second, 0, both, first.length, second.length);
+    return both;
+  }
+
+  /** Packs messages on one connection, with a handshake before if there is one. */
+  private Script packed(List<I> messages) {
+    Trial<?, I> packer = packer();
+    try {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      packer.open();
+      if (contract.opening.length > 0) {
+        bytes.writeBytes(contract.opening);
+        packer.read(contract.opening, 0, contract.opening.length);
+        packer.takeSent();
+      } else {
+        greet(packer, bytes);
+      }
+      int opening = bytes.size();
+      messages.forEach(packer::pack);
+      bytes.writeBytes(packer.takeSent());
+      packer.end();
+      List<@Nullable Object> expected = new ArrayList<>();
+      messages.forEach(message -> expected.add(Snapshot.of(contract.key.apply(message))));
+      return new Script(bytes.toByteArray(), opening, expected, /* packed= */ true);
+    } catch (Violation v) {
+      packer.abandon();
+      throw new Violation(
+          "packing samples: " + v.getMessage() + System.lineSeparator() + explain(), v);
+    }
+  }
+
+  @SuppressWarnings("unchecked") // without a counterpart both directions have the same messages
+  private Trial<?, I> packer() {
+    Supplier<? extends Protocol<O, I>> counterpart = contract.counterpart;
+    Protocol<O, I> protocol =
+        counterpart == null ? (Protocol<O, I>) contract.protocols.get() : counterpart.get();
+    return new Trial<>(protocol, message -> message, contract.maxFrameBytes, random).unframed();
+  }
+
+  /** Lets the packer and a protocol under test greet each other, until nobody has more to say. */
+  private void greet(Trial<?, I> packer, ByteArrayOutputStream bytes) {
+    Trial<I, O> other = trial(contract.maxFrameBytes);
+    try {
+      other.open();
+      byte[] answer;
+      do {
+        byte[] said = packer.takeSent();
+        bytes.writeBytes(said);
+        other.read(said, 0, said.length);
+        answer = other.takeSent();
+        packer.read(answer, 0, answer.length);
+      } while (!packer.isReady() && answer.length > 0);
+    } finally {
+      other.abandon();
+    }
+  }
+
+  // Trials.
+
+  /** Feeds a script in pieces and expects its messages. */
+  void expect(Script script, int... splits) {
+    feed(script.bytes(), trial -> expect(script.expected(), trial), splits);
+  }
+
+  /** Feeds bytes in pieces, looks, and ends the connection. */
+  void feed(byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
+    feed(trial(contract.maxFrameBytes), bytes, look, splits);
+  }
+
+  void feed(Trial<I, O> trial, byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
+    guarded(
+        trial,
+        bytes,
+        splits,
+        () -> {
+          trial.open();
+          int start = 0;
+          for (int split : splits) {
+            trial.read(bytes, start, split);
+            start = split;
+          }
+          trial.read(bytes, start, bytes.length);
+          look.accept(trial);
+          trial.end();
+        });
+  }
+
+  /** Runs a part of a trial; a violation is explained with the bytes. */
+  void guarded(Trial<I, O> trial, byte[] bytes, int[] splits, Runnable body) {
+    LazyInput input = new LazyInput(bytes, splits);
+    busy = input;
+    try {
+      body.run();
+    } catch (Violation v) {
+      trial.abandon();
+      throw new Violation(v.getMessage() + System.lineSeparator() + explain(input), v);
+    } catch (Throwable t) {
+      trial.abandon();
+      throw t;
+    }
+  }
+
+  private volatile LazyInput busy = new LazyInput(new byte[0], new int[0]);
+
+  @SuppressWarnings("ArrayRecordComponent") // of one trial, never compared
+  private record LazyInput(byte[] bytes, int[] splits) {}
+
+  String explain() {
+    return explain(busy);
+  }
+
+  private String explain(LazyInput input) {
+    byte[] bytes = input.bytes();
+    String line = System.lineSeparator();
+    StringBuilder text = new StringBuilder();
+    text.append("  protocol: ").append(contract.name()).append(line);
+    text.append("  seed: ").append(contract.seed).append(line);
+    text.append("  input: ").append(bytes.length).append(" bytes, in reads of ");
+    text.append(reads(input)).append(line);
+    int shown = Math.min(bytes.length, DUMP_BYTES);
+    text.append(Hex.dumpPart(bytes, 0, shown, input.splits()).indent(4));
+    if (bytes.length > shown) {
+      text.append("    ... ").append(bytes.length - shown).append(" more bytes").append(line);
+    }
+    return text.toString().stripTrailing();
+  }
+
+  private static String reads(LazyInput input) {
+    List<String> lengths = new ArrayList<>();
+    int start = 0;
+    for (int split : input.splits()) {
+      lengths.add(Integer.toString(split - start));
+      start = split;
+      if (lengths.size() == MAX_SPLITS_SHOWN) {
+        return String.join(", ", lengths)
+            + ", ... bytes ("
+            + (input.splits().length + 1)
+            + " reads)";
+      }
+    }
+    lengths.add(Integer.toString(input.bytes().length - start));
+    return String.join(", ", lengths) + " bytes";
+  }
+
+  // Comparing.
+
+  void expect(List<@Nullable Object> expected, Trial<I, O> trial) {
+    if (contract.stream) {
+      expectSame(joined(expected), joined(trial.messages()), "bytes of all messages");
+    } else {
+      expectEach(expected, trial);
+    }
+    if (trial.refusal() != null) {
+      throw new Violation("refused: " + trial.refusal().getMessage() + " (expected: accepted)");
+    }
+  }
+
+  private void expectEach(List<@Nullable Object> expected, Trial<I, O> trial) {
+    List<@Nullable Object> came = trial.messages();
+    for (int i = 0; i < Math.min(expected.size(), came.size()); i++) {
+      expectSame(expected.get(i), came.get(i), "message " + (i + 1));
+    }
+    if (expected.size() != came.size()) {
+      String next =
+          came.size() > expected.size()
+              ? "not expected: " + Snapshot.print(came.get(expected.size()))
+              : "missing: " + Snapshot.print(expected.get(came.size()));
+      String refusal = trial.refusal() == null ? "" : ", refused: " + trial.refusal().getMessage();
+      throw new Violation(
+          "messages: " + came.size() + " (expected: " + expected.size() + "), " + next + refusal);
+    }
+  }
+
+  private static void expectSame(@Nullable Object expected, @Nullable Object came, String what) {
+    if (!Objects.equals(expected, came)) {
+      throw new Violation(
+          what + ": " + Snapshot.print(came) + " (expected: " + Snapshot.print(expected) + ")");
+    }
+  }
+
+  /** The messages of a stream, whose borders mean nothing. */
+  static Snapshot.Content joined(List<@Nullable Object> messages) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (Object message : messages) {
+      if (!(message instanceof Snapshot.Content content)) {
+        throw new Violation("stream: has other messages than bytes: " + Snapshot.print(message));
+      }
+      bytes.writeBytes(content.bytes());
+    }
+    return new Snapshot.Content("", bytes.toByteArray());
+  }
+}
