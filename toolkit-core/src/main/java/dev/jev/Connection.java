@@ -142,16 +142,29 @@ public interface Connection<O> extends Scheduler {
   Connection<O> to(SocketAddress address);
 
   /**
-   * What is known about this connection by that type, or null: what plugins found out, such as the
-   * identity of a peer with a certificate, and {@link UnixPeer}. Readable after the close.
+   * Returns the attribute stored under the given type, or null. Readable after the close.
+   *
+   * <p>Attributes are set by handlers, by plugins (the identity of a peer with a certificate, for
+   * example) and by protocols; of a unix socket there is {@link UnixPeer}.
    */
   <T> @Nullable T attribute(Class<T> type);
 
-  /** Attaches an object of the user's, or takes it off with null. */
+  /**
+   * Stores an attribute under its type, in place of an earlier one; null removes it.
+   *
+   * <p>A connection is expected to have few attributes, which rarely change: setting one copies
+   * them all. State that a handler needs for each message belongs into {@link #attach}.
+   */
+  <T> void attribute(Class<T> type, @Nullable T value);
+
+  /**
+   * Attaches one object of the handler's, or removes it if null: a fast slot beside the attributes,
+   * for state that changes often. Each call replaces the object.
+   */
   void attach(@Nullable Object attachment);
 
   /**
-   * The attached object, or null if there is none.
+   * Returns the attached object, or null.
    *
    * @throws ClassCastException if it is not a {@code type}
    */

@@ -1,13 +1,11 @@
 package dev.jev;
 
-import static java.util.concurrent.TimeUnit.NANOSECONDS;
+import static java.util.Objects.requireNonNull;
 
-import io.netty.channel.EventLoop;
-import io.netty.util.concurrent.ScheduledFuture;
-import io.netty.util.concurrent.Ticker;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,8 +45,8 @@ public final class DeadlineWheel {
 
   private static final int EXPIRY_LOOKS = 64;
 
-  private final EventLoop loop;
-  private final Ticker ticker;
+  private final LongSupplier clock;
+  private final Timer timers;
   private final long maxDelay;
   private final long tick;
   private final long origin;
@@ -57,20 +55,36 @@ public final class DeadlineWheel {
   private long swept; // the last tick whose bucket has come due
   private long graceEnd;
   private long nextRun;
-  private @Nullable ScheduledFuture<?> timer;
+  private @Nullable ScheduledTask timer;
+
+  /** Starts the one timer that a wheel needs. */
+  @FunctionalInterface
+  public interface Timer {
+
+    /**
+     * Runs a task once, later, on the event loop of the wheel.
+     *
+     * @param delayNanos the delay in nanoseconds; a negative one counts as zero
+     * @return the timer, which the wheel may cancel
+     */
+    ScheduledTask start(Runnable task, long delayNanos);
+  }
 
   /**
-   * One that is shared with nobody, for implementations of {@link Plugin.Link} and {@link
+   * Creates a wheel of its own, for implementations of {@link Plugin.Link} and {@link
    * ProtocolContext} that are not the framework's.
    *
-   * @param maxDelay after which time at most an entry is looked at; longer than zero
+   * @param maxDelay the longest time until an entry is checked; longer than zero
+   * @param clock the time in nanoseconds, as {@link System#nanoTime} counts it
+   * @param timers starts timers that follow the same clock
+   * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
    */
-  public DeadlineWheel(EventLoop loop, Duration maxDelay) {
-    this.loop = loop;
-    this.ticker = loop.ticker();
+  public DeadlineWheel(Duration maxDelay, LongSupplier clock, Timer timers) {
+    this.clock = requireNonNull(clock, "clock");
+    this.timers = requireNonNull(timers, "timers");
     this.maxDelay = Checks.positive("maxDelay", maxDelay).toNanos();
     this.tick = Math.max(this.maxDelay / TICKS, MIN_TICK_NANOS);
-    this.origin = ticker.nanoTime();
+    this.origin = clock.getAsLong();
     this.graceEnd = origin;
     this.buckets = new Node[Integer.highestOneBit((int) (this.maxDelay / tick) + 1) * 2];
     Arrays.setAll(buckets, i -> new Bucket());
@@ -161,7 +175,7 @@ public final class DeadlineWheel {
 
   /** The time that is meant by all times here, in nanoseconds: that of the event loop's timers. */
   public long now() {
-    return ticker.nanoTime();
+    return clock.getAsLong();
   }
 
   /** After which time at most an entry is looked at, in nanoseconds. */
@@ -255,7 +269,7 @@ public final class DeadlineWheel {
   /** Sets the timer for the first bucket that is not empty. */
   private void startTimer(long now) {
     if (timer != null) {
-      timer.cancel(false);
+      timer.cancel();
       timer = null;
     }
     if (!due.isAlone()) {
@@ -272,6 +286,6 @@ public final class DeadlineWheel {
 
   private void startTimer(long now, long time) {
     nextRun = time;
-    timer = loop.schedule(this::sweep, time - now, NANOSECONDS);
+    timer = timers.start(this::sweep, time - now);
   }
 }

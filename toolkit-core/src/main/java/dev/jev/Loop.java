@@ -7,12 +7,14 @@ import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.FastThreadLocal;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -109,9 +111,15 @@ final class Loop {
     return ((AbstractScheduledEventExecutor) executor).ticker().nanoTime();
   }
 
+  private ScheduledTask startTimer(Runnable task, long delayNanos) {
+    ScheduledFuture<?> timer = executor.schedule(task, delayNanos, TimeUnit.NANOSECONDS);
+    return () -> timer.cancel(false);
+  }
+
   /** The wheel of a span, made when it is first asked for. */
   DeadlineWheel deadlineWheel(Duration maxDelay) {
-    return wheels.computeIfAbsent(maxDelay, s -> new DeadlineWheel(executor, s));
+    return wheels.computeIfAbsent(
+        maxDelay, s -> new DeadlineWheel(s, this::nanoTime, this::startTimer));
   }
 
   /** How many connections, of whomever, have been assigned to this loop and are not closed. */

@@ -82,14 +82,14 @@ public interface ProtocolContext {
   long readingSince();
 
   /**
-   * Sets what {@link Connection#attribute} returns for {@code type}: what the protocol found out,
-   * for the handler. Does nothing for datagrams.
+   * Stores an attribute of the connection under its type, for the handler; null removes it. See
+   * {@link Connection#attribute(Class, Object)}. Does nothing for datagrams.
    */
-  <T> void attribute(Class<T> type, T value);
+  <T> void attribute(Class<T> type, @Nullable T value);
 
   /**
-   * What {@link Connection#attribute} returns for {@code type}: what plugins found out, for a
-   * protocol that depends on it. Null for datagrams. Any thread may ask.
+   * Returns the attribute of the connection stored under the given type, or null; always null for
+   * datagrams. May be called from any thread. See {@link Connection#attribute(Class)}.
    */
   <T> @Nullable T attribute(Class<T> type);
 

@@ -427,7 +427,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext {
   }
 
   @Override
-  public <T> void attribute(Class<T> type, T value) {
+  public <T> void attribute(Class<T> type, @Nullable T value) {
     connection.attribute(type, value);
   }
 

@@ -18,7 +18,6 @@ import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -792,11 +791,9 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     return type.cast(attributes.get(type));
   }
 
-  /** Sets what is known by a type. Most connections know a thing or two: so the map is copied. */
-  synchronized <T> void attribute(Class<T> type, T value) {
-    Map<Class<?>, Object> all = new HashMap<>(attributes);
-    all.put(type, value);
-    attributes = Map.copyOf(all);
+  @Override
+  public synchronized <T> void attribute(Class<T> type, @Nullable T value) {
+    attributes = Attributes.with(attributes, type, value);
   }
 
   /** Runs {@code action}, and a turn after it: at once if this is the event loop, else later. */

@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandler;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,9 @@ final class UdpConnection<O> implements Connection<O> {
   // Event loop only.
   private long allowance; // bytes that may be sent, headers included
 
-  private volatile @Nullable Object attachment; // set and read by any thread
+  // Volatile: set and read by any thread.
+  private volatile @Nullable Object attachment;
+  private volatile Map<Class<?>, Object> attributes = Map.of();
 
   UdpConnection(UdpSocket<?, O> socket, InetSocketAddress peer, long allowance) {
     this.socket = socket;
@@ -140,7 +143,12 @@ final class UdpConnection<O> implements Connection<O> {
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {
-    return null; // plugins do not see datagrams
+    return type.cast(attributes.get(type));
+  }
+
+  @Override
+  public synchronized <T> void attribute(Class<T> type, @Nullable T value) {
+    attributes = Attributes.with(attributes, type, value);
   }
 
   @Override

@@ -469,7 +469,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public <T> void attribute(Class<T> type, T value) {}
+  public <T> void attribute(Class<T> type, @Nullable T value) {}
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {

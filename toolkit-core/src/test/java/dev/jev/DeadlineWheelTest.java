@@ -25,7 +25,7 @@ class DeadlineWheelTest {
 
   DeadlineWheelTest() {
     channel.freezeTime();
-    wheel = new DeadlineWheel(channel.eventLoop(), Duration.ofNanos(SPAN));
+    wheel = EventLoopWheel.of(channel.eventLoop(), Duration.ofNanos(SPAN));
   }
 
   @AfterEach
@@ -154,7 +154,7 @@ class DeadlineWheelTest {
   @Test
   void spanIsLongerThanZero() {
     assertThat(wheel.maxDelay()).isEqualTo(SPAN);
-    assertThatThrownBy(() -> new DeadlineWheel(channel.eventLoop(), Duration.ZERO))
+    assertThatThrownBy(() -> EventLoopWheel.of(channel.eventLoop(), Duration.ZERO))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("maxDelay: PT0S (expected: > PT0S and <= PT87600H)");
   }

@@ -429,6 +429,7 @@ class LifecycleTest {
     RawPeer peer = RawPeer.connect(start(Texts::new, recorder));
     Connection<String> connection = recorder.connection();
     connection.attach("mine");
+    connection.attribute(String.class, "typed");
     SocketAddress peerAddress = peer.socket().getLocalSocketAddress();
     peer.close();
     recorder.expect("connect", "close PEER_CLOSED");
@@ -439,12 +440,30 @@ class LifecycleTest {
     assertThat(connection.pendingBytes()).isZero();
     assertThat(connection.deliver("too late").outcome()).isEqualTo(Delivery.Outcome.CLOSED);
     assertThat(connection.attachment(String.class)).isEqualTo("mine");
+    assertThat(connection.attribute(String.class)).isEqualTo("typed");
     assertThat(connection.remoteAddress()).isEqualTo(peerAddress);
     assertThat(connection.localAddress()).hasToString("/127.0.0.1:" + server.port());
     assertThat(connection.listener()).isEqualTo(server.addresses().get(0));
     CompletableFuture<Void> ran = new CompletableFuture<>();
     connection.execute(() -> ran.complete(null));
     ran.get(10, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void handlerMaySetReplaceAndRemoveAttributes() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (RawPeer peer = RawPeer.connect(start(Texts::new, recorder))) {
+      Connection<String> connection = recorder.connection();
+      connection.attribute(String.class, "one");
+      connection.attribute(Integer.class, 1);
+      connection.attribute(String.class, "two");
+      assertThat(connection.attribute(String.class)).isEqualTo("two");
+      assertThat(connection.attribute(Integer.class)).isEqualTo(1);
+      connection.attribute(String.class, null);
+      assertThat(connection.attribute(String.class)).isNull();
+      assertThat(connection.attribute(Integer.class)).isEqualTo(1);
+      assertThat(connection.attachment(Object.class)).isNull();
+    }
   }
 
   @Test

@@ -216,7 +216,7 @@ class MappedProtocolTest {
     }
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {
+    public <T> void attribute(Class<T> type, @Nullable T value) {
       throw new AssertionError("attribute");
     }
 

@@ -183,6 +183,8 @@ class UdpTest {
     assertThat(connection.attribute(UnixPeer.class)).isNull();
     connection.attach("mine");
     assertThat(connection.attachment(String.class)).isEqualTo("mine");
+    connection.attribute(Integer.class, 7);
+    assertThat(connection.attribute(Integer.class)).isEqualTo(7);
     assertThat(server.droppedDatagrams()).isZero();
     assertThat(server.connectionCount()).isZero();
   }

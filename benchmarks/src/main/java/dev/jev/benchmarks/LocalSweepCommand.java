@@ -13,6 +13,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.local.LocalAddress;
@@ -20,6 +21,7 @@ import io.netty.channel.local.LocalChannel;
 import io.netty.channel.local.LocalIoHandler;
 import io.netty.channel.local.LocalServerChannel;
 import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryMXBean;
 import java.lang.management.ThreadMXBean;
@@ -55,6 +57,16 @@ final class LocalSweepCommand implements Callable<Integer> {
   @Option(names = "--seconds", required = true)
   private int seconds;
 
+  private static DeadlineWheel wheel(EventLoop loop, Duration span) {
+    return new DeadlineWheel(
+        span,
+        loop.ticker()::nanoTime,
+        (task, delay) -> {
+          ScheduledFuture<?> timer = loop.schedule(task, delay, TimeUnit.NANOSECONDS);
+          return () -> timer.cancel(false);
+        });
+  }
+
   @Override
   public Integer call() throws Exception {
     Duration span = Duration.ofSeconds(idleSeconds);
@@ -65,7 +77,7 @@ final class LocalSweepCommand implements Callable<Integer> {
     new ServerBootstrap()
         .group(group)
         .channel(LocalServerChannel.class)
-        .childHandler(initializer(sweeperOf(kind, new DeadlineWheel(group.next(), span))))
+        .childHandler(initializer(sweeperOf(kind, wheel(group.next(), span))))
         .bind(address)
         .sync();
     Bootstrap client =

@@ -49,7 +49,7 @@ final class SilentWire implements ProtocolContext {
   }
 
   @Override
-  public <T> void attribute(Class<T> type, T value) {}
+  public <T> void attribute(Class<T> type, @Nullable T value) {}
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {

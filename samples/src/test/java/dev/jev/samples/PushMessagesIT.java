@@ -29,7 +29,8 @@ class PushMessagesIT {
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(page.code()).as("service restart").isEqualTo(1012);
       assertThat(server.errors())
-          .allMatch(line -> line.matches(".*RateLimitedLog.*|WARNING: messages per second: too many .*"));
+          .allMatch(
+              line -> line.matches(".*RateLimitedLog.*|WARNING: messages per second: too many .*"));
       String address = "http://127.0.0.1:" + server.port() + "/";
       assertThat(server.output()).containsExactly("open " + address + " in a browser");
     }

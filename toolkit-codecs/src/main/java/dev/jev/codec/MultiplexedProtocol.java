@@ -184,7 +184,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     }
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {
+    public <T> void attribute(Class<T> type, @Nullable T value) {
       context.attribute(type, value);
     }
 

@@ -287,7 +287,7 @@ final class FuzzedProtocol<I, V> {
     }
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {}
+    public <T> void attribute(Class<T> type, @Nullable T value) {}
 
     @Override
     public <T> @Nullable T attribute(Class<T> type) {

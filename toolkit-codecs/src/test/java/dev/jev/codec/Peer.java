@@ -139,7 +139,7 @@ final class Peer<I, O> implements ProtocolContext, AutoCloseable {
   }
 
   @Override
-  public <T> void attribute(Class<T> type, T value) {
+  public <T> void attribute(Class<T> type, @Nullable T value) {
     throw new AssertionError("attribute " + type);
   }
 

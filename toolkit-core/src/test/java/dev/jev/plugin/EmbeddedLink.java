@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.DeadlineWheel;
+import dev.jev.EventLoopWheel;
 import dev.jev.Plugin;
 import dev.jev.Server;
 import io.netty.buffer.ByteBuf;
@@ -166,6 +167,6 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
   @Override
   public DeadlineWheel deadlineWheel(Duration span) {
-    return new DeadlineWheel(channel.eventLoop(), span);
+    return EventLoopWheel.of(channel.eventLoop(), span);
   }
 }

@@ -3,6 +3,7 @@ package dev.jev.plugin;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import dev.jev.DeadlineWheel;
+import dev.jev.EventLoopWheel;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
@@ -60,7 +61,7 @@ final class SlowChannel extends EmbeddedChannel {
 
   /** The one wheel of a span. */
   DeadlineWheel wheel(Duration span) {
-    return wheels.computeIfAbsent(span, s -> new DeadlineWheel(eventLoop(), s));
+    return wheels.computeIfAbsent(span, s -> EventLoopWheel.of(eventLoop(), s));
   }
 
   long now() {

@@ -200,12 +200,6 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return this;
   }
 
-  /** Sets what {@link #attribute(Class)} returns, as a plugin or a protocol would. */
-  public <T> InMemoryConnection<I, O> attribute(Class<T> type, T value) {
-    attributes.put(type, value);
-    return this;
-  }
-
   // What is due, one thing after the other.
 
   private void settle() {
@@ -430,6 +424,15 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   @Override
   public <T> @Nullable T attribute(Class<T> type) {
     return type.cast(attributes.get(type));
+  }
+
+  @Override
+  public <T> void attribute(Class<T> type, @Nullable T value) {
+    if (value == null) {
+      attributes.remove(type);
+    } else {
+      attributes.put(type, value);
+    }
   }
 
   @Override

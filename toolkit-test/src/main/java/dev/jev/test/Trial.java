@@ -11,12 +11,9 @@ import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.EventLoop;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.ReferenceCounted;
-import io.netty.util.concurrent.Ticker;
 import java.io.ByteArrayOutputStream;
-import java.lang.reflect.Proxy;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,15 +38,6 @@ final class Trial<I, O> implements ProtocolContext {
   private static final int MAX_KEPT = 8;
   private static final byte FILL = (byte) 0xa5;
 
-  /** One that runs nothing. */
-  private static final EventLoop STANDSTILL =
-      (EventLoop)
-          Proxy.newProxyInstance(
-              Trial.class.getClassLoader(),
-              new Class<?>[] {EventLoop.class},
-              (proxy, method, arguments) ->
-                  method.getName().equals("ticker") ? Ticker.systemTicker() : null);
-
   private final Protocol<I, O> protocol;
   private final Function<? super I, ?> key;
   private final int maxFrameBytes;
@@ -61,7 +49,8 @@ final class Trial<I, O> implements ProtocolContext {
   private final List<Kept<I>> kept = new ArrayList<>();
   private ByteArrayOutputStream sent = new ByteArrayOutputStream();
   private final DeadlineWheel wheel =
-      new DeadlineWheel(STANDSTILL, Duration.ofMillis(1)); // a small one
+      new DeadlineWheel(
+          Duration.ofMillis(1), System::nanoTime, (task, delay) -> () -> {}); // a small one
   private boolean directOnly;
   private boolean framed = true;
 
@@ -574,7 +563,7 @@ final class Trial<I, O> implements ProtocolContext {
   }
 
   @Override
-  public <T> void attribute(Class<T> type, T value) {}
+  public <T> void attribute(Class<T> type, @Nullable T value) {}
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {

@@ -398,10 +398,12 @@ class InMemoryConnectionTest {
 
   @Test
   void knowsAddressesAttributesAndBadTimes() {
-    InMemoryConnection<String, String> connection =
-        InMemoryConnection.<String, String>to((c, message) -> {}).attribute(Kind.class, Kind.IDLE);
+    InMemoryConnection<String, String> connection = InMemoryConnection.to((c, message) -> {});
+    connection.attribute(Kind.class, Kind.IDLE);
     assertThat(connection.attribute(Kind.class)).isEqualTo(Kind.IDLE);
     assertThat(connection.attribute(String.class)).isNull();
+    connection.attribute(Kind.class, null);
+    assertThat(connection.attribute(Kind.class)).isNull();
     InetSocketAddress address = InetSocketAddress.createUnresolved("peer", 1);
     connection.addresses(address, address);
     assertThat(connection.remoteAddress()).isEqualTo(address);

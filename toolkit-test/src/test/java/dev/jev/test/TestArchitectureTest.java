@@ -34,8 +34,6 @@ class TestArchitectureTest {
                     "java..",
                     "org.jspecify..")
                 .or(name("io.netty.channel.ChannelHandler")) // of Connection.detach
-                .or(name("io.netty.channel.EventLoop")) // of Wheel
-                .or(name("io.netty.util.concurrent.Ticker")) // of an EventLoop
                 .or(resideInAPackage("dev.jev").and(modifier(PUBLIC))))
         .check(KIT);
   }

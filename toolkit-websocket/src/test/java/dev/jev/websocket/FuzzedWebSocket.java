@@ -392,7 +392,7 @@ final class FuzzedWebSocket {
     }
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {
+    public <T> void attribute(Class<T> type, @Nullable T value) {
       if (value instanceof WebSocketClose told) {
         close = told;
       }

@@ -10,7 +10,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledDirectByteBuf;
-import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
 import java.net.SocketAddress;
 import java.time.Duration;
@@ -26,7 +25,7 @@ final class LoopbackPair implements AutoCloseable {
 
   /** A wheel that does not turn. */
   static final DeadlineWheel STANDSTILL =
-      new DeadlineWheel(new EmbeddedChannel().eventLoop(), Duration.ofMillis(1));
+      new DeadlineWheel(Duration.ofMillis(1), System::nanoTime, (task, delay) -> () -> {});
 
   private final WebSocketProtocol sender;
   private final WebSocketProtocol receiver;
@@ -190,7 +189,7 @@ final class LoopbackPair implements AutoCloseable {
     }
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {}
+    public <T> void attribute(Class<T> type, @Nullable T value) {}
 
     @Override
     public <T> @Nullable T attribute(Class<T> type) {

@@ -1,0 +1,25 @@
+package dev.jev;
+
+import static java.util.Objects.requireNonNull;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Immutable maps of attributes by type: small, read often and changed rarely. */
+final class Attributes {
+
+  private Attributes() {}
+
+  /** Returns a copy with {@code value} under {@code type}, or with nothing under it if null. */
+  static <T> Map<Class<?>, Object> with(
+      Map<Class<?>, Object> attributes, Class<T> type, @Nullable T value) {
+    Map<Class<?>, Object> copy = new HashMap<>(attributes);
+    if (value == null) {
+      copy.remove(requireNonNull(type, "type"));
+    } else {
+      copy.put(requireNonNull(type, "type"), type.cast(value));
+    }
+    return Map.copyOf(copy);
+  }
+}
