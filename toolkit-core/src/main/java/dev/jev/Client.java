@@ -12,7 +12,6 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
-import java.lang.System.Logger.Level;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -72,8 +71,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private final ConnectAddress target;
   private final Duration connectTimeout;
   private final ConnectAttempt.Resolver resolver;
-  private final @Nullable ClientBackoff backoff; // event loop only
+  private @Nullable ClientBackoff backoff; // null: it does not reconnect; event loop only
   private final Endpoint endpoint;
+  private final PluginHost pluginHost;
   private final ConnectionConfig<?, O> config;
   private final Loop loop;
   private final ClientOutbox<O> outbox;
@@ -88,7 +88,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private @Nullable ConnectAttempt attempt;
   private @Nullable Future<?> retry;
   private @Nullable StreamConnection<?, O> connection; // ready or not
-  private ClientOutbox.@Nullable Sink<O> sink; // of what is ready
+  private @Nullable MessageSink<O> sink; // of what is ready
   private @Nullable Channel udp;
   private long readySince;
 
@@ -98,11 +98,18 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     this.resolver = builder.resolver;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
+    this.pluginHost = endpoint.clientHost(() -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().here();
     this.outbox = new ClientOutbox<>(builder.whileDisconnected == WhileDisconnected.QUEUE, config);
     endpoint.join();
-    loop.executor().execute(this::startAttempt);
+    try {
+      endpoint.startPlugins();
+    } catch (Throwable t) {
+      close();
+      throw t;
+    }
+    onLoop(this::startAttempt);
   }
 
   /**
@@ -287,7 +294,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     endpoint.admit(Integer.MAX_VALUE);
     StreamConnection<?, O> adopted;
     try {
-      adopted = ServerAcceptor.connection(config, loop, context.channel());
+      adopted = ConnectionFactory.create(config, loop, context.channel());
     } catch (Throwable t) {
       endpoint.unadmit();
       endpoint.forget();
@@ -297,7 +304,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
     connection = adopted;
     loop.assign();
-    context.pipeline().addLast(adopted.installer());
+    context.pipeline().addLast(ConnectionFactory.handler(adopted));
     context.pipeline().remove(context.handler());
     context.fireChannelActive();
   }
@@ -309,12 +316,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     context.pipeline().addLast(peer.socket());
     context.pipeline().remove(context.handler());
     socket.closeFuture().addListener(closed -> closedUdp());
-    Datagrams<O> datagrams = new Datagrams<>(peer);
-    sink = datagrams;
+    sink = peer;
     ready = peer;
     readySince = loop.nanoTime();
-    outbox.connect(datagrams);
-    outbox.drain(datagrams);
+    outbox.connect(peer);
+    outbox.drain(peer);
     connected.complete(peer);
   }
 
@@ -379,6 +385,15 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     endpoint.stop(Duration.ZERO);
   }
 
+  /** Makes no further attempt; without a connection the client is closed. */
+  private void stopConnecting() {
+    backoff = null;
+    if (connection == null && ready == null && !closing) {
+      cancel();
+      failed(ConnectAttempt.failure(target, "the client connects no more", null));
+    }
+  }
+
   private void cancel() {
     if (attempt != null) {
       attempt.cancel();
@@ -399,79 +414,21 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
   }
 
-  /** A connection's way for messages. */
-  private record Stream<O>(StreamConnection<?, O> connection) implements ClientOutbox.Sink<O> {
-
-    @Override
-    public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
-      return connection.outbound().offer(message, written);
-    }
-
-    @Override
-    public boolean isWritable() {
-      return connection.isWritable();
-    }
-
-    @Override
-    public long pendingBytes() {
-      return connection.pendingBytes();
-    }
-
-    @Override
-    public void onLoopLater(Runnable action) {
-      connection.onLoopLater(action);
-    }
-
-    @Override
-    public void fail(Throwable cause) {
-      connection.fail(CloseReason.Kind.HANDLER_ERROR, cause);
-    }
-  }
-
-  /** A UDP socket's way for messages: what is too much for it is lost, as on the net. */
-  private record Datagrams<O>(UdpConnection<O> peer) implements ClientOutbox.Sink<O> {
-
-    @Override
-    public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
-      if (!peer.isOpen()) {
-        return Outcome.CLOSED;
-      }
-      Outcome outcome = peer.socket().send(peer, message, written);
-      return outcome == Outcome.CLOSED ? Outcome.OVER_LIMIT : outcome; // it is dropped already
-    }
-
-    @Override
-    public boolean isWritable() {
-      return peer.isOpen();
-    }
-
-    @Override
-    public long pendingBytes() {
-      return 0;
-    }
-
-    @Override
-    public void onLoopLater(Runnable action) {
-      peer.socket().onLoopLater(action);
-    }
-
-    @Override
-    public void fail(Throwable cause) {
-      RateLimitedLog.write(Level.WARNING, "cannot pack a datagram for " + peer.peer(), cause);
-    }
-  }
-
-  /** What the connections and the stop tell. */
+  /** Receives the events of the connections and of the stop. */
   private final class Owner implements Endpoint.Owner {
+
+    @Override
+    public PluginHost pluginHost() {
+      return pluginHost;
+    }
 
     @Override
     public void connecting() {
       StreamConnection<?, O> current = requireNonNull(connection);
-      Stream<O> stream = new Stream<>(current);
       readySince = loop.nanoTime();
       ready = current;
-      sink = stream;
-      outbox.connect(stream);
+      sink = current;
+      outbox.connect(current);
     }
 
     @Override

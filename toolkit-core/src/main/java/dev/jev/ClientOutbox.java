@@ -22,28 +22,11 @@ final class ClientOutbox<O> {
   /** After so many messages the other connections of the loop get their turn. */
   private static final int MESSAGES_A_TURN = 1024;
 
-  /** What takes messages to the peer. */
-  interface Sink<O> {
-
-    /** Sends a message, which is untouched if the outcome is {@link Outcome#CLOSED}. */
-    Outcome offer(O message, @Nullable CompletableFuture<Void> written);
-
-    /** Whether more should be sent; if not, {@link #drain} is called when that has changed. */
-    boolean isWritable();
-
-    long pendingBytes();
-
-    void onLoopLater(Runnable action);
-
-    /** A message could not be packed. */
-    void fail(Throwable cause);
-  }
-
   private final boolean queues;
   private final int maxPendingBytes;
   private final boolean dropsOldest;
 
-  private volatile @Nullable Sink<O> open; // set with this as guard
+  private volatile @Nullable MessageSink<O> open; // set with this as guard
 
   // Guarded by this.
   private final ArrayDeque<Mailbox.Envelope<O>> queue = new ArrayDeque<>();
@@ -59,7 +42,7 @@ final class ClientOutbox<O> {
   // Any thread.
 
   Outcome send(O message, @Nullable CompletableFuture<Void> written) {
-    Sink<O> sink = open;
+    MessageSink<O> sink = open;
     if (sink != null) {
       Outcome outcome = sink.offer(message, written);
       if (outcome != Outcome.CLOSED) {
@@ -70,7 +53,7 @@ final class ClientOutbox<O> {
   }
 
   private Outcome sendLater(
-      @Nullable Sink<O> closedLine, O message, @Nullable CompletableFuture<Void> written) {
+      @Nullable MessageSink<O> closedLine, O message, @Nullable CompletableFuture<Void> written) {
     MessageOwnership.disownCurrent(message);
     List<Mailbox.Envelope<O>> dropped = new ArrayList<>(0);
     Outcome outcome = enqueue(closedLine, Mailbox.Envelope.of(message, written), dropped);
@@ -78,12 +61,12 @@ final class ClientOutbox<O> {
       return send(message, written);
     }
     dropped.forEach(envelope -> drop(envelope, Outcome.OVER_LIMIT));
-    return outcome == Outcome.TAKEN ? outcome : Outbound.drop(message, written, outcome);
+    return outcome == Outcome.TAKEN ? outcome : Undelivered.drop(message, written, outcome);
   }
 
   /** Adds to the queue, unless another line than a closed one has become open: then null. */
   private synchronized @Nullable Outcome enqueue(
-      @Nullable Sink<O> closedLine,
+      @Nullable MessageSink<O> closedLine,
       Mailbox.Envelope<O> envelope,
       List<Mailbox.Envelope<O>> dropped) {
     if (open != closedLine) {
@@ -105,7 +88,7 @@ final class ClientOutbox<O> {
   }
 
   private static void drop(Mailbox.Envelope<?> envelope, Outcome outcome) {
-    Outbound.drop(envelope.message(), envelope.written(), outcome);
+    Undelivered.drop(envelope.message(), envelope.written(), outcome);
   }
 
   /** Drops what waits, and what is to come. */
@@ -123,7 +106,7 @@ final class ClientOutbox<O> {
   // Event loop only.
 
   /** Takes a line, at once if nobody waits. */
-  synchronized void connect(Sink<O> sink) {
+  synchronized void connect(MessageSink<O> sink) {
     if (queue.isEmpty()) {
       open = sink;
     }
@@ -135,12 +118,12 @@ final class ClientOutbox<O> {
   }
 
   /** Gives what waits to the line, as far as that is writable. */
-  void drain(Sink<O> sink) {
+  void drain(MessageSink<O> sink) {
     for (int i = 0; i < MESSAGES_A_TURN; i++) {
-      if (open == sink || !sink.isWritable()) {
-        return; // whoever is not writable will be, or is about to close
+      if (open == sink || !sink.isDrainable()) {
+        return; // it drains again when it is, or is about to close
       }
-      if (sink.pendingBytes() >= maxPendingBytes) {
+      if (!sink.isBelowLimit()) {
         break;
       }
       Mailbox.Envelope<O> envelope = poll(sink);
@@ -151,7 +134,7 @@ final class ClientOutbox<O> {
     sink.onLoopLater(() -> drain(sink));
   }
 
-  private synchronized Mailbox.@Nullable Envelope<O> poll(Sink<O> sink) {
+  private synchronized Mailbox.@Nullable Envelope<O> poll(MessageSink<O> sink) {
     Mailbox.Envelope<O> envelope = queue.poll();
     if (envelope == null) {
       open = sink;
@@ -161,7 +144,7 @@ final class ClientOutbox<O> {
     return envelope;
   }
 
-  private boolean send(Sink<O> sink, Mailbox.Envelope<O> envelope) {
+  private boolean send(MessageSink<O> sink, Mailbox.Envelope<O> envelope) {
     try {
       if (sink.offer(envelope.message(), envelope.written()) != Outcome.CLOSED) {
         return true;
@@ -171,8 +154,8 @@ final class ClientOutbox<O> {
       }
       return false;
     } catch (Throwable t) { // the protocol cannot pack it
-      sink.fail(t);
-      return sink.isWritable();
+      sink.packingFailed(t);
+      return sink.isDrainable();
     }
   }
 

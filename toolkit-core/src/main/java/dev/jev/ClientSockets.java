@@ -1,6 +1,5 @@
 package dev.jev;
 
-import dev.jev.ListenAddress.Network;
 import io.netty.channel.Channel;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;

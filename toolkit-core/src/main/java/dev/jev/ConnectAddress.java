@@ -2,7 +2,6 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.jev.ListenAddress.Network;
 import io.netty.channel.local.LocalAddress;
 import io.netty.channel.socket.SocketProtocolFamily;
 import java.net.Inet6Address;

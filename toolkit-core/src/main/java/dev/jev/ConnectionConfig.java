@@ -6,7 +6,7 @@ import java.util.function.Supplier;
 /**
  * What all connections of a server or client have in common.
  *
- * @param endpoint the server or client
+ * @param host the server or client
  * @param protocols makes the protocol of each connection
  * @param handler gets the messages of all connections
  * @param maxFrameBytes most bytes of one inbound frame
@@ -21,7 +21,7 @@ import java.util.function.Supplier;
  * @param errors log for what handlers and protocols throw
  */
 record ConnectionConfig<I, O>(
-    Endpoint endpoint,
+    ConnectionHost host,
     Supplier<? extends Protocol<I, O>> protocols,
     Handler<? super I, O> handler,
     int maxFrameBytes,

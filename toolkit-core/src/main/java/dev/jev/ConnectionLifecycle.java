@@ -158,7 +158,7 @@ final class ConnectionLifecycle {
     reason = why;
     state = CLOSING;
     cancelDeadline();
-    connection.unsubscribe();
+    unsubscribe();
     if (mayWait) {
       connection.outbound().packSendQueue();
     }
@@ -267,7 +267,7 @@ final class ConnectionLifecycle {
     outputEndRequested = true;
     connection.onLoop(
         () -> {
-          connection.unsubscribe();
+          unsubscribe();
           if (outputEnded || !(channel() instanceof DuplexChannel duplex)) {
             return;
           }
@@ -284,8 +284,54 @@ final class ConnectionLifecycle {
     }
     outputEnded = true;
     leave();
-    connection.closed(requireNonNull(reason));
-    connection.config().endpoint().forget();
+    connection.outbound().release();
+    connection.driver().stopWaiting();
+    CloseReason why = requireNonNull(reason);
+    betweenTurns(() -> callbacks(why));
+    host().forget();
+  }
+
+  private void callbacks(CloseReason why) {
+    leaveTopics();
+    if (connection.isConnected()) {
+      connection.callOnClose(why);
+    }
+    connection.observers().closed(why);
+    host().events().disconnected(why);
+  }
+
+  /** Runs an action whose effects on other connections follow after it. */
+  private void betweenTurns(Runnable action) {
+    Loop loop = connection.loop();
+    LoopMember outer = loop.turn;
+    loop.turn = connection;
+    try {
+      action.run();
+    } finally {
+      loop.turn = outer;
+    }
+  }
+
+  /** Ends all subscriptions; the topics' observers are notified soon. */
+  private void unsubscribe() {
+    if (connection.subscribed == null) {
+      return;
+    }
+    for (SubscriberPort<?> s = connection.subscribed; s != null; s = s.next) {
+      s.forget();
+    }
+    connection.onLoopLater(
+        () -> {
+          if (connection.subscribed != null) {
+            connection.run(this::leaveTopics);
+          }
+        });
+  }
+
+  private void leaveTopics() {
+    for (SubscriberPort<?> s; (s = connection.subscribed) != null; ) {
+      s.leave();
+    }
   }
 
   /** Why Netty has closed the channel of its own accord. */
@@ -297,7 +343,10 @@ final class ConnectionLifecycle {
   private void leave() {
     state = CLOSED;
     cancelDeadline();
-    connection.leaveLoop();
+    connection.endTimers();
+    connection.loop().remove(connection);
+    connection.loop().unassign();
+    host().unadmit();
   }
 
   private void expire(long nanos, Runnable action) {
@@ -360,10 +409,10 @@ final class ConnectionLifecycle {
     CloseReason why = CloseReason.of(Kind.CLOSED);
     begin(why, /* mayWait= */ false);
     leave();
-    connection.leaveTopics();
+    betweenTurns(this::leaveTopics);
     connection.observers().closed(why);
-    connection.config().endpoint().owner().detached();
-    connection.config().endpoint().forget();
+    host().events().detached();
+    host().forget();
     ByteBuf unread = connection.inbound().detach();
     if (unread != null) {
       here.fireChannelRead(unread);
@@ -375,6 +424,10 @@ final class ConnectionLifecycle {
     }
     here.pipeline().remove(connection);
     channel().config().setAutoRead(true);
+  }
+
+  private ConnectionHost host() {
+    return connection.config().host();
   }
 
   private Channel channel() {

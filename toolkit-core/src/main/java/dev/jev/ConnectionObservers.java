@@ -30,7 +30,7 @@ final class ConnectionObservers {
   }
 
   static ConnectionObservers of(StreamConnection<?, ?> connection) {
-    return connection.config().endpoint().plugins().isEmpty()
+    return connection.config().host().plugins().isEmpty()
         ? NONE
         : new ConnectionObservers(connection);
   }
@@ -40,7 +40,7 @@ final class ConnectionObservers {
     if (connection == null) {
       return;
     }
-    List<Plugin> plugins = connection.config().endpoint().plugins();
+    List<Plugin> plugins = connection.config().host().plugins();
     List<Plugin.Observer> installed = new ArrayList<>(plugins.size());
     try {
       for (int i = 0; i < plugins.size(); i++) {
@@ -154,8 +154,8 @@ final class ConnectionObservers {
   private record PluginLink(StreamConnection<?, ?> connection, int pause) implements Plugin.Link {
 
     @Override
-    public @Nullable Server server() {
-      return connection.config().endpoint().owner().server();
+    public PluginHost host() {
+      return connection.config().host().pluginHost();
     }
 
     @Override
@@ -165,12 +165,7 @@ final class ConnectionObservers {
 
     @Override
     public void addresses(SocketAddress remote, SocketAddress local) {
-      attribute(Addresses.class, new Addresses(remote, local));
-    }
-
-    @Override
-    public <T> void attribute(Class<T> type, T value) {
-      connection.attribute(type, value);
+      connection.attribute(Addresses.class, new Addresses(remote, local));
     }
 
     @Override

@@ -4,6 +4,7 @@ import static java.util.Comparator.comparing;
 
 import dev.jev.CloseReason.Kind;
 import java.lang.System.Logger.Level;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -17,42 +18,25 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server or a client is besides the sockets that it opens: its event loops, plugins and
- * timers, a count of its connections, and the end of them all.
+ * The part of a server or client that both have: event loops, plugins, timers, the count of its
+ * connections, and the stop.
  */
-final class Endpoint implements Scheduler {
+final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
-  /** How long stop waits for what should happen at once, before it reports that it did not. */
+  /** The time after which the stop reports what should have happened at once, in nanoseconds. */
   private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-  /** Opens no connections any more, and takes part in the stop; on the stopping thread. */
-  interface Owner {
+  /** The server or client, which opens the connections. */
+  interface Owner extends ConnectionHost.Events {
 
-    /** Stops opening connections; waits for that. */
+    /** Returns the server or client, as plugins see it. */
+    PluginHost pluginHost();
+
+    /** Stops opening connections, and waits for that. Called by the stopping thread. */
     void closeSockets();
 
-    /** Does what is left to do when no connection is open and no timer runs. */
-    void closed();
-
-    /** The server that this is, or null. */
-    default @Nullable Server server() {
-      return null;
-    }
-
-    /** A connection's {@code onConnect} is about to be called; on its event loop, as the others. */
-    default void connecting() {}
-
-    /** A connection's {@code onConnect} was called. */
-    default void connected() {}
-
-    /** A connection is writable again. */
-    default void writable() {}
-
-    /** A connection is closed, and everybody was told. */
-    default void disconnected(CloseReason reason) {}
-
-    /** A connection's channel was handed over to somebody else. */
-    default void detached() {}
+    /** Called by the stopping thread when no connection is open and no timer runs any more. */
+    default void closed() {}
   }
 
   private final String name;
@@ -68,6 +52,7 @@ final class Endpoint implements Scheduler {
 
   // Guarded by this.
   private boolean stopBegun;
+  private List<Plugin> started = List.of(); // plugins
 
   // Volatile: read by any thread.
   private volatile boolean stopping;
@@ -92,18 +77,52 @@ final class Endpoint implements Scheduler {
     return eventLoops;
   }
 
-  /** Who opens the connections. */
-  Owner owner() {
+  @Override
+  public Transport transport() {
+    return eventLoops.transport();
+  }
+
+  @Override
+  public Events events() {
     return owner;
   }
 
-  /** In the order of their stages. */
-  List<Plugin> plugins() {
+  @Override
+  public PluginHost pluginHost() {
+    return owner.pluginHost();
+  }
+
+  @Override
+  public List<Plugin> plugins() {
     return plugins;
+  }
+
+  /**
+   * Starts the plugins, in the order of their stages. If one throws, the others are not started,
+   * but all are stopped.
+   */
+  void startPlugins() {
+    synchronized (this) {
+      started = plugins;
+    }
+    plugins.forEach(plugin -> plugin.start(owner.pluginHost()));
+  }
+
+  private void stopPlugins() {
+    List<Plugin> stopping;
+    synchronized (this) {
+      stopping = started;
+      started = List.of();
+    }
+    tell(stopping, plugin -> plugin.stop(owner.pluginHost()));
   }
 
   /** Calls {@code action} with each plugin; what one throws is logged. */
   void tellPlugins(Consumer<Plugin> action) {
+    tell(plugins, action);
+  }
+
+  private static void tell(List<Plugin> plugins, Consumer<Plugin> action) {
     for (Plugin plugin : plugins) {
       try {
         action.accept(plugin);
@@ -115,8 +134,8 @@ final class Endpoint implements Scheduler {
 
   // Connections.
 
-  /** Counts a connection, unless there are {@code max} already. */
-  boolean admit(int max) {
+  @Override
+  public boolean admit(int max) {
     if (open.incrementAndGet() > max) {
       unadmit();
       return false;
@@ -125,13 +144,13 @@ final class Endpoint implements Scheduler {
     return true;
   }
 
-  /** A connection is closed. */
-  void unadmit() {
+  @Override
+  public void unadmit() {
     open.decrementAndGet();
   }
 
-  /** Everybody has been told of a connection's close: nothing is left of it. */
-  void forget() {
+  @Override
+  public void forget() {
     if (known.decrementAndGet() == 0 && stopping) {
       LockSupport.unpark(stopper);
     }
@@ -141,8 +160,8 @@ final class Endpoint implements Scheduler {
     return open.get();
   }
 
-  /** Whether connections that come now are too late. */
-  boolean isStopping() {
+  @Override
+  public boolean isStopping() {
     return stopping;
   }
 
@@ -175,7 +194,8 @@ final class Endpoint implements Scheduler {
 
   // Stopping.
 
-  void stop(Duration grace) {
+  @Override
+  public void stop(Duration grace) {
     long end = System.nanoTime() + Checks.notNegative("grace", grace).toNanos();
     synchronized (this) {
       if (stopBegun) {
@@ -189,7 +209,18 @@ final class Endpoint implements Scheduler {
     }
   }
 
-  void loopDied(Throwable cause) {
+  @Override
+  public void loopLagged(Thread loop, Duration lag) {
+    tellPlugins(plugin -> plugin.loopLagged(loop, lag));
+  }
+
+  @Override
+  public void loopBlocked(Thread loop, Duration time) {
+    tellPlugins(plugin -> plugin.loopBlocked(loop, time));
+  }
+
+  @Override
+  public void loopDied(Throwable cause) {
     synchronized (this) {
       if (stopBegun) {
         return;
@@ -203,10 +234,11 @@ final class Endpoint implements Scheduler {
   /** Waits for the end of the stop; see {@link Server#awaitStop}. */
   void awaitStop() throws InterruptedException {
     if (Thread.currentThread() == stopper) {
-      throw new IllegalStateException("awaitStop called by what the stop waits for");
+      throw new IllegalStateException(
+          "awaitStop called from the thread that stops the " + name + "; it would wait for itself");
     }
     if (eventLoops.isOnLoop()) {
-      throw new IllegalStateException("awaitStop called on an event loop, which it would block");
+      throw new IllegalStateException("awaitStop called on an event loop; it would block the loop");
     }
     stopped.await();
     stopper.join();
@@ -216,7 +248,8 @@ final class Endpoint implements Scheduler {
     }
   }
 
-  void awaitUninterruptibly() {
+  @Override
+  public void awaitUninterruptibly() {
     if (Thread.currentThread() == stopper) {
       return; // a plugin, or whoever waits for a client, is told by the thread that stops
     }
@@ -250,11 +283,12 @@ final class Endpoint implements Scheduler {
     timers.end();
     stopping = true;
     CloseReason reason = CloseReason.of(Kind.SERVER_STOPPED);
-    onEachConnection(connection -> connection.lifecycle().startClose(reason));
+    onEachConnection(connection -> connection.stop(reason));
     awaitEmpty(() -> graceEnd);
-    onEachConnection(connection -> connection.lifecycle().abort(reason));
+    onEachConnection(connection -> connection.abort(reason));
     long stuck = System.nanoTime() + STUCK_NANOS;
     awaitEmpty(() -> stuck);
+    stopPlugins();
     owner.closed();
     eventLoops.remove(this);
     if (ownsLoops) {
@@ -271,19 +305,71 @@ final class Endpoint implements Scheduler {
     }
   }
 
-  private void onEachConnection(Consumer<StreamConnection<?, ?>> action) {
+  private void onEachConnection(Consumer<LoopMember> action) {
     for (Loop loop : eventLoops.loops()) {
       try {
-        loop.executor().execute(() -> loop.forEach(c -> onOwn(c, action)));
+        loop.executor().execute(() -> loop.forEach(member -> onOwn(member, action)));
       } catch (RejectedExecutionException e) {
-        // It has died, and its connections with it.
+        // The loop has died, and its connections with it.
       }
     }
   }
 
-  private void onOwn(StreamConnection<?, ?> connection, Consumer<StreamConnection<?, ?>> action) {
-    if (connection.config().endpoint() == this) {
-      action.accept(connection);
+  private void onOwn(LoopMember member, Consumer<LoopMember> action) {
+    if (member.host() == this) {
+      action.accept(member);
     }
+  }
+
+  /** Returns a client as its plugins see it; {@code stopConnecting} ends its attempts. */
+  PluginHost clientHost(Runnable stopConnecting) {
+    return new PluginHost() {
+
+      @Override
+      public List<SocketAddress> addresses() {
+        return List.of();
+      }
+
+      @Override
+      public int connectionCount() {
+        return Endpoint.this.connectionCount();
+      }
+
+      @Override
+      public void pauseAccepting(Object owner) {}
+
+      @Override
+      public void resumeAccepting(Object owner) {}
+
+      @Override
+      public void stopAccepting() {
+        stopConnecting.run();
+      }
+
+      @Override
+      public void stop(Duration grace) {
+        Endpoint.this.stop(grace);
+      }
+
+      @Override
+      public void awaitStop() throws InterruptedException {
+        Endpoint.this.awaitStop();
+      }
+
+      @Override
+      public ScheduledTask runAfter(Duration delay, Runnable task) {
+        return Endpoint.this.runAfter(delay, task);
+      }
+
+      @Override
+      public ScheduledTask runEvery(Duration period, Runnable task) {
+        return Endpoint.this.runEvery(period, task);
+      }
+
+      @Override
+      public ScheduledTask runTicker(Supplier<Duration> ticker) {
+        return Endpoint.this.runTicker(ticker);
+      }
+    };
   }
 }

@@ -19,8 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param <O> the messages that go out
  * @param <B> the type of the builder itself: the one reason why this is a class to inherit from
  */
-public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>>
-    permits Server.Builder, Client.Builder {
+public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> {
 
   private final Supplier<? extends Protocol<I, O>> protocols;
   private final Handler<? super I, O> handler;
@@ -177,7 +176,7 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
    * seconds; zero, the default, is never. With NIO and kqueue the time is the system's own.
    */
   public B tcpKeepAlive(Duration tcpKeepAlive) {
-    this.tcpKeepAlive = Checks.notNegative("keepAlive", tcpKeepAlive);
+    this.tcpKeepAlive = Checks.notNegative("tcpKeepAlive", tcpKeepAlive);
     return self();
   }
 
@@ -213,14 +212,15 @@ public abstract sealed class EndpointBuilder<I, O, B extends EndpointBuilder<I, 
 
   /** Makes the server or client be: with the event loops that it is to use, its own or others'. */
   Endpoint newEndpoint(String name, Endpoint.Owner owner) {
+    EndpointWarmUp.run();
     EventLoops shared = sharedLoops;
     EventLoops loops = shared != null ? shared : ownLoops().start();
     return new Endpoint(name, loops, /* ownsLoops= */ shared == null, plugins, owner);
   }
 
-  ConnectionConfig<I, O> connectionConfig(Endpoint endpoint) {
+  ConnectionConfig<I, O> connectionConfig(ConnectionHost host) {
     return new ConnectionConfig<>(
-        endpoint,
+        host,
         protocols,
         handler,
         maxFrameBytes,

@@ -11,12 +11,16 @@ final class EndpointWarmUp {
   /** Without a file descriptor left they could not be loaded, and nothing could be closed. */
   private static final List<Class<?>> CLASSES_OF_A_CLOSE =
       List.of(
+          LoopMember.class,
           StreamConnection.class,
           ConnectionLifecycle.class,
           ProtocolDriver.class,
           Inbound.class,
           Inbound.Paused.class,
           Outbound.class,
+          Undelivered.class,
+          ConnectionHost.class,
+          ConnectionHost.Events.class,
           CloseReason.class,
           CloseReason.Kind.class,
           OverflowPolicy.class,

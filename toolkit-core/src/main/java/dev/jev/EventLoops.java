@@ -38,7 +38,7 @@ public final class EventLoops implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group;
   private final List<Thread> threads = new CopyOnWriteArrayList<>();
   private final List<Loop> loops = new ArrayList<>();
-  private final List<Endpoint> users = new CopyOnWriteArrayList<>();
+  private final List<EventLoopsUser> users = new CopyOnWriteArrayList<>();
   private final LoopWatchdog watchdog;
   private final AtomicInteger turn = new AtomicInteger();
   private volatile boolean closing;
@@ -124,7 +124,7 @@ public final class EventLoops implements AutoCloseable {
     return current != null && loops.contains(current);
   }
 
-  synchronized void add(Endpoint user) {
+  synchronized void add(EventLoopsUser user) {
     if (closing) {
       throw new IllegalStateException("event loops are closed; make new ones");
     }
@@ -136,7 +136,7 @@ public final class EventLoops implements AutoCloseable {
     closing = true;
   }
 
-  void remove(Endpoint user) {
+  void remove(EventLoopsUser user) {
     users.remove(user);
   }
 
@@ -144,7 +144,7 @@ public final class EventLoops implements AutoCloseable {
   void end(Duration grace) {
     closeToUsers();
     users.forEach(user -> user.stop(grace));
-    users.forEach(Endpoint::awaitUninterruptibly);
+    users.forEach(EventLoopsUser::awaitUninterruptibly);
     group.shutdownGracefully(0, STUCK_NANOS, NANOSECONDS);
     group.terminationFuture().awaitUninterruptibly(STUCK_NANOS, NANOSECONDS);
     join(watchdog.stop());
@@ -210,7 +210,6 @@ public final class EventLoops implements AutoCloseable {
      * @throws IllegalStateException if the transport is not available
      */
     public EventLoops start() {
-      EndpointWarmUp.run();
       return new EventLoops(this);
     }
   }

@@ -35,23 +35,6 @@ record ListenAddress(
     int port,
     Map<String, String> options) {
 
-  /** A kind of sockets. */
-  enum Network {
-    TCP,
-    UDP,
-    UNIX,
-    LOCAL;
-
-    private List<String> options() {
-      return switch (this) {
-        case TCP -> List.of("reuseport", "backlog", "device");
-        case UDP -> List.of("reuseport", "device", "interface", "amplification");
-        case UNIX -> List.of("backlog", "mode");
-        case LOCAL -> List.of();
-      };
-    }
-  }
-
   /** What is waiting to be accepted; Linux cuts it to net.core.somaxconn. */
   private static final int DEFAULT_BACKLOG = 4096;
 
@@ -117,7 +100,7 @@ record ListenAddress(
     Map<String, String> options = new LinkedHashMap<>();
     ListenAddress listenAddress = new ListenAddress(uri, network, family, host, port, options);
     List<String> known =
-        host.startsWith("@") ? List.of("backlog") : network.options(); // there is no file
+        host.startsWith("@") ? List.of("backlog") : options(network); // there is no file
     for (String option : query == null || query.isEmpty() ? new String[0] : query.split("&", -1)) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
@@ -210,6 +193,15 @@ record ListenAddress(
           name + ": " + value + " (expected: " + min + ".." + max + ")");
     }
     return Checks.inRange(name, Integer.parseInt(value), min, max);
+  }
+
+  private static List<String> options(Network network) {
+    return switch (network) {
+      case TCP -> List.of("reuseport", "backlog", "device");
+      case UDP -> List.of("reuseport", "device", "interface", "amplification");
+      case UNIX -> List.of("backlog", "mode");
+      case LOCAL -> List.of();
+    };
   }
 
   /**

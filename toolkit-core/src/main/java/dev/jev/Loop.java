@@ -14,9 +14,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,7 +59,7 @@ final class Loop {
   private static final FastThreadLocal<@Nullable Loop> CURRENT = new FastThreadLocal<>();
 
   private final EventLoop executor;
-  private final ArrayDeque<StreamConnection<?, ?>> unflushed = new ArrayDeque<>();
+  private final ArrayDeque<LoopMember> waiting = new ArrayDeque<>(); // for their turns
 
   // Event loop only: of the batch of reads that is going on, see Inbound.
   int reads;
@@ -72,12 +74,12 @@ final class Loop {
   boolean publishing; // to one connection after the other
   private final List<Channel> listeners = new ArrayList<>();
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
-  private @Nullable StreamConnection<?, ?> first;
-  @Nullable Object turn; // the connection, or UDP socket, that is having one
-  private boolean flushScheduled;
+  private @Nullable LoopMember first;
+  @Nullable LoopMember turn; // the member that has its turn
+  private boolean turnsScheduled;
   private boolean ended;
   private final MessageOwnership ownership = new MessageOwnership();
-  private final TopicQueue topicQueue = new TopicQueue(this);
+  private final Map<Class<?>, LoopService> services = new ConcurrentHashMap<>(); // by any thread
 
   private final AtomicInteger connections = new AtomicInteger();
   private volatile @Nullable Thread thread; // null until it has begun
@@ -140,9 +142,9 @@ final class Loop {
     return CURRENT.get();
   }
 
-  /** What is published to the connections of this loop. */
-  TopicQueue topicQueue() {
-    return topicQueue;
+  /** Returns the loop's service of a type, created when it is first asked for. Any thread. */
+  <S extends LoopService> S service(Class<S> type, Function<? super Loop, S> factory) {
+    return type.cast(services.computeIfAbsent(type, t -> factory.apply(this)));
   }
 
   /** The reference to the message that is being delivered. */
@@ -156,35 +158,35 @@ final class Loop {
     listener.closeFuture().addListener(closed -> listeners.remove(listener));
   }
 
-  void add(StreamConnection<?, ?> connection) {
-    connection.next = first;
+  void add(LoopMember member) {
+    member.next = first;
     if (first != null) {
-      first.previous = connection;
+      first.previous = member;
     }
-    first = connection;
+    first = member;
   }
 
-  void remove(StreamConnection<?, ?> connection) {
-    StreamConnection<?, ?> next = connection.next;
-    StreamConnection<?, ?> previous = connection.previous;
+  void remove(LoopMember member) {
+    LoopMember next = member.next;
+    LoopMember previous = member.previous;
     if (next != null) {
       next.previous = previous;
     }
     if (previous != null) {
       previous.next = next;
-    } else if (first == connection) {
+    } else if (first == member) {
       first = next;
     }
-    connection.next = null;
-    connection.previous = null;
+    member.next = null;
+    member.previous = null;
   }
 
-  /** Calls {@code action} with each connection; it may remove that one. */
-  void forEach(Consumer<StreamConnection<?, ?>> action) {
-    for (StreamConnection<?, ?> c = first; c != null; ) {
-      StreamConnection<?, ?> next = c.next;
-      action.accept(c);
-      c = next;
+  /** Calls {@code action} with each member; it may remove that one. */
+  void forEach(Consumer<LoopMember> action) {
+    for (LoopMember member = first; member != null; ) {
+      LoopMember next = member.next;
+      action.accept(member);
+      member = next;
     }
   }
 
@@ -257,20 +259,20 @@ final class Loop {
     }
   }
 
-  /** Gives a connection a turn, after those that have been promised one. */
-  void flushLater(StreamConnection<?, ?> connection) {
-    unflushed.add(connection);
-    if (!flushScheduled) {
-      flushScheduled = true;
-      executor.execute(this::flushAll);
+  /** Gives a member a turn, after those that have requested one before. */
+  void turnLater(LoopMember member) {
+    waiting.add(member);
+    if (!turnsScheduled) {
+      turnsScheduled = true;
+      executor.execute(this::takeTurns);
     }
   }
 
-  private void flushAll() {
-    flushScheduled = false;
-    for (int n = unflushed.size(); n > 0; n--) {
+  private void takeTurns() {
+    turnsScheduled = false;
+    for (int n = waiting.size(); n > 0; n--) {
       try {
-        unflushed.remove().flushDue();
+        waiting.remove().takeTurn();
       } catch (Throwable t) { // no memory, not even to close it
         RateLimitedLog.write(System.Logger.Level.ERROR, "a connection could not have its turn", t);
       }
@@ -282,12 +284,8 @@ final class Loop {
     ended = true;
     List.copyOf(listeners).forEach(Channel::close);
     CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
-    forEach(
-        connection -> {
-          connection.lifecycle().abort(reason);
-          connection.lifecycle().finish(); // Netty may run no further task on this thread
-        });
-    topicQueue.end();
+    forEach(member -> member.end(reason));
+    services.values().forEach(LoopService::end);
     if (readBuffer != null) {
       readBuffer.release();
       readBuffer = null;

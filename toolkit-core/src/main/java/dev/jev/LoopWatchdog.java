@@ -36,12 +36,12 @@ final class LoopWatchdog implements Runnable {
   private static final long MIN_PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private final List<Probe> probes;
-  private final List<Endpoint> users;
+  private final List<EventLoopsUser> users;
   private final long limitNanos;
   private final Thread thread;
   private volatile boolean stopped;
 
-  LoopWatchdog(List<Loop> loops, List<Endpoint> users, long limitNanos) {
+  LoopWatchdog(List<Loop> loops, List<EventLoopsUser> users, long limitNanos) {
     this.probes = loops.stream().map(Probe::new).toList();
     this.users = users;
     this.limitNanos = limitNanos;
@@ -94,7 +94,7 @@ final class LoopWatchdog implements Runnable {
     Thread thread = probe.loop.thread();
     if (thread != null && probe.lag > 0) {
       Duration lag = Duration.ofNanos(probe.lag);
-      users.forEach(user -> user.tellPlugins(plugin -> plugin.loopLagged(thread, lag)));
+      users.forEach(user -> user.loopLagged(thread, lag));
     }
   }
 
@@ -104,7 +104,7 @@ final class LoopWatchdog implements Runnable {
       return; // it has not even begun
     }
     Duration time = Duration.ofNanos(now - probe.asked);
-    users.forEach(user -> user.tellPlugins(plugin -> plugin.loopBlocked(thread, time)));
+    users.forEach(user -> user.loopBlocked(thread, time));
     Throwable stack = new Throwable("stack of the blocked event loop");
     stack.setStackTrace(thread.getStackTrace());
     report(probe, now, "is blocked", stack);

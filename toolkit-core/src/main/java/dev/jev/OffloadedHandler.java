@@ -47,7 +47,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onMessage(Connection<O> connection, I message) {
-    if (connection instanceof StreamConnection) {
+    if (connection instanceof Offloadable) {
       Queue queue = queue(connection);
       queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message)));
     } else {
@@ -67,7 +67,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
-    StreamConnection<?, O> owner = (StreamConnection<?, O>) connection;
+    Offloadable<O> owner = (Offloadable<O>) connection;
     Queue queue = (Queue) owner.attribute(Queue.class);
     if (queue == null) {
       queue = new Queue(owner);
@@ -135,7 +135,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   /** What waits to be handled for one connection. */
   private final class Queue implements Runnable {
 
-    private final StreamConnection<?, O> connection;
+    private final Offloadable<O> connection;
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
@@ -146,7 +146,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
     private boolean connected; // onConnect was called; by whoever calls
 
-    Queue(StreamConnection<?, O> connection) {
+    Queue(Offloadable<O> connection) {
       this.connection = connection;
     }
 
@@ -167,12 +167,12 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         events.add(event);
         bytes += event.bytes();
         start = !running;
-        filled = !full && (events.size() >= FULL || bytes >= connection.config().highWatermark());
+        filled = !full && (events.size() >= FULL || bytes >= connection.highWatermark());
         running = true;
         connection.offloaded(true);
         if (filled) {
           full = true;
-          connection.pause(StreamConnection.OFFLOAD_PAUSE);
+          connection.pauseForOffload();
         }
       }
       if (start) {
@@ -184,7 +184,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       try {
         executor.execute(this);
       } catch (RejectedExecutionException e) {
-        if (connection.loop().hasEnded()) {
+        if (connection.hasLoopEnded()) {
           refuse(e);
         } else {
           connection.execute(() -> refuse(e));
@@ -204,7 +204,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         }
       }
       if (!closed) {
-        connection.fail(CloseReason.Kind.HANDLER_ERROR, cause);
+        connection.handlerFailed(cause);
       }
     }
 
@@ -231,9 +231,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           writableWaits &= event.kind != Kind.WRITABLE;
         }
         connection.offloaded(running);
-        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.config().lowWatermark()) {
+        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.lowWatermark()) {
           full = false;
-          connection.resume(StreamConnection.OFFLOAD_PAUSE);
+          connection.resumeAfterOffload();
         }
       }
       if (event == null) {
@@ -265,7 +265,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           }
         }
       } catch (Throwable t) {
-        connection.execute(() -> connection.fail(CloseReason.Kind.HANDLER_ERROR, t));
+        connection.execute(() -> connection.handlerFailed(t));
       }
     }
   }

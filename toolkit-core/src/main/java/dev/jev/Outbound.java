@@ -5,8 +5,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
-import io.netty.util.ReferenceCountUtil;
-import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -72,7 +70,7 @@ final class Outbound<O> implements Runnable {
     Outcome outcome = offer(message, written);
     if (outcome == Outcome.CLOSED) {
       disown(message);
-      drop(message, written, outcome);
+      Undelivered.drop(message, written, outcome);
     }
     return outcome;
   }
@@ -138,13 +136,13 @@ final class Outbound<O> implements Runnable {
       if (oldest == null) {
         return;
       }
-      drop(oldest.message(), oldest.written(), Outcome.OVER_LIMIT);
+      Undelivered.drop(oldest.message(), oldest.written(), Outcome.OVER_LIMIT);
     }
   }
 
   private void drain(Mailbox<O> box) {
     for (Mailbox.Envelope<O> envelope; (envelope = box.poll()) != null; ) {
-      drop(envelope.message(), envelope.written(), Outcome.CLOSED);
+      Undelivered.drop(envelope.message(), envelope.written(), Outcome.CLOSED);
     }
   }
 
@@ -169,20 +167,10 @@ final class Outbound<O> implements Runnable {
   }
 
   private Outcome overflow(O message, @Nullable CompletableFuture<Void> written) {
-    connection.overflow();
-    return drop(message, written, Outcome.OVER_LIMIT);
-  }
-
-  /** Releases a message that is not sent, and says why to who waits for it. */
-  static Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
-    ReferenceCountUtil.safeRelease(message);
-    if (written != null) {
-      written.completeExceptionally(
-          outcome == Outcome.CLOSED
-              ? new ClosedChannelException()
-              : new IllegalStateException("message dropped: over the limit of pending bytes"));
+    if (connection.config().overflow() == OverflowPolicy.CLOSE) {
+      connection.closeNow(CloseReason.of(CloseReason.Kind.OVERFLOW));
     }
-    return outcome;
+    return Undelivered.drop(message, written, Outcome.OVER_LIMIT);
   }
 
   /** Tells whether output is so far behind that senders had better wait. */
@@ -256,7 +244,7 @@ final class Outbound<O> implements Runnable {
 
   private void pack(Mailbox.Envelope<O> envelope) {
     if (!connection.lifecycle().acceptsOutput()) {
-      drop(envelope.message(), envelope.written(), Outcome.CLOSED);
+      Undelivered.drop(envelope.message(), envelope.written(), Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
       overflow(envelope.message(), envelope.written());
     } else {
@@ -285,7 +273,7 @@ final class Outbound<O> implements Runnable {
       throw t;
     } finally {
       connection.loop().ownership().release(message);
-      connection.flushSoon();
+      connection.turnSoon();
     }
     spill();
     return Outcome.TAKEN;
@@ -348,7 +336,7 @@ final class Outbound<O> implements Runnable {
         bytes.release();
       }
     }
-    connection.flushSoon();
+    connection.turnSoon();
     spill();
   }
 
@@ -477,7 +465,7 @@ final class Outbound<O> implements Runnable {
           passing -= length;
           if (passingOverMark && passing < connection.config().lowWatermark()) {
             passingOverMark = false;
-            connection.flushSoon();
+            connection.turnSoon();
           }
         });
   }
@@ -515,7 +503,7 @@ final class Outbound<O> implements Runnable {
   private SendQueue sendQueue() {
     SendQueue waiting = sendQueue;
     if (waiting == null) {
-      waiting = new SendQueue(connection);
+      waiting = new SendQueue(connection.loop(), connection.config().errors());
       sendQueue = waiting;
     }
     return waiting;
@@ -560,7 +548,7 @@ final class Outbound<O> implements Runnable {
   private void writeWaiting(SendQueue.Item item) {
     try {
       ByteBuf bytes = item.bytes();
-      boolean packed = bytes != null || packPublished((TopicMessage<O>) item.topicMessage());
+      boolean packed = bytes != null || packPublished((SharedMessage<O>) item.shared());
       if (bytes != null && item.written() != null) {
         writePacked(/* last= */ false);
         track(item.written());
@@ -568,9 +556,9 @@ final class Outbound<O> implements Runnable {
       } else if (bytes != null) {
         append(bytes, MIN_TAIL_BYTES); // they pin nothing but themselves
       }
-      TopicSubscriber<?> subscriber = item.subscriber();
+      SubscriberPort<?> subscriber = item.subscriber();
       if (subscriber != null && packed) {
-        subscriber.topic().delivered(1);
+        subscriber.countDelivered();
       } else if (subscriber != null) {
         subscriber.drop();
       }
@@ -582,23 +570,23 @@ final class Outbound<O> implements Runnable {
   // Published messages.
 
   /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
-  boolean publish(TopicMessage<O> topicMessage, TopicSubscriber<O> subscriber) {
+  boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object representation = connection.driver().encodingKey();
     ByteBuf shared = null;
     if (representation != null) {
-      shared = topicMessage.packed(representation, connection.driver());
+      shared = published.packed(representation, connection.driver());
       if (shared == null) {
         subscriber.drop();
         return false;
       }
     }
     if (isBehind()) {
-      await(topicMessage, shared, subscriber);
+      await(published, shared, subscriber);
       return false;
     }
     if (shared != null) {
       append(shared, MIN_TAIL_BYTES);
-    } else if (!packPublished(topicMessage)) {
+    } else if (!packPublished(published)) {
       subscriber.drop();
       return false;
     }
@@ -613,18 +601,18 @@ final class Outbound<O> implements Runnable {
   }
 
   private void await(
-      TopicMessage<O> topicMessage, @Nullable ByteBuf shared, TopicSubscriber<O> subscriber) {
+      SharedMessage<O> published, @Nullable ByteBuf shared, SubscriberPort<O> subscriber) {
     long room = connection.config().maxPendingBytes() - pendingOnLoop();
-    Object content = shared == null ? topicMessage.retain() : shared.retain();
-    sendQueue().add(content, topicMessage.message(), subscriber, room);
+    Object content = shared == null ? published.retain() : shared.retain();
+    sendQueue().add(content, published.message(), subscriber, room);
   }
 
-  private boolean packPublished(TopicMessage<O> topicMessage) {
+  private boolean packPublished(SharedMessage<O> published) {
     try {
-      pack(topicMessage.message());
+      pack(published.message());
       return true;
     } catch (Throwable t) {
-      connection.driver().cannotPack(topicMessage, t);
+      connection.driver().cannotPack(published, t);
       return false;
     }
   }
@@ -635,7 +623,7 @@ final class Outbound<O> implements Runnable {
       releasePacking(packing);
     }
     if (tracking != null) {
-      tracking.forEach(future -> drop("", future, Outcome.CLOSED));
+      tracking.forEach(future -> Undelivered.drop("", future, Outcome.CLOSED));
       tracking = null;
     }
     SendQueue waiting = sendQueue;

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Errors.</b> What a plugin throws from {@link #install} or from an {@link Observer} closes
  * that connection with {@link CloseReason.Kind#HANDLER_ERROR}; what it throws from {@link #start}
- * keeps the server from starting. Anything else is logged.
+ * keeps the server or client from starting. Anything else is logged.
  */
 public interface Plugin {
 
@@ -44,16 +44,16 @@ public interface Plugin {
   }
 
   /**
-   * Called when all addresses of a server are bound and none accepts yet, on the thread that starts
-   * the server.
+   * Called once per server or client, on the thread that starts it: when all addresses of a server
+   * are bound and none accepts yet, or before a client's first attempt to connect.
    */
-  default void start(Server server) {}
+  default void start(PluginHost host) {}
 
   /**
-   * Called once after {@link #start}, when all connections of the server are closed and its timers
-   * are cancelled, on the thread that stops it.
+   * Called once after {@link #start}, when all connections of the server or client are closed and
+   * its timers are cancelled, on the thread that stops it.
    */
-  default void stop(Server server) {}
+  default void stop(PluginHost host) {}
 
   /**
    * Where {@link #install} stands among the plugins; those of one stage stand as they were added.
@@ -108,17 +108,14 @@ public interface Plugin {
     /** The connection. Usable from {@link Plugin#install} on; open later, see {@link Observer}. */
     Connection<?> connection();
 
-    /** The server that accepted the connection, or null if a client has connected it. */
-    @Nullable Server server();
+    /** Returns the server or client of the connection, as {@link Plugin#start} got it. */
+    PluginHost host();
 
     /** Netty's pipeline of the connection. */
     ChannelPipeline pipeline();
 
     /** Sets what {@link Connection#remoteAddress} and {@link Connection#localAddress} return. */
     void addresses(SocketAddress remote, SocketAddress local);
-
-    /** Sets what {@link Connection#attribute} returns for {@code type}. */
-    <T> void attribute(Class<T> type, T value);
 
     /** Closes like {@link Connection#close}, for a reason. */
     void close(CloseReason reason);

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Event loop only, except {@link #ready} and {@link #runAfter}.
  */
-final class ProtocolDriver<I, O> implements ProtocolContext {
+final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packer<O> {
 
   private final StreamConnection<I, O> connection;
   private final Protocol<I, O> protocol;
@@ -71,7 +71,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext {
     } finally {
       calling = false;
       if (closeDue != null) {
-        connection.flushSoon();
+        connection.turnSoon();
       }
     }
   }
@@ -91,19 +91,20 @@ final class ProtocolDriver<I, O> implements ProtocolContext {
     return bytes;
   }
 
-  /** Packs a published message like {@link #pack}, or returns null and logs why it cannot. */
-  @Nullable ByteBuf packPublished(TopicMessage<O> topicMessage) {
+  /** Packs a published message like {@link #pack}; returns null, which is logged, if it cannot. */
+  @Override
+  public @Nullable ByteBuf packShared(SharedMessage<O> message) {
     try {
-      return pack(topicMessage.message());
+      return pack(message.message());
     } catch (Throwable t) {
-      cannotPack(topicMessage, t);
+      cannotPack(message, t);
       return null;
     }
   }
 
   /** Logs that a published message cannot be packed. */
-  void cannotPack(TopicMessage<O> topicMessage, Throwable why) {
-    connection.config().errors().warning("cannot pack a message of " + topicMessage.topic(), why);
+  void cannotPack(SharedMessage<O> message, Throwable why) {
+    connection.config().errors().warning("cannot pack " + message, why);
   }
 
   /** What stands for the bytes of messages, see {@link Protocol#encodingKey}. */
@@ -220,7 +221,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext {
   void readEarly(ByteBuf arrived) {
     addEarly(arrived);
     unpackDue = true;
-    connection.flushSoon();
+    connection.turnSoon();
   }
 
   private void addEarly(ByteBuf arrived) {

@@ -27,12 +27,12 @@ final class SendQueue {
   /** Something that waits. */
   static final class Item {
 
-    private Object content; // a ByteBuf or a TopicMessage
+    private Object content; // a ByteBuf or a SharedMessage
     private long size;
     private long since; // when it began to wait
     private final @Nullable CompletableFuture<Void> written;
     private final boolean sent; // by send
-    private @Nullable TopicSubscriber<?> subscriber; // null if it is not for a topic's subscriber
+    private @Nullable SubscriberPort<?> subscriber; // null if it is not for a topic's subscriber
     final @Nullable Object key;
 
     private @Nullable Item next;
@@ -43,7 +43,7 @@ final class SendQueue {
         Object content,
         @Nullable CompletableFuture<Void> written,
         boolean sent,
-        @Nullable TopicSubscriber<?> subscriber,
+        @Nullable SubscriberPort<?> subscriber,
         @Nullable Object key) {
       this.content = content;
       this.size = sizeOf(content);
@@ -54,8 +54,8 @@ final class SendQueue {
     }
 
     private static long sizeOf(Object content) {
-      return content instanceof TopicMessage<?> topicMessage
-          ? topicMessage.size()
+      return content instanceof SharedMessage<?> shared
+          ? shared.size()
           : (long) ((ByteBuf) content).readableBytes() + Mailbox.MESSAGE_OVERHEAD;
     }
 
@@ -70,15 +70,15 @@ final class SendQueue {
     }
 
     /** The message to be packed, if there are no bytes. */
-    TopicMessage<?> topicMessage() {
-      return (TopicMessage<?>) content;
+    SharedMessage<?> shared() {
+      return (SharedMessage<?>) content;
     }
 
     @Nullable CompletableFuture<Void> written() {
       return written;
     }
 
-    @Nullable TopicSubscriber<?> subscriber() {
+    @Nullable SubscriberPort<?> subscriber() {
       return subscriber;
     }
 
@@ -86,12 +86,12 @@ final class SendQueue {
       if (content instanceof ByteBuf bytes) {
         bytes.release();
       } else {
-        topicMessage().release();
+        shared().release();
       }
     }
 
     private boolean isDroppable() {
-      TopicSubscriber<?> of = subscriber;
+      SubscriberPort<?> of = subscriber;
       return of == null ? sent : !of.policy().closes();
     }
 
@@ -100,15 +100,17 @@ final class SendQueue {
     }
   }
 
-  private final StreamConnection<?, ?> connection;
+  private final Loop loop;
+  private final RateLimitedLog errors;
   private @Nullable Item first;
   private @Nullable Item last;
   private int unpacked; // entries without bytes
   private @Nullable ScheduledFuture<?> deadline; // of what may not be dropped
   private volatile long bytes; // written by the event loop, read by any thread
 
-  SendQueue(StreamConnection<?, ?> connection) {
-    this.connection = connection;
+  SendQueue(Loop loop, RateLimitedLog errors) {
+    this.loop = loop;
+    this.errors = errors;
   }
 
   boolean isEmpty() {
@@ -133,19 +135,19 @@ final class SendQueue {
    * Adds a published message, or does instead what the subscriber's policy says. Takes over {@code
    * content}, its packed bytes or itself; {@code room} is how much more may wait.
    */
-  <O> void add(Object content, O message, TopicSubscriber<O> subscriber, long room) {
+  <O> void add(Object content, O message, SubscriberPort<O> subscriber, long room) {
     SlowConsumer<? super O> policy = subscriber.policy();
     SubscriberQueue queue = subscriber.queue();
     Object key;
     try {
       key = policy.key(message);
     } catch (Throwable t) {
-      connection.config().errors().warning("no key of a message of " + subscriber.topic(), t);
+      errors.warning("no key of a message of " + subscriber, t);
       drop(new Item(content, null, /* sent= */ false, subscriber, null));
       return;
     }
     Item item = new Item(content, null, /* sent= */ false, subscriber, key);
-    item.since = connection.loop().nanoTime();
+    item.since = loop.nanoTime();
     Item older = key == null ? null : queue.find(key);
     if (older != null) {
       replace(older, item);
@@ -156,7 +158,7 @@ final class SendQueue {
   }
 
   private void replace(Item older, Item newer) {
-    TopicSubscriber<?> subscriber = newer.subscriber;
+    SubscriberPort<?> subscriber = newer.subscriber;
     if (subscriber == null) {
       return;
     }
@@ -164,14 +166,13 @@ final class SendQueue {
     exchange(older, newer.content);
     older.since = newer.since;
     SubscriberQueue queue = subscriber.queue();
-    queue.conflate();
-    subscriber.topic().conflated();
+    subscriber.conflate();
     while (queue.bytes() > subscriber.policy().maxBytes()) {
       dropOldest(queue);
     }
   }
 
-  private void admit(Item item, TopicSubscriber<?> subscriber, long room) {
+  private void admit(Item item, SubscriberPort<?> subscriber, long room) {
     SubscriberQueue queue = subscriber.queue();
     SlowConsumer<?> policy = subscriber.policy();
     long left = room;
@@ -229,7 +230,7 @@ final class SendQueue {
   @Nullable Item poll() {
     for (Item item; (item = first) != null; ) {
       remove(item);
-      TopicSubscriber<?> subscriber = item.subscriber;
+      SubscriberPort<?> subscriber = item.subscriber;
       if (subscriber == null || !isAged(item, subscriber)) {
         return item;
       }
@@ -241,17 +242,17 @@ final class SendQueue {
     return null;
   }
 
-  private boolean isAged(Item item, TopicSubscriber<?> subscriber) {
-    return item.age(connection.loop().nanoTime()) > subscriber.policy().maxAgeNanos();
+  private boolean isAged(Item item, SubscriberPort<?> subscriber) {
+    return item.age(loop.nanoTime()) > subscriber.policy().maxAgeNanos();
   }
 
   /** Closes the connection if something has waited too long that may not be dropped. */
   private void look() {
     deadline = null;
-    long now = connection.loop().nanoTime();
+    long now = loop.nanoTime();
     long soonest = Long.MAX_VALUE;
     for (Item item = first; item != null; item = item.next) {
-      TopicSubscriber<?> subscriber = item.subscriber;
+      SubscriberPort<?> subscriber = item.subscriber;
       if (subscriber != null && subscriber.policy().closes()) {
         long left = subscriber.policy().maxAgeNanos() - item.age(now);
         if (left <= 0) {
@@ -267,7 +268,7 @@ final class SendQueue {
   }
 
   private void lookAgain(long nanos) {
-    deadline = connection.loop().executor().schedule(this::look, nanos, TimeUnit.NANOSECONDS);
+    deadline = loop.executor().schedule(this::look, nanos, TimeUnit.NANOSECONDS);
   }
 
   /**
@@ -286,7 +287,7 @@ final class SendQueue {
 
   private static void drop(Item item, Outcome outcome) {
     if (item.subscriber == null) {
-      Outbound.drop(item.content, item.written, outcome);
+      Undelivered.drop(item.content, item.written, outcome);
     } else {
       drop(item);
     }
@@ -301,41 +302,41 @@ final class SendQueue {
    * Packs what is not packed, for a protocol that is about to pack something behind it, or to say
    * goodbye. From now on it cannot be dropped.
    */
-  <O> void packAll(ProtocolDriver<?, O> driver) {
+  <O> void packAll(SharedMessage.Packer<O> packer) {
     for (Item item = first; unpacked > 0 && item != null; ) {
       Item after = item.next;
       if (item.subscriber != null) {
-        settle(item, item.subscriber, driver);
+        settle(item, item.subscriber, packer);
       }
       item = after;
     }
   }
 
-  private <O> void settle(Item item, TopicSubscriber<?> subscriber, ProtocolDriver<?, O> driver) {
-    if (item.bytes() == null && !pack(item, driver)) {
+  private <O> void settle(Item item, SubscriberPort<?> subscriber, SharedMessage.Packer<O> packer) {
+    if (item.bytes() == null && !pack(item, packer)) {
       remove(item);
       drop(item);
       return;
     }
     takeOffQueue(item, subscriber);
-    subscriber.topic().delivered(1);
+    subscriber.countDelivered();
     item.subscriber = null;
   }
 
   @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
-  private <O> boolean pack(Item item, ProtocolDriver<?, O> driver) {
-    TopicMessage<O> topicMessage = (TopicMessage<O>) item.topicMessage();
-    ByteBuf packed = driver.packPublished(topicMessage);
+  private <O> boolean pack(Item item, SharedMessage.Packer<O> packer) {
+    SharedMessage<O> message = (SharedMessage<O>) item.shared();
+    ByteBuf packed = packer.packShared(message);
     if (packed == null) {
       return false;
     }
     exchange(item, packed);
-    topicMessage.release();
+    message.release();
     return true;
   }
 
   private void exchange(Item item, Object content) {
-    TopicSubscriber<?> subscriber = item.subscriber;
+    SubscriberPort<?> subscriber = item.subscriber;
     unpacked -= item.bytes() == null ? 1 : 0;
     long before = item.size;
     item.content = content;
@@ -394,7 +395,7 @@ final class SendQueue {
   }
 
   /** Entries leave in the order of the list, so it is the oldest of its subscription. */
-  private static void takeOffQueue(Item item, TopicSubscriber<?> subscriber) {
+  private static void takeOffQueue(Item item, SubscriberPort<?> subscriber) {
     subscriber.queue().removeOldest(item);
   }
 

@@ -29,50 +29,44 @@ import java.util.function.Supplier;
  *
  * <p><b>Threads.</b> All methods may be called from any thread, callbacks included.
  */
-public final class Server implements Scheduler, AutoCloseable {
+public final class Server implements PluginHost, AutoCloseable {
 
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
   private final Endpoint endpoint;
   private final ServerSockets<?, ?> sockets;
-  private volatile boolean started; // its plugins were told
 
   private <I, O> Server(Builder<I, O> builder) {
-    this.endpoint =
-        builder.newEndpoint(
-            "server",
-            new Endpoint.Owner() {
-              @Override
-              public void closeSockets() {
-                sockets.close();
-              }
-
-              @Override
-              public Server server() {
-                return Server.this;
-              }
-
-              @Override
-              public void closed() {
-                if (started) {
-                  endpoint.tellPlugins(plugin -> plugin.stop(Server.this));
-                }
-              }
-            });
+    this.endpoint = builder.newEndpoint("server", new Owner());
     this.sockets =
         new ServerSockets<>(
-            builder.connectionConfig(endpoint), builder.loadBalancing, builder.maxConnections);
+            endpoint,
+            builder.connectionConfig(endpoint),
+            builder.loadBalancing,
+            builder.maxConnections);
     endpoint.join();
     try {
       builder.listenAddresses.forEach(sockets::listen);
-      started = true;
-      endpoint.plugins().forEach(plugin -> plugin.start(this));
+      endpoint.startPlugins();
     } catch (Throwable t) {
       stop(Duration.ZERO);
       endpoint.awaitUninterruptibly();
       throw t;
     }
     sockets.open();
+  }
+
+  private final class Owner implements Endpoint.Owner {
+
+    @Override
+    public PluginHost pluginHost() {
+      return Server.this;
+    }
+
+    @Override
+    public void closeSockets() {
+      sockets.close();
+    }
   }
 
   /**
@@ -98,6 +92,7 @@ public final class Server implements Scheduler, AutoCloseable {
    * The addresses listened on, in the order they were given, with the real port for port 0: an
    * {@link InetSocketAddress} for TCP and UDP, a {@link UnixAddress} for a unix socket.
    */
+  @Override
   public List<SocketAddress> addresses() {
     return sockets.addresses();
   }
@@ -115,6 +110,7 @@ public final class Server implements Scheduler, AutoCloseable {
   }
 
   /** How many connections are open; those that are closing are counted, detached ones are not. */
+  @Override
   public int connectionCount() {
     return endpoint.connectionCount();
   }
@@ -153,15 +149,16 @@ public final class Server implements Scheduler, AutoCloseable {
    * Leaves new connections waiting in the kernel's queues, and datagrams too, until {@link
    * #resumeAccepting}.
    *
-   * @param who each pauses for itself, and once: accepting goes on when nobody pauses
+   * @param owner the owner of this pause; accepting goes on when no owner pauses it any more
    */
-  public void pauseAccepting(Object who) {
-    sockets.pause(requireNonNull(who, "who"));
+  @Override
+  public void pauseAccepting(Object owner) {
+    sockets.pause(requireNonNull(owner, "owner"));
   }
 
-  /** Ends a pause, if there is one of {@code who}. */
-  public void resumeAccepting(Object who) {
-    sockets.resume(requireNonNull(who, "who"));
+  @Override
+  public void resumeAccepting(Object owner) {
+    sockets.resume(requireNonNull(owner, "owner"));
   }
 
   /**
@@ -174,6 +171,7 @@ public final class Server implements Scheduler, AutoCloseable {
    * net.ipv4.tcp_migrate_req=1}. The file of a unix socket is deleted before its queue is emptied,
    * so none of its connections is lost.
    */
+  @Override
   public void stopAccepting() {
     if (Loop.current() != null) {
       new Thread(sockets::close, "jev-stop").start();
@@ -191,6 +189,7 @@ public final class Server implements Scheduler, AutoCloseable {
    * after {@code grace} is closed at once. Then the event loops end. A second call can shorten the
    * grace.
    */
+  @Override
   public void stop(Duration grace) {
     endpoint.stop(grace);
   }
@@ -212,6 +211,7 @@ public final class Server implements Scheduler, AutoCloseable {
    *     one of the event loops
    * @throws InterruptedException if the calling thread is interrupted meanwhile
    */
+  @Override
   public void awaitStop() throws InterruptedException {
     endpoint.awaitStop();
   }

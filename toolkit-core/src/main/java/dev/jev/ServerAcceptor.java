@@ -1,11 +1,9 @@
 package dev.jev;
 
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -18,13 +16,13 @@ import org.jspecify.annotations.Nullable;
  * <p>When the process has no file descriptor left, accepting pauses, for 10 ms at first and up to 1
  * s, since the socket would stay readable and spin the loop.
  */
-final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
-    implements ServerSockets.Intake {
+final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements ServerIntake {
 
   private static final long MIN_PAUSE_MILLIS = 10;
   private static final long MAX_PAUSE_MILLIS = 1000;
   private static final long FAILING_ACCEPT_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
+  private final Endpoint endpoint;
   private final ConnectionConfig<I, O> config;
   private final @Nullable Loop own; // keeps what it accepts
   private final LoadBalancing balancing;
@@ -39,10 +37,12 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
   private volatile long taken; // written by the event loop, read by any thread
 
   ServerAcceptor(
+      Endpoint endpoint,
       ConnectionConfig<I, O> config,
       @Nullable Loop own,
       LoadBalancing balancing,
       int maxConnections) {
+    this.endpoint = endpoint;
     this.config = config;
     this.own = own;
     this.balancing = balancing;
@@ -67,17 +67,16 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
     Channel child = (Channel) message;
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
-    if (!config.endpoint().admit(maxConnections)) {
-      log.warning(
-          "connections: " + (maxConnections + 1L) + " (expected: <= " + maxConnections + ")", null);
+    if (!endpoint.admit(maxConnections)) {
+      log.warning("connection refused: limit of " + maxConnections + " reached");
       child.unsafe().closeForcibly();
       return;
     }
     try {
       accept(child);
     } catch (Throwable t) {
-      config.endpoint().unadmit();
-      config.endpoint().forget();
+      endpoint.unadmit();
+      endpoint.forget();
       log.warning("connection refused: " + child.remoteAddress(), t);
       child.unsafe().closeForcibly();
     }
@@ -85,11 +84,11 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
 
   private void accept(Channel child) throws IOException {
     Loop loop = own != null ? own : choose(child);
-    register(config, loop, child);
+    register(loop, child);
   }
 
   private Loop choose(Channel child) {
-    List<Loop> loops = config.endpoint().eventLoops().loops();
+    List<Loop> loops = endpoint.eventLoops().loops();
     int index =
         balancing.choose(
             UnixAddress.from(child.remoteAddress()), loops.size(), i -> loops.get(i).connections());
@@ -97,61 +96,32 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
   }
 
   /** Makes a channel, which the endpoint has counted, a connection on {@code loop}. */
-  private static void register(ConnectionConfig<?, ?> config, Loop loop, Channel child)
-      throws IOException {
-    child.pipeline().addLast(connection(config, loop, child).installer());
+  private void register(Loop loop, Channel child) throws IOException {
+    StreamConnection<?, ?> connection = ConnectionFactory.create(config, loop, child);
+    child.pipeline().addLast(ConnectionFactory.handler(connection));
     ChannelFuture registered = loop.executor().register(child);
     loop.assign();
-    if (registered.cause() != null) { // the loop has ended, and would not tell a listener
-      forget(config, loop);
+    if (registered.cause() != null) { // the loop has ended, and would call no listener
+      forget(loop);
     } else {
       registered.addListener(
           done -> {
             if (!done.isSuccess()) {
-              forget(config, loop);
+              forget(loop);
             }
           });
     }
   }
 
-  /** Makes the connection of a channel and configures that; to be put into its pipeline. */
-  static <I, O> StreamConnection<I, O> connection(
-      ConnectionConfig<I, O> config, Loop loop, Channel child) throws IOException {
-    StreamConnection<I, O> connection = new StreamConnection<>(config, loop, child);
-    UnixPeer peer = connection.listener() instanceof UnixAddress ? UnixPeer.of(child) : null;
-    if (peer != null) {
-      connection.attribute(UnixPeer.class, peer);
-    }
-    configure(config, child.config(), connection);
-    return connection;
-  }
-
-  private static void forget(ConnectionConfig<?, ?> config, Loop loop) {
+  private void forget(Loop loop) {
     loop.unassign();
-    config.endpoint().unadmit();
-    config.endpoint().forget();
-  }
-
-  private static void configure(
-      ConnectionConfig<?, ?> config,
-      ChannelConfig channelConfig,
-      StreamConnection<?, ?> connection) {
-    Transport transport = config.endpoint().eventLoops().transport();
-    config.sockets().apply(channelConfig, transport);
-    // The peer's FIN must not close the connection before what was sent to it is written.
-    channelConfig.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-    channelConfig.setWriteBufferWaterMark(config.watermarks());
-    channelConfig.setAllocator(Loop.ALLOCATOR);
-    // With io_uring a read is under way while others happen, so each needs a buffer of its own.
-    if (transport != Transport.IO_URING) {
-      channelConfig.setRecvByteBufAllocator(connection);
-    }
+    endpoint.unadmit();
+    endpoint.forget();
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.warning(
-        "cannot accept on " + ServerSockets.address(ctx.channel()) + "; trying again", cause);
+    log.warning("cannot accept on " + SocketAddresses.of(ctx.channel()) + "; trying again", cause);
     if (failing) {
       // io_uring goes on accepting, and failing, during the pause: at least not with all its might.
       LockSupport.parkNanos(FAILING_ACCEPT_NANOS);
@@ -159,9 +129,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter
     }
     failing = true;
     pause(ctx.channel(), paused);
-    config
-        .endpoint()
-        .tellPlugins(plugin -> plugin.acceptPaused(ServerSockets.address(ctx.channel()), cause));
+    endpoint.tellPlugins(plugin -> plugin.acceptPaused(SocketAddresses.of(ctx.channel()), cause));
     ctx.executor()
         .schedule(
             () -> {

@@ -3,17 +3,14 @@ package dev.jev;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import dev.jev.ListenAddress.Network;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.ServerChannelRecvByteBufAllocator;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.SocketProtocolFamily;
-import io.netty.util.AttributeKey;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.Inet4Address;
@@ -52,20 +49,8 @@ final class ServerSockets<I, O> {
   /** How many connections are accepted in one turn, so that busy ones do not keep others out. */
   private static final int MAX_ACCEPTS = 64;
 
-  private static final AttributeKey<SocketAddress> ADDRESS =
-      AttributeKey.valueOf(ServerSockets.class, "address");
-
-  /** The handler of one of the sockets: takes what the kernel has queued. */
-  interface Intake extends ChannelHandler {
-
-    /** Takes no more, or again; on the event loop. */
-    void pause(Channel socket, boolean pause);
-
-    /** How much has been taken; any thread. */
-    long taken();
-  }
-
-  private record ListeningSocket(Channel socket, Intake intake, @Nullable UnixSocketFile file) {
+  private record ListeningSocket(
+      Channel socket, ServerIntake intake, @Nullable UnixSocketFile file) {
 
     /** Pauses or resumes, as is right when its loop gets there. */
     void pause(BooleanSupplier pause) {
@@ -113,6 +98,7 @@ final class ServerSockets<I, O> {
     }
   }
 
+  private final Endpoint endpoint;
   private final ConnectionConfig<I, O> config;
   private final LoadBalancing balancing;
   private final int maxConnections;
@@ -122,16 +108,15 @@ final class ServerSockets<I, O> {
   private volatile boolean opened; // something may have been taken
   private volatile boolean closing; // whoever pauses
 
-  ServerSockets(ConnectionConfig<I, O> config, LoadBalancing balancing, int maxConnections) {
+  ServerSockets(
+      Endpoint endpoint,
+      ConnectionConfig<I, O> config,
+      LoadBalancing balancing,
+      int maxConnections) {
+    this.endpoint = endpoint;
     this.config = config;
     this.balancing = balancing;
     this.maxConnections = maxConnections;
-  }
-
-  /** The address that a listening socket has for its users, which Netty may not know. */
-  static SocketAddress address(Channel socket) {
-    @Nullable SocketAddress address = socket.attr(ADDRESS).get();
-    return address == null ? socket.localAddress() : address;
   }
 
   /** The addresses listened on, in the order they were given. */
@@ -180,10 +165,10 @@ final class ServerSockets<I, O> {
       ListenAddress listenAddress, SocketAddress address, Loop loop, @Nullable Loop own)
       throws IOException {
     Channel socket = newSocket(listenAddress, address);
-    Intake intake =
+    ServerIntake intake =
         socket instanceof DatagramChannel datagrams
             ? new UdpSocket<>(config, loop, datagrams, listenAddress.amplification())
-            : new ServerAcceptor<>(config, own, balancing, maxConnections);
+            : new ServerAcceptor<>(endpoint, config, own, balancing, maxConnections);
     try {
       configure(socket, listenAddress);
       socket.pipeline().addLast(intake);
@@ -196,7 +181,7 @@ final class ServerSockets<I, O> {
     try {
       UnixSocketFile file = bind(socket, listenAddress, address);
       SocketAddress bound = address instanceof UnixAddress ? address : socket.localAddress();
-      socket.attr(ADDRESS).set(bound);
+      SocketAddresses.set(socket, bound);
       sockets.add(new ListeningSocket(socket, intake, file));
       return bound;
     } catch (Throwable t) {
@@ -307,11 +292,11 @@ final class ServerSockets<I, O> {
   }
 
   private List<Loop> loops() {
-    return config.endpoint().eventLoops().loops();
+    return endpoint.eventLoops().loops();
   }
 
   private Transport transport() {
-    return config.endpoint().eventLoops().transport();
+    return endpoint.eventLoops().transport();
   }
 
   // Pausing and closing.

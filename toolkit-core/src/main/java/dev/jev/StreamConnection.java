@@ -3,13 +3,12 @@ package dev.jev;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason.Kind;
+import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.local.LocalChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
@@ -17,39 +16,34 @@ import io.netty.channel.socket.SocketChannelConfig;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.SocketAddress;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection: the handler at the end of its channel's pipeline, and nearly always the only one,
- * which runs the whole loop from bytes to messages and back.
+ * A connection: the last handler in its channel's pipeline, and nearly always the only one, which
+ * runs the whole loop from bytes to messages and back.
  *
- * <p><b>Turns.</b> Everything happens in turns of the event loop: a batch of reads, a task, a
- * timer. {@link #enter} opens a turn and {@link #leave} ends it: it flushes what was packed, then
- * does what became due meanwhile, and only then decides whether to go on reading. So a callback
- * never runs inside another one, however they call each other.
+ * <p><b>Turns.</b> See {@link LoopMember}. The end of a turn flushes what was packed, then does
+ * what became due meanwhile, and only then decides whether to read on.
  *
- * <p><b>Life.</b> From the first handshake to the last byte: see {@link ConnectionLifecycle}.
+ * <p><b>Lifecycle.</b> From the first handshake to the last byte: see {@link ConnectionLifecycle}.
  *
- * <p><b>Back-pressure.</b> Reading, and unpacking what was read, stops while somebody pauses it or
- * {@code outputBlocked} is set. The latter is set when the output passes its high mark, and cleared
- * when a turn ends with less than the low mark.
+ * <p><b>Back-pressure.</b> Reading, and unpacking what was read, stops while a pause is set or
+ * {@code outputBlocked} is. The latter is set when the output exceeds its high watermark, and
+ * cleared when a turn ends below the low watermark.
  *
- * <p><b>Plugins.</b> Where the bytes pass through handlers of plugins, they may come at any time
- * and in any buffer. The connection is not {@code direct} then, and relies on less.
+ * <p><b>Plugins.</b> Where the bytes pass through handlers of plugins, they may arrive at any time
+ * and in any buffer. The connection is not {@code direct} then, and assumes less.
  */
-final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
-    implements Connection<O>, RecvByteBufAllocator {
+final class StreamConnection<I, O> extends LoopMember
+    implements Offloadable<O>, MessageSink<O>, RecvByteBufAllocator {
 
-  // Bits of pauses: who stops the reading.
+  // Bits of pauses: the reasons not to read.
   private static final int USER_PAUSE = 1;
-  static final int OFFLOAD_PAUSE = 1 << 1;
+  private static final int OFFLOAD_PAUSE = 1 << 1;
   static final int PLUGIN_PAUSE = 1 << 2; // of the first plugin
 
   /** After so many rounds of things to do the other connections of the loop get their turn. */
@@ -63,7 +57,6 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
       AtomicIntegerFieldUpdater.newUpdater(StreamConnection.class, "pauses");
 
   private final ConnectionConfig<I, O> config;
-  private final Loop loop;
   private final Channel channel;
   private final ProtocolDriver<I, O> driver;
   private @Nullable Inbound inbound; // from the first read on
@@ -73,45 +66,35 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
 
   // Volatile: read by any thread.
   private volatile int pauses;
-  private volatile boolean offloaded; // somebody else works on a message
+  private volatile boolean offloaded; // other threads have messages
   private volatile @Nullable Object attachment;
   private volatile Map<Class<?>, Object> attributes = Map.of();
-  private volatile @Nullable LoopTimers timers;
 
-  // Event loop only: neighbours in the loop's list.
-  @Nullable StreamConnection<?, ?> next;
-  @Nullable StreamConnection<?, ?> previous;
-
-  // Event loop only: the first of the topics that it is subscribed to.
-  @Nullable TopicSubscriber<?> subscribed;
+  // Event loop only: the first of its subscriptions.
+  @Nullable SubscriberPort<?> subscribed;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
 
-  private boolean direct; // nobody stands between the socket and this handler
-  private boolean batches; // channelReadComplete follows each channelRead, on the spot
-  private boolean flushQueued;
+  private boolean direct; // no handler stands between the socket and this one
+  private boolean batches; // channelReadComplete follows each channelRead at once
   private boolean connected; // onConnect was called
   private boolean outputBlocked;
-  private long readingSince; // when reading went on last
+  private long readingSince; // when reading was last resumed
 
   StreamConnection(ConnectionConfig<I, O> config, Loop loop, Channel channel) {
+    super(loop);
     this.config = config;
-    this.loop = loop;
     this.channel = channel;
     this.driver = new ProtocolDriver<>(this);
     this.outbound = new Outbound<>(this);
     this.observers = ConnectionObservers.of(this);
   }
 
-  // What the other parts of the connection ask for.
+  // Its parts.
 
   ConnectionConfig<I, O> config() {
     return config;
-  }
-
-  Loop loop() {
-    return loop;
   }
 
   Channel channel() {
@@ -145,10 +128,6 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     return requireNonNull(context);
   }
 
-  boolean inEventLoop() {
-    return loop.inEventLoop();
-  }
-
   /** Whether onConnect was called. */
   boolean isConnected() {
     return connected;
@@ -164,42 +143,15 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     return direct && !batches;
   }
 
-  // Turns.
-
-  /**
-   * Opens a turn; returns whether this is the outermost one, which {@link #leave} wants to know.
-   *
-   * <p>If another connection of the loop is having a turn, this one gets its own a little later.
-   */
-  boolean enter() {
-    if (loop.turn == null) {
-      loop.turn = this;
-      return true;
-    }
-    flushSoon();
-    return false;
+  @Override
+  ConnectionHost host() {
+    return config.host();
   }
 
-  /** Ends a turn if it is the outermost one. */
-  void leave(boolean outermost) {
-    if (!outermost) {
-      return;
-    }
-    boolean more = false;
-    try {
-      more = settle();
-    } catch (Throwable t) { // no memory for a buffer, for example
-      lifecycle.abort(new CloseReason(Kind.IO_ERROR, t));
-    } finally {
-      loop.turn = null;
-    }
-    if (more) {
-      flushSoon();
-    }
-  }
+  // Reading.
 
-  /** Does what is due, up to a limit; returns whether something is left. */
-  private boolean settle() {
+  @Override
+  boolean settle() {
     boolean more = true;
     for (int round = 0; more && round < ROUNDS_A_TURN; round++) {
       outbound.flush();
@@ -228,21 +180,6 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     }
   }
 
-  /** Flushes at the end of this turn, or of the loop's if this connection is not having one. */
-  void flushSoon() {
-    if (loop.turn != this && !flushQueued) {
-      flushQueued = true;
-      loop.flushLater(this);
-    }
-  }
-
-  void flushDue() {
-    flushQueued = false;
-    leave(enter());
-  }
-
-  // Reading.
-
   @Override
   @SuppressWarnings("deprecation") // Netty's own interface has a deprecated type in it
   public Handle newHandle() {
@@ -252,6 +189,36 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
   /** Whether messages may be unpacked, and more be read. */
   boolean readsOn() {
     return !lifecycle.isClosing() && pauses == 0 && !outputBlocked && !lifecycle.isCloseRequested();
+  }
+
+  @Override
+  public void pauseReading() {
+    pause(USER_PAUSE);
+  }
+
+  @Override
+  public void resumeReading() {
+    resume(USER_PAUSE);
+  }
+
+  void pause(int who) {
+    PAUSES.updateAndGet(this, all -> all | who);
+    onLoop(() -> {}); // its end stops reading
+  }
+
+  void resume(int who) {
+    PAUSES.updateAndGet(this, all -> all & ~who);
+    onLoop(() -> {}); // its end goes on reading
+  }
+
+  /** The bytes that were read and are kept, or null. */
+  @Nullable ByteBuf unread() {
+    return inbound == null ? null : inbound.unread();
+  }
+
+  long unreadBytes() {
+    Inbound in = inbound;
+    return in == null ? 0 : in.unreadBytes();
   }
 
   void read(boolean on) {
@@ -294,7 +261,7 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     }
     if (outermost && !batches) {
       loop.turn = null;
-      flushSoon();
+      turnSoon();
     }
   }
 
@@ -319,33 +286,11 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     loop.ownership().release();
   }
 
-  // Opening.
+  // Opening and closing.
 
-  /** What is to be put into the channel's pipeline: this, or what installs the plugins first. */
-  ChannelHandler installer() {
-    if (observers == ConnectionObservers.NONE) {
-      return this;
-    }
-    return new ChannelInitializer<>() {
-      @Override
-      protected void initChannel(Channel child) {
-        install();
-      }
-    };
-  }
-
-  private void install() {
-    lifecycle.awaitReady();
-    Throwable failure = null;
-    try {
-      observers.install();
-    } catch (Throwable t) {
-      failure = t;
-    }
-    channel.pipeline().addLast(this);
-    if (failure != null) {
-      fail(Kind.HANDLER_ERROR, failure);
-    }
+  @Override
+  boolean isClosed() {
+    return lifecycle.isClosed();
   }
 
   @Override
@@ -361,13 +306,13 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     }
     channel.localAddress(); // the channel remembers both addresses
     channel.remoteAddress();
-    if (config.endpoint().isStopping()) {
+    if (config.host().isStopping()) {
       lifecycle.abort(CloseReason.of(Kind.SERVER_STOPPED));
       return;
     }
     direct = channel.pipeline().firstContext() == ctx && !(channel instanceof LocalChannel);
     // With io_uring other connections have their turns between the reads of one batch.
-    batches = direct && config.endpoint().eventLoops().transport() != Transport.IO_URING;
+    batches = direct && config.host().transport() != Transport.IO_URING;
     readingSince = loop.nanoTime();
     boolean outermost = enter();
     driver.open();
@@ -383,35 +328,147 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     lifecycle.ready();
     connected = true;
     observers.connected();
-    config.endpoint().owner().connecting();
+    config.host().events().connecting();
     try {
       config.handler().onConnect(this);
     } catch (Throwable t) {
       fail(Kind.HANDLER_ERROR, t);
     }
-    config.endpoint().owner().connected();
+    config.host().events().connected();
     return true;
+  }
+
+  @Override
+  public boolean isOpen() {
+    return lifecycle.isOpen();
+  }
+
+  @Override
+  public void close() {
+    close(CloseReason.of(Kind.CLOSED));
+  }
+
+  void close(CloseReason reason) {
+    lifecycle.requestClose();
+    if (context == null) { // a plugin that is being installed
+      onLoopLater(() -> close(reason));
+    } else {
+      onLoop(() -> lifecycle.startClose(reason));
+    }
+  }
+
+  @Override
+  public void closeNow() {
+    closeNow(CloseReason.of(Kind.CLOSED));
+  }
+
+  void closeNow(CloseReason reason) {
+    lifecycle.requestClose();
+    onLoop(() -> lifecycle.abort(reason));
+  }
+
+  /** Calls onClose. */
+  void callOnClose(CloseReason reason) {
+    try {
+      config.handler().onClose(this, reason);
+    } catch (Throwable t) {
+      config.errors().warning("handler failed in onClose of " + remoteAddress(), t);
+    }
+  }
+
+  @Override
+  void stop(CloseReason reason) {
+    lifecycle.startClose(reason);
+  }
+
+  @Override
+  void abort(CloseReason reason) {
+    lifecycle.abort(reason);
+  }
+
+  @Override
+  void end(CloseReason reason) {
+    lifecycle.abort(reason);
+    lifecycle.finish(); // Netty may run no further task on this thread
+  }
+
+  @Override
+  public void shutdownOutput() {
+    lifecycle.shutdownOutput();
+  }
+
+  @Override
+  public void detach(ChannelHandler successor) {
+    lifecycle.detach(requireNonNull(successor, "successor"));
+  }
+
+  @Override
+  void fail(Kind kind, Throwable cause) {
+    if (kind == Kind.HANDLER_ERROR || !(cause instanceof ProtocolException)) {
+      config.errors().warning(kind + ": connection of " + remoteAddress() + " closes", cause);
+    }
+    lifecycle.startClose(new CloseReason(kind, cause));
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
+      if (!readsOn()) {
+        abortIfReset();
+      }
+      leave(enter());
+    }
+    ctx.fireUserEventTriggered(event);
+  }
+
+  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
+  private void abortIfReset() {
+    if (Transport.isReset(channel)) {
+      IOException cause = new IOException("connection reset by peer after its FIN");
+      lifecycle.abort(new CloseReason(Kind.IO_ERROR, cause));
+    }
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof Inbound.Paused) {
+      return;
+    }
+    boolean network = cause instanceof IOException || cause instanceof OutOfMemoryError;
+    if (!network && !(cause instanceof ProtocolException) && !lifecycle.isClosing()) {
+      config.errors().warning("connection of " + remoteAddress() + " closes", cause);
+    }
+    lifecycle.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    if (!(channel.config() instanceof SocketChannelConfig)) {
+      lifecycle.endInput(); // it may know no other end
+    }
+    lifecycle.finish();
+    ctx.fireChannelInactive();
+  }
+
+  /** A channel that was never active goes without an event of its own. */
+  @Override
+  public void channelUnregistered(ChannelHandlerContext ctx) {
+    lifecycle.finish();
+    ctx.fireChannelUnregistered();
   }
 
   // Writing.
 
   @Override
   public boolean send(O message) {
-    return outbound.send(requireNonNull(message, "message"), null) == Delivery.Outcome.TAKEN;
+    return outbound.send(requireNonNull(message, "message"), null) == Outcome.TAKEN;
   }
 
   @Override
   public Delivery deliver(O message) {
     CompletableFuture<Void> written = new CompletableFuture<>();
-    Delivery.Outcome outcome = outbound.send(requireNonNull(message, "message"), written);
+    Outcome outcome = outbound.send(requireNonNull(message, "message"), written);
     return new Delivery(outcome, written.minimalCompletionStage());
-  }
-
-  /** A message was refused because too much is pending. */
-  void overflow() {
-    if (config.overflow() == OverflowPolicy.CLOSE) {
-      closeNow(CloseReason.of(Kind.OVERFLOW));
-    }
   }
 
   @Override
@@ -451,7 +508,7 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
         fail(Kind.HANDLER_ERROR, t);
       }
     }
-    config.endpoint().owner().writable();
+    config.host().events().writable();
     return true;
   }
 
@@ -465,224 +522,8 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     return outbound.pendingBytes();
   }
 
-  // Closing.
-
-  @Override
-  public boolean isOpen() {
-    return lifecycle.isOpen();
-  }
-
-  @Override
-  public void close() {
-    close(CloseReason.of(Kind.CLOSED));
-  }
-
-  void close(CloseReason reason) {
-    lifecycle.requestClose();
-    if (context == null) { // a plugin that is being installed
-      onLoopLater(() -> close(reason));
-    } else {
-      onLoop(() -> lifecycle.startClose(reason));
-    }
-  }
-
-  @Override
-  public void closeNow() {
-    closeNow(CloseReason.of(Kind.CLOSED));
-  }
-
-  void closeNow(CloseReason reason) {
-    lifecycle.requestClose();
-    onLoop(() -> lifecycle.abort(reason));
-  }
-
-  @Override
-  public void shutdownOutput() {
-    lifecycle.shutdownOutput();
-  }
-
-  @Override
-  public void detach(ChannelHandler successor) {
-    lifecycle.detach(requireNonNull(successor, "successor"));
-  }
-
-  /** Closes because something threw. */
-  void fail(Kind kind, Throwable cause) {
-    if (kind == Kind.HANDLER_ERROR || !(cause instanceof ProtocolException)) {
-      config.errors().warning(kind + ": connection of " + remoteAddress() + " closes", cause);
-    }
-    lifecycle.startClose(new CloseReason(kind, cause));
-  }
-
-  @Override
-  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
-      if (!readsOn()) {
-        abortIfReset();
-      }
-      leave(enter());
-    }
-    ctx.fireUserEventTriggered(event);
-  }
-
-  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
-  private void abortIfReset() {
-    if (Transport.isReset(channel)) {
-      IOException cause = new IOException("connection reset by peer, after its end");
-      lifecycle.abort(new CloseReason(Kind.IO_ERROR, cause));
-    }
-  }
-
-  @Override
-  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof Inbound.Paused) {
-      return;
-    }
-    boolean network = cause instanceof IOException || cause instanceof OutOfMemoryError;
-    if (!network && !(cause instanceof ProtocolException) && !lifecycle.isClosing()) {
-      config.errors().warning("connection of " + remoteAddress() + " closes", cause);
-    }
-    lifecycle.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
-  }
-
-  @Override
-  public void channelInactive(ChannelHandlerContext ctx) {
-    if (!(channel.config() instanceof SocketChannelConfig)) {
-      lifecycle.endInput(); // it may know no other end
-    }
-    lifecycle.finish();
-    ctx.fireChannelInactive();
-  }
-
-  /** A channel that was never active goes without an event of its own. */
-  @Override
-  public void channelUnregistered(ChannelHandlerContext ctx) {
-    lifecycle.finish();
-    ctx.fireChannelUnregistered();
-  }
-
-  /** Ends its timers and leaves the loop's list and the counts. */
-  void leaveLoop() {
-    LoopTimers mine = timers;
-    if (mine != null) {
-      mine.end();
-    }
-    loop.remove(this);
-    loop.unassign();
-    config.endpoint().unadmit();
-  }
-
-  /** The socket is closed: releases everything and tells everybody. */
-  void closed(CloseReason reason) {
-    outbound.release();
-    driver.stopWaiting();
-    Object outer = loop.turn;
-    loop.turn = this; // what this does to other connections happens afterwards
-    try {
-      tellClosed(reason);
-    } finally {
-      loop.turn = outer;
-    }
-  }
-
-  private void tellClosed(CloseReason reason) {
-    TopicSubscriber.leaveAll(this);
-    if (connected) {
-      try {
-        config.handler().onClose(this, reason);
-      } catch (Throwable t) {
-        config.errors().warning("handler failed in onClose of " + remoteAddress(), t);
-      }
-    }
-    observers.closed(reason);
-    config.endpoint().owner().disconnected(reason);
-  }
-
-  // Pausing.
-
-  @Override
-  public void pauseReading() {
-    pause(USER_PAUSE);
-  }
-
-  @Override
-  public void resumeReading() {
-    resume(USER_PAUSE);
-  }
-
-  void pause(int who) {
-    PAUSES.updateAndGet(this, all -> all | who);
-    onLoop(() -> {}); // its end stops reading
-  }
-
-  void resume(int who) {
-    PAUSES.updateAndGet(this, all -> all & ~who);
-    onLoop(() -> {}); // its end goes on reading
-  }
-
-  /** The bytes that were read and are kept, or null. */
-  @Nullable ByteBuf unread() {
-    return inbound == null ? null : inbound.unread();
-  }
-
-  long unreadBytes() {
-    Inbound in = inbound;
-    return in == null ? 0 : in.unreadBytes();
-  }
-
-  /**
-   * Says whether other threads have messages of this connection, which then does not close because
-   * its peer has.
-   */
-  void offloaded(boolean busy) {
-    offloaded = busy;
-  }
-
-  /** Does what had to wait until no other thread has messages. */
-  void closeIfPeerHas() {
-    if (lifecycle.hasInputEnded()) {
-      onLoop(() -> {}); // its end closes
-    }
-  }
-
-  // Timers.
-
-  @Override
-  public ScheduledTask runAfter(Duration delay, Runnable task) {
-    return timers().runAfter(loop, delay, task, this::run);
-  }
-
-  @Override
-  public ScheduledTask runEvery(Duration period, Runnable task) {
-    return timers().runEvery(loop, period, task, this::run);
-  }
-
-  @Override
-  public ScheduledTask runTicker(Supplier<Duration> ticker) {
-    return timers().runTicker(loop, ticker, this::run);
-  }
-
-  LoopTimers timers() {
-    LoopTimers mine = timers;
-    if (mine == null) {
-      synchronized (this) {
-        mine = timers;
-        if (mine == null) {
-          mine = new LoopTimers();
-          timers = mine;
-        }
-      }
-    }
-    if (lifecycle.isClosed()) {
-      mine.end();
-    }
-    return mine;
-  }
-
-  // Topics.
-
   /** Gives published messages to the peer, in a turn; returns how many have left at once. */
-  int publish(List<TopicMessage<O>> messages, TopicSubscriber<O> subscriber) {
+  int publish(List<? extends SharedMessage<O>> messages, SubscriberPort<O> subscriber) {
     boolean outermost = enter();
     int left = 0;
     try {
@@ -697,30 +538,6 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     return left;
   }
 
-  /** Takes it off all topics, whose listeners are told soon. */
-  void unsubscribe() {
-    if (subscribed != null) {
-      TopicSubscriber.forgetAll(this);
-      onLoopLater(
-          () -> {
-            if (subscribed != null) {
-              run(() -> TopicSubscriber.leaveAll(this));
-            }
-          });
-    }
-  }
-
-  /** Tells the listeners now, between two turns. */
-  void leaveTopics() {
-    Object outer = loop.turn;
-    loop.turn = this;
-    try {
-      TopicSubscriber.leaveAll(this);
-    } finally {
-      loop.turn = outer;
-    }
-  }
-
   // The rest of Connection.
 
   @Override
@@ -729,32 +546,10 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     onLoopLater(() -> run(task));
   }
 
-  /** Runs a task in a turn; returns whether it went well. */
-  boolean run(Runnable task) {
-    return run(task, Kind.HANDLER_ERROR);
-  }
-
-  boolean run(Runnable task, Kind fault) {
-    boolean outermost = enter();
-    boolean done = false;
-    try {
-      task.run();
-      done = true;
-    } catch (Throwable t) {
-      fail(fault, t);
-    }
-    leave(outermost);
-    return done;
-  }
-
   @Override
   public SocketAddress localAddress() {
     ConnectionObservers.Addresses known = attribute(ConnectionObservers.Addresses.class);
-    if (known != null) {
-      return known.local();
-    }
-    SocketAddress own = UnixAddress.from(channel.localAddress());
-    return own instanceof UnixAddress && channel.parent() != null ? listener() : own;
+    return known != null ? known.local() : SocketAddresses.local(channel);
   }
 
   @Override
@@ -765,10 +560,7 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
 
   @Override
   public SocketAddress listener() {
-    Channel parent = channel.parent();
-    return parent == null
-        ? UnixAddress.from(channel.localAddress())
-        : ServerSockets.address(parent);
+    return SocketAddresses.listener(channel);
   }
 
   @Override
@@ -796,22 +588,67 @@ final class StreamConnection<I, O> extends ChannelInboundHandlerAdapter
     attributes = Attributes.with(attributes, type, value);
   }
 
-  /** Runs {@code action}, and a turn after it: at once if this is the event loop, else later. */
-  void onLoop(Runnable action) {
-    if (loop.inEventLoop()) {
-      boolean outermost = enter();
-      action.run();
-      leave(outermost);
-    } else {
-      onLoopLater(() -> onLoop(action));
+  // The rest of Offloadable and MessageSink.
+
+  @Override
+  public int highWatermark() {
+    return config.highWatermark();
+  }
+
+  @Override
+  public int lowWatermark() {
+    return config.lowWatermark();
+  }
+
+  @Override
+  public void pauseForOffload() {
+    pause(OFFLOAD_PAUSE);
+  }
+
+  @Override
+  public void resumeAfterOffload() {
+    resume(OFFLOAD_PAUSE);
+  }
+
+  @Override
+  public void offloaded(boolean busy) {
+    offloaded = busy;
+  }
+
+  @Override
+  public void closeIfPeerHas() {
+    if (lifecycle.hasInputEnded()) {
+      onLoop(() -> {}); // its end closes
     }
   }
 
-  void onLoopLater(Runnable action) {
-    try {
-      loop.executor().execute(action);
-    } catch (RejectedExecutionException e) {
-      // The server has stopped, and with it this connection.
-    }
+  @Override
+  public void handlerFailed(Throwable cause) {
+    fail(Kind.HANDLER_ERROR, cause);
+  }
+
+  @Override
+  public boolean hasLoopEnded() {
+    return loop.hasEnded();
+  }
+
+  @Override
+  public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
+    return outbound.offer(message, written);
+  }
+
+  @Override
+  public boolean isDrainable() {
+    return isWritable();
+  }
+
+  @Override
+  public boolean isBelowLimit() {
+    return pendingBytes() < config.maxPendingBytes();
+  }
+
+  @Override
+  public void packingFailed(Throwable cause) {
+    fail(Kind.HANDLER_ERROR, cause);
   }
 }

@@ -56,7 +56,7 @@ public final class Topic<O> {
 
   private Topic(String name, Observer<O> observer) {
     this.name = requireNonNull(name, "name");
-    this.observer = requireNonNull(observer, "listener");
+    this.observer = requireNonNull(observer, "observer");
   }
 
   /** A topic without subscribers. The name is for logs, and need not be unique. */
@@ -92,7 +92,6 @@ public final class Topic<O> {
   public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
     StreamConnection<?, O> subscribing = checked(connection);
     requireNonNull(policy, "policy");
-    Loop loop = subscribing.loop();
     TopicSubscriber<O> subscriber;
     synchronized (this) {
       TopicSubscriber<O> present = subscribers.get(subscribing);
@@ -100,14 +99,15 @@ public final class Topic<O> {
         present.policy(policy);
         return present;
       }
-      subscriber = new TopicSubscriber<>(shard(loop), subscribing, policy);
-      if (!subscribing.lifecycle().acceptsMessages() || !loop.topicQueue().join(subscriber)) {
+      subscriber = new TopicSubscriber<>(shard(subscribing.loop()), subscribing, policy);
+      if (!subscribing.lifecycle().acceptsMessages()
+          || !subscriber.shard().queue().join(subscriber)) {
         return subscriber;
       }
       subscribers.put(subscribing, subscriber);
       subscriber.shard().count(1);
     }
-    loop.topicQueue().wake();
+    subscriber.shard().queue().wake();
     return subscriber;
   }
 
@@ -158,7 +158,7 @@ public final class Topic<O> {
   }
 
   boolean unsubscribe(TopicSubscriber<O> subscriber) {
-    TopicQueue queue = subscriber.shard().loop().topicQueue();
+    TopicQueue queue = subscriber.shard().queue();
     synchronized (this) {
       if (!forget(subscriber)) {
         return false;
@@ -197,7 +197,7 @@ public final class Topic<O> {
     boolean taken = true;
     for (TopicShard<O> shard : shards) {
       int missing = shard.members();
-      if (missing > 0 && !shard.loop().topicQueue().offer(topicMessage)) {
+      if (missing > 0 && !shard.queue().offer(topicMessage)) {
         dropped.add(missing);
         taken = false;
       }

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Event loop only, except where it says otherwise.
  */
-final class TopicQueue implements Runnable {
+final class TopicQueue implements LoopService, Runnable {
 
   /** Of this size the publications that wait may be. */
   static final long MAX_BYTES = 16 * 1024 * 1024;
@@ -51,8 +51,13 @@ final class TopicQueue implements Runnable {
   private @Nullable TopicShard<?> shard; // that the batch is delivered to
   private int place; // of the next subscriber
 
-  TopicQueue(Loop loop) {
+  private TopicQueue(Loop loop) {
     this.loop = loop;
+  }
+
+  /** Returns the queue of an event loop. Any thread. */
+  static TopicQueue of(Loop loop) {
+    return loop.service(TopicQueue.class, TopicQueue::new);
   }
 
   // Any thread.
@@ -145,7 +150,7 @@ final class TopicQueue implements Runnable {
       if (subscriber.isNew()) {
         joins.decrementAndGet();
       }
-      subscriber.change();
+      subscriber.joinOrLeave();
     } else if (next instanceof TopicMessage<?> topicMessage) {
       begin(topicMessage);
     }
@@ -201,8 +206,8 @@ final class TopicQueue implements Runnable {
     return tried + 1;
   }
 
-  /** Drops everything; the last thing on the loop's thread. */
-  void end() {
+  @Override
+  public void end() {
     ended = true;
     endBatch();
     drain();

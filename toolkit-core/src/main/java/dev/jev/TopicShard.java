@@ -14,6 +14,7 @@ final class TopicShard<O> {
 
   private final Topic<O> topic;
   private final Loop loop;
+  private final TopicQueue queue; // of the loop
   private volatile int members; // written with the topic as guard
 
   private final List<@Nullable TopicSubscriber<O>> joined = new ArrayList<>(1);
@@ -23,6 +24,7 @@ final class TopicShard<O> {
   TopicShard(Topic<O> topic, Loop loop) {
     this.topic = topic;
     this.loop = loop;
+    this.queue = TopicQueue.of(loop);
   }
 
   Topic<O> topic() {
@@ -31,6 +33,10 @@ final class TopicShard<O> {
 
   Loop loop() {
     return loop;
+  }
+
+  TopicQueue queue() {
+    return queue;
   }
 
   /** How many are subscribed, including those that are about to join; any thread. */
@@ -85,7 +91,7 @@ final class TopicShard<O> {
     for (int i = 0; i < joined.size(); i++) {
       TopicSubscriber<O> subscriber = joined.get(i);
       if (subscriber != null) {
-        subscriber.place(places);
+        subscriber.index(places);
         joined.set(places++, subscriber);
       }
     }

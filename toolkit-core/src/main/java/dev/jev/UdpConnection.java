@@ -2,7 +2,9 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.Delivery.Outcome;
 import io.netty.channel.ChannelHandler;
+import java.lang.System.Logger.Level;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
@@ -12,7 +14,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** An address that a UDP socket sends to; made for each datagram that comes in. */
-final class UdpConnection<O> implements Connection<O> {
+final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
 
   private final UdpSocket<?, O> socket;
   private final InetSocketAddress peer;
@@ -49,13 +51,13 @@ final class UdpConnection<O> implements Connection<O> {
 
   @Override
   public boolean send(O message) {
-    return socket.send(this, requireNonNull(message, "message"), null) == Delivery.Outcome.TAKEN;
+    return socket.send(this, requireNonNull(message, "message"), null) == Outcome.TAKEN;
   }
 
   @Override
   public Delivery deliver(O message) {
     CompletableFuture<Void> written = new CompletableFuture<>();
-    Delivery.Outcome outcome = socket.send(this, requireNonNull(message, "message"), written);
+    Outcome outcome = socket.send(this, requireNonNull(message, "message"), written);
     return new Delivery(outcome, written.minimalCompletionStage());
   }
 
@@ -113,17 +115,17 @@ final class UdpConnection<O> implements Connection<O> {
 
   @Override
   public ScheduledTask runAfter(Duration delay, Runnable task) {
-    return socket.timers().runAfter(socket.loop(), delay, task, socket::run);
+    return socket.runAfter(delay, task);
   }
 
   @Override
   public ScheduledTask runEvery(Duration period, Runnable task) {
-    return socket.timers().runEvery(socket.loop(), period, task, socket::run);
+    return socket.runEvery(period, task);
   }
 
   @Override
   public ScheduledTask runTicker(Supplier<Duration> ticker) {
-    return socket.timers().runTicker(socket.loop(), ticker, socket::run);
+    return socket.runTicker(ticker);
   }
 
   @Override
@@ -159,5 +161,36 @@ final class UdpConnection<O> implements Connection<O> {
   @Override
   public <T> @Nullable T attachment(Class<T> type) {
     return type.cast(attachment);
+  }
+
+  // The peer of a client. What is too much for the socket is lost, as on the network.
+
+  @Override
+  public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
+    if (!isOpen()) {
+      return Outcome.CLOSED;
+    }
+    Outcome outcome = socket.send(this, message, written);
+    return outcome == Outcome.CLOSED ? Outcome.OVER_LIMIT : outcome; // it is dropped already
+  }
+
+  @Override
+  public boolean isDrainable() {
+    return isOpen();
+  }
+
+  @Override
+  public boolean isBelowLimit() {
+    return true;
+  }
+
+  @Override
+  public void onLoopLater(Runnable action) {
+    socket.onLoopLater(action);
+  }
+
+  @Override
+  public void packingFailed(Throwable cause) {
+    RateLimitedLog.write(Level.WARNING, "cannot pack a datagram for " + peer, cause);
   }
 }

@@ -9,14 +9,12 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
-import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
@@ -38,8 +36,8 @@ import org.jspecify.annotations.Nullable;
  * short datagram with much may be used to flood a third party; so answers are limited to a multiple
  * of what came in (RFC 9000, 8).
  */
-final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
-    implements ServerSockets.Intake, ProtocolContext, ChannelFutureListener, Runnable {
+final class UdpSocket<I, O> extends LoopMember
+    implements ServerIntake, ChannelFutureListener, Runnable {
 
   /** RFC 768 and RFC 791: 65,535 bytes less 20 of the IP header and 8 of the UDP header. */
   static final int MAX_PAYLOAD_BYTES = 65507;
@@ -51,20 +49,18 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private static final int SPILL_BYTES = 64 * 1024;
 
   private final ConnectionConfig<I, O> config;
-  private final Loop loop;
   private final DatagramChannel channel;
   private final int amplification;
   private final int maxBytes; // of an inbound datagram
-  private final LoopTimers timers = new LoopTimers();
   private final Mailbox<AddressedMessage<O>> mailbox;
   private final LongAdder dropped = new LongAdder();
   private final RateLimitedLog log = new RateLimitedLog();
+  private final Context context = new Context();
 
   // Event loop only.
   private @Nullable Protocol<I, O> protocol; // null: a new one is due
   private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; asked for by any thread
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
-  private boolean flushScheduled;
 
   private volatile long taken; // written by the event loop, read by any thread
 
@@ -72,29 +68,21 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private record AddressedMessage<O>(UdpConnection<O> to, O message) {}
 
   UdpSocket(ConnectionConfig<I, O> config, Loop loop, DatagramChannel channel, int amplification) {
+    super(loop);
     this.config = config;
-    this.loop = loop;
     this.channel = channel;
     this.amplification = amplification;
     this.maxBytes = Math.min(config.maxFrameBytes(), MAX_PAYLOAD_BYTES);
     this.mailbox = new Mailbox<>(config.highWatermark());
     channel.config().setAllocator(Loop.ALLOCATOR);
     // One byte more than may come tells what is too long, also when the system cuts it off.
-    config.endpoint().eventLoops().transport().readDatagrams(channel.config(), maxBytes + 1);
+    config.host().transport().readDatagrams(channel.config(), maxBytes + 1);
   }
 
   // What the connections ask for; any thread.
 
-  Loop loop() {
-    return loop;
-  }
-
-  LoopTimers timers() {
-    return timers;
-  }
-
   SocketAddress address() {
-    return ServerSockets.address(channel);
+    return SocketAddresses.of(channel);
   }
 
   boolean isOpen() {
@@ -120,14 +108,6 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     return dropped.sum();
   }
 
-  void onLoopLater(Runnable action) {
-    try {
-      loop.executor().execute(action);
-    } catch (RejectedExecutionException e) {
-      // The server has stopped.
-    }
-  }
-
   // Receiving.
 
   @Override
@@ -146,21 +126,6 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     } finally {
       leave(outermost);
       datagram.release();
-    }
-  }
-
-  /** Keeps the callbacks of connections from nesting in those of this socket. */
-  private boolean enter() {
-    if (loop.turn != null) {
-      return false;
-    }
-    loop.turn = this;
-    return true;
-  }
-
-  private void leave(boolean outermost) {
-    if (outermost) {
-      loop.turn = null;
     }
   }
 
@@ -193,7 +158,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private @Nullable I unpack(ByteBuf bytes) {
     I message = null;
     try {
-      message = protocol().unpack(this, bytes);
+      message = protocol().unpack(context, bytes);
       if (message != null && !bytes.isReadable() && protocol().pendingMessages() == 0) {
         return message;
       }
@@ -211,7 +176,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     Protocol<I, O> current = protocol;
     if (current == null) {
       current = requireNonNull(config.protocols().get(), "protocol");
-      current.open(this);
+      current.open(context);
       protocol = current;
     }
     return current;
@@ -226,7 +191,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
       return;
     }
     try {
-      old.close(this, CloseReason.of(why));
+      old.close(context, CloseReason.of(why));
     } catch (Throwable t) {
       config.errors().warning("protocol failed to close", t);
     }
@@ -239,24 +204,54 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    timers.end();
+    endTimers();
     replaceProtocol(Kind.SERVER_STOPPED);
     drop(mailbox);
     ctx.fireChannelInactive();
   }
 
-  /** Runs a task; returns whether it went well. */
-  boolean run(Runnable task) {
-    boolean outermost = enter();
-    try {
-      task.run();
-      return true;
-    } catch (Throwable t) {
-      config.errors().warning("task of " + address() + " failed", t);
-      return false;
-    } finally {
-      leave(outermost);
-    }
+  // As a member of the loop, which closes its channel.
+
+  @Override
+  ConnectionHost host() {
+    return config.host();
+  }
+
+  /** Datagrams are flushed once for all that came in together, see {@link #takeTurn}. */
+  @Override
+  boolean settle() {
+    return false;
+  }
+
+  @Override
+  void takeTurn() {
+    channel.flush();
+    super.takeTurn();
+  }
+
+  @Override
+  void fail(Kind kind, Throwable cause) {
+    config.errors().warning("task of " + address() + " failed", cause);
+  }
+
+  @Override
+  boolean isClosed() {
+    return !isOpen();
+  }
+
+  @Override
+  void stop(CloseReason reason) {
+    channel.close();
+  }
+
+  @Override
+  void abort(CloseReason reason) {
+    channel.close();
+  }
+
+  @Override
+  void end(CloseReason reason) {
+    channel.close();
   }
 
   // Sending; any thread.
@@ -301,12 +296,7 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
     dropped.increment();
     ReferenceCountUtil.safeRelease(message);
-    if (written != null) {
-      written.completeExceptionally(
-          outcome == Outcome.CLOSED
-              ? new ClosedChannelException()
-              : new IllegalStateException("datagram dropped: over a limit"));
-    }
+    Undelivered.fail(written, outcome, "datagram dropped: over a limit");
     return outcome;
   }
 
@@ -406,13 +396,8 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
   private void flushSoon() {
     if (pendingBytes() - mailbox.bytes() >= SPILL_BYTES) {
       channel.flush();
-    } else if (!flushScheduled) {
-      flushScheduled = true;
-      onLoopLater(
-          () -> {
-            flushScheduled = false;
-            channel.flush();
-          });
+    } else {
+      requestTurn();
     }
   }
 
@@ -424,65 +409,67 @@ final class UdpSocket<I, O> extends ChannelInboundHandlerAdapter
     }
   }
 
-  // The protocol's line to the source of the datagram that is being unpacked.
+  /** What the protocol can do: answer the source of the datagram that is being unpacked. */
+  private final class Context implements ProtocolContext {
 
-  @Override
-  public void ready() {}
+    @Override
+    public void ready() {}
 
-  @Override
-  public boolean isReady() {
-    return true;
-  }
-
-  @Override
-  public void write(ByteBuf bytes) {
-    UdpConnection<O> to = source;
-    if (to == null || !isOpen()) {
-      bytes.release();
-    } else if (pendingBytes() >= config.maxPendingBytes()
-        || bytes.readableBytes() > MAX_PAYLOAD_BYTES) {
-      drop(bytes, null, Outcome.OVER_LIMIT);
-    } else {
-      write(to, bytes, null);
+    @Override
+    public boolean isReady() {
+      return true;
     }
-  }
 
-  @Override
-  public void close(CloseReason reason) {}
+    @Override
+    public void write(ByteBuf bytes) {
+      UdpConnection<O> to = source;
+      if (to == null || !isOpen()) {
+        bytes.release();
+      } else if (pendingBytes() >= config.maxPendingBytes()
+          || bytes.readableBytes() > MAX_PAYLOAD_BYTES) {
+        drop(bytes, null, Outcome.OVER_LIMIT);
+      } else {
+        UdpSocket.this.write(to, bytes, null);
+      }
+    }
 
-  @Override
-  public void closeNow(CloseReason reason) {}
+    @Override
+    public void close(CloseReason reason) {}
 
-  @Override
-  public DeadlineWheel deadlineWheel(Duration maxDelay) {
-    return loop.deadlineWheel(maxDelay);
-  }
+    @Override
+    public void closeNow(CloseReason reason) {}
 
-  @Override
-  public long readingSince() {
-    return loop.nanoTime();
-  }
+    @Override
+    public DeadlineWheel deadlineWheel(Duration maxDelay) {
+      return loop.deadlineWheel(maxDelay);
+    }
 
-  @Override
-  public ScheduledTask runAfter(Duration delay, Runnable task) {
-    return tasks.runAfter(loop, delay, task, this::run);
-  }
+    @Override
+    public long readingSince() {
+      return loop.nanoTime();
+    }
 
-  @Override
-  public <T> void attribute(Class<T> type, @Nullable T value) {}
+    @Override
+    public ScheduledTask runAfter(Duration delay, Runnable task) {
+      return tasks.runAfter(loop, delay, task, UdpSocket.this::run);
+    }
 
-  @Override
-  public <T> @Nullable T attribute(Class<T> type) {
-    return null;
-  }
+    @Override
+    public <T> void attribute(Class<T> type, @Nullable T value) {}
 
-  @Override
-  public @Nullable SocketAddress remoteAddress() {
-    return null;
-  }
+    @Override
+    public <T> @Nullable T attribute(Class<T> type) {
+      return null;
+    }
 
-  @Override
-  public int maxFrameBytes() {
-    return maxBytes;
+    @Override
+    public @Nullable SocketAddress remoteAddress() {
+      return null;
+    }
+
+    @Override
+    public int maxFrameBytes() {
+      return maxBytes;
+    }
   }
 }

@@ -51,10 +51,10 @@ class AncestryTest {
     Plugin plugin =
         new Plugin() {
           @Override
-          public void start(Server starting) {
+          public void start(PluginHost starting) {
             assertThat(starting.addresses()).hasSize(3);
             try {
-              early.complete(RawPeer.connect(starting).send("early"));
+              early.complete(RawPeer.connect((Server) starting).send("early"));
             } catch (Exception e) {
               early.completeExceptionally(e);
             }
@@ -164,7 +164,7 @@ class AncestryTest {
     Plugin plugin =
         new Plugin() {
           @Override
-          public void stop(Server stopped) {
+          public void stop(PluginHost stopped) {
             events.add("stop " + stopped.connectionCount());
           }
         };

@@ -133,7 +133,7 @@ class ClientLoopsTest {
           Loop loop = ((StreamConnection<?, ?>) front).loop();
           front.attach(
               Client.builder(Buffers::new, answers)
-                  .eventLoops(((StreamConnection<?, ?>) front).config().endpoint().eventLoops())
+                  .eventLoops(((Endpoint) ((StreamConnection<?, ?>) front).host()).eventLoops())
                   .whileDisconnected(WhileDisconnected.QUEUE)
                   .connect(uri(back)));
           assertThat(loop.inEventLoop()).isTrue();

@@ -266,7 +266,7 @@ class ClientTest {
         .withMessage("minBackoff: PT0S (expected: > PT0S and <= PT87600H)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().reconnect(Duration.ofSeconds(1), Duration.ofSeconds(-1)))
-        .withMessage("longest: PT-1S (expected: > PT0S and <= PT87600H)");
+        .withMessage("maxBackoff: PT-1S (expected: > PT0S and <= PT87600H)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().reconnect(Duration.ofSeconds(2), Duration.ofSeconds(1)))
         .withMessage("minBackoff: PT2S (expected: <= maxBackoff PT1S)");

@@ -89,6 +89,7 @@ class ConnectAttemptTest {
   void release() {
     tries.forEach(attempt -> attempt.channel.finishAndReleaseAll());
     clock.finishAndReleaseAll();
+    loop.end(); // this thread is no event loop any more
   }
 
   private static InetAddress[] addresses(String... literals) throws UnknownHostException {

@@ -27,16 +27,7 @@ class DeadlinesTest {
   private boolean ready = true;
 
   private final Endpoint endpoint =
-      new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), NOTHING);
-
-  private static final Endpoint.Owner NOTHING =
-      new Endpoint.Owner() {
-        @Override
-        public void closeSockets() {}
-
-        @Override
-        public void closed() {}
-      };
+      new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
 
   /** A socket that takes nothing while {@code full}, and notes that its output was shut down. */
   private static final class PatientChannel extends EmbeddedChannel implements DuplexChannel {

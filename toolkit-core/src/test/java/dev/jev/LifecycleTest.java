@@ -451,8 +451,9 @@ class LifecycleTest {
 
   @Test
   void handlerMaySetReplaceAndRemoveAttributes() throws Exception {
-    Recorder<String, String> recorder = Recorder.silent();
+    Recorder<String, String> recorder = new Recorder<>(Connection::send);
     try (RawPeer peer = RawPeer.connect(start(Texts::new, recorder))) {
+      assertThat(peer.send("hello").receive()).isEqualTo("hello");
       Connection<String> connection = recorder.connection();
       connection.attribute(String.class, "one");
       connection.attribute(Integer.class, 1);

@@ -72,12 +72,12 @@ class PluginTest {
   /** Notes the calls of an observer. */
   private class Notes implements Plugin, Plugin.Observer {
     @Override
-    public void start(Server server) {
+    public void start(PluginHost server) {
       events.add("start " + server.addresses().size());
     }
 
     @Override
-    public void stop(Server server) {
+    public void stop(PluginHost server) {
       events.add("stop " + server.connectionCount());
     }
 
@@ -392,7 +392,7 @@ class PluginTest {
           @Override
           public @Nullable Observer install(Link link) {
             link.addresses(remote, local);
-            link.attribute(String.class, "identity");
+            link.connection().attribute(String.class, "identity");
             return null;
           }
         };
@@ -592,7 +592,7 @@ class PluginTest {
     Plugin broken =
         new Plugin() {
           @Override
-          public void start(Server server) {
+          public void start(PluginHost server) {
             throw new IllegalStateException("not today");
           }
         };

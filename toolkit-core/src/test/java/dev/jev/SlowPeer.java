@@ -20,15 +20,6 @@ final class SlowPeer<O> implements AutoCloseable {
   static final int HIGH_MARK = 2_000;
   static final int MAX_PENDING_BYTES = 100_000;
 
-  private static final Endpoint.Owner NOTHING =
-      new Endpoint.Owner() {
-        @Override
-        public void closeSockets() {}
-
-        @Override
-        public void closed() {}
-      };
-
   private final Channel channel = new Channel();
   private final Loop loop = new Loop(channel.eventLoop());
   private final EventLoops eventLoops = EventLoops.builder().count(1).start();
@@ -39,7 +30,7 @@ final class SlowPeer<O> implements AutoCloseable {
       Supplier<? extends Protocol<O, O>> protocol, Handler<O, O> handler, OverflowPolicy overflow) {
     ConnectionConfig<O, O> config =
         new ConnectionConfig<>(
-            new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), NOTHING),
+            new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner()),
             protocol,
             handler,
             /* maxFrameBytes= */ 1000,
@@ -53,7 +44,7 @@ final class SlowPeer<O> implements AutoCloseable {
             new RateLimitedLog());
     channel.config().setWriteBufferWaterMark(config.watermarks());
     channel.freezeTime();
-    config.endpoint().admit(1);
+    config.host().admit(1);
     loop.assign();
     StreamConnection<O, O> opening = new StreamConnection<>(config, loop, channel);
     connection = opening;

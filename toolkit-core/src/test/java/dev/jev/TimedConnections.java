@@ -19,15 +19,6 @@ public final class TimedConnections<I, O> implements AutoCloseable {
 
   private static final WriteBufferWaterMark MARKS = new WriteBufferWaterMark(1_000, 50_000);
 
-  private static final Endpoint.Owner NOTHING =
-      new Endpoint.Owner() {
-        @Override
-        public void closeSockets() {}
-
-        @Override
-        public void closed() {}
-      };
-
   private final EmbeddedChannel clock = new EmbeddedChannel();
   private final Loop loop = new Loop(clock.eventLoop());
   private final EventLoops eventLoops = EventLoops.builder().count(1).start();
@@ -37,7 +28,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   public TimedConnections(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
     Endpoint endpoint =
-        new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), NOTHING);
+        new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
     config =
         new ConnectionConfig<>(
             endpoint,
@@ -103,7 +94,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
   }
 
   public Socket connect() {
-    config.endpoint().admit(Integer.MAX_VALUE);
+    config.host().admit(Integer.MAX_VALUE);
     loop.assign();
     Socket socket = new Socket();
     socket.config().setWriteBufferWaterMark(MARKS);

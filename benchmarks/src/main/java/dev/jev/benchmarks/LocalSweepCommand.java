@@ -4,7 +4,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import dev.jev.plugin.IdleReaper;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
@@ -33,7 +33,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -173,8 +172,8 @@ final class LocalSweepCommand implements Callable<Integer> {
     }
 
     @Override
-    public @Nullable Server server() {
-      return null;
+    public PluginHost host() {
+      throw new AssertionError("not expected of a plugin: host");
     }
 
     @Override

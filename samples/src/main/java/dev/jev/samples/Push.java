@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.Server;
@@ -112,7 +113,7 @@ final class Push implements Callable<Integer>, Handler<PushRequest, PushEvent>, 
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost server) {
     warmUp();
     server.runTicker(this::tick);
     server.runEvery(Duration.ofMillis(periodMillis), this::tellNumbers);

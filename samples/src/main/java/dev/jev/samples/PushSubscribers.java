@@ -7,6 +7,7 @@ import dev.jev.Connection;
 import dev.jev.EventLoops;
 import dev.jev.Handler;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.websocket.WebSocketClientBuilder;
 import dev.jev.websocket.WebSocketMessage;
@@ -76,7 +77,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost server) {
     EventLoops own =
         EventLoops.builder()
             .count(1)
@@ -155,7 +156,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   }
 
   @Override
-  public void stop(Server server) {
+  public void stop(PluginHost server) {
     if (loops != null) {
       loops.close();
     }

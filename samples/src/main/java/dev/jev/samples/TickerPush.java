@@ -4,6 +4,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import java.time.Duration;
@@ -35,7 +36,7 @@ final class TickerPush implements Callable<Integer>, Handler<String, String>, Pl
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost server) {
     server.runTicker(this::tick);
   }
 

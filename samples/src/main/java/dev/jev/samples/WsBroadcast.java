@@ -3,6 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
@@ -44,7 +45,7 @@ final class WsBroadcast
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost server) {
     server.runEvery(Duration.ofMillis(periodMillis), this::tell);
   }
 

@@ -53,7 +53,7 @@ class AnswersIT {
           .filteredOn(line -> line.startsWith("WARNING"))
           .singleElement()
           .asString()
-          .contains("connections: 3 (expected: <= 2)");
+          .contains("connection refused: limit of 2 reached");
     }
   }
 

@@ -1,6 +1,6 @@
 package dev.jev.plugin;
 
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import java.time.Duration;
 
 /**
@@ -12,7 +12,7 @@ import java.time.Duration;
  */
 final class AcceptGate {
 
-  private final Server server;
+  private final PluginHost host;
   private final TokenBucket rate;
   private final int batch;
 
@@ -20,8 +20,8 @@ final class AcceptGate {
   private long paid;
   private boolean paused;
 
-  AcceptGate(Server server, TokenBucket rate) {
-    this.server = server;
+  AcceptGate(PluginHost host, TokenBucket rate) {
+    this.host = host;
     this.rate = rate;
     this.batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());
     this.paid = rate.full(System.nanoTime());
@@ -33,7 +33,7 @@ final class AcceptGate {
     paid = rate.take(1, paid, now);
     if (!paused && rate.wait(1, paid, now) > 0) {
       paused = true;
-      server.pauseAccepting(this);
+      host.pauseAccepting(this);
       resumeLater(now);
     }
   }
@@ -44,11 +44,11 @@ final class AcceptGate {
       resumeLater(now);
     } else {
       paused = false;
-      server.resumeAccepting(this);
+      host.resumeAccepting(this);
     }
   }
 
   private void resumeLater(long now) {
-    server.runAfter(Duration.ofNanos(rate.wait(batch, paid, now)), this::resume);
+    host.runAfter(Duration.ofNanos(rate.wait(batch, paid, now)), this::resume);
   }
 }

@@ -4,7 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import java.lang.System.Logger.Level;
 import java.net.SocketAddress;
 import java.time.Duration;
@@ -101,7 +101,7 @@ public final class Drain implements Plugin {
   private final long deadlineNanos;
   private final Consumer<Phase> onPhase;
   private final @Nullable Thread hook;
-  private final List<Server> servers = new CopyOnWriteArrayList<>();
+  private final List<PluginHost> hosts = new CopyOnWriteArrayList<>();
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private final AtomicInteger closed = new AtomicInteger(); // since the drain began
   private final CompletableFuture<Report> ended = new CompletableFuture<>();
@@ -170,20 +170,20 @@ public final class Drain implements Plugin {
    * @throws IllegalStateException if the drain or the JVM's shutdown has begun already
    */
   @Override
-  public synchronized void start(Server server) {
+  public synchronized void start(PluginHost host) {
     if (phase != Phase.SERVING) {
       throw new IllegalStateException("drain has begun already; build a new one");
     }
-    if (hook != null && servers.isEmpty()) {
+    if (hook != null && hosts.isEmpty()) {
       Runtime.getRuntime().addShutdownHook(hook);
     }
-    servers.add(server);
+    hosts.add(host);
   }
 
   @Override
-  public synchronized void stop(Server server) {
-    servers.remove(server);
-    if (hook != null && servers.isEmpty()) {
+  public synchronized void stop(PluginHost host) {
+    hosts.remove(host);
+    if (hook != null && hosts.isEmpty()) {
       try {
         Runtime.getRuntime().removeShutdownHook(hook);
       } catch (IllegalStateException e) {
@@ -231,11 +231,11 @@ public final class Drain implements Plugin {
   // The draining thread.
 
   private void run() {
-    List<Server> draining = List.copyOf(servers);
+    List<PluginHost> draining = List.copyOf(hosts);
     try {
       tell(Phase.LEAVING);
       await(() -> hurried, acceptNanos);
-      draining.forEach(Server::stopAccepting);
+      draining.forEach(PluginHost::stopAccepting);
       spreadEnd = System.nanoTime() + spreadNanos;
       tell(Phase.CLOSING);
       links.forEach(this::closeSomeTime);
@@ -249,7 +249,7 @@ public final class Drain implements Plugin {
     }
   }
 
-  private void end(List<Server> draining) {
+  private void end(List<PluginHost> draining) {
     List<SocketAddress> cut =
         links.stream().map(link -> link.connection().remoteAddress()).toList();
     int inTime = closed.get();
@@ -263,9 +263,9 @@ public final class Drain implements Plugin {
     ended.complete(report);
   }
 
-  private static void awaitStop(Server server) {
+  private static void awaitStop(PluginHost host) {
     try {
-      server.awaitStop();
+      host.awaitStop();
     } catch (IllegalStateException e) {
       log(Level.ERROR, "drain: a server had failed", e);
     } catch (InterruptedException e) {
@@ -273,7 +273,7 @@ public final class Drain implements Plugin {
     }
   }
 
-  private boolean isEmpty(List<Server> draining) {
+  private boolean isEmpty(List<PluginHost> draining) {
     return links.isEmpty() && draining.stream().allMatch(server -> server.connectionCount() == 0);
   }
 

@@ -5,7 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,7 +34,7 @@ public final class Limits implements Plugin {
   private static final Duration BUDGET_PERIOD = Duration.ofMillis(50);
 
   private final List<ConnectionCount> tallies;
-  private final Map<Server, AcceptGate> gates = new ConcurrentHashMap<>();
+  private final Map<PluginHost, AcceptGate> gates = new ConcurrentHashMap<>();
   private final @Nullable TokenBucket acceptRate;
   private final @Nullable TokenBucket messageRate;
   private final @Nullable TokenBucket byteRate;
@@ -94,21 +94,20 @@ public final class Limits implements Plugin {
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost host) {
     if (acceptRate != null) {
-      gates.put(server, new AcceptGate(server, acceptRate));
+      gates.put(host, new AcceptGate(host, acceptRate));
     }
   }
 
   @Override
-  public void stop(Server server) {
-    gates.remove(server);
+  public void stop(PluginHost host) {
+    gates.remove(host);
   }
 
   @Override
   public Observer install(Link link) {
-    Server server = link.server();
-    AcceptGate gate = server == null ? null : gates.get(server);
+    AcceptGate gate = gates.get(link.host());
     if (gate != null) {
       gate.accepted();
     }

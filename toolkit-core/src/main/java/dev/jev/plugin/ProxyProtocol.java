@@ -141,7 +141,7 @@ public final class ProxyProtocol implements Plugin {
         if (header.source() != null) {
           link.addresses(header.source(), requireNonNull(header.destination()));
         }
-        link.attribute(ProxyHeader.class, header);
+        link.connection().attribute(ProxyHeader.class, header);
         goOn(ctx);
       }
     }

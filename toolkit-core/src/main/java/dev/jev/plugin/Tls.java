@@ -3,7 +3,7 @@ package dev.jev.plugin;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslProvider;
@@ -67,7 +67,7 @@ public final class Tls implements Plugin {
     this.contexts = TlsContexts.of(options, TlsFiles.read(options.files()));
   }
 
-  /** Begins the configuration of TLS for servers. */
+  /** Begins the configuration of TLS for hosts. */
   public static Builder server() {
     return new Builder(/* client= */ false);
   }
@@ -83,10 +83,10 @@ public final class Tls implements Plugin {
   }
 
   @Override
-  public void start(Server server) {
+  public void start(PluginHost host) {
     if (!options.reloadPeriod().isZero()) {
       // Not on the event loop, which a slow disk would block.
-      server.runEvery(
+      host.runEvery(
           options.reloadPeriod(),
           () -> new Thread(this::reloadIfChanged, "jev-tls-reload").start());
     }

@@ -140,8 +140,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       ctx.executor().execute(() -> link.close(reason(failure)));
     } else if (failure == null && !over) { // any other failure is that the channel is closed
       end();
-      link.attribute(
-          TlsSession.class, session(requireNonNull(ctx.pipeline().get(SslHandler.class))));
+      link.connection()
+          .attribute(
+              TlsSession.class, session(requireNonNull(ctx.pipeline().get(SslHandler.class))));
       ctx.fireChannelActive();
     }
   }

@@ -67,7 +67,7 @@ public final class TrafficShaping implements Plugin {
   public Observer install(Link link) {
     Shaper shaper = new Shaper(link);
     link.pipeline().addLast(shaper);
-    link.attribute(Shaper.class, shaper);
+    link.connection().attribute(Shaper.class, shaper);
     return shaper;
   }
 

@@ -7,7 +7,7 @@ import dev.jev.Connection;
 import dev.jev.DeadlineWheel;
 import dev.jev.EventLoopWheel;
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
@@ -115,8 +115,8 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   // Link.
 
   @Override
-  public @Nullable Server server() {
-    return null;
+  public PluginHost host() {
+    throw new AssertionError("not expected of a plugin: host");
   }
 
   @Override
@@ -143,11 +143,6 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   @Override
   public void addresses(SocketAddress remote, SocketAddress local) {
     events.add("addresses " + remote + " " + local);
-  }
-
-  @Override
-  public <T> void attribute(Class<T> type, T value) {
-    events.add("attribute " + value);
   }
 
   @Override

@@ -4,7 +4,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.DeadlineWheel;
 import dev.jev.Plugin;
-import dev.jev.Server;
+import dev.jev.PluginHost;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPipeline;
 import java.lang.reflect.InvocationHandler;
@@ -13,7 +13,6 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.jspecify.annotations.Nullable;
 
 /** A link that writes down what a plugin does, for a channel whose time the test moves. */
 final class FakeLink implements Plugin.Link {
@@ -55,8 +54,8 @@ final class FakeLink implements Plugin.Link {
   }
 
   @Override
-  public @Nullable Server server() {
-    return null;
+  public PluginHost host() {
+    throw new AssertionError("not expected of a plugin: host");
   }
 
   @Override
@@ -67,11 +66,6 @@ final class FakeLink implements Plugin.Link {
   @Override
   public void addresses(SocketAddress remote, SocketAddress local) {
     events.add("addresses " + remote + " " + local);
-  }
-
-  @Override
-  public <T> void attribute(Class<T> type, T value) {
-    events.add("attribute " + value);
   }
 
   @Override

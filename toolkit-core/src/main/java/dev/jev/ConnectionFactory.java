@@ -1,0 +1,69 @@
+package dev.jev;
+
+import dev.jev.CloseReason.Kind;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** Creates the connections of channels that were accepted or connected. */
+final class ConnectionFactory {
+
+  private ConnectionFactory() {}
+
+  /** Creates the connection of a channel, and configures the channel. */
+  static <I, O> StreamConnection<I, O> create(
+      ConnectionConfig<I, O> config, Loop loop, Channel channel) throws IOException {
+    StreamConnection<I, O> connection = new StreamConnection<>(config, loop, channel);
+    UnixPeer peer = connection.listener() instanceof UnixAddress ? UnixPeer.of(channel) : null;
+    if (peer != null) {
+      connection.attribute(UnixPeer.class, peer);
+    }
+    configure(config, channel.config(), connection);
+    return connection;
+  }
+
+  private static void configure(
+      ConnectionConfig<?, ?> config, ChannelConfig channel, StreamConnection<?, ?> connection) {
+    Transport transport = config.host().transport();
+    config.sockets().apply(channel, transport);
+    // The peer's FIN must not close the connection before what was sent to it is written.
+    channel.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+    channel.setWriteBufferWaterMark(config.watermarks());
+    channel.setAllocator(Loop.ALLOCATOR);
+    // With io_uring a read is under way while others happen, so each needs a buffer of its own.
+    if (transport != Transport.IO_URING) {
+      channel.setRecvByteBufAllocator(connection);
+    }
+  }
+
+  /** Returns the handler for the pipeline: the connection, or one that first installs plugins. */
+  static ChannelHandler handler(StreamConnection<?, ?> connection) {
+    if (connection.observers() == ConnectionObservers.NONE) {
+      return connection;
+    }
+    return new ChannelInitializer<>() {
+      @Override
+      protected void initChannel(Channel channel) {
+        install(connection, channel);
+      }
+    };
+  }
+
+  private static void install(StreamConnection<?, ?> connection, Channel channel) {
+    connection.lifecycle().awaitReady();
+    @Nullable Throwable failure = null;
+    try {
+      connection.observers().install();
+    } catch (Throwable t) {
+      failure = t;
+    }
+    channel.pipeline().addLast(connection);
+    if (failure != null) {
+      connection.fail(Kind.HANDLER_ERROR, failure);
+    }
+  }
+}

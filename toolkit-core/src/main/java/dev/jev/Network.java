@@ -1,0 +1,9 @@
+package dev.jev;
+
+/** A kind of sockets. */
+enum Network {
+  TCP,
+  UDP,
+  UNIX,
+  LOCAL
+}

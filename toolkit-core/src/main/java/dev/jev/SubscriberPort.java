@@ -1,0 +1,101 @@
+package dev.jev;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A subscription, as its connection sees it: a policy, a queue, counters and an end.
+ *
+ * <p>There may be a million, so fields are few: what only a slow subscriber needs is in its {@link
+ * SubscriberQueue}.
+ */
+abstract class SubscriberPort<O> {
+
+  // Volatile: read by any thread.
+  private volatile SlowConsumer<? super O> policy;
+  private volatile @Nullable SubscriberQueue queue;
+
+  // Event loop only: neighbors in the connection's list.
+  @Nullable SubscriberPort<?> next;
+  @Nullable SubscriberPort<?> previous;
+
+  SubscriberPort(SlowConsumer<? super O> policy) {
+    this.policy = policy;
+  }
+
+  final SlowConsumer<? super O> policy() {
+    return policy;
+  }
+
+  final void policy(SlowConsumer<? super O> policy) {
+    this.policy = policy;
+  }
+
+  /** Returns the queue and its counters, or null if no message has waited or was dropped yet. */
+  final @Nullable SubscriberQueue queueIfAny() {
+    return queue;
+  }
+
+  // Event loop only.
+
+  /** Returns the queue and its counters, created when first asked for. */
+  final SubscriberQueue queue() {
+    SubscriberQueue existing = queue;
+    if (existing == null) {
+      existing = new SubscriberQueue();
+      queue = existing;
+    }
+    return existing;
+  }
+
+  /** Counts a message that is not going to be delivered. */
+  final void drop() {
+    queue().drop();
+    countDropped();
+  }
+
+  /** Counts a message that was replaced by a newer one. */
+  final void conflate() {
+    queue().conflate();
+    countConflated();
+  }
+
+  /** Counts a message that has waited and is written. */
+  abstract void countDelivered();
+
+  abstract void countDropped();
+
+  abstract void countConflated();
+
+  /** Closes the connection, because it is too slow. */
+  abstract void closeAsSlow();
+
+  /** Ends the subscription; {@link #leave} follows. */
+  abstract void forget();
+
+  /** Leaves the connection's list, and notifies the observers. */
+  abstract void leave();
+
+  /** Links this in front of a list; returns the new first element. */
+  final SubscriberPort<?> linkBefore(@Nullable SubscriberPort<?> first) {
+    next = first;
+    if (first != null) {
+      first.previous = this;
+    }
+    return this;
+  }
+
+  /** Unlinks this from its list; returns the new first element. */
+  final @Nullable SubscriberPort<?> unlinkFrom(@Nullable SubscriberPort<?> first) {
+    SubscriberPort<?> after = next;
+    SubscriberPort<?> before = previous;
+    if (after != null) {
+      after.previous = before;
+    }
+    if (before != null) {
+      before.next = after;
+    }
+    next = null;
+    previous = null;
+    return before == null ? after : first;
+  }
+}
