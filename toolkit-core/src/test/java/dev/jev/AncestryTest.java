@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What docs/ancestry.md promises and no other test shows as a whole. */
+/** What docs/coming-from-evio-gev-gnet.md promises and no other test shows as a whole. */
 class AncestryTest {
 
   private @Nullable Server server;

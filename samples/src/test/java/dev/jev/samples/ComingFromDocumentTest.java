@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** docs/ancestry.md names tests; they are there. */
-class AncestryDocumentTest {
+/** docs/coming-from-evio-gev-gnet.md names tests; they are there. */
+class ComingFromDocumentTest {
 
   private static final Path ROOT = Path.of("..");
   private static final Pattern NAME =
@@ -28,10 +28,11 @@ class AncestryDocumentTest {
       sources =
           files
               .filter(file -> file.toString().matches(".*src.test.java.*(Test|IT)\\.java"))
-              .collect(Collectors.toMap(AncestryDocumentTest::name, AncestryDocumentTest::text));
+              .collect(
+                  Collectors.toMap(ComingFromDocumentTest::name, ComingFromDocumentTest::text));
     }
     List<String> missing = new ArrayList<>();
-    for (String line : Files.readAllLines(ROOT.resolve("docs/ancestry.md"))) {
+    for (String line : Files.readAllLines(ROOT.resolve("docs/coming-from-evio-gev-gnet.md"))) {
       if (!line.startsWith("|")) {
         continue;
       }
