@@ -28,16 +28,14 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/**
- * The code of docs/protocols.md: each block there is a region here, and does what is said of it.
- */
+/** The code of docs/protocols.md: each block there is a region here, and works as described. */
 class ProtocolGuideTest {
 
   // region protocol
-  /** A note with the number that its answer has, too. */
+  /** A note; the reply to it has the same id. */
   record Note(int id, String text) {}
 
-  /** Notes on the wire: an id of four bytes, the length of the text in two, the text in UTF-8. */
+  /** Notes as bytes: an id (4 bytes), the length of the text (2 bytes), the text in UTF-8. */
   static final class NoteProtocol implements Protocol<Note, Note> {
 
     private static final int HEADER_BYTES = 6;
@@ -48,7 +46,7 @@ class ProtocolGuideTest {
       if (in.readableBytes() < HEADER_BYTES) {
         return null;
       }
-      int length = in.getUnsignedShort(in.readerIndex() + 4); // looks, takes nothing off
+      int length = in.getUnsignedShort(in.readerIndex() + 4); // consumes nothing
       if (length > MAX_TEXT_BYTES) {
         throw new ProtocolException("text: " + length + " bytes (expected: <= 1024)");
       }
@@ -99,7 +97,7 @@ class ProtocolGuideTest {
 
   // region handshake
   /**
-   * Notes after a greeting: the client sends its version, one byte, the server answers with its.
+   * Notes after a greeting. The client sends a one-byte version, the server replies with its own.
    */
   static final class GreetedNotes implements Protocol<Note, Note> {
 
@@ -107,7 +105,7 @@ class ProtocolGuideTest {
     private final NoteProtocol notes = new NoteProtocol();
 
     @Override
-    public void open(ProtocolContext context) {} // not ready: no onConnect yet, and nobody can send
+    public void open(ProtocolContext context) {} // not ready yet, so no onConnect
 
     @Override
     public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {

@@ -19,11 +19,11 @@ import java.net.Socket;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** The code of docs/push.md: each block there is a region here, and does what is said of it. */
+/** The code of docs/push.md: each block there is a region here, and works as described. */
 class PushGuideTest {
 
   // region room
-  /** A room in which everybody hears what anybody says. */
+  /** A room: each line goes to all members. */
   static final class Room implements Handler<String, String> {
 
     private final Topic<String> room = Topic.of("room");
@@ -52,10 +52,10 @@ class PushGuideTest {
     Handler<String, Price> handler =
         (connection, symbol) -> {
           Subscription subscription = prices.subscribe(connection, LATEST);
-          connection.attach(subscription); // which tells what was conflated or dropped
+          connection.attach(subscription); // counts what was conflated or dropped
         };
     return Server.builder(PushGuideTest::pricesAsLines, handler)
-        .writeWatermarks(8 * 1024, 16 * 1024) // beyond the high mark messages wait
+        .writeWatermarks(8 * 1024, 16 * 1024) // above the high watermark, messages wait
         .listen(uri)
         .start();
   }
@@ -68,19 +68,19 @@ class PushGuideTest {
 
   // region presence
   static Topic<String> announced() {
-    Topic<String> everybody = Topic.of("everybody");
+    Topic<String> members = Topic.of("members");
     return Topic.of(
         "room",
         new Topic.Observer<>() {
           @Override
           public void onJoin(Connection<String> connection) {
-            everybody.subscribe(connection);
-            everybody.publish("+ " + everybody.size());
+            members.subscribe(connection);
+            members.publish("+ " + members.size());
           }
 
           @Override
           public void onLeave(Connection<String> connection) {
-            everybody.publish("- " + everybody.size());
+            members.publish("- " + members.size());
           }
         });
   }
@@ -114,7 +114,7 @@ class PushGuideTest {
   }
 
   @Test
-  void everybodyHearsWhatAnybodySays() throws Exception {
+  void eachLineGoesToAllMembers() throws Exception {
     try (Server server =
             Server.builder(Protocols::lines, new Room()).listen("tcp://127.0.0.1:0").start();
         LineClient ann = new LineClient(server);

@@ -40,15 +40,15 @@ import java.util.function.Supplier;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 
-/** The code of docs/websocket.md: each block there is a region here, and does what is said. */
+/** The code of docs/websocket.md: each block there is a region here, and works as described. */
 class WebSocketGuideTest {
 
-  // region doors
-  /** Lets those in whose name is found out, somewhere else and later. */
-  static WebSocketServerBuilder doors(Function<HttpRequest, CompletionStage<String>> names) {
+  // region upgrade
+  /** Accepts the clients whose name is found by an asynchronous lookup. */
+  static WebSocketServerBuilder sockets(Function<HttpRequest, CompletionStage<String>> names) {
     return WebSocketProtocol.server()
         .path("/chat")
-        .path("/rooms/*") // all below
+        .path("/rooms/*") // all paths below
         .hosts("example.com", "127.0.0.1")
         .origins("https://example.com")
         .subprotocols("chat.v2", "chat.v1")
@@ -62,12 +62,12 @@ class WebSocketGuideTest {
   // endregion
 
   // region service
-  static Server start(WebSocketServerBuilder doors, Drain drain, String uri) {
+  static Server start(WebSocketServerBuilder sockets, Drain drain, String uri) {
     HttpResponder pages =
         HttpResponder.at("/ready", () -> HttpResponse.of(drain.isReady() ? 200 : 503))
-            .or(HttpResponder.classPath("chat")); // index.html and what belongs to it
+            .or(HttpResponder.classPath("chat")); // index.html and its resources
     Supplier<WebSocketProtocol> protocol =
-        doors.http(pages).compression().maxMessageBytes(256 * 1024).stopCloseCode(1012).build();
+        sockets.http(pages).compression().maxMessageBytes(256 * 1024).stopCloseCode(1012).build();
     return Server.builder(protocol, WebSocketGuideTest::shout)
         .plugin(drain)
         .plugin(Limits.builder().messageRate(20, 100).writeStallTimeout().build())
@@ -80,7 +80,7 @@ class WebSocketGuideTest {
   // region messages
   static void shout(Connection<WebSocketMessage> connection, WebSocketMessage message) {
     if (!(message instanceof Text text)) {
-      connection.send(message); // bytes go back as they came, without a copy
+      connection.send(message); // echoes bytes without a copy
     } else if (text.text().equals("bye")) {
       connection.send(WebSocketMessage.close(4000, "as you like"));
     } else {
@@ -91,9 +91,9 @@ class WebSocketGuideTest {
   // endregion
 
   // region parts
-  /** Answers a message of any length with its checksum; the protocol is streaming(). */
+  /** Replies to a message of any length with its checksum; needs streaming(). */
   static void sum(Connection<WebSocketMessage> connection, WebSocketMessage message) {
-    Fragment part = (Fragment) message; // nothing else comes
+    Fragment part = (Fragment) message; // streaming() delivers nothing else
     if (part.isFirst()) {
       connection.attach(new CRC32());
     }
@@ -116,8 +116,8 @@ class WebSocketGuideTest {
 
   private static final String ANY_PORT = "tcp://127.0.0.1:0";
 
-  private static WebSocketServerBuilder doors() {
-    return doors(
+  private static WebSocketServerBuilder sockets() {
+    return sockets(
         request ->
             CompletableFuture.supplyAsync(
                 () -> "7".equals(request.parameter("ticket")) ? "Ann" : ""));
@@ -148,8 +148,8 @@ class WebSocketGuideTest {
   }
 
   @Test
-  void whoHasATicketIsLetIn() throws Exception {
-    try (Server server = start(doors(), drain(), ANY_PORT)) {
+  void clientWithATicketIsAccepted() throws Exception {
+    try (Server server = start(sockets(), drain(), ANY_PORT)) {
       WebSocketTexts ann = WebSocketTexts.connect(server.port(), "/rooms/1?ticket=7");
       ann.sends("hi").expect("HI");
       ann.sends("bye");
@@ -162,7 +162,7 @@ class WebSocketGuideTest {
   @Test
   void pagesAreServedBesideAndADrainSaysThatTheServerRestarts() throws Exception {
     Drain drain = drain();
-    try (Server server = start(doors(), drain, ANY_PORT)) {
+    try (Server server = start(sockets(), drain, ANY_PORT)) {
       assertThat(status(server, "/ready")).isEqualTo(200);
       assertThat(status(server, "/")).isEqualTo(200);
       assertThat(status(server, "/nothing")).isEqualTo(404);
@@ -177,7 +177,7 @@ class WebSocketGuideTest {
   void clientGetsTheSubprotocolAndItsBytes() throws Exception {
     BlockingQueue<WebSocketMessage> received = new LinkedBlockingQueue<>();
     byte[] bytes = {1, 2, 3};
-    try (Server server = start(doors(), drain(), ANY_PORT);
+    try (Server server = start(sockets(), drain(), ANY_PORT);
         Client<WebSocketMessage> client =
             join(
                 URI.create("ws://127.0.0.1:" + server.port() + "/chat?ticket=7"),
