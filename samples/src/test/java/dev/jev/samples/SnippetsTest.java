@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The code of the README: each block there is a region here, and does what is said of it. */
+/** The code of the README: each block there is a region here, and works as described. */
 class SnippetsTest {
 
   /** One connection, one request, everything that comes back until the server closes. */
@@ -93,9 +93,8 @@ class SnippetsTest {
   }
 
   // region protocol
-  /** Texts of up to 255 bytes, each behind its length in one byte. */
+  /** Texts of up to 255 bytes, each preceded by a one-byte length. */
   static final class ShortTexts implements Protocol<String, String> {
-
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
       int length = in.getUnsignedByte(in.readerIndex()); // there is always at least one byte
@@ -103,7 +102,7 @@ class SnippetsTest {
         throw new ProtocolException("length: 0 (expected: 1..255)");
       }
       if (in.readableBytes() < 1 + length) {
-        return null; // not complete: called again when there is more
+        return null; // incomplete: called again when more bytes arrive
       }
       in.skipBytes(1);
       return in.readCharSequence(length, StandardCharsets.UTF_8).toString();
@@ -183,7 +182,6 @@ class SnippetsTest {
             .listen("unix://" + socket + "?mode=0660")
             .start();
     server.runEvery(Duration.ofMinutes(1), () -> System.out.println(server.connectionCount()));
-
     Client<String> client =
         Client.builder(ShortTexts::new, (Connection<String> c, String text) -> received.add(text))
             .plugin(Tls.client().trustPem(certificate).build())
