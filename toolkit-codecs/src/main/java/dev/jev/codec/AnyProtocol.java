@@ -16,11 +16,11 @@ final class AnyProtocol implements Protocol<Message, Message> {
   private static final String URL_PREFIX = "type.googleapis.com/";
 
   private final ProtobufTypes types;
-  private final Packing packing;
+  private final EncodingKey encodingKey;
 
   AnyProtocol(ProtobufTypes types) {
     this.types = types;
-    this.packing = new Packing(AnyProtocol.class, types);
+    this.encodingKey = new EncodingKey(AnyProtocol.class, types);
   }
 
   @Override
@@ -48,7 +48,7 @@ final class AnyProtocol implements Protocol<Message, Message> {
 
   @Override
   public Object encodingKey() {
-    return packing;
+    return encodingKey;
   }
 
   /** An Any's value has the bytes of a message, and is on the wire what a message would be. */

@@ -17,7 +17,7 @@ final class CommandNames {
 
   private static final int MAX_NAME_BYTES = Long.BYTES;
 
-  private static final String USUAL =
+  private static final String COMMON =
       """
       APPEND AUTH BLPOP BRPOP CLIENT CLUSTER COMMAND CONFIG COPY DBSIZE DECR DECRBY DEL DISCARD
       ECHO EVAL EVALSHA EXEC EXISTS EXPIRE EXPIREAT FLUSHALL FLUSHDB GET GETDEL GETEX GETRANGE
@@ -34,7 +34,7 @@ final class CommandNames {
   private static final @Nullable CommandName[] TABLE = new CommandName[1 << TABLE_BITS];
 
   static {
-    for (String name : Pattern.compile("\\s").splitAsStream(USUAL).toList()) {
+    for (String name : Pattern.compile("\\s").splitAsStream(COMMON).toList()) {
       add(name, name);
       add(name, name.toLowerCase(Locale.ROOT));
     }

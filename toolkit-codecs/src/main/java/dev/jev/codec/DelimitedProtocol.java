@@ -39,8 +39,8 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
       return null;
     }
     searchedBytes = 0;
-    int left = delimiters.areKept() ? 0 : inbound.foundBytes();
-    ByteBuf frame = in.readRetainedSlice(end - start - left);
+    int strippedBytes = delimiters.areKept() ? 0 : inbound.foundBytes();
+    ByteBuf frame = in.readRetainedSlice(end - start - strippedBytes);
     in.readerIndex(end);
     return frame;
   }

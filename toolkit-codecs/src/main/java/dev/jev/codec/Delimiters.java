@@ -46,14 +46,14 @@ public final class Delimiters {
   private final int[] next;
 
   /** The bytes with which a delimiter begins, each repeated eight times. */
-  private final long[] beginnings;
+  private final long[] firstBytes;
 
   private Delimiters(Delimiters other, boolean kept, int maxFrameBytes) {
     this.sequences = other.sequences;
     this.columns = other.columns;
     this.width = other.width;
     this.next = other.next;
-    this.beginnings = other.beginnings;
+    this.firstBytes = other.firstBytes;
     this.kept = kept;
     this.maxFrameBytes = maxFrameBytes;
   }
@@ -63,11 +63,11 @@ public final class Delimiters {
     this.columns = new short[256];
     this.width = 1 + countColumns();
     this.next = new int[width * (1 + Arrays.stream(sequences).mapToInt(s -> s.length).sum())];
-    this.beginnings =
+    this.firstBytes =
         Arrays.stream(sequences).mapToLong(s -> (s[0] & 0xff) * ONES).distinct().toArray();
     this.kept = false;
     this.maxFrameBytes = Integer.MAX_VALUE;
-    link(plant());
+    addFallbacks(addPrefixes());
   }
 
   /**
@@ -94,11 +94,11 @@ public final class Delimiters {
     if (bytes == 0) {
       throw new IllegalArgumentException("delimiters: 0 (expected: >= 1)");
     }
-    checkInsides(copies);
+    checkNoneContainsAnother(copies);
     return new Delimiters(copies);
   }
 
-  private static void checkInsides(byte[][] sequences) {
+  private static void checkNoneContainsAnother(byte[][] sequences) {
     for (int i = 0; i < sequences.length; i++) {
       for (int j = 0; j < sequences.length; j++) {
         String inner = new String(sequences[i], ISO_8859_1);
@@ -161,7 +161,7 @@ public final class Delimiters {
   }
 
   /** Makes a row for each beginning of a delimiter; returns the index behind the last one. */
-  private int plant() {
+  private int addPrefixes() {
     int end = width;
     for (byte[] sequence : sequences) {
       int row = 0;
@@ -182,7 +182,7 @@ public final class Delimiters {
    * Fills the rows: a byte that does not go on with what has begun leads where it would lead if
    * only the next shorter beginning had been seen, which is the row's fallback.
    */
-  private void link(int end) {
+  private void addFallbacks(int end) {
     int[] fallbacks = new int[end];
     ArrayDeque<Integer> rows = new ArrayDeque<>();
     for (int column = 0; column < width; column++) {
@@ -254,16 +254,16 @@ public final class Delimiters {
 
   /** The index from which on a delimiter may begin, or {@code to}. */
   private int skip(ByteBuf in, int from, int to) {
-    if (beginnings.length == 1) {
-      int index = ByteSearch.indexOf(in, from, to, (byte) beginnings[0]);
+    if (firstBytes.length == 1) {
+      int index = ByteSearch.indexOf(in, from, to, (byte) firstBytes[0]);
       return index < 0 ? to : index;
     }
     int i = from;
     for (; i <= to - Long.BYTES; i += Long.BYTES) {
       long word = in.getLong(i);
       long hits = 0;
-      for (long beginning : beginnings) {
-        hits |= zeroBytes(word ^ beginning);
+      for (long firstByte : firstBytes) {
+        hits |= zeroBytes(word ^ firstByte);
       }
       if (hits != 0) {
         return i + (Long.numberOfLeadingZeros(hits) >>> 3);

@@ -10,14 +10,14 @@ import org.jspecify.annotations.Nullable;
 final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   private final int bytes;
-  private final Packing packing;
+  private final EncodingKey encodingKey;
 
   FixedLengthProtocol(int bytes) {
     if (bytes < 1) {
       throw new IllegalArgumentException("bytes: " + bytes + " (expected: >= 1)");
     }
     this.bytes = bytes;
-    this.packing = new Packing(FixedLengthProtocol.class, bytes);
+    this.encodingKey = new EncodingKey(FixedLengthProtocol.class, bytes);
   }
 
   @Override
@@ -44,6 +44,6 @@ final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
   public Object encodingKey() {
-    return packing;
+    return encodingKey;
   }
 }

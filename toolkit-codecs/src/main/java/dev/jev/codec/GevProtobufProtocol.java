@@ -27,11 +27,11 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
   private static final int TYPE_LENGTH_BYTES = 2;
 
   private final ProtobufTypes types;
-  private final Packing packing;
+  private final EncodingKey encodingKey;
 
   GevProtobufProtocol(ProtobufTypes types) {
     this.types = types;
-    this.packing = new Packing(GevProtobufProtocol.class, types);
+    this.encodingKey = new EncodingKey(GevProtobufProtocol.class, types);
   }
 
   @Override
@@ -77,6 +77,6 @@ final class GevProtobufProtocol implements Protocol<Message, Message> {
 
   @Override
   public Object encodingKey() {
-    return packing;
+    return encodingKey;
   }
 }

@@ -74,15 +74,15 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
       }
       message = reader.readValue(parser);
     } catch (IOException | RuntimeException e) { // Jackson's, or of the user's type
-      throw refused(length + " bytes that do not parse", e);
+      throw rejection(length + " bytes that do not parse", e);
     }
     if (message == null) {
-      throw refused("null", null);
+      throw rejection("null", null);
     }
     return message;
   }
 
-  private ProtocolException refused(String actual, @Nullable Exception cause) {
+  private ProtocolException rejection(String actual, @Nullable Exception cause) {
     String fault =
         "line: " + actual + " (expected: one JSON text for " + type.getSimpleName() + ")";
     return cause == null ? new ProtocolException(fault) : new ProtocolException(fault, cause);

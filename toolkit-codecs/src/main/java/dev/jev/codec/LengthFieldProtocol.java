@@ -20,7 +20,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
   private final int headerBytes;
   private final long uncountedBytes;
   private final int minFrameBytes;
-  private final boolean strippedPrefix;
+  private final boolean stripsOnlyTheField;
 
   LengthFieldProtocol(LengthField field) {
     this.field = field;
@@ -31,7 +31,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     this.headerBytes = field.headerBytes();
     this.uncountedBytes = field.uncountedBytes();
     this.minFrameBytes = Math.max(headerBytes, strip);
-    this.strippedPrefix = offset == 0 && strip == width;
+    this.stripsOnlyTheField = offset == 0 && strip == width;
   }
 
   @Override
@@ -43,7 +43,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     long frameBytes = length + uncountedBytes;
     int limit = Math.min(field.maxFrameBytes(), context.maxFrameBytes());
     if (length < 0 || frameBytes < minFrameBytes || frameBytes > limit) {
-      throw refuse(length, limit);
+      throw rejection(length, limit);
     }
     if (in.readableBytes() < frameBytes) {
       return null;
@@ -54,7 +54,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
   public void pack(ByteBuf message, ByteBuf out) {
-    if (strippedPrefix) {
+    if (stripsOnlyTheField) {
       packLength(strip + message.readableBytes() - uncountedBytes, out);
     } else if (strip == 0) {
       checkLength(message);
@@ -76,7 +76,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     return field;
   }
 
-  private ProtocolException refuse(long length, int limit) {
+  private ProtocolException rejection(long length, int limit) {
     if (length < 0) {
       return new ProtocolException("length: " + length + " bytes (expected: >= 0)");
     }

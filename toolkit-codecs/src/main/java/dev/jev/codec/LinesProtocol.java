@@ -16,11 +16,11 @@ final class LinesProtocol implements Protocol<String, String> {
 
   private final LineFrames frames;
   private final StrictText text;
-  private final Packing packing;
+  private final EncodingKey encodingKey;
 
   LinesProtocol(Charset charset, int maxBytes) {
     this.text = new StrictText(charset);
-    this.packing = new Packing(LinesProtocol.class, charset);
+    this.encodingKey = new EncodingKey(LinesProtocol.class, charset);
     if (!charset.equals(UTF_8) && !Arrays.equals("\n".getBytes(charset), END)) {
       throw new IllegalArgumentException(
           "charset: " + charset + " (expected: one in which \\n is the byte 0x0A)");
@@ -50,6 +50,6 @@ final class LinesProtocol implements Protocol<String, String> {
 
   @Override
   public Object encodingKey() {
-    return packing;
+    return encodingKey;
   }
 }

@@ -27,13 +27,13 @@ final class MessagePackFrames {
   private static final int FIRST_STACK = 8;
 
   private int position; // of the next value, counted from the message's first byte
-  private long due = 1; // values still to come, in all arrays and maps together
+  private long outstanding = 1; // values still to come, in all arrays and maps together
   private int @Nullable [] stack; // the same for each array and map, from the outermost one
   private int depth; // how many of them there are
 
   /** The length of the message that begins {@code in}, or -1 if it has not arrived entirely. */
   int find(ByteBuf in, int maxBytes) {
-    while (due > 0) {
+    while (outstanding > 0) {
       int available = in.readableBytes() - position;
       if (available <= 0) {
         return -1;
@@ -52,17 +52,17 @@ final class MessagePackFrames {
     }
     int length = position;
     position = 0;
-    due = 1;
+    outstanding = 1;
     stack = null;
     return length;
   }
 
   private void advance(long bytes, long values, int maxBytes) {
-    due += values - 1;
+    outstanding += values - 1;
     long end = position + bytes;
-    if (end + due > maxBytes) {
+    if (end + outstanding > maxBytes) {
       throw new ProtocolException(
-          "message: at least " + (end + due) + " bytes (expected: <= " + maxBytes + ")");
+          "message: at least " + (end + outstanding) + " bytes (expected: <= " + maxBytes + ")");
     }
     position = (int) end;
     if (depth > 0) {

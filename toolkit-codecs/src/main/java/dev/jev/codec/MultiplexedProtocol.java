@@ -27,7 +27,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   private final Duration silence; // zero: no silence is long enough
   private final int maxBytes;
 
-  private boolean heard; // at least one byte
+  private boolean hasInput; // at least one byte
   private @Nullable Protocol<Object, Object> chosen;
 
   MultiplexedProtocol(
@@ -43,13 +43,13 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   public void open(ProtocolContext context) {
     Route route = otherwise;
     if (route != null && !silence.isZero()) {
-      context.runAfter(silence, () -> chooseSilent(route, context));
+      context.runAfter(silence, () -> selectAfterSilence(route, context));
     }
   }
 
-  private void chooseSilent(Route route, ProtocolContext context) {
-    if (!heard) {
-      start(route, context).open(context);
+  private void selectAfterSilence(Route route, ProtocolContext context) {
+    if (!hasInput) {
+      select(route, context).open(context);
     }
   }
 
@@ -58,21 +58,21 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     if (chosen != null) {
       return chosen.unpack(context, in);
     }
-    heard = true;
+    hasInput = true;
     Route route = choose(in);
-    return route == null ? null : begin(route, context, in);
+    return route == null ? null : selectAndUnpack(route, context, in);
   }
 
   /** Returns null if it takes more bytes to tell. */
   private @Nullable Route choose(ByteBuf in) {
     ByteBuf bytes = in.readableBytes() > maxBytes ? in.slice(in.readerIndex(), maxBytes) : in;
-    boolean last = bytes.readableBytes() == maxBytes;
+    boolean isAtLimit = bytes.readableBytes() == maxBytes;
     for (Route route : routes) {
       Verdict verdict = route.first().judge(bytes);
       if (verdict == Verdict.YES) {
         return route;
       }
-      if (verdict == Verdict.MORE && !last) {
+      if (verdict == Verdict.MORE && !isAtLimit) {
         return null;
       }
     }
@@ -85,15 +85,15 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return otherwise;
   }
 
-  private @Nullable Object begin(Route route, ProtocolContext context, ByteBuf in) {
-    Protocol<Object, Object> protocol = start(route, context);
+  private @Nullable Object selectAndUnpack(Route route, ProtocolContext context, ByteBuf in) {
+    Protocol<Object, Object> protocol = select(route, context);
     Opening opening = new Opening(context);
     protocol.open(opening);
     // Once it is ready it is called again by itself, and must not return a message before.
     return opening.ready ? null : protocol.unpack(context, in);
   }
 
-  private Protocol<Object, Object> start(Route route, ProtocolContext context) {
+  private Protocol<Object, Object> select(Route route, ProtocolContext context) {
     Protocol<Object, Object> protocol = requireNonNull(route.protocol().get(), "protocol");
     chosen = protocol;
     context.attribute(Route.class, route);

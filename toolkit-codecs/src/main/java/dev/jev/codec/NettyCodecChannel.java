@@ -177,7 +177,7 @@ final class NettyCodecChannel extends AbstractChannel {
 
     @Override
     protected void onUnhandledInboundMessage(ChannelHandlerContext ctx, Object message) {
-      channel.protocol.made(message);
+      channel.protocol.decoded(message);
     }
 
     @Override

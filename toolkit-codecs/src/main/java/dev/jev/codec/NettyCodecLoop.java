@@ -32,7 +32,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
   private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(2);
 
   private @Nullable ScheduledTask timer;
-  private long armedFor; // if there is a timer
+  private long timerDeadline; // if there is a timer
   private boolean ended;
 
   NettyCodecLoop(NettyCodecProtocol<?> protocol) {
@@ -44,11 +44,11 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     requireNonNull(task, "task");
     if (inEventLoop()) {
       tasks.add(task);
-      if (!protocol.isInside() && !ended) {
+      if (!protocol.isInPipeline() && !ended) {
         protocol.wake();
       }
     } else {
-      protocol.wire().runAfter(Duration.ZERO, () -> protocol.run(() -> tasks.add(task)));
+      protocol.context().runAfter(Duration.ZERO, () -> protocol.run(() -> tasks.add(task)));
     }
   }
 
@@ -79,16 +79,16 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     }
     long deadline = ticker().nanoTime() + delay;
     if (timer != null) {
-      if (armedFor - deadline <= 0) {
+      if (timerDeadline - deadline <= 0) {
         return; // it finds out itself
       }
       timer.cancel();
     }
-    armedFor = deadline;
-    timer = protocol.wire().runAfter(Duration.ofNanos(delay), this::fire);
+    timerDeadline = deadline;
+    timer = protocol.context().runAfter(Duration.ofNanos(delay), this::runScheduledTasks);
   }
 
-  private void fire() {
+  private void runScheduledTasks() {
     timer = null;
     protocol.run(
         () -> {

@@ -22,9 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Order.</b> A decoder makes all the messages of a read at once, but they are handled one by
  * one, later. What a handler writes meanwhile, say the answer to a ping behind two requests, must
  * not overtake the replies to those, neither on the wire nor in an encoder that remembers to what
- * it replies. So while messages are held a {@linkplain NettyCodecGate gate} keeps what a handler
- * writes back, and it is written in its turn: {@code held} has messages, and what happened between
- * them.
+ * it replies. So while messages are pending a {@linkplain NettyCodecGate gate} keeps what a handler
+ * writes back, and it is written in its turn: {@code pending} has messages, and what happened
+ * between them.
  *
  * <p>Event loop only.
  */
@@ -34,7 +34,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private static final int FEED_BYTES = 16 * 1024;
 
   /** A queue that had more entries does not stay. */
-  private static final int FEW = 64;
+  private static final int KEPT_ENTRIES = 64;
 
   /** What the pipeline threw behind the messages before it. */
   private record Fault(ProtocolException exception) {}
@@ -55,15 +55,15 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   private @Nullable ProtocolContext context;
   private @Nullable NettyCodecChannel channel;
-  private ArrayDeque<Object> held = new ArrayDeque<>(4); // of messages, Deferred and Fault
-  private int most; // entries in held since it was made
+  private ArrayDeque<Object> pending = new ArrayDeque<>(4); // of messages, Deferred and Fault
+  private int peak; // entries in pending since it was made
 
   private Stage stage = Stage.OUTSIDE;
   private @Nullable ByteBuf out; // while packing
   private @Nullable ProtocolException fault; // to be thrown when the pipeline returns
   private boolean ending; // no message is made any more
-  private boolean woken;
-  private int swallowed; // bytes since the last message or answer
+  private boolean wakeScheduled;
+  private int unproductiveBytes; // bytes since the last message or answer
 
   NettyCodecProtocol(Class<I> type, Supplier<? extends List<? extends ChannelHandler>> handlers) {
     this.type = type;
@@ -105,21 +105,21 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   @Override
   public int pendingMessages() {
-    return held.size();
+    return pending.size();
   }
 
   @Override
   public void pack(Object message, ByteBuf out) {
-    NettyCodecChannel to = channel();
-    if (!to.isOpen()) {
+    NettyCodecChannel target = channel();
+    if (!target.isOpen()) {
       return; // the pipeline has closed, and the connection is about to
     }
-    ChannelPromise written = to.newPromise();
+    ChannelPromise written = target.newPromise();
     this.out = out;
     Stage outer = enter(Stage.PACKING);
     try {
-      to.writeAndFlush(shared(message), written);
-      to.loop().runTasks();
+      target.writeAndFlush(retained(message), written);
+      target.loop().runTasks();
     } finally {
       leave(outer);
       this.out = null;
@@ -133,7 +133,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   }
 
   /** The pipeline's own reference to a message. */
-  private static Object shared(Object message) {
+  private static Object retained(Object message) {
     return message instanceof ByteBuf bytes
         ? bytes.retainedDuplicate() // encoders move its indices
         : ReferenceCountUtil.retain(message);
@@ -142,14 +142,14 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   @Override
   public void close(ProtocolContext context, CloseReason reason) {
     ending = true;
-    drop();
+    dropPending();
     if (channel != null) {
       Stage outer = enter(Stage.RUNNING);
       try {
         channel.end();
       } finally {
         leave(outer);
-        drop();
+        dropPending();
       }
     }
   }
@@ -157,15 +157,15 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   // Reading.
 
   private void feed(ByteBuf in) {
-    int limit = wire().maxFrameBytes();
-    if (swallowed >= limit) {
+    int limit = context().maxFrameBytes();
+    if (unproductiveBytes >= limit) {
       throw new ProtocolException(
           "frame: more than " + limit + " bytes (expected: <= " + limit + ")");
     }
-    int length = Math.min(Math.min(in.readableBytes(), FEED_BYTES), limit - swallowed);
+    int length = Math.min(Math.min(in.readableBytes(), FEED_BYTES), limit - unproductiveBytes);
     ByteBuf bytes = in.alloc().directBuffer(length);
     bytes.writeBytes(in, length);
-    swallowed += length;
+    unproductiveBytes += length;
     Stage outer = enter(Stage.READING);
     try {
       channel().read(bytes);
@@ -176,28 +176,28 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   /** The next message that was made, after what happened before it; null if there is none. */
   private @Nullable I next() {
-    for (Object next; (next = held.poll()) != null; ) {
+    for (Object next; (next = pending.poll()) != null; ) {
       if (next instanceof Deferred deferred) {
         run(deferred.action());
         if (!channel().isOpen()) {
-          drop();
+          dropPending();
         }
       } else if (next instanceof Fault behind) {
-        drop();
+        dropPending();
         throw behind.exception();
       } else {
         return type.cast(next);
       }
     }
-    if (most > FEW) {
-      held = new ArrayDeque<>(4);
-      most = 0;
+    if (peak > KEPT_ENTRIES) {
+      pending = new ArrayDeque<>(4);
+      peak = 0;
     }
     return null;
   }
 
-  private void drop() {
-    for (Object next; (next = held.poll()) != null; ) {
+  private void dropPending() {
+    for (Object next; (next = pending.poll()) != null; ) {
       if (next instanceof Deferred deferred) {
         deferred.drop();
       } else {
@@ -209,7 +209,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   // The pipeline's side.
 
   /** A message has come out of the pipeline's end. */
-  void made(Object message) {
+  void decoded(Object message) {
     if (ending) {
       ReferenceCountUtil.release(message);
     } else if (!type.isInstance(message)) {
@@ -217,14 +217,14 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
       ReferenceCountUtil.release(message);
       failed(new ProtocolException("message: " + name + " (expected: " + type.getName() + ")"));
     } else {
-      hold(message);
+      enqueue(message);
     }
   }
 
-  private void hold(Object entry) {
-    swallowed = 0;
-    held.add(entry);
-    most = Math.max(most, held.size());
+  private void enqueue(Object entry) {
+    unproductiveBytes = 0;
+    pending.add(entry);
+    peak = Math.max(peak, pending.size());
     if (stage == Stage.OUTSIDE || stage == Stage.PACKING) {
       wake();
     }
@@ -238,7 +238,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     ProtocolException exception = protocolException(cause);
     ending = true;
     if (stage == Stage.READING) {
-      hold(new Fault(exception));
+      enqueue(new Fault(exception));
       return;
     }
     fault = exception;
@@ -265,43 +265,43 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   /** Whether what a handler does now has to wait for the replies to messages before it. */
   boolean defers() {
-    return stage == Stage.READING && !held.isEmpty();
+    return stage == Stage.READING && !pending.isEmpty();
   }
 
   void defer(Deferred deferred) {
     if (deferred.closes()) {
       ending = true;
     }
-    hold(deferred);
+    enqueue(deferred);
   }
 
   /** Bytes have come out of the pipeline's head. */
   void write(ByteBuf bytes) {
-    swallowed = 0;
+    unproductiveBytes = 0;
     if (out != null) {
       out.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
     } else if (bytes.isReadable()) {
-      wire().write(bytes.retain());
+      context().write(bytes.retain());
     }
   }
 
   /** The pipeline has closed the channel; what it still makes of the same bytes is dropped. */
   void closed() {
     ending = true;
-    wire().close();
+    context().close();
   }
 
   // Tasks.
 
   /** Makes the framework look, soon, at what came out of the pipeline when nobody asked it. */
   void wake() {
-    if (!woken) {
-      woken = true;
-      wire()
+    if (!wakeScheduled) {
+      wakeScheduled = true;
+      context()
           .runAfter(
               Duration.ZERO,
               () -> {
-                woken = false;
+                wakeScheduled = false;
                 run(() -> {});
               });
     }
@@ -328,7 +328,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   }
 
   /** Whether the pipeline is being called by us, who look after its tasks then. */
-  boolean isInside() {
+  boolean isInPipeline() {
     return stage != Stage.OUTSIDE;
   }
 
@@ -343,23 +343,23 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     channel().loop().arm();
   }
 
-  ProtocolContext wire() {
-    ProtocolContext mine = context;
-    if (mine == null) {
+  ProtocolContext context() {
+    ProtocolContext opened = context;
+    if (opened == null) {
       throw new IllegalStateException("codec not opened; call open before anything else");
     }
-    return mine;
+    return opened;
   }
 
   private NettyCodecChannel channel() {
-    NettyCodecChannel mine = channel;
-    if (mine == null) {
+    NettyCodecChannel opened = channel;
+    if (opened == null) {
       throw new IllegalStateException("codec not opened; call open before anything else");
     }
-    return mine;
+    return opened;
   }
 
-  /** Something that a handler did while messages were held, to be done in its turn. */
+  /** Something that a handler did while messages were pending, to be done in its turn. */
   record Deferred(
       Runnable action, boolean closes, @Nullable Object message, ChannelPromise promise) {
 

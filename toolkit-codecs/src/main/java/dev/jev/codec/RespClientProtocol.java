@@ -153,22 +153,22 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   /** Where the line's {@code \r\n} stands; NONE if it is not whole yet. */
   private int lineEnd(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
-    int feed = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
-    int length = (feed < 0 ? in.writerIndex() : feed + 1) - start;
+    int lineFeed = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
+    int length = (lineFeed < 0 ? in.writerIndex() : lineFeed + 1) - start;
     checkReplyBytes(context, length, /* exactly= */ false);
     if (length > MAX_LINE_BYTES) {
       throw new ProtocolException(
           "line: more than " + MAX_LINE_BYTES + " bytes (expected: <= " + MAX_LINE_BYTES + ")");
     }
-    if (feed < 0) {
+    if (lineFeed < 0) {
       searchedBytes = length;
       return NONE;
     }
     searchedBytes = 0;
-    if (in.getByte(feed - 1) != '\r') {
+    if (in.getByte(lineFeed - 1) != '\r') {
       throw new ProtocolException("end of line: \\n (expected: \\r\\n)");
     }
-    return feed - 1;
+    return lineFeed - 1;
   }
 
   /** Takes what a line says; its text stands between {@code start} and {@code end}. */
@@ -177,9 +177,9 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
       case '+' -> add(new RespValue.SimpleString(RespLine.text("simple string", in, start, end)));
       case '-' -> add(new RespValue.SimpleError(RespLine.text("error", in, start, end)));
       case ':' -> add(new RespValue.Int64(RespLine.number("integer", in, start, end)));
-      case '_' -> add(RespLine.nothing(in, start, end));
+      case '_' -> add(RespLine.nullValue(in, start, end));
       case '#' -> add(new RespValue.Bool(RespLine.bool(in, start, end)));
-      case ',' -> add(new RespValue.Float64(RespLine.fraction(in, start, end)));
+      case ',' -> add(new RespValue.Float64(RespLine.doubleValue(in, start, end)));
       case '(' -> add(new RespValue.BigNumber(RespLine.bigNumber(in, start, end)));
       case '$', '!', '=', CHUNK -> openPayload(context, kind, in, start, end);
       case END -> closeStreamed(in, start, end);

@@ -30,7 +30,7 @@ final class RespLine {
     return in.toString(start, end - start, UTF_8);
   }
 
-  static RespValue nothing(ByteBuf in, int start, int end) {
+  static RespValue nullValue(ByteBuf in, int start, int end) {
     if (start != end) {
       throw unexpected("null", in, start, end, "nothing");
     }
@@ -45,7 +45,7 @@ final class RespLine {
     return letter == 't';
   }
 
-  static double fraction(ByteBuf in, int start, int end) {
+  static double doubleValue(ByteBuf in, int start, int end) {
     String text = in.toString(start, end - start, ISO_8859_1);
     switch (text) {
       case "inf" -> {

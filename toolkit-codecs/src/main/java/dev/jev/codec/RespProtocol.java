@@ -98,7 +98,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
         }
         byte[][] arguments = InlineCommand.split(line);
         if (arguments == null) {
-          throw refuse(
+          throw reject(
               context, "unbalanced quotes in request", "inline command: unbalanced quotes");
         }
         if (arguments.length > 0) {
@@ -134,7 +134,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
       return false;
     }
     if (number == INVALID || number > MAX_ARGUMENTS) {
-      throw refuse(
+      throw reject(
           context,
           "invalid multibulk length",
           "multibulk length: " + quoteLine(in, start) + " (expected: <= " + MAX_ARGUMENTS + ")");
@@ -214,13 +214,13 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     byte sign = in.getByte(start);
     if (sign != '$') {
       char got = sign == '\r' || sign == '\n' ? ' ' : (char) (sign & 0xff);
-      throw refuse(
+      throw reject(
           context,
           "expected '$', got '" + got + "'",
           "argument: " + quoteLine(in, start) + " (expected: $ and a length)");
     }
     if (number < 0) {
-      throw refuse(
+      throw reject(
           context,
           "invalid bulk length",
           "bulk length: "
@@ -232,7 +232,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     commandBytes += in.readerIndex() - start;
     long wholeBytes = commandBytes + number + CRLF_BYTES;
     if (wholeBytes > context.maxFrameBytes()) {
-      throw refuse(
+      throw reject(
           context,
           "invalid bulk length",
           "command: " + wholeBytes + " bytes (expected: <= " + context.maxFrameBytes() + ")");
@@ -272,7 +272,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     int length = (end < 0 ? in.writerIndex() : end) - start;
     int limit = Math.min(MAX_LINE_BYTES, context.maxFrameBytes() - CRLF_BYTES);
     if (length > limit) {
-      throw refuse(
+      throw reject(
           context,
           "too big " + what + " string",
           what + ": " + length + " bytes (expected: <= " + limit + ")");
@@ -312,7 +312,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     int length = (end < 0 ? in.writerIndex() : end) - start;
     int limit = Math.min(MAX_LINE_BYTES, context.maxFrameBytes());
     if (length > limit) {
-      throw refuse(
+      throw reject(
           context,
           "too big inline request",
           "inline command: " + length + " bytes (expected: <= " + limit + ")");
@@ -332,10 +332,10 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   /** Answers the peer as Redis would; the result is to be thrown. */
-  private static ProtocolException refuse(ProtocolContext context, String reply, String offence) {
+  private static ProtocolException reject(ProtocolContext context, String reply, String fault) {
     String line = "-ERR Protocol error: " + reply + "\r\n";
     context.write(Unpooled.wrappedBuffer(line.getBytes(ISO_8859_1)));
-    return new ProtocolException(offence);
+    return new ProtocolException(fault);
   }
 
   /** The line that was taken last, without its end. */

@@ -15,7 +15,7 @@ final class StringsProtocol implements Protocol<String, String> {
   private final Protocol<ByteBuf, ByteBuf> frames;
   private final StrictText text;
   private final Charset charset;
-  private @Nullable Shared shared; // the latest representation
+  private @Nullable Key key; // the latest representation
 
   StringsProtocol(Protocol<ByteBuf, ByteBuf> frames, Charset charset) {
     this.frames = requireNonNull(frames, "frames");
@@ -67,10 +67,10 @@ final class StringsProtocol implements Protocol<String, String> {
     if (inner == null) {
       return null;
     }
-    if (shared == null || !shared.frames.equals(inner)) {
-      shared = new Shared(inner, charset);
+    if (key == null || !key.frames.equals(inner)) {
+      key = new Key(inner, charset);
     }
-    return shared;
+    return key;
   }
 
   @Override
@@ -84,5 +84,5 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   /** What makes the same bytes of the same text. */
-  private record Shared(Object frames, Charset charset) {}
+  private record Key(Object frames, Charset charset) {}
 }

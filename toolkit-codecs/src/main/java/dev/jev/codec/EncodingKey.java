@@ -7,4 +7,4 @@ package dev.jev.codec;
  * @param protocol the protocol's type
  * @param parameter what its bytes depend on
  */
-record Packing(Class<?> protocol, Object parameter) {}
+record EncodingKey(Class<?> protocol, Object parameter) {}
