@@ -9,7 +9,6 @@ import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import dev.jev.ScheduledTask;
 import dev.jev.codec.FirstBytes.Verdict;
-import dev.jev.codec.Multiplexer.Route;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import java.net.SocketAddress;
@@ -22,8 +21,8 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
 
   private static final int MAX_QUOTED_BYTES = 16;
 
-  private final List<Route> routes;
-  private final @Nullable Route otherwise;
+  private final List<MultiplexerRoute> routes;
+  private final @Nullable MultiplexerRoute otherwise;
   private final Duration silence; // zero: no silence is long enough
   private final int maxBytes;
 
@@ -31,7 +30,10 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   private @Nullable Protocol<Object, Object> chosen;
 
   MultiplexedProtocol(
-      List<Route> routes, @Nullable Route otherwise, Duration silence, int maxBytes) {
+      List<MultiplexerRoute> routes,
+      @Nullable MultiplexerRoute otherwise,
+      Duration silence,
+      int maxBytes) {
     this.routes = routes;
     this.otherwise = otherwise;
     this.silence = silence;
@@ -41,13 +43,13 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   /** It is ready when the chosen protocol is. */
   @Override
   public void open(ProtocolContext context) {
-    Route route = otherwise;
+    MultiplexerRoute route = otherwise;
     if (route != null && !silence.isZero()) {
       context.runAfter(silence, () -> selectAfterSilence(route, context));
     }
   }
 
-  private void selectAfterSilence(Route route, ProtocolContext context) {
+  private void selectAfterSilence(MultiplexerRoute route, ProtocolContext context) {
     if (!hasInput) {
       select(route, context).open(context);
     }
@@ -59,15 +61,15 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
       return chosen.unpack(context, in);
     }
     hasInput = true;
-    Route route = choose(in);
+    MultiplexerRoute route = choose(in);
     return route == null ? null : selectAndUnpack(route, context, in);
   }
 
   /** Returns null if it takes more bytes to tell. */
-  private @Nullable Route choose(ByteBuf in) {
+  private @Nullable MultiplexerRoute choose(ByteBuf in) {
     ByteBuf bytes = in.readableBytes() > maxBytes ? in.slice(in.readerIndex(), maxBytes) : in;
     boolean isAtLimit = bytes.readableBytes() == maxBytes;
-    for (Route route : routes) {
+    for (MultiplexerRoute route : routes) {
       Verdict verdict = route.first().judge(bytes);
       if (verdict == Verdict.YES) {
         return route;
@@ -85,7 +87,8 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return otherwise;
   }
 
-  private @Nullable Object selectAndUnpack(Route route, ProtocolContext context, ByteBuf in) {
+  private @Nullable Object selectAndUnpack(
+      MultiplexerRoute route, ProtocolContext context, ByteBuf in) {
     Protocol<Object, Object> protocol = select(route, context);
     Opening opening = new Opening(context);
     protocol.open(opening);
@@ -93,10 +96,10 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return opening.ready ? null : protocol.unpack(context, in);
   }
 
-  private Protocol<Object, Object> select(Route route, ProtocolContext context) {
+  private Protocol<Object, Object> select(MultiplexerRoute route, ProtocolContext context) {
     Protocol<Object, Object> protocol = requireNonNull(route.protocol().get(), "protocol");
     chosen = protocol;
-    context.attribute(Route.class, route);
+    context.attribute(MultiplexerRoute.class, route);
     return protocol;
   }
 

@@ -40,8 +40,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Multiplexer {
 
-  private final List<Route> routes;
-  private final @Nullable Route otherwise;
+  private final List<MultiplexerRoute> routes;
+  private final @Nullable MultiplexerRoute otherwise;
   private final Duration silence; // zero: no silence is long enough
   private final int maxBytes;
 
@@ -67,27 +67,11 @@ public final class Multiplexer {
     return new Dispatcher();
   }
 
-  /** A protocol with its handler; their messages are of the same types. */
-  @SuppressWarnings("unchecked") // what the protocol of a route unpacks goes to its own handler
-  record Route(
-      FirstBytes first,
-      Supplier<Protocol<Object, Object>> protocol,
-      Handler<Object, Object> handler) {
-
-    static <I, O> Route of(
-        FirstBytes first, Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
-      return new Route(
-          requireNonNull(first, "first"),
-          (Supplier<Protocol<Object, Object>>) (Supplier<?>) requireNonNull(protocol, "protocol"),
-          (Handler<Object, Object>) (Handler<?, ?>) requireNonNull(handler, "handler"));
-    }
-  }
-
   /** Finds the handler by what the protocol left on the connection. */
   private static final class Dispatcher implements Handler<Object, Object> {
 
     private static Handler<Object, Object> of(Connection<Object> connection) {
-      return requireNonNull(connection.attribute(Route.class)).handler();
+      return requireNonNull(connection.attribute(MultiplexerRoute.class)).handler();
     }
 
     @Override
@@ -116,8 +100,8 @@ public final class Multiplexer {
 
     private static final int MAX_MAX_BYTES = 64 * 1024;
 
-    private final List<Route> routes = new ArrayList<>();
-    private @Nullable Route otherwise;
+    private final List<MultiplexerRoute> routes = new ArrayList<>();
+    private @Nullable MultiplexerRoute otherwise;
     private Duration silence = Duration.ZERO;
     private int maxBytes = 64;
 
@@ -126,14 +110,14 @@ public final class Multiplexer {
     /** Adds a choice: who begins like this gets this protocol and handler. */
     public <I, O> Builder when(
         FirstBytes first, Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
-      routes.add(Route.of(first, protocol, handler));
+      routes.add(MultiplexerRoute.of(first, protocol, handler));
       return this;
     }
 
     /** What everybody else gets; without it they are refused. */
     public <I, O> Builder otherwise(
         Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
-      otherwise = Route.of(bytes -> FirstBytes.Verdict.YES, protocol, handler);
+      otherwise = MultiplexerRoute.of(bytes -> FirstBytes.Verdict.YES, protocol, handler);
       silence = Duration.ZERO;
       return this;
     }
