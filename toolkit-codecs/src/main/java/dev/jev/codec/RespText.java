@@ -42,7 +42,7 @@ final class RespText {
     } else if (value instanceof RespValue.Int64 number) {
       text.append(number.value());
     } else if (value instanceof RespValue.Float64 number) {
-      text.append(RespWriter.text(number.value()));
+      text.append(number.text());
     } else if (value instanceof RespValue.BigNumber number) {
       append(number.value());
     } else if (value instanceof RespValue.Bool bool) {

@@ -305,9 +305,25 @@ public sealed interface RespValue {
    */
   record Float64(double value) implements RespValue {
 
+    /** The number as Redis 7.2 writes it, in as few digits as tell it from all other doubles. */
+    String text() {
+      if (Double.isNaN(value)) {
+        return "nan";
+      }
+      if (Double.isInfinite(value)) {
+        return value > 0 ? "inf" : "-inf";
+      }
+      boolean isNegativeZero = value == 0 && 1 / value < 0;
+      if (value == (long) value && !isNegativeZero) {
+        return Long.toString((long) value);
+      }
+      String text = Double.toString(value).replace('E', 'e');
+      return text.replace(".0e", "e");
+    }
+
     @Override
     public RespValue toResp2() {
-      return bulk(RespWriter.text(value));
+      return bulk(text());
     }
 
     @Override

@@ -52,29 +52,13 @@ final class RespWriter {
     }
   }
 
-  /** A number as Redis 7.2 writes it, in as few digits as tell it from all others. */
-  static String text(double number) {
-    if (Double.isNaN(number)) {
-      return "nan";
-    }
-    if (Double.isInfinite(number)) {
-      return number > 0 ? "inf" : "-inf";
-    }
-    boolean isNegativeZero = number == 0 && 1 / number < 0;
-    if (number == (long) number && !isNegativeZero) {
-      return Long.toString((long) number);
-    }
-    String text = Double.toString(number).replace('E', 'e');
-    return text.replace(".0e", "e");
-  }
-
   private static void writeResp3(RespValue value, ByteBuf out) {
     if (value instanceof RespValue.Null) {
       out.writeBytes(NULL);
     } else if (value instanceof RespValue.Bool bool) {
       out.writeBytes(bool.value() ? TRUE : FALSE);
     } else if (value instanceof RespValue.Float64 number) {
-      writeLine(',', text(number.value()), out);
+      writeLine(',', number.text(), out);
     } else if (value instanceof RespValue.BigNumber number) {
       writeLine('(', number.value().toString(), out);
     } else if (value instanceof RespValue.BulkError error) {

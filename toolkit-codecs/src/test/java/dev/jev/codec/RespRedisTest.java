@@ -311,7 +311,8 @@ class RespRedisTest {
   private static String shortened(String bytes) {
     return Pattern.compile("(?<=\r\n),(-?[0-9][^\r]*)(?=\r\n)")
         .matcher(bytes)
-        .replaceAll(match -> "," + RespWriter.text(Double.parseDouble(match.group(1))));
+        .replaceAll(
+            match -> "," + new RespValue.Float64(Double.parseDouble(match.group(1))).text());
   }
 
   private static String pack(List<RespValue> values) {
