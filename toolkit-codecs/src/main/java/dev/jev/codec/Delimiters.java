@@ -106,7 +106,7 @@ public final class Delimiters {
         int index = outer.indexOf(inner);
         if (index >= 0 && index + inner.length() < outer.length()) {
           throw new IllegalArgumentException(
-              "delimiter %d: stands within delimiter %d (expected: at most at its end)"
+              "delimiter %d: occurs within delimiter %d (expected: only at its end)"
                   .formatted(i + 1, j + 1));
         }
       }

@@ -95,7 +95,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
       writer.writeValue(bytes, message);
     } catch (IOException | RuntimeException e) {
       throw new IllegalArgumentException(
-          "message: " + e.getClass().getName() + " (expected: what Jackson can write)", e);
+          "message: " + e.getClass().getName() + " (expected: a value that Jackson can write)", e);
     }
     if (out.indexOf(start, out.writerIndex(), (byte) '\n') >= 0) { // of raw JSON that it holds
       throw LineFrames.lineBreak();

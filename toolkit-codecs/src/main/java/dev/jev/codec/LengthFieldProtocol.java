@@ -60,9 +60,9 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
       checkLength(message);
     } else {
       throw new IllegalArgumentException(
-          "message: lacks "
+          "strip: "
               + strip
-              + " bytes of a frame (expected: none, or a length field that is all before it)");
+              + " bytes (expected: 0, or the width of a field at offset 0, to pack messages)");
     }
   }
 

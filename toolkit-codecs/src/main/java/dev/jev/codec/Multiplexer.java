@@ -156,7 +156,7 @@ public final class Multiplexer {
      */
     public Multiplexer build() {
       if (routes.isEmpty()) {
-        throw new IllegalStateException("no protocol to choose; call when first");
+        throw new IllegalStateException("no protocol to choose from; call when() before build()");
       }
       return new Multiplexer(this);
     }

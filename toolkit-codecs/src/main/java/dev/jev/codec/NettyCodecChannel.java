@@ -90,7 +90,7 @@ final class NettyCodecChannel extends AbstractChannel {
       return message;
     }
     throw new UnsupportedOperationException(
-        "message: " + message.getClass().getName() + " (expected: one that an encoder takes)");
+        "message: " + message.getClass().getName() + " (expected: one that an encoder accepts)");
   }
 
   @Override
@@ -112,7 +112,7 @@ final class NettyCodecChannel extends AbstractChannel {
       @Override
       public void connect(
           SocketAddress remote, @Nullable SocketAddress local, ChannelPromise promise) {
-        promise.setFailure(new UnsupportedOperationException("connect: the channel is connected"));
+        promise.setFailure(new UnsupportedOperationException("the channel is connected already"));
       }
     };
   }
@@ -154,7 +154,7 @@ final class NettyCodecChannel extends AbstractChannel {
 
   @Override
   protected void doBind(SocketAddress address) {
-    throw new UnsupportedOperationException("bind: the channel is connected");
+    throw new UnsupportedOperationException("cannot bind a connected channel");
   }
 
   @Override

@@ -148,17 +148,18 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
   @Override
   @Deprecated
   public void shutdown() {
-    throw new UnsupportedOperationException("shutdown: it is the connection's event loop");
+    throw new UnsupportedOperationException("cannot shut down the event loop of a connection");
   }
 
   @Override
   public Future<?> shutdownGracefully(long quietPeriod, long timeout, TimeUnit unit) {
-    throw new UnsupportedOperationException("shutdown: it is the connection's event loop");
+    throw new UnsupportedOperationException("cannot shut down the event loop of a connection");
   }
 
   @Override
   public Future<?> terminationFuture() {
-    throw new UnsupportedOperationException("termination: it is the connection's event loop");
+    throw new UnsupportedOperationException(
+        "the event loop of a connection has no termination future");
   }
 
   @Override

@@ -127,7 +127,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     Throwable cause = written.cause();
     if (cause != null) {
       throw new IllegalArgumentException(
-          "message: " + message.getClass().getName() + " (expected: one that the codec encodes)",
+          "message: " + message.getClass().getName() + " (expected: one that the codec can encode)",
           cause);
     }
   }
@@ -259,7 +259,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     return new ProtocolException(
         "input: "
             + what.substring(0, Math.min(what.length(), 200))
-            + " (expected: what the codec decodes)",
+            + " (expected: bytes that the codec can decode)",
         thrown);
   }
 

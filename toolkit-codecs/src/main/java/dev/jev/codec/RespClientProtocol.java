@@ -302,7 +302,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
   private void closeStreamed(ByteBuf in, int start, int end) {
     if (start != end) {
-      throw RespLine.unexpected("end of stream", in, start, end, "nothing behind the dot");
+      throw RespLine.unexpected("end of stream", in, start, end, "nothing after the dot");
     }
     Level closed = requireNonNull(level);
     if (closed.kind == '%' && closed.values.size() % 2 != 0) {

@@ -39,7 +39,8 @@ final class StrictText {
    */
   StrictText(Charset charset) {
     if (!charset.canEncode()) {
-      throw new IllegalArgumentException("charset: " + charset + " (expected: one that encodes)");
+      throw new IllegalArgumentException(
+          "charset: " + charset + " (expected: one that can encode)");
     }
     this.charset = charset;
     this.decoding = charset.equals(US_ASCII) ? UTF_8 : charset;

@@ -184,9 +184,8 @@ class DelimitedProtocolTest {
     assertRefused(
         "delimiters: more than 1024 bytes (expected: <= 1024)", "a".repeat(1000), "b".repeat(25));
     assertRefused(
-        "delimiter 1: stands within delimiter 2 (expected: at most at its end)", "\n", "\n\n");
-    assertRefused(
-        "delimiter 2: stands within delimiter 1 (expected: at most at its end)", "abc", "b");
+        "delimiter 1: occurs within delimiter 2 (expected: only at its end)", "\n", "\n\n");
+    assertRefused("delimiter 2: occurs within delimiter 1 (expected: only at its end)", "abc", "b");
     assertThatThrownBy(() -> delimiters("a", "bcd").maxFrameBytes(2))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("maxFrameBytes: 2 bytes (expected: >= 3)");

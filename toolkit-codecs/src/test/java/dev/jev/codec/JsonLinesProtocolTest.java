@@ -190,7 +190,7 @@ class JsonLinesProtocolTest {
     try (Peer<Point, Object> peer = points()) {
       assertThatThrownBy(() -> peer.receives(self))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageEndingWith("(expected: what Jackson can write)")
+          .hasMessageEndingWith("(expected: a value that Jackson can write)")
           .hasCauseInstanceOf(JacksonException.class);
     }
   }

@@ -165,11 +165,11 @@ class LengthFieldProtocolTest {
     assertNotPacked(
         EXAMPLE,
         "hi",
-        "message: lacks 5 bytes of a frame (expected: none, or a length field that is all before it)");
+        "strip: 5 bytes (expected: 0, or the width of a field at offset 0, to pack messages)");
     assertNotPacked(
         LengthField.ofBytes(4).strip(2),
         "hi",
-        "message: lacks 2 bytes of a frame (expected: none, or a length field that is all before it)");
+        "strip: 2 bytes (expected: 0, or the width of a field at offset 0, to pack messages)");
   }
 
   @Test

@@ -112,7 +112,7 @@ class LinesProtocolTest {
   void charsetThatDoesNotEncodeIsRefused() {
     assertThatThrownBy(() -> Protocols.lines(Charset.forName("ISO-2022-CN"), 100))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("charset: ISO-2022-CN (expected: one that encodes)");
+        .hasMessage("charset: ISO-2022-CN (expected: one that can encode)");
   }
 
   @Test

@@ -286,7 +286,7 @@ class MultiplexerTest {
   void nothingToChooseFromIsRefused() {
     assertThatThrownBy(() -> Multiplexer.builder().build())
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("no protocol to choose; call when first");
+        .hasMessage("no protocol to choose from; call when() before build()");
     assertThatThrownBy(() -> Multiplexer.builder().maxBytes(0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("maxBytes: 0 (expected: 1..65536)");

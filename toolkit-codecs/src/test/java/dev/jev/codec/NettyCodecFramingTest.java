@@ -118,7 +118,7 @@ class NettyCodecFramingTest {
       assertThat(peer.messages()).containsExactly("hello");
       assertThat(peer.refusal())
           .startsWith("!input: TooLongFrameException: Adjusted frame length exceeds 100")
-          .endsWith(" (expected: what the codec decodes)");
+          .endsWith(" (expected: bytes that the codec can decode)");
     }
   }
 

@@ -352,7 +352,7 @@ class NettyCodecTest {
     assertThat(ends.reason().cause())
         .hasMessage(
             "input: TooLongFrameException: frame length (1001) exceeds the allowed maximum (1000)"
-                + " (expected: what the codec decodes)")
+                + " (expected: bytes that the codec can decode)")
         .hasCauseInstanceOf(TooLongFrameException.class);
     assertThat(ends.closes).hasValue(1);
   }
@@ -365,7 +365,8 @@ class NettyCodecTest {
       assertThat(all(peer)).isEqualTo("a!\n");
     }
     assertThat(ends.reason().cause())
-        .hasMessage("input: IllegalStateException: told to (expected: what the codec decodes)")
+        .hasMessage(
+            "input: IllegalStateException: told to (expected: bytes that the codec can decode)")
         .hasCauseInstanceOf(IllegalStateException.class);
   }
 
@@ -426,10 +427,10 @@ class NettyCodecTest {
     }
     assertThat(refusal.get(10, SECONDS))
         .hasMessage(
-            "message: io.netty.buffer.DefaultByteBufHolder (expected: one that the codec encodes)")
+            "message: io.netty.buffer.DefaultByteBufHolder (expected: one that the codec can encode)")
         .cause()
         .hasMessage(
-            "message: io.netty.buffer.DefaultByteBufHolder (expected: one that an encoder takes)");
+            "message: io.netty.buffer.DefaultByteBufHolder (expected: one that an encoder accepts)");
     assertThat(content.refCnt()).isZero();
   }
 
@@ -458,7 +459,7 @@ class NettyCodecTest {
       assertThat(read(peer, "sorry\n")).isEqualTo("sorry\n");
     }
     assertThat(refusal.get(10, SECONDS))
-        .hasMessage("message: java.lang.Integer (expected: one that the codec encodes)")
+        .hasMessage("message: java.lang.Integer (expected: one that the codec can encode)")
         .hasRootCauseInstanceOf(ArithmeticException.class);
   }
 
@@ -507,7 +508,7 @@ class NettyCodecTest {
     }
     assertThat(ends.reason().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     assertThat(ends.reason().cause())
-        .hasMessage("input: ReadTimeoutException (expected: what the codec decodes)")
+        .hasMessage("input: ReadTimeoutException (expected: bytes that the codec can decode)")
         .hasCauseInstanceOf(ReadTimeoutException.class);
   }
 

@@ -211,7 +211,7 @@ class RespClientProtocolTest {
         Arguments.of("|524289\r\n", "attribute: 524289 pairs (expected: 0..524288)"),
         Arguments.of("|?\r\n", "attribute: \"?\" (expected: a number of 64 bits)"),
         Arguments.of("%?\r\n:1\r\n.\r\n", "map: 1 elements (expected: an even number)"),
-        Arguments.of("*?\r\n.x\r\n", "end of stream: \"x\" (expected: nothing behind the dot)"));
+        Arguments.of("*?\r\n.x\r\n", "end of stream: \"x\" (expected: nothing after the dot)"));
   }
 
   @ParameterizedTest

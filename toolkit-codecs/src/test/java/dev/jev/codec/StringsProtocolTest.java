@@ -84,7 +84,7 @@ class StringsProtocolTest {
   void charsetThatDoesNotEncodeIsRefused() {
     assertThatThrownBy(() -> Protocols.strings(Protocols.bytes(), Charset.forName("ISO-2022-CN")))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("charset: ISO-2022-CN (expected: one that encodes)");
+        .hasMessage("charset: ISO-2022-CN (expected: one that can encode)");
   }
 
   @Test
