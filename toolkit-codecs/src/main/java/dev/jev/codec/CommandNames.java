@@ -7,11 +7,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The names of the usual Redis commands, found by their bytes without making an object.
+ * The names of common Redis commands, found by their bytes without allocating.
  *
- * <p>A name of up to eight bytes is a {@code long}, which is the key of a small hash table with
- * open addressing. Clients spell names all in capitals or all in small letters, so both are in it;
- * any other spelling, and any other name, is simply not found.
+ * <p>A name of up to eight bytes fits a {@code long}, which is its key in a small hash table with
+ * open addressing. Clients write a name entirely in upper case or entirely in lower case, so the
+ * table contains both; names with other spellings, and all other names, are not found.
  */
 final class CommandNames {
 
@@ -28,7 +28,10 @@ final class CommandNames {
       TIME TOUCH TTL TYPE UNLINK WATCH XADD XREAD ZADD ZCARD ZRANGE ZREM ZSCORE\
       """;
 
-  /** At most a third full, so that most searches end at the first slot; a power of two. */
+  /**
+   * The base-2 logarithm of the table's size. At most a third of the slots are used, so most
+   * lookups end at the first one.
+   */
   private static final int TABLE_BITS = 10;
 
   private static final @Nullable CommandName[] TABLE = new CommandName[1 << TABLE_BITS];
@@ -42,7 +45,7 @@ final class CommandNames {
 
   private CommandNames() {}
 
-  /** The name that stands in {@code length} bytes at {@code index}, or null if it is not known. */
+  /** Returns the name in the {@code length} bytes at {@code index}, or null if it is unknown. */
   static @Nullable CommandName find(ByteBuf in, int index, int length) {
     if (length > MAX_NAME_BYTES || length == 0) {
       return null;
@@ -84,13 +87,13 @@ final class CommandNames {
     return (int) ((key * 0x9E3779B97F4A7C15L) >>> (Long.SIZE - TABLE_BITS));
   }
 
-  /** One spelling of one name. */
+  /** A spelling of a name. */
   static final class CommandName {
 
-    /** In capitals. */
+    /** The name in upper case. */
     final String name;
 
-    /** As it stood on the wire; shared, so nobody may write to it. */
+    /** The bytes of this spelling; shared, so they must not be modified. */
     final byte[] spelled;
 
     private final long key;

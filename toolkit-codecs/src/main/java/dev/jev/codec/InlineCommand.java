@@ -6,11 +6,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Splits a line that a person typed into arguments, as Redis' {@code sdssplitargs} does.
+ * A parser that splits an inline command into arguments, as Redis' {@code sdssplitargs} does.
  *
  * <p>Arguments are separated by white space. Within {@code "..."} a backslash begins one of {@code
- * \n \r \t \b \a \xHH}, or stands for the character behind it; within {@code '...'} it does so only
- * before a quote. A closing quote must be followed by white space or the end.
+ * \n \r \t \b \a \xHH}, or stands for the character after it; within {@code '...'} it does so only
+ * before a quote. A closing quote must be followed by white space or the end of the line.
  */
 final class InlineCommand {
 
@@ -24,7 +24,7 @@ final class InlineCommand {
     this.line = line;
   }
 
-  /** The arguments of {@code line}, perhaps none; null if its quotes are not balanced. */
+  /** Returns the arguments of {@code line}, possibly none, or null if its quotes are unbalanced. */
   static byte @Nullable [][] split(byte[] line) {
     InlineCommand command = new InlineCommand(line);
     List<byte[]> arguments = new ArrayList<>();
@@ -45,7 +45,7 @@ final class InlineCommand {
     return peek(0) != END;
   }
 
-  /** Takes bytes up to a blank; false if a quote is opened and not closed properly. */
+  /** Takes bytes up to a blank; returns false if a quote is not closed properly. */
   private boolean takeArgument() {
     while (true) {
       int b = peek(0);
@@ -97,7 +97,7 @@ final class InlineCommand {
     return false;
   }
 
-  /** Appends {@code b}, which stands for the next {@code length} bytes of the line. */
+  /** Appends {@code b}, which the next {@code length} bytes of the line represent. */
   private void take(int b, int length) {
     argument.write(b);
     position += length;
@@ -119,7 +119,7 @@ final class InlineCommand {
     };
   }
 
-  /** What C's {@code isspace} says of a byte. */
+  /** Returns what C's {@code isspace} returns for a byte. */
   private static boolean isBlank(int b) {
     return b == ' ' || (b >= '\t' && b <= '\r');
   }

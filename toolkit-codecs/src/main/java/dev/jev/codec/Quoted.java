@@ -2,7 +2,7 @@ package dev.jev.codec;
 
 import java.util.HexFormat;
 
-/** Bytes made printable, as redis-cli prints them: {@code "a\r\n\x00"}. */
+/** Formats bytes as printable text, as redis-cli does: {@code "a\r\n\x00"}. */
 final class Quoted {
 
   private static final HexFormat HEX = HexFormat.of();

@@ -15,7 +15,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * RESP as a client speaks it: commands out, values of RESP2 and RESP3 in.
+ * The client side of RESP: packs commands and unpacks values of RESP2 and RESP3.
  *
  * <pre>
  *   *2\r\n              an array of two values:
@@ -23,28 +23,28 @@ import org.jspecify.annotations.Nullable;
  *   :1\r\n              and a number
  * </pre>
  *
- * <p>A reply is a sequence of <em>lines</em>, of which each begins with the kind of a value, and of
- * <em>payloads</em>, the bytes behind a line that has their length. Both are consumed as soon as
- * they are whole. The arrays that are not complete form a stack of {@link Level}s; a complete value
- * is added to the topmost, which may thereby be complete, too. So each byte is looked at once,
- * however small the pieces are in which a reply arrives, nothing is allocated for what was only
- * declared, and nothing here calls itself.
+ * <p>A reply is a sequence of <em>lines</em>, each of which begins with the kind of a value, and of
+ * <em>payloads</em>, the bytes after a line that contains their length. Both are consumed as soon
+ * as they are complete. Incomplete aggregates form a stack of {@link Level}s; a complete value is
+ * added to the topmost level, which may complete that level as well. Each byte is therefore
+ * examined once, however small the pieces are in which a reply arrives, nothing is allocated for a
+ * length that was only declared, and there is no recursion.
  *
- * <p>Described by the RESP3 specification (github.com/redis/redis-specifications), from which this
- * departs twice: a push may stand within another value, and numbers may have leading zeros.
+ * <p>The format is that of the RESP3 specification (github.com/redis/redis-specifications) with two
+ * exceptions: a push may occur within another value, and numbers may have leading zeros.
  */
 final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
-  /** How many values may stand within each other. */
+  /** The maximum nesting of values. */
   static final int MAX_DEPTH = 32;
 
-  /** How many values there may be in another one; a pair of a map counts as two. */
+  /** The maximum number of values in an aggregate; a pair of a map counts as two. */
   static final int MAX_ELEMENTS = 1024 * 1024;
 
-  /** Redis' default of proto-max-bulk-len. */
+  /** Redis' default proto-max-bulk-len. */
   static final int MAX_BULK_BYTES = 512 * 1024 * 1024;
 
-  /** How long a line may be, its end included. */
+  /** The maximum length of a line, including its line end. */
   static final int MAX_LINE_BYTES = 64 * 1024;
 
   private static final String KINDS = "+-:$*_#,(!=%~>|";
@@ -59,26 +59,27 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   private static final int NONE = -1;
   private static final byte[] EMPTY = {};
 
-  // The reply that is arriving. Event loop only.
+  // State of the incomplete reply. Event loop only.
 
-  /** How many of its bytes are known of: those consumed, and the payload that is arriving. */
+  /** The known length of the reply: the bytes consumed, and the payload that is arriving. */
   private long replyBytes;
 
-  /** The innermost value that is not complete; null if there is none. */
+  /** The innermost incomplete aggregate; null if there is none. */
   private @Nullable Level level;
 
-  /** The payload's kind, and its length; NONE while a line is arriving. */
+  /** The kind of the payload that is arriving. */
   private char payloadKind;
 
+  /** The length of the payload that is arriving; NONE while a line is arriving. */
   private int payloadBytes = NONE;
 
-  /** What has arrived of the streamed string that is arriving; null if none is. */
+  /** The chunks of the streamed string that is arriving; null if there is none. */
   private @Nullable Chunks chunks;
 
-  /** How many of the unread bytes hold no end of a line, so that they are not searched again. */
+  /** The number of unread bytes known to contain no line end; they are not searched again. */
   private int searchedBytes;
 
-  /** The reply, when it is complete. */
+  /** The reply, once it is complete. */
   private @Nullable RespValue reply;
 
   @Override
@@ -113,7 +114,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
   // Lines.
 
-  /** Takes a line with the kind of a value; false if it is not whole yet. */
+  /** Takes a line with the kind of a value; returns false if it is incomplete. */
   private boolean takeLine(ProtocolContext context, ByteBuf in) {
     if (!in.isReadable()) {
       return false;
@@ -150,7 +151,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     }
   }
 
-  /** Where the line's {@code \r\n} stands; NONE if it is not whole yet. */
+  /** Returns the index of the {@code \r\n} of the line, or NONE if the line is incomplete. */
   private int lineEnd(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int lineFeed = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
@@ -171,7 +172,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     return lineFeed - 1;
   }
 
-  /** Takes what a line says; its text stands between {@code start} and {@code end}. */
+  /** Processes a line whose text is between {@code start} and {@code end}. */
   private void takeValue(ProtocolContext context, char kind, ByteBuf in, int start, int end) {
     switch (kind) {
       case '+' -> add(new RespValue.SimpleString(RespLine.text("simple string", in, start, end)));
@@ -213,7 +214,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     }
   }
 
-  /** Takes the bytes that a line has told of; false if they are not all there yet. */
+  /** Takes the payload that a line has declared; returns false if it is incomplete. */
   private boolean takePayload(ByteBuf in) {
     int length = payloadBytes;
     if (in.readableBytes() < length + CRLF_BYTES) {
@@ -261,7 +262,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
         "verbatim string", in, start, start + length, "a format of three characters and a colon");
   }
 
-  // Values of values.
+  // Aggregates.
 
   private void openLevel(ProtocolContext context, char kind, ByteBuf in, int start, int end) {
     boolean mayBeStreamed = kind == '*' || kind == '%' || kind == '~';
@@ -281,7 +282,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
       throw new ProtocolException(
           nameOf(kind) + ": " + count + unit + " (expected: 0.." + limit + ")");
     }
-    // What is attributed counts as the last element of the attribute.
+    // The value that has the attribute counts as its last element.
     int elements = (int) (hasPairs ? 2 * count : count) + (kind == '|' ? 1 : 0);
     checkReplyBytes(context, (long) MIN_VALUE_BYTES * elements, /* exactly= */ false);
     Level opened = new Level(kind, elements, level);
@@ -313,7 +314,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     add(closed.value());
   }
 
-  /** Adds a value where it belongs; it is the reply if it stands within no other. */
+  /** Adds a value to the innermost aggregate, or makes it the reply if there is none. */
   private void add(RespValue value) {
     RespValue added = value;
     while (level != null) {
@@ -336,7 +337,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     reply = added;
   }
 
-  // Refusals.
+  // Limits.
 
   private void checkReplyBytes(ProtocolContext context, long more, boolean exactly) {
     long bytes = replyBytes + more;
@@ -360,14 +361,14 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     };
   }
 
-  /** A value of values of which some have not arrived yet. */
+  /** An aggregate that is incomplete. */
   private static final class Level {
 
     static final int STREAMED = -1;
     private static final int FIRST_CAPACITY = 8;
 
     final char kind;
-    final int elements; // how many there will be, or STREAMED
+    final int elements; // number of values once complete, or STREAMED
     final int depth;
     final @Nullable Level outer;
     final List<RespValue> values;
@@ -404,7 +405,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     }
   }
 
-  /** A streamed string, as far as it has arrived. */
+  /** The chunks of a streamed string that have arrived. */
   private static final class Chunks {
 
     private static final int FIRST_CAPACITY = 256;

@@ -7,25 +7,25 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command of a Redis client: its name and what comes after.
+ * A command of a Redis client: a name and its arguments.
  *
- * <p>Immutable, as long as nobody writes to the arrays it hands out.
+ * <p>Immutable, provided that the arrays that it returns are not modified.
  */
 public final class RespCommand {
 
   private static final int MAX_PRINTED_ARGUMENTS = 8;
   private static final int MAX_PRINTED_BYTES = 32;
 
-  /** The first may be shared by all commands of that name. */
+  /** The name and the arguments; all commands of the same name may share the first array. */
   private final byte[][] arguments;
 
-  /** Null until asked for. Any thread may set it: all would set the same. */
+  /** The name, or null until it is requested. Several threads may set it, all to an equal value. */
   private @Nullable String name;
 
   /**
-   * Takes over {@code arguments}, of which there is at least one.
+   * Creates a command that takes over {@code arguments}, of which there is at least one.
    *
-   * @param name the first argument in upper case, if that is known already
+   * @param name the first argument in upper case, or null if it has not been determined
    */
   RespCommand(@Nullable String name, byte[][] arguments) {
     this.name = name;
@@ -33,9 +33,9 @@ public final class RespCommand {
   }
 
   /**
-   * A command made of texts, in UTF-8.
+   * Returns a command of strings, encoded in UTF-8.
    *
-   * @throws IllegalArgumentException if there is no text at all
+   * @throws IllegalArgumentException if there are no arguments
    */
   public static RespCommand of(String... arguments) {
     if (arguments.length == 0) {
@@ -49,9 +49,10 @@ public final class RespCommand {
   }
 
   /**
-   * A command made of bytes.
+   * Returns a command of bytes.
    *
-   * <p><b>Ownership.</b> The arrays are not copied, and must not change until the command was sent.
+   * <p><b>Ownership.</b> The arrays are not copied, and must not be modified until the command has
+   * been sent.
    */
   public static RespCommand of(byte[] name, byte[]... arguments) {
     byte[][] all = new byte[1 + arguments.length][];
@@ -63,9 +64,9 @@ public final class RespCommand {
   }
 
   /**
-   * The first argument in upper case, {@code "GET"} for example.
+   * Returns the first argument in upper case, {@code "GET"} for example.
    *
-   * <p>For the usual commands it is one and the same {@code String} each time.
+   * <p>For common commands, the same {@code String} instance is returned each time.
    */
   public String name() {
     String name = this.name;
@@ -77,9 +78,9 @@ public final class RespCommand {
   }
 
   /**
-   * An argument as a keyword: as text, with the letters of ASCII in upper case.
+   * Returns an argument as a keyword: as text, with ASCII letters in upper case.
    *
-   * @throws IndexOutOfBoundsException if there are not that many
+   * @throws IndexOutOfBoundsException if there is no such argument
    */
   public String keyword(int index) {
     byte[] letters = arguments[index].clone();
@@ -91,32 +92,32 @@ public final class RespCommand {
     return new String(letters, UTF_8);
   }
 
-  /** How many arguments there are, with the name as the first: 2 for {@code GET key}. */
+  /** Returns the number of arguments, including the name: 2 for {@code GET key}. */
   public int size() {
     return arguments.length;
   }
 
   /**
-   * The bytes of an argument; at 0 stands the name as it was spelled.
+   * Returns the bytes of an argument; at index 0, those of the name as it was spelled.
    *
-   * <p><b>Ownership.</b> An argument other than the name is not copied: it may be kept, but not
-   * written to.
+   * <p><b>Ownership.</b> An argument other than the name is not copied: it may be kept, but must
+   * not be modified.
    *
-   * @throws IndexOutOfBoundsException if there are not that many
+   * @throws IndexOutOfBoundsException if there is no such argument
    */
   public byte[] argument(int index) {
     return index == 0 ? arguments[0].clone() : arguments[index];
   }
 
-  /** An argument that nobody may write to. */
+  /** Returns an argument without a copy; it must not be modified. */
   byte[] sharedArgument(int index) {
     return arguments[index];
   }
 
   /**
-   * An argument as UTF-8 text.
+   * Returns an argument as UTF-8 text.
    *
-   * @throws IndexOutOfBoundsException if there are not that many
+   * @throws IndexOutOfBoundsException if there is no such argument
    */
   public String text(int index) {
     return new String(arguments[index], UTF_8);
@@ -132,7 +133,7 @@ public final class RespCommand {
     return Arrays.deepHashCode(arguments);
   }
 
-  /** The arguments, quoted; only the beginning of many or of long ones. */
+  /** Returns the arguments in quotes; long arguments, and many of them, are abbreviated. */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();

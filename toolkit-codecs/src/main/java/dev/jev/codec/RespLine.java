@@ -8,17 +8,17 @@ import io.netty.buffer.ByteBuf;
 import java.math.BigInteger;
 
 /**
- * What the text of one line means, for each kind of value that is a line; what means nothing is
- * refused.
+ * Parses the text of one line, for each kind of value that is a line; rejects text that is
+ * malformed.
  *
- * <p>The text stands in {@code in} between {@code start} and {@code end}, the end of the line.
+ * <p>The text is in {@code in} between {@code start} and {@code end}, the end of the line.
  */
 final class RespLine {
 
-  /** How long a big number may be: the time to read one grows with the square of its length. */
+  /** The maximum length of a big number, since the time to parse one grows with its square. */
   static final int MAX_BIG_NUMBER_BYTES = 4096;
 
-  /** As many decimal digits surely fit a long. */
+  /** The number of decimal digits that always fit a long. */
   private static final int MAX_FAST_DIGITS = 18;
 
   private RespLine() {}
@@ -54,16 +54,16 @@ final class RespLine {
       case "-inf" -> {
         return Double.NEGATIVE_INFINITY;
       }
-      case "nan", "-nan" -> { // C writes both
+      case "nan", "-nan" -> { // C prints both
         return Double.NaN;
       }
       default -> {
-        // Java's own grammar has suffixes, hexadecimal digits and blanks.
+        // The grammar of Java also has suffixes, hexadecimal digits and blanks.
         if (text.chars().allMatch(c -> (c >= '0' && c <= '9') || "+-.eE".indexOf(c) >= 0)) {
           try {
             return Double.parseDouble(text);
           } catch (NumberFormatException e) {
-            // Refused below.
+            // Rejected below.
           }
         }
         throw unexpected("double", in, start, end, "a decimal number, inf, -inf or nan");
@@ -112,7 +112,7 @@ final class RespLine {
     return end - start == 1 && in.getByte(start) == '?';
   }
 
-  /** The refusal of some bytes; to be thrown. */
+  /** Returns the exception for malformed bytes. */
   static ProtocolException unexpected(
       String what, ByteBuf in, int start, int end, String expected) {
     byte[] bytes = new byte[Math.min(end - start, 64)]; // more is not printed

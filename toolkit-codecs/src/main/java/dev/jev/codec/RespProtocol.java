@@ -16,8 +16,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * RESP as a server speaks it: commands in, values out. Commands are the same in RESP2 and RESP3,
- * and a value is packed as its kind says, so no version has to be known here.
+ * The server side of RESP: unpacks commands and packs values. Commands are the same in RESP2 and
+ * RESP3, and a value is packed according to its kind, so the version need not be known here.
  *
  * <pre>
  *   *2\r\n              two arguments
@@ -25,64 +25,66 @@ import org.jspecify.annotations.Nullable;
  *   $5\r\nkey:1\r\n
  * </pre>
  *
- * <p>Every line and every argument is consumed as soon as it is whole, and what is known of an
- * unfinished command stands in fields. So each byte is looked at once, however small the pieces are
- * in which a command arrives, and nothing is allocated for what was only declared.
+ * <p>Every line and every argument is consumed as soon as it is complete, and the state of an
+ * incomplete command is kept in fields. Each byte is therefore examined once, however small the
+ * pieces are in which a command arrives, and nothing is allocated for a length that was only
+ * declared.
  *
- * <p>Leniency is Redis' own: the second byte of a line's end and the two bytes behind an argument
- * are skipped whatever they are, an array of no or fewer arguments is ignored, a line may be up to
- * 64 KiB long. Bytes that Redis refuses are refused with the same reply.
+ * <p>The parser is as lenient as Redis: the second byte of a line end and the two bytes after an
+ * argument are skipped whatever they are, an array with no or a negative number of arguments is
+ * ignored, and a line may have up to 64 KiB. Bytes that Redis rejects are rejected with the same
+ * reply.
  */
 final class RespProtocol implements Protocol<RespCommand, RespValue> {
 
-  /** Redis' PROTO_INLINE_MAX_SIZE: how many bytes may come without the end of a line. */
+  /** Redis' PROTO_INLINE_MAX_SIZE: the maximum number of bytes without a line end. */
   static final int MAX_LINE_BYTES = 64 * 1024;
 
-  /** How many arguments a command may have; the limit of Redis 6. */
+  /** The maximum number of arguments of a command, as in Redis 6. */
   static final int MAX_ARGUMENTS = 1024 * 1024;
 
   private static final int CRLF_BYTES = 2;
 
-  /** What a line that stands for no number is taken for; every other number is at least zero. */
+  /** The results for lines without a valid number; valid numbers are at least zero. */
   private static final int NEGATIVE = -1;
 
   private static final int INVALID = -2;
   private static final int INCOMPLETE = -3;
 
-  /** As many decimal digits surely fit an int. */
+  /** The number of decimal digits that always fit an int. */
   private static final int MAX_FAST_DIGITS = 9;
 
-  /** Redis' LONG_STR_SIZE: no line with that many digits is a number. */
+  /** Redis' LONG_STR_SIZE: a longer text is not a number. */
   private static final int MAX_DIGITS = 20;
 
   private static final int FIRST_CAPACITY = 4;
 
   private static final int MAX_SHORT_BYTES = 64;
   private static final VarHandle LONGS =
-      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN); // as ByteBuf's
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN); // as in ByteBuf
   private static final byte[][] NO_ARGUMENTS = {};
   private static final byte[] EMPTY = {};
 
-  // The command that is arriving. Event loop only.
+  // State of the incomplete command. Event loop only.
 
-  /** How many arguments it has; zero between two commands. */
+  /** The number of arguments; zero between two commands. */
   private int count;
 
-  /** How many of them are whole. */
+  /** The number of arguments that are complete. */
   private int taken;
 
   private byte[][] arguments = NO_ARGUMENTS;
 
-  /** The first argument in capitals, if that is a known name. */
+  /** The first argument in upper case, if it is a known name. */
   private @Nullable String name;
 
   /** The length of the next argument; INCOMPLETE until its line has arrived. */
   private int bulkBytes = INCOMPLETE;
 
-  /** How many of its bytes were consumed. */
+  /** The number of bytes of the command that were consumed. */
   private long commandBytes;
 
-  /** How many of the unread bytes hold no end of a line, so that they are not searched again. */
+  /** The number of unread bytes known to contain no line end; they are not searched again. */
   private int searchedBytes;
 
   @Override
@@ -126,7 +128,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     arguments = NO_ARGUMENTS;
   }
 
-  /** Takes the line that says how many arguments there are; false if it is not whole yet. */
+  /** Takes the line with the number of arguments; returns false if it is incomplete. */
   private boolean takeCount(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int number = takeNumber(context, in, "mbulk count");
@@ -189,7 +191,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return argument;
   }
 
-  /** Copies eight bytes at a time: for few bytes that costs less than the call that copies many. */
+  /** Copies eight bytes at a time: for few bytes cheaper than a call that copies all of them. */
   private static void copy(ByteBuf in, int index, byte[] target) {
     if (target.length > MAX_SHORT_BYTES) {
       in.getBytes(index, target);
@@ -204,7 +206,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     }
   }
 
-  /** Takes the line that says how long the next argument is; false if it is not whole yet. */
+  /** Takes the line with the length of the next argument; returns false if it is incomplete. */
   private boolean takeBulkBytes(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int number = takeNumber(context, in, "bulk count");
@@ -242,12 +244,12 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   /**
-   * Takes a line of one character, whatever it is, and a number. The line stays unread if it is not
-   * whole.
+   * Takes a line that consists of one character, which is not checked, and a number. The line stays
+   * unread if it is incomplete.
    */
   private int takeNumber(ProtocolContext context, ByteBuf in, String what) {
     int first = in.readerIndex() + 1;
-    // A line is whole when the byte behind its '\r' is there, too.
+    // A line is complete when the byte after its '\r' has arrived.
     int end = Math.min(in.writerIndex() - 1, first + MAX_FAST_DIGITS + 1);
     int number = 0;
     for (int i = first; i < end; i++) {
@@ -265,7 +267,10 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return takeUncommonNumber(context, in, what);
   }
 
-  /** Takes what is not whole, too long, or not a plain number without sign and leading zeros. */
+  /**
+   * Takes a line that is incomplete, too long, or not a plain number without sign and leading
+   * zeros.
+   */
   private int takeUncommonNumber(ProtocolContext context, ByteBuf in, String what) {
     int start = in.readerIndex();
     int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\r');
@@ -287,7 +292,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return number;
   }
 
-  /** Parses as Redis' {@code string2ll} does: no plus sign, no leading zeros, 64 bits. */
+  /** Parses a number as Redis' {@code string2ll} does: no plus sign, no leading zeros, 64 bits. */
   private static int parse(ByteBuf in, int start, int end) {
     if (end - start > MAX_DIGITS) {
       return INVALID;
@@ -305,7 +310,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return number < 0 ? NEGATIVE : (int) number;
   }
 
-  /** Takes an inline command without its line end; null if it is not whole yet. */
+  /** Takes an inline command without its line end; returns null if it is incomplete. */
   private byte @Nullable [] takeInline(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int end = in.indexOf(start + searchedBytes, in.writerIndex(), (byte) '\n');
@@ -331,14 +336,14 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     return line;
   }
 
-  /** Answers the peer as Redis would; the result is to be thrown. */
+  /** Answers the peer as Redis would, and returns the exception to be thrown. */
   private static ProtocolException reject(ProtocolContext context, String reply, String fault) {
     String line = "-ERR Protocol error: " + reply + "\r\n";
     context.write(Unpooled.wrappedBuffer(line.getBytes(ISO_8859_1)));
     return new ProtocolException(fault);
   }
 
-  /** The line that was taken last, without its end. */
+  /** Returns the line that was taken last, in quotes and without its line end. */
   private static String quoteLine(ByteBuf in, int start) {
     int end = in.readerIndex() - CRLF_BYTES;
     byte[] line = new byte[Math.max(end - start, 0)];

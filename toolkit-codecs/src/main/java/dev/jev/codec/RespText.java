@@ -5,13 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.math.BigInteger;
 import java.util.List;
 
-/** Values made printable: one line, of some hundred characters at most whatever is in them. */
+/** Formats values as text: one line of a few hundred characters at most, whatever they contain. */
 final class RespText {
 
   private static final int MAX_PRINTED_BYTES = 32;
   private static final int MAX_PRINTED_VALUES = 8;
 
-  /** Where this many characters are printed no further value begins. */
+  /** The length of the text from which on no further value is appended. */
   private static final int MAX_CHARS = 400;
 
   private final StringBuilder text = new StringBuilder();
@@ -24,7 +24,7 @@ final class RespText {
     return printer.text.toString();
   }
 
-  /** The beginning of {@code bytes}, in quotes. */
+  /** Returns the beginning of {@code bytes}, in quotes. */
   static String quoted(byte[] bytes) {
     StringBuilder text = new StringBuilder();
     Quoted.append(text, bytes, MAX_PRINTED_BYTES);
@@ -97,13 +97,14 @@ final class RespText {
     if (number.bitLength() <= Byte.SIZE * MAX_PRINTED_BYTES) {
       text.append(number);
     } else {
-      text.append(number.bitLength()).append(" bits"); // its digits would take long to find
+      text.append(number.bitLength())
+          .append(" bits"); // its decimal digits would take too long to compute
     }
   }
 
-  /** Appends the beginning of a text, in quotes, as if it were its bytes. */
+  /** Appends the beginning of a string in quotes, formatted as its bytes. */
   private void append(String line) {
-    // Every character has at least one byte, so what is cut off would not have been printed.
+    // Each character has at least one byte, so the rest would not be printed.
     String beginning = line.substring(0, Math.min(line.length(), MAX_PRINTED_BYTES + 1));
     text.append(quoted(beginning.getBytes(UTF_8)));
   }

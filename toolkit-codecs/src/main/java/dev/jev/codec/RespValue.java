@@ -10,14 +10,15 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a Redis server answers: one of the kinds of RESP3, of which RESP2 has the first five.
+ * A value that a Redis server sends: one of the kinds of RESP3, the first five of which RESP2 has
+ * as well.
  *
- * <p>Made by the factories here; replies that never change are worth a constant. A value is sent as
- * its kind says, whatever version the peer has asked for: a server that speaks both sends {@link
- * #toResp2} to those who did not ask for RESP3.
+ * <p>Values are created by the factories here; a reply that never changes is best kept in a
+ * constant. A value is sent according to its kind, whatever version the peer has requested: a
+ * server that supports both versions sends {@link #toResp2} to peers that did not request RESP3.
  *
- * <p>The streamed forms of RESP3 are no kinds of their own: once they are whole, they are bulks,
- * arrays, maps and sets like others.
+ * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary
+ * bulks, arrays, maps and sets.
  */
 public sealed interface RespValue {
 
@@ -27,20 +28,20 @@ public sealed interface RespValue {
   /** {@code +PONG}. */
   RespValue PONG = new SimpleString("PONG");
 
-  /** {@code $-1}: there is no such value, in RESP2. */
+  /** {@code $-1}: the null of RESP2 for a missing value. */
   RespValue NULL_BULK = new Bulk(null);
 
-  /** {@code *-1}: there is no such list, in RESP2. */
+  /** {@code *-1}: the null of RESP2 for a missing list. */
   RespValue NULL_ARRAY = new Array(null);
 
   /** {@code *0}. */
   RespValue EMPTY_ARRAY = new Array(List.of());
 
-  /** {@code _}: there is no such value or list, in RESP3. */
+  /** {@code _}: the null of RESP3 for a missing value or list. */
   RespValue NULL = new Null();
 
   /**
-   * One short line, such as {@code +OK}.
+   * Returns a simple string: one short line, such as {@code +OK}.
    *
    * @throws IllegalArgumentException if {@code text} contains a line break; {@link #bulk(String)}
    *     can hold any text
@@ -50,65 +51,67 @@ public sealed interface RespValue {
   }
 
   /**
-   * An error: a code in capitals, a blank and what went wrong, such as {@code ERR syntax error}.
+   * Returns an error: a code in upper case, a blank and a description, such as {@code ERR syntax
+   * error}.
    *
-   * <p>Line breaks become blanks, so that an error may quote what a client has sent.
+   * <p>Line breaks become blanks, so an error may quote what a client has sent.
    */
   static RespValue error(String text) {
     return new SimpleError(text);
   }
 
-  /** A whole number. */
+  /** Returns an integer of 64 bits. */
   static RespValue integer(long value) {
     return new Int64(value);
   }
 
   /**
-   * Any bytes.
+   * Returns a bulk of any bytes.
    *
-   * <p><b>Ownership.</b> The array is not copied, and must not change until the value was sent.
+   * <p><b>Ownership.</b> The array is not copied, and must not be modified until the value has been
+   * sent.
    */
   static RespValue bulk(byte[] bytes) {
     return new Bulk(requireNonNull(bytes, "bytes"));
   }
 
-  /** A text, sent as UTF-8. */
+  /** Returns a bulk of text, encoded in UTF-8. */
   static RespValue bulk(String text) {
     return new Bulk(text.getBytes(UTF_8));
   }
 
-  /** Several values. */
+  /** Returns an array of values. */
   static RespValue array(List<? extends RespValue> values) {
     return new Array(List.copyOf(values));
   }
 
-  /** Several values. */
+  /** Returns an array of values. */
   static RespValue array(RespValue... values) {
     return new Array(List.of(values));
   }
 
-  /** A truth value. */
+  /** Returns a boolean. */
   static RespValue bool(boolean value) {
     return new Bool(value);
   }
 
-  /** A number with a fraction, infinite or none at all. */
+  /** Returns a double, which may be infinite or NaN. */
   static RespValue number(double value) {
     return new Float64(value);
   }
 
-  /** A whole number of any size. */
+  /** Returns an integer of any size. */
   static RespValue bigNumber(BigInteger value) {
     return new BigNumber(value);
   }
 
-  /** An error as in {@link #error}, with any number of lines. */
+  /** Returns an error as in {@link #error}, with any number of lines. */
   static RespValue bulkError(String text) {
     return new BulkError(text);
   }
 
   /**
-   * A text, sent as UTF-8, that is to be shown to people as it is.
+   * Returns a text, encoded in UTF-8, that is meant to be shown to users unchanged.
    *
    * @param format {@code "txt"}, or {@code "mkd"} for Markdown
    * @throws IllegalArgumentException if {@code format} is not three visible characters of ASCII
@@ -118,7 +121,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * Keys and their values, in turn.
+   * Returns a map of alternating keys and values.
    *
    * @throws IllegalArgumentException if the last key has no value
    */
@@ -126,27 +129,27 @@ public sealed interface RespValue {
     return new Map(List.of(keysAndValues));
   }
 
-  /** Several values of which no two should be equal, which nobody checks. */
+  /** Returns a set of values, no two of which should be equal; this is not checked. */
   static RespValue set(RespValue... values) {
     return new Set(List.of(values));
   }
 
-  /** What a server tells without having been asked; the first value says of which kind it is. */
+  /** Returns a push, which a server sends unprompted; the first value is the kind of push. */
   static RespValue push(RespValue... values) {
     return new Push(List.of(values));
   }
 
   /**
-   * What RESP2 has for this value, as Redis does it: arrays for maps, sets and pushes, bulks for
-   * numbers that are not of 64 bits and for verbatim strings, 1 and 0 for truth values, the null
-   * bulk for null, simple errors for bulk errors, nothing for attributes.
+   * Returns the equivalent of this value in RESP2, as Redis does: arrays for maps, sets and pushes;
+   * bulks for doubles, big numbers and verbatim strings; 1 and 0 for booleans; the null bulk for
+   * null; simple errors for bulk errors; and values without their attributes.
    */
-  RespValue toResp2(); // not a default method, with which two threads could wait for each other
+  RespValue toResp2(); // not a default method, with which class initialization could deadlock
 
   /**
-   * {@code +}: one short line.
+   * {@code +}: a simple string, which is one short line.
    *
-   * @param text what stands behind the plus sign
+   * @param text the text after the plus sign
    */
   record SimpleString(String text) implements RespValue {
 
@@ -163,7 +166,7 @@ public sealed interface RespValue {
       return this;
     }
 
-    /** The beginning of the text, in quotes. */
+    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -171,13 +174,13 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code -}: an error.
+   * {@code -}: a simple error, which is one line.
    *
-   * @param text what stands behind the minus sign
+   * @param text the text after the minus sign
    */
   record SimpleError(String text) implements RespValue {
 
-    /** Makes blanks of line breaks. */
+    /** Replaces line breaks with blanks. */
     public SimpleError {
       text = text.replace('\r', ' ').replace('\n', ' ');
     }
@@ -187,7 +190,7 @@ public sealed interface RespValue {
       return this;
     }
 
-    /** The beginning of the text, in quotes. */
+    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -195,7 +198,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code :}: a whole number.
+   * {@code :}: an integer of 64 bits.
    *
    * @param value the number
    */
@@ -213,7 +216,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code $}: any bytes, or none.
+   * {@code $}: a bulk of any bytes, or null.
    *
    * @param bytes the bytes, not copied; null if there is no value
    */
@@ -235,7 +238,7 @@ public sealed interface RespValue {
       return Arrays.hashCode(bytes);
     }
 
-    /** The beginning of the bytes, in quotes. */
+    /** Returns the beginning of the bytes, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -243,13 +246,13 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code *}: several values, or no list at all.
+   * {@code *}: an array of values, or null.
    *
-   * @param values the values, which do not change; null if there is no list
+   * @param values the values, unmodifiable; null if there is no list
    */
   record Array(@Nullable List<RespValue> values) implements RespValue {
 
-    /** Copies {@code values} unless they cannot change. */
+    /** Copies {@code values} unless they are unmodifiable. */
     public Array {
       values = values == null ? null : List.copyOf(values);
     }
@@ -259,14 +262,14 @@ public sealed interface RespValue {
       return values == null ? this : resp2Array(values);
     }
 
-    /** The beginning of the values. */
+    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
     }
   }
 
-  /** {@code _}: nothing. */
+  /** {@code _}: null. */
   record Null() implements RespValue {
 
     @Override
@@ -281,9 +284,9 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code #}: a truth value.
+   * {@code #}: a boolean.
    *
-   * @param value whether it is true
+   * @param value true for {@code #t}
    */
   record Bool(boolean value) implements RespValue {
 
@@ -299,13 +302,16 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code ,}: a number with a fraction.
+   * {@code ,}: a double.
    *
-   * @param value the number, infinite ones and NaN included
+   * @param value the number, which may be infinite or NaN
    */
   record Float64(double value) implements RespValue {
 
-    /** The number as Redis 7.2 writes it, in as few digits as tell it from all other doubles. */
+    /**
+     * Returns the number as Redis 7.2 writes it, with as few digits as distinguish it from all
+     * other doubles.
+     */
     String text() {
       if (Double.isNaN(value)) {
         return "nan";
@@ -333,13 +339,13 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code (}: a whole number of any size.
+   * {@code (}: an integer of any size.
    *
    * @param value the number
    */
   record BigNumber(BigInteger value) implements RespValue {
 
-    /** Takes any number. */
+    /** Accepts any number. */
     public BigNumber {
       requireNonNull(value, "value");
     }
@@ -349,7 +355,7 @@ public sealed interface RespValue {
       return bulk(value.toString());
     }
 
-    /** The beginning of the number. */
+    /** Returns the beginning of the number. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -357,13 +363,13 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code !}: an error of any number of lines.
+   * {@code !}: an error with any number of lines.
    *
-   * @param text a code in capitals, a blank and what went wrong
+   * @param text a code in upper case, a blank and a description
    */
   record BulkError(String text) implements RespValue {
 
-    /** Takes any text. */
+    /** Accepts any text. */
     public BulkError {
       requireNonNull(text, "text");
     }
@@ -373,7 +379,7 @@ public sealed interface RespValue {
       return new SimpleError(text);
     }
 
-    /** The beginning of the text, in quotes. */
+    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -381,7 +387,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code =}: a text to be shown as it is.
+   * {@code =}: a verbatim string, which is shown to users unchanged.
    *
    * @param format three visible characters of ASCII: {@code txt}, or {@code mkd} for Markdown
    * @param bytes the text, not copied
@@ -421,7 +427,7 @@ public sealed interface RespValue {
       return 31 * format.hashCode() + Arrays.hashCode(bytes);
     }
 
-    /** The format and the beginning of the text, in quotes. */
+    /** Returns the format and the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -429,16 +435,16 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code %}: keys and their values, in the order in which they were sent.
+   * {@code %}: a map as alternating keys and values, in the order in which they were sent.
    *
-   * <p>Not a {@code java.util.Map}: keys may be of any kind, may come twice, and are chosen by a
-   * peer, who could choose them so that they all have the same hash.
+   * <p>Not a {@code java.util.Map}: keys may be of any kind and may occur twice, and a hostile peer
+   * could choose keys that all have the same hash.
    *
-   * @param keysAndValues each key, followed by its value; they do not change
+   * @param keysAndValues each key, followed by its value; unmodifiable
    */
   record Map(List<RespValue> keysAndValues) implements RespValue {
 
-    /** Copies {@code keysAndValues} unless they cannot change. */
+    /** Copies {@code keysAndValues} unless they are unmodifiable. */
     public Map {
       keysAndValues = List.copyOf(keysAndValues);
       if (keysAndValues.size() % 2 != 0) {
@@ -447,12 +453,15 @@ public sealed interface RespValue {
       }
     }
 
-    /** How many keys there are. */
+    /** Returns the number of keys. */
     public int size() {
       return keysAndValues.size() / 2;
     }
 
-    /** The first value of a key that is a bulk or simple string of this text; null if none is. */
+    /**
+     * Returns the first value whose key is a bulk or a simple string with this text, or null if
+     * there is none.
+     */
     public @Nullable RespValue get(String key) {
       Bulk bulk = new Bulk(key.getBytes(UTF_8));
       for (int i = 0; i < keysAndValues.size(); i += 2) {
@@ -470,7 +479,7 @@ public sealed interface RespValue {
       return resp2Array(keysAndValues);
     }
 
-    /** The beginning of the keys and values. */
+    /** Returns the beginning of the keys and values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -478,15 +487,15 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code ~}: several values in no order, each of them once if the server keeps to the rules.
+   * {@code ~}: a set of values, each of which occurs once if the server follows the rules.
    *
    * <p>Two sets are equal if they have equal values in the same order.
    *
-   * @param values the values, in the order in which they were sent; they do not change
+   * @param values the values in the order in which they were sent; unmodifiable
    */
   record Set(List<RespValue> values) implements RespValue {
 
-    /** Copies {@code values} unless they cannot change. */
+    /** Copies {@code values} unless they are unmodifiable. */
     public Set {
       values = List.copyOf(values);
     }
@@ -496,7 +505,7 @@ public sealed interface RespValue {
       return resp2Array(values);
     }
 
-    /** The beginning of the values. */
+    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -504,14 +513,14 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code >}: what a server tells without having been asked. It answers no command, and may stand
-   * between any two answers.
+   * {@code >}: a push, which a server sends unprompted. It is not the reply to a command, and may
+   * arrive between any two replies.
    *
-   * @param values a name of what it tells, and that itself; they do not change
+   * @param values the kind of push, followed by its content; unmodifiable
    */
   record Push(List<RespValue> values) implements RespValue {
 
-    /** Copies {@code values} unless they cannot change. */
+    /** Copies {@code values} unless they are unmodifiable. */
     public Push {
       values = List.copyOf(values);
     }
@@ -521,7 +530,7 @@ public sealed interface RespValue {
       return resp2Array(values);
     }
 
-    /** The beginning of the values. */
+    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -529,14 +538,14 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code |}: a value, and what the server has to say about it.
+   * {@code |}: a value with attributes.
    *
-   * @param attributes names and values of the attributes
-   * @param value what they are about
+   * @param attributes the names and values of the attributes
+   * @param value the value that they describe
    */
   record Attributed(Map attributes, RespValue value) implements RespValue {
 
-    /** Takes any attributes and any value. */
+    /** Accepts any attributes and any value. */
     public Attributed {
       requireNonNull(attributes, "attributes");
       requireNonNull(value, "value");
@@ -547,7 +556,7 @@ public sealed interface RespValue {
       return value.toResp2();
     }
 
-    /** The beginning of both. */
+    /** Returns the beginning of both. */
     @Override
     public String toString() {
       return RespText.of(this);

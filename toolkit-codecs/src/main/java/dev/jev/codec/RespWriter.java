@@ -8,7 +8,7 @@ import io.netty.buffer.ByteBufUtil;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** RESP as bytes: what both ends send. Called for every message: must not allocate for RESP2. */
+/** Writes values and commands in RESP. Called for every message: must not allocate for RESP2. */
 final class RespWriter {
 
   private static final int CRLF = '\r' << 8 | '\n';
@@ -133,7 +133,7 @@ final class RespWriter {
       out.writeInt(kind << 24 | ('0' + (int) number) << 16 | CRLF);
       return;
     }
-    // Counts with negative numbers, because the least long has no positive counterpart.
+    // Computes with negative numbers, because Long.MIN_VALUE has no positive counterpart.
     long rest = number < 0 ? number : -number;
     int digits = 1;
     for (long limit = rest; limit <= -10; limit /= 10) {
