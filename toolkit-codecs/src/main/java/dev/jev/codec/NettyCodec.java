@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Netty's handlers as a protocol: any codec that exists for Netty serves a Jev server or client.
+ * An adapter that runs Netty's channel handlers as a protocol: any codec that exists for Netty
+ * serves a Jev server or client.
  *
  * <pre>
  *   Server.builder(
@@ -17,49 +18,49 @@ import java.util.function.Supplier;
  *       (Connection&lt;Object&gt; connection, FullHttpRequest request) -&gt; ...)
  * </pre>
  *
- * <p>Each connection has a pipeline with handlers of its own. What comes out at its end is a
- * message; what is sent goes through it the other way. Messages, limits, back-pressure and the
- * close stay Jev's: a connection that is paused gets no further message, however many the codec has
- * made of one read.
+ * <p>Each connection has a pipeline with handlers of its own. A message that reaches the end of the
+ * pipeline is delivered; a message that is sent passes through the pipeline in the other direction.
+ * Delivery, limits, back-pressure and closing remain with Jev: a paused connection gets no further
+ * message, however many messages the codec has decoded from one read.
  *
- * <p><b>Carried over.</b> What handlers write of their own accord, when they become active, while
- * they read or in a task, leaves in the order in which they would have written it with a handler of
- * Netty's at the end: behind the replies to the messages before it. When one of them closes the
- * channel the connection closes after what was written. {@code ctx.executor()} runs tasks, now and
- * later, on the connection's event loop, which is what the handlers of {@code
- * io.netty.handler.timeout} need. Handlers may be added, removed and replaced, and may write from
- * other threads. They are removed when the connection closes.
+ * <p><b>Supported.</b> Handlers may write unprompted: when they become active, while they read, or
+ * in a task. This output is sent in the same order as with a Netty handler at the end of the
+ * pipeline: after the replies to the messages before it. When a handler closes the channel, the
+ * connection closes after the output written so far. {@code ctx.executor()} runs immediate and
+ * scheduled tasks on the connection's event loop, as the handlers of {@code
+ * io.netty.handler.timeout} require. Handlers may be added, removed and replaced, and may write
+ * from other threads. They are removed when the connection closes.
  *
- * <p><b>Not carried over.</b> The channel has no addresses. It reads always: {@code read()} and
- * auto-read change nothing, since Jev presses back. It is always writable: a handler that writes
- * much, such as {@code ChunkedWriteHandler}, writes all of it at once. Files ({@code FileRegion})
- * cannot be written. User events that no handler takes are dropped, and so is a message that a
- * codec makes only when the connection ends. It is not for datagrams.
+ * <p><b>Not supported.</b> The channel has no addresses. It always reads: {@code read()} and
+ * auto-read have no effect, since Jev applies back-pressure. It is always writable: a handler with
+ * much output, such as {@code ChunkedWriteHandler}, writes all of it at once. Files ({@code
+ * FileRegion}) cannot be written. User events that no handler consumes are dropped, and so is a
+ * message that a codec decodes only when the connection ends. Datagrams are not supported.
  *
- * <p><b>Errors.</b> An exception that comes out of the pipeline's end closes the connection with
- * {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}, after the messages before it; a message that
- * cannot be encoded, or that no encoder takes, is an {@link IllegalArgumentException} to who sends
- * it. Both have what was thrown as their cause.
+ * <p><b>Errors.</b> An exception that reaches the end of the pipeline closes the connection with
+ * {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}, after the messages before it. A message that
+ * cannot be encoded, or that no encoder accepts, causes an {@link IllegalArgumentException} for the
+ * sender. The cause of both is the original exception.
  *
- * <p><b>Limits.</b> Bytes of which the codec makes neither a message nor an answer are counted, and
- * a peer that sends more than {@link dev.jev.ProtocolContext#maxFrameBytes} of them is refused;
- * besides, the codec's own limits hold. It gets at most 16 KiB at a time, and no more until what it
- * made of them has been delivered.
+ * <p><b>Limits.</b> Bytes from which the codec makes neither a message nor an answer are counted,
+ * and a peer that sends more than {@link dev.jev.ProtocolContext#maxFrameBytes} of them is
+ * rejected. The limits of the codec apply as well. The codec gets at most 16 KiB at a time, and no
+ * more until the resulting messages have been delivered.
  *
- * <p><b>Ownership.</b> As for every protocol: messages that come in are released by the framework,
- * those that are sent are consumed. An answer that carries the content of what came in takes that
- * reference over: it needs no {@code retain}. Bytes are copied once on their way in, so that a
- * codec that keeps the beginning of a frame keeps no more than that, and once on their way out.
+ * <p><b>Ownership.</b> As in every protocol, inbound messages are released by the framework, and
+ * outbound messages are consumed. An answer that carries the content of an inbound message takes
+ * over its reference, without a {@code retain}. Inbound bytes are copied once, so that a codec that
+ * keeps the beginning of a frame keeps no more than that; outbound bytes are copied once as well.
  */
 public final class NettyCodec {
 
   private NettyCodec() {}
 
   /**
-   * Protocols whose messages are whatever the handlers make.
+   * Returns a factory of protocols whose messages are whatever the handlers decode.
    *
-   * @param handlers called once for each connection, on its event loop; in the order of a pipeline,
-   *     the one nearest to the socket first
+   * @param handlers a factory of the handlers of a pipeline, the one nearest to the socket first;
+   *     called once per connection, on its event loop
    */
   public static Supplier<Protocol<Object, Object>> of(
       Supplier<? extends List<? extends ChannelHandler>> handlers) {
@@ -67,8 +68,8 @@ public final class NettyCodec {
   }
 
   /**
-   * Protocols whose messages have a type; one of another type that comes out of the pipeline is
-   * released, and closes the connection.
+   * Returns a factory of protocols whose messages have one type. A message of another type that
+   * reaches the end of the pipeline is released and closes the connection.
    *
    * @param handlers as in {@link #of(Supplier)}
    */

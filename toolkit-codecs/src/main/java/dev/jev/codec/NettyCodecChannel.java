@@ -18,7 +18,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A channel without a socket: it has a pipeline, gives what comes out of that to a {@link
+ * A channel without a socket. It has a pipeline, passes the output of the pipeline to a {@link
  * NettyCodecProtocol}, and stores nothing.
  */
 final class NettyCodecChannel extends AbstractChannel {
@@ -30,38 +30,38 @@ final class NettyCodecChannel extends AbstractChannel {
   private final ChannelConfig config = new DefaultChannelConfig(this);
 
   private boolean open = true;
-  private boolean ending; // by the connection's close
+  private boolean ending; // the connection closes
 
   NettyCodecChannel(NettyCodecProtocol<?> protocol) {
     super(/* parent= */ null);
     this.protocol = protocol;
     this.loop = new NettyCodecLoop(protocol);
-    config.setAllocator(PooledByteBufAllocator.DEFAULT); // as all of Jev's buffers
+    config.setAllocator(PooledByteBufAllocator.DEFAULT); // like all buffers of Jev
   }
 
   NettyCodecLoop loop() {
     return loop;
   }
 
-  /** Calls {@code handlerAdded} and {@code channelActive}. */
+  /** Adds the handlers and activates the channel. */
   void open(List<? extends ChannelHandler> handlers) {
     NettyCodecGate gate = new NettyCodecGate(protocol);
     for (ChannelHandler handler : handlers) {
       pipeline().addLast(gate, handler);
     }
-    pipeline().addLast(gate); // for who writes from the pipeline's end
+    pipeline().addLast(gate); // for writes from the end of the pipeline
     loop.register(this);
     loop.runTasks();
   }
 
-  /** Consumes what has been read. */
+  /** Passes bytes to the pipeline and consumes them. */
   void read(ByteBuf bytes) {
     pipeline().fireChannelRead(bytes);
     pipeline().fireChannelReadComplete();
     loop.runTasks();
   }
 
-  /** Closes for good: handlers may write a farewell, then are removed. */
+  /** Closes the channel for good. Handlers may write last bytes, and are then removed. */
   void end() {
     ending = true;
     try {
@@ -69,7 +69,7 @@ final class NettyCodecChannel extends AbstractChannel {
         close();
       }
     } finally {
-      if (open) { // a handler has put it off
+      if (open) { // a handler has delayed the close
         unsafe().close(voidPromise());
       }
       loop.end();
@@ -163,9 +163,9 @@ final class NettyCodecChannel extends AbstractChannel {
   }
 
   @Override
-  protected void doBeginRead() {} // Jev reads
+  protected void doBeginRead() {} // Jev decides when to read
 
-  /** A pipeline whose end is a protocol. */
+  /** A pipeline that ends in a protocol. */
   private static final class Pipeline extends DefaultChannelPipeline {
 
     private final NettyCodecChannel channel;

@@ -7,8 +7,8 @@ import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.ChannelPromise;
 
 /**
- * Stands in front of each handler of a pipeline and keeps back what that one writes while messages
- * are held, before any encoder has seen it.
+ * A handler before each handler of a pipeline that defers the output of that handler while messages
+ * are pending, before an encoder processes it.
  */
 @Sharable
 final class NettyCodecGate extends ChannelOutboundHandlerAdapter {
@@ -22,7 +22,8 @@ final class NettyCodecGate extends ChannelOutboundHandlerAdapter {
   @Override
   public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
     if (protocol.defers()) {
-      protocol.defer(new Deferred(() -> ctx.write(message, promise), false, message, promise));
+      protocol.defer(
+          new Deferred(() -> ctx.write(message, promise), /* closes= */ false, message, promise));
     } else {
       ctx.write(message, promise);
     }
@@ -31,7 +32,7 @@ final class NettyCodecGate extends ChannelOutboundHandlerAdapter {
   @Override
   public void flush(ChannelHandlerContext ctx) {
     if (protocol.defers()) {
-      protocol.defer(new Deferred(ctx::flush, false, null, ctx.voidPromise()));
+      protocol.defer(new Deferred(ctx::flush, /* closes= */ false, null, ctx.voidPromise()));
     } else {
       ctx.flush();
     }
@@ -40,7 +41,7 @@ final class NettyCodecGate extends ChannelOutboundHandlerAdapter {
   @Override
   public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
     if (protocol.defers()) {
-      protocol.defer(new Deferred(() -> ctx.close(promise), true, null, promise));
+      protocol.defer(new Deferred(() -> ctx.close(promise), /* closes= */ true, null, promise));
     } else {
       ctx.close(promise);
     }

@@ -17,14 +17,14 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What handlers of one connection know as their event loop: runs their tasks on the connection's
- * own, and the later ones by one timer of its wire.
+ * The event loop that the handlers of one connection see. It runs their tasks on the connection's
+ * event loop, and their scheduled tasks with one timer of the protocol's context.
  *
- * <p>Event loop only, except {@link #execute} and what schedules tasks.
+ * <p>Event loop only, except {@link #execute} and the methods that schedule tasks.
  */
 final class NettyCodecLoop extends AbstractScheduledEventExecutor implements EventLoop {
 
-  /** After so many tasks the rest of the loop gets its turn. */
+  /** The maximum number of tasks that run before other work of the event loop. */
   private static final int MAX_TASKS = 256;
 
   private final NettyCodecProtocol<?> protocol;
@@ -32,7 +32,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
   private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(2);
 
   private @Nullable ScheduledTask timer;
-  private long timerDeadline; // if there is a timer
+  private long timerDeadline; // valid if there is a timer
   private boolean ended;
 
   NettyCodecLoop(NettyCodecProtocol<?> protocol) {
@@ -52,7 +52,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     }
   }
 
-  /** Runs what is to be run at once. */
+  /** Runs the immediate tasks. */
   void runTasks() {
     Runnable task;
     for (int n = 0; n < MAX_TASKS && (task = tasks.poll()) != null; n++) {
@@ -71,7 +71,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     }
   }
 
-  /** Makes sure that the next of the later tasks is run in its time. */
+  /** Sets the timer for the next scheduled task. */
   void arm() {
     long delay = ended ? -1 : nextScheduledTaskNano();
     if (delay < 0) {
@@ -80,7 +80,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     long deadline = ticker().nanoTime() + delay;
     if (timer != null) {
       if (timerDeadline - deadline <= 0) {
-        return; // it finds out itself
+        return; // after it fires, the timer is set again
       }
       timer.cancel();
     }
@@ -99,7 +99,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
         });
   }
 
-  /** Runs the last tasks and forgets the later ones. */
+  /** Runs the remaining immediate tasks and cancels the scheduled ones. */
   void end() {
     ended = true;
     cancelScheduledTasks();
@@ -143,7 +143,7 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     return promise;
   }
 
-  // It lives as long as the connection.
+  // The lifetime is that of the connection.
 
   @Override
   @Deprecated

@@ -16,37 +16,41 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bridge to Netty's handlers: bytes go in at the head of a pipeline, messages come out at its
- * end, see {@link NettyCodec}.
+ * A protocol that passes bytes to the head of a Netty pipeline and takes messages from its end; see
+ * {@link NettyCodec}.
  *
- * <p><b>Order.</b> A decoder makes all the messages of a read at once, but they are handled one by
- * one, later. What a handler writes meanwhile, say the answer to a ping behind two requests, must
- * not overtake the replies to those, neither on the wire nor in an encoder that remembers to what
- * it replies. So while messages are pending a {@linkplain NettyCodecGate gate} keeps what a handler
- * writes back, and it is written in its turn: {@code pending} has messages, and what happened
- * between them.
+ * <p><b>Order.</b> A decoder decodes all messages of a read at once, but they are handled later,
+ * one by one. Output that a handler writes meanwhile, such as the answer to a ping after two
+ * requests, must not overtake the replies to those requests: neither on the connection, nor in an
+ * encoder that remembers which request it replies to. Therefore, while messages are pending, a
+ * {@linkplain NettyCodecGate gate} defers what a handler writes until it is its turn: {@code
+ * pending} contains the messages and the operations deferred between them.
  *
  * <p>Event loop only.
  */
 final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
-  /** A codec gets so many bytes at a time: few enough for the pool's fast lane. */
+  /**
+   * The maximum number of bytes passed to a codec at a time. Buffers of this size come from the
+   * thread cache of the pool.
+   */
   private static final int FEED_BYTES = 16 * 1024;
 
-  /** A queue that had more entries does not stay. */
+  /** The number of entries above which an empty queue is replaced by a small one. */
   private static final int KEPT_ENTRIES = 64;
 
-  /** What the pipeline threw behind the messages before it. */
+  /** An exception that the pipeline threw after the messages before it. */
   private record Fault(ProtocolException exception) {}
 
+  /** The kind of call into the pipeline. */
   private enum Stage {
-    /** The pipeline is not being called by us. */
+    /** The pipeline is not being called by this protocol. */
     OUTSIDE,
-    /** It gets bytes. */
+    /** The pipeline gets bytes. */
     READING,
-    /** It gets a message that is sent. */
+    /** The pipeline gets a message to send. */
     PACKING,
-    /** It opens, or runs a task, or writes what was kept back. */
+    /** The pipeline opens, runs a task, or writes deferred output. */
     RUNNING
   }
 
@@ -55,22 +59,22 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   private @Nullable ProtocolContext context;
   private @Nullable NettyCodecChannel channel;
-  private ArrayDeque<Object> pending = new ArrayDeque<>(4); // of messages, Deferred and Fault
-  private int peak; // entries in pending since it was made
+  private ArrayDeque<Object> pending = new ArrayDeque<>(4); // messages, Deferred and Fault
+  private int peak; // maximum size of this queue
 
   private Stage stage = Stage.OUTSIDE;
   private @Nullable ByteBuf out; // while packing
-  private @Nullable ProtocolException fault; // to be thrown when the pipeline returns
-  private boolean ending; // no message is made any more
+  private @Nullable ProtocolException fault; // thrown when the pipeline returns
+  private boolean ending; // further messages are dropped
   private boolean wakeScheduled;
-  private int unproductiveBytes; // bytes since the last message or answer
+  private int unproductiveBytes; // input since the last message or answer
 
   NettyCodecProtocol(Class<I> type, Supplier<? extends List<? extends ChannelHandler>> handlers) {
     this.type = type;
     this.handlers = handlers;
   }
 
-  // The framework's side.
+  // Called by the framework.
 
   @Override
   public void open(ProtocolContext context) {
@@ -112,7 +116,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   public void pack(Object message, ByteBuf out) {
     NettyCodecChannel target = channel();
     if (!target.isOpen()) {
-      return; // the pipeline has closed, and the connection is about to
+      return; // the pipeline has closed, and the connection closes next
     }
     ChannelPromise written = target.newPromise();
     this.out = out;
@@ -132,7 +136,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** The pipeline's own reference to a message. */
+  /** Returns the pipeline's own reference to a message. */
   private static Object retained(Object message) {
     return message instanceof ByteBuf bytes
         ? bytes.retainedDuplicate() // encoders move its indices
@@ -174,7 +178,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** The next message that was made, after what happened before it; null if there is none. */
+  /** Returns the next message, after the operations deferred before it; null if there is none. */
   private @Nullable I next() {
     for (Object next; (next = pending.poll()) != null; ) {
       if (next instanceof Deferred deferred) {
@@ -206,9 +210,9 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  // The pipeline's side.
+  // Called by the pipeline.
 
-  /** A message has come out of the pipeline's end. */
+  /** Takes a message that has reached the end of the pipeline. */
   void decoded(Object message) {
     if (ending) {
       ReferenceCountUtil.release(message);
@@ -230,7 +234,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** An exception has come out of the pipeline's end, or a task has thrown it. */
+  /** Takes an exception that has reached the end of the pipeline or was thrown by a task. */
   void failed(Throwable cause) {
     if (ending) {
       return;
@@ -263,7 +267,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
         thrown);
   }
 
-  /** Whether what a handler does now has to wait for the replies to messages before it. */
+  /** Returns true if an operation of a handler has to wait for replies to earlier messages. */
   boolean defers() {
     return stage == Stage.READING && !pending.isEmpty();
   }
@@ -275,7 +279,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     enqueue(deferred);
   }
 
-  /** Bytes have come out of the pipeline's head. */
+  /** Takes bytes that have reached the head of the pipeline. */
   void write(ByteBuf bytes) {
     unproductiveBytes = 0;
     if (out != null) {
@@ -285,7 +289,10 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** The pipeline has closed the channel; what it still makes of the same bytes is dropped. */
+  /**
+   * Closes the connection because the pipeline has closed the channel. Messages decoded later from
+   * the same bytes are dropped.
+   */
   void closed() {
     ending = true;
     context().close();
@@ -293,7 +300,10 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   // Tasks.
 
-  /** Makes the framework look, soon, at what came out of the pipeline when nobody asked it. */
+  /**
+   * Schedules a run of the pipeline, after which the framework takes output and messages that were
+   * produced outside of its calls.
+   */
   void wake() {
     if (!wakeScheduled) {
       wakeScheduled = true;
@@ -307,7 +317,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** Calls the pipeline for a reason of its own. */
+  /** Runs an action in the pipeline, then the tasks of its event loop. */
   void run(Runnable action) {
     Stage outer = enter(Stage.RUNNING);
     try {
@@ -327,7 +337,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
   }
 
-  /** Whether the pipeline is being called by us, who look after its tasks then. */
+  /** Returns true during a call of the pipeline, after which its tasks are run. */
   boolean isInPipeline() {
     return stage != Stage.OUTSIDE;
   }
@@ -359,7 +369,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     return opened;
   }
 
-  /** Something that a handler did while messages were pending, to be done in its turn. */
+  /** An operation of a handler that waits for the messages before it. */
   record Deferred(
       Runnable action, boolean closes, @Nullable Object message, ChannelPromise promise) {
 
