@@ -7,30 +7,30 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Recognizes a protocol by the first bytes of a connection; see {@link Multiplexer}. */
+/** A test for the protocol of a connection by its first bytes; see {@link Multiplexer}. */
 @FunctionalInterface
 public interface FirstBytes {
 
-  /** What the bytes so far say. */
+  /** The result of the test for the bytes so far. */
   enum Verdict {
-    /** They begin the protocol. */
+    /** The bytes begin the protocol. */
     YES,
-    /** They do not, whatever follows. */
+    /** The bytes do not begin the protocol, whatever follows. */
     NO,
-    /** It depends on what follows. */
+    /** The result depends on the bytes that follow. */
     MORE
   }
 
   /**
-   * Judges the readable bytes, of which there is at least one; their number is no hint, since they
-   * may arrive one by one. Leaves them as they are.
+   * Tests the readable bytes, of which there is at least one, without consuming or changing them.
+   * Their number has no meaning, because bytes may arrive one at a time.
    */
   Verdict judge(ByteBuf bytes);
 
   /**
-   * These very bytes: a magic number.
+   * Returns a test for exactly these bytes: a magic number.
    *
-   * @throws IllegalArgumentException if there are none
+   * @throws IllegalArgumentException if there are no bytes
    */
   static FirstBytes of(byte... magic) {
     byte[] expected = magic.clone();
@@ -49,9 +49,9 @@ public interface FirstBytes {
   }
 
   /**
-   * These very characters, in ASCII.
+   * Returns a test for exactly these characters in ASCII.
    *
-   * @throws IllegalArgumentException if there are none, or others
+   * @throws IllegalArgumentException if there are no characters, or characters that are not ASCII
    */
   static FirstBytes of(String magic) {
     if (!US_ASCII.newEncoder().canEncode(magic)) {
@@ -62,9 +62,9 @@ public interface FirstBytes {
   }
 
   /**
-   * The beginning of any of these.
+   * Returns a test that succeeds if any of the given tests does.
    *
-   * @throws IllegalArgumentException if there are none
+   * @throws IllegalArgumentException if no tests are given
    */
   static FirstBytes anyOf(FirstBytes... choices) {
     List<FirstBytes> all = List.of(choices);
@@ -85,8 +85,8 @@ public interface FirstBytes {
   }
 
   /**
-   * A request of HTTP/1: a method of RFC 9110, 9.3 or RFC 5789, a blank and the first character of
-   * a target (RFC 9112, 3.2). A WebSocket begins as one.
+   * Returns a test for an HTTP/1 request: a method of RFC 9110, 9.3 or RFC 5789, a space and the
+   * first character of a target (RFC 9112, 3.2). A WebSocket connection begins with such a request.
    */
   static FirstBytes http() {
     Stream<String> methods = Stream.of("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH");
@@ -98,16 +98,17 @@ public interface FirstBytes {
   }
 
   /**
-   * A TLS handshake (RFC 8446, 5.1). To end TLS and look at what is inside, use the plugin {@link
-   * dev.jev.plugin.Tls} with {@code optional()} instead, which comes before any protocol.
+   * Returns a test for a TLS handshake (RFC 8446, 5.1). To terminate TLS and recognize the protocol
+   * inside it, use the plugin {@link dev.jev.plugin.Tls} with {@code optional()} instead, which
+   * precedes all protocols.
    */
   static FirstBytes tls() {
     return of((byte) 22, (byte) 3);
   }
 
   /**
-   * A header of the PROXY protocol, version 1 or 2. To believe it, use the plugin {@link
-   * dev.jev.plugin.ProxyProtocol} instead, which comes before any protocol.
+   * Returns a test for a PROXY protocol header, version 1 or 2. To use the addresses of the header,
+   * install the plugin {@link dev.jev.plugin.ProxyProtocol} instead, which precedes all protocols.
    */
   static FirstBytes proxyHeader() {
     return anyOf(of("PROXY "), of(HexFormat.of().parseHex("0d0a0d0a000d0a515549540a")));

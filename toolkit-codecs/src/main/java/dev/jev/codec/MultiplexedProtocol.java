@@ -16,14 +16,17 @@ import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Looks at the first bytes, then is what they ask for; see {@link Multiplexer}. */
+/**
+ * A protocol that examines the first bytes and then delegates to the protocol that they select; see
+ * {@link Multiplexer}.
+ */
 final class MultiplexedProtocol implements Protocol<Object, Object> {
 
   private static final int MAX_QUOTED_BYTES = 16;
 
   private final List<MultiplexerRoute> routes;
   private final @Nullable MultiplexerRoute otherwise;
-  private final Duration silence; // zero: no silence is long enough
+  private final Duration silence; // zero: disabled
   private final int maxBytes;
 
   private boolean hasInput; // at least one byte
@@ -40,7 +43,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     this.maxBytes = maxBytes;
   }
 
-  /** It is ready when the chosen protocol is. */
+  /** Leaves {@link ProtocolContext#ready} to the chosen protocol. */
   @Override
   public void open(ProtocolContext context) {
     MultiplexerRoute route = otherwise;
@@ -65,7 +68,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return route == null ? null : selectAndUnpack(route, context, in);
   }
 
-  /** Returns null if it takes more bytes to tell. */
+  /** Returns null if more bytes are needed to decide. */
   private @Nullable MultiplexerRoute choose(ByteBuf in) {
     ByteBuf bytes = in.readableBytes() > maxBytes ? in.slice(in.readerIndex(), maxBytes) : in;
     boolean isAtLimit = bytes.readableBytes() == maxBytes;
@@ -92,7 +95,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     Protocol<Object, Object> protocol = select(route, context);
     Opening opening = new Opening(context);
     protocol.open(opening);
-    // Once it is ready it is called again by itself, and must not return a message before.
+    // A protocol that is ready is called again after onConnect; no message may be returned before.
     return opening.ready ? null : protocol.unpack(context, in);
   }
 
@@ -135,7 +138,7 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     return chosen == null || chosen.awaitPeerClose(context, in);
   }
 
-  /** The wire that a protocol gets when it opens, which tells whether it is ready at once. */
+  /** A context for the opening of a protocol; records whether the protocol is ready at once. */
   private static final class Opening implements ProtocolContext {
 
     private final ProtocolContext context;
@@ -172,8 +175,8 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     }
 
     @Override
-    public DeadlineWheel deadlineWheel(Duration span) {
-      return context.deadlineWheel(span);
+    public DeadlineWheel deadlineWheel(Duration maxDelay) {
+      return context.deadlineWheel(maxDelay);
     }
 
     @Override

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Several protocols on one port, told apart by the first bytes that a client sends.
+ * A port that serves several protocols, distinguished by the first bytes that a client sends.
  *
  * <pre>
  *   Multiplexer port =
@@ -25,24 +25,26 @@ import org.jspecify.annotations.Nullable;
  *   Server.builder(port::protocol, port.handler()).listen("tcp://:5000").start();
  * </pre>
  *
- * <p>The first choice in the order of the calls that says yes is taken, as soon as none before it
- * can say so any more; it gets all bytes from the first one on. {@link Handler#onConnect} is called
- * then, so in all of the protocols the client has to speak first, except in that of {@link
- * Builder#otherwiseAfter}, whose clients may wait for a greeting. TLS and PROXY headers come before
- * any protocol: {@code Tls.server().optional()} and {@code ProxyProtocol.optional(...)} are plugins
- * that share a port in the same way. Not for datagrams. The choices of another multiplexer belong
- * into this one; and either {@link #handler} may be {@linkplain Handler#offload offloaded}, or
- * those of the choices, but not both.
+ * <p>Choices are tested in the order in which they were added. The first choice whose test succeeds
+ * is taken, as soon as no earlier choice can still succeed; its protocol gets all bytes from the
+ * first one on. {@link Handler#onConnect} is called then. Therefore, the client has to speak first
+ * in all of the protocols except that of {@link Builder#otherwiseAfter}, whose clients may wait for
+ * a greeting. TLS and PROXY headers precede all protocols: {@code Tls.server().optional()} and
+ * {@code ProxyProtocol.optional(...)} are plugins that share a port in the same way.
+ *
+ * <p>Datagrams are not supported. Multiplexers cannot be nested; one multiplexer has all choices.
+ * Either {@link #handler} or the handlers of the choices may be {@linkplain Handler#offload
+ * offloaded}, but not both.
  *
  * <p><b>Limits.</b> A client that has not been recognized after {@code maxBytes} gets the protocol
- * of {@code otherwise}, or is refused. One that sends too little meets the server's {@code
- * handshakeTimeout} (10 s by default), which covers a handshake of the chosen protocol, too.
+ * of {@code otherwise}, or is rejected. A client that sends too little is closed after the server's
+ * {@code handshakeTimeout} (10 s by default), which also covers a handshake of the chosen protocol.
  */
 public final class Multiplexer {
 
   private final List<MultiplexerRoute> routes;
   private final @Nullable MultiplexerRoute otherwise;
-  private final Duration silence; // zero: no silence is long enough
+  private final Duration silence; // zero: disabled
   private final int maxBytes;
 
   private Multiplexer(Builder builder) {
@@ -52,22 +54,22 @@ public final class Multiplexer {
     this.maxBytes = builder.maxBytes;
   }
 
-  /** Begins the configuration. */
+  /** Returns a new builder. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** A protocol for one connection. */
+  /** Returns a new protocol for one connection. */
   public Protocol<Object, Object> protocol() {
     return new MultiplexedProtocol(routes, otherwise, silence, maxBytes);
   }
 
-  /** The handler for all connections, which passes everything on to those of the choices. */
+  /** Returns the handler for all connections, which delegates to the handlers of the choices. */
   public Handler<Object, Object> handler() {
     return new Dispatcher();
   }
 
-  /** Finds the handler by what the protocol left on the connection. */
+  /** Delegates to the handler of the route that the protocol stored on the connection. */
   private static final class Dispatcher implements Handler<Object, Object> {
 
     private static Handler<Object, Object> of(Connection<Object> connection) {
@@ -95,7 +97,7 @@ public final class Multiplexer {
     }
   }
 
-  /** The configuration of a {@link Multiplexer}. */
+  /** A builder of {@link Multiplexer}s. */
   public static final class Builder {
 
     private static final int MAX_MAX_BYTES = 64 * 1024;
@@ -107,14 +109,14 @@ public final class Multiplexer {
 
     private Builder() {}
 
-    /** Adds a choice: who begins like this gets this protocol and handler. */
+    /** Adds a choice: a client that begins with {@code first} gets this protocol and handler. */
     public <I, O> Builder when(
         FirstBytes first, Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
       routes.add(MultiplexerRoute.of(first, protocol, handler));
       return this;
     }
 
-    /** What everybody else gets; without it they are refused. */
+    /** Sets the protocol and handler for all other clients; without it, they are rejected. */
     public <I, O> Builder otherwise(
         Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
       otherwise = MultiplexerRoute.of(bytes -> FirstBytes.Verdict.YES, protocol, handler);
@@ -123,9 +125,10 @@ public final class Multiplexer {
     }
 
     /**
-     * What everybody else gets, and also who has sent nothing for {@code silence}, because such a
-     * client may be waiting for a greeting. Whoever is to get another protocol must be quicker than
-     * that: half a second is much on most networks.
+     * Sets the protocol and handler for all other clients, including clients that have sent nothing
+     * for {@code silence}, because such a client may be waiting for a greeting. A client of another
+     * protocol has to send its first byte within that time; half a second is ample on most
+     * networks.
      *
      * @throws IllegalArgumentException if {@code silence} is not positive
      */
@@ -139,7 +142,10 @@ public final class Multiplexer {
       return this;
     }
 
-    /** How many bytes may be needed to decide; 64 by default, at most 65,536. */
+    /**
+     * Sets the maximum number of bytes that the choice may depend on; 64 by default, at most
+     * 65,536.
+     */
     public Builder maxBytes(int maxBytes) {
       if (maxBytes < 1 || maxBytes > MAX_MAX_BYTES) {
         throw new IllegalArgumentException(
@@ -150,9 +156,9 @@ public final class Multiplexer {
     }
 
     /**
-     * Makes it.
+     * Builds the multiplexer.
      *
-     * @throws IllegalStateException if there is no choice
+     * @throws IllegalStateException if no choice was added
      */
     public Multiplexer build() {
       if (routes.isEmpty()) {

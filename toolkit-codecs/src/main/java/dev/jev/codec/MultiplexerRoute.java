@@ -6,8 +6,8 @@ import dev.jev.Handler;
 import dev.jev.Protocol;
 import java.util.function.Supplier;
 
-/** A protocol with its handler, both for the same types of messages. */
-@SuppressWarnings("unchecked") // the handler gets only what the protocol of its route unpacks
+/** A choice of a {@link Multiplexer}: a protocol and a handler for the same types of messages. */
+@SuppressWarnings("unchecked") // the handler gets only messages of its route's protocol
 record MultiplexerRoute(
     FirstBytes first,
     Supplier<Protocol<Object, Object>> protocol,
