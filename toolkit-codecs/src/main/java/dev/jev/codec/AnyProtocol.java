@@ -9,10 +9,12 @@ import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** Messages of several types, each in a {@code google.protobuf.Any} behind its length. */
+/**
+ * A protocol of messages of several types, each in a {@code google.protobuf.Any} after its length.
+ */
 final class AnyProtocol implements Protocol<Message, Message> {
 
-  /** any.proto: what stands before the last slash is up to the sender; this is the usual. */
+  /** any.proto: the sender chooses what precedes the last slash; this is the usual prefix. */
   private static final String URL_PREFIX = "type.googleapis.com/";
 
   private final ProtobufTypes types;
@@ -51,7 +53,10 @@ final class AnyProtocol implements Protocol<Message, Message> {
     return encodingKey;
   }
 
-  /** An Any's value has the bytes of a message, and is on the wire what a message would be. */
+  /**
+   * Writes an {@code Any}. Its value is a field of bytes that contains the message, which is
+   * encoded like a field of a message type.
+   */
   private static void write(String url, Message message, CodedOutputStream out) throws IOException {
     out.writeString(Any.TYPE_URL_FIELD_NUMBER, url);
     if (message.getSerializedSize() > 0) {

@@ -11,7 +11,8 @@ import io.netty.buffer.ByteBufUtil;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Messages of several types in the envelope of gev's plugin, all numbers big-endian:
+ * A protocol of messages of several types in the envelope of gev's protobuf plugin. All numbers are
+ * big-endian:
  *
  * <pre>
  *   0       4             6             6 + n
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *   | u32   | u16 = n     | n bytes     | total - 2 - n bytes |
  * </pre>
  *
- * <p>The total does not count its own four bytes.
+ * <p>The total does not include its own four bytes.
  */
 final class GevProtobufProtocol implements Protocol<Message, Message> {
 

@@ -18,7 +18,7 @@ import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** One JSON text a line. */
+/** A protocol of JSON texts, one per line. */
 final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
 
   private final LineFrames lines = new LineFrames(Integer.MAX_VALUE);
@@ -34,7 +34,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
     this.writer = mapper.writer().without(SerializationFeature.INDENT_OUTPUT);
   }
 
-  /** With Jackson's defaults, and any JSON text as a message. */
+  /** Creates a protocol with Jackson's defaults whose messages are any JSON texts. */
   static JsonLinesProtocol<JsonNode, JsonNode> ofTrees() {
     return new JsonLinesProtocol<>(JsonMapper.shared(), JsonNode.class);
   }
@@ -52,7 +52,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
     return null;
   }
 
-  /** Whether there is nothing to parse; a parser for each line feed would cost too much. */
+  /** Returns true if there is nothing to parse; a parser per line feed would cost too much. */
   private static boolean isBlank(ByteBuf line) {
     for (int i = line.readerIndex(); i < line.writerIndex(); i++) {
       byte b = line.getByte(i);
@@ -63,7 +63,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
     return true;
   }
 
-  /** Returns null if nothing is there for Jackson, such as a comment. */
+  /** Returns null if the line has no content for Jackson, for example only a comment. */
   private @Nullable I parse(ByteBuf line) {
     int length = line.readableBytes();
     I message;
@@ -73,7 +73,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
         return null;
       }
       message = reader.readValue(parser);
-    } catch (IOException | RuntimeException e) { // Jackson's, or of the user's type
+    } catch (IOException | RuntimeException e) { // from Jackson, or from the user's type
       throw rejection(length + " bytes that do not parse", e);
     }
     if (message == null) {
@@ -97,7 +97,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
       throw new IllegalArgumentException(
           "message: " + e.getClass().getName() + " (expected: a value that Jackson can write)", e);
     }
-    if (out.indexOf(start, out.writerIndex(), (byte) '\n') >= 0) { // of raw JSON that it holds
+    if (out.indexOf(start, out.writerIndex(), (byte) '\n') >= 0) { // from raw JSON in the message
       throw LineFrames.lineBreak();
     }
     out.writeByte('\n');

@@ -7,12 +7,12 @@ import org.jspecify.annotations.Nullable;
 import org.msgpack.core.MessageFormat;
 
 /**
- * Finds the end of a MessagePack message, which no length in front of it tells, in what has arrived
- * of it; goes on where it stopped.
+ * Finds the end of a MessagePack message, which has no length before it, in the bytes that have
+ * arrived; continues where it stopped.
  *
- * <p>Reads the first bytes of each value only, and keeps for each array and map around it how many
- * values are still to come. Each of those will be a byte at least, so a count that cannot be true
- * is noticed when it is declared.
+ * <p>Reads only the first bytes of each value, and keeps the number of outstanding values for each
+ * array and map around it. Each outstanding value takes at least one byte, so a count that is
+ * impossible is detected as soon as it is declared.
  *
  * <p>Event loop only.
  *
@@ -21,17 +21,20 @@ import org.msgpack.core.MessageFormat;
  */
 final class MessagePackFrames {
 
-  /** Arrays and maps in each other: msgpack-core calls itself for each. */
+  /** The maximum nesting of arrays and maps, since msgpack-core recurses for each. */
   static final int MAX_DEPTH = 100;
 
   private static final int FIRST_STACK = 8;
 
-  private int position; // of the next value, counted from the message's first byte
-  private long outstanding = 1; // values still to come, in all arrays and maps together
-  private int @Nullable [] stack; // the same for each array and map, from the outermost one
-  private int depth; // how many of them there are
+  private int position; // offset of the next value in the message
+  private long outstanding = 1; // values still to come in the whole message
+  private int @Nullable [] stack; // the same per array and map, outermost first
+  private int depth; // entries in the stack
 
-  /** The length of the message that begins {@code in}, or -1 if it has not arrived entirely. */
+  /**
+   * Returns the length of the message at the beginning of {@code in}, or -1 if it has not arrived
+   * entirely.
+   */
   int find(ByteBuf in, int maxBytes) {
     while (outstanding > 0) {
       int available = in.readableBytes() - position;
@@ -95,7 +98,7 @@ final class MessagePackFrames {
     return all;
   }
 
-  /** How many bytes behind the first one tell a size. */
+  /** Returns the number of bytes after the first one that contain a size. */
   private static int sizeBytes(MessageFormat format) {
     return switch (format) {
       case STR8, BIN8, EXT8 -> 1;
@@ -115,7 +118,8 @@ final class MessagePackFrames {
   }
 
   /**
-   * How many bytes of the value follow its header; for the FIX formats the size is in the header.
+   * Returns the number of bytes of a value after its header; for the FIX formats the header
+   * contains the size.
    */
   private static long payloadBytes(MessageFormat format, long size) {
     return switch (format) {
@@ -138,7 +142,7 @@ final class MessagePackFrames {
     };
   }
 
-  /** How many values are in an array or map. */
+  /** Returns the number of values in an array or map. */
   private static long values(MessageFormat format, long size) {
     return switch (format) {
       case FIXARRAY -> size & 0xf;

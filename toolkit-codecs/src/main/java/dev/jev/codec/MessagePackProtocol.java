@@ -13,10 +13,10 @@ import org.msgpack.core.MessagePacker;
 import org.msgpack.core.MessageUnpacker;
 import org.msgpack.value.Value;
 
-/** MessagePack values one after the other, which tell themselves where they end. */
+/** A protocol of consecutive MessagePack values, which are self-delimiting. */
 final class MessagePackProtocol implements Protocol<Value, Value> {
 
-  /** With a buffer of a small message's size, instead of 8 KiB for each. */
+  /** A configuration whose buffer fits a small message, instead of 8 KiB per message. */
   private static final MessagePack.PackerConfig PACKER =
       new MessagePack.PackerConfig().withBufferSize(256);
 
@@ -28,12 +28,12 @@ final class MessagePackProtocol implements Protocol<Value, Value> {
     if (length < 0) {
       return null;
     }
-    // A copy: to read a direct buffer would need the JVM to open java.nio to msgpack-core.
+    // A copy, since msgpack-core reads direct buffers only if the JVM opens java.nio to it.
     byte[] bytes = Scratch.copy(in, in.readerIndex(), length);
     in.skipBytes(length);
     try (MessageUnpacker unpacker = MessagePack.newDefaultUnpacker(bytes, 0, length)) {
       return unpacker.unpackValue();
-    } catch (IOException | RuntimeException e) { // of a timestamp, which is more than its format
+    } catch (IOException | RuntimeException e) { // RuntimeException: invalid timestamp
       throw new ProtocolException(
           "message: " + length + " bytes that do not parse (expected: MessagePack values)", e);
     }

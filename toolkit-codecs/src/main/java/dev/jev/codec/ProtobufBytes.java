@@ -14,10 +14,10 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 
-/** Reads and writes Protocol Buffers where they lie, in a buffer of Netty's. */
+/** Reads Protocol Buffers messages from Netty buffers and writes them to Netty buffers. */
 final class ProtobufBytes {
 
-  /** What writes a message, or an envelope with one. */
+  /** A message, or an envelope with a message, that can write itself. */
   @FunctionalInterface
   interface Content {
     void writeTo(CodedOutputStream out) throws IOException;
@@ -25,7 +25,7 @@ final class ProtobufBytes {
 
   private ProtobufBytes() {}
 
-  /** Parses a message that keeps nothing of {@code payload}. */
+  /** Parses a message that holds no reference to {@code payload}. */
   static <T> T parse(Parser<T> parser, ByteBuf payload) {
     int length = payload.readableBytes();
     try {
@@ -35,7 +35,7 @@ final class ProtobufBytes {
     }
   }
 
-  /** Parses a message that keeps nothing of {@code payload}. */
+  /** Parses a message that holds no reference to {@code payload}. */
   static <T> T parse(Parser<T> parser, ByteString payload) {
     try {
       return parser.parseFrom(payload);
@@ -44,7 +44,10 @@ final class ProtobufBytes {
     }
   }
 
-  /** Parses a message whose byte strings are views of a {@link Scratch}, valid as long as that. */
+  /**
+   * Parses a message whose byte strings are views of a {@link Scratch} array and valid only as long
+   * as its content.
+   */
   static <T> T parseView(Parser<T> parser, ByteBuf payload) {
     int length = payload.readableBytes();
     byte[] bytes = Scratch.copy(payload, payload.readerIndex(), length);
@@ -52,10 +55,10 @@ final class ProtobufBytes {
     in.enableAliasing(true);
     try {
       T message = parser.parseFrom(in);
-      in.checkLastTagWas(0); // or there is more, behind the end of a group that did not begin
+      in.checkLastTagWas(0); // a stray end of a group would hide the bytes after it
       return message;
     } catch (InvalidProtocolBufferException e) {
-      e.setUnfinishedMessage(null); // would refer to the payload
+      e.setUnfinishedMessage(null); // it refers to the payload
       throw malformed(length, e);
     }
   }
@@ -65,7 +68,7 @@ final class ProtobufBytes {
     return new ProtocolException(subject + " (expected: a well-formed message)", e);
   }
 
-  /** Appends {@code content}, which is {@code bytes} long. */
+  /** Appends {@code content}, whose length is {@code bytes}. */
   static void write(Content content, int bytes, ByteBuf out) {
     out.ensureWritable(bytes);
     try {
@@ -73,7 +76,7 @@ final class ProtobufBytes {
         ByteBuffer room = out.nioBuffer(out.writerIndex(), bytes);
         write(content, CodedOutputStream.newInstance(room));
         out.writerIndex(out.writerIndex() + bytes);
-      } else { // what nioBuffer returns is a copy
+      } else { // nioBuffer would return a copy
         OutputStream stream = new ByteBufOutputStream(out);
         write(content, CodedOutputStream.newInstance(stream));
       }

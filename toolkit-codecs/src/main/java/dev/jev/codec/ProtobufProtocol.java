@@ -7,7 +7,7 @@ import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** Messages of one type, each behind its length as a varint. */
+/** A protocol of messages of one type, each after its length as a varint. */
 final class ProtobufProtocol<I extends MessageLite, O extends MessageLite>
     implements Protocol<I, O> {
 

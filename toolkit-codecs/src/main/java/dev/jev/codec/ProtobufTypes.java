@@ -10,31 +10,31 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The types of Protocol Buffers messages that may come and go on one connection, by name.
+ * The types of Protocol Buffers messages that a connection receives and sends, by name.
  *
- * <p>Immutable. Only these types are ever parsed: what else a peer names is refused.
+ * <p>Immutable. Only these types are ever parsed; a message of any other type is rejected.
  */
 public final class ProtobufTypes {
 
-  /** As much of a name of the peer's as an error repeats. */
+  /** The maximum number of bytes of a peer's type name that an error message repeats. */
   private static final int SHOWN_BYTES = 64;
 
-  /** A length that the envelopes of all protocols have room for. */
+  /** The maximum length of a name, which fits the envelopes of all protocols. */
   private static final int MAX_NAME_BYTES = 65_535;
 
   private final Map<String, Type> byName = new HashMap<>();
   private final Map<Descriptor, Type> byDescriptor = new HashMap<>();
 
-  /** A type and what its messages are called on the wire. */
+  /** A type and its name in the envelopes. */
   record Type(String name, Parser<? extends Message> parser) {}
 
   private ProtobufTypes() {}
 
   /**
-   * The types of {@code examples}, by their full names in the {@code .proto} files.
+   * Returns the types of {@code examples}, under their full names in the {@code .proto} files.
    *
    * @param examples a message of each type, such as its default instance
-   * @throws IllegalArgumentException if a type is there twice
+   * @throws IllegalArgumentException if a type occurs twice
    */
   public static ProtobufTypes of(Message... examples) {
     ProtobufTypes types = new ProtobufTypes();
@@ -45,13 +45,13 @@ public final class ProtobufTypes {
   }
 
   /**
-   * These types and another one, by a name of its own, as peers use them that are not told the full
-   * one.
+   * Returns these types and another one under a name of its own, for peers that do not use the full
+   * name.
    *
-   * @param name 1 to 65,535 bytes in UTF-8
+   * @param name the name of the type, 1 to 65,535 bytes in UTF-8
    * @param example a message of the type, such as its default instance
-   * @throws IllegalArgumentException if the name or the type is there already, or the name empty or
-   *     too long
+   * @throws IllegalArgumentException if the name or the type is registered already, or if the name
+   *     is empty or too long
    */
   public ProtobufTypes with(String name, Message example) {
     ProtobufTypes types = new ProtobufTypes();
@@ -78,7 +78,11 @@ public final class ProtobufTypes {
     }
   }
 
-  /** The type that a peer calls {@code name}. */
+  /**
+   * Returns the type of an inbound message.
+   *
+   * @throws ProtocolException if no type is registered under {@code name}
+   */
   Type named(String name) {
     Type type = byName.get(name);
     if (type == null) {
@@ -89,7 +93,11 @@ public final class ProtobufTypes {
     return type;
   }
 
-  /** The type of a message to be sent. */
+  /**
+   * Returns the type of an outbound message.
+   *
+   * @throws IllegalArgumentException if the type is not registered
+   */
   Type typeOf(Message message) {
     Descriptor descriptor = message.getDescriptorForType();
     Type type = byDescriptor.get(descriptor);
