@@ -2,7 +2,7 @@ package dev.jev.codec;
 
 import io.netty.buffer.ByteBuf;
 
-/** Finds a byte in a buffer, in long frames a good deal faster than the buffer does itself. */
+/** Finds a byte in a buffer, in long frames considerably faster than {@link ByteBuf#indexOf}. */
 final class ByteSearch {
 
   private static final int STEP = 4 * Long.BYTES;
@@ -11,7 +11,10 @@ final class ByteSearch {
 
   private ByteSearch() {}
 
-  /** The index of the first {@code value} from {@code from} on and before {@code to}, or -1. */
+  /**
+   * Returns the index of the first {@code value} at or after {@code from} and before {@code to}, or
+   * -1 if there is none.
+   */
   static int indexOf(ByteBuf in, int from, int to, byte value) {
     long pattern = (value & 0xff) * ONES;
     int i = from;
@@ -30,7 +33,7 @@ final class ByteSearch {
     return (hits & HIGH_BITS) != 0;
   }
 
-  /** Has one of the {@link #HIGH_BITS} if, and only if, a byte is zero. */
+  /** Returns a word that has one of the {@link #HIGH_BITS} set if, and only if, a byte is zero. */
   private static long borrows(long word) {
     return (word - ONES) & ~word;
   }

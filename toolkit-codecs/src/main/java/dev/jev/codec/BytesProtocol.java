@@ -6,8 +6,8 @@ import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All bytes that are there, up to the frame limit, are one message. Has no state, so one instance
- * serves everybody.
+ * A protocol whose message is all unread bytes, up to the frame limit. Stateless: all connections
+ * share one instance.
  */
 final class BytesProtocol implements Protocol<ByteBuf, ByteBuf> {
 

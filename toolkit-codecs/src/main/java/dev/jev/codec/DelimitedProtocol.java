@@ -6,7 +6,7 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** Frames with delimiters behind them, see {@link Delimiters}. */
+/** A protocol of frames that end with delimiters; see {@link Delimiters}. */
 final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   private final Delimiters delimiters;
@@ -15,7 +15,7 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
   private final Delimiters.Search inbound;
   private final Delimiters.Search outbound;
 
-  /** How many of the unread bytes were searched. */
+  /** The number of unread bytes that were searched. */
   private int searchedBytes;
 
   DelimitedProtocol(Delimiters delimiters) {
@@ -70,7 +70,7 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
     return delimiters;
   }
 
-  /** How many bytes it is to the end of the first delimiter, or -1. */
+  /** Returns the number of bytes up to the end of the first delimiter, or -1 if there is none. */
   private int findFirst(ByteBuf bytes, int start, int length) {
     outbound.restart();
     int end = outbound.find(bytes, start, start + length);

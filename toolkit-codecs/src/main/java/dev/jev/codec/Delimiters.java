@@ -7,24 +7,24 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 
 /**
- * What may stand behind a frame: the configuration of {@link Protocols#delimited}. Immutable, and
- * best made once for all connections.
+ * The delimiters that end a frame: the configuration of {@link Protocols#delimited}. Immutable, and
+ * best created once for all connections.
  *
- * <p>Made by {@link #of} and the methods that follow it: {@code Delimiters.of(new byte[]
- * {0}).kept().maxFrameBytes(1024)}. As they come from {@code of} they are left out of the messages,
- * and the server's {@code maxFrameBytes} holds.
+ * <p>Created by {@link #of} and refined by the other methods: {@code Delimiters.of(new byte[]
+ * {0}).kept().maxFrameBytes(1024)}. By default, delimiters are stripped from the messages, and the
+ * server's {@code maxFrameBytes} applies.
  *
- * <h2>How they are found</h2>
+ * <h2>Search</h2>
  *
- * They are all searched for at once, by the automaton of Aho and Corasick (1975): its state is the
- * longest end of the bytes so far with which a delimiter begins, and every byte leads to another
- * state or ends a delimiter. So each byte is looked at once, however the bytes are cut into reads
- * and whatever the delimiters have in common. In the first state, where none has begun, the search
- * jumps to the next byte with which one begins, eight bytes at a time.
+ * The search for all delimiters is one pass of the automaton of Aho and Corasick (1975). Its state
+ * is the longest suffix of the bytes so far that is a prefix of a delimiter; each byte leads to
+ * another state or ends a delimiter. Each byte is therefore examined once, however the bytes are
+ * split into reads and whatever the delimiters have in common. In the initial state, with an empty
+ * prefix, the search skips to the next byte that begins a delimiter, eight bytes at a time.
  */
 public final class Delimiters {
 
-  /** All together; bounds the size of the table. */
+  /** The maximum total length of the delimiters, which bounds the size of the table. */
   private static final int MAX_BYTES = 1024;
 
   private static final long LOW_BITS = 0x7f7f7f7f7f7f7f7fL;
@@ -34,18 +34,18 @@ public final class Delimiters {
   private final boolean kept;
   private final int maxFrameBytes;
 
-  /** Which column of the table a byte has; all that are in no delimiter share the first one. */
+  /** The table column of each byte; all bytes that are in no delimiter share the first column. */
   private final short[] columns;
 
-  private final int width; // of a row
+  private final int width; // columns per row
 
   /**
-   * What each byte leads to in each state: the index of the next state's row, or below 0 the
-   * negated length of the delimiter that it ends. The first state's row is 0.
+   * The transitions: for each state and column the index of the next state's row or, if negative,
+   * the negated length of the delimiter that ends. The initial state's row is 0.
    */
   private final int[] next;
 
-  /** The bytes with which a delimiter begins, each repeated eight times. */
+  /** The first byte of each delimiter, repeated eight times. */
   private final long[] firstBytes;
 
   private Delimiters(Delimiters other, boolean kept, int maxFrameBytes) {
@@ -71,11 +71,12 @@ public final class Delimiters {
   }
 
   /**
-   * Delimiters of any bytes; the first is the one that is written.
+   * Returns delimiters of any bytes. The first one is appended to outbound messages.
    *
-   * @throws IllegalArgumentException if there is none, or an empty one, or more than 1024 bytes all
-   *     in all; or if one stands within another before its end, since that one could never be
-   *     found: {@code \r\n} and {@code \n} is allowed, {@code \n} and {@code \n\n} is not
+   * @throws IllegalArgumentException if there is no delimiter, if one is empty, if they have more
+   *     than 1024 bytes in total, or if one occurs within another before its end, because the
+   *     longer could never be found: {@code \r\n} and {@code \n} is allowed, {@code \n} and {@code
+   *     \n\n} is not
    */
   public static Delimiters of(byte[]... sequences) {
     byte[][] copies = new byte[sequences.length][];
@@ -113,16 +114,17 @@ public final class Delimiters {
     }
   }
 
-  /** The same left in the messages. */
+  /** Returns a copy with which delimiters are kept in the messages. */
   public Delimiters kept() {
     return new Delimiters(this, /* kept= */ true, maxFrameBytes);
   }
 
   /**
-   * The same with frames of up to {@code bytes}, counted with their delimiters, or the server's
-   * limit if that is lower.
+   * Returns a copy with a maximum frame length in bytes, including the delimiter. The server's
+   * limit applies if it is lower.
    *
-   * @throws IllegalArgumentException if the longest delimiter has more
+   * @throws IllegalArgumentException if {@code bytes} is less than the length of the longest
+   *     delimiter
    */
   public Delimiters maxFrameBytes(int bytes) {
     int longest = Arrays.stream(sequences).mapToInt(s -> s.length).max().getAsInt();
@@ -145,7 +147,7 @@ public final class Delimiters {
     return maxFrameBytes;
   }
 
-  // Making the table.
+  // Construction of the table.
 
   private int countColumns() {
     short count = 0;
@@ -160,7 +162,7 @@ public final class Delimiters {
     return count;
   }
 
-  /** Makes a row for each beginning of a delimiter; returns the index behind the last one. */
+  /** Adds a row for each proper prefix of a delimiter; returns the index after the last row. */
   private int addPrefixes() {
     int end = width;
     for (byte[] sequence : sequences) {
@@ -179,8 +181,9 @@ public final class Delimiters {
   }
 
   /**
-   * Fills the rows: a byte that does not go on with what has begun leads where it would lead if
-   * only the next shorter beginning had been seen, which is the row's fallback.
+   * Fills in the transitions that are missing. A byte that does not continue the prefix of a row
+   * leads where it would lead from the row's fallback, the row of the longest proper suffix that is
+   * a prefix as well.
    */
   private void addFallbacks(int end) {
     int[] fallbacks = new int[end];
@@ -203,7 +206,7 @@ public final class Delimiters {
     }
   }
 
-  /** A search that goes on where it stopped. */
+  /** A search that continues where it stopped. */
   static final class Search {
 
     private final Delimiters delimiters;
@@ -215,9 +218,9 @@ public final class Delimiters {
     }
 
     /**
-     * Searches the bytes between two indices, which come behind those that were searched before.
+     * Searches the bytes between two indices, which follow the bytes searched before.
      *
-     * @return the index behind the delimiter that ends first, or -1 if none does
+     * @return the index after the delimiter that ends first, or -1 if none ends
      */
     int find(ByteBuf in, int from, int to) {
       int[] next = delimiters.next;
@@ -241,18 +244,18 @@ public final class Delimiters {
       return -1;
     }
 
-    /** The length of the delimiter that was found. */
+    /** Returns the length of the delimiter that was found. */
     int foundBytes() {
       return foundBytes;
     }
 
-    /** Forgets what was searched. */
+    /** Returns to the initial state. */
     void restart() {
       row = 0;
     }
   }
 
-  /** The index from which on a delimiter may begin, or {@code to}. */
+  /** Returns the index before which no delimiter begins, at most {@code to}. */
   private int skip(ByteBuf in, int from, int to) {
     if (firstBytes.length == 1) {
       int index = ByteSearch.indexOf(in, from, to, (byte) firstBytes[0]);
@@ -272,7 +275,7 @@ public final class Delimiters {
     return i;
   }
 
-  /** The highest bit of each byte that is zero. */
+  /** Returns a word with the highest bit of each byte that is zero. */
   private static long zeroBytes(long word) {
     return ~((word & LOW_BITS) + LOW_BITS | word | LOW_BITS);
   }

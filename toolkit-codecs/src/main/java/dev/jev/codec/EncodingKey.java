@@ -1,10 +1,9 @@
 package dev.jev.codec;
 
 /**
- * What stands for the bytes that a protocol with a parameter makes, see {@link
- * dev.jev.Protocol#encodingKey}.
+ * The encoding key of a protocol with a parameter; see {@link dev.jev.Protocol#encodingKey}.
  *
- * @param protocol the protocol's type
- * @param parameter what its bytes depend on
+ * @param protocol the class of the protocol
+ * @param parameter the value that determines the bytes of a message
  */
 record EncodingKey(Class<?> protocol, Object parameter) {}

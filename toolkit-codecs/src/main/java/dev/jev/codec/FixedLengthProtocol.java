@@ -6,7 +6,7 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** Frames of one length. Has no state. */
+/** A protocol of frames of one length. Stateless. */
 final class FixedLengthProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   private final int bytes;

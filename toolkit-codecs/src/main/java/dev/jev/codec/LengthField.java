@@ -5,7 +5,7 @@ import static java.util.Objects.requireNonNull;
 import java.nio.ByteOrder;
 
 /**
- * Where in a frame its length stands, and what it counts: the configuration of {@link
+ * The position and meaning of a frame's length field: the configuration of {@link
  * Protocols#lengthField}.
  *
  * <pre>
@@ -16,21 +16,21 @@ import java.nio.ByteOrder;
  *   |&lt;- strip -&gt;|&lt;---------- message ---------&gt;|
  * </pre>
  *
- * <p>Made by {@link #ofBytes} and the methods that follow it: {@code
- * LengthField.ofBytes(2).littleEndian().offset(3).includesItself().strip(5)}. As it comes from
- * {@code ofBytes} it is big-endian, stands at the beginning, counts the bytes behind it, and
- * nothing is stripped.
+ * <p>Created by {@link #ofBytes} and refined by the other methods: {@code
+ * LengthField.ofBytes(2).littleEndian().offset(3).includesItself().strip(5)}. By default, the field
+ * is big-endian, is at the beginning of the frame and counts the bytes after it, and nothing is
+ * stripped.
  *
- * @param width how many bytes the field has: 1, 2, 3, 4, or 8; up to 4 it is unsigned, and 8 must
- *     not be negative
- * @param order the order of its bytes
- * @param offset how many bytes stand before it
- * @param adjustment how many bytes of the frame come behind the field in addition to those that it
- *     counts; negative if it counts bytes that stand elsewhere, such as those before it
- * @param countsItself whether it counts its own bytes, too
- * @param strip how many bytes at the beginning of a frame are left out of the message
- * @param maxFrameBytes the longest frame, in bytes from its first to its last, whatever is
- *     stripped; the server's limit holds if it is lower
+ * @param width the number of bytes in the field: 1, 2, 3, 4, or 8; a value of up to 4 bytes is
+ *     unsigned, and a value of 8 bytes must not be negative
+ * @param order the byte order of the field
+ * @param offset the number of bytes before the field
+ * @param adjustment the number of bytes after the field in addition to those that it counts;
+ *     negative if it counts bytes elsewhere, such as those before it
+ * @param countsItself true if the field counts its own bytes as well
+ * @param strip the number of bytes at the beginning of a frame that are left out of the message
+ * @param maxFrameBytes the maximum length of a frame in bytes, including those that are stripped;
+ *     the server's limit applies if it is lower
  */
 public record LengthField(
     int width,
@@ -44,9 +44,9 @@ public record LengthField(
   /**
    * Checks the values.
    *
-   * @throws IllegalArgumentException if the field is not of one of the widths, or does not fit into
-   *     the longest frame, or there is less than nothing before it or to strip, or more to strip
-   *     than the longest frame has
+   * @throws IllegalArgumentException if {@code width} is none of the above, if the field does not
+   *     fit into the longest frame, or if {@code offset} or {@code strip} is negative or exceeds
+   *     the longest frame
    */
   public LengthField {
     requireNonNull(order, "order");
@@ -58,7 +58,7 @@ public record LengthField(
     checkRange("strip", strip, 0, maxFrameBytes);
   }
 
-  /** A field of 1, 2, 3, 4 or 8 bytes. */
+  /** Returns a field of 1, 2, 3, 4 or 8 bytes. */
   public static LengthField ofBytes(int width) {
     return new LengthField(
         width,
@@ -70,49 +70,54 @@ public record LengthField(
         /* maxFrameBytes= */ Integer.MAX_VALUE);
   }
 
-  /** The same with its lowest byte first. */
+  /** Returns a copy with its least significant byte first. */
   public LengthField littleEndian() {
     return new LengthField(
         width, ByteOrder.LITTLE_ENDIAN, offset, adjustment, countsItself, strip, maxFrameBytes);
   }
 
-  /** The same behind {@code bytes} others. */
+  /** Returns a copy with {@code bytes} bytes before the field. */
   public LengthField offset(int bytes) {
     return new LengthField(width, order, bytes, adjustment, countsItself, strip, maxFrameBytes);
   }
 
-  /** The same with {@code bytes} behind it that it does not count; negative if it counts others. */
+  /**
+   * Returns a copy with {@code bytes} bytes after the field that it does not count; negative if it
+   * counts bytes elsewhere.
+   */
   public LengthField adjustment(int bytes) {
     return new LengthField(width, order, offset, bytes, countsItself, strip, maxFrameBytes);
   }
 
-  /** The same counting its own bytes, too. */
+  /** Returns a copy that counts its own bytes as well. */
   public LengthField includesItself() {
     return new LengthField(
         width, order, offset, adjustment, /* countsItself= */ true, strip, maxFrameBytes);
   }
 
-  /** The same with messages that lack the first {@code bytes} of their frames. */
+  /** Returns a copy with the first {@code bytes} of each frame left out of the message. */
   public LengthField strip(int bytes) {
     return new LengthField(width, order, offset, adjustment, countsItself, bytes, maxFrameBytes);
   }
 
-  /** The same with frames of up to {@code bytes}, or the server's limit if that is lower. */
+  /**
+   * Returns a copy with a maximum frame length in bytes. The server's limit applies if it is lower.
+   */
   public LengthField maxFrameBytes(int bytes) {
     return new LengthField(width, order, offset, adjustment, countsItself, strip, bytes);
   }
 
-  /** How many bytes a frame has up to the end of the field. */
+  /** Returns the number of bytes in a frame up to the end of the field. */
   int headerBytes() {
     return offset + width;
   }
 
-  /** How many bytes a frame has more than its field says. */
+  /** Returns the length of a frame minus the value of its field, in bytes. */
   long uncountedBytes() {
     return (long) offset + adjustment + (countsItself ? 0 : width);
   }
 
-  /** The greatest length that can be written. */
+  /** Returns the greatest length that fits the field. */
   long maxLength() {
     return width == Long.BYTES ? Long.MAX_VALUE : (1L << (Byte.SIZE * width)) - 1;
   }

@@ -7,12 +7,12 @@ import io.netty.buffer.ByteBuf;
 import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
-/** Frames whose length stands in them, in one of many forms. Has no state. */
+/** A protocol of frames with a length field, which has many forms. Stateless. */
 final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   private final LengthField field;
 
-  // Parts of the field, and what follows from them.
+  // Components of the field, and values derived from them.
   private final int width;
   private final boolean littleEndian;
   private final int offset;
@@ -100,7 +100,7 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     write(length, out);
   }
 
-  /** Checks that a message is the frame that it says it is. */
+  /** Checks that a message is a frame whose length field agrees with its length. */
   private void checkLength(ByteBuf message) {
     int bytes = message.readableBytes();
     if (bytes < headerBytes) {

@@ -6,7 +6,10 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** A four-byte length, then the payload. Has no state, so one instance serves everybody. */
+/**
+ * A protocol of frames with a four-byte length before the payload. Stateless: all connections share
+ * one instance.
+ */
 final class LengthPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   static final LengthPrefixedProtocol INSTANCE = new LengthPrefixedProtocol();

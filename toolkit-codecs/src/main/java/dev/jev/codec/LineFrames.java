@@ -7,8 +7,8 @@ import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lines as they stand on the wire, without their ends: {@code \n} and {@code \r\n} are taken,
- * {@code \n} is written.
+ * A protocol of lines as bytes, without their line ends. Accepts {@code \n} and {@code \r\n};
+ * writes {@code \n}.
  *
  * <p>Each byte is searched once, however small the pieces are in which a line arrives.
  */
@@ -16,13 +16,13 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
 
   private final int maxBytes;
 
-  /** How many of the unread bytes hold no end of a line. Event loop only. */
+  /** The number of unread bytes known to contain no line end. Event loop only. */
   private int searchedBytes;
 
   /**
-   * Lines of up to {@code maxBytes}, counted with their ends.
+   * Creates a protocol of lines of at most {@code maxBytes}, including their line ends.
    *
-   * @throws IllegalArgumentException if there is no such line
+   * @throws IllegalArgumentException if {@code maxBytes < 1}
    */
   LineFrames(int maxBytes) {
     if (maxBytes < 1) {
@@ -42,7 +42,7 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
     return line;
   }
 
-  /** The index of the {@code \n} that ends the next line, or -1 if it has not arrived. */
+  /** Returns the index of the {@code \n} that ends the next line, or -1 if it has not arrived. */
   int find(ProtocolContext context, ByteBuf in) {
     int start = in.readerIndex();
     int limit = Math.min(maxBytes, context.maxFrameBytes());
@@ -60,7 +60,9 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
     return -1;
   }
 
-  /** How long the next line is without its end, whose {@code \n} stands at {@code end}. */
+  /**
+   * Returns the length of the next line without its line end, whose {@code \n} is at {@code end}.
+   */
   static int lineBytes(ByteBuf in, int end) {
     int length = end - in.readerIndex();
     return length > 0 && in.getByte(end - 1) == '\r' ? length - 1 : length;
@@ -82,7 +84,10 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
     return LineFrames.class;
   }
 
-  /** For a message that would arrive as another one; to be thrown. */
+  /**
+   * Returns the exception for a message that the peer would not receive as it was sent, because it
+   * contains or ends with a line break.
+   */
   static IllegalArgumentException lineBreak() {
     return new IllegalArgumentException("message: has a line break (expected: one line)");
   }

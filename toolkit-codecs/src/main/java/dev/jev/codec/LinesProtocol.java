@@ -9,7 +9,7 @@ import java.nio.charset.Charset;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Lines of text. */
+/** A protocol of text lines. */
 final class LinesProtocol implements Protocol<String, String> {
 
   private static final byte[] END = {'\n'};

@@ -17,9 +17,9 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The protocols of every day, one factory each.
+ * Factories for common protocols.
  *
- * <p>A factory is a server's first argument as it stands: {@code
+ * <p>A server takes a factory as its first argument: {@code
  * Server.builder(Protocols::lengthPrefixed, handler)}.
  */
 public final class Protocols {
@@ -27,61 +27,65 @@ public final class Protocols {
   private Protocols() {}
 
   /**
-   * Bytes as they come: what one read brought is one message, and nothing is added to what is sent.
+   * Returns a protocol without framing: the bytes of one read are one message, and sent bytes are
+   * written unchanged.
    *
-   * <p>Where one message ends and the next begins means nothing; a stream may be cut anywhere.
+   * <p>Message boundaries have no meaning; the stream may be split anywhere.
    */
   public static Protocol<ByteBuf, ByteBuf> bytes() {
     return BytesProtocol.INSTANCE;
   }
 
   /**
-   * Lines of UTF-8, as long as the server's {@code maxFrameBytes} (1 MiB by default) allows, see
-   * {@link #lines(Charset, int)}.
+   * Returns a protocol of UTF-8 lines, which are limited only by the server's {@code maxFrameBytes}
+   * (1 MiB by default); see {@link #lines(Charset, int)}.
    */
   public static Protocol<String, String> lines() {
     return lines(UTF_8, Integer.MAX_VALUE);
   }
 
   /**
-   * Lines of text: {@code \n} and {@code \r\n} end one that comes in, {@code \n} is written behind
-   * one that goes out, and neither is part of the message.
+   * Returns a protocol of text lines. An inbound line ends with {@code \n} or {@code \r\n}, an
+   * outbound line with {@code \n}; the line end is not part of the message.
    *
-   * <p>Bytes that stand for no text in the charset are refused, nothing is replaced silently; so is
-   * a line as soon as it is too long. A message cannot be packed if it has a {@code \n}, or a
-   * {@code \r} at its end, or a character that the charset lacks.
+   * <p>Bytes that are malformed in the charset are rejected; nothing is replaced silently. A line
+   * is rejected as soon as it is too long. A message cannot be packed if it contains {@code \n},
+   * ends with {@code \r}, or has a character that the charset cannot encode.
    *
-   * @param charset one in which {@code \n} is the byte 0x0A, as in UTF-8, US-ASCII, ISO-8859-1 and
-   *     most others, but not in UTF-16
-   * @param maxBytes the longest line that may come in, with its end; the server's {@code
-   *     maxFrameBytes} holds if it is lower
-   * @throws IllegalArgumentException if {@code charset} is another one, or {@code maxBytes < 1}
+   * @param charset a charset in which {@code \n} is the byte 0x0A, as in UTF-8, US-ASCII,
+   *     ISO-8859-1 and most others, but not in UTF-16
+   * @param maxBytes the maximum length of an inbound line in bytes, including its line end; the
+   *     server's {@code maxFrameBytes} applies if it is lower
+   * @throws IllegalArgumentException if {@code \n} is another byte in {@code charset}, if {@code
+   *     charset} cannot encode, or if {@code maxBytes < 1}
    */
   public static Protocol<String, String> lines(Charset charset, int maxBytes) {
     return new LinesProtocol(charset, maxBytes);
   }
 
   /**
-   * Frames with a delimiter behind each: one or several sequences of bytes.
+   * Returns a protocol of frames that each end with one of the given delimiters.
    *
-   * <p>The delimiter that ends first ends the frame, and of two that end together the longer. It is
-   * left out of the message unless it is {@link Delimiters#kept}. A frame is refused as soon as it
-   * is longer than {@link Delimiters#maxFrameBytes} or the server's {@code maxFrameBytes}.
+   * <p>The delimiter that ends first ends the frame; of two that end at the same byte, the longer
+   * one does. The delimiter is stripped from the message unless it is {@link Delimiters#kept}. A
+   * frame is rejected as soon as it is longer than {@link Delimiters#maxFrameBytes} or the server's
+   * {@code maxFrameBytes}.
    *
-   * <p>Behind a message the first delimiter is written; if delimiters are kept, the message has to
-   * end with one. A message that would arrive as several, or as another one, cannot be packed:
-   * otherwise who chooses a part of a message could forge the next one. To find that out each
-   * message is searched, which costs about as much as to search what comes in.
+   * <p>The first delimiter is appended to each outbound message. If delimiters are kept, an
+   * outbound message must end with a delimiter instead. A message that the peer would receive as
+   * several messages, or as a different one, cannot be packed; otherwise, untrusted content of one
+   * message could forge the next. For this check each outbound message is searched, which costs
+   * about as much as searching the inbound bytes.
    */
   public static Protocol<ByteBuf, ByteBuf> delimited(Delimiters delimiters) {
     return new DelimitedProtocol(delimiters);
   }
 
   /**
-   * Frames of {@code bytes} bytes each.
+   * Returns a protocol of frames of exactly {@code bytes} bytes.
    *
    * <p>A message of another length cannot be packed. A server whose {@code maxFrameBytes} is lower
-   * refuses all that comes in.
+   * rejects all input.
    *
    * @throws IllegalArgumentException if {@code bytes < 1}
    */
@@ -90,41 +94,43 @@ public final class Protocols {
   }
 
   /**
-   * Frames of a four-byte length, big-endian, and as many bytes of payload.
+   * Returns a protocol of frames that consist of a four-byte big-endian length and a payload of
+   * that length.
    *
-   * <p>The length does not count its own four bytes. An empty payload is a message. A negative
-   * length, and a frame longer than the server's {@code maxFrameBytes} (1 MiB by default, with the
-   * four bytes), is refused as soon as the length has arrived.
+   * <p>The length does not include its own four bytes. An empty payload is a message. A negative
+   * length, or a frame longer than the server's {@code maxFrameBytes} (1 MiB by default, including
+   * the four bytes), is rejected as soon as the length has arrived.
    */
   public static Protocol<ByteBuf, ByteBuf> lengthPrefixed() {
     return LengthPrefixedProtocol.INSTANCE;
   }
 
   /**
-   * Frames in which a field says how long they are; {@link #lengthPrefixed} is the common case.
+   * Returns a protocol of frames with a length field; {@link #lengthPrefixed} is the common case.
    *
-   * <p>A negative length, one that ends the frame before its field ends or before all is there that
-   * is to be stripped, and a frame longer than {@link LengthField#maxFrameBytes} or the server's
-   * {@code maxFrameBytes}, is refused as soon as the field has arrived.
+   * <p>A frame is rejected as soon as its length field has arrived if the length is negative, if
+   * the frame would end before the end of the field or of the bytes to be stripped, or if the frame
+   * is longer than {@link LengthField#maxFrameBytes} or the server's {@code maxFrameBytes}.
    *
-   * <p>What comes in can be sent: if nothing is stripped, a message is a whole frame, and cannot be
-   * packed if its length field says otherwise; if the length is all that stands before the payload,
-   * and just that is stripped, a message is the payload, and cannot be packed if the field is too
-   * narrow for its length. With any other {@link LengthField#strip} nothing can be packed, since
-   * nobody knows the bytes that were stripped.
+   * <p>Outbound messages have the same form as inbound ones. If nothing is stripped, a message is a
+   * whole frame; it cannot be packed if its length field contradicts its length. If exactly the
+   * length field is stripped, and nothing precedes it, a message is the payload; it cannot be
+   * packed if its length does not fit the field. With any other {@link LengthField#strip} no
+   * message can be packed, because the stripped bytes are unknown.
    */
   public static Protocol<ByteBuf, ByteBuf> lengthField(LengthField field) {
     return new LengthFieldProtocol(field);
   }
 
   /**
-   * Texts in the frames of another protocol, such as {@code strings(lengthPrefixed(), UTF_8)}.
+   * Returns a protocol of strings in the frames of another protocol, such as {@code
+   * strings(lengthPrefixed(), UTF_8)}.
    *
-   * <p>Bytes that stand for no text in the charset are refused, nothing is replaced silently. A
-   * message with a character that the charset lacks cannot be packed.
+   * <p>Bytes that are malformed in the charset are rejected; nothing is replaced silently. A
+   * message with a character that the charset cannot encode cannot be packed.
    *
-   * @param frames a protocol of this connection's own
-   * @throws IllegalArgumentException if {@code charset} can only be decoded
+   * @param frames the protocol of the frames, created for this connection
+   * @throws IllegalArgumentException if {@code charset} cannot encode
    */
   public static Protocol<String, String> strings(
       Protocol<ByteBuf, ByteBuf> frames, Charset charset) {
@@ -132,54 +138,56 @@ public final class Protocols {
   }
 
   /**
-   * Byte arrays in the frames of another protocol, for who does not want to care about buffers.
+   * Returns a protocol of byte arrays in the frames of another protocol, for handlers that do not
+   * work with buffers.
    *
-   * <p><b>Ownership.</b> An array that comes in is the handler's; one that goes out must not change
-   * until it was sent.
+   * <p><b>Ownership.</b> An inbound array belongs to the handler. An outbound array must not be
+   * modified until it has been sent.
    *
-   * @param frames a protocol of this connection's own
+   * @param frames the protocol of the frames, created for this connection
    */
   public static Protocol<byte[], byte[]> byteArrays(Protocol<ByteBuf, ByteBuf> frames) {
     return frames.map(ByteBufUtil::getBytes, (byte[] bytes) -> Unpooled.wrappedBuffer(bytes));
   }
 
   /**
-   * The server's side of RESP, the protocol of Redis, with pipelining and inline commands.
+   * Returns the server side of RESP, the protocol of Redis, with pipelining and inline commands.
    *
-   * <p>Values of RESP3 are sent as such to every peer: which version one has asked for, with a
-   * {@code HELLO}, is the handler's to remember, see {@link RespValue#toResp2}.
+   * <p>Values of RESP3 are sent as such to every peer. The handler has to remember which version a
+   * peer has requested with {@code HELLO}; see {@link RespValue#toResp2}.
    *
-   * <p>Malformed input is answered in Redis' own words and closes the connection. A command has at
-   * most 1,048,576 arguments, and at most the server's {@code maxFrameBytes} (1 MiB by default) all
-   * in all; an inline command has at most 64 KiB.
+   * <p>Malformed input is answered with the error text of Redis and closes the connection. A
+   * command has at most 1,048,576 arguments, and at most the server's {@code maxFrameBytes} (1 MiB
+   * by default) in total; an inline command has at most 64 KiB.
    */
   public static Protocol<RespCommand, RespValue> resp() {
     return new RespProtocol();
   }
 
   /**
-   * The client's side of RESP, the protocol of Redis: commands go out, values of RESP2 and RESP3
-   * come in, streamed ones too, when they are whole.
+   * Returns the client side of RESP, the protocol of Redis. Outbound messages are commands; inbound
+   * messages are values of RESP2 and RESP3. A streamed value is delivered when it is complete.
    *
-   * <p>A server sends RESP3 when it was asked to by {@code HELLO 3}. From then on a {@link
-   * RespValue.Push} may stand between any two replies.
+   * <p>A server sends RESP3 after the client has requested it with {@code HELLO 3}. From then on a
+   * {@link RespValue.Push} may arrive between any two replies.
    *
    * <p>Malformed input closes the connection. A reply has at most the client's {@code
-   * maxFrameBytes} (1 MiB by default) all in all, and values within each other at most 32 deep; a
-   * bulk has at most 512 MiB, an array or set or push 1,048,576 elements, a map half as many pairs,
-   * a simple string, an error or a number 64 KiB, and a big number 4,096 digits.
+   * maxFrameBytes} (1 MiB by default) in total, and at most 32 levels of nested values. A bulk has
+   * at most 512 MiB; an array, set or push at most 1,048,576 elements; a map at most half as many
+   * pairs; a simple string, an error or a number at most 64 KiB; and a big number at most 4,096
+   * digits.
    */
   public static Protocol<RespValue, RespCommand> respClient() {
     return new RespClientProtocol();
   }
 
   /**
-   * Frames of a length as a base-128 varint, as Protocol Buffers delimit messages, and as many
-   * bytes of payload.
+   * Returns a protocol of frames that consist of a length as a base-128 varint and a payload of
+   * that length, as delimited messages of Protocol Buffers do.
    *
-   * <p>The length does not count its own bytes. An empty payload is a message. A length has at most
-   * five bytes; one of more, and a frame longer than the server's {@code maxFrameBytes} (1 MiB by
-   * default, with the length's bytes), is refused as soon as the length has arrived. A length may
+   * <p>The length does not include its own bytes. An empty payload is a message. A length of more
+   * than five bytes, or a frame longer than the server's {@code maxFrameBytes} (1 MiB by default,
+   * including the bytes of the length), is rejected as soon as the length has arrived. A length may
    * have more bytes than it needs, but not more than 32 bits.
    */
   public static Protocol<ByteBuf, ByteBuf> varintPrefixed() {
@@ -187,15 +195,16 @@ public final class Protocols {
   }
 
   /**
-   * Protocol Buffers messages, each behind its length as in {@link #varintPrefixed}: what {@code
-   * writeDelimitedTo} writes and {@code parseDelimitedFrom} reads in all languages.
+   * Returns a protocol of Protocol Buffers messages, each preceded by its length as in {@link
+   * #varintPrefixed}. This is the format that {@code writeDelimitedTo} writes and {@code
+   * parseDelimitedFrom} reads in all languages.
    *
-   * <p>Messages of one type come in, those of any type may go out. A message that is not
-   * well-formed, lacks a required field, or has more than 100 messages in each other, is refused
-   * with protobuf's own exception as the cause. Needs {@code com.google.protobuf:protobuf-java},
-   * which Jev does not bring along.
+   * <p>Inbound messages have one type; outbound messages may have any type. A message that is not
+   * well-formed, lacks a required field, or has more than 100 levels of nested messages is
+   * rejected, with protobuf's own exception as the cause. Requires {@code
+   * com.google.protobuf:protobuf-java}, an optional dependency.
    *
-   * @param parser that of the messages that come in, such as {@code Ping.parser()}
+   * @param parser the parser of the inbound messages, such as {@code Ping.parser()}
    */
   public static <I extends MessageLite, O extends MessageLite> Protocol<I, O> protobuf(
       Parser<I> parser) {
@@ -203,77 +212,81 @@ public final class Protocols {
   }
 
   /**
-   * Protocol Buffers messages of several types, each in a {@code google.protobuf.Any} behind its
-   * length as in {@link #varintPrefixed}.
+   * Returns a protocol of Protocol Buffers messages of several types, each in a {@code
+   * google.protobuf.Any} preceded by its length as in {@link #varintPrefixed}.
    *
-   * <p>The type's name is what stands behind the last slash of the {@code type_url}; what goes out
-   * has {@code type.googleapis.com/} before it. A type that is not registered is refused, in either
-   * direction; otherwise as {@link #protobuf(Parser)}.
+   * <p>The name of the type is the part of the {@code type_url} after the last slash; in outbound
+   * messages {@code type.googleapis.com/} precedes it. A type that is not registered is rejected in
+   * both directions. Everything else is as in {@link #protobuf(Parser)}.
    */
   public static Protocol<Message, Message> protobuf(ProtobufTypes types) {
     return new AnyProtocol(requireNonNull(types, "types"));
   }
 
   /**
-   * Protocol Buffers messages of several types in the envelope of gev's protobuf plugin: four bytes
-   * with the length of the rest, two with that of the type's name, the name, the message; numbers
-   * are big-endian.
+   * Returns a protocol of Protocol Buffers messages of several types in the envelope of gev's
+   * protobuf plugin: four bytes with the length of the rest, two bytes with the length of the type
+   * name, the type name, and the message. Numbers are big-endian.
    *
-   * <p>Lengths that contradict each other, and a frame longer than the server's {@code
-   * maxFrameBytes} (1 MiB by default, with everything), are refused as soon as they have arrived;
-   * otherwise as {@link #protobuf(ProtobufTypes)}.
+   * <p>Contradictory lengths, and a frame longer than the server's {@code maxFrameBytes} (1 MiB by
+   * default, including the envelope), are rejected as soon as they have arrived. Everything else is
+   * as in {@link #protobuf(ProtobufTypes)}.
    *
-   * @param types with the names of the peer's choice, see {@link ProtobufTypes#with}
+   * @param types the types under the names that the peer uses; see {@link ProtobufTypes#with}
    */
   public static Protocol<Message, Message> gevProtobuf(ProtobufTypes types) {
     return new GevProtobufProtocol(requireNonNull(types, "types"));
   }
 
   /**
-   * JSON texts, one a line, as objects of the user's: <a href="https://jsonlines.org">JSON
-   * Lines</a>, also called NDJSON.
+   * Returns a protocol of JSON texts, one per line, mapped to objects: <a
+   * href="https://jsonlines.org">JSON Lines</a>, also called NDJSON.
    *
-   * <p>Lines end with {@code \n} or {@code \r\n}; {@code \n} is written. Blank lines, of nothing or
-   * white space only, are skipped, as NDJSON allows. Refused are, with Jackson's own exception as
-   * the cause: what is not JSON, or more than one text; what breaks the constraints of the mapper's
-   * factory, such as 500 levels by default; and what does not make a {@code type}. A line longer
-   * than the server's {@code maxFrameBytes} (1 MiB by default, with its end) is refused, too, and
-   * so is {@code null} where Jackson makes a null of it. Whatever the mapper can write may go out,
-   * not indented, unless raw JSON in it has a line break. Needs {@code
-   * tools.jackson.core:jackson-databind}, which Jev does not bring along.
+   * <p>Lines end with {@code \n} or {@code \r\n}; {@code \n} is written. Blank lines, which are
+   * empty or contain only white space, are skipped, as NDJSON allows. A line is rejected, with
+   * Jackson's own exception as the cause, if it is not JSON or has more than one text, if it
+   * violates the constraints of the mapper's factory (500 levels of nesting by default), or if it
+   * cannot be mapped to {@code type}. A line longer than the server's {@code maxFrameBytes} (1 MiB
+   * by default, including its line end) is rejected as well, and so is {@code null} where Jackson
+   * maps it to a null reference. All values that the mapper can write may be sent, except raw JSON
+   * with a line break; they are not indented. Requires {@code tools.jackson.core:jackson-databind},
+   * an optional dependency.
    *
-   * @param type the messages that come in
+   * @param type the type of the inbound messages
    */
   public static <I, O> Protocol<I, O> jsonLines(JsonMapper mapper, Class<I> type) {
     return new JsonLinesProtocol<>(requireNonNull(mapper, "mapper"), requireNonNull(type, "type"));
   }
 
   /**
-   * JSON texts, one a line, as trees: {@link #jsonLines(JsonMapper, Class)} with Jackson's
-   * defaults.
+   * Returns a protocol of JSON texts, one per line, as trees: {@link #jsonLines(JsonMapper, Class)}
+   * with Jackson's defaults.
    *
-   * @throws IllegalStateException if {@code tools.jackson.core:jackson-databind}, which Jev does
-   *     not bring along, is missing
+   * @throws IllegalStateException if {@code tools.jackson.core:jackson-databind}, an optional
+   *     dependency, is missing
    */
   public static Protocol<JsonNode, JsonNode> jsonLines() {
     return needing("tools.jackson.core:jackson-databind", () -> JsonLinesProtocol.ofTrees());
   }
 
   /**
-   * MessagePack values, one after the other.
+   * Returns a protocol of consecutive MessagePack values.
    *
-   * <p>A value may be as long as the server's {@code maxFrameBytes} (1 MiB by default), and have
-   * arrays and maps in each other 100 levels deep. A longer one is refused as soon as the sizes it
-   * declares show it.
+   * <p>A value has at most the server's {@code maxFrameBytes} (1 MiB by default), and at most 100
+   * levels of nested arrays and maps. A longer value is rejected as soon as its declared sizes
+   * exceed the limit.
    *
-   * @throws IllegalStateException if {@code org.msgpack:msgpack-core}, which Jev does not bring
-   *     along, is missing
+   * @throws IllegalStateException if {@code org.msgpack:msgpack-core}, an optional dependency, is
+   *     missing
    */
   public static Protocol<Value, Value> messagePack() {
     return needing("org.msgpack:msgpack-core", () -> new MessagePackProtocol());
   }
 
-  /** Not for references to methods: they would be linked, and fail, before this is called. */
+  /**
+   * Calls a factory that needs an optional dependency. The factory must be a lambda: a method
+   * reference would be linked, and would fail, before this method is called.
+   */
   private static <T> T needing(String dependency, Supplier<T> factory) {
     try {
       return factory.get();

@@ -3,23 +3,23 @@ package dev.jev.codec;
 import io.netty.buffer.ByteBuf;
 
 /**
- * An array for bytes that are decoded at once, since what makes texts and messages reads arrays
- * faster than direct buffers, and best without a new one each time.
+ * A reusable array per thread for bytes that are decoded at once. Decoders of strings and messages
+ * read arrays faster than direct buffers, and are fastest without a new array per message.
  */
 final class Scratch {
 
-  /** More is allocated when it is needed, and not kept. */
+  /** The size of a reusable array; a longer array is allocated on demand and not kept. */
   private static final int BYTES = 16 * 1024;
 
-  /** The event loops', each of which decodes one message at a time. */
+  /** The arrays of the event loops, each of which decodes one message at a time. */
   private static final ThreadLocal<byte[]> ARRAYS = ThreadLocal.withInitial(() -> new byte[BYTES]);
 
   private Scratch() {}
 
   /**
-   * An array that begins with the bytes of {@code in} from {@code index} on.
+   * Returns an array that begins with the {@code length} bytes of {@code in} from {@code index} on.
    *
-   * <p><b>Ownership.</b> It is the thread's, and valid until the next call.
+   * <p><b>Ownership.</b> The array belongs to the thread and is valid until the next call.
    */
   static byte[] copy(ByteBuf in, int index, int length) {
     byte[] array = length <= BYTES ? ARRAYS.get() : new byte[length];

@@ -13,11 +13,11 @@ import java.nio.charset.Charset;
 import java.util.Arrays;
 
 /**
- * Texts in one charset, in which nothing is silently replaced.
+ * A converter between strings and the bytes of one charset that replaces nothing silently.
  *
- * <p>The JDK's fast way to decode puts U+FFFD where bytes mean nothing, so a text without that is
- * surely right; only one with it is decoded again, by a decoder that tells. In a text of Latin-1,
- * which holds no U+FFFD, the JDK need not even search for it.
+ * <p>The JDK's fast decoder replaces malformed bytes with U+FFFD, so a string without U+FFFD is
+ * certainly correct. Only a string with U+FFFD is decoded again, by a decoder that reports errors.
+ * A Latin-1 string cannot contain U+FFFD, so the JDK does not even search it.
  */
 final class StrictText {
 
@@ -27,15 +27,17 @@ final class StrictText {
 
   private final Charset charset;
 
-  /** ASCII is decoded as UTF-8, of which it is the part where each byte is a character. */
+  /**
+   * The charset to decode with. ASCII is decoded as UTF-8, whose single-byte characters are ASCII.
+   */
   private final Charset decoding;
 
   private final boolean startsWithAscii;
 
   /**
-   * Texts in {@code charset}.
+   * Creates a converter for {@code charset}.
    *
-   * @throws IllegalArgumentException if it can only be decoded
+   * @throws IllegalArgumentException if {@code charset} cannot encode
    */
   StrictText(Charset charset) {
     if (!charset.canEncode()) {
@@ -52,9 +54,9 @@ final class StrictText {
   }
 
   /**
-   * The text that some bytes stand for.
+   * Returns the string that the bytes encode.
    *
-   * @throws ProtocolException if they stand for none
+   * @throws ProtocolException if the bytes are malformed
    */
   String decode(ByteBuf in, int index, int length) {
     String text = new String(Scratch.copy(in, index, length), 0, length, decoding);
@@ -77,7 +79,7 @@ final class StrictText {
   /**
    * Appends the bytes of {@code text} to {@code out}.
    *
-   * @throws IllegalArgumentException if the charset lacks one of its characters
+   * @throws IllegalArgumentException if the charset cannot encode one of its characters
    */
   void encode(String text, ByteBuf out) {
     int bits = 0;

@@ -9,13 +9,13 @@ import io.netty.buffer.ByteBuf;
 import java.nio.charset.Charset;
 import org.jspecify.annotations.Nullable;
 
-/** Texts, each the payload of a frame of another protocol's. */
+/** A protocol of strings, each the payload of a frame of another protocol. */
 final class StringsProtocol implements Protocol<String, String> {
 
   private final Protocol<ByteBuf, ByteBuf> frames;
   private final StrictText text;
   private final Charset charset;
-  private @Nullable Key key; // the latest representation
+  private @Nullable Key key; // of the latest call of encodingKey
 
   StringsProtocol(Protocol<ByteBuf, ByteBuf> frames, Charset charset) {
     this.frames = requireNonNull(frames, "frames");
@@ -83,6 +83,6 @@ final class StringsProtocol implements Protocol<String, String> {
     return frames.awaitPeerClose(context, in);
   }
 
-  /** What makes the same bytes of the same text. */
+  /** The encoding key of strings: equal keys produce equal bytes for equal strings. */
   private record Key(Object frames, Charset charset) {}
 }

@@ -5,13 +5,13 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 
 /**
- * The length of a payload in front of it, as Protocol Buffers delimit messages: an unsigned
- * base-128 varint, seven bits a byte, the lowest ones first, where a set high bit announces another
+ * The length before a payload, as in delimited messages of Protocol Buffers: an unsigned base-128
+ * varint with seven bits per byte, the least significant first. A set high bit announces another
  * byte.
  */
 final class VarintLength {
 
-  /** As many as 32 bits need. */
+  /** The maximum number of bytes, which 32 bits need. */
   private static final int MAX_BYTES = 5;
 
   private static final int BITS = 7;
@@ -19,7 +19,10 @@ final class VarintLength {
 
   private VarintLength() {}
 
-  /** Takes the length off {@code in} if all of the payload has arrived, else returns -1. */
+  /**
+   * Consumes and returns the length if the whole payload has arrived; otherwise, returns -1 and
+   * consumes nothing.
+   */
   static int take(ProtocolContext context, ByteBuf in) {
     int available = Math.min(in.readableBytes(), MAX_BYTES);
     long length = 0;
@@ -49,7 +52,7 @@ final class VarintLength {
     return (int) length;
   }
 
-  /** Writes {@code length} in as few bytes as it needs. */
+  /** Writes {@code length} in as few bytes as possible. */
   static void write(int length, ByteBuf out) {
     int rest = length;
     while (rest > MASK) {

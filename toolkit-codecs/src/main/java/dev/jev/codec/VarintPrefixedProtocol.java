@@ -5,7 +5,10 @@ import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** A length as a varint, then the payload. Has no state, so one instance serves everybody. */
+/**
+ * A protocol of frames with a length as a varint before the payload. Stateless: all connections
+ * share one instance.
+ */
 final class VarintPrefixedProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   static final VarintPrefixedProtocol INSTANCE = new VarintPrefixedProtocol();

@@ -1,21 +1,22 @@
 /**
  * Ready-made protocols.
  *
- * <p>Start with {@link dev.jev.codec.Protocols}: each of its factories makes one protocol, to be
- * handed to {@code Server.builder}. The other public types are what some factories are configured
- * with, and the messages of those protocols whose messages are neither bytes nor texts.
+ * <p>Start with {@link dev.jev.codec.Protocols}: each of its factories creates one protocol for
+ * {@code Server.builder} or {@code Client.builder}. {@link dev.jev.codec.NettyCodec} adapts the
+ * codecs of Netty, and {@link dev.jev.codec.Multiplexer} serves several protocols on one port. The
+ * other public types configure them, or are messages of protocols whose messages are neither bytes
+ * nor strings.
  *
- * <p><b>Ownership.</b> Messages that are a {@code ByteBuf} refer to the bytes that were read,
- * without a copy, and are released when the handler returns unless it retains or sends them.
+ * <p><b>Ownership.</b> A message that is a {@code ByteBuf} is a slice of the bytes that were read,
+ * not a copy. It is released when the handler returns, unless the handler retains or sends it.
  *
- * <p><b>Limits.</b> No protocol here accepts a frame longer than {@link
- * dev.jev.ProtocolContext#maxFrameBytes}, and none allocates for a length that was declared but has
- * not arrived.
+ * <p><b>Limits.</b> No protocol accepts a frame longer than {@link
+ * dev.jev.ProtocolContext#maxFrameBytes}, and none allocates memory for a declared length before
+ * the bytes have arrived.
  *
- * <p><b>Libraries.</b> Protocol Buffers, JSON and MessagePack are those of {@code
+ * <p><b>Optional dependencies.</b> Protocol Buffers, JSON and MessagePack need {@code
  * com.google.protobuf:protobuf-java}, {@code tools.jackson.core:jackson-databind} and {@code
- * org.msgpack:msgpack-core}. Jev brings none of them along; who uses one adds it, and nobody else
- * needs it.
+ * org.msgpack:msgpack-core}. They are optional: an application adds those that it uses.
  */
 @NullMarked
 package dev.jev.codec;
