@@ -116,14 +116,14 @@ class JsonLinesProtocolTest {
   @Test
   void moreThan500LevelsAreRefusedWithJacksonsException() {
     Protocol<JsonNode, JsonNode> protocol = Protocols.jsonLines();
-    Peer<JsonNode, JsonNode> wire = new Peer<>(protocol, 10_000);
+    Peer<JsonNode, JsonNode> context = new Peer<>(protocol, 10_000);
     ByteBuf in = in("[".repeat(500) + "]".repeat(500) + "\n" + "[".repeat(501) + "\n");
-    assertThat(protocol.unpack(wire, in)).isNotNull();
-    assertThatThrownBy(() -> protocol.unpack(wire, in))
+    assertThat(protocol.unpack(context, in)).isNotNull();
+    assertThatThrownBy(() -> protocol.unpack(context, in))
         .isInstanceOf(ProtocolException.class)
         .hasCauseInstanceOf(StreamConstraintsException.class);
     in.release();
-    wire.close();
+    context.close();
   }
 
   @Test

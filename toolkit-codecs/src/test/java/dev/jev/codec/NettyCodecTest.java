@@ -101,7 +101,7 @@ class NettyCodecTest {
       (connection, line) -> connection.send(line + "!\n");
 
   /** Does what lines say of its own accord, and leaves the others alone. */
-  private static class Automat extends ChannelInboundHandlerAdapter {
+  private static class LineCommands extends ChannelInboundHandlerAdapter {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object line) {
       switch ((String) line) {
@@ -118,12 +118,12 @@ class NettyCodecTest {
   }
 
   /** What became of a connection. */
-  private static final class Ends implements Handler<Object, Object> {
+  private static final class CloseRecorder implements Handler<Object, Object> {
     final CompletableFuture<CloseReason> reason = new CompletableFuture<>();
     final AtomicInteger closes = new AtomicInteger();
     private final Handler<Object, Object> then;
 
-    Ends(Handler<Object, Object> then) {
+    CloseRecorder(Handler<Object, Object> then) {
       this.then = then;
     }
 
@@ -167,7 +167,7 @@ class NettyCodecTest {
 
   @Test
   void whatHandlersAnswerComesBehindTheRepliesToTheMessagesBefore() throws Exception {
-    try (RawPeer peer = connectLines(new Automat(), SHOUTING)) {
+    try (RawPeer peer = connectLines(new LineCommands(), SHOUTING)) {
       peer.write(bytes("a\nping\nping\nb\nc\nping\nd\nping\n")).shutdownOutput();
       assertThat(all(peer)).isEqualTo("a!\npong\npong\nb!\nc!\npong\nd!\npong\n");
     }
@@ -184,7 +184,7 @@ class NettyCodecTest {
                 connection.resumeReading();
               });
         };
-    try (RawPeer peer = connectLines(new Automat(), slow)) {
+    try (RawPeer peer = connectLines(new LineCommands(), slow)) {
       peer.write(bytes("a\nping\nb\nc\nping\n"));
       String expected = "a!\npong\nb!\nc!\npong\n";
       assertThat(read(peer, expected)).isEqualTo(expected);
@@ -193,8 +193,8 @@ class NettyCodecTest {
 
   @Test
   void handlerThatClosesTheChannelClosesBehindWhatWasBefore() throws Exception {
-    Ends ends = new Ends(SHOUTING);
-    try (RawPeer peer = connectLines(new Automat(), ends)) {
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
+    try (RawPeer peer = connectLines(new LineCommands(), ends)) {
       peer.write(bytes("a\nping\nquit\nb\nping\n"));
       assertThat(all(peer)).isEqualTo("a!\npong\nbye\n");
     }
@@ -204,7 +204,7 @@ class NettyCodecTest {
   @Test
   void noMessageIsDeliveredAfterAClose() throws Exception {
     Recorder<Object, Object> closing = new Recorder<>((connection, line) -> connection.close());
-    try (RawPeer peer = connectLines(new Automat(), closing)) {
+    try (RawPeer peer = connectLines(new LineCommands(), closing)) {
       peer.write(bytes("a\nb\nping\nc\n"));
       peer.expectEnd();
     }
@@ -248,7 +248,7 @@ class NettyCodecTest {
         new ChannelInboundHandlerAdapter() {
           @Override
           public void channelRead(ChannelHandlerContext ctx, Object line) {
-            ctx.pipeline().addLast(new Automat());
+            ctx.pipeline().addLast(new LineCommands());
             ctx.pipeline().remove(this);
             ctx.fireChannelRead(line);
           }
@@ -265,14 +265,14 @@ class NettyCodecTest {
   void pausedConnectionGetsNoFurtherMessage() throws Exception {
     BlockingQueue<String> lines = new LinkedBlockingQueue<>();
     CompletableFuture<Connection<Object>> connected = new CompletableFuture<>();
-    Ends pausing =
-        new Ends(
+    CloseRecorder pausing =
+        new CloseRecorder(
             (connection, line) -> {
               connection.pauseReading();
               lines.add((String) line);
               connected.complete(connection);
             });
-    try (RawPeer peer = connectLines(new Automat(), pausing)) {
+    try (RawPeer peer = connectLines(new LineCommands(), pausing)) {
       peer.write(bytes("a\nb\nc\n")).shutdownOutput();
       Connection<Object> connection = connected.get(10, SECONDS);
       for (String line : List.of("a", "b", "c")) {
@@ -300,7 +300,7 @@ class NettyCodecTest {
             stalled.complete(connection);
           }
         };
-    try (RawPeer peer = connectLines(new Automat(), answering)) {
+    try (RawPeer peer = connectLines(new LineCommands(), answering)) {
       peer.write(bytes("a\n".repeat(messages))); // which is one read
       Connection<Object> connection = stalled.get(10, SECONDS);
       CompletableFuture<Integer> later = new CompletableFuture<>();
@@ -315,7 +315,7 @@ class NettyCodecTest {
 
   @Test
   void frameMayBeAsLongAsTheLimitAndNoLonger() throws Exception {
-    Ends ends = new Ends((connection, frame) -> connection.send(frame));
+    CloseRecorder ends = new CloseRecorder((connection, frame) -> connection.send(frame));
     Supplier<List<ChannelHandler>> frames =
         () -> List.of(new FixedLengthFrameDecoder(MAX_FRAME_BYTES));
     try (RawPeer peer = connect(Object.class, frames, ends)) {
@@ -326,7 +326,7 @@ class NettyCodecTest {
 
   @Test
   void bytesOfWhichNothingIsMadeAreRefusedBeyondTheLimit() throws Exception {
-    Ends ends = new Ends(SHOUTING);
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
     Supplier<List<ChannelHandler>> frames =
         () -> List.of(new FixedLengthFrameDecoder(10 * MAX_FRAME_BYTES));
     try (RawPeer peer = connect(Object.class, frames, ends)) {
@@ -343,8 +343,8 @@ class NettyCodecTest {
 
   @Test
   void whatADecoderThrowsClosesBehindTheMessagesBefore() throws Exception {
-    Ends ends = new Ends(SHOUTING);
-    try (RawPeer peer = connectLines(new Automat(), ends)) {
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
+    try (RawPeer peer = connectLines(new LineCommands(), ends)) {
       peer.write(bytes("a\nb\n" + "x".repeat(1_001) + "\nc\n"));
       assertThat(all(peer)).isEqualTo("a!\nb!\n");
     }
@@ -359,8 +359,8 @@ class NettyCodecTest {
 
   @Test
   void whatAHandlerThrowsClosesItsConnection() throws Exception {
-    Ends ends = new Ends(SHOUTING);
-    try (RawPeer peer = connectLines(new Automat(), ends)) {
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
+    try (RawPeer peer = connectLines(new LineCommands(), ends)) {
       peer.write(bytes("a\nfail\nb\n"));
       assertThat(all(peer)).isEqualTo("a!\n");
     }
@@ -372,8 +372,8 @@ class NettyCodecTest {
 
   @Test
   void protocolExceptionOfAHandlerIsTheCauseItself() throws Exception {
-    Ends ends = new Ends(SHOUTING);
-    try (RawPeer peer = connectLines(new Automat(), ends)) {
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
+    try (RawPeer peer = connectLines(new LineCommands(), ends)) {
       peer.write(bytes("fault\n"));
       peer.expectEnd();
     }
@@ -421,7 +421,7 @@ class NettyCodecTest {
           }
           connection.send("sorry\n");
         };
-    try (RawPeer peer = connectLines(new Automat(), sending)) {
+    try (RawPeer peer = connectLines(new LineCommands(), sending)) {
       peer.write(bytes("a\n"));
       assertThat(read(peer, "sorry\n")).isEqualTo("sorry\n");
     }
@@ -501,7 +501,7 @@ class NettyCodecTest {
 
   @Test
   void readTimeoutClosesTheConnection() throws Exception {
-    Ends ends = new Ends(SHOUTING);
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
     try (RawPeer peer = connectLines(new ReadTimeoutHandler(100, MILLISECONDS), ends)) {
       peer.write(bytes("a\n"));
       assertThat(all(peer)).isEqualTo("a!\n");
@@ -621,7 +621,7 @@ class NettyCodecTest {
             removed.incrementAndGet();
           }
         };
-    Ends ends = new Ends(SHOUTING);
+    CloseRecorder ends = new CloseRecorder(SHOUTING);
     try (RawPeer peer = connectLines(watching, ends)) {
       peer.write(bytes("a\nhalf a li"));
       assertThat(read(peer, "a!\n")).isEqualTo("a!\n");
@@ -666,10 +666,10 @@ class NettyCodecTest {
                     ctx.fireChannelRead(frame);
                   }
                 });
-    Ends pausing = new Ends((connection, frame) -> connection.pauseReading());
+    CloseRecorder pausing = new CloseRecorder((connection, frame) -> connection.pauseReading());
     CompletableFuture<Boolean> paused = new CompletableFuture<>();
-    Ends ends =
-        new Ends(
+    CloseRecorder ends =
+        new CloseRecorder(
             (connection, frame) -> {
               pausing.onMessage(connection, frame);
               paused.complete(true);

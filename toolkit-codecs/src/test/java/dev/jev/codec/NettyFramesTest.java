@@ -241,7 +241,7 @@ class NettyFramesTest {
       netty.sends("one\nthree\ntwo\n");
       assertThat(netty.refusal).isInstanceOf(TooLongFrameException.class);
       assertThat(netty.messages).containsExactly("one");
-      assertThat(netty.messagesBehindIt).containsExactly("two");
+      assertThat(netty.messagesAfterIt).containsExactly("two");
     }
     try (Peer<ByteBuf, ByteBuf> peer = peer(new LineFrames(5))) {
       assertThat(peer.sends("one\nthree\ntwo\n").messages()).containsExactly("one");
@@ -437,7 +437,7 @@ class NettyFramesTest {
       implements AutoCloseable {
 
     final List<String> messages = new ArrayList<>();
-    final List<String> messagesBehindIt = new ArrayList<>();
+    final List<String> messagesAfterIt = new ArrayList<>();
     @Nullable Throwable refusal;
 
     private final EmbeddedChannel channel;
@@ -454,7 +454,7 @@ class NettyFramesTest {
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
       ByteBuf frame = (ByteBuf) message;
-      (refusal == null ? messages : messagesBehindIt).add(frame.toString(ISO_8859_1));
+      (refusal == null ? messages : messagesAfterIt).add(frame.toString(ISO_8859_1));
       frame.release();
     }
 

@@ -330,21 +330,21 @@ class RespClientProtocolTest {
   @Test
   void whatIsDeclaredAllocatesNothingInAdvance() {
     List<Protocol<RespValue, RespCommand>> protocols = new ArrayList<>();
-    Peer<RespValue, RespCommand> wire = peer(1 << 30);
+    Peer<RespValue, RespCommand> context = peer(1 << 30);
     for (String declared :
         List.of(
             "*1000000\r\n", "%500000\r\n", "|500000\r\n", "$10000000\r\n", "$?\r\n;9999999\r\n")) {
       ByteBuf in = Unpooled.copiedBuffer(declared, ISO_8859_1);
       for (int i = 0; i < 1_000; i++) {
         Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
-        assertThat(protocol.unpack(wire, in.readerIndex(0))).isNull();
+        assertThat(protocol.unpack(context, in.readerIndex(0))).isNull();
         protocols.add(
             protocol); // 4 MB of references, or the 10 MB of a bulk, for each were too much
       }
       in.release();
     }
     assertThat(protocols).hasSize(5_000);
-    wire.close();
+    context.close();
   }
 
   @Test
@@ -466,10 +466,10 @@ class RespClientProtocolTest {
   private static List<RespValue> unpack(String bytes) {
     List<RespValue> values = new ArrayList<>();
     ByteBuf in = Unpooled.copiedBuffer(bytes, ISO_8859_1);
-    try (Peer<RespValue, RespCommand> wire = peer(MIB)) {
+    try (Peer<RespValue, RespCommand> context = peer(MIB)) {
       Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
       @Nullable RespValue value;
-      while ((value = protocol.unpack(wire, in)) != null) {
+      while ((value = protocol.unpack(context, in)) != null) {
         values.add(value);
       }
       assertThat(in.isReadable()).as("unread bytes").isFalse();

@@ -83,8 +83,8 @@ class RespCommandTest {
 
   private static RespCommand unpack(String bytes) {
     ByteBuf in = Unpooled.copiedBuffer(bytes, US_ASCII);
-    try (Peer<RespCommand, RespValue> wire = new Peer<>(Protocols.resp())) {
-      return assertThat(Protocols.resp().unpack(wire, in)).isNotNull().actual();
+    try (Peer<RespCommand, RespValue> context = new Peer<>(Protocols.resp())) {
+      return assertThat(Protocols.resp().unpack(context, in)).isNotNull().actual();
     } finally {
       in.release();
     }

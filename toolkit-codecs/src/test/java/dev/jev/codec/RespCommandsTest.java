@@ -110,16 +110,17 @@ class RespCommandsTest {
   @Test
   void greatestCountAllocatesNothingInAdvance() {
     ByteBuf in = Unpooled.copiedBuffer("*1048576\r\n$9999999\r\n", ISO_8859_1);
-    Peer<RespCommand, RespValue> wire = new Peer<>(Protocols.resp(), /* maxFrameBytes= */ 1 << 30);
+    Peer<RespCommand, RespValue> context =
+        new Peer<>(Protocols.resp(), /* maxFrameBytes= */ 1 << 30);
     List<Protocol<RespCommand, RespValue>> protocols = new ArrayList<>();
     for (int i = 0; i < 1_000; i++) {
       Protocol<RespCommand, RespValue> protocol = Protocols.resp();
-      assertThat(protocol.unpack(wire, in.readerIndex(0))).isNull();
+      assertThat(protocol.unpack(context, in.readerIndex(0))).isNull();
       protocols.add(protocol); // 4 MiB of references for each would be 4 GiB, and the bytes 10 GB
     }
     assertThat(protocols).hasSize(1_000);
     in.release();
-    wire.close();
+    context.close();
   }
 
   static Stream<Arguments> lines() {

@@ -49,11 +49,12 @@ class RespNettyTest {
     List<RespValue> values = new ArrayList<>();
     Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
     ByteBuf in = Unpooled.buffer();
-    try (Peer<RespValue, RespCommand> wire = new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
+    try (Peer<RespValue, RespCommand> context =
+        new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
       for (byte[] piece : pieces) {
         in.writeBytes(piece);
         RespValue value;
-        while ((value = protocol.unpack(wire, in)) != null) {
+        while ((value = protocol.unpack(context, in)) != null) {
           values.add(value);
         }
       }

@@ -295,9 +295,10 @@ class RespRedisTest {
     List<RespValue> values = new ArrayList<>();
     ByteBuf in = Unpooled.copiedBuffer(bytes, ISO_8859_1);
     Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
-    try (Peer<RespValue, RespCommand> wire = new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
+    try (Peer<RespValue, RespCommand> context =
+        new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
       RespValue value;
-      while ((value = protocol.unpack(wire, in)) != null) {
+      while ((value = protocol.unpack(context, in)) != null) {
         values.add(value);
       }
       assertThat(in.isReadable()).as("unread bytes").isFalse();
