@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 class CodecArchitectureTest {
 
-  /** What is allowed for everybody. */
+  /** The dependencies that every class may have. */
   private static final DescribedPredicate<JavaClass> COMMON =
       resideInAnyPackage("dev.jev.codec", "io.netty.buffer", "java..", "javax..", "org.jspecify..")
           .or(resideInAPackage("dev.jev").and(modifier(PUBLIC)));
@@ -29,7 +29,7 @@ class CodecArchitectureTest {
   private static final String MESSAGE_PACK = "org.msgpack..";
   private static final String NETTY_WITHOUT_CODECS = "io.netty.[channel|util]..";
 
-  /** Which classes may use another library as well. */
+  /** The classes that may use another library as well. */
   private static final Map<String, Set<String>> USERS =
       Map.of(
           PROTOBUF,
@@ -78,7 +78,10 @@ class CodecArchitectureTest {
                 .check(CODECS));
   }
 
-  /** It names their types in its signatures; OptionalJarsTest shows that it does without them. */
+  /**
+   * The class names their types in its signatures; OptionalJarsTest proves that it works without
+   * them.
+   */
   @Test
   void onlyTheFactoriesKnowAllLibraries() {
     classes()
@@ -92,7 +95,7 @@ class CodecArchitectureTest {
     return describe("are " + name, type -> type.getSimpleName().equals(name));
   }
 
-  /** Whether a class, or the one around it, is among some. */
+  /** Returns a predicate that is true if a class, or its enclosing class, has one of the names. */
   private static Predicate<Set<String>> isAmong(JavaClass type) {
     String name = type.getName().replaceAll("^.*[.]|[$].*$", "");
     return names -> names.contains(name);

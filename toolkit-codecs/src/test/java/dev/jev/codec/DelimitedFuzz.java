@@ -36,7 +36,7 @@ class DelimitedFuzz {
     STRIPPED.repeats(stripped, Protocols.delimited(DELIMITERS), DelimitedFuzz::bytes);
   }
 
-  /** What a simple search finds. */
+  /** Returns the frames that a naive search finds. */
   private static List<String> frames(String text) {
     List<String> frames = new ArrayList<>();
     int start = 0;

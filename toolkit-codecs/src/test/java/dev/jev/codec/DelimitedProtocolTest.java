@@ -76,7 +76,7 @@ class DelimitedProtocolTest {
     }
   }
 
-  /** The same by the JDK's regular expressions. */
+  /** Splits a text with regular expressions of the JDK. */
   private static List<String> split(String text) {
     String[] parts = text.split("aaaaab|aaaaac|aabaad|e", -1);
     return Arrays.asList(parts).subList(0, parts.length - 1);

@@ -29,7 +29,7 @@ class FirstBytesTest {
     return verdict;
   }
 
-  /** Each of these is recognized at its last character and not before. */
+  /** Beginnings that are recognized at their last character and not before. */
   @ParameterizedTest
   @CsvSource({
     "http, GET /",

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 
-/** What every protocol owes, of those that find frames and of those that fill them. */
+/** The contract of protocols, for those that find frames and those that fill them. */
 @Timeout(60)
 class FramesContractTest {
 

@@ -16,11 +16,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Wrong protocols, each of which a fuzzer is told of for its own reason. */
+/** Incorrect protocols, each of which a fuzzer detects for a different reason. */
 @Timeout(60)
 class FuzzedProtocolTest {
 
-  /** Five bytes are a message. */
+  /** A protocol of messages of five bytes. */
   private static class Fives implements Protocol<String, String> {
 
     @Override

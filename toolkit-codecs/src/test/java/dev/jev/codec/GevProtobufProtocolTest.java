@@ -20,8 +20,9 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * The frames are what {@code PackMessage} of gev's plugins/protobuf returned (at
- * 343acc7a79b3f0ccf57f9bc9ef14e1d5c47c9ce5), and what its {@code UnPacket} understood.
+ * Messages in the envelope of gev. The frames were created with {@code PackMessage} of gev's
+ * plugins/protobuf (at 343acc7a79b3f0ccf57f9bc9ef14e1d5c47c9ce5), and its {@code UnPacket} was able
+ * to parse them.
  */
 @Timeout(60)
 class GevProtobufProtocolTest {
@@ -85,7 +86,7 @@ class GevProtobufProtocolTest {
     }
   }
 
-  /** The seven bytes that end a process of gev's: "makeslice: len out of range". */
+  /** Seven bytes that terminate a gev process: "makeslice: len out of range". */
   @Test
   void typeLongerThanTheFrameIsRefused() {
     assertThat(peer.sends(bytes("00000003 00ff 61")).refusal())
@@ -108,7 +109,7 @@ class GevProtobufProtocolTest {
     }
   }
 
-  /** For such a frame gev waits for ever. */
+  /** A frame for which gev waits forever. */
   @Test
   void emptyFrameIsRefused() {
     assertThat(peer.sends(bytes("00000002 0000")).refusal())

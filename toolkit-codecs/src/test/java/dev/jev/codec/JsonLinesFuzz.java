@@ -5,7 +5,10 @@ import org.junit.jupiter.api.Timeout;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Trees are compared as Jackson prints them, which makes a text of a number beyond a double. */
+/**
+ * JSON texts as trees. They are compared in Jackson's text form, which represents a number beyond a
+ * double as a string.
+ */
 @Timeout(60)
 class JsonLinesFuzz {
 

@@ -40,7 +40,7 @@ class JsonLinesProtocolTest {
 
   private final Peer<JsonNode, JsonNode> peer = new Peer<>(Protocols.jsonLines());
 
-  /** A type of the user's, that has its own idea of what is right. */
+  /** A type of an application, with validation of its own. */
   record Point(int x, int y) {
     Point {
       if (x < 0) {

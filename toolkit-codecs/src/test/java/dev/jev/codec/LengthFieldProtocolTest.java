@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LengthFieldProtocolTest {
 
-  /** Three bytes, the length of all but these, "hi", more. */
+  /** A field after three bytes that counts itself and the payload; the payload is the message. */
   private static final LengthField EXAMPLE =
       LengthField.ofBytes(2).littleEndian().offset(3).includesItself().strip(5);
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LinesProtocolTest {
 
-  private static final String EURO = "\u00e2\u0082\u00ac"; // in UTF-8, a byte each
+  private static final String EURO = "\u00e2\u0082\u00ac"; // in UTF-8, one character per byte
 
   private final Peer<String, String> peer = new Peer<>(Protocols.lines());
 
@@ -50,9 +50,9 @@ class LinesProtocolTest {
   @Test
   void malformedBytesAreRefused() {
     String[] malformed = {
-      "ab\u0080", // a continuation without a beginning
-      "ab\u00e2\u0082", // the end of the line within a character
-      "ab\u00c0\u008a", // a line feed in two bytes
+      "ab\u0080", // a continuation byte without a lead byte
+      "ab\u00e2\u0082", // a line end within a character
+      "ab\u00c0\u008a", // an overlong line feed of two bytes
       "ab\u00ed\u00a0\u0080", // half of a surrogate pair
       "ab\u00f5\u0080\u0080\u0080" // beyond Unicode
     };

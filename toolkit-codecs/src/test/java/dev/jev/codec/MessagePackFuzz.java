@@ -13,7 +13,10 @@ import org.msgpack.core.MessagePack;
 import org.msgpack.core.MessageUnpacker;
 import org.msgpack.value.Value;
 
-/** Values are compared in the form that msgpack-core gives them, in which a NaN is like another. */
+/**
+ * MessagePack values. They are compared in the text form of msgpack-core, in which all NaNs are
+ * equal.
+ */
 @Timeout(60)
 class MessagePackFuzz {
 

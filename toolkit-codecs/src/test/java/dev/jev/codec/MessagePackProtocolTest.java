@@ -130,13 +130,13 @@ class MessagePackProtocolTest {
     for (int round = 0; round < 50_000; round++) {
       byte[] bytes = new byte[1 + random.nextInt(80)];
       random.nextBytes(bytes);
-      bytes[0] = (byte) round; // each format, again and again
+      bytes[0] = (byte) round; // every format, repeatedly
       for (int i = 1; i < Math.min(5, bytes.length) && random.nextBoolean(); i++) {
-        bytes[i] = 0; // sizes that are small enough
+        bytes[i] = 0; // sizes that fit the input
       }
       for (int i = 1; i < bytes.length; i++) {
         if (bytes[i - 1] == MessagePack.Code.ARRAY32 || bytes[i - 1] == MessagePack.Code.MAP32) {
-          bytes[i] = 0; // msgpack-core's sum of greater ones overflows, and it finds an end
+          bytes[i] = 0; // with greater sizes a sum of msgpack-core overflows, and it finds an end
         }
       }
       int theirs = skipped(bytes);
@@ -146,7 +146,7 @@ class MessagePackProtocolTest {
     assertThat(found).isBetween(10_000, 45_000);
   }
 
-  /** The length of the first value, found while the bytes arrive in two pieces. */
+  /** Returns the length of the first value, found while the bytes arrive in two pieces. */
   private static int end(byte[] bytes, Random random) {
     MessagePackFrames frames = new MessagePackFrames();
     ByteBuf in = Unpooled.wrappedBuffer(bytes);
@@ -180,7 +180,7 @@ class MessagePackProtocolTest {
   void sizesThatCannotBeTrueAreRefusedAsSoonAsTheyAreThere() {
     assertThat(refusal("\u00d9c")).isEqualTo(tooLong(101)); // str 8
     assertThat(refusal("\u00c5\0b")).isEqualTo(tooLong(101)); // bin 16
-    assertThat(refusal("\u00c7b")).isEqualTo(tooLong(101)); // ext 8, with its type
+    assertThat(refusal("\u00c7b")).isEqualTo(tooLong(101)); // ext 8, including its type
     assertThat(refusal("\u00c6\u00ff\u00ff\u00ff\u00ff")).isEqualTo(tooLong(4_294_967_300L));
     assertThat(refusal("\u00dd\u00ff\u00ff\u00ff\u00ff")).isEqualTo(tooLong(4_294_967_300L));
     assertThat(refusal("\u00df\u00ff\u00ff\u00ff\u00ff")).isEqualTo(tooLong(8_589_934_595L));

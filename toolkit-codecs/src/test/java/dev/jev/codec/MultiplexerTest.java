@@ -41,7 +41,7 @@ class MultiplexerTest {
   private final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
   private @Nullable Server server;
 
-  /** Texts after a handshake: "HI", answered with "ho". */
+  /** A protocol of texts after a handshake: "HI", answered with "ho". */
   private static final class Greeting implements Protocol<String, String> {
 
     private final Texts texts = new Texts();

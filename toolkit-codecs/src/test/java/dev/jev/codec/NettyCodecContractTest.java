@@ -16,15 +16,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** A codec of Netty's keeps the contract of protocols. */
+/** The contract of protocols for a codec of Netty. */
 class NettyCodecContractTest {
 
-  /** A pipeline of two handlers, with their gates. */
+  /** The size of a pipeline of two handlers, with their gates. */
   private static final int MAX_IDLE_BYTES = 3 * 1024;
 
   private static final ResourceLeakDetector.Level LEVEL = ResourceLeakDetector.getLevel();
 
-  /** Records of leak detection would count as memory that the protocol allocates. */
+  /** Disables leak detection, whose records would count as memory of the protocol. */
   @BeforeAll
   static void detectNoLeaks() {
     ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED);
@@ -35,7 +35,7 @@ class NettyCodecContractTest {
     ResourceLeakDetector.setLevel(LEVEL);
   }
 
-  /** All of the contract, with a codec whose limit is beyond that of the connection. */
+  /** The whole contract, with a codec whose limit is higher than that of the connection. */
   @TestFactory
   Stream<DynamicTest> contractIsKept() {
     return ProtocolContract.of(

@@ -17,7 +17,10 @@ import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The bridge fed by hand; {@link Peer#close} says that no reference to the input is left. */
+/**
+ * The framing of {@link NettyCodec} without a server; {@link Peer#close} checks that no reference
+ * to the input is left.
+ */
 @Timeout(60)
 class NettyCodecFramingTest {
 
@@ -68,7 +71,7 @@ class NettyCodecFramingTest {
     try (Peer<Object, Object> peer = peer()) {
       assertThat(peer.sends("\0\0\0\5hell").messages()).isEmpty();
       assertThat(peer.unreadBytes()).isZero();
-    } // which says that nobody refers to what was read
+    } // close checks that the input has no references left
   }
 
   @Test

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class NettyCodecHttpFuzz {
 
-  private static final int LARGE_FRAME_BYTES = 1 << 20; // the limits are the codec's
+  private static final int LARGE_FRAME_BYTES = 1 << 20; // the codec has limits of its own
 
   private static final FuzzedProtocol<FullHttpRequest, String> PROTOCOL =
       new FuzzedProtocol<>(

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class NettyCodecMqttFuzz {
 
-  private static final int LARGE_FRAME_BYTES = 1 << 20; // the limits are the codec's
+  private static final int LARGE_FRAME_BYTES = 1 << 20; // the codec has limits of its own
 
   private static final FuzzedProtocol<MqttMessage, String> PROTOCOL =
       new FuzzedProtocol<>(
@@ -32,14 +32,17 @@ class NettyCodecMqttFuzz {
     return List.of(new MqttDecoder(100), MqttEncoder.INSTANCE);
   }
 
-  /** Of a malformed message the decoder tells what it has seen: more if more came at once. */
+  /**
+   * Returns the text of a message. The decoder reports what it has read of a malformed message,
+   * which depends on how the bytes arrive, so all malformed messages have the same text.
+   */
   private static String text(MqttMessage message) {
     if (message.decoderResult().isFailure()) {
       return "malformed";
     }
     Object payload = message.payload();
     String head = message.fixedHeader() + " " + message.variableHeader();
-    return head.replaceAll("MqttProperties@[0-9a-f]+", "properties") // without a text of their own
+    return head.replaceAll("MqttProperties@[0-9a-f]+", "properties") // they have no toString
         + (payload instanceof ByteBuf bytes ? bytes.toString(ISO_8859_1) : payload);
   }
 }

@@ -52,7 +52,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Codecs of Netty's, with bytes as they stand in the protocols' own documents. */
+/** Codecs of Netty, with bytes from the specifications of the protocols. */
 @Timeout(60)
 class NettyCodecProtocolsTest {
 
@@ -85,7 +85,7 @@ class NettyCodecProtocolsTest {
     return method + " " + target + " HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n";
   }
 
-  /** The target and the body, back. */
+  /** Replies with the target and the body. */
   private static final Handler<FullHttpRequest, Object> HTTP_ECHO =
       (connection, request) ->
           connection.send(response(request.uri() + " " + request.content().toString(US_ASCII)));

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What Jev promises, kept with Netty's handlers behind a real server. */
+/** The guarantees of Jev, kept with Netty handlers behind a real server. */
 @Timeout(60)
 class NettyCodecTest {
 
@@ -71,7 +71,7 @@ class NettyCodecTest {
     return RawPeer.connect(server);
   }
 
-  /** Lines, with a handler of Netty's own behind them. */
+  /** Connects to a server of lines with {@code last} as the last handler of the pipeline. */
   private RawPeer connectLines(ChannelHandler last, Handler<Object, Object> handler)
       throws Exception {
     return connect(
@@ -100,7 +100,7 @@ class NettyCodecTest {
   private static final Handler<Object, Object> SHOUTING =
       (connection, line) -> connection.send(line + "!\n");
 
-  /** Does what lines say of its own accord, and leaves the others alone. */
+  /** A handler that executes the commands in lines, and passes other lines on. */
   private static class LineCommands extends ChannelInboundHandlerAdapter {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object line) {
@@ -117,7 +117,7 @@ class NettyCodecTest {
     }
   }
 
-  /** What became of a connection. */
+  /** A handler that records the close of a connection. */
   private static final class CloseRecorder implements Handler<Object, Object> {
     final CompletableFuture<CloseReason> reason = new CompletableFuture<>();
     final AtomicInteger closes = new AtomicInteger();
@@ -156,7 +156,7 @@ class NettyCodecTest {
         };
     try (RawPeer first = connect(Object.class, handlers, SHOUTING);
         RawPeer second = RawPeer.connect(server)) {
-      first.write(bytes("a")); // half a line each
+      first.write(bytes("a")); // half a line per connection
       second.write(bytes("b\n"));
       assertThat(read(second, "b!\n")).isEqualTo("b!\n");
       first.write(bytes("\n"));
@@ -301,7 +301,7 @@ class NettyCodecTest {
           }
         };
     try (RawPeer peer = connectLines(new LineCommands(), answering)) {
-      peer.write(bytes("a\n".repeat(messages))); // which is one read
+      peer.write(bytes("a\n".repeat(messages))); // one read
       Connection<Object> connection = stalled.get(10, SECONDS);
       CompletableFuture<Integer> later = new CompletableFuture<>();
       connection.execute(() -> later.complete(handled.get()));
@@ -309,7 +309,7 @@ class NettyCodecTest {
       peer.shutdownOutput();
       assertThat(peer.readAll()).hasSize(messages * reply.length());
     }
-    assertThat(mostPending.get()).isLessThan(300_000); // the high mark is 256 KiB
+    assertThat(mostPending.get()).isLessThan(300_000); // the high watermark is 256 KiB
     assertThat(handled).hasValue(messages);
   }
 
@@ -440,7 +440,7 @@ class NettyCodecTest {
         new MessageToByteEncoder<Integer>() {
           @Override
           protected void encode(ChannelHandlerContext ctx, Integer message, ByteBuf out) {
-            out.writeByte('1'); // gets nowhere
+            out.writeByte('1'); // is dropped
             throw new ArithmeticException("too great");
           }
         };
@@ -662,7 +662,7 @@ class NettyCodecTest {
                 new ChannelInboundHandlerAdapter() {
                   @Override
                   public void channelRead(ChannelHandlerContext ctx, Object frame) {
-                    ctx.writeAndFlush(((ByteBuf) frame).retainedDuplicate()); // kept back
+                    ctx.writeAndFlush(((ByteBuf) frame).retainedDuplicate()); // deferred
                     ctx.fireChannelRead(frame);
                   }
                 });

@@ -31,8 +31,8 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Our frames beside those that Netty's decoders make of the same bytes in the same pieces, up to
- * the first refusal: Netty then looks for the next frame, while we close.
+ * Frames of Jev compared with those that Netty's decoders produce from the same bytes, up to the
+ * first rejection: Netty then searches for the next frame, whereas Jev closes the connection.
  */
 @Timeout(60)
 class NettyFramesTest {
@@ -46,7 +46,9 @@ class NettyFramesTest {
   private final long seed = System.nanoTime();
   private final Random random = new Random(seed);
 
-  /** What was made of some bytes: texts, and whether it ended with a refusal. */
+  /**
+   * The frames decoded from some bytes, as texts; {@code refused} is true if the rest was rejected.
+   */
   private record Result(List<String> messages, boolean refused) {}
 
   @BeforeEach
@@ -61,7 +63,7 @@ class NettyFramesTest {
       int limit = 8 + random.nextInt(40);
       StringBuilder bytes = new StringBuilder();
       for (int lines = random.nextInt(8); lines > 0; lines--) {
-        // Netty's limit is that of a line without its end, ours with it.
+        // Netty's limit does not include the line end; Jev's does.
         int length = oneIn(20) ? limit + 3 : random.nextInt(limit - 1);
         bytes.append(text("ab\r\0\u00e9", length)).append(random.nextBoolean() ? "\n" : "\r\n");
       }
@@ -86,7 +88,7 @@ class NettyFramesTest {
       try {
         delimiters = Delimiters.of(sequences);
       } catch (IllegalArgumentException e) {
-        continue; // one stands within another: what Netty finds depends on the pieces
+        continue; // one contains another: the frames of Netty depend on the pieces
       }
       compared++;
       boolean strip = random.nextBoolean();
@@ -140,7 +142,7 @@ class NettyFramesTest {
       ChannelHandler decoder =
           new DelimiterBasedFrameDecoder(
               limit, /* stripDelimiter= */ true, /* failFast= */ true, buffers(sequences));
-      // Whole: Netty refuses a frame of the very limit if only its delimiter has not arrived.
+      // In one piece: Netty rejects a frame of maximum length if its delimiter arrives later.
       Result netty = netty(decoder, List.of(bytes.toString()));
       Delimiters delimiters = Delimiters.of(sequences).maxFrameBytes(limit + delimiter.length());
       refusals +=
@@ -173,7 +175,7 @@ class NettyFramesTest {
       for (int frames = random.nextInt(8); frames > 0; frames--) {
         bytes.append(frame(field));
       }
-      // With enough behind it also Netty sees that a frame has too few bytes to be stripped.
+      // With enough bytes after it, Netty also detects a frame shorter than the stripped bytes.
       bytes.append("\0".repeat(4 * field.maxFrameBytes()));
       Result netty =
           netty(
@@ -234,7 +236,7 @@ class NettyFramesTest {
     assertThat(refusals).isBetween(ROUNDS / 100, ROUNDS / 2);
   }
 
-  /** The one difference in what is accepted: Netty goes on where we close. */
+  /** The only difference in accepted frames: Netty continues where Jev closes. */
   @Test
   void behindARefusedFrameNettyLooksForTheNextAndWeDoNot() {
     try (NettyPeer netty = new NettyPeer(new LineBasedFrameDecoder(3))) {
@@ -249,7 +251,7 @@ class NettyFramesTest {
     }
   }
 
-  /** Netty waits for the whole frame before it finds that it is shorter than what to strip. */
+  /** Netty waits for the whole frame before it detects that more bytes are stripped than it has. */
   @Test
   void frameWithLessThanWhatIsStrippedIsRefusedEarlierThanByNetty() {
     try (NettyPeer netty = new NettyPeer(new LengthFieldBasedFrameDecoder(100, 0, 1, 0, 4))) {
@@ -264,7 +266,7 @@ class NettyFramesTest {
     }
   }
 
-  /** Which of two delimiters Netty finds depends on the pieces, if one is within the other. */
+  /** The delimiter that Netty finds depends on the pieces if one delimiter is within another. */
   @Test
   void delimiterWithinAnotherMeansDifferentFramesToNetty() {
     byte[][] sequences = {{'a', 'b', 'c'}, {'b'}};
@@ -272,7 +274,7 @@ class NettyFramesTest {
     assertThat(nettyDelimited(sequences, List.of("xab", "c")).messages()).containsExactly("xa");
   }
 
-  /** As long as the delimiter is not there Netty takes its beginning for a part of the frame. */
+  /** Netty counts the beginning of an incomplete delimiter as a part of the frame. */
   @Test
   void nettyRefusesTheLongestFrameIfItsDelimiterIsCut() {
     byte[][] sequences = {{'<', '>'}};
@@ -286,7 +288,7 @@ class NettyFramesTest {
     }
   }
 
-  // What is drawn.
+  // Random input.
 
   private LengthField randomField() {
     int[] widths = {1, 2, 3, 4, 8};
@@ -301,7 +303,7 @@ class NettyFramesTest {
     return random.nextBoolean() ? field.includesItself() : field;
   }
 
-  /** A frame, and sometimes one whose length is wrong. */
+  /** Returns a frame, sometimes with a wrong length. */
   private String frame(LengthField field) {
     int least = Math.max(field.headerBytes(), field.strip());
     int bytes = least + random.nextInt(field.maxFrameBytes() - least + (oneIn(10) ? 10 : 1));
@@ -344,9 +346,9 @@ class NettyFramesTest {
     return random.nextInt(n) == 0;
   }
 
-  // We.
+  // Jev.
 
-  /** Compares what we make of the bytes, in pieces of our own; returns how many refusals. */
+  /** Compares the frames of Jev, decoded from other pieces; returns the number of rejections. */
   private int compare(
       Protocol<ByteBuf, ByteBuf> protocol, Result netty, CharSequence bytes, String what) {
     try (Peer<ByteBuf, ByteBuf> peer = peer(protocol)) {
@@ -404,7 +406,9 @@ class NettyFramesTest {
     return bytes.toString();
   }
 
-  /** With buffers that are not tracked: to watch each access to Netty's own takes minutes. */
+  /**
+   * Creates a channel with untracked buffers: to track each access to Netty's own takes minutes.
+   */
   private static EmbeddedChannel channel(ChannelHandler handler) {
     EmbeddedChannel channel = new EmbeddedChannel();
     channel.config().setAllocator(UNTRACKED);
@@ -432,7 +436,7 @@ class NettyFramesTest {
     return texts;
   }
 
-  /** Sends bytes to a decoder of Netty's, and sorts what comes out by what came before. */
+  /** Sends bytes to a decoder of Netty, and separates the messages after the first rejection. */
   private static final class NettyPeer extends ChannelInboundHandlerAdapter
       implements AutoCloseable {
 

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** {@link Protocols} on a class path without the jars that are optional. */
+/** {@link Protocols} on a class path without the optional jars. */
 class OptionalJarsTest {
 
   private static final String OPTIONAL =
@@ -37,7 +37,7 @@ class OptionalJarsTest {
     }
   }
 
-  /** Calls a factory of Protocols, as code does that was compiled against it. */
+  /** Calls a factory of {@code Protocols} from code compiled against it. */
   private static Object call(String factory) throws Exception {
     List<URL> jars = new ArrayList<>();
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
@@ -55,7 +55,10 @@ class OptionalJarsTest {
     }
   }
 
-  /** Reflection would look at all methods of Protocols, and so at what is missing. */
+  /**
+   * A caller that links only the method that it calls. Reflection would resolve all methods of
+   * {@code Protocols}, including the types that are missing.
+   */
   public static final class Caller {
 
     private Caller() {}

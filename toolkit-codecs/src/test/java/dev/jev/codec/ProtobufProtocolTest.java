@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class ProtobufProtocolTest {
 
-  /** A StringValue: field 1 of five bytes, behind a length of 7. */
+  /** A StringValue: field 1 of five bytes, after a length of 7. */
   private static final String HELLO = "\7\12\5hello";
 
   private static final String HELLO_TEXT = "value: \"hello\"\n";
@@ -136,7 +136,7 @@ class ProtobufProtocolTest {
 
   @Test
   void whatDoesNotParseIsRefusedWithTheCause() {
-    // Cut in the field, no such wire type, end of a group, field 0, not UTF-8.
+    // Truncated field, invalid wire type, end of a group, field 0, invalid UTF-8.
     for (String bytes : new String[] {"\12\5he", "\17", "\12\0\14", "\0", "\12\1\u00ff"}) {
       try (Peer<StringValue, MessageLite> peer = peer(StringValue.parser())) {
         assertThat(peer.sends((char) bytes.length() + bytes).refusal())
@@ -165,7 +165,7 @@ class ProtobufProtocolTest {
 
   @Test
   void moreThan100LevelsAreRefused() {
-    assertThat(nested(50)).isEmpty(); // lists of values: two levels each
+    assertThat(nested(50)).isEmpty(); // lists of values, two levels per list
     assertThat(nested(51)).contains("do not parse");
     assertThat(nested(100_000)).contains("do not parse");
   }

@@ -18,7 +18,7 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A real redis-server of version 7 that listens on a unix socket only. */
+/** A redis-server process of version 7 that listens on a Unix domain socket only. */
 final class RedisServer implements AutoCloseable {
 
   private final Path socket;
@@ -29,7 +29,7 @@ final class RedisServer implements AutoCloseable {
     this.process = process;
   }
 
-  /** Starts one, or skips the test if there is none; where CI is set there has to be one. */
+  /** Starts a server, or skips the test if none is installed; on CI, one must be installed. */
   static RedisServer start(Path directory) throws IOException {
     if (System.getenv("CI") == null) {
       assumeTrue(isInstalled(), "redis-server is not installed");
@@ -57,7 +57,7 @@ final class RedisServer implements AutoCloseable {
         line = log.readLine();
       }
       assertThat(line).as("redis-server is ready").isNotNull();
-      assumeTrue(isVersion7, "redis-server is not of version 7");
+      assumeTrue(isVersion7, "redis-server is not version 7");
     } catch (Throwable e) {
       server.close();
       throw e;
@@ -69,11 +69,11 @@ final class RedisServer implements AutoCloseable {
     return socket;
   }
 
-  /** All bytes that it answers, one character for each. */
+  /** Returns all bytes of the answer, one character per byte. */
   String answer(String request) throws IOException {
     try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
       channel.connect(UnixDomainSocketAddress.of(socket));
-      // At a mere end of input Redis would drop what it has not written yet.
+      // Without QUIT, Redis would drop unwritten output at the end of the input.
       channel.write(ByteBuffer.wrap((request + "QUIT\r\n").getBytes(ISO_8859_1)));
       InputStream answers = Channels.newInputStream(channel);
       String answer = new String(answers.readAllBytes(), ISO_8859_1);

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a client makes of the bytes of a Redis server; its commands go the other way. */
+/** Values that a client unpacks from the bytes of a Redis server, and commands that it packs. */
 @Timeout(60)
 class RespClientProtocolTest {
 
@@ -36,7 +36,7 @@ class RespClientProtocolTest {
     peer.close();
   }
 
-  /** Values as they are packed, too. */
+  /** Values with the bytes that they are packed to as well. */
   static Stream<Arguments> canonical() {
     RespValue one = RespValue.integer(1);
     return Stream.of(
@@ -88,7 +88,7 @@ class RespClientProtocolTest {
             array(attributed(attributed(one, "b", one), "a", one), one)));
   }
 
-  /** Values that are packed in another way. */
+  /** Values that are packed to other bytes. */
   static Stream<Arguments> others() {
     RespValue one = RespValue.integer(1);
     return Stream.of(
@@ -224,7 +224,7 @@ class RespClientProtocolTest {
     }
   }
 
-  /** Of replies that are longer than 100 bytes. */
+  /** Rejections of replies that are longer than 100 bytes. */
   static Stream<Arguments> tooLong() {
     String more = "reply: more than 100 bytes (expected: <= 100)";
     return Stream.of(
@@ -338,8 +338,8 @@ class RespClientProtocolTest {
       for (int i = 0; i < 1_000; i++) {
         Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
         assertThat(protocol.unpack(context, in.readerIndex(0))).isNull();
-        protocols.add(
-            protocol); // 4 MB of references, or the 10 MB of a bulk, for each were too much
+        // 4 MB of references, or the 10 MB of a bulk, per protocol would be too much.
+        protocols.add(protocol);
       }
       in.release();
     }

@@ -18,7 +18,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a Redis server makes of bytes; the replies to malformed ones are those of Redis 7.0. */
+/**
+ * Commands that a Redis server unpacks, and its replies to malformed bytes, which are those of
+ * Redis 7.0.
+ */
 @Timeout(60)
 class RespCommandsTest {
 
@@ -116,7 +119,8 @@ class RespCommandsTest {
     for (int i = 0; i < 1_000; i++) {
       Protocol<RespCommand, RespValue> protocol = Protocols.resp();
       assertThat(protocol.unpack(context, in.readerIndex(0))).isNull();
-      protocols.add(protocol); // 4 MiB of references for each would be 4 GiB, and the bytes 10 GB
+      // 4 MiB of references per protocol would be 4 GiB, and the bytes 10 GB.
+      protocols.add(protocol);
     }
     assertThat(protocols).hasSize(1_000);
     in.release();

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.provider.Arguments;
 
-/** That both ends of RESP keep what every protocol has to. */
+/** The contract of protocols for both sides of RESP. */
 class RespContractTest {
 
   @TestFactory

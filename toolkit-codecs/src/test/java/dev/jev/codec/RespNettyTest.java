@@ -22,7 +22,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** That Netty's decoder makes the same of the bytes of RESP2, in whatever pieces they come. */
+/** A comparison with Netty's decoder of RESP2, with the bytes in random pieces. */
 @Timeout(60)
 class RespNettyTest {
 

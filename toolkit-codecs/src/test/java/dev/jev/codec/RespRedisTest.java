@@ -30,12 +30,12 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The client's side against a real Redis 7, if there is one on this machine. */
+/** The client side of RESP against a real Redis 7, if it is installed. */
 @Timeout(60)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RespRedisTest {
 
-  /** Each is answered by one value or more, in the version that was asked for. */
+  /** Commands, each answered with one value or more in the requested version. */
   private static final String[] COMMANDS = {
     "PING",
     "PING hello",
@@ -171,7 +171,7 @@ class RespRedisTest {
     String hello = "HELLO " + version + "\r\n";
     String bytes = redis.answer(hello + String.join("\r\n", COMMANDS) + "\r\n");
     List<RespValue> values = unpack(bytes);
-    // In RESP3 there is an answer behind the push that one of them asks for.
+    // In RESP3, one command causes a push, which a reply follows.
     assertThat(values).hasSize(1 + COMMANDS.length + (version == 3 ? 1 : 0));
     assertThat(values.get(0))
         .isInstanceOf(version == 3 ? RespValue.Map.class : RespValue.Array.class);
@@ -308,7 +308,10 @@ class RespRedisTest {
     }
   }
 
-  /** The same with all doubles in few digits: Redis 7.0 writes 17 for each that is not exact. */
+  /**
+   * Returns the bytes with all doubles in as few digits as possible: Redis 7.0 writes 17 digits for
+   * each double that is not exact.
+   */
   private static String shortened(String bytes) {
     return Pattern.compile("(?<=\r\n),(-?[0-9][^\r]*)(?=\r\n)")
         .matcher(bytes)

@@ -19,11 +19,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Texts and byte arrays in the frames of other protocols. */
+/** Strings and byte arrays in the frames of other protocols. */
 @Timeout(60)
 class StringsProtocolTest {
 
-  private static final String EURO = "\u00e2\u0082\u00ac"; // in UTF-8, a byte each
+  private static final String EURO = "\u00e2\u0082\u00ac"; // in UTF-8, one character per byte
 
   private final Peer<String, String> peer = peer(Protocols.lengthPrefixed(), UTF_8);
 

@@ -91,7 +91,7 @@ class VarintPrefixedProtocolTest {
         .isEqualTo("!length: more than 5 bytes (expected: <= 5 bytes)");
   }
 
-  /** The bits above the 32nd: Netty drops them and so takes this length for 0. */
+  /** A length with bits above the 32nd, which Netty drops: it takes this length for 0. */
   @Test
   void lengthOf33BitsIsRefusedUnlikeNettyDoes() {
     String bytes = "\u0080\u0080\u0080\u0080\20";
@@ -100,7 +100,7 @@ class VarintPrefixedProtocolTest {
     assertThat(nettys(bytes)).containsExactly("");
   }
 
-  /** Netty takes four bytes for a whole length if no fifth has arrived yet. */
+  /** Netty takes four bytes for a complete length if the fifth has not arrived yet. */
   @Test
   void lengthOfFiveBytesMayBeCutBeforeTheLastUnlikeWithNetty() {
     assertThat(peer.sends("\u0081\u0080\u0080\u0080").refusal()).isEmpty();
@@ -126,7 +126,9 @@ class VarintPrefixedProtocolTest {
     assertThat(refused).isBetween(500, 4_500);
   }
 
-  /** Frames with lengths that are longer than need be, and at times something else. */
+  /**
+   * Returns frames with lengths that are longer than necessary, sometimes followed by other bytes.
+   */
   private static String randomFrames(Random random) {
     StringBuilder bytes = new StringBuilder();
     int count = random.nextInt(6);
@@ -138,7 +140,7 @@ class VarintPrefixedProtocolTest {
     switch (random.nextInt(4)) {
       case 0 -> bytes.append("\u00ff\u00ff\u00ff\u00ff\u00ff"); // more than five bytes
       case 1 -> bytes.append("\u0080\u0080\u0080\u0080\10xx"); // 2 GiB
-      case 2 -> bytes.append("\u00c8\1xyz"); // not all there
+      case 2 -> bytes.append("\u00c8\1xyz"); // incomplete
       default -> {}
     }
     return bytes.toString();
@@ -194,7 +196,7 @@ class VarintPrefixedProtocolTest {
     try {
       channel.finishAndReleaseAll();
     } catch (CorruptedFrameException e) {
-      assertThat(refused).as("refused before").isTrue(); // looks at the same bytes again
+      assertThat(refused).as("refused before").isTrue(); // it decodes the same bytes again
     }
     return frames;
   }
