@@ -1,5 +1,8 @@
 package dev.jev.samples;
 
+import static dev.jev.samples.Arity.MANY;
+import static dev.jev.samples.Arity.check;
+
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.codec.RespCommand;
@@ -17,8 +20,6 @@ import java.util.concurrent.atomic.AtomicLong;
  * event loop may see some of them before the others.
  */
 final class RedisHandler implements Handler<RespCommand, RespValue> {
-
-  private static final int MANY = Integer.MAX_VALUE;
 
   private final RedisStore store;
   private final RedisSetup setup = new RedisSetup();
@@ -49,39 +50,31 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
 
   private RespValue execute(Connection<RespValue> connection, RespCommand command) {
     return switch (command.name()) {
-      case "GET" -> get(connection, sized(command, 2, 2));
-      case "SET" -> set(connection, sized(command, 3, MANY));
-      case "MGET" -> getAll(connection, sized(command, 2, MANY));
-      case "MSET" -> setAll(sized(command, 3, MANY));
-      case "DEL" -> delete(sized(command, 2, MANY));
-      case "EXISTS" -> exists(sized(command, 2, MANY));
-      case "INCR" -> add(sized(command, 2, 2), 1);
-      case "DECR" -> add(sized(command, 2, 2), -1);
-      case "INCRBY" -> add(sized(command, 3, 3), Decimal.parse(command.argument(2)));
-      case "LPUSH" -> push(sized(command, 3, MANY), End.LEFT);
-      case "RPUSH" -> push(sized(command, 3, MANY), End.RIGHT);
-      case "LPOP" -> pop(connection, sized(command, 2, 3), End.LEFT);
-      case "RPOP" -> pop(connection, sized(command, 2, 3), End.RIGHT);
-      case "LRANGE" -> range(sized(command, 4, 4));
-      case "LLEN" -> RespValue.integer(store.length(sized(command, 2, 2).argument(1)));
+      case "GET" -> get(connection, check(command, 2, 2));
+      case "SET" -> set(connection, check(command, 3, MANY));
+      case "MGET" -> getAll(connection, check(command, 2, MANY));
+      case "MSET" -> setAll(check(command, 3, MANY));
+      case "DEL" -> delete(check(command, 2, MANY));
+      case "EXISTS" -> exists(check(command, 2, MANY));
+      case "INCR" -> add(check(command, 2, 2), 1);
+      case "DECR" -> add(check(command, 2, 2), -1);
+      case "INCRBY" -> add(check(command, 3, 3), Decimal.parse(command.argument(2)));
+      case "LPUSH" -> push(check(command, 3, MANY), End.LEFT);
+      case "RPUSH" -> push(check(command, 3, MANY), End.RIGHT);
+      case "LPOP" -> pop(connection, check(command, 2, 3), End.LEFT);
+      case "RPOP" -> pop(connection, check(command, 2, 3), End.RIGHT);
+      case "LRANGE" -> range(check(command, 4, 4));
+      case "LLEN" -> RespValue.integer(store.length(check(command, 2, 2).argument(1)));
       case "DBSIZE" -> {
-        sized(command, 1, 1);
+        check(command, 1, 1);
         yield RespValue.integer(store.size());
       }
       case "FLUSHDB", "FLUSHALL" -> clear(command);
-      case "PING" -> ping(sized(command, 1, 2));
-      case "ECHO" -> RespValue.bulk(sized(command, 2, 2).argument(1));
+      case "PING" -> ping(check(command, 1, 2));
+      case "ECHO" -> RespValue.bulk(check(command, 2, 2).argument(1));
       case "QUIT" -> RespValue.OK;
       default -> setup.execute(connection, command);
     };
-  }
-
-  /** Returns {@code command} if it has that many arguments, its name included. */
-  static RespCommand sized(RespCommand command, int min, int max) {
-    if (command.size() < min || command.size() > max) {
-      throw RedisError.wrongNumberOfArguments(command.name());
-    }
-    return command;
   }
 
   private static RespValue ping(RespCommand command) {

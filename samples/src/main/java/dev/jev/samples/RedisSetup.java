@@ -1,6 +1,8 @@
 package dev.jev.samples;
 
-import static dev.jev.samples.RedisHandler.sized;
+import static dev.jev.samples.Arity.MANY;
+import static dev.jev.samples.Arity.check;
+import static dev.jev.samples.Arity.checkSubcommand;
 
 import dev.jev.Connection;
 import dev.jev.codec.RespCommand;
@@ -20,17 +22,15 @@ final class RedisSetup {
   /** What redis-benchmark wants to know. */
   private static final Map<String, String> CONFIG = Map.of("save", "", "appendonly", "no");
 
-  private static final int MANY = Integer.MAX_VALUE;
-
   RespValue execute(Connection<RespValue> connection, RespCommand command) {
     RedisClient client = RedisClient.of(connection);
     return switch (command.name()) {
       case "HELLO" -> hello(client, command);
-      case "AUTH" -> auth(sized(command, 2, MANY));
-      case "CLIENT" -> client(client, sized(command, 2, MANY));
-      case "CONFIG" -> client.versioned(config(sized(command, 2, MANY)));
+      case "AUTH" -> auth(check(command, 2, MANY));
+      case "CLIENT" -> client(client, check(command, 2, MANY));
+      case "CONFIG" -> client.versioned(config(check(command, 2, MANY)));
       case "COMMAND" -> client.versioned(command(command));
-      case "SELECT" -> select(sized(command, 2, 2));
+      case "SELECT" -> select(check(command, 2, 2));
       case "INFO" -> client.versioned(info(connection));
       default -> throw RedisError.unknownCommand(command);
     };
@@ -105,16 +105,16 @@ final class RedisSetup {
   }
 
   private static RespValue client(RedisClient client, RespCommand command) {
-    switch (subcommand(command, 1)) {
-      case "SETNAME" -> client.name = clientName(withSubcommand(command, 3, 3).text(2));
-      case "SETINFO" -> withSubcommand(command, 4, 4);
-      case "NO-EVICT", "NO-TOUCH" -> withSubcommand(command, 3, 3);
+    switch (command.keyword(1)) {
+      case "SETNAME" -> client.name = clientName(checkSubcommand(command, 3, 3).text(2));
+      case "SETINFO" -> checkSubcommand(command, 4, 4);
+      case "NO-EVICT", "NO-TOUCH" -> checkSubcommand(command, 3, 3);
       case "ID" -> {
-        withSubcommand(command, 2, 2);
+        checkSubcommand(command, 2, 2);
         return RespValue.integer(client.id);
       }
       case "GETNAME" -> {
-        withSubcommand(command, 2, 2);
+        checkSubcommand(command, 2, 2);
         return client.name.isEmpty() ? client.none() : RespValue.bulk(client.name);
       }
       default -> throw RedisError.unknownSubcommand(command);
@@ -123,10 +123,10 @@ final class RedisSetup {
   }
 
   private static RespValue config(RespCommand command) {
-    if (!subcommand(command, 1).equals("GET")) {
+    if (!command.keyword(1).equals("GET")) {
       throw RedisError.unknownSubcommand(command);
     }
-    withSubcommand(command, 3, MANY);
+    checkSubcommand(command, 3, MANY);
     // As in Redis, a name that comes twice keeps its first spelling.
     Map<String, String> settings = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     for (int i = 2; i < command.size(); i++) {
@@ -149,7 +149,7 @@ final class RedisSetup {
     if (command.size() == 1) {
       return RespValue.EMPTY_ARRAY;
     }
-    if (!subcommand(command, 1).equals("DOCS")) {
+    if (!command.keyword(1).equals("DOCS")) {
       throw RedisError.unknownSubcommand(command);
     }
     return RespValue.map();
@@ -175,16 +175,5 @@ final class RedisSetup {
           "ERR Client names cannot contain spaces, newlines or special characters.");
     }
     return name;
-  }
-
-  private static String subcommand(RespCommand command, int index) {
-    return command.keyword(index);
-  }
-
-  private static RespCommand withSubcommand(RespCommand command, int min, int max) {
-    if (command.size() < min || command.size() > max) {
-      throw RedisError.wrongNumberOfArguments(command.name() + '|' + command.text(1));
-    }
-    return command;
   }
 }
