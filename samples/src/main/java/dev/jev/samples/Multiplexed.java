@@ -29,10 +29,7 @@ final class Multiplexed implements Callable<Integer> {
                 FirstBytes.http(),
                 NettyCodec.of(HttpObject.class, () -> List.of(new HttpServerCodec())),
                 new HttpHandler())
-            .when(
-                FirstBytes.of("*"),
-                Protocols::resp,
-                new RedisHandler(new RedisStore(System::nanoTime)))
+            .when(FirstBytes.of("*"), Protocols::resp, new RedisHandler())
             .otherwise(Protocols::lines, echo)
             .build();
     return options.serve(

@@ -14,7 +14,6 @@ final class Redis implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    RedisStore store = new RedisStore(System::nanoTime);
-    return options.serve(Server.builder(Protocols::resp, new RedisHandler(store)));
+    return options.serve(Server.builder(Protocols::resp, new RedisHandler()));
   }
 }

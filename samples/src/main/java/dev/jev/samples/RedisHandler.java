@@ -25,6 +25,11 @@ final class RedisHandler implements Handler<RespCommand, RespValue> {
   private final RedisSetup setup = new RedisSetup();
   private final AtomicLong clients = new AtomicLong();
 
+  /** A handler with an empty store. */
+  RedisHandler() {
+    this(new RedisStore(System::nanoTime));
+  }
+
   RedisHandler(RedisStore store) {
     this.store = store;
   }
