@@ -4,6 +4,7 @@ import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.StreamTransform;
+import dev.jev.samples.options.ServerOptions;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -3,6 +3,8 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.SelfSigned;
+import dev.jev.samples.options.ServerOptions;
 import io.netty.buffer.ByteBuf;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;

@@ -7,6 +7,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.ServerOptions;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.samples.options.ServerOptions;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

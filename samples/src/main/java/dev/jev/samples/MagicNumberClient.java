@@ -4,6 +4,7 @@ import dev.jev.Client;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.samples.options.ServerOptions;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Callable;

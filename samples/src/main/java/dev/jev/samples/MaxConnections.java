@@ -3,6 +3,7 @@ package dev.jev.samples;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.ServerOptions;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -5,6 +5,7 @@ import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.samples.numbers.Numbers;
 import dev.jev.samples.numbers.Summary;
+import dev.jev.samples.options.ServerOptions;
 import java.util.DoubleSummaryStatistics;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -7,6 +7,7 @@ import dev.jev.Handler;
 import dev.jev.codec.Protocols;
 import dev.jev.samples.numbers.Numbers;
 import dev.jev.samples.numbers.Summary;
+import dev.jev.samples.options.ServerOptions;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Callable;

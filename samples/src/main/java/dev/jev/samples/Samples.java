@@ -1,5 +1,11 @@
 package dev.jev.samples;
 
+import dev.jev.samples.chat.Chat;
+import dev.jev.samples.chat.JsonChat;
+import dev.jev.samples.http.Http;
+import dev.jev.samples.mqtt.Mqtt;
+import dev.jev.samples.push.Push;
+import dev.jev.samples.redis.Redis;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.ExecutionException;

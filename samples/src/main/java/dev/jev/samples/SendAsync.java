@@ -5,6 +5,7 @@ import dev.jev.Delivery;
 import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.ServerOptions;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ForkJoinPool;
 import picocli.CommandLine.Command;

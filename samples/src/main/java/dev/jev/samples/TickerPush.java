@@ -7,6 +7,7 @@ import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.ServerOptions;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.Callable;

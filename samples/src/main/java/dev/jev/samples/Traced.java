@@ -5,6 +5,7 @@ import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.Diagnostics;
 import dev.jev.plugin.WireLog;
+import dev.jev.samples.options.ServerOptions;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;

@@ -4,6 +4,7 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
+import dev.jev.samples.options.ServerOptions;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;

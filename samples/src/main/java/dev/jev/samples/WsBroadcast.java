@@ -7,6 +7,7 @@ import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
+import dev.jev.samples.options.ServerOptions;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import java.time.Duration;

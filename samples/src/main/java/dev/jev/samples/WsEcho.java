@@ -2,6 +2,8 @@ package dev.jev.samples;
 
 import dev.jev.Connection;
 import dev.jev.Server;
+import dev.jev.samples.options.SelfSigned;
+import dev.jev.samples.options.ServerOptions;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import dev.jev.websocket.WebSocketServerBuilder;

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A program in a process of its own, whose output is collected while it runs. */
-final class Program implements AutoCloseable {
+public final class Program implements AutoCloseable {
 
   private static final int PATIENCE_SECONDS = 60;
   private static final Pattern LISTENING =
@@ -42,7 +42,7 @@ final class Program implements AutoCloseable {
   }
 
   /** Starts the samples' jar, as a user would. */
-  static Program sample(String... arguments) throws IOException {
+  public static Program sample(String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("-Dio.netty.leakDetection.level=paranoid");
@@ -53,7 +53,7 @@ final class Program implements AutoCloseable {
   }
 
   /** Starts a server of the samples' jar and waits until it listens. */
-  static Program server(String... arguments) throws Exception {
+  public static Program server(String... arguments) throws Exception {
     Program program = sample(arguments);
     try {
       Matcher listening = LISTENING.matcher(program.line());
@@ -67,12 +67,12 @@ final class Program implements AutoCloseable {
   }
 
   /** Starts a program of the operating system. */
-  static Program tool(String... command) throws IOException {
+  public static Program tool(String... command) throws IOException {
     return new Program(List.of(command));
   }
 
   /** Whether a tool is installed. Where the environment variable CI is set it has to be. */
-  static boolean isInstalled(String tool) {
+  public static boolean isInstalled(String tool) {
     boolean installed = isOnPath(tool);
     if (System.getenv("CI") != null) {
       assertThat(installed).as("%s is installed", tool).isTrue();
@@ -80,44 +80,44 @@ final class Program implements AutoCloseable {
     return installed;
   }
 
-  static boolean isOnPath(String tool) {
+  public static boolean isOnPath(String tool) {
     return Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
         .anyMatch(directory -> Path.of(directory, tool).toFile().canExecute());
   }
 
-  int port() {
+  public int port() {
     return port;
   }
 
   /** Writes to the program's standard input and closes it. */
-  Program types(String text) throws IOException {
+  public Program types(String text) throws IOException {
     typesAndWaits(text);
     process.getOutputStream().close();
     return this;
   }
 
   /** Writes to the program's standard input and leaves it open. */
-  Program typesAndWaits(String text) throws IOException {
+  public Program typesAndWaits(String text) throws IOException {
     process.getOutputStream().write(text.getBytes(UTF_8));
     process.getOutputStream().flush();
     return this;
   }
 
   /** The next line of standard output. */
-  String line() throws InterruptedException {
+  public String line() throws InterruptedException {
     @Nullable String line = output.poll(PATIENCE_SECONDS, SECONDS);
     assertThat(line).as("line of output; errors: %s", errors).isNotNull();
     return line;
   }
 
   /** Sends SIGTERM. */
-  Program terminate() {
+  public Program terminate() {
     process.toHandle().destroy(); // unlike that of Process, which closes the streams
     return this;
   }
 
   /** Waits for the end of the program and returns its exit status. */
-  int exitStatus() throws InterruptedException {
+  public int exitStatus() throws InterruptedException {
     assertThat(process.waitFor(PATIENCE_SECONDS, SECONDS)).as("%s ends", process.info()).isTrue();
     outputReader.join(SECONDS.toMillis(PATIENCE_SECONDS));
     errorReader.join(SECONDS.toMillis(PATIENCE_SECONDS));
@@ -125,12 +125,12 @@ final class Program implements AutoCloseable {
   }
 
   /** What is left of standard output; complete after {@link #exitStatus}. */
-  List<String> output() {
+  public List<String> output() {
     return lines(output);
   }
 
   /** The lines of standard error; complete after {@link #exitStatus}. */
-  List<String> errors() {
+  public List<String> errors() {
     return lines(errors);
   }
 

@@ -10,36 +10,36 @@ import java.net.InetAddress;
 import java.net.Socket;
 
 /** A peer that sends and expects exact bytes; one character of a text stands for each. */
-final class RawClient implements AutoCloseable {
+public final class RawClient implements AutoCloseable {
 
   private static final int PATIENCE_MILLIS = 30_000;
 
   private final Socket socket;
   private final InputStream in;
 
-  RawClient(int port) throws IOException {
+  public RawClient(int port) throws IOException {
     socket = new Socket(InetAddress.getLoopbackAddress(), port);
     socket.setSoTimeout(PATIENCE_MILLIS);
     socket.setTcpNoDelay(true);
     in = new BufferedInputStream(socket.getInputStream());
   }
 
-  RawClient sends(String bytes) throws IOException {
+  public RawClient sends(String bytes) throws IOException {
     socket.getOutputStream().write(bytes.getBytes(ISO_8859_1));
     return this;
   }
 
-  RawClient endsOutput() throws IOException {
+  public RawClient endsOutput() throws IOException {
     socket.shutdownOutput();
     return this;
   }
 
-  String receives(int length) throws IOException {
+  public String receives(int length) throws IOException {
     return new String(in.readNBytes(length), ISO_8859_1);
   }
 
   /** Everything up to the end of a line, which is not part of it. */
-  String receivesLine() throws IOException {
+  public String receivesLine() throws IOException {
     StringBuilder line = new StringBuilder();
     for (int read = in.read(); read != '\n'; read = in.read()) {
       if (read < 0) {
@@ -51,7 +51,7 @@ final class RawClient implements AutoCloseable {
   }
 
   /** Everything up to the end of the stream. */
-  String receivesAll() throws IOException {
+  public String receivesAll() throws IOException {
     return new String(in.readAllBytes(), ISO_8859_1);
   }
 

@@ -16,6 +16,7 @@ import dev.jev.codec.Protocols;
 import dev.jev.plugin.IdleReaper;
 import dev.jev.plugin.Tls;
 import dev.jev.plugin.TlsIdentity;
+import dev.jev.samples.options.SelfSigned;
 import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;

@@ -1,0 +1,34 @@
+package dev.jev.samples.mqtt;
+
+import dev.jev.Server;
+import dev.jev.codec.NettyCodec;
+import dev.jev.plugin.IdleReaper;
+import dev.jev.samples.options.ServerOptions;
+import io.netty.handler.codec.mqtt.MqttDecoder;
+import io.netty.handler.codec.mqtt.MqttEncoder;
+import io.netty.handler.codec.mqtt.MqttMessage;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** A small MQTT broker on the codec of Netty's: any client of MQTT 3.1.1 can talk to it. */
+@Command(name = "mqtt", description = "MQTT 3.1.1 broker: QoS 0, topics with wildcards.")
+public final class Mqtt implements Callable<Integer> {
+
+  private static final int MAX_MESSAGE_BYTES = 64 * 1024;
+
+  @Mixin private ServerOptions options = new ServerOptions(1883);
+
+  @Override
+  public Integer call() throws InterruptedException {
+    return options.serve(
+        Server.builder(
+                NettyCodec.of(
+                    MqttMessage.class,
+                    () -> List.of(new MqttDecoder(MAX_MESSAGE_BYTES), MqttEncoder.INSTANCE)),
+                new MqttBroker())
+            .plugin(IdleReaper.readIdle(Duration.ofMinutes(2)))); // clients ping once a minute
+  }
+}

@@ -1,0 +1,27 @@
+package dev.jev.samples.mqtt;
+
+/** The topics somebody wants: {@code +} stands for one level, {@code #} for all that follow. */
+record MqttFilter(String text) {
+
+  /** Whether wildcards stand where they may (MQTT 3.1.1, 4.7.1). */
+  static boolean isValid(String text) {
+    return !text.isEmpty() && text.matches("(?:(?:\\+|[^+#/]*)/)*(?:\\+|#|[^+#/]*)");
+  }
+
+  boolean matches(String topic) {
+    String[] wanted = text.split("/", -1);
+    String[] levels = topic.split("/", -1);
+    if (topic.startsWith("$") && !wanted[0].equals(levels[0])) {
+      return false; // MQTT 3.1.1, 4.7.2
+    }
+    for (int i = 0; i < wanted.length; i++) {
+      if (wanted[i].equals("#")) {
+        return true;
+      }
+      if (i == levels.length || !(wanted[i].equals("+") || wanted[i].equals(levels[i]))) {
+        return false;
+      }
+    }
+    return wanted.length == levels.length;
+  }
+}

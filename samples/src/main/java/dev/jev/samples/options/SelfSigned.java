@@ -1,0 +1,68 @@
+package dev.jev.samples.options;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.jev.plugin.Tls;
+import dev.jev.plugin.TlsIdentity;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/** TLS for trying things out, with a certificate that is made anew at each start. */
+public final class SelfSigned {
+
+  private static final String KEYTOOL =
+      "-genkeypair -alias jev -keyalg EC -groupname secp256r1 -validity 30 -dname CN=localhost"
+          + " -ext san=dns:localhost,ip:127.0.0.1,ip:::1 -storetype PKCS12 -storepass:env PASSWORD"
+          + " -keystore";
+
+  private SelfSigned() {}
+
+  /** For clients that speak TLS. */
+  public static Tls tls() {
+    return tls(UnaryOperator.identity());
+  }
+
+  /** For clients that speak TLS, and for those that do not. */
+  public static Tls optionalTls() {
+    return tls(Tls.Builder::optional);
+  }
+
+  private static Tls tls(UnaryOperator<Tls.Builder> settings) {
+    try {
+      Path directory = Files.createTempDirectory("jev"); // for this user alone
+      Path store = directory.resolve("key.p12");
+      try {
+        byte[] random = new byte[16];
+        new SecureRandom().nextBytes(random);
+        String password = HexFormat.of().formatHex(random);
+        makeCertificate(store, password);
+        return settings.apply(Tls.server().identity(TlsIdentity.pkcs12(store, password))).build();
+      } finally {
+        Files.deleteIfExists(store);
+        Files.delete(directory);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot make a certificate: " + e.getMessage(), e);
+    }
+  }
+
+  /** Makes a key store with a new key and its certificate. */
+  public static void makeCertificate(Path store, String password) throws IOException {
+    List<String> command = new ArrayList<>(List.of(KEYTOOL.split(" ", -1)));
+    command.add(0, Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+    command.add(store.toString());
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("PASSWORD", password);
+    String output = new String(builder.start().getInputStream().readAllBytes(), UTF_8);
+    if (!Files.exists(store)) {
+      throw new IOException("keytool: " + output.strip());
+    }
+  }
+}

@@ -1,0 +1,207 @@
+package dev.jev.samples.options;
+
+import dev.jev.LoadBalancing;
+import dev.jev.Server;
+import dev.jev.Transport;
+import dev.jev.plugin.Drain;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** The options of every server here, and what it does with them. */
+public final class ServerOptions {
+
+  private static final Duration GRACE = Duration.ofSeconds(10);
+
+  @Option(names = "--host", description = "Address to listen on (default: ${DEFAULT-VALUE}).")
+  private String host = "127.0.0.1";
+
+  @Option(
+      names = "--port",
+      description = "Port to listen on, 0 for any free one (default: ${DEFAULT-VALUE}).")
+  private int port;
+
+  @Option(
+      names = "--loops",
+      description = "Number of event loops (default: processors, here ${DEFAULT-VALUE}).")
+  private int loops = Runtime.getRuntime().availableProcessors();
+
+  @Option(
+      names = "--transport",
+      converter = TransportName.class,
+      description = "auto, io_uring, epoll, kqueue or nio (default: auto).")
+  private Transport transport = Transport.AUTO;
+
+  @Option(
+      names = "--reuseport",
+      description = "Give every event loop a listening socket of its own.")
+  private boolean reusePort;
+
+  @Option(
+      names = "--balance",
+      converter = BalanceName.class,
+      description =
+          "How connections get their event loop: round-robin, random, least-connections or"
+              + " source-hash (default: round-robin).")
+  private Balance balance = Balance.ROUND_ROBIN;
+
+  /** The options of a server that listens on {@code defaultPort} unless told otherwise. */
+  public ServerOptions(int defaultPort) {
+    this.port = defaultPort;
+  }
+
+  /** The address to listen on. */
+  public String uri(String scheme) {
+    return scheme + "://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : "");
+  }
+
+  /**
+   * Starts a server, says where it listens, and keeps it running until the process is told to end.
+   *
+   * @return the process's exit status
+   */
+  public <I, O> int serve(Server.Builder<I, O> builder) throws InterruptedException {
+    return serve(builder, uri("tcp"));
+  }
+
+  /** The same, on another address. */
+  public <I, O> int serve(Server.Builder<I, O> builder, String uri) throws InterruptedException {
+    Server server = start(builder, uri);
+    return await(server, listening(server, uri), () -> stop(server));
+  }
+
+  /** The same, of a server that has a page for browsers. */
+  public <I, O> int servePage(Server.Builder<I, O> builder) throws InterruptedException {
+    Server server = start(builder, uri("tcp"));
+    List<String> lines = new ArrayList<>(listening(server, uri("tcp")));
+    lines.add("open " + uri("http", server.addresses().get(0)) + "/ in a browser");
+    return await(server, lines, () -> stop(server));
+  }
+
+  /** The same, with a drain that stops the server. */
+  public <I, O> int serve(Server.Builder<I, O> builder, Drain drain) throws InterruptedException {
+    Server server = start(builder.plugin(drain), uri("tcp"));
+    return await(
+        server, listening(server, uri("tcp")), () -> drain.ended().toCompletableFuture().join());
+  }
+
+  private <I, O> Server start(Server.Builder<I, O> builder, String uri) {
+    return builder
+        .listen(uri)
+        .eventLoops(loops)
+        .transport(transport)
+        .loadBalancing(balance.loadBalancing())
+        .start();
+  }
+
+  /** What has to happen before the process may end. */
+  private interface Ending {
+    void run() throws InterruptedException;
+  }
+
+  private static List<String> listening(Server server, String uri) {
+    String scheme = uri.substring(0, uri.indexOf(':'));
+    return server.addresses().stream().map(a -> "listening on " + uri(scheme, a)).toList();
+  }
+
+  private static void stop(Server server) throws InterruptedException {
+    server.stop(GRACE);
+    server.awaitStop();
+  }
+
+  private static int await(Server server, List<String> lines, Ending ending)
+      throws InterruptedException {
+    // SIGTERM and Ctrl-C run the shutdown hooks, and so does the end of main.
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(ending), "stop"));
+    lines.forEach(System.out::println);
+    System.out.flush();
+    try {
+      server.awaitStop();
+    } catch (IllegalStateException e) {
+      return 1; // the hook will say why
+    }
+    return 0;
+  }
+
+  /** Stops gracefully and ends the process, because a signal's own status would not be zero. */
+  private static void end(Ending ending) {
+    int status = 1;
+    try {
+      ending.run();
+      status = 0;
+    } catch (IllegalStateException | InterruptedException e) {
+      System.err.println(e.getMessage());
+    } finally {
+      Runtime.getRuntime().halt(status);
+    }
+  }
+
+  private static String uri(String scheme, SocketAddress address) {
+    if (!(address instanceof InetSocketAddress ip)) {
+      return address.toString(); // that of a unix socket is one
+    }
+    return scheme + "://" + bracketed(ip.getAddress().getHostAddress()) + ":" + ip.getPort();
+  }
+
+  /** A literal IPv6 address stands in brackets, because of its colons. */
+  public static String bracketed(String host) {
+    return host.contains(":") && !host.startsWith("[") ? "[" + host + "]" : host;
+  }
+
+  private enum Balance {
+    ROUND_ROBIN,
+    RANDOM,
+    LEAST_CONNECTIONS,
+    SOURCE_HASH;
+
+    LoadBalancing loadBalancing() {
+      return switch (this) {
+        case ROUND_ROBIN -> LoadBalancing.roundRobin();
+        case RANDOM -> LoadBalancing.random();
+        case LEAST_CONNECTIONS -> LoadBalancing.leastConnections();
+        case SOURCE_HASH -> LoadBalancing.sourceHash();
+      };
+    }
+  }
+
+  private static final class TransportName implements ITypeConverter<Transport> {
+    @Override
+    public Transport convert(String name) {
+      // Without the one inside a process, which is for tests.
+      Transport[] transports =
+          EnumSet.complementOf(EnumSet.of(Transport.LOCAL)).toArray(Transport[]::new);
+      return named(name, transports, '_');
+    }
+  }
+
+  private static final class BalanceName implements ITypeConverter<Balance> {
+    @Override
+    public Balance convert(String name) {
+      return named(name, Balance.values(), '-');
+    }
+  }
+
+  private static <E extends Enum<E>> E named(String name, E[] values, char separator) {
+    for (E value : values) {
+      if (spelled(value, separator).equals(name)) {
+        return value;
+      }
+    }
+    String expected =
+        Arrays.stream(values).map(v -> spelled(v, separator)).collect(Collectors.joining(", "));
+    throw new TypeConversionException(name + " (expected: one of " + expected + ")");
+  }
+
+  private static String spelled(Enum<?> value, char separator) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', separator);
+  }
+}

@@ -1,0 +1,59 @@
+package dev.jev.samples.redis;
+
+import dev.jev.codec.RespCommand;
+import dev.jev.codec.RespValue;
+import java.util.Locale;
+
+/** Ends a command with an error reply. The words are those of Redis 7.0. */
+final class RedisError extends RuntimeException {
+
+  static final String NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+  static final String SYNTAX = "ERR syntax error";
+  static final String WRONG_TYPE =
+      "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+  private static final long serialVersionUID = 1L;
+
+  /** How much of an unknown command is repeated. */
+  private static final int MAX_REPEATED_CHARS = 128;
+
+  private final transient RespValue reply;
+
+  RedisError(String text) {
+    super(text, null, false, false); // no stack trace: clients make mistakes all the time
+    this.reply = RespValue.error(text);
+  }
+
+  RespValue reply() {
+    return reply;
+  }
+
+  /** Says that {@code command} has too few or too many arguments. */
+  static RedisError wrongNumberOfArguments(String command) {
+    String name = command.toLowerCase(Locale.ROOT);
+    return new RedisError("ERR wrong number of arguments for '" + name + "' command");
+  }
+
+  static RedisError unknownCommand(RespCommand command) {
+    StringBuilder arguments = new StringBuilder();
+    for (int i = 1; i < command.size() && arguments.length() < MAX_REPEATED_CHARS; i++) {
+      int left = MAX_REPEATED_CHARS - arguments.length();
+      arguments.append('\'').append(beginning(command.text(i), left)).append("' ");
+    }
+    String name = beginning(command.text(0), MAX_REPEATED_CHARS);
+    return new RedisError(
+        "ERR unknown command '" + name + "', with args beginning with: " + arguments);
+  }
+
+  static RedisError unknownSubcommand(RespCommand command) {
+    String subcommand = beginning(command.text(1), MAX_REPEATED_CHARS);
+    return new RedisError(
+        "ERR unknown subcommand '" + subcommand + "'. Try " + command.name() + " HELP.");
+  }
+
+  /** Up to {@code maxChars} characters of {@code text}, which ends at a zero as in C. */
+  private static String beginning(String text, int maxChars) {
+    int zero = text.indexOf('\0');
+    return text.substring(0, Math.min(maxChars, zero < 0 ? text.length() : zero));
+  }
+}

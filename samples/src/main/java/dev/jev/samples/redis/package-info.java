@@ -1,0 +1,5 @@
+/** A small Redis in memory. */
+@NullMarked
+package dev.jev.samples.redis;
+
+import org.jspecify.annotations.NullMarked;

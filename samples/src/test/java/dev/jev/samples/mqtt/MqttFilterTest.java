@@ -1,0 +1,45 @@
+package dev.jev.samples.mqtt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The examples of MQTT 3.1.1, 4.7. */
+class MqttFilterTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "sport/tennis/player1/#, sport/tennis/player1, true",
+    "sport/tennis/player1/#, sport/tennis/player1/score/wimbledon, true",
+    "sport/#, sport, true",
+    "#, any/thing, true",
+    "sport/tennis/+, sport/tennis/player1, true",
+    "sport/tennis/+, sport/tennis/player1/ranking, false",
+    "sport/+, sport, false",
+    "sport/+, sport/, true",
+    "+/+, /finance, true",
+    "/+, /finance, true",
+    "+, /finance, false",
+    "sport, Sport, false",
+    "#, $SYS/monitor, false",
+    "+/monitor, $SYS/monitor, false",
+    "$SYS/#, $SYS/monitor, true"
+  })
+  void topicMatchesOrNot(String filter, String topic, boolean matches) {
+    assertThat(new MqttFilter(filter).matches(topic)).isEqualTo(matches);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"#", "+", "a", "/", "a/#", "+/tennis/#", "a/+/b", "$SYS/#", "/+"})
+  void filterIsValid(String filter) {
+    assertThat(MqttFilter.isValid(filter)).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "a#", "a/#/b", "a+", "+a/b", "#/a"})
+  void filterIsNotValid(String filter) {
+    assertThat(MqttFilter.isValid(filter)).isFalse();
+  }
+}
