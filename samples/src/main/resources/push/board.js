@@ -18,12 +18,12 @@ export class Board {
   #strokes = new Map();
   #cursors = new Map();
   #me = null;
-  #calm = matchMedia("(prefers-reduced-motion: reduce)");
-  #here = null; // where the own cursor is
-  #told = null; // where the server thinks it is
+  #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  #cursor = null; // where the own cursor is
+  #sentCursor = null; // where the server thinks it is
   #number = 0; // of the last own stroke
   #stroke = null; // the one being drawn
-  #toldPoints = 0; // of that
+  #sentPoints = 0; // of that
   #smoothing = 0; // a timer
   #pen = { x: UNITS / 2, y: UNITS / 2, down: false }; // of the keyboard
 
@@ -37,7 +37,7 @@ export class Board {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
     this.#listen();
     this.#fit();
-    setInterval(() => this.#tell(), SEND_MS);
+    setInterval(() => this.#sendChanges(), SEND_MS);
     this.#loop();
   }
 
@@ -46,7 +46,7 @@ export class Board {
     this.#me = me;
     this.#number = 0;
     this.#stroke = null;
-    this.#told = null;
+    this.#sentCursor = null;
     this.#strokes.clear();
     [...this.#cursors.keys()].forEach((id) => this.remove(id));
     strokes.forEach((stroke) => this.add(stroke));
@@ -54,11 +54,11 @@ export class Board {
   }
 
   /** A part of somebody's stroke; one that is known already changes nothing. */
-  add({ visitor, stroke, colour, from, points }) {
+  add({ visitor, stroke, color, from, points }) {
     const key = `${visitor}/${stroke}`;
     const known = this.#strokes.get(key);
     if (from === (known ? known.points.length / 2 : 0)) {
-      const all = known ?? this.#begin(key, colour);
+      const all = known ?? this.#begin(key, color);
       all.points.push(...points);
       this.#paintNew(all, Math.max(0, from - 1));
     }
@@ -82,7 +82,7 @@ export class Board {
     if (!cursor) {
       const element = document.createElement("div");
       element.className = "cursor";
-      element.style.setProperty("--colour", `var(--colour-${visitor.colour})`);
+      element.style.setProperty("--color", `var(--color-${visitor.color})`);
       element.innerHTML = ARROW;
       element.append(Object.assign(document.createElement("span"), { textContent: visitor.name }));
       this.#layer.append(element);
@@ -105,28 +105,28 @@ export class Board {
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button === 0 && this.#me) {
         canvas.setPointerCapture(event.pointerId);
-        this.#here = this.#place(event);
-        this.#start(this.#here);
+        this.#cursor = this.#place(event);
+        this.#start(this.#cursor);
       }
     });
     canvas.addEventListener("pointermove", (event) => {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const one of events.length > 0 ? events : [event]) {
-        this.#here = this.#place(one);
-        this.#extend(this.#here);
+        this.#cursor = this.#place(one);
+        this.#extend(this.#cursor);
       }
     });
     for (const end of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(end, (event) => {
         this.#finish();
         if (event.pointerType !== "mouse") {
-          this.#here = null;
+          this.#cursor = null;
         }
       });
     }
     canvas.addEventListener("pointerleave", () => {
       if (!this.#stroke) {
-        this.#here = null;
+        this.#cursor = null;
       }
     });
     canvas.addEventListener("keydown", (event) => this.#key(event));
@@ -139,7 +139,7 @@ export class Board {
     canvas.addEventListener("blur", () => {
       this.#pen.down = false;
       this.#finish();
-      this.#here = null;
+      this.#cursor = null;
     });
   }
 
@@ -158,12 +158,12 @@ export class Board {
       this.#pen.x = clamp(this.#pen.x + step[0] * KEY_STEP);
       this.#pen.y = clamp(this.#pen.y + step[1] * KEY_STEP * 1.5);
     }
-    this.#here = { x: this.#pen.x, y: this.#pen.y };
+    this.#cursor = { x: this.#pen.x, y: this.#pen.y };
     if (event.key === " " && !this.#pen.down) {
       this.#pen.down = true;
-      this.#start(this.#here);
+      this.#start(this.#cursor);
     } else if (step) {
-      this.#extend(this.#here);
+      this.#extend(this.#cursor);
     }
   }
 
@@ -177,8 +177,8 @@ export class Board {
 
   #start({ x, y }) {
     this.#finish();
-    this.#toldPoints = 0;
-    this.#stroke = this.#begin(`${this.#me.id}/${++this.#number}`, this.#me.colour);
+    this.#sentPoints = 0;
+    this.#stroke = this.#begin(`${this.#me.id}/${++this.#number}`, this.#me.color);
     this.#stroke.points.push(x, y);
     this.#paintNew(this.#stroke, 0);
   }
@@ -200,39 +200,39 @@ export class Board {
   }
 
   #finish() {
-    this.#tellStroke();
+    this.#sendStroke();
     this.#stroke = null;
   }
 
   // Output.
 
-  #tell() {
+  #sendChanges() {
     if (!this.#me) {
       return;
     }
-    this.#tellStroke();
-    const { x, y } = this.#here ?? {};
-    if (x !== this.#told?.x || y !== this.#told?.y) {
-      const sent = this.#send(this.#here ? { type: "move", x, y } : { type: "leave" });
-      this.#told = sent ? this.#here : this.#told;
+    this.#sendStroke();
+    const { x, y } = this.#cursor ?? {};
+    if (x !== this.#sentCursor?.x || y !== this.#sentCursor?.y) {
+      const sent = this.#send(this.#cursor ? { type: "move", x, y } : { type: "leave" });
+      this.#sentCursor = sent ? this.#cursor : this.#sentCursor;
     }
   }
 
-  #tellStroke() {
+  #sendStroke() {
     const points = this.#stroke?.points ?? [];
-    const from = this.#toldPoints;
+    const from = this.#sentPoints;
     if (points.length > 2 * from) {
       const stroke = this.#number;
       if (this.#send({ type: "draw", stroke, from, points: points.slice(2 * from) })) {
-        this.#toldPoints = points.length / 2;
+        this.#sentPoints = points.length / 2;
       }
     }
   }
 
   // Painting.
 
-  #begin(key, colour) {
-    const stroke = { colour, points: [] };
+  #begin(key, color) {
+    const stroke = { color, points: [] };
     this.#strokes.set(key, stroke);
     if (this.#strokes.size > MAX_STROKES) {
       this.#strokes.delete(this.#strokes.keys().next().value);
@@ -261,11 +261,11 @@ export class Board {
   }
 
   /** Paints a stroke from one of its points on. */
-  #paint({ colour, points }, first) {
+  #paint({ color, points }, first) {
     const context = this.#context;
     const x = (i) => (points[2 * i] / UNITS) * this.#canvas.width;
     const y = (i) => (points[2 * i + 1] / UNITS) * this.#canvas.height;
-    context.strokeStyle = getComputedStyle(this.#box).getPropertyValue(`--colour-${colour}`);
+    context.strokeStyle = getComputedStyle(this.#box).getPropertyValue(`--color-${color}`);
     context.lineWidth = Math.max(3, this.#canvas.clientWidth / 190) * (devicePixelRatio || 1);
     context.lineCap = "round";
     context.lineJoin = "round";
@@ -287,7 +287,7 @@ export class Board {
   #loop() {
     const { clientWidth, clientHeight } = this.#box;
     for (const cursor of this.#cursors.values()) {
-      const share = this.#calm.matches ? 1 : 0.3;
+      const share = this.#reducedMotion.matches ? 1 : 0.3;
       cursor.x += (cursor.goal.x - cursor.x) * share;
       cursor.y += (cursor.goal.y - cursor.y) * share;
       const x = (cursor.x / UNITS) * clientWidth;

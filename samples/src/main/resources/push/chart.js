@@ -13,7 +13,7 @@ export class Chart {
   #top = 1; // of the scale, on its way to what it should be
   #style = {};
   #left = 30; // of the plot, behind the widest number
-  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -63,7 +63,7 @@ export class Chart {
 
   #loop() {
     this.#draw();
-    if (this.#calm.matches) {
+    if (this.#reducedMotion.matches) {
       setTimeout(() => this.#loop(), 1_000);
     } else {
       requestAnimationFrame(() => this.#loop());
@@ -76,7 +76,7 @@ export class Chart {
     const height = this.#canvas.clientHeight;
     const context = this.#context;
     const wanted = niceTop(Math.max(1, 1.3 * (quantile(this.#values, 0.97) ?? 0)));
-    this.#top += (wanted - this.#top) * (this.#calm.matches ? 1 : 0.12);
+    this.#top += (wanted - this.#top) * (this.#reducedMotion.matches ? 1 : 0.12);
     context.clearRect(0, 0, width, height);
     const y = (value) => height - BOTTOM - (value / this.#top) * (height - TOP - BOTTOM);
     this.#drawGrid(context, width, height, y, wanted);

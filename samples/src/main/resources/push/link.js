@@ -1,8 +1,8 @@
 // A WebSocket that comes back by itself.
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 8_000;
-const SILENCE_MS = 10_000;
+const MIN_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 8_000;
+const READ_TIMEOUT_MS = 10_000;
 
 export class Link {
   #path;
@@ -11,15 +11,15 @@ export class Link {
   #socket = null;
   #attempts = 0;
   #retry = 0;
-  #lastHeard = 0;
+  #lastRead = 0;
 
   constructor(path, { onState, onMessage }) {
     this.#path = path;
     this.#onState = onState;
     this.#onMessage = onMessage;
-    addEventListener("online", () => this.#hurry());
-    document.addEventListener("visibilitychange", () => this.#hurry());
-    setInterval(() => this.#checkSilence(), 2_000);
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => this.#reconnectNow());
+    setInterval(() => this.#checkTimeout(), 2_000);
     this.#connect();
   }
 
@@ -44,28 +44,28 @@ export class Link {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.#socket = socket;
-    this.#lastHeard = performance.now();
+    this.#lastRead = performance.now();
     socket.onmessage = (event) => {
       this.#attempts = 0;
-      this.#lastHeard = performance.now();
+      this.#lastRead = performance.now();
       this.#onState("live");
       this.#onMessage(JSON.parse(event.data));
     };
-    socket.onclose = () => this.#lost(socket);
+    socket.onclose = () => this.#onLost(socket);
   }
 
-  #lost(socket) {
+  #onLost(socket) {
     if (socket !== this.#socket) {
       return;
     }
     this.#socket = null;
     this.#onState("reconnecting");
     // Twice as long each time, and never the same for two pages.
-    const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempts++);
+    const bound = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts++);
     this.#retry = setTimeout(() => this.#connect(), bound * (0.5 + Math.random() / 2));
   }
 
-  #hurry() {
+  #reconnectNow() {
     if (this.#retry && !document.hidden) {
       this.#attempts = 0;
       this.#connect();
@@ -73,11 +73,11 @@ export class Link {
   }
 
   /** The other end may be gone without a word. */
-  #checkSilence() {
+  #checkTimeout() {
     const socket = this.#socket;
-    if (socket && performance.now() - this.#lastHeard > SILENCE_MS) {
+    if (socket && performance.now() - this.#lastRead > READ_TIMEOUT_MS) {
       socket.close();
-      this.#lost(socket);
+      this.#onLost(socket);
     }
   }
 }

@@ -6,7 +6,7 @@ import { Link } from "./link.js";
 
 const PING_MS = 100;
 const STEP = 1_000; // subscribers, per click
-const CALM_NOTE = "Each is a real WebSocket connection, which the server makes to itself.";
+const LOAD_NOTE = "Each is a real WebSocket connection, which the server makes to itself.";
 
 const find = (id) => document.getElementById(id);
 const write = (id, text) => {
@@ -22,7 +22,7 @@ const pings = new Map(); // number to the time it was sent
 let pingNumber = 0;
 let me = null;
 let limits = null;
-let slidUntil = 0; // until when the slider is the user's
+let sliderActiveUntil = 0; // until when the slider is the user's
 
 const link = new Link("live", {
   onState: showState,
@@ -71,8 +71,8 @@ const on = {
     const items = some.map((visitor) => {
       const item = document.createElement("li");
       item.textContent = visitor.id === me?.id ? `${visitor.name} (you)` : visitor.name;
-      item.dataset.colour = visitor.colour;
-      item.style.setProperty("--colour", `var(--colour-${visitor.colour})`);
+      item.dataset.color = visitor.color;
+      item.style.setProperty("--color", `var(--color-${visitor.color})`);
       return item;
     });
     if (all > some.length) {
@@ -92,7 +92,7 @@ function count(number, noun) {
 }
 
 function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond }) {
-  if (performance.now() > slidUntil) {
+  if (performance.now() > sliderActiveUntil) {
     find("rate").value = rate;
     write("rate-value", String(rate));
   }
@@ -104,16 +104,16 @@ function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond
   find("remove").disabled = simulatedGoal === 0;
   write("add", atMost ? "That is the most here" : "Add 1,000 subscribers");
   if (simulated !== simulatedGoal) {
-    write("load-note", busyNote(simulated, simulatedGoal));
-  } else if (pushedPerSecond < 0.7 * rate * connections && performance.now() > slidUntil) {
+    write("load-note", progressNote(simulated, simulatedGoal));
+  } else if (pushedPerSecond < 0.7 * rate * connections && performance.now() > sliderActiveUntil) {
     const pushed = whole.format(pushedPerSecond);
     write("load-note", `This machine can push ${pushed} a second of them, and skips the rest.`);
   } else {
-    write("load-note", CALM_NOTE);
+    write("load-note", LOAD_NOTE);
   }
 }
 
-function busyNote(simulated, goal) {
+function progressNote(simulated, goal) {
   const verb = simulated < goal ? "Connecting" : "Disconnecting";
   return `${verb}: ${whole.format(simulated)} simulated subscribers, soon ${whole.format(goal)}.`;
 }
@@ -140,7 +140,7 @@ function ping() {
 let rateTimer = 0;
 find("rate").addEventListener("input", () => {
   write("rate-value", find("rate").value);
-  slidUntil = performance.now() + 2_500;
+  sliderActiveUntil = performance.now() + 2_500;
   rateTimer ||= setTimeout(() => {
     rateTimer = 0;
     link.send({ type: "rate", perSecond: Number(find("rate").value) });

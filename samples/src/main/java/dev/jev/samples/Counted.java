@@ -9,7 +9,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** A server with a plugin of its own, {@link Census}; the line "report" asks for the counts. */
+/**
+ * A server with a plugin of its own, {@link MessageQuota}; the line "report" asks for the counts.
+ */
 @Command(name = "counted", description = "Lines back, and a report of who sent how many.")
 final class Counted implements Callable<Integer> {
 
@@ -22,9 +24,9 @@ final class Counted implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    Census census = new Census(maxMessages);
+    MessageQuota quota = new MessageQuota(maxMessages);
     Handler<String, String> handler =
-        Handler.replying(line -> line.equals("report") ? census.report() : line);
-    return options.serve(Server.builder(Protocols::lines, handler).plugin(census));
+        Handler.replying(line -> line.equals("report") ? quota.report() : line);
+    return options.serve(Server.builder(Protocols::lines, handler).plugin(quota));
   }
 }

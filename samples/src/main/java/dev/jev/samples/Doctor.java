@@ -30,7 +30,7 @@ final class Doctor implements Runnable {
       }
     }
     print("file descriptors", fileDescriptors());
-    print("a server uses", whatAServerUses());
+    print("a server uses", serverDefaults());
   }
 
   private static String availability(Transport transport) {
@@ -63,7 +63,7 @@ final class Doctor implements Runnable {
   }
 
   /** Starts one to see. */
-  private static String whatAServerUses() {
+  private static String serverDefaults() {
     try (Server server =
         Server.builder(Protocols::bytes, Connection::send).listen("tcp://127.0.0.1:0").start()) {
       return server.transport().name().toLowerCase(Locale.ROOT)

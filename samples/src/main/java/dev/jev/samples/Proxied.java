@@ -24,10 +24,10 @@ final class Proxied implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     return options.serve(
-        Server.builder(Protocols::lines, Proxied::tell).plugin(ProxyProtocol.optional(trusted)));
+        Server.builder(Protocols::lines, Proxied::answer).plugin(ProxyProtocol.optional(trusted)));
   }
 
-  private static void tell(Connection<String> connection, String line) {
+  private static void answer(Connection<String> connection, String line) {
     connection.send(connection.remoteAddress() + " says: " + line);
   }
 }

@@ -12,7 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** Sends from any thread, and is told what became of each message: written, or not any more. */
-@Command(name = "send-async", description = "Lines back from other threads; prints their fate.")
+@Command(name = "send-async", description = "Lines back from other threads; prints their result.")
 final class SendAsync implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5007);
@@ -36,8 +36,8 @@ final class SendAsync implements Callable<Integer>, Handler<String, String> {
         .written()
         .whenComplete(
             (nothing, failure) -> {
-              String fate = failure == null ? "written" : "not written";
-              System.out.println(line + ": " + delivery.outcome() + ", " + fate);
+              String result = failure == null ? "written" : "not written";
+              System.out.println(line + ": " + delivery.outcome() + ", " + result);
             });
   }
 }

@@ -47,10 +47,10 @@ final class WsBroadcast
 
   @Override
   public void start(PluginHost server) {
-    server.runEvery(Duration.ofMillis(periodMillis), this::tell);
+    server.runEvery(Duration.ofMillis(periodMillis), this::publishTime);
   }
 
-  private void tell() {
+  private void publishTime() {
     Instant now = Instant.now();
     long nanos = TimeUnit.SECONDS.toNanos(now.getEpochSecond()) + now.getNano();
     String time = Long.toString(nanos);

@@ -186,9 +186,9 @@ class PushPageIT {
       browser.awaits(shows("connections", "n >= 1"));
       assertThat(browser.runs("return document.documentElement.scrollWidth").asInt())
           .isLessThanOrEqualTo(360);
-      String colour =
+      String color =
           browser.runs("return getComputedStyle(document.body).backgroundColor").asString();
-      assertThat(colour)
+      assertThat(color)
           .isEqualTo(scheme.equals("light") ? "rgb(244, 246, 249)" : "rgb(13, 17, 23)");
       expectNoErrors();
     }

@@ -45,7 +45,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
   private static final String HELP = "/nick NAME, /join ROOM, /leave, /who, /help, /quit";
 
   /** How long somebody with {@code nc} waits for a greeting. */
-  private static final Duration SILENCE = Duration.ofMillis(500);
+  private static final Duration DETECTION_TIMEOUT = Duration.ofMillis(500);
 
   private record Guest(String name, String room) {}
 
@@ -60,7 +60,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
     Multiplexer port =
         Multiplexer.builder()
             .when(FirstBytes.http(), webSockets(), this)
-            .otherwiseAfter(SILENCE, () -> Protocols.lines(UTF_8, MAX_LINE_BYTES), this)
+            .otherwiseAfter(DETECTION_TIMEOUT, () -> Protocols.lines(UTF_8, MAX_LINE_BYTES), this)
             .build();
     Limits limits = Limits.builder().messageRate(/* perSecond= */ 10, /* burst= */ 50).build();
     return options.servePage(Server.builder(port::protocol, port.handler()).plugin(limits));
@@ -95,13 +95,13 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
 
   private void enter(Connection<String> connection, Guest guest) {
     connection.attach(guest);
-    rooms.enter(guest.room(), connection);
-    rooms.tell(guest.room(), "* " + guest.name() + " is in " + guest.room() + " now");
+    rooms.join(guest.room(), connection);
+    rooms.publish(guest.room(), "* " + guest.name() + " is in " + guest.room() + " now");
   }
 
   private void leave(Connection<String> connection, Guest guest) {
     rooms.leave(guest.room(), connection);
-    rooms.tell(guest.room(), "* " + guest.name() + " has left " + guest.room());
+    rooms.publish(guest.room(), "* " + guest.name() + " has left " + guest.room());
   }
 
   @Override
@@ -111,18 +111,19 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
     String text = line.replaceAll("\\p{Cntrl}", " ").strip();
     if (text.startsWith("/")) {
       String[] words = text.split(" +", 2);
-      obey(connection, guest, words[0], words.length == 1 ? "" : words[1]);
+      execute(connection, guest, words[0], words.length == 1 ? "" : words[1]);
     } else if (!text.isEmpty()) {
-      rooms.tell(guest.room(), guest.name() + ": " + text);
+      rooms.publish(guest.room(), guest.name() + ": " + text);
     }
   }
 
-  private void obey(Connection<String> connection, Guest guest, String command, String argument) {
+  private void execute(
+      Connection<String> connection, Guest guest, String command, String argument) {
     switch (command) {
       case "/nick" -> rename(connection, guest, argument);
       case "/join" -> join(connection, guest, argument);
       case "/leave" -> join(connection, guest, LOBBY);
-      case "/who" -> connection.send(who(guest.room()));
+      case "/who" -> connection.send(members(guest.room()));
       case "/help" -> connection.send("* " + HELP);
       case "/quit" -> connection.close();
       default -> connection.send("! " + command + " is unknown (expected: " + HELP + ")");
@@ -150,7 +151,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
       names.remove(key(guest.name()));
     }
     connection.attach(new Guest(name, guest.room()));
-    rooms.tell(guest.room(), "* " + guest.name() + " is " + name + " now");
+    rooms.publish(guest.room(), "* " + guest.name() + " is " + name + " now");
   }
 
   private void join(Connection<String> connection, Guest guest, String room) {
@@ -160,7 +161,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
     }
   }
 
-  private String who(String room) {
+  private String members(String room) {
     List<String> present = new ArrayList<>();
     rooms.forEach(room, guest -> present.add(requireNonNull(guest.attachment(Guest.class)).name()));
     String shown = String.join(", ", present.stream().sorted().limit(MAX_NAMES_SHOWN).toList());

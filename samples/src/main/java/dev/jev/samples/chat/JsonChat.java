@@ -40,10 +40,10 @@ public final class JsonChat implements Callable<Integer>, Handler<JsonChat.Reque
     if (guest == null && request.join() != null) {
       guest = new Guest(request.join(), request.room() == null ? "lobby" : request.room());
       connection.attach(guest);
-      rooms.enter(guest.room(), connection);
-      rooms.tell(guest.room(), Map.of("joined", guest.name()));
+      rooms.join(guest.room(), connection);
+      rooms.publish(guest.room(), Map.of("joined", guest.name()));
     } else if (guest != null && request.say() != null) {
-      rooms.tell(guest.room(), new Said(guest.name(), request.say()));
+      rooms.publish(guest.room(), new Said(guest.name(), request.say()));
     } else {
       connection.send(Map.of("error", "join first, once, and then say"));
     }
@@ -54,7 +54,7 @@ public final class JsonChat implements Callable<Integer>, Handler<JsonChat.Reque
     Guest guest = connection.attachment(Guest.class);
     if (guest != null) {
       rooms.leave(guest.room(), connection);
-      rooms.tell(guest.room(), Map.of("left", guest.name()));
+      rooms.publish(guest.room(), Map.of("left", guest.name()));
     }
   }
 }

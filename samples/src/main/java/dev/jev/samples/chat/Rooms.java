@@ -23,7 +23,7 @@ final class Rooms<M> {
   }
 
   /** Lets somebody in, who hears what is told from now on. */
-  void enter(String room, Connection<M> guest) {
+  void join(String room, Connection<M> guest) {
     rooms.compute(
         room,
         (name, present) -> {
@@ -43,7 +43,7 @@ final class Rooms<M> {
   }
 
   /** Tells everybody in a room. */
-  void tell(String room, M event) {
+  void publish(String room, M event) {
     Topic<M> topic = rooms.get(room);
     if (topic != null) {
       topic.publish(event);

@@ -17,11 +17,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * One text in the forms that the connection's fate asks for. They are made once.
  *
- * @param plain to who keeps the connection without a word
- * @param keeping to who speaks HTTP/1.0 and wants to be told that it is kept
- * @param closing when the connection closes
+ * @param implicitKeepAlive to who keeps the connection without a word
+ * @param explicitKeepAlive to who speaks HTTP/1.0 and wants to be told that it is kept
+ * @param close when the connection closes
  */
-record HttpReplies(FullHttpResponse plain, FullHttpResponse keeping, FullHttpResponse closing) {
+record HttpReplies(
+    FullHttpResponse implicitKeepAlive,
+    FullHttpResponse explicitKeepAlive,
+    FullHttpResponse close) {
 
   static final HttpReplies HELLO = of(HttpResponseStatus.OK, "Hello, World!");
   static final HttpReplies MALFORMED = of(HttpResponseStatus.BAD_REQUEST);
@@ -67,9 +70,10 @@ record HttpReplies(FullHttpResponse plain, FullHttpResponse keeping, FullHttpRes
 
   /** What to send: headers and bytes are shared, the bytes' indices are not. */
   FullHttpResponse to(HttpRequest request, boolean keep) {
-    FullHttpResponse shared = closing;
+    FullHttpResponse shared = close;
     if (keep) {
-      shared = request.protocolVersion().isKeepAliveDefault() ? plain : keeping;
+      shared =
+          request.protocolVersion().isKeepAliveDefault() ? implicitKeepAlive : explicitKeepAlive;
     }
     return new DefaultFullHttpResponse(
         HTTP_1_1,

@@ -30,10 +30,10 @@ final class MqttBroker implements Handler<MqttMessage, Object> {
 
   @Override
   public void onMessage(Connection<Object> connection, MqttMessage message) {
-    boolean fails = message.decoderResult().isFailure();
-    if (!fails && message instanceof MqttConnectMessage connect) {
+    boolean malformed = message.decoderResult().isFailure();
+    if (!malformed && message instanceof MqttConnectMessage connect) {
       connect(connection, connect);
-    } else if (fails || !subscribers.containsKey(connection)) {
+    } else if (malformed || !subscribers.containsKey(connection)) {
       connection.close(); // MQTT 3.1.1, 3.1 and 4.8
     } else {
       serve(connection, message);
@@ -46,16 +46,16 @@ final class MqttBroker implements Handler<MqttMessage, Object> {
   }
 
   private void connect(Connection<Object> connection, MqttConnectMessage message) {
-    boolean known = message.variableHeader().version() <= VERSION_3_1_1;
+    boolean supported = message.variableHeader().version() <= VERSION_3_1_1;
     boolean first = subscribers.putIfAbsent(connection, ConcurrentHashMap.newKeySet()) == null;
     if (first) {
       MqttConnectReturnCode code =
-          known
+          supported
               ? MqttConnectReturnCode.CONNECTION_ACCEPTED
               : MqttConnectReturnCode.CONNECTION_REFUSED_UNACCEPTABLE_PROTOCOL_VERSION;
       connection.send(MqttMessageBuilders.connAck().returnCode(code).build());
     }
-    if (!first || !known) {
+    if (!first || !supported) {
       connection.close();
     }
   }

@@ -20,7 +20,7 @@ import picocli.CommandLine.TypeConversionException;
 /** The options of every server here, and what it does with them. */
 public final class ServerOptions {
 
-  private static final Duration GRACE = Duration.ofSeconds(10);
+  private static final Duration GRACE_PERIOD = Duration.ofSeconds(10);
 
   @Option(names = "--host", description = "Address to listen on (default: ${DEFAULT-VALUE}).")
   private String host = "127.0.0.1";
@@ -104,7 +104,7 @@ public final class ServerOptions {
   }
 
   /** What has to happen before the process may end. */
-  private interface Ending {
+  private interface Shutdown {
     void run() throws InterruptedException;
   }
 
@@ -114,14 +114,14 @@ public final class ServerOptions {
   }
 
   private static void stop(Server server) throws InterruptedException {
-    server.stop(GRACE);
+    server.stop(GRACE_PERIOD);
     server.awaitStop();
   }
 
-  private static int await(Server server, List<String> lines, Ending ending)
+  private static int await(Server server, List<String> lines, Shutdown shutdown)
       throws InterruptedException {
     // SIGTERM and Ctrl-C run the shutdown hooks, and so does the end of main.
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(ending), "stop"));
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(shutdown), "stop"));
     lines.forEach(System.out::println);
     System.out.flush();
     try {
@@ -133,10 +133,10 @@ public final class ServerOptions {
   }
 
   /** Stops gracefully and ends the process, because a signal's own status would not be zero. */
-  private static void end(Ending ending) {
+  private static void shutDown(Shutdown shutdown) {
     int status = 1;
     try {
-      ending.run();
+      shutdown.run();
       status = 0;
     } catch (IllegalStateException | InterruptedException e) {
       System.err.println(e.getMessage());

@@ -74,8 +74,8 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
 
   // Each of one timer only, which always runs on the same event loop.
   private long ticks;
-  private long due; // deliveries of ticks
-  private long lastDone;
+  private long expected; // deliveries of ticks
+  private long lastCompleted;
   private long lastPushed;
   private long lastNanos = System.nanoTime();
 
@@ -117,7 +117,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   public void start(PluginHost server) {
     warmUp();
     server.runTicker(this::tick);
-    server.runEvery(Duration.ofMillis(periodMillis), this::tellNumbers);
+    server.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
   }
 
   /** Loads what the first round trip would otherwise have to wait for. */
@@ -131,20 +131,20 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   /** Publishes, unless what was published is still under way: nothing else is to wait for it. */
   private Duration tick() {
     Topic.Counts counts = feed.counts();
-    long done = counts.delivered() + counts.dropped() + counts.conflated();
-    if (done == lastDone) {
-      due = done; // what is missing went with its connection
+    long completed = counts.delivered() + counts.dropped() + counts.conflated();
+    if (completed == lastCompleted) {
+      expected = completed; // what is missing went with its connection
     }
-    lastDone = done;
+    lastCompleted = completed;
     int size = feed.size();
-    if (due - done <= size) {
+    if (expected - completed <= size) {
       feed.publish(new PushEvent.Tick(++ticks));
-      due += size;
+      expected += size;
     }
     return Duration.ofSeconds(1).dividedBy(rate);
   }
 
-  private void tellNumbers() {
+  private void publishNumbers() {
     long pushed =
         Stream.of(feed, numbers, cursors, drawing).mapToLong(t -> t.counts().delivered()).sum();
     long now = System.nanoTime();
@@ -174,7 +174,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   }
 
   private void welcome(Connection<PushEvent> connection) {
-    Visitor visitor = visitors.enter();
+    Visitor visitor = visitors.add();
     connection.attach(visitor);
     numbers.subscribe(connection, SlowConsumer.conflate(PushEvent::getClass));
     cursors.subscribe(connection, SlowConsumer.conflate(PushEvent::key));
@@ -211,7 +211,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   private void draw(Visitor visitor, PushRequest.Draw draw) {
     var stroke =
         new PushEvent.Stroke(
-            visitor.id(), draw.stroke(), visitor.colour(), draw.from(), draw.points());
+            visitor.id(), draw.stroke(), visitor.color(), draw.from(), draw.points());
     if (board.add(stroke)) {
       drawing.publish(stroke);
     }
@@ -221,7 +221,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   public void onClose(Connection<PushEvent> connection, CloseReason reason) {
     Visitor visitor = connection.attachment(Visitor.class);
     if (visitor != null) {
-      visitors.leave(visitor);
+      visitors.remove(visitor);
       cursors.publish(new PushEvent.Gone(visitor.id()));
       numbers.publish(visitors.people());
     }

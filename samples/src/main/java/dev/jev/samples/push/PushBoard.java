@@ -29,14 +29,14 @@ final class PushBoard {
     List<Integer> all = known == null ? new ArrayList<>() : known.points();
     all.addAll(part.points());
     if (known == null) {
-      strokes.put(key, new Stroke(part.visitor(), part.stroke(), part.colour(), 0, all));
+      strokes.put(key, new Stroke(part.visitor(), part.stroke(), part.color(), 0, all));
     }
     points += part.points().size() / 2;
-    forgetOldest();
+    removeOldest();
     return true;
   }
 
-  private void forgetOldest() {
+  private void removeOldest() {
     for (Iterator<Stroke> oldest = strokes.values().iterator(); points > MAX_POINTS; ) {
       points -= oldest.next().points().size() / 2;
       oldest.remove();
@@ -51,7 +51,7 @@ final class PushBoard {
   /** A copy of everything, the oldest first. */
   synchronized List<Stroke> strokes() {
     return strokes.values().stream()
-        .map(s -> new Stroke(s.visitor(), s.stroke(), s.colour(), 0, List.copyOf(s.points())))
+        .map(s -> new Stroke(s.visitor(), s.stroke(), s.color(), 0, List.copyOf(s.points())))
         .toList();
   }
 }

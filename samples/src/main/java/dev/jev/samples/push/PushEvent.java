@@ -13,8 +13,8 @@ sealed interface PushEvent {
     return this;
   }
 
-  /** Somebody who has the page open: a name, and which of the page's colours. */
-  record Visitor(int id, String name, int colour) {}
+  /** Somebody who has the page open: a name, and which of the page's colors. */
+  record Visitor(int id, String name, int color) {}
 
   /** The first message: who one is, what is on the board, and the limits of the controls. */
   @JsonTypeName("welcome")
@@ -67,7 +67,7 @@ sealed interface PushEvent {
 
   /** A part of a stroke, or all of it; see {@link PushRequest.Draw}. */
   @JsonTypeName("stroke")
-  record Stroke(int visitor, int stroke, int colour, int from, List<Integer> points)
+  record Stroke(int visitor, int stroke, int color, int from, List<Integer> points)
       implements PushEvent {}
 
   /** The board was wiped. */

@@ -30,13 +30,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSocketMessage> {
 
-  private static final int MAX = 5_000;
+  private static final int MAX_SUBSCRIBERS = 5_000;
 
   /** The simulated ones may be slow; what counts is how the server does. */
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final Duration BLOCKED_LOOP_THRESHOLD = Duration.ofSeconds(10);
 
   // Everybody else is to be served meanwhile.
-  private static final Duration STEP = Duration.ofMillis(20);
+  private static final Duration STEP_PERIOD = Duration.ofMillis(20);
   private static final int CLIENTS_PER_STEP = 20;
   private static final int MAX_CONNECTING = 40;
 
@@ -54,8 +54,8 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   /** Half of the file descriptors, at most, since each subscriber takes two. */
   private static int max() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
-        ? (int) Math.min(MAX, unix.getMaxFileDescriptorCount() / 4)
-        : MAX;
+        ? (int) Math.min(MAX_SUBSCRIBERS, unix.getMaxFileDescriptorCount() / 4)
+        : MAX_SUBSCRIBERS;
   }
 
   /** How many there may be. */
@@ -83,13 +83,13 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
         EventLoops.builder()
             .count(1)
             .transport(server.transport())
-            .blockedLoopThreshold(PATIENCE)
+            .blockedLoopThreshold(BLOCKED_LOOP_THRESHOLD)
             .start();
     loops = own;
     WebSocketClientBuilder feed = WebSocketProtocol.client(uri(server));
     Client.Builder<WebSocketMessage, WebSocketMessage> builder =
         Client.builder(feed.build(), this).eventLoops(own);
-    server.runEvery(STEP, () -> step(builder, feed.address()));
+    server.runEvery(STEP_PERIOD, () -> step(builder, feed.address()));
   }
 
   private URI uri(Server server) {
@@ -123,7 +123,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
         .whenComplete(
             (connection, failure) -> {
               if (connection == null) {
-                lost(client);
+                forget(client);
               } else {
                 connection.attach(client);
               }
@@ -131,7 +131,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   }
 
   /** Whoever goes unasked is not replaced: perhaps there can be no more. */
-  private void lost(Client<?> client) {
+  private void forget(Client<?> client) {
     if (clients.remove(client)) {
       change(-1);
     }
@@ -152,7 +152,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
     count.decrementAndGet();
     Client<?> client = connection.attachment(Client.class);
     if (client != null) {
-      lost(client);
+      forget(client);
     }
   }
 

@@ -7,8 +7,8 @@ import java.util.TreeMap;
 /** Who has the page open. For all threads. */
 final class PushVisitors {
 
-  /** How many colours the page has. */
-  private static final int COLOURS = 8;
+  /** How many colors the page has. */
+  private static final int COLORS = 8;
 
   /** How many are told by name. */
   private static final int MAX_SHOWN = 12;
@@ -24,19 +24,19 @@ final class PushVisitors {
   private int lastId;
 
   /** Gives somebody the first name that is free. */
-  synchronized Visitor enter() {
+  synchronized Visitor add() {
     int place = 0;
     while (places.containsKey(place)) {
       place++;
     }
     int round = place / NAMES.size();
     String name = NAMES.get(place % NAMES.size()) + (round == 0 ? "" : " " + (round + 1));
-    Visitor visitor = new Visitor(++lastId, name, place % COLOURS);
+    Visitor visitor = new Visitor(++lastId, name, place % COLORS);
     places.put(place, visitor);
     return visitor;
   }
 
-  synchronized void leave(Visitor visitor) {
+  synchronized void remove(Visitor visitor) {
     places.values().remove(visitor);
   }
 

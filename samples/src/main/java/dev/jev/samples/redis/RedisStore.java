@@ -77,7 +77,7 @@ final class RedisStore {
     boolean wanted = condition == Condition.PRESENT;
     Value now =
         values.compute(
-            new Key(key), (k, old) -> (alive(old) != null) == wanted ? text : alive(old));
+            new Key(key), (k, old) -> (unexpired(old) != null) == wanted ? text : unexpired(old));
     return now == text;
   }
 
@@ -87,7 +87,7 @@ final class RedisStore {
     values.compute(
         new Key(key),
         (k, old) -> {
-          Text text = text(alive(old));
+          Text text = text(unexpired(old));
           sum[0] = sum(text == null ? 0 : Decimal.parse(text.bytes), delta);
           return text == null
               ? new Text(Decimal.format(sum[0]))
@@ -98,7 +98,7 @@ final class RedisStore {
 
   /** Whether {@code key} had something. */
   boolean delete(byte[] key) {
-    return alive(values.remove(new Key(key))) != null;
+    return unexpired(values.remove(new Key(key))) != null;
   }
 
   boolean exists(byte[] key) {
@@ -119,7 +119,7 @@ final class RedisStore {
     values.compute(
         new Key(key),
         (k, old) -> {
-          Items list = items(alive(old));
+          Items list = items(unexpired(old));
           if (list == null) {
             list = new Items();
           }
@@ -143,7 +143,7 @@ final class RedisStore {
     values.computeIfPresent(
         new Key(key),
         (k, old) -> {
-          Items list = items(alive(old));
+          Items list = items(unexpired(old));
           if (list == null) {
             return null;
           }
@@ -162,7 +162,7 @@ final class RedisStore {
     values.computeIfPresent(
         new Key(key),
         (k, old) -> {
-          Items list = items(alive(old));
+          Items list = items(unexpired(old));
           if (list != null) {
             list.copy(first, last, range);
           }
@@ -177,7 +177,7 @@ final class RedisStore {
     values.computeIfPresent(
         new Key(key),
         (k, old) -> {
-          Items list = items(alive(old));
+          Items list = items(unexpired(old));
           length[0] = list == null ? 0 : list.items.size();
           return list;
         });
@@ -186,14 +186,14 @@ final class RedisStore {
 
   private @Nullable Value find(Key key) {
     Value value = values.get(key);
-    if (value != null && alive(value) == null) {
+    if (value != null && unexpired(value) == null) {
       values.remove(key, value);
       return null;
     }
     return value;
   }
 
-  private @Nullable Value alive(@Nullable Value value) {
+  private @Nullable Value unexpired(@Nullable Value value) {
     // Compared by difference: nanoTime may overflow.
     return value instanceof ExpiringText text && nanoClock.getAsLong() - text.end >= 0
         ? null

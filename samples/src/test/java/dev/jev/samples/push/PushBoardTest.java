@@ -12,7 +12,7 @@ class PushBoardTest {
   private final PushBoard board = new PushBoard();
 
   private static Stroke stroke(int number, int from, Integer... points) {
-    return new Stroke(/* visitor= */ 1, number, /* colour= */ 0, from, List.of(points));
+    return new Stroke(/* visitor= */ 1, number, /* color= */ 0, from, List.of(points));
   }
 
   @Test

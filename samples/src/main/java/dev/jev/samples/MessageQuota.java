@@ -12,12 +12,12 @@ import java.util.stream.Collectors;
  * A plugin as anybody could write it: counts the messages of each address, and closes the
  * connections of one that has sent too many.
  */
-final class Census implements Plugin {
+final class MessageQuota implements Plugin {
 
   private final Map<String, LongAdder> messages = new ConcurrentSkipListMap<>();
   private final long maxMessages;
 
-  Census(long maxMessages) {
+  MessageQuota(long maxMessages) {
     this.maxMessages = maxMessages;
   }
 
