@@ -1,7 +1,7 @@
-// The shared board: strokes on a canvas, and the cursors of the others above it.
+// The shared board: a canvas with strokes, and the cursors of other visitors above it.
 
-const UNITS = 10_000; // the board is as wide and as high, whatever its size on the screen
-const MAX_POINTS = 900; // of a stroke
+const UNITS = 10_000; // width and height of the board in its own coordinates
+const MAX_POINTS = 900; // per stroke
 const MAX_STROKES = 2_000;
 const SEND_MS = 40;
 const SMOOTH_MS = 250;
@@ -19,13 +19,13 @@ export class Board {
   #cursors = new Map();
   #me = null;
   #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
-  #cursor = null; // where the own cursor is
-  #sentCursor = null; // where the server thinks it is
-  #number = 0; // of the last own stroke
-  #stroke = null; // the one being drawn
-  #sentPoints = 0; // of that
-  #smoothing = 0; // a timer
-  #pen = { x: UNITS / 2, y: UNITS / 2, down: false }; // of the keyboard
+  #cursor = null; // the own cursor, null outside the board
+  #sentCursor = null; // the own cursor as the server knows it
+  #number = 0; // number of the last own stroke
+  #stroke = null; // the stroke being drawn
+  #sentPoints = 0; // number of its points that were sent
+  #smoothing = 0; // timer
+  #pen = { x: UNITS / 2, y: UNITS / 2, down: false }; // keyboard cursor
 
   constructor(box, send) {
     this.#box = box;
@@ -41,7 +41,7 @@ export class Board {
     this.#loop();
   }
 
-  /** Begins anew, with what is on the server's board. */
+  /** Starts over with the strokes on the server's board. */
   reset(me, strokes) {
     this.#me = me;
     this.#number = 0;
@@ -53,7 +53,7 @@ export class Board {
     this.#fit();
   }
 
-  /** A part of somebody's stroke; one that is known already changes nothing. */
+  /** Adds a part of a stroke; ignores a part that is already known. */
   add({ visitor, stroke, color, from, points }) {
     const key = `${visitor}/${stroke}`;
     const known = this.#strokes.get(key);
@@ -253,14 +253,14 @@ export class Board {
     this.#box.dataset.strokes = this.#strokes.size;
   }
 
-  /** Paints what is new of a stroke; where that meets the rest is made smooth a little later. */
+  /** Paints the new part of a stroke. Repaints the board a little later, which smooths the joint. */
   #paintNew(stroke, first) {
     this.#paint(stroke, first);
     clearTimeout(this.#smoothing);
     this.#smoothing = setTimeout(() => this.#fit(), SMOOTH_MS);
   }
 
-  /** Paints a stroke from one of its points on. */
+  /** Paints a stroke, starting at one of its points. */
   #paint({ color, points }, first) {
     const context = this.#context;
     const x = (i) => (points[2 * i] / UNITS) * this.#canvas.width;
@@ -283,7 +283,7 @@ export class Board {
     this.#box.dataset.strokes = this.#strokes.size;
   }
 
-  /** Lets the cursors glide to where they should be. */
+  /** Moves the cursors smoothly to their targets. */
   #loop() {
     const { clientWidth, clientHeight } = this.#box;
     for (const cursor of this.#cursors.values()) {

@@ -1,4 +1,4 @@
-// A chart that moves: values of the last seconds. A rare outlier may leave it at the top.
+// A moving chart of the last 30 seconds. Rare outliers may exceed its scale.
 
 const SPAN_MS = 30_000;
 const GAP_MS = 1_500;
@@ -9,10 +9,10 @@ const BOTTOM = 20;
 export class Chart {
   #canvas;
   #context;
-  #values = []; // of { time, value }, the oldest first
-  #top = 1; // of the scale, on its way to what it should be
+  #values = []; // { time, value }, the oldest first
+  #top = 1; // top of the scale, animated
   #style = {};
-  #left = 30; // of the plot, behind the widest number
+  #left = 30; // left edge of the plot, beside the widest number
   #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(canvas) {
@@ -31,7 +31,7 @@ export class Chart {
     }
   }
 
-  /** The median and the greatest value, or null. */
+  /** Returns the median and the maximum, or null if there are no values. */
   summary() {
     return this.#values.length === 0
       ? null
@@ -41,7 +41,7 @@ export class Chart {
         };
   }
 
-  /** The median of the last second, or null. */
+  /** Returns the median of the last second, or null if there are no values. */
   recent() {
     const since = performance.now() - 1_000;
     return quantile(this.#values.filter((v) => v.time > since), 0.5);
@@ -137,7 +137,7 @@ export class Chart {
     }
   }
 
-  /** Values without a pause between them. */
+  /** Returns the values, in runs without gaps. */
   #runs() {
     const runs = [];
     let last = -Infinity;
@@ -157,7 +157,7 @@ function quantile(values, share) {
   return sorted[Math.floor(share * sorted.length)] ?? null;
 }
 
-/** The first of 1, 2, 5, 10, 20, 50... that is enough. */
+/** Returns the smallest of 1, 2, 5, 10, 20, 50... that is not below the value. */
 function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= value);

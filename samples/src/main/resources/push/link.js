@@ -1,4 +1,4 @@
-// A WebSocket that comes back by itself.
+// A WebSocket connection that reconnects automatically.
 
 const MIN_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8_000;
@@ -23,7 +23,7 @@ export class Link {
     this.#connect();
   }
 
-  /** Sends an object; false if there is no connection. */
+  /** Sends an object as JSON; returns false if the connection is not open. */
   send(message) {
     const open = this.#socket?.readyState === WebSocket.OPEN;
     if (open) {
@@ -32,7 +32,7 @@ export class Link {
     return open;
   }
 
-  /** Whether what was sent before is on its way already. */
+  /** Returns whether the connection is open and its send buffer is empty. */
   isIdle() {
     return this.#socket?.readyState === WebSocket.OPEN && this.#socket.bufferedAmount === 0;
   }
@@ -60,7 +60,7 @@ export class Link {
     }
     this.#socket = null;
     this.#onState("reconnecting");
-    // Twice as long each time, and never the same for two pages.
+    // Exponential backoff with jitter.
     const bound = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#attempts++);
     this.#retry = setTimeout(() => this.#connect(), bound * (0.5 + Math.random() / 2));
   }
@@ -72,7 +72,7 @@ export class Link {
     }
   }
 
-  /** The other end may be gone without a word. */
+  /** Reconnects if nothing arrives: the server may be gone without a close. */
   #checkTimeout() {
     const socket = this.#socket;
     if (socket && performance.now() - this.#lastRead > READ_TIMEOUT_MS) {

@@ -1,4 +1,4 @@
-// Puts together what the page shows.
+// Connects the elements of the page with the server.
 
 import { Board } from "./board.js";
 import { Chart } from "./chart.js";
@@ -6,7 +6,7 @@ import { Link } from "./link.js";
 
 const PING_MS = 100;
 const STEP = 1_000; // subscribers, per click
-const LOAD_NOTE = "Each is a real WebSocket connection, which the server makes to itself.";
+const LOAD_NOTE = "Each is a real WebSocket connection from the server to itself.";
 
 const find = (id) => document.getElementById(id);
 const write = (id, text) => {
@@ -18,11 +18,11 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const controls = ["rate", "add", "remove"].map(find);
 const chart = new Chart(find("chart"));
 const board = new Board(find("board"), (message) => link.send(message));
-const pings = new Map(); // number to the time it was sent
+const pings = new Map(); // from the number of a ping to the time at which it was sent
 let pingNumber = 0;
 let me = null;
 let limits = null;
-let sliderActiveUntil = 0; // until when the slider is the user's
+let sliderActiveUntil = 0; // the time until which the server does not move the slider
 
 const link = new Link("live", {
   onState: showState,
@@ -61,7 +61,7 @@ const on = {
     write("connections", whole.format(now.connections));
     write("connections-note", `${count(now.people, "browser")}, ${whole.format(now.simulated)} simulated`);
     write("pushed", whole.format(now.pushedPerSecond));
-    write("pushed-note", `${whole.format(now.pushed)} pushed so far`);
+    write("pushed-note", `${whole.format(now.pushed)} pushed in total`);
     write("memory", memory(now.heapBytes + now.directBytes));
     write("memory-note", `${memory(now.heapBytes)} heap, ${memory(now.directBytes)} buffers`);
     showLoad(now);
@@ -102,12 +102,12 @@ function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond
   const atMost = simulatedGoal >= limits.maxSimulated;
   find("add").disabled = atMost;
   find("remove").disabled = simulatedGoal === 0;
-  write("add", atMost ? "That is the most here" : "Add 1,000 subscribers");
+  write("add", atMost ? "Maximum reached" : "Add 1,000 subscribers");
   if (simulated !== simulatedGoal) {
     write("load-note", progressNote(simulated, simulatedGoal));
   } else if (pushedPerSecond < 0.7 * rate * connections && performance.now() > sliderActiveUntil) {
     const pushed = whole.format(pushedPerSecond);
-    write("load-note", `This machine can push ${pushed} a second of them, and skips the rest.`);
+    write("load-note", `This machine pushes ${pushed} messages per second and skips the rest.`);
   } else {
     write("load-note", LOAD_NOTE);
   }
@@ -115,7 +115,7 @@ function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond
 
 function progressNote(simulated, goal) {
   const verb = simulated < goal ? "Connecting" : "Disconnecting";
-  return `${verb}: ${whole.format(simulated)} simulated subscribers, soon ${whole.format(goal)}.`;
+  return `${verb}: ${whole.format(simulated)} simulated subscribers, target ${whole.format(goal)}.`;
 }
 
 function showTrip() {

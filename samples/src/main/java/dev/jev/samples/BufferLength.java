@@ -12,21 +12,27 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Pushes as much as each client takes. Who asks {@code isWritable} first skips a slow client
- * instead of filling its queue; {@code pendingBytes} tells how much waits.
+ * Pushes lines no faster than each client reads them.
+ *
+ * <p>A handler that checks {@code isWritable} before it sends skips a slow client instead of
+ * filling its write buffer. {@code pendingBytes} returns the size of that buffer.
  */
-@Command(name = "buffer-length", description = "Numbered lines, fewer for clients that are slow.")
+@Command(name = "buffer-length", description = "Sends numbered lines; slow clients get fewer.")
 final class BufferLength implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5006);
 
-  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--period-ms",
+      description = "Time between two lines, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 10;
 
-  @Option(names = "--size", description = "Bytes of a line (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--size",
+      description = "Padding of each line, in bytes (default: ${DEFAULT-VALUE}).")
   private int size = 10_000;
 
-  /** What belongs to one client. */
+  /** The state of one client. */
   private static final class Feed {
     int number;
     int skipped;
@@ -55,6 +61,6 @@ final class BufferLength implements Callable<Integer>, Handler<String, String> {
 
   @Override
   public void onMessage(Connection<String> connection, String line) {
-    // Nobody asks.
+    // Lines from clients are ignored.
   }
 }

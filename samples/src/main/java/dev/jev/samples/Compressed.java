@@ -10,13 +10,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Speaks compressed, of which neither protocol nor handler knows. */
-@Command(name = "compressed", description = "Lines back, compressed both ways.")
+/** Compresses both directions with a plugin; the protocol and the handler stay unchanged. */
+@Command(name = "compressed", description = "Echoes lines, compressed in both directions.")
 final class Compressed implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5014);
 
-  @Option(names = "--zstd", description = "Zstandard instead of gzip.")
+  @Option(names = "--zstd", description = "Zstandard instead of gzip (default: gzip).")
   private boolean zstd;
 
   @Override

@@ -10,16 +10,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * A server with a plugin of its own, {@link MessageQuota}; the line "report" asks for the counts.
+ * Installs a plugin of its own, {@link MessageQuota}. The line "report" is answered with its
+ * counts.
  */
-@Command(name = "counted", description = "Lines back, and a report of who sent how many.")
+@Command(name = "counted", description = "Echoes lines and counts them per client address.")
 final class Counted implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5010);
 
   @Option(
       names = "--max-messages",
-      description = "How many an address may send (default: ${DEFAULT-VALUE}).")
+      description = "Maximum number of lines per address (default: ${DEFAULT-VALUE}).")
   private long maxMessages = 1_000_000;
 
   @Override

@@ -13,10 +13,8 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 
-/** Prints what a bug report should begin with. */
-@Command(
-    name = "doctor",
-    description = "What this machine offers to a server, and what is missing.")
+/** Prints the facts about this machine that belong at the top of a bug report. */
+@Command(name = "doctor", description = "Prints the transports and limits of this machine.")
 final class Doctor implements Runnable {
 
   @Override
@@ -45,14 +43,14 @@ final class Doctor implements Runnable {
     return "not available: " + reason.lines().findFirst().orElse("no reason given");
   }
 
-  /** Linux tells both limits; elsewhere the JDK knows the one that is in force. */
+  /** Returns the soft and the hard limit on Linux; elsewhere the limit that the JDK reports. */
   private static String fileDescriptors() {
     try (Stream<String> limits = Files.lines(Path.of("/proc/self/limits"))) {
       String[] columns =
           limits
               .filter(line -> line.startsWith("Max open files"))
               .findFirst()
-              .orElseThrow(() -> new IOException("no line for open files"))
+              .orElseThrow(() -> new IOException("/proc/self/limits: no line for open files"))
               .split(" {2,}", -1);
       return "soft limit " + columns[1] + ", hard limit " + columns[2];
     } catch (IOException e) {
@@ -62,7 +60,7 @@ final class Doctor implements Runnable {
     }
   }
 
-  /** Starts one to see. */
+  /** Starts a server with the defaults and returns its transport and number of event loops. */
   private static String serverDefaults() {
     try (Server server =
         Server.builder(Protocols::bytes, Connection::send).listen("tcp://127.0.0.1:0").start()) {
@@ -71,7 +69,7 @@ final class Doctor implements Runnable {
           + Runtime.getRuntime().availableProcessors()
           + " event loops";
     } catch (RuntimeException e) {
-      return "nothing, it does not start: " + e.getMessage();
+      return "nothing; it cannot start: " + e.getMessage();
     }
   }
 

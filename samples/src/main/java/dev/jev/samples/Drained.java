@@ -12,18 +12,22 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Leaves politely after SIGTERM: serves on until load balancers have noticed, then closes its
- * connections one after the other.
+ * Shuts down gracefully after SIGTERM: continues to accept connections until load balancers have
+ * noticed, then closes all connections, spread over some time.
  */
-@Command(name = "drained", description = "Lines back; takes its time to stop.")
+@Command(name = "drained", description = "Echoes lines; drains its connections before it stops.")
 final class Drained implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5017);
 
-  @Option(names = "--accept-ms", description = "Time to go on (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--accept-ms",
+      description = "Time to continue accepting, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int acceptMillis = 2000;
 
-  @Option(names = "--spread-ms", description = "Time to close all (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--spread-ms",
+      description = "Time to close all connections, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int spreadMillis = 5000;
 
   @Override

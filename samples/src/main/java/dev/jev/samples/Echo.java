@@ -14,23 +14,26 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends everything back. A server is a protocol, a handler and an address. */
-@Command(name = "echo", description = "Bytes back.")
+/** Echoes all bytes. A server consists of a protocol, a handler and an address. */
+@Command(name = "echo", description = "Echoes bytes over TCP, TLS, UDP or a Unix socket.")
 final class Echo implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5000);
 
   @ArgGroup private Network network = new Network();
 
-  /** What the bytes come through, if not TCP as it is. */
+  /** Alternatives to plain TCP. */
   private static final class Network {
-    @Option(names = "--udp", description = "Datagrams back.")
+    @Option(names = "--udp", description = "UDP datagrams instead of TCP.")
     private boolean udp;
 
-    @Option(names = "--unix", description = "Listen on a unix socket.", paramLabel = "PATH")
+    @Option(
+        names = "--unix",
+        description = "Path of a Unix socket to listen on instead of TCP.",
+        paramLabel = "PATH")
     private @Nullable Path unix;
 
-    @Option(names = "--tls", description = "Encrypted, with a self-made certificate.")
+    @Option(names = "--tls", description = "TLS with a self-signed certificate.")
     private boolean tls;
   }
 

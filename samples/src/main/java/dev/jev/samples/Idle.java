@@ -11,13 +11,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Closes connections from which nothing comes for a while. */
-@Command(name = "idle", description = "Lines back, until a client is silent for too long.")
+/** Closes connections whose clients send nothing for some time. */
+@Command(name = "idle", description = "Echoes lines and closes idle connections.")
 final class Idle implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5011);
 
-  @Option(names = "--timeout-ms", description = "How long (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--timeout-ms",
+      description = "Idle timeout, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int timeoutMillis = 5000;
 
   @Override

@@ -13,15 +13,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends every frame back: the protocol finds the frames, the handler sees payloads only. */
-@Command(
-    name = "length-prefixed",
-    description = "Frames of a 4-byte length and a payload, back in the same form.")
+/** Echoes frames. The protocol splits the input into frames; the handler sees only payloads. */
+@Command(name = "length-prefixed", description = "Echoes frames of a 4-byte length and a payload.")
 final class LengthPrefixed implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5001);
 
-  @Option(names = "--offload", description = "Run the handler on threads of its own.")
+  @Option(
+      names = "--offload",
+      description = "Handler on worker threads instead of the event loops.")
   private boolean offload;
 
   @Override

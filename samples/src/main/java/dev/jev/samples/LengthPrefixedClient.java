@@ -17,14 +17,16 @@ import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Sends lines as frames and prints the answers, until the server has answered all of them. */
-@Command(name = "length-prefixed-client", description = "Lines as frames, and their answers.")
+/** Sends each line of standard input as a frame and prints the answers until all have arrived. */
+@Command(
+    name = "length-prefixed-client",
+    description = "Sends lines as frames and prints the answers.")
 final class LengthPrefixedClient implements Callable<Integer>, Handler<ByteBuf, ByteBuf> {
 
-  @Option(names = "--host", description = "The server's address (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--host", description = "Server address (default: ${DEFAULT-VALUE}).")
   private String host = "127.0.0.1";
 
-  @Option(names = "--port", description = "The server's port (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--port", description = "Server port (default: ${DEFAULT-VALUE}).")
   private int port = 5001;
 
   private final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
@@ -37,9 +39,10 @@ final class LengthPrefixedClient implements Callable<Integer>, Handler<ByteBuf, 
       Connection<ByteBuf> connection = client.connected().toCompletableFuture().get();
       while (connection.isOpen() && lines.hasNextLine()) {
         ByteBuf frame = Unpooled.copiedBuffer(lines.nextLine(), UTF_8);
-        connection.deliver(frame).written().toCompletableFuture().get(); // as fast as it is read
+        // Back-pressure: waits until the frame is written.
+        connection.deliver(frame).written().toCompletableFuture().get();
       }
-      connection.shutdownOutput(); // the server answers everything, and closes too
+      connection.shutdownOutput(); // the server answers all frames, then closes
       CloseReason reason = closed.get();
       if (reason.kind() != CloseReason.Kind.PEER_CLOSED) {
         throw new IOException("connection to " + uri + " closed: " + reason);

@@ -11,25 +11,26 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Keeps each client within bounds: how many connections, how fast, how soon. */
-@Command(name = "limited", description = "Lines back, a few a second, to a few of each address.")
+/** Limits each client: its connections, its message rate and the time until its first message. */
+@Command(name = "limited", description = "Echoes lines, with limits for each client.")
 final class Limited implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5012);
 
   @Option(
       names = "--per-address",
-      description = "Connections of one address (default: ${DEFAULT-VALUE}).")
+      description = "Maximum number of connections per address (default: ${DEFAULT-VALUE}).")
   private int perAddress = 2;
 
   @Option(
       names = "--per-second",
-      description = "Lines a second; more have to wait (default: ${DEFAULT-VALUE}).")
+      description =
+          "Maximum number of lines per second; more are delayed (default: ${DEFAULT-VALUE}).")
   private int perSecond = 10;
 
   @Option(
       names = "--first-ms",
-      description = "Time until the first line (default: ${DEFAULT-VALUE}).")
+      description = "Timeout for the first line, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int firstMillis = 10_000;
 
   @Override

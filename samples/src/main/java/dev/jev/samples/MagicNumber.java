@@ -8,8 +8,10 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** A server of a protocol of its own, {@link MagicNumberProtocol}: texts back in capitals. */
-@Command(name = "magic-number", description = "Checked frames of text, back in capitals.")
+/** Serves a protocol of its own, {@link MagicNumberProtocol}: returns texts in capitals. */
+@Command(
+    name = "magic-number",
+    description = "Returns texts in capitals, in frames with a checksum.")
 final class MagicNumber implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5009);

@@ -15,19 +15,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** A client with the protocol that the server has: sends texts and prints the answers. */
+/** Sends texts with the server's protocol and prints the answers. */
 @Command(
     name = "magic-number-client",
     description = "Sends texts to magic-number and prints the answers.")
 final class MagicNumberClient implements Callable<Integer>, Handler<String, String> {
 
-  @Option(names = "--host", description = "The server's address (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--host", description = "Server address (default: ${DEFAULT-VALUE}).")
   private String host = "127.0.0.1";
 
-  @Option(names = "--port", description = "The server's port (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--port", description = "Server port (default: ${DEFAULT-VALUE}).")
   private int port = 5009;
 
-  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "What to send.")
+  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "Texts to send.")
   private List<String> texts = List.of();
 
   private final AtomicInteger answers = new AtomicInteger();

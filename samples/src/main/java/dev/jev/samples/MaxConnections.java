@@ -9,13 +9,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Serves a few clients at a time: a further one is closed as soon as it is accepted. */
-@Command(name = "max-connections", description = "Bytes back, to a few clients at a time.")
+/** Limits the number of connections: further ones are closed as soon as they are accepted. */
+@Command(name = "max-connections", description = "Echoes bytes, with a limit on connections.")
 final class MaxConnections implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5003);
 
-  @Option(names = "--max", description = "How many clients at a time (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--max",
+      description = "Maximum number of connections (default: ${DEFAULT-VALUE}).")
   private int max = 2;
 
   @Override

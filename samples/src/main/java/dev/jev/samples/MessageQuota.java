@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 
 /**
- * A plugin as anybody could write it: counts the messages of each address, and closes the
- * connections of one that has sent too many.
+ * A user-defined plugin: counts the messages per client address, and closes the connections that
+ * exceed the quota of their address.
  */
 final class MessageQuota implements Plugin {
 
@@ -47,7 +47,7 @@ final class MessageQuota implements Plugin {
         : "local";
   }
 
-  /** How many messages each address has sent. */
+  /** Returns the number of messages per address, as one line. */
   String report() {
     return messages.entrySet().stream()
         .map(entry -> entry.getKey() + ": " + entry.getValue() + " messages")

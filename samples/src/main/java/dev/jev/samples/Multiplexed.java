@@ -18,8 +18,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** One port for HTTP, Redis and lines of text, each with TLS or without, behind a proxy or not. */
-@Command(name = "multiplexed", description = "HTTP, Redis and lines, with TLS or not, on one port.")
+/** Serves HTTP, Redis and lines on one port, with TLS and a PROXY header as options. */
+@Command(name = "multiplexed", description = "Serves HTTP, Redis and lines on one port.")
 final class Multiplexed implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5020);

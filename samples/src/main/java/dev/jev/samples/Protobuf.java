@@ -11,8 +11,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** Answers in Protocol Buffers, whose types src/main/protobuf has; protoc makes them Java. */
-@Command(name = "protobuf", description = "Sums numbers up, in Protocol Buffers.")
+/** Exchanges Protocol Buffers messages. protoc generates their classes from src/main/protobuf. */
+@Command(name = "protobuf", description = "Summarizes numbers, in Protocol Buffers messages.")
 final class Protobuf implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5018);

@@ -16,17 +16,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Asks the server {@link Protobuf}: the same protocol with its types the other way round. */
-@Command(name = "protobuf-client", description = "Has protobuf sum numbers up.")
+/** A client of {@link Protobuf}: the same protocol with the message types exchanged. */
+@Command(
+    name = "protobuf-client",
+    description = "Sends numbers to protobuf and prints the summary.")
 final class ProtobufClient implements Callable<Integer>, Handler<Summary, Numbers> {
 
-  @Option(names = "--host", description = "The server's address (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--host", description = "Server address (default: ${DEFAULT-VALUE}).")
   private String host = "127.0.0.1";
 
-  @Option(names = "--port", description = "The server's port (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--port", description = "Server port (default: ${DEFAULT-VALUE}).")
   private int port = 5018;
 
-  @Parameters(paramLabel = "NUMBER", arity = "1..*", description = "What to sum up.")
+  @Parameters(paramLabel = "NUMBER", arity = "1..*", description = "Numbers to summarize.")
   private List<Double> numbers = List.of();
 
   private final CompletableFuture<Summary> answer = new CompletableFuture<>();
@@ -39,7 +41,7 @@ final class ProtobufClient implements Callable<Integer>, Handler<Summary, Number
             .connect(uri)) {
       Connection<Numbers> connection = client.connected().toCompletableFuture().get();
       connection.send(Numbers.newBuilder().addAllValues(numbers).build());
-      System.out.print(answer.get()); // as protobuf prints a message: a field a line
+      System.out.print(answer.get()); // one field per line
     }
     return 0;
   }

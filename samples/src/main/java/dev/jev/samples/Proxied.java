@@ -10,15 +10,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Stands behind a proxy such as HAProxy, and still knows who its clients are. */
-@Command(name = "proxied", description = "Tells each client its address, also behind a proxy.")
+/** Learns the addresses of its clients from a proxy such as HAProxy, by the PROXY protocol. */
+@Command(name = "proxied", description = "Sends each client its address, also behind a proxy.")
 final class Proxied implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5013);
 
   @Option(
       names = "--trust",
-      description = "Addresses of proxies that are believed (default: ${DEFAULT-VALUE}).")
+      description = "Addresses of trusted proxies (default: ${DEFAULT-VALUE}).")
   private String[] trusted = {"127.0.0.1"};
 
   @Override

@@ -22,12 +22,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /**
  * Runs the sample that its first argument names.
  *
- * <p>Whatever the user can get wrong ends with one line on standard error and a status that is not
- * zero: 2 for the command line, 1 for what happens later.
+ * <p>A user's mistake ends the program with one line on standard error and a nonzero exit status: 2
+ * for an invalid command line, 1 for a failure after that.
  */
 @Command(
     name = "samples",
-    description = "Runs one of the programs that show what Jev can do.",
+    description = "Runs one of the sample programs of Jev.",
     synopsisSubcommandLabel = "PROGRAM",
     commandListHeading = "Programs:%n",
     subcommands = {
@@ -66,13 +66,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
     })
 public final class Samples implements Runnable {
 
-  /** Of every program, too. */
-  @SuppressWarnings("unused") // what it does is picocli's business
+  /** Inherited by every program. */
+  @SuppressWarnings("unused") // read by picocli
   @Option(
       names = "--help",
       usageHelp = true,
       scope = ScopeType.INHERIT,
-      description = "Show this and exit.")
+      description = "Show this help message and exit.")
   private boolean help;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -87,7 +87,7 @@ public final class Samples implements Runnable {
     System.exit(line.execute(arguments));
   }
 
-  /** Called when no program is named. */
+  /** Rejects a command line that names no program. */
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), unknown("none", spec.commandLine()));
@@ -106,7 +106,7 @@ public final class Samples implements Runnable {
 
   private static int report(CommandLine command, Exception e) throws Exception {
     if (e instanceof ExecutionException && e.getCause() instanceof IOException cause) {
-      return report(command, cause); // of a client
+      return report(command, cause); // from the future of a client
     }
     if (e instanceof IOException
         || e instanceof UncheckedIOException
@@ -115,7 +115,7 @@ public final class Samples implements Runnable {
       print(command, e.getMessage());
       return CommandLine.ExitCode.SOFTWARE;
     }
-    throw e; // a bug, which deserves its stack trace
+    throw e; // a bug: keep the stack trace
   }
 
   private static String unknown(String program, CommandLine top) {

@@ -11,8 +11,8 @@ import java.util.concurrent.ForkJoinPool;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** Sends from any thread, and is told what became of each message: written, or not any more. */
-@Command(name = "send-async", description = "Lines back from other threads; prints their result.")
+/** Sends from other threads and learns the outcome of each message: written or not. */
+@Command(name = "send-async", description = "Echoes lines from other threads; prints each outcome.")
 final class SendAsync implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5007);

@@ -10,13 +10,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends no faster than it may, however much its clients want. */
-@Command(name = "shaped", description = "Bytes back, so many a second.")
+/** Limits the rate at which it writes to each client. */
+@Command(name = "shaped", description = "Echoes bytes, at a limited rate.")
 final class Shaped implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5016);
 
-  @Option(names = "--bytes-per-second", description = "To each client (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--bytes-per-second",
+      description = "Maximum bytes per second to each client (default: ${DEFAULT-VALUE}).")
   private long bytesPerSecond = 100_000;
 
   @Override

@@ -17,19 +17,21 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Sends everybody the same at the same time. A ticker says itself when it wants to run again: this
- * one begins at once and takes its time while nobody listens.
+ * Sends the same line to all clients at once, from a ticker. A ticker returns the delay until its
+ * next run. This one starts immediately and runs ten times less often while there are no clients.
  */
-@Command(name = "ticker-push", description = "A count, to all clients at once, tick by tick.")
+@Command(name = "ticker-push", description = "Sends a counter to all clients.")
 final class TickerPush implements Callable<Integer>, Handler<String, String>, Plugin {
 
   @Mixin private ServerOptions options = new ServerOptions(5005);
 
-  @Option(names = "--period-ms", description = "From tick to tick (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--period-ms",
+      description = "Time between two ticks, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 100;
 
   private final Set<Connection<String>> clients = ConcurrentHashMap.newKeySet();
-  private long ticks; // Of the ticker only, which always runs on the same event loop.
+  private long ticks; // Ticker only, which always runs on the same event loop.
 
   @Override
   public Integer call() throws InterruptedException {
@@ -53,7 +55,9 @@ final class TickerPush implements Callable<Integer>, Handler<String, String>, Pl
   }
 
   @Override
-  public void onMessage(Connection<String> connection, String line) {}
+  public void onMessage(Connection<String> connection, String line) {
+    // Lines from clients are ignored.
+  }
 
   @Override
   public void onClose(Connection<String> connection, CloseReason reason) {

@@ -12,13 +12,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends without being asked. A connection's timers end with it, so there is no list to keep. */
-@Command(name = "timed-push", description = "The time, to every client, again and again.")
+/** Sends unprompted, from a timer per connection. A connection's timers end when it closes. */
+@Command(name = "timed-push", description = "Sends every client the time, periodically.")
 final class TimedPush implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5004);
 
-  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--period-ms",
+      description = "Time between two lines, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 1000;
 
   @Override
@@ -34,6 +36,6 @@ final class TimedPush implements Callable<Integer>, Handler<String, String> {
 
   @Override
   public void onMessage(Connection<String> connection, String line) {
-    // Nobody asks.
+    // Lines from clients are ignored.
   }
 }

@@ -13,10 +13,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * Shows what goes on: the bytes of each connection, and which code keeps an event loop from its
- * work. The line "block" has the handler do what no handler should.
+ * Prints the bytes of each connection, and the code that blocks an event loop. The line "block"
+ * makes the handler block its event loop, as no handler should.
  */
-@Command(name = "traced", description = "Lines back; prints all bytes, and who blocks a loop.")
+@Command(name = "traced", description = "Echoes lines; prints bytes and blocked event loops.")
 final class Traced implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5015);
@@ -44,6 +44,6 @@ final class Traced implements Callable<Integer> {
   }
 
   private static void print(Diagnostics.BlockedLoop blocked) {
-    System.out.println(blocked.loop() + " is blocked, in " + blocked.stack());
+    System.out.println(blocked.loop() + " is blocked in " + blocked.stack());
   }
 }

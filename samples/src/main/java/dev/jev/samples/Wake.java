@@ -14,17 +14,17 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Answers later. What is done elsewhere comes back to the connection's event loop with {@code
- * execute}, where its state may be touched without a lock, whether it is still open or not.
+ * Answers later. A result from another thread returns to the connection's event loop with {@code
+ * execute}. There the handler may use the connection's state without a lock, even after the close.
  */
-@Command(name = "wake", description = "Answers the line \"exec\" later, any other one at once.")
+@Command(name = "wake", description = "Answers the line \"exec\" after a delay, others at once.")
 final class Wake implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5002);
 
   @Option(
       names = "--delay-ms",
-      description = "How long it takes to answer \"exec\" (default: ${DEFAULT-VALUE}).")
+      description = "Delay of the answer to \"exec\", in milliseconds (default: ${DEFAULT-VALUE}).")
   private int delayMillis = 1000;
 
   private final AtomicInteger jobs = new AtomicInteger();

@@ -13,18 +13,22 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Blocks, on threads where it may. Each client gets its answers in order; as many clients as there
- * are workers are served at the same time.
+ * Blocks, but on worker threads instead of the event loops. Each client gets its answers in order;
+ * as many clients are served concurrently as there are workers.
  */
-@Command(name = "worker-pool", description = "Lines back, each after some work that blocks.")
+@Command(name = "worker-pool", description = "Echoes lines, each after some blocking work.")
 final class WorkerPool implements Callable<Integer>, Handler<String, String> {
 
   @Mixin private ServerOptions options = new ServerOptions(5008);
 
-  @Option(names = "--workers", description = "Number of threads (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--workers",
+      description = "Number of worker threads (default: ${DEFAULT-VALUE}).")
   private int workers = 16;
 
-  @Option(names = "--work-ms", description = "Time for each line (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--work-ms",
+      description = "Time to work on each line, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int workMillis = 100;
 
   @Override
@@ -40,7 +44,7 @@ final class WorkerPool implements Callable<Integer>, Handler<String, String> {
   @Override
   public void onMessage(Connection<String> connection, String line) {
     try {
-      Thread.sleep(workMillis); // a database would make it wait like this
+      Thread.sleep(workMillis); // stands for a blocking call, such as a database query
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -18,19 +18,24 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends everybody the time, as a text of nanoseconds since 1970, by which its age can be told. */
-@Command(name = "ws-broadcast", description = "The time, to all WebSocket clients at once.")
+/**
+ * Publishes the time to all clients, as a text of nanoseconds since 1970. A receiver can compute
+ * the age of each message.
+ */
+@Command(name = "ws-broadcast", description = "Publishes the time to all WebSocket clients.")
 final class WsBroadcast
     implements Callable<Integer>, Handler<WebSocketMessage, WebSocketMessage>, Plugin {
 
-  private static final int MIN_SIZE = 20; // a long
+  private static final int MIN_SIZE = 20; // digits and sign of a long
 
   @Mixin private ServerOptions options = new ServerOptions(5023);
 
-  @Option(names = "--period-ms", description = "From one to the next (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--period-ms",
+      description = "Time between two messages, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 100;
 
-  @Option(names = "--size", description = "Bytes of a message (default: ${DEFAULT-VALUE}).")
+  @Option(names = "--size", description = "Message length, in bytes (default: ${DEFAULT-VALUE}).")
   private int size = 64;
 
   private final Topic<WebSocketMessage> clients = Topic.of("clients");
@@ -64,6 +69,6 @@ final class WsBroadcast
 
   @Override
   public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
-    // Nobody asks.
+    // Messages from clients are ignored.
   }
 }

@@ -12,26 +12,27 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Sends every text and all bytes back, on any path and to pages of any origin. */
-@Command(name = "ws-echo", description = "WebSocket messages back.")
+/** Echoes text and binary messages, on any path and for pages of any origin. */
+@Command(name = "ws-echo", description = "Echoes WebSocket messages.")
 final class WsEcho implements Callable<Integer> {
 
-  /** Long messages may come in fragments of this length; short ones in so many of any length. */
+  /** Minimum average length of the fragments of a long message, in bytes. */
   private static final int FRAGMENT_BYTES = 64;
 
+  /** Number of fragments that is always allowed. */
   private static final int MIN_FRAGMENTS = 1024;
 
   @Mixin private ServerOptions options = new ServerOptions(9001);
 
   @Option(
       names = "--max-message-bytes",
-      description = "Longest message that is accepted, in bytes (default: ${DEFAULT-VALUE}).")
+      description = "Maximum message length, in bytes (default: ${DEFAULT-VALUE}).")
   private int maxMessageBytes = 64 * 1024;
 
-  @Option(names = "--compression", description = "Compressed, for clients that want it.")
+  @Option(names = "--compression", description = "Compression, for clients that offer it.")
   private boolean compression;
 
-  @Option(names = "--tls", description = "Encrypted, with a self-made certificate.")
+  @Option(names = "--tls", description = "TLS with a self-signed certificate.")
   private boolean tls;
 
   @Override

@@ -89,8 +89,8 @@ class ChatIT {
   @Test
   void mistakesAreAnswered() throws Exception {
     WebSocketTexts ann = WebSocketTexts.connect(server, "/chat");
-    ann.sends("/nick").expect("! no such name (expected: 1 to 20 letters, digits, _ or -)");
-    ann.sends("/join a b").expect("! no such name (expected: 1 to 20 letters, digits, _ or -)");
+    ann.sends("/nick").expect("! invalid name (expected: 1 to 20 letters, digits, _ or -)");
+    ann.sends("/join a b").expect("! invalid name (expected: 1 to 20 letters, digits, _ or -)");
     ann.sends("/dance")
         .expect(
             "! /dance is unknown"

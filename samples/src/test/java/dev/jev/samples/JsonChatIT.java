@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(180)
 class JsonChatIT {
 
-  private static final String ERROR = "{\"error\":\"join first, once, and then say\"}";
+  private static final String ERROR = "{\"error\":\"expected one join, then any number of say\"}";
 
   private static final String PYTHON =
       """

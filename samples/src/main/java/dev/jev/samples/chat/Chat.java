@@ -32,10 +32,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * A chat for people with {@code nc} and people with a browser, in the same rooms, on one port: a
- * line over TCP and a text over WebSocket are the same message to the one handler.
+ * Serves one chat to {@code nc} and to browsers, with the same rooms on the same port. One handler
+ * receives a line over TCP and a text over WebSocket as the same kind of message.
  */
-@Command(name = "chat", description = "A chat over TCP lines and WebSocket, in the same rooms.")
+@Command(name = "chat", description = "Serves one chat over TCP lines and WebSocket.")
 public final class Chat implements Callable<Integer>, Handler<String, String> {
 
   private static final int MAX_LINE_BYTES = 1024;
@@ -44,7 +44,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
   private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{N}_-]{1,20}");
   private static final String HELP = "/nick NAME, /join ROOM, /leave, /who, /help, /quit";
 
-  /** How long somebody with {@code nc} waits for a greeting. */
+  /** Time after which a silent client is taken for {@code nc} and gets the greeting. */
   private static final Duration DETECTION_TIMEOUT = Duration.ofMillis(500);
 
   private record Guest(String name, String room) {}
@@ -107,7 +107,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
   @Override
   public void onMessage(Connection<String> connection, String line) {
     Guest guest = requireNonNull(connection.attachment(Guest.class));
-    // A terminal must not be told what to do by others.
+    // Control characters could change the settings of another guest's terminal.
     String text = line.replaceAll("\\p{Cntrl}", " ").strip();
     if (text.startsWith("/")) {
       String[] words = text.split(" +", 2);
@@ -133,7 +133,7 @@ public final class Chat implements Callable<Integer>, Handler<String, String> {
   private static boolean isName(Connection<String> connection, String name) {
     boolean isName = NAME.matcher(name).matches();
     if (!isName) {
-      connection.send("! no such name (expected: 1 to 20 letters, digits, _ or -)");
+      connection.send("! invalid name (expected: 1 to 20 letters, digits, _ or -)");
     }
     return isName;
   }

@@ -14,11 +14,14 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A chat, in which everybody in a room is told everything; who does not read is closed. */
-@Command(name = "json-chat", description = "A chat of JSON lines: a join, then what one says.")
+/** Serves a chat of JSON lines. A guest that does not read is disconnected. */
+@Command(name = "json-chat", description = "Serves a chat over JSON lines.")
 public final class JsonChat implements Callable<Integer>, Handler<JsonChat.Request, Object> {
 
-  /** {"join":"Ann","room":"garden"}, where the room may be missing, and then {"say":"hello"}. */
+  /**
+   * A line from a guest: first {"join":"Ann","room":"garden"}, in which the room is optional, then
+   * any number of {"say":"hello"}.
+   */
   record Request(@Nullable String join, @Nullable String room, @Nullable String say) {}
 
   private record Said(String from, String say) {}
@@ -45,7 +48,7 @@ public final class JsonChat implements Callable<Integer>, Handler<JsonChat.Reque
     } else if (guest != null && request.say() != null) {
       rooms.publish(guest.room(), new Said(guest.name(), request.say()));
     } else {
-      connection.send(Map.of("error", "join first, once, and then say"));
+      connection.send(Map.of("error", "expected one join, then any number of say"));
     }
   }
 

@@ -8,21 +8,23 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
- * Who is in which room of a chat; a room exists while somebody is in it. For all threads.
+ * The rooms of a chat. A room exists while it has guests.
  *
- * @param <M> what is said there
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ *
+ * @param <M> the type of the messages
  */
 final class Rooms<M> {
 
   private final SlowConsumer<? super M> policy;
   private final Map<String, Topic<M>> rooms = new ConcurrentHashMap<>();
 
-  /** Those in which this happens to guests who do not read. */
+  /** Creates rooms that treat slow guests by {@code policy}. */
   Rooms(SlowConsumer<? super M> policy) {
     this.policy = policy;
   }
 
-  /** Lets somebody in, who hears what is told from now on. */
+  /** Adds a guest, which receives the messages published from now on. */
   void join(String room, Connection<M> guest) {
     rooms.compute(
         room,
@@ -42,7 +44,7 @@ final class Rooms<M> {
         });
   }
 
-  /** Tells everybody in a room. */
+  /** Sends a message to all guests of a room. */
   void publish(String room, M event) {
     Topic<M> topic = rooms.get(room);
     if (topic != null) {
@@ -50,7 +52,7 @@ final class Rooms<M> {
     }
   }
 
-  /** Calls {@code action} with everybody in a room. */
+  /** Calls {@code action} with each guest of a room. */
   void forEach(String room, Consumer<Connection<M>> action) {
     Topic<M> topic = rooms.get(room);
     if (topic != null) {

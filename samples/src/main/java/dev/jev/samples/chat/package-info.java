@@ -1,4 +1,4 @@
-/** Chats: of lines over TCP and WebSocket, and of JSON lines. */
+/** The programs {@code chat} and {@code json-chat}, which share the rooms. */
 @NullMarked
 package dev.jev.samples.chat;
 

@@ -12,13 +12,13 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** HTTP/1.1 on the codec of Netty's: the same greeting for every GET. */
-@Command(name = "http", description = "Hello, World! for every GET.")
+/** Serves HTTP/1.1 with Netty's codec: the same text for every GET. */
+@Command(name = "http", description = "Answers every GET with \"Hello, World!\".")
 public final class Http implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(8080);
 
-  @Option(names = "--tls", description = "Encrypted, with a self-made certificate.")
+  @Option(names = "--tls", description = "TLS with a self-signed certificate.")
   private boolean tls;
 
   @Override

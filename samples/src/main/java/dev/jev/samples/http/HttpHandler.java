@@ -20,12 +20,12 @@ import java.util.Iterator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers a request as soon as its head is there, and drops its body.
+ * Answers a request when its head has arrived, and discards its body.
  *
- * <p>{@code GET} and {@code HEAD} of any path are greeted; a target that is no path is not found,
- * and other methods are not allowed. What cannot be trusted to end where it says is refused and
- * closes the connection: a malformed head, also one with two lengths (RFC 9112, 6.3), none or
- * several {@code Host} (RFC 9112, 3.2), and a body that is chunked or longer than 64 KiB.
+ * <p>{@code GET} and {@code HEAD} of any path get status 200, a target that is not a path 404, and
+ * other methods 405. A request whose end cannot be trusted is refused, and its connection closed: a
+ * malformed head, such as one with two lengths (RFC 9112, 6.3), a missing or repeated {@code Host}
+ * (RFC 9112, 3.2), and a body that is chunked or longer than 64 KiB.
  */
 public final class HttpHandler implements Handler<HttpObject, Object> {
 
@@ -63,7 +63,7 @@ public final class HttpHandler implements Handler<HttpObject, Object> {
     return path ? HttpReplies.HELLO : HttpReplies.NOT_FOUND;
   }
 
-  /** What to say before the connection closes; null if there is nothing wrong. */
+  /** Returns the reply to a request that must be refused, or null for any other request. */
   private static @Nullable HttpReplies refusal(HttpRequest request) {
     if (request.decoderResult().isFailure()) {
       Throwable cause = request.decoderResult().cause();

@@ -15,11 +15,12 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One text in the forms that the connection's fate asks for. They are made once.
+ * One reply with each {@code Connection} header that it may need. All forms are created once.
  *
- * @param implicitKeepAlive to who keeps the connection without a word
- * @param explicitKeepAlive to who speaks HTTP/1.0 and wants to be told that it is kept
- * @param close when the connection closes
+ * @param implicitKeepAlive the reply without the header, for HTTP/1.1 connections that stay open
+ * @param explicitKeepAlive the reply with {@code keep-alive}, for HTTP/1.0 connections that stay
+ *     open
+ * @param close the reply with {@code close}, for connections that close after it
  */
 record HttpReplies(
     FullHttpResponse implicitKeepAlive,
@@ -39,7 +40,7 @@ record HttpReplies(
   static final FullHttpResponse CONTINUE =
       new DefaultFullHttpResponse(HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER);
 
-  /** With the status as the text. */
+  /** Returns a reply whose text is its status. */
   static HttpReplies of(HttpResponseStatus status) {
     return of(status, status + "\n");
   }
@@ -68,7 +69,7 @@ record HttpReplies(
     return response;
   }
 
-  /** What to send: headers and bytes are shared, the bytes' indices are not. */
+  /** Returns the reply to a request. It shares headers and bytes, but has indices of its own. */
   FullHttpResponse to(HttpRequest request, boolean keep) {
     FullHttpResponse shared = close;
     if (keep) {

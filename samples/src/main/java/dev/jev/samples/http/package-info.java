@@ -1,4 +1,4 @@
-/** HTTP/1.1 on Netty's codec. */
+/** The program {@code http}: HTTP/1.1 with Netty's codec. */
 @NullMarked
 package dev.jev.samples.http;
 

@@ -13,8 +13,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** A small MQTT broker on the codec of Netty's: any client of MQTT 3.1.1 can talk to it. */
-@Command(name = "mqtt", description = "MQTT 3.1.1 broker: QoS 0, topics with wildcards.")
+/** Serves an MQTT broker with Netty's codec, for any client of MQTT 3.1.1. */
+@Command(name = "mqtt", description = "Serves MQTT 3.1.1: QoS 0, topics with wildcards.")
 public final class Mqtt implements Callable<Integer> {
 
   private static final int MAX_MESSAGE_BYTES = 64 * 1024;
@@ -29,6 +29,6 @@ public final class Mqtt implements Callable<Integer> {
                     MqttMessage.class,
                     () -> List.of(new MqttDecoder(MAX_MESSAGE_BYTES), MqttEncoder.INSTANCE)),
                 new MqttBroker())
-            .plugin(IdleReaper.readIdle(Duration.ofMinutes(2)))); // clients ping once a minute
+            .plugin(IdleReaper.readIdle(Duration.ofMinutes(2)))); // clients ping once per minute
   }
 }

@@ -19,8 +19,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Passes publications on to who has subscribed to their topic, at most once (QoS 0). A subscriber
- * that does not keep up misses some. Nothing is retained, and QoS 2 is refused.
+ * Delivers each publication to the subscribers of its topic, at most once (QoS 0). A slow
+ * subscriber misses publications. No publication is retained. QoS 2 is refused.
  */
 final class MqttBroker implements Handler<MqttMessage, Object> {
 
@@ -66,7 +66,7 @@ final class MqttBroker implements Handler<MqttMessage, Object> {
       case SUBSCRIBE -> subscribe(connection, (MqttSubscribeMessage) message);
       case UNSUBSCRIBE -> unsubscribe(connection, (MqttUnsubscribeMessage) message);
       case PINGREQ -> connection.send(MqttMessage.PINGRESP);
-      default -> connection.close(); // also DISCONNECT
+      default -> connection.close(); // including DISCONNECT
     }
   }
 

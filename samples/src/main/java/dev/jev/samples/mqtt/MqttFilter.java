@@ -1,9 +1,9 @@
 package dev.jev.samples.mqtt;
 
-/** The topics somebody wants: {@code +} stands for one level, {@code #} for all that follow. */
+/** A subscription's topic filter: {@code +} matches one level, {@code #} all further levels. */
 record MqttFilter(String text) {
 
-  /** Whether wildcards stand where they may (MQTT 3.1.1, 4.7.1). */
+  /** Returns whether all wildcards are in valid positions (MQTT 3.1.1, 4.7.1). */
   static boolean isValid(String text) {
     return !text.isEmpty() && text.matches("(?:(?:\\+|[^+#/]*)/)*(?:\\+|#|[^+#/]*)");
   }

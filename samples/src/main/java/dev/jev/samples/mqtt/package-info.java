@@ -1,4 +1,4 @@
-/** A small MQTT broker. */
+/** The program {@code mqtt}: an MQTT broker with Netty's codec. */
 @NullMarked
 package dev.jev.samples.mqtt;
 

@@ -14,7 +14,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** TLS for trying things out, with a certificate that is made anew at each start. */
+/** TLS for demonstrations, with a self-signed certificate that is generated at each start. */
 public final class SelfSigned {
 
   private static final String KEYTOOL =
@@ -24,19 +24,19 @@ public final class SelfSigned {
 
   private SelfSigned() {}
 
-  /** For clients that speak TLS. */
+  /** Returns TLS for all connections. */
   public static Tls tls() {
     return tls(UnaryOperator.identity());
   }
 
-  /** For clients that speak TLS, and for those that do not. */
+  /** Returns TLS for the connections that begin with a TLS handshake; others remain plain. */
   public static Tls optionalTls() {
     return tls(Tls.Builder::optional);
   }
 
   private static Tls tls(UnaryOperator<Tls.Builder> settings) {
     try {
-      Path directory = Files.createTempDirectory("jev"); // for this user alone
+      Path directory = Files.createTempDirectory("jev"); // readable by this user only
       Path store = directory.resolve("key.p12");
       try {
         byte[] random = new byte[16];
@@ -49,11 +49,16 @@ public final class SelfSigned {
         Files.delete(directory);
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot make a certificate: " + e.getMessage(), e);
+      throw new UncheckedIOException("cannot generate a certificate: " + e.getMessage(), e);
     }
   }
 
-  /** Makes a key store with a new key and its certificate. */
+  /**
+   * Generates a key and its certificate with the JDK's keytool.
+   *
+   * @param store the PKCS #12 file to create
+   * @throws IOException if keytool fails
+   */
   public static void makeCertificate(Path store, String password) throws IOException {
     List<String> command = new ArrayList<>(List.of(KEYTOOL.split(" ", -1)));
     command.add(0, Path.of(System.getProperty("java.home"), "bin", "keytool").toString());

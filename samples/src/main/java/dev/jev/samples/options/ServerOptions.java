@@ -17,7 +17,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options of every server here, and what it does with them. */
+/** The options that all server programs share. Starts, runs and stops their servers. */
 public final class ServerOptions {
 
   private static final Duration GRACE_PERIOD = Duration.ofSeconds(10);
@@ -27,59 +27,61 @@ public final class ServerOptions {
 
   @Option(
       names = "--port",
-      description = "Port to listen on, 0 for any free one (default: ${DEFAULT-VALUE}).")
+      description = "Port to listen on; 0 for any free port (default: ${DEFAULT-VALUE}).")
   private int port;
 
   @Option(
       names = "--loops",
-      description = "Number of event loops (default: processors, here ${DEFAULT-VALUE}).")
+      description = "Number of event loops (default: number of processors, here ${DEFAULT-VALUE}).")
   private int loops = Runtime.getRuntime().availableProcessors();
 
   @Option(
       names = "--transport",
       converter = TransportName.class,
-      description = "auto, io_uring, epoll, kqueue or nio (default: auto).")
+      description = "Transport: auto, io_uring, epoll, kqueue or nio (default: auto).")
   private Transport transport = Transport.AUTO;
 
   @Option(
       names = "--reuseport",
-      description = "Give every event loop a listening socket of its own.")
+      description =
+          "One listening socket per event loop, with SO_REUSEPORT (default: one for all).")
   private boolean reusePort;
 
   @Option(
       names = "--balance",
       converter = BalanceName.class,
       description =
-          "How connections get their event loop: round-robin, random, least-connections or"
-              + " source-hash (default: round-robin).")
+          "Assignment of connections to event loops: round-robin, random, least-connections"
+              + " or source-hash (default: round-robin).")
   private Balance balance = Balance.ROUND_ROBIN;
 
-  /** The options of a server that listens on {@code defaultPort} unless told otherwise. */
+  /** Creates the options of a server whose default port is {@code defaultPort}. */
   public ServerOptions(int defaultPort) {
     this.port = defaultPort;
   }
 
-  /** The address to listen on. */
+  /** Returns the URI to listen on. */
   public String uri(String scheme) {
     return scheme + "://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : "");
   }
 
   /**
-   * Starts a server, says where it listens, and keeps it running until the process is told to end.
+   * Starts a server on TCP, prints its addresses and runs it until the process receives SIGTERM or
+   * Ctrl-C.
    *
-   * @return the process's exit status
+   * @return the exit status of the process
    */
   public <I, O> int serve(Server.Builder<I, O> builder) throws InterruptedException {
     return serve(builder, uri("tcp"));
   }
 
-  /** The same, on another address. */
+  /** Starts and runs a server on the given URI, see {@link #serve(Server.Builder)}. */
   public <I, O> int serve(Server.Builder<I, O> builder, String uri) throws InterruptedException {
     Server server = start(builder, uri);
     return await(server, listening(server, uri), () -> stop(server));
   }
 
-  /** The same, of a server that has a page for browsers. */
+  /** Starts and runs a server on TCP, and also prints the address of its web page. */
   public <I, O> int servePage(Server.Builder<I, O> builder) throws InterruptedException {
     Server server = start(builder, uri("tcp"));
     List<String> lines = new ArrayList<>(listening(server, uri("tcp")));
@@ -87,7 +89,7 @@ public final class ServerOptions {
     return await(server, lines, () -> stop(server));
   }
 
-  /** The same, with a drain that stops the server. */
+  /** Starts and runs a server on TCP that {@code drain} stops. */
   public <I, O> int serve(Server.Builder<I, O> builder, Drain drain) throws InterruptedException {
     Server server = start(builder.plugin(drain), uri("tcp"));
     return await(
@@ -103,7 +105,7 @@ public final class ServerOptions {
         .start();
   }
 
-  /** What has to happen before the process may end. */
+  /** Stops the server and waits for its end. */
   private interface Shutdown {
     void run() throws InterruptedException;
   }
@@ -120,19 +122,19 @@ public final class ServerOptions {
 
   private static int await(Server server, List<String> lines, Shutdown shutdown)
       throws InterruptedException {
-    // SIGTERM and Ctrl-C run the shutdown hooks, and so does the end of main.
+    // SIGTERM, Ctrl-C and the end of main run the shutdown hooks.
     Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(shutdown), "stop"));
     lines.forEach(System.out::println);
     System.out.flush();
     try {
       server.awaitStop();
     } catch (IllegalStateException e) {
-      return 1; // the hook will say why
+      return 1; // the shutdown hook prints the reason
     }
     return 0;
   }
 
-  /** Stops gracefully and ends the process, because a signal's own status would not be zero. */
+  /** Stops gracefully, then halts the process: a signal's own exit status would not be zero. */
   private static void shutDown(Shutdown shutdown) {
     int status = 1;
     try {
@@ -147,12 +149,12 @@ public final class ServerOptions {
 
   private static String uri(String scheme, SocketAddress address) {
     if (!(address instanceof InetSocketAddress ip)) {
-      return address.toString(); // that of a unix socket is one
+      return address.toString(); // the address of a Unix socket is a URI
     }
     return scheme + "://" + bracketed(ip.getAddress().getHostAddress()) + ":" + ip.getPort();
   }
 
-  /** A literal IPv6 address stands in brackets, because of its colons. */
+  /** Returns a host for a URI: a literal IPv6 address in brackets, any other host unchanged. */
   public static String bracketed(String host) {
     return host.contains(":") && !host.startsWith("[") ? "[" + host + "]" : host;
   }
@@ -176,7 +178,7 @@ public final class ServerOptions {
   private static final class TransportName implements ITypeConverter<Transport> {
     @Override
     public Transport convert(String name) {
-      // Without the one inside a process, which is for tests.
+      // The in-process transport is for tests only.
       Transport[] transports =
           EnumSet.complementOf(EnumSet.of(Transport.LOCAL)).toArray(Transport[]::new);
       return named(name, transports, '_');

@@ -1,4 +1,7 @@
-/** What all servers here have in common: their options, and a certificate for TLS. */
+/**
+ * The command-line options that all server programs share, and the self-signed certificate of
+ * {@code --tls}.
+ */
 @NullMarked
 package dev.jev.samples.options;
 

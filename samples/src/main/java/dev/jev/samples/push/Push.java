@@ -33,26 +33,27 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A web page and its WebSocket on one port; what the page shows is live.
+ * Serves a web page with live data, and the page's WebSocket on the same port.
  *
- * <p>The page, which is among the resources, is at {@code /live}; who only wants what is published,
- * as the simulated subscribers do, is at {@code /feed}.
+ * <p>The page is among the resources. It connects to {@code /live}. Clients that only receive what
+ * is published, such as the simulated subscribers, connect to {@code /feed}.
  */
-@Command(name = "push", description = "A page on which everything is live: open it in a browser.")
+@Command(name = "push", description = "Serves a page with live data; open it in a browser.")
 public final class Push implements Callable<Integer>, Handler<PushRequest, PushEvent>, Plugin {
 
   private static final String LIVE = "/live";
   private static final String FEED = "/feed";
   private static final int MAX_MESSAGE_BYTES = 16 * 1024;
 
-  /** A page sends some 60 messages a second. */
+  /** Maximum message rate of a connection. A page sends about 60 messages per second. */
   private static final int MAX_MESSAGES_PER_SECOND = 200;
 
   @Mixin private ServerOptions options = new ServerOptions(8088);
 
   @Option(
       names = "--period-ms",
-      description = "From one update of the numbers to the next (default: ${DEFAULT-VALUE}).")
+      description =
+          "Time between two updates of the numbers, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 1000;
 
   private final JsonMapper json =
@@ -70,11 +71,11 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   private final PushBoard board = new PushBoard();
   private final PushVisitors visitors = new PushVisitors();
   private final PushSubscribers subscribers = new PushSubscribers(FEED);
-  private volatile int rate = 10; // messages a second
+  private volatile int rate = 10; // ticks per second
 
-  // Each of one timer only, which always runs on the same event loop.
+  // Each is used by one timer only, which always runs on the same event loop.
   private long ticks;
-  private long expected; // deliveries of ticks
+  private long expected; // deliveries of all ticks so far
   private long lastCompleted;
   private long lastPushed;
   private long lastNanos = System.nanoTime();
@@ -120,7 +121,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
     server.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
   }
 
-  /** Loads what the first round trip would otherwise have to wait for. */
+  /** Loads the classes that the first round trip would otherwise wait for. */
   private void warmUp() {
     WebSocketMessage ping = WebSocketMessage.text("{\"type\":\"ping\",\"number\":0}");
     if (decode(ping) instanceof PushRequest.Ping request) {
@@ -128,12 +129,12 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
     }
   }
 
-  /** Publishes, unless what was published is still under way: nothing else is to wait for it. */
+  /** Publishes a tick unless earlier ones are still queued: other messages would wait behind it. */
   private Duration tick() {
     Topic.Counts counts = feed.counts();
     long completed = counts.delivered() + counts.dropped() + counts.conflated();
     if (completed == lastCompleted) {
-      expected = completed; // what is missing went with its connection
+      expected = completed; // the missing deliveries were those of closed connections
     }
     lastCompleted = completed;
     int size = feed.size();
@@ -179,7 +180,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
     numbers.subscribe(connection, SlowConsumer.conflate(PushEvent::getClass));
     cursors.subscribe(connection, SlowConsumer.conflate(PushEvent::key));
     drawing.subscribe(connection);
-    // What is drawn at this very moment may be told twice, which does no harm.
+    // A stroke drawn concurrently may be sent twice. The page ignores the repetition.
     connection.send(
         new PushEvent.Welcome(visitor, board.strokes(), PushRequest.MAX_RATE, subscribers.limit()));
     numbers.publish(visitors.people());
@@ -189,7 +190,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   public void onMessage(Connection<PushEvent> connection, PushRequest request) {
     Visitor visitor = connection.attachment(Visitor.class);
     if (visitor == null) {
-      connection.close(); // it subscribed only
+      connection.close(); // a client of /feed must not send
     } else if (request instanceof PushRequest.Ping ping) {
       connection.send(new PushEvent.Pong(ping.number()));
     } else if (request instanceof PushRequest.Move to) {

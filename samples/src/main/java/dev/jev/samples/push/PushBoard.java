@@ -7,10 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What was drawn last, for those who come later. For all threads. */
+/**
+ * The most recent strokes, for visitors that join later.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ */
 final class PushBoard {
 
-  /** How many points are kept: a quarter of a megabyte of JSON. */
+  /** Maximum number of points on the board: a quarter of a megabyte of JSON. */
   static final int MAX_POINTS = 20_000;
 
   private record Key(int visitor, int stroke) {}
@@ -19,7 +23,7 @@ final class PushBoard {
   private final Map<Key, Stroke> strokes = new LinkedHashMap<>();
   private int points;
 
-  /** Adds a part of a stroke; returns false, and drops it, if what comes before it is not there. */
+  /** Adds a part of a stroke. Returns false, and drops it, if the part before it is missing. */
   synchronized boolean add(Stroke part) {
     Key key = new Key(part.visitor(), part.stroke());
     Stroke known = strokes.get(key);
@@ -48,7 +52,7 @@ final class PushBoard {
     points = 0;
   }
 
-  /** A copy of everything, the oldest first. */
+  /** Returns a copy of all strokes, the oldest first. */
   synchronized List<Stroke> strokes() {
     return strokes.values().stream()
         .map(s -> new Stroke(s.visitor(), s.stroke(), s.color(), 0, List.copyOf(s.points())))

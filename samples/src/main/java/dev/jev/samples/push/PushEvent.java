@@ -4,36 +4,40 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.annotation.JsonTypeName;
 import java.util.List;
 
-/** What {@link Push} tells its page, as JSON. */
+/** A message from {@link Push} to its page, as JSON. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 sealed interface PushEvent {
 
-  /** What has the same key is replaced by what is newer. */
+  /** Returns the conflation key: a newer event replaces a queued one with an equal key. */
   default Object key() {
     return this;
   }
 
-  /** Somebody who has the page open: a name, and which of the page's colors. */
+  /**
+   * A visitor of the page.
+   *
+   * @param color the index of one of the page's colors
+   */
   record Visitor(int id, String name, int color) {}
 
-  /** The first message: who one is, what is on the board, and the limits of the controls. */
+  /** The first message: the visitor's identity, the board, and the limits of the controls. */
   @JsonTypeName("welcome")
   record Welcome(Visitor you, List<Stroke> strokes, int maxRate, int maxSimulated)
       implements PushEvent {}
 
-  /** The number of a ping. */
+  /** The answer to a ping, with its number. */
   @JsonTypeName("pong")
   record Pong(int number) implements PushEvent {}
 
-  /** What goes to every subscriber, simulated ones too, at the rate that was asked for. */
+  /** A message to all subscribers, the simulated ones included, at the requested rate. */
   @JsonTypeName("tick")
   record Tick(long number) implements PushEvent {}
 
-  /** Who is there; of many only some. */
+  /** The number of visitors, and some of them. */
   @JsonTypeName("people")
   record People(int count, List<Visitor> some) implements PushEvent {}
 
-  /** How the server is doing. */
+  /** The figures of the server. */
   @JsonTypeName("numbers")
   record Numbers(
       int connections,
@@ -47,7 +51,7 @@ sealed interface PushEvent {
       long directBytes)
       implements PushEvent {}
 
-  /** Where somebody's cursor is. */
+  /** The position of a visitor's cursor. */
   @JsonTypeName("cursor")
   record Cursor(Visitor visitor, int x, int y) implements PushEvent {
     @Override
@@ -56,7 +60,7 @@ sealed interface PushEvent {
     }
   }
 
-  /** Somebody's cursor is nowhere. */
+  /** Removes a visitor's cursor. */
   @JsonTypeName("gone")
   record Gone(int id) implements PushEvent {
     @Override
@@ -65,12 +69,12 @@ sealed interface PushEvent {
     }
   }
 
-  /** A part of a stroke, or all of it; see {@link PushRequest.Draw}. */
+  /** A stroke or a part of one; see {@link PushRequest.Draw}. */
   @JsonTypeName("stroke")
   record Stroke(int visitor, int stroke, int color, int from, List<Integer> points)
       implements PushEvent {}
 
-  /** The board was wiped. */
+  /** Clears the board. */
   @JsonTypeName("cleared")
   record Cleared() implements PushEvent {}
 }

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.annotation.JsonTypeName;
 import java.util.List;
 
-/** What the page of {@link Push} says, as JSON; numbers that make no sense are refused. */
+/** A message from the page of {@link Push}, as JSON. Numbers out of range are refused. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 @JsonSubTypes({
   @JsonSubTypes.Type(PushRequest.Ping.class),
@@ -18,23 +18,23 @@ import java.util.List;
 })
 sealed interface PushRequest {
 
-  /** Coordinates go from 0 to this, whatever size a board has on a screen. */
+  /** Maximum coordinate; the minimum is 0. Independent of the board's size on the screen. */
   int MAX_COORDINATE = 10_000;
 
-  /** How many points a stroke may have; a longer one is drawn as several. */
+  /** Maximum number of points of a stroke. The page splits longer ones. */
   int MAX_POINTS = 1_000;
 
-  /** How many simulated subscribers may be asked for at once. */
+  /** Maximum number of simulated subscribers to add or remove at once. */
   int MAX_CHANGE = 100_000;
 
-  /** How many messages a second may be published. */
+  /** Maximum number of ticks per second. */
   int MAX_RATE = 50;
 
-  /** Wants the same number back, to measure how long that takes. */
+  /** Requests the same number back, to measure the round-trip time. */
   @JsonTypeName("ping")
   record Ping(int number) implements PushRequest {}
 
-  /** The visitor's cursor is here. */
+  /** The position of the visitor's cursor. */
   @JsonTypeName("move")
   record Move(int x, int y) implements PushRequest {
     /** Checks the numbers. */
@@ -49,11 +49,11 @@ sealed interface PushRequest {
   record Leave() implements PushRequest {}
 
   /**
-   * A stroke begins, or goes on.
+   * Begins or continues a stroke.
    *
-   * @param stroke which of the visitor's
-   * @param from how many points it has already
-   * @param points further ones: x, y, x, y...
+   * @param stroke the number of the stroke among the visitor's
+   * @param from the number of points sent before
+   * @param points the coordinates of further points: x, y, x, y...
    */
   @JsonTypeName("draw")
   record Draw(int stroke, int from, List<Integer> points) implements PushRequest {
@@ -67,11 +67,11 @@ sealed interface PushRequest {
     }
   }
 
-  /** Wipes the board. */
+  /** Clears the board. */
   @JsonTypeName("clear")
   record Clear() implements PushRequest {}
 
-  /** How many messages a second are to be published. */
+  /** Sets the number of ticks per second. */
   @JsonTypeName("rate")
   record Rate(int perSecond) implements PushRequest {
     /** Checks the numbers. */
@@ -80,7 +80,7 @@ sealed interface PushRequest {
     }
   }
 
-  /** How many simulated subscribers there are to be, more or fewer. */
+  /** Changes the number of simulated subscribers by {@code change}. */
   @JsonTypeName("subscribers")
   record Subscribers(int change) implements PushRequest {
     /** Checks the numbers. */

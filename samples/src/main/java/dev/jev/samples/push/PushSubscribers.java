@@ -25,17 +25,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Subscribers that a button adds: WebSocket clients in this very process, each with a connection of
- * its own, on an event loop that is not the server's.
+ * The simulated subscribers, which a button of the page adds: WebSocket clients in this process,
+ * each with a connection of its own, on an event loop that the server does not use.
  */
 final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSocketMessage> {
 
   private static final int MAX_SUBSCRIBERS = 5_000;
 
-  /** The simulated ones may be slow; what counts is how the server does. */
+  /** Threshold for the clients' event loop. It may be slow; only the server is measured. */
   private static final Duration BLOCKED_LOOP_THRESHOLD = Duration.ofSeconds(10);
 
-  // Everybody else is to be served meanwhile.
+  // Small steps, so that other connections are served in between.
   private static final Duration STEP_PERIOD = Duration.ofMillis(20);
   private static final int CLIENTS_PER_STEP = 20;
   private static final int MAX_CONNECTING = 40;
@@ -43,7 +43,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   private final String path;
   private final int max = max();
   private final AtomicInteger goal = new AtomicInteger();
-  private final AtomicInteger count = new AtomicInteger(); // of those that are connected
+  private final AtomicInteger count = new AtomicInteger(); // of connected clients
   private final Set<Client<WebSocketMessage>> clients = ConcurrentHashMap.newKeySet();
   private @Nullable EventLoops loops;
 
@@ -51,24 +51,24 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
     this.path = path;
   }
 
-  /** Half of the file descriptors, at most, since each subscriber takes two. */
+  /** Returns a maximum that needs at most half of the file descriptors: two per subscriber. */
   private static int max() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
         ? (int) Math.min(MAX_SUBSCRIBERS, unix.getMaxFileDescriptorCount() / 4)
         : MAX_SUBSCRIBERS;
   }
 
-  /** How many there may be. */
+  /** Returns the maximum number of subscribers. */
   int limit() {
     return max;
   }
 
-  /** How many there are. */
+  /** Returns the number of connected subscribers. */
   int count() {
     return count.get();
   }
 
-  /** How many there are going to be. */
+  /** Returns the requested number of subscribers. */
   int goal() {
     return goal.get();
   }
@@ -130,7 +130,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
             });
   }
 
-  /** Whoever goes unasked is not replaced: perhaps there can be no more. */
+  /** Forgets a client that failed or was closed. It is not replaced: a limit may be reached. */
   private void forget(Client<?> client) {
     if (clients.remove(client)) {
       change(-1);
@@ -144,7 +144,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
 
   @Override
   public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
-    // It was delivered, which is all that is wanted.
+    // Only the delivery matters.
   }
 
   @Override

@@ -4,13 +4,17 @@ import dev.jev.samples.push.PushEvent.Visitor;
 import java.util.List;
 import java.util.TreeMap;
 
-/** Who has the page open. For all threads. */
+/**
+ * The visitors of the page.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ */
 final class PushVisitors {
 
-  /** How many colors the page has. */
+  /** Number of colors of the page. */
   private static final int COLORS = 8;
 
-  /** How many are told by name. */
+  /** Maximum number of visitors whose names the page shows. */
   private static final int MAX_SHOWN = 12;
 
   private static final List<String> NAMES =
@@ -23,7 +27,7 @@ final class PushVisitors {
   private final TreeMap<Integer, Visitor> places = new TreeMap<>();
   private int lastId;
 
-  /** Gives somebody the first name that is free. */
+  /** Adds a visitor, with the first free name. */
   synchronized Visitor add() {
     int place = 0;
     while (places.containsKey(place)) {

@@ -2,7 +2,7 @@ package dev.jev.samples.redis;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-/** Whole numbers of 64 bits as Redis writes them. */
+/** Signed integers of 64 bits, in the decimal form of Redis. */
 final class Decimal {
 
   private static final int MAX_BYTES = 20;
@@ -10,9 +10,9 @@ final class Decimal {
   private Decimal() {}
 
   /**
-   * The number that {@code text} stands for: no blanks, no plus sign, no leading zeros.
+   * Returns the number that {@code text} represents.
    *
-   * @throws RedisError if it is no such number
+   * @throws RedisError if it is not such a number, or has blanks, a plus sign or leading zeros
    */
   static long parse(byte[] text) {
     boolean negative = text.length > 0 && text[0] == '-';
@@ -21,7 +21,7 @@ final class Decimal {
     if (text.length == first || text.length > MAX_BYTES || leadingZero) {
       throw new RedisError(RedisError.NOT_AN_INTEGER);
     }
-    long number = 0; // counted downwards, because there is one negative number more
+    long number = 0; // accumulated as a negative, since -Long.MIN_VALUE overflows
     for (int i = first; i < text.length; i++) {
       int digit = text[i] - '0';
       if (digit < 0 || digit > 9 || number < (Long.MIN_VALUE + digit) / 10) {

@@ -7,8 +7,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** A small Redis in memory: any client of Redis can talk to it. */
-@Command(name = "redis", description = "Redis in memory: strings, counters and lists.")
+/** Serves a subset of Redis from memory, for any Redis client. */
+@Command(name = "redis", description = "Serves Redis from memory: strings, counters and lists.")
 public final class Redis implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(6380);

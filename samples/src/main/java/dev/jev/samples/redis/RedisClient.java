@@ -4,15 +4,15 @@ import dev.jev.Connection;
 import dev.jev.codec.RespValue;
 import java.util.Objects;
 
-/** What the server remembers of one client: the attachment of its connection. */
+/** The state of one client, attached to its connection. */
 final class RedisClient {
 
   final long id;
 
-  /** The version of RESP that it asked for. */
+  /** The version of RESP that the client has requested; 2 by default. */
   int version = 2;
 
-  /** As the client calls itself; empty until it does. */
+  /** The name that the client has set; empty by default. */
   String name = "";
 
   RedisClient(long id) {
@@ -23,17 +23,17 @@ final class RedisClient {
     return Objects.requireNonNull(connection.attachment(RedisClient.class), "client");
   }
 
-  /** A value of RESP3 in the form that the client understands. */
+  /** Returns a value of RESP3 in the client's version. */
   RespValue versioned(RespValue value) {
     return version == 3 ? value : value.toResp2();
   }
 
-  /** No value. */
+  /** Returns the null value in the client's version. */
   RespValue none() {
     return version == 3 ? RespValue.NULL : RespValue.NULL_BULK;
   }
 
-  /** No list. */
+  /** Returns the null array in the client's version. */
   RespValue noList() {
     return version == 3 ? RespValue.NULL : RespValue.NULL_ARRAY;
   }

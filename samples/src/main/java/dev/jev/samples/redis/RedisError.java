@@ -4,7 +4,7 @@ import dev.jev.codec.RespCommand;
 import dev.jev.codec.RespValue;
 import java.util.Locale;
 
-/** Ends a command with an error reply. The words are those of Redis 7.0. */
+/** Ends a command with an error reply. The texts are those of Redis 7.0. */
 final class RedisError extends RuntimeException {
 
   static final String NOT_AN_INTEGER = "ERR value is not an integer or out of range";
@@ -14,13 +14,13 @@ final class RedisError extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  /** How much of an unknown command is repeated. */
+  /** Maximum number of characters of an unknown command in its error reply. */
   private static final int MAX_REPEATED_CHARS = 128;
 
   private final transient RespValue reply;
 
   RedisError(String text) {
-    super(text, null, false, false); // no stack trace: clients make mistakes all the time
+    super(text, null, false, false); // no stack trace: client errors are frequent
     this.reply = RespValue.error(text);
   }
 
@@ -28,7 +28,7 @@ final class RedisError extends RuntimeException {
     return reply;
   }
 
-  /** Says that {@code command} has too few or too many arguments. */
+  /** Returns the error for a command with too few or too many arguments. */
   static RedisError wrongNumberOfArguments(String command) {
     String name = command.toLowerCase(Locale.ROOT);
     return new RedisError("ERR wrong number of arguments for '" + name + "' command");
@@ -51,7 +51,7 @@ final class RedisError extends RuntimeException {
         "ERR unknown subcommand '" + subcommand + "'. Try " + command.name() + " HELP.");
   }
 
-  /** Up to {@code maxChars} characters of {@code text}, which ends at a zero as in C. */
+  /** Returns up to {@code maxChars} characters of {@code text}, which ends at a NUL, as in C. */
   private static String beginning(String text, int maxChars) {
     int zero = text.indexOf('\0');
     return text.substring(0, Math.min(maxChars, zero < 0 ? text.length() : zero));

@@ -14,10 +14,10 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Executes the commands of Redis that read or change the store.
+ * Executes the Redis commands that read or change the store.
  *
- * <p>A command on one key is atomic. MSET sets its keys one after the other: a client of another
- * event loop may see some of them before the others.
+ * <p>A command on one key is atomic. MSET sets its keys one by one: a client on another event loop
+ * may read some of the new values before the others are set.
  */
 public final class RedisHandler implements Handler<RespCommand, RespValue> {
 
@@ -25,7 +25,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
   private final RedisSetup setup = new RedisSetup();
   private final AtomicLong clients = new AtomicLong();
 
-  /** A handler with an empty store. */
+  /** Creates a handler with an empty store. */
   public RedisHandler() {
     this(new RedisStore(System::nanoTime));
   }
@@ -161,7 +161,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
     try {
       count = Decimal.parse(argument);
     } catch (RedisError e) {
-      // For counts Redis has a message of its own.
+      // Redis has a separate message for counts, see below.
     }
     if (count < 0) {
       throw new RedisError("ERR value is out of range, must be positive");

@@ -13,13 +13,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Answers what clients ask when they connect, before they get to work. */
+/** Executes the commands that clients send when they connect. */
 final class RedisSetup {
 
-  /** The version whose replies are copied. */
+  /** The Redis version that this server claims to be, and whose replies it copies. */
   private static final String VERSION = "7.0.15";
 
-  /** What redis-benchmark wants to know. */
+  /** The settings that redis-benchmark reads. */
   private static final Map<String, String> CONFIG = Map.of("save", "", "appendonly", "no");
 
   RespValue execute(Connection<RespValue> connection, RespCommand command) {
@@ -36,7 +36,7 @@ final class RedisSetup {
     };
   }
 
-  /** Changes the version only when all options are right, as Redis does. */
+  /** Changes the version only if all options are valid, as Redis does. */
   private static RespValue hello(RedisClient client, RespCommand command) {
     int version = command.size() == 1 ? client.version : version(command.argument(1));
     for (int i = 2; i < command.size(); i++) {
@@ -97,7 +97,7 @@ final class RedisSetup {
     return RespValue.OK;
   }
 
-  /** Knows one user, whom any password will do for: that of a Redis without configuration. */
+  /** Accepts the user of an unconfigured Redis, "default", with any password. */
   private static void authenticate(String user) {
     if (!user.equals("default")) {
       throw new RedisError("WRONGPASS invalid username-password pair or user is disabled.");
@@ -127,7 +127,7 @@ final class RedisSetup {
       throw RedisError.unknownSubcommand(command);
     }
     checkSubcommand(command, 3, MANY);
-    // As in Redis, a name that comes twice keeps its first spelling.
+    // As in Redis, a repeated name keeps its first spelling.
     Map<String, String> settings = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     for (int i = 2; i < command.size(); i++) {
       String value = CONFIG.get(command.text(i).toLowerCase(Locale.ROOT));
@@ -144,7 +144,7 @@ final class RedisSetup {
     return new RespValue.Map(namesAndValues);
   }
 
-  /** Describes no command: redis-cli then offers no hints. */
+  /** Describes no commands, so that redis-cli shows no hints. */
   private static RespValue command(RespCommand command) {
     if (command.size() == 1) {
       return RespValue.EMPTY_ARRAY;

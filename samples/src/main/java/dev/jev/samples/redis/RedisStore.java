@@ -17,18 +17,20 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keys and their values, in memory.
  *
- * <p>A value that has expired is as good as gone, but its memory is only freed when somebody asks
- * for its key or overwrites it.
+ * <p>An expired value is invisible, but its memory is freed only when its key is read or
+ * overwritten.
  *
- * <p><b>Threads.</b> Any number of event loops use it at the same time. What one method does to one
- * key is atomic. Arrays are neither copied nor changed.
+ * <p><b>Threads.</b> All methods may be called from any thread. A method's effect on one key is
+ * atomic.
+ *
+ * <p><b>Ownership.</b> Arrays are neither copied nor changed.
  */
 final class RedisStore {
 
-  /** For {@link #set}: the value does not expire. */
+  /** The time to live of a value that does not expire. */
   static final long FOREVER = Long.MAX_VALUE;
 
-  /** What a key must be for it to be set. */
+  /** The condition on a key for it to be set. */
   enum Condition {
     ANY,
     ABSENT,
@@ -48,22 +50,26 @@ final class RedisStore {
     this.nanoClock = nanoClock;
   }
 
-  /** The string of {@code key}; null if it has none. */
+  /**
+   * Returns the string of {@code key}, or null if it has no value.
+   *
+   * @throws RedisError if it has a list
+   */
   @Nullable RespValue get(byte[] key) {
     Text text = text(find(new Key(key)));
     return text == null ? null : text.reply;
   }
 
-  /** The string of {@code key}; null if it has none or something else. */
+  /** Returns the string of {@code key}, or null if it has no value or a list. */
   @Nullable RespValue getIfString(byte[] key) {
     return find(new Key(key)) instanceof Text text ? text.reply : null;
   }
 
   /**
-   * Gives {@code key} a string instead of whatever it had.
+   * Replaces the value of {@code key} by a string.
    *
-   * @param nanosToLive how long, or {@link #FOREVER}
-   * @return whether the condition was met
+   * @param nanosToLive time to live in nanoseconds, or {@link #FOREVER}
+   * @return true if the condition was met
    */
   boolean set(byte[] key, byte[] string, long nanosToLive, Condition condition) {
     Text text =
@@ -81,7 +87,11 @@ final class RedisStore {
     return now == text;
   }
 
-  /** Adds to the number that {@code key} has as a string; to 0 if it has none. */
+  /**
+   * Adds to the number that the string of {@code key} represents, or to 0 if it has no value.
+   *
+   * @throws RedisError if it has no number, or the sum overflows
+   */
   long add(byte[] key, long delta) {
     long[] sum = new long[1];
     values.compute(
@@ -96,7 +106,7 @@ final class RedisStore {
     return sum[0];
   }
 
-  /** Whether {@code key} had something. */
+  /** Removes {@code key}; returns true if it had a value. */
   boolean delete(byte[] key) {
     return unexpired(values.remove(new Key(key))) != null;
   }
@@ -113,7 +123,7 @@ final class RedisStore {
     values.clear();
   }
 
-  /** Adds items, one after the other, to the end of a list; returns its new length. */
+  /** Adds items, one by one, to an end of a list; returns its new length. */
   int push(byte[] key, End end, List<byte[]> items) {
     int[] length = new int[1];
     values.compute(
@@ -136,7 +146,7 @@ final class RedisStore {
     return length[0];
   }
 
-  /** Takes up to {@code count} items off the end of a list; null if there is no list. */
+  /** Removes up to {@code count} items from an end of a list; returns null if there is no list. */
   @Nullable List<byte[]> pop(byte[] key, End end, long count) {
     List<byte[]> popped = new ArrayList<>();
     boolean[] found = new boolean[1];
@@ -151,12 +161,12 @@ final class RedisStore {
           while (popped.size() < count && !list.items.isEmpty()) {
             popped.add(end == End.LEFT ? list.items.removeFirst() : list.items.removeLast());
           }
-          return list.items.isEmpty() ? null : list; // Redis knows no empty lists
+          return list.items.isEmpty() ? null : list; // Redis has no empty lists
         });
     return found[0] ? popped : null;
   }
 
-  /** The items from {@code first} to {@code last}; negative ones count from the end. */
+  /** Returns the items from {@code first} to {@code last}; negative indices count from the end. */
   List<byte[]> range(byte[] key, long first, long last) {
     List<byte[]> range = new ArrayList<>();
     values.computeIfPresent(
@@ -171,7 +181,7 @@ final class RedisStore {
     return range;
   }
 
-  /** The length of a list; 0 if there is none. */
+  /** Returns the length of a list, or 0 if there is no list. */
   int length(byte[] key) {
     int[] length = new int[1];
     values.computeIfPresent(
@@ -194,7 +204,7 @@ final class RedisStore {
   }
 
   private @Nullable Value unexpired(@Nullable Value value) {
-    // Compared by difference: nanoTime may overflow.
+    // The difference is compared, since nanoTime may overflow.
     return value instanceof ExpiringText text && nanoClock.getAsLong() - text.end >= 0
         ? null
         : value;
@@ -229,7 +239,7 @@ final class RedisStore {
 
     final byte[] bytes;
 
-    /** What GET replies, made once. */
+    /** The reply to GET, created once. */
     final RespValue reply;
 
     Text(byte[] bytes) {
@@ -237,13 +247,13 @@ final class RedisStore {
       this.reply = RespValue.bulk(bytes);
     }
 
-    /** Another string with the same expiry. */
+    /** Returns another string with the same expiry. */
     Text with(byte[] bytes) {
       return new Text(bytes);
     }
   }
 
-  /** A string that is gone at {@code end}, a time of the clock. */
+  /** A string that expires at {@code end}, in nanoseconds of the clock. */
   private static final class ExpiringText extends Text {
 
     final long end;
@@ -259,7 +269,7 @@ final class RedisStore {
     }
   }
 
-  /** A list. Guarded by the map, which computes one value of a key at a time. */
+  /** A list. Guarded by the map, which runs one computation per key at a time. */
   private static final class Items implements Value {
 
     final Deque<byte[]> items = new ArrayDeque<>();
@@ -278,7 +288,10 @@ final class RedisStore {
     }
   }
 
-  /** Ordered, so that keys which were made to have equal hashes are still found quickly. */
+  /**
+   * A key. Comparable, so that the map finds keys quickly even if an attacker has chosen them to
+   * have equal hashes.
+   */
   private static final class Key implements Comparable<Key> {
 
     private static final VarHandle LONGS =
@@ -292,7 +305,7 @@ final class RedisStore {
       this.hash = hash(bytes);
     }
 
-    /** Takes eight bytes at a time, which is what makes it faster than {@code Arrays.hashCode}. */
+    /** Reads eight bytes at a time, and is therefore faster than {@code Arrays.hashCode}. */
     private static int hash(byte[] bytes) {
       long hash = bytes.length;
       int i = 0;

@@ -5,11 +5,11 @@ import dev.jev.samples.redis.RedisStore.Condition;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What may follow {@code SET key value}: {@code NX}, {@code XX}, {@code EX seconds}, {@code PX
+ * The options after {@code SET key value}: {@code NX}, {@code XX}, {@code EX seconds}, {@code PX
  * milliseconds}.
  *
- * @param condition what the key must be
- * @param nanosToLive how long the value lives, or {@link RedisStore#FOREVER}
+ * @param condition the condition on the key
+ * @param nanosToLive the value's time to live in nanoseconds, or {@link RedisStore#FOREVER}
  */
 record SetOptions(Condition condition, long nanosToLive) {
 
@@ -43,7 +43,7 @@ record SetOptions(Condition condition, long nanosToLive) {
   private static long nanos(byte[] time, String unit) {
     long number = Decimal.parse(time);
     long factor = unit.equals("EX") ? 1000 : 1;
-    // Redis adds the time of day in milliseconds, and refuses what would overflow then.
+    // Redis adds the wall-clock time in milliseconds and refuses a sum that overflows.
     if (number <= 0 || number > (Long.MAX_VALUE - System.currentTimeMillis()) / factor) {
       throw new RedisError("ERR invalid expire time in 'set' command");
     }
