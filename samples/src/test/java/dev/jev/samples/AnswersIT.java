@@ -8,7 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The samples that answer later, elsewhere, or not everybody. */
+/** The samples that answer later, from other threads, or only some clients. */
 @Timeout(180)
 class AnswersIT {
 
@@ -90,7 +90,7 @@ class AnswersIT {
         }
         client.close();
       }
-      // One after the other they would take 2.4 s.
+      // Sequentially they would take 2.4 s.
       assertThat(System.nanoTime() - start).isLessThan(2_000_000_000L);
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();

@@ -23,15 +23,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Chromium without a screen, with a profile of its own that is empty, steered through chromedriver
- * (W3C WebDriver).
+ * Headless Chromium with an empty profile of its own, driven through chromedriver (W3C WebDriver).
  *
- * <p>Scripts are bodies of functions. One that has to wait for something returns a promise. A page
- * from elsewhere than this machine, such as the first one, which is empty, may not connect to it.
+ * <p>Scripts are function bodies. A script that waits for something returns a promise. A page from
+ * another origin, such as the initial empty one, may not connect to this machine.
  */
 final class Browser implements AutoCloseable {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
   private static final Pattern STARTED =
       Pattern.compile(".* started successfully on port (\\d+).*");
   private static final JsonMapper JSON = new JsonMapper();
@@ -39,7 +38,7 @@ final class Browser implements AutoCloseable {
   private static final List<String> FLAGS =
       List.of(
           "--headless",
-          "--no-sandbox", // which root may not have
+          "--no-sandbox", // the sandbox does not work as root
           "--disable-dev-shm-usage",
           "--disable-gpu",
           "--disable-quic",
@@ -71,18 +70,18 @@ final class Browser implements AutoCloseable {
                         "goog:loggingPrefs",
                         Map.of("browser", "ALL")))));
     session = URI.create(sessions + "/" + made.get("sessionId").asString());
-    post("/timeouts", Map.of("script", PATIENCE.toMillis(), "pageLoad", PATIENCE.toMillis()));
+    post("/timeouts", Map.of("script", TIMEOUT.toMillis(), "pageLoad", TIMEOUT.toMillis()));
   }
 
-  /** Whether there is a browser, see {@link Program#isInstalled}. */
+  /** Returns whether a browser is installed, see {@link Program#isInstalled}. */
   static boolean isInstalled() {
     return Program.isInstalled("chromium") && Program.isInstalled("chromedriver");
   }
 
   /**
-   * Starts one.
+   * Starts a browser.
    *
-   * @param profile a directory that is empty
+   * @param profile an empty directory
    */
   static Browser start(Path profile) throws Exception {
     Program driver = Program.tool("chromedriver", "--port=0");
@@ -104,19 +103,19 @@ final class Browser implements AutoCloseable {
     return this;
   }
 
-  /** Makes another window and goes on there; returns a handle for {@link #goesTo}. */
+  /** Opens another window and switches to it; returns a handle for {@link #goesTo}. */
   String opensWindow() throws Exception {
     String handle = post("/window/new", Map.of("type", "window")).get("handle").asString();
     goesTo(handle);
     return handle;
   }
 
-  /** The handle of the current window. */
+  /** Returns the handle of the current window. */
   String window() throws Exception {
     return get("/window").asString();
   }
 
-  /** Closes the current window and goes on in another one. */
+  /** Closes the current window and switches to another one. */
   Browser closesWindow(String next) throws Exception {
     value(HttpRequest.newBuilder(URI.create(session + "/window")).DELETE());
     return goesTo(next);
@@ -132,33 +131,33 @@ final class Browser implements AutoCloseable {
     return this;
   }
 
-  /** What a script returns. */
+  /** Runs a script and returns its result. */
   JsonNode runs(String script, Object... arguments) throws Exception {
     return post("/execute/sync", Map.of("script", script, "args", List.of(arguments)));
   }
 
-  /** Waits until a script, which is an expression, is true. */
+  /** Waits until an expression is true. */
   Browser awaits(String condition) throws Exception {
     runs(
-        "return new Promise(done => { const look = () =>"
-            + " (CONDITION) ? done() : setTimeout(look, 20); look(); })"
+        "return new Promise(done => { const poll = () =>"
+            + " (CONDITION) ? done() : setTimeout(poll, 20); poll(); })"
                 .replace("CONDITION", condition));
     return this;
   }
 
-  /** Gives a command of the Chrome DevTools Protocol. */
+  /** Executes a command of the Chrome DevTools Protocol. */
   Browser commands(String command, Map<String, ?> parameters) throws Exception {
     post("/goog/cdp/execute", Map.of("cmd", command, "params", parameters));
     return this;
   }
 
-  /** Saves what can be seen, as PNG. */
+  /** Saves a screenshot as PNG. */
   Browser photographs(Path file) throws Exception {
     Files.write(file, Base64.getDecoder().decode(get("/screenshot").asString()));
     return this;
   }
 
-  /** The console's lines since the last call: level and text of each. */
+  /** Returns the console's lines since the last call: level and text of each. */
   List<String> console() throws Exception {
     List<String> lines = new ArrayList<>();
     for (JsonNode line : post("/se/log", Map.of("type", "browser"))) {
@@ -193,7 +192,7 @@ final class Browser implements AutoCloseable {
 
   private JsonNode value(HttpRequest.Builder request) throws IOException, InterruptedException {
     HttpResponse<String> response =
-        http.send(request.timeout(PATIENCE.multipliedBy(2)).build(), BodyHandlers.ofString());
+        http.send(request.timeout(TIMEOUT.multipliedBy(2)).build(), BodyHandlers.ofString());
     assertThat(response.statusCode()).as("%s", response.body()).isEqualTo(200);
     return JSON.readTree(response.body()).get("value");
   }

@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The tests that docs/coming-from-evio-gev-gnet.md names exist. */
-class ComingFromDocumentTest {
+/** Checks that the tests named in docs/ancestry.md exist. */
+class AncestryDocumentTest {
 
   private static final Path ROOT = Path.of("..");
   private static final Pattern NAME =

@@ -83,7 +83,7 @@ class CommandLineIT {
 
   @Test
   void missingTransportIsAnsweredWithOneLine() throws Exception {
-    // No machine has both of them.
+    // No machine has both.
     Transport missing = Transport.KQUEUE.isAvailable() ? Transport.EPOLL : Transport.KQUEUE;
     String name = missing.name().toLowerCase(Locale.ROOT);
     try (Program program = Program.sample("echo", "--port", "0", "--transport", name)) {

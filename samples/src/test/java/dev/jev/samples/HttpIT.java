@@ -44,7 +44,7 @@ class HttpIT {
     return line + "\r\nHost: localhost\r\n" + lines + "\r\n";
   }
 
-  /** What comes back up to the end, which the server has to bring about. */
+  /** Returns the status line of a reply after which the server closes the connection. */
   private String refusal(String request) throws Exception {
     try (RawClient client = new RawClient(server.port())) {
       String answer = client.sends(request).receivesAll();
@@ -202,7 +202,7 @@ class HttpIT {
     return curl(server, scheme, arguments);
   }
 
-  /** Arguments that begin with a slash are paths on the server. */
+  /** Runs curl. Arguments that begin with a slash are paths on the server. */
   private static List<String> curl(Program server, String scheme, String... arguments)
       throws Exception {
     List<String> command = new ArrayList<>(List.of("curl", "-sS", "--max-time", "30"));

@@ -125,7 +125,7 @@ class JsonChatIT {
       assertThat(ann.sends("{\"join\":\"Ann\"}\n").receivesLine()).contains("Ann");
       CompletableFuture<Integer> heard =
           CompletableFuture.supplyAsync(() -> linesBefore(ann, "{\"left\":\"deaf\"}"));
-      for (int i = 0; i < 512 && !heard.isDone(); i++) { // more than the kernel keeps for the deaf
+      for (int i = 0; i < 512 && !heard.isDone(); i++) { // more than the kernel buffers
         ann.sends(line);
       }
       int said = heard.get(60, SECONDS);

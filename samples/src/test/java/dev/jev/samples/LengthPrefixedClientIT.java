@@ -93,7 +93,7 @@ class LengthPrefixedClientIT {
     try {
       in.transferTo(java.io.OutputStream.nullOutputStream());
     } catch (java.io.IOException e) {
-      // It is over.
+      // The client has closed.
     }
   }
 }

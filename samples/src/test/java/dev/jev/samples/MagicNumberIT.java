@@ -7,7 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The protocol of our own, spoken by a client in another language. */
+/** The samples' own protocol, with a client in another language. */
 @Timeout(180)
 class MagicNumberIT {
 

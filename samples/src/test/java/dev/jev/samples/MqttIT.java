@@ -16,7 +16,8 @@ class MqttIT {
   private static final String CONNECT = "\20\15\0\4MQTT\4\2\0\74\0\1a"; // clean, 60 s, client "a"
   private static final String CONNACK = "\40\2\0\0";
 
-  private static final String LINE_BY_LINE = "stdbuf"; // or its output comes only at its end
+  private static final String LINE_BY_LINE =
+      "stdbuf"; // without it, the output arrives only at the end
 
   private Program server;
 
@@ -75,13 +76,13 @@ class MqttIT {
   void subscriptionsBeginAndEnd() throws Exception {
     try (RawClient client = new RawClient(server.port())) {
       assertThat(client.sends(CONNECT).receives(4)).isEqualTo(CONNACK);
-      client.sends("\202\17\0\1\0\3a/b\0\0\4a/#b\0"); // the second filter is none
+      client.sends("\202\17\0\1\0\3a/b\0\0\4a/#b\0"); // the second filter is invalid
       assertThat(client.receives(6)).isEqualTo("\220\4\0\1\0\200");
       client.sends("\60\7\0\3a/bhi"); // publish to a/b
       assertThat(client.receives(9)).isEqualTo("\60\7\0\3a/bhi");
       client.sends("\242\7\0\2\0\3a/b"); // unsubscribe
       assertThat(client.receives(4)).isEqualTo("\260\2\0\2");
-      client.sends("\60\7\0\3a/bhi" + "\300\0"); // nobody gets it; ping
+      client.sends("\60\7\0\3a/bhi" + "\300\0"); // without subscribers; then a ping
       assertThat(client.receives(2)).isEqualTo("\320\0");
       assertThat(client.sends("\340\0").receivesAll()).isEmpty(); // disconnect
     }

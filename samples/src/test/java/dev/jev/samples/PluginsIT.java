@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The samples of the plugins that come with the toolkit. */
+/** The samples of the toolkit's plugins. */
 @Timeout(180)
 class PluginsIT {
 

@@ -20,10 +20,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** A program in a process of its own, whose output is collected while it runs. */
+/** A program in a process of its own. Its output is collected while it runs. */
 public final class Program implements AutoCloseable {
 
-  private static final int PATIENCE_SECONDS = 60;
+  private static final int TIMEOUT_SECONDS = 60;
   private static final Pattern LISTENING =
       Pattern.compile("listening on (?:(?:tcp|udp)://(?:.+):(\\d+)|unix://.+)");
   private static final String END = "\0end of output";
@@ -57,7 +57,7 @@ public final class Program implements AutoCloseable {
     Program program = sample(arguments);
     try {
       Matcher listening = LISTENING.matcher(program.line());
-      assertThat(listening.matches()).as("says where it listens").isTrue();
+      assertThat(listening.matches()).as("listening line").isTrue();
       program.port = listening.group(1) == null ? 0 : Integer.parseInt(listening.group(1));
       return program;
     } catch (Throwable e) {
@@ -71,7 +71,7 @@ public final class Program implements AutoCloseable {
     return new Program(List.of(command));
   }
 
-  /** Whether a tool is installed. Where the environment variable CI is set it has to be. */
+  /** Returns whether a tool is installed. Fails if not and the environment variable CI is set. */
   public static boolean isInstalled(String tool) {
     boolean installed = isOnPath(tool);
     if (System.getenv("CI") != null) {
@@ -103,33 +103,33 @@ public final class Program implements AutoCloseable {
     return this;
   }
 
-  /** The next line of standard output. */
+  /** Returns the next line of standard output. */
   public String line() throws InterruptedException {
-    @Nullable String line = output.poll(PATIENCE_SECONDS, SECONDS);
+    @Nullable String line = output.poll(TIMEOUT_SECONDS, SECONDS);
     assertThat(line).as("line of output; errors: %s", errors).isNotNull();
     return line;
   }
 
   /** Sends SIGTERM. */
   public Program terminate() {
-    process.toHandle().destroy(); // unlike that of Process, which closes the streams
+    process.toHandle().destroy(); // Process.destroy() would close the streams
     return this;
   }
 
   /** Waits for the end of the program and returns its exit status. */
   public int exitStatus() throws InterruptedException {
-    assertThat(process.waitFor(PATIENCE_SECONDS, SECONDS)).as("%s ends", process.info()).isTrue();
-    outputReader.join(SECONDS.toMillis(PATIENCE_SECONDS));
-    errorReader.join(SECONDS.toMillis(PATIENCE_SECONDS));
+    assertThat(process.waitFor(TIMEOUT_SECONDS, SECONDS)).as("%s ends", process.info()).isTrue();
+    outputReader.join(SECONDS.toMillis(TIMEOUT_SECONDS));
+    errorReader.join(SECONDS.toMillis(TIMEOUT_SECONDS));
     return process.exitValue();
   }
 
-  /** What is left of standard output; complete after {@link #exitStatus}. */
+  /** Returns the unread lines of standard output; complete after {@link #exitStatus}. */
   public List<String> output() {
     return lines(output);
   }
 
-  /** The lines of standard error; complete after {@link #exitStatus}. */
+  /** Returns the lines of standard error; complete after {@link #exitStatus}. */
   public List<String> errors() {
     return lines(errors);
   }
@@ -153,7 +153,7 @@ public final class Program implements AutoCloseable {
               } catch (IOException | UncheckedIOException e) {
                 lines.add(e.toString());
               }
-              lines.add(END); // so that nobody waits in vain for another line
+              lines.add(END); // ends a wait for another line
             },
             "output of a program");
     thread.setDaemon(true);

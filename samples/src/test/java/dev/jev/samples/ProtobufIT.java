@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(180)
 class ProtobufIT {
 
-  /** Reads and writes the wire format itself. */
+  /** A client with its own implementation of the wire format. */
   private static final String PYTHON =
       """
       import socket, struct, sys
@@ -59,7 +59,7 @@ class ProtobufIT {
       print(stream.read())
       """;
 
-  /** Lets protoc do that. */
+  /** A client that uses protoc for the wire format. */
   private static final String PROTOC =
       """
       import socket, subprocess, sys

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** The code of docs/protocols.md: each block there is a region here, and works as described. */
+/** Runs the code of docs/protocols.md: each of its Java blocks is a region of this class. */
 class ProtocolGuideTest {
 
   // region protocol
@@ -173,7 +173,7 @@ class ProtocolGuideTest {
         .tests();
   }
 
-  /** Sends bytes, ends, and returns all that comes back. */
+  /** Sends bytes, shuts down the output, and returns all bytes received. */
   private static String exchange(Server server, String hex) throws IOException {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
       socket.setSoTimeout(10_000);

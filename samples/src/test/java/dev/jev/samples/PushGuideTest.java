@@ -19,7 +19,7 @@ import java.net.Socket;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** The code of docs/push.md: each block there is a region here, and works as described. */
+/** Runs the code of docs/push.md: each of its Java blocks is a region of this class. */
 class PushGuideTest {
 
   // region room

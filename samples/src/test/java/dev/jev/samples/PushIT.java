@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The samples that send without being asked. */
+/** The samples that send unprompted. */
 @Timeout(180)
 class PushIT {
 
@@ -61,7 +61,7 @@ class PushIT {
                 "buffer-length", "--port", "0", "--period-ms", "1", "--size", "" + size);
         RawClient client = new RawClient(server.port());
         Program nc = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
-      // The lines of a client that keeps up tell the time for one that reads nothing meanwhile.
+      // The lines of a fast client measure the time in which another client reads nothing.
       for (int i = 0; i < 1_000; i++) {
         assertThat(nc.line()).hasSizeGreaterThan(size);
       }

@@ -64,7 +64,7 @@ class PushPageIT {
     browser.runs("document.getElementById(arguments[0]).click()", id);
   }
 
-  /** Moves the pointer over the board, with or without its button; in shares of the board. */
+  /** Sends a pointer event at a position given in fractions of the board's size. */
   private void points(String type, double x, double y, boolean pressed) throws Exception {
     var box =
         browser.runs(
@@ -127,7 +127,7 @@ class PushPageIT {
     browser.goesTo(first).awaits("document.getElementById('board').dataset.strokes === '1'");
     browser.awaits("document.querySelector('.cursor span')?.textContent === '" + drawer + "'");
     expectNoErrors();
-    open(); // whoever comes later sees the line, too
+    open(); // a later visitor sees the line, too
     browser.awaits("document.getElementById('board').dataset.strokes === '1'");
     clicks("clear");
     browser.goesTo(second).awaits("document.getElementById('board').dataset.strokes === '0'");

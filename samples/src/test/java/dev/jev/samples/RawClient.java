@@ -9,17 +9,17 @@ import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 
-/** A peer that sends and expects exact bytes; one character of a text stands for each. */
+/** A client that sends and receives exact bytes, one per character of a text. */
 public final class RawClient implements AutoCloseable {
 
-  private static final int PATIENCE_MILLIS = 30_000;
+  private static final int TIMEOUT_MILLIS = 30_000;
 
   private final Socket socket;
   private final InputStream in;
 
   public RawClient(int port) throws IOException {
     socket = new Socket(InetAddress.getLoopbackAddress(), port);
-    socket.setSoTimeout(PATIENCE_MILLIS);
+    socket.setSoTimeout(TIMEOUT_MILLIS);
     socket.setTcpNoDelay(true);
     in = new BufferedInputStream(socket.getInputStream());
   }
@@ -38,7 +38,7 @@ public final class RawClient implements AutoCloseable {
     return new String(in.readNBytes(length), ISO_8859_1);
   }
 
-  /** Everything up to the end of a line, which is not part of it. */
+  /** Returns all bytes up to the end of a line, without that end. */
   public String receivesLine() throws IOException {
     StringBuilder line = new StringBuilder();
     for (int read = in.read(); read != '\n'; read = in.read()) {
@@ -50,7 +50,7 @@ public final class RawClient implements AutoCloseable {
     return line.toString();
   }
 
-  /** Everything up to the end of the stream. */
+  /** Returns all bytes up to the end of the stream. */
   public String receivesAll() throws IOException {
     return new String(in.readAllBytes(), ISO_8859_1);
   }

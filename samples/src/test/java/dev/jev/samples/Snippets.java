@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Compares the code in a document with that of a test, so that neither changes alone. */
+/** Compares the code in a document with the code of a test, so that neither changes alone. */
 final class Snippets {
 
   private static final Pattern REGION =
@@ -17,7 +17,7 @@ final class Snippets {
 
   private Snippets() {}
 
-  /** Says that the Java blocks of a document are the regions of a test, in the same order. */
+  /** Asserts that the Java blocks of a document are the regions of a test, in the same order. */
   static void expectShown(String document, Class<?> test) throws IOException {
     String source = "src/test/java/" + test.getName().replace('.', '/') + ".java";
     assertThat(parts(BLOCK, Path.of("..", document)))

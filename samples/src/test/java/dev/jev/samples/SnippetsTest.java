@@ -41,10 +41,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The code of the README: each block there is a region here, and works as described. */
+/** Runs the code of README.md: each of its Java blocks is a region of this class. */
 class SnippetsTest {
 
-  /** One connection, one request, everything that comes back until the server closes. */
+  /** Sends one request over one connection and returns all bytes until the server closes. */
   private static byte[] exchange(Server server, byte... request) throws IOException {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
       socket.setSoTimeout(10_000);

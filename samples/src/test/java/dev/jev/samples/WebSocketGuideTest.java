@@ -40,7 +40,7 @@ import java.util.function.Supplier;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 
-/** The code of docs/websocket.md: each block there is a region here, and works as described. */
+/** Runs the code of docs/websocket.md: each of its Java blocks is a region of this class. */
 class WebSocketGuideTest {
 
   // region upgrade

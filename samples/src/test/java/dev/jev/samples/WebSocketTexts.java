@@ -13,10 +13,10 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** The JDK's WebSocket client, which collects the texts that it gets. */
+/** The JDK's WebSocket client. Collects the texts that it receives. */
 final class WebSocketTexts implements WebSocket.Listener {
 
-  private static final int PATIENCE_SECONDS = 60;
+  private static final int TIMEOUT_SECONDS = 60;
 
   private final BlockingQueue<String> texts = new LinkedBlockingQueue<>();
   private final CompletableFuture<Integer> code = new CompletableFuture<>();
@@ -35,28 +35,28 @@ final class WebSocketTexts implements WebSocket.Listener {
         HttpClient.newHttpClient()
             .newWebSocketBuilder()
             .buildAsync(URI.create("ws://127.0.0.1:" + port + path), client)
-            .get(PATIENCE_SECONDS, SECONDS);
+            .get(TIMEOUT_SECONDS, SECONDS);
     return client;
   }
 
   WebSocketTexts sends(String text) throws Exception {
     assertThat(socket).isNotNull();
-    socket.sendText(text, /* last= */ true).get(PATIENCE_SECONDS, SECONDS);
+    socket.sendText(text, /* last= */ true).get(TIMEOUT_SECONDS, SECONDS);
     return this;
   }
 
   String next() throws InterruptedException {
-    String text = texts.poll(PATIENCE_SECONDS, SECONDS);
+    String text = texts.poll(TIMEOUT_SECONDS, SECONDS);
     assertThat(text).as("a text").isNotNull();
     return text;
   }
 
-  /** Skips texts up to this one. */
+  /** Skips texts up to and including {@code wanted}. */
   WebSocketTexts expect(String wanted) throws InterruptedException {
     return expectMatch(Pattern.quote(wanted));
   }
 
-  /** Skips texts up to one that matches a regular expression. */
+  /** Skips texts up to and including one that matches a regular expression. */
   WebSocketTexts expectMatch(String wanted) throws InterruptedException {
     while (!next().matches(wanted)) {
       assertThat(code).as("closed before: %s", wanted).isNotDone();
@@ -64,9 +64,9 @@ final class WebSocketTexts implements WebSocket.Listener {
     return this;
   }
 
-  /** Waits for the end of the connection, and returns the code of the close frame. */
+  /** Waits for the close and returns the code of the close frame. */
   int code() throws Exception {
-    return code.get(PATIENCE_SECONDS, SECONDS);
+    return code.get(TIMEOUT_SECONDS, SECONDS);
   }
 
   @Override

@@ -18,7 +18,7 @@ class WsBrowserIT {
 
   private static final String MAX_MESSAGE_BYTES = "2000000";
 
-  /** Opens a socket, which keeps what happens to it in a list. */
+  /** Opens a socket that collects its events in a list. */
   private static final String CONNECT =
       """
       return new Promise(done => {
@@ -60,7 +60,7 @@ class WsBrowserIT {
     return Program.server(arguments);
   }
 
-  /** A leak detector that looks at each byte may have blocked the loop, which is logged. */
+  /** Stops a server. It may have warned of blocked loops, because leak detection is paranoid. */
   private static void expectEnd(Program server) throws Exception {
     assertThat(server.terminate().exitStatus()).isZero();
     assertThat(String.join("\n", server.errors())).doesNotContain("LEAK", "Exception");

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(180)
 class WsEchoIT {
 
-  /** What the JDK's client hears, as text. */
+  /** The events of the JDK's client, as texts. */
   private static final class Events implements WebSocket.Listener {
 
     private final BlockingQueue<String> queue = new LinkedBlockingQueue<>();

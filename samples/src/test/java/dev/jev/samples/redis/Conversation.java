@@ -3,13 +3,14 @@ package dev.jev.samples.redis;
 import java.util.List;
 
 /**
- * A conversation with a Redis server; ~ stands for the end of a line, and any other character for
- * one byte.
+ * A conversation with a Redis server. In the texts, ~ represents CR LF, and any other character one
+ * byte.
  *
- * <p>The replies are those of Redis 7.0, byte for byte. Each conversation begins with no key.
+ * <p>The replies are those of Redis 7.0, byte for byte. Each conversation begins with an empty
+ * database.
  *
- * @param request what the client sends before it ends its output
- * @param reply all that the server sends
+ * @param request all bytes that the client sends before it shuts down its output
+ * @param reply all bytes that the server sends
  */
 record Conversation(String request, String reply) {
 
@@ -300,7 +301,7 @@ record Conversation(String request, String reply) {
   private static final String HELLO_2 = "*14~" + HELLO.formatted(2);
   private static final String HELLO_3 = "%7~" + HELLO.formatted(3);
 
-  /** Those of clients that ask for a version; ids are 1, see {@link #withoutIds}. */
+  /** Conversations of clients that request a version. Ids are 1, see {@link #withoutIds}. */
   static final List<Conversation> VERSIONED =
       List.of(
           new Conversation("HELLO~HELLO 2~", HELLO_2 + HELLO_2),
@@ -330,7 +331,7 @@ record Conversation(String request, String reply) {
               HELLO_3 + "%1~$4~save~$0~~%1~$10~appendonly~$2~no~%0~"),
           new Conversation("HELLO 3~COMMAND DOCS nosuch~", HELLO_3 + "%0~"));
 
-  /** An answer with other ids and versions of the server than it had. */
+  /** Returns a reply with the client's id and the server's version replaced by fixed ones. */
   static String withoutIds(String answer) {
     return answer
         .replaceAll("\r\nid\r\n:\\d+", "\r\nid\r\n:1")

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** That the conversations are those of a real Redis 7, if there is one on this machine. */
+/** Checks the expected conversations against a real Redis 7, if one is installed. */
 @Timeout(180)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RedisConversationIT {

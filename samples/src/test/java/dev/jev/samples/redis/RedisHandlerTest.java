@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The clone of Redis over a real socket; what it cannot do as Redis does is told below. */
+/** The Redis handler over a real socket. Its differences from Redis are tested last. */
 @Timeout(60)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RedisHandlerTest {

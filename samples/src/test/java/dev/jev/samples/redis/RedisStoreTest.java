@@ -82,7 +82,7 @@ class RedisStoreTest {
   @Test
   @Timeout(20)
   void keysMadeToHaveEqualHashesAreFoundQuickly() {
-    int count = 1 << 17; // in a list they would take minutes
+    int count = 1 << 17; // a linear search would take minutes
     ByteBuffer key = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (long i = 0; i < count; i++) {
       long wanted = i << 32 | i; // both halves cancel out: the hash is 0
@@ -92,11 +92,11 @@ class RedisStoreTest {
     assertThat(store.size()).isEqualTo(count);
   }
 
-  /** Undoes one round of the store's hash function. */
+  /** Inverts one round of the store's hash function. */
   private static long unmix(long mixed) {
     long factor = 0x9E3779B97F4A7C15L;
     long inverse = factor;
-    for (int i = 0; i < 5; i++) { // Newton: each round doubles the bits that are right
+    for (int i = 0; i < 5; i++) { // Newton: each round doubles the number of correct bits
       inverse *= 2 - factor * inverse;
     }
     return (mixed ^ mixed >>> 32) * inverse;
