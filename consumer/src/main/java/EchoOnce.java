@@ -12,7 +12,7 @@ import java.util.List;
 
 /** Echoes one message through a server; fails if a native jar or the native transport is missing. */
 public final class EchoOnce {
-  /** What comes with the one dependency, as {@code name-version-classifier}. */
+  /** Patterns of the native jars that come with the one dependency: name, version, classifier. */
   private static final List<String> NATIVE_JARS =
       List.of(
           "epoll-.*-linux-x86_64",
@@ -32,11 +32,11 @@ public final class EchoOnce {
             .start()) {
       System.out.println("transport: " + server.transport());
       for (String nativeJar : NATIVE_JARS) {
-        boolean there =
+        boolean present =
             Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
                 .map(entry -> new File(entry).getName())
                 .anyMatch(name -> name.matches("netty-transport-native-" + nativeJar + "[.]jar"));
-        check(there, "native jar: none (expected: " + nativeJar + ")");
+        check(present, "native jar: none (expected: " + nativeJar + ")");
       }
 
       byte[] message = {'h', 'e', 'l', 'l', 'o'};
