@@ -39,8 +39,8 @@ final class TickerPush implements Callable<Integer>, Handler<String, String>, Pl
   }
 
   @Override
-  public void start(PluginHost server) {
-    server.runTicker(this::tick);
+  public void start(PluginHost host) {
+    host.runTicker(this::tick);
   }
 
   private Duration tick() {

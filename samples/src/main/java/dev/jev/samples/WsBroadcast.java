@@ -51,8 +51,8 @@ final class WsBroadcast
   }
 
   @Override
-  public void start(PluginHost server) {
-    server.runEvery(Duration.ofMillis(periodMillis), this::publishTime);
+  public void start(PluginHost host) {
+    host.runEvery(Duration.ofMillis(periodMillis), this::publishTime);
   }
 
   private void publishTime() {

@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Checks that the tests named in docs/ancestry.md exist. */
-class AncestryDocumentTest {
+/** Checks that the tests named in docs/coming-from-evio-gev-gnet.md exist. */
+class ComingFromDocumentTest {
 
   private static final Path ROOT = Path.of("..");
   private static final Pattern NAME =

@@ -55,6 +55,7 @@ class PushIT {
 
   @Test
   void bufferLengthSkipsAClientThatDoesNotReadAndGoesOnWhenItDoes() throws Exception {
+    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
     int size = 100_000;
     try (Program server =
             Program.server(

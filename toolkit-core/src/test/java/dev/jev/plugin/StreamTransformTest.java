@@ -420,7 +420,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void userCanTransformeToo() {
+  void userCanTransformToo() {
     Capitals capitals = new Capitals();
     EmbeddedLink link = new EmbeddedLink(StreamTransform.of(() -> capitals));
     link.arrive("hello".getBytes(US_ASCII));

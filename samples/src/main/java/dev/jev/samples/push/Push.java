@@ -115,10 +115,10 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
   }
 
   @Override
-  public void start(PluginHost server) {
+  public void start(PluginHost host) {
     warmUp();
-    server.runTicker(this::tick);
-    server.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
+    host.runTicker(this::tick);
+    host.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
   }
 
   /** Loads the classes that the first round trip would otherwise wait for. */

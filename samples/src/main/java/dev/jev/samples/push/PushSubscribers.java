@@ -78,7 +78,8 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   }
 
   @Override
-  public void start(PluginHost server) {
+  public void start(PluginHost host) {
+    Server server = (Server) host; // never added to a client
     EventLoops own =
         EventLoops.builder()
             .count(1)
@@ -157,7 +158,7 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   }
 
   @Override
-  public void stop(PluginHost server) {
+  public void stop(PluginHost host) {
     if (loops != null) {
       loops.close();
     }
