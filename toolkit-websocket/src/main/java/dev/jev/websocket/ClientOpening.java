@@ -17,13 +17,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClientOpening implements Opening {
 
-  private final WebSocketClientBuilder.Request request;
+  private final ClientRequest request;
   private final String key = HandshakeKey.random();
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
   private @Nullable PermessageDeflate compression;
 
-  ClientOpening(WebSocketClientBuilder.Request request) {
+  ClientOpening(ClientRequest request) {
     this.request = request;
   }
 

@@ -6,6 +6,7 @@ import dev.jev.DeadlineWheel;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.time.Duration;
 
 /**
@@ -31,7 +32,7 @@ final class Heartbeat extends DeadlineWheel.Entry {
   private static final int PAYLOAD_BYTES = 8;
 
   private final ControlPolicy policy;
-  private final WebSocketProtocol protocol;
+  private final MessageWriter writer;
   private final ProtocolContext context;
   private final DeadlineWheel wheel;
   private final int mark = Masking.newKey();
@@ -43,9 +44,9 @@ final class Heartbeat extends DeadlineWheel.Entry {
   private boolean answered = true;
   private boolean gone;
 
-  Heartbeat(ControlPolicy policy, WebSocketProtocol protocol, ProtocolContext context) {
+  Heartbeat(ControlPolicy policy, MessageWriter writer, ProtocolContext context) {
     this.policy = policy;
-    this.protocol = protocol;
+    this.writer = writer;
     this.context = context;
     this.wheel = context.deadlineWheel(policy.span());
   }
@@ -118,8 +119,14 @@ final class Heartbeat extends DeadlineWheel.Entry {
     ping = Masking.newKey();
     pinged = wheel.now();
     due = pinged + policy.pongNanos();
-    protocol.ping(mark, ping);
+    sendPing();
     wheel.schedule(this, due);
+  }
+
+  private void sendPing() {
+    ByteBuf payload = Unpooled.buffer(PAYLOAD_BYTES).writeInt(mark).writeInt(ping);
+    context.write(writer.frame(FrameHeader.PING, payload));
+    payload.release();
   }
 
   private String silence() {

@@ -41,7 +41,7 @@ public interface HttpResponder {
   /** Answers {@code GET} and {@code HEAD} of one path, other methods with 405. */
   static HttpResponder at(String path, Supplier<HttpResponse> response) {
     requireNonNull(response, "response");
-    WebSocketServerBuilder.checkPath(path);
+    Checks.path(path);
     return request -> request.path().equals(path) ? get(request, response) : null;
   }
 

@@ -29,15 +29,6 @@ public final class WebSocketClientBuilder {
   private @Nullable WebSocketCompression compression;
   private HttpFields fields = HttpFields.NONE;
 
-  /** What the request of every connection says, except its key. */
-  record Request(
-      String target,
-      String host,
-      boolean secure,
-      HttpFields fields,
-      List<String> subprotocols,
-      @Nullable WebSocketCompression compression) {}
-
   WebSocketClientBuilder(URI uri) {
     String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
     if (!Set.of("ws", "wss").contains(scheme) || uri.getHost() == null) {
@@ -55,7 +46,7 @@ public final class WebSocketClientBuilder {
    * connection with 1009.
    */
   public WebSocketClientBuilder maxMessageBytes(int maxMessageBytes) {
-    this.maxMessageBytes = WebSocketServerBuilder.checkPositive("maxMessageBytes", maxMessageBytes);
+    this.maxMessageBytes = Checks.positive("maxMessageBytes", maxMessageBytes);
     return this;
   }
 
@@ -64,7 +55,7 @@ public final class WebSocketClientBuilder {
    * close the connection with 1008.
    */
   public WebSocketClientBuilder maxFragments(int maxFragments) {
-    this.maxFragments = WebSocketServerBuilder.checkPositive("maxFragments", maxFragments);
+    this.maxFragments = Checks.positive("maxFragments", maxFragments);
     return this;
   }
 
@@ -120,7 +111,7 @@ public final class WebSocketClientBuilder {
    */
   public WebSocketClientBuilder subprotocols(String... subprotocols) {
     for (String subprotocol : subprotocols) {
-      WebSocketServerBuilder.checkSubprotocol(subprotocol);
+      Checks.subprotocol(subprotocol);
     }
     if (Set.copyOf(List.of(subprotocols)).size() < subprotocols.length) {
       throw new IllegalArgumentException("subprotocols: one twice (expected: each once)");
@@ -177,7 +168,7 @@ public final class WebSocketClientBuilder {
     if (compression != null) {
       all = all.with(PermessageDeflate.HEADER, PermessageDeflate.offer(compression));
     }
-    Request request = new Request(target, host, secure, all, subprotocols, compression);
+    ClientRequest request = new ClientRequest(target, host, secure, all, subprotocols, compression);
     int messageBytes = maxMessageBytes;
     int fragments = maxFragments;
     boolean inParts = streaming;

@@ -54,8 +54,7 @@ public final class WebSocketCompression {
    * @throws IllegalArgumentException if {@code minBytes} is not positive
    */
   public WebSocketCompression minBytes(int minBytes) {
-    return new WebSocketCompression(
-        level, WebSocketServerBuilder.checkPositive("minBytes", minBytes), contextTakeover);
+    return new WebSocketCompression(level, Checks.positive("minBytes", minBytes), contextTakeover);
   }
 
   /** The length, in bytes, from which on messages are compressed. */

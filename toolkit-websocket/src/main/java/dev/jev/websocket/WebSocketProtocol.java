@@ -129,7 +129,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     opening = null;
     ProtocolContext line = requireNonNull(context);
     if (policy.hasHeartbeat()) {
-      heartbeat = new Heartbeat(policy, this, line);
+      heartbeat = new Heartbeat(policy, writer, line);
       heartbeat.begin();
     }
     line.ready();
@@ -234,13 +234,6 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     boolean isOwn = heartbeat != null && heartbeat.take(in, start, length);
     return isOwn || !policy.delivered() ? null : new Pong(in.retainedSlice(start, length));
-  }
-
-  /** Sends a ping of the heartbeat's. */
-  void ping(int mark, int ping) {
-    ByteBuf payload = Unpooled.buffer(2 * Integer.BYTES).writeInt(mark).writeInt(ping);
-    requireNonNull(context).write(writer.frame(FrameHeader.PING, payload));
-    payload.release();
   }
 
   /** Answers a ping: each of a few that come at once, of more the latest (RFC 6455, 5.5.3). */

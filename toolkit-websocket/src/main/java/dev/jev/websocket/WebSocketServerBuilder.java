@@ -53,7 +53,7 @@ public final class WebSocketServerBuilder {
    * connection with 1009.
    */
   public WebSocketServerBuilder maxMessageBytes(int maxMessageBytes) {
-    this.maxMessageBytes = checkPositive("maxMessageBytes", maxMessageBytes);
+    this.maxMessageBytes = Checks.positive("maxMessageBytes", maxMessageBytes);
     return this;
   }
 
@@ -62,7 +62,7 @@ public final class WebSocketServerBuilder {
    * close the connection with 1008.
    */
   public WebSocketServerBuilder maxFragments(int maxFragments) {
-    this.maxFragments = checkPositive("maxFragments", maxFragments);
+    this.maxFragments = Checks.positive("maxFragments", maxFragments);
     return this;
   }
 
@@ -138,7 +138,7 @@ public final class WebSocketServerBuilder {
    * Without any there is one at every path. What another path is asked for is not found (404).
    */
   public WebSocketServerBuilder path(String path) {
-    paths.add(checkPath(path));
+    paths.add(Checks.path(path));
     return this;
   }
 
@@ -193,7 +193,7 @@ public final class WebSocketServerBuilder {
    */
   public WebSocketServerBuilder subprotocols(String... subprotocols) {
     for (String subprotocol : subprotocols) {
-      checkSubprotocol(subprotocol);
+      Checks.subprotocol(subprotocol);
     }
     this.subprotocols = List.of(subprotocols);
     return this;
@@ -267,27 +267,6 @@ public final class WebSocketServerBuilder {
             new ServerOpening(policy),
             controls,
             new MessageReader(messageBytes, fragments, inParts));
-  }
-
-  static int checkPositive(String name, int value) {
-    if (value < 1 || value > 1 << 30) {
-      throw new IllegalArgumentException(name + ": " + value + " (expected: 1.." + (1 << 30) + ")");
-    }
-    return value;
-  }
-
-  static String checkPath(String path) {
-    if (!path.startsWith("/") || path.contains("?") || path.contains("#")) {
-      throw new IllegalArgumentException("path: " + path + " (expected: /..., without ? and #)");
-    }
-    return path;
-  }
-
-  static String checkSubprotocol(String subprotocol) {
-    if (!Tokens.isToken(subprotocol)) {
-      throw new IllegalArgumentException("subprotocol: " + subprotocol + " (expected: a token)");
-    }
-    return subprotocol;
   }
 
   private static String checkOrigin(String origin) {
