@@ -21,9 +21,7 @@ public final class WebSocketClientBuilder {
 
   private final URI uri;
   private final boolean secure;
-  private int maxMessageBytes = WebSocketServerBuilder.MAX_MESSAGE_BYTES;
-  private int maxFragments = WebSocketServerBuilder.MAX_FRAGMENTS;
-  private boolean streaming;
+  private MessageLimits limits = MessageLimits.DEFAULT;
   private ControlPolicy control = ControlPolicy.CLIENT;
   private List<String> subprotocols = List.of();
   private @Nullable WebSocketCompression compression;
@@ -46,7 +44,7 @@ public final class WebSocketClientBuilder {
    * connection with 1009.
    */
   public WebSocketClientBuilder maxMessageBytes(int maxMessageBytes) {
-    this.maxMessageBytes = Checks.positive("maxMessageBytes", maxMessageBytes);
+    limits = limits.maxMessageBytes(maxMessageBytes);
     return this;
   }
 
@@ -55,7 +53,7 @@ public final class WebSocketClientBuilder {
    * close the connection with 1008.
    */
   public WebSocketClientBuilder maxFragments(int maxFragments) {
-    this.maxFragments = Checks.positive("maxFragments", maxFragments);
+    limits = limits.maxFragments(maxFragments);
     return this;
   }
 
@@ -99,7 +97,7 @@ public final class WebSocketClientBuilder {
    * WebSocketServerBuilder#streaming} does.
    */
   public WebSocketClientBuilder streaming() {
-    streaming = true;
+    limits = limits.inParts();
     return this;
   }
 
@@ -169,15 +167,10 @@ public final class WebSocketClientBuilder {
       all = all.with(PermessageDeflate.HEADER, PermessageDeflate.offer(compression));
     }
     ClientRequest request = new ClientRequest(target, host, secure, all, subprotocols, compression);
-    int messageBytes = maxMessageBytes;
-    int fragments = maxFragments;
-    boolean inParts = streaming;
+    MessageLimits messages = limits;
     ControlPolicy controls = control;
     return () ->
         new WebSocketProtocol(
-            Role.CLIENT,
-            new ClientOpening(request),
-            controls,
-            new MessageReader(messageBytes, fragments, inParts));
+            Role.CLIENT, new ClientOpening(request), controls, messages.newReader());
   }
 }

@@ -68,10 +68,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         Role.SERVER,
         new ServerOpening(ServerPolicy.DEFAULT),
         ControlPolicy.SERVER,
-        new MessageReader(
-            WebSocketServerBuilder.MAX_MESSAGE_BYTES,
-            WebSocketServerBuilder.MAX_FRAGMENTS,
-            /* streaming= */ false));
+        MessageLimits.DEFAULT.newReader());
   }
 
   static WebSocketProtocol of(

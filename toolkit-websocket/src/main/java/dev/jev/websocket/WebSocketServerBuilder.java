@@ -30,12 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class WebSocketServerBuilder {
 
-  static final int MAX_MESSAGE_BYTES = 64 * 1024;
-  static final int MAX_FRAGMENTS = 1024;
-
-  private int maxMessageBytes = MAX_MESSAGE_BYTES;
-  private int maxFragments = MAX_FRAGMENTS;
-  private boolean streaming;
+  private MessageLimits limits = MessageLimits.DEFAULT;
   private ControlPolicy control = ControlPolicy.SERVER;
   private final List<String> paths = new ArrayList<>();
   private Set<String> hosts = Set.of();
@@ -53,7 +48,7 @@ public final class WebSocketServerBuilder {
    * connection with 1009.
    */
   public WebSocketServerBuilder maxMessageBytes(int maxMessageBytes) {
-    this.maxMessageBytes = Checks.positive("maxMessageBytes", maxMessageBytes);
+    limits = limits.maxMessageBytes(maxMessageBytes);
     return this;
   }
 
@@ -62,7 +57,7 @@ public final class WebSocketServerBuilder {
    * close the connection with 1008.
    */
   public WebSocketServerBuilder maxFragments(int maxFragments) {
-    this.maxFragments = Checks.positive("maxFragments", maxFragments);
+    limits = limits.maxFragments(maxFragments);
     return this;
   }
 
@@ -129,7 +124,7 @@ public final class WebSocketServerBuilder {
    * MiB (1009). {@link #maxFragments} counts empty frames only, in a row.
    */
   public WebSocketServerBuilder streaming() {
-    streaming = true;
+    limits = limits.inParts();
     return this;
   }
 
@@ -257,16 +252,11 @@ public final class WebSocketServerBuilder {
             compression,
             decision,
             http);
-    int messageBytes = maxMessageBytes;
-    int fragments = maxFragments;
-    boolean inParts = streaming;
+    MessageLimits messages = limits;
     ControlPolicy controls = control;
     return () ->
         new WebSocketProtocol(
-            Role.SERVER,
-            new ServerOpening(policy),
-            controls,
-            new MessageReader(messageBytes, fragments, inParts));
+            Role.SERVER, new ServerOpening(policy), controls, messages.newReader());
   }
 
   private static String checkOrigin(String origin) {
