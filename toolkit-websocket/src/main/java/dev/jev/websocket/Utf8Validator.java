@@ -42,11 +42,6 @@ final class Utf8Validator {
     return missing == 0;
   }
 
-  /** Forgets everything. */
-  void reset() {
-    missing = 0;
-  }
-
   private static int skipAscii(ByteBuf bytes, int from, int to) {
     int i = from;
     while (i <= to - Long.BYTES && (bytes.getLongLE(i) & NOT_ASCII) == 0) {

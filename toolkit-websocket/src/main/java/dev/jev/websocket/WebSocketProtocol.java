@@ -71,15 +71,6 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         MessageLimits.DEFAULT.newReader());
   }
 
-  static WebSocketProtocol of(
-      Role role, Opening opening, ControlPolicy policy, int maxMessageBytes, int maxFragments) {
-    return new WebSocketProtocol(
-        role,
-        opening,
-        policy,
-        new MessageReader(maxMessageBytes, maxFragments, /* streaming= */ false));
-  }
-
   /**
    * Begins the configuration of a server's protocol; {@code WebSocketProtocol::new} is one with all
    * options at their defaults.

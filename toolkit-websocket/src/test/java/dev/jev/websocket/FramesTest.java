@@ -6,13 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
-import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Close;
 import dev.jev.websocket.WebSocketMessage.Text;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import java.io.IOException;
 import java.util.Arrays;
@@ -82,23 +80,14 @@ class FramesTest {
 
   @BeforeAll
   void start() {
-    Opening none =
-        new Opening() {
-          @Override
-          public void begin(ProtocolContext context, Runnable opened) {
-            opened.run();
-          }
-
-          @Override
-          public void read(ProtocolContext context, ByteBuf in) {
-            throw new AssertionError("opened already");
-          }
-        };
     server =
         Server.builder(
                 () ->
-                    WebSocketProtocol.of(
-                        Role.SERVER, none, ControlPolicy.SERVER, MAX_MESSAGE_BYTES, 8),
+                    new WebSocketProtocol(
+                        Role.SERVER,
+                        LoopbackPair.opened(/* agreed= */ null),
+                        ControlPolicy.SERVER,
+                        new MessageReader(MAX_MESSAGE_BYTES, 8, /* streaming= */ false)),
                 new Echo())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)

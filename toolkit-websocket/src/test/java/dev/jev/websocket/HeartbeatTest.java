@@ -6,9 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
-import dev.jev.ProtocolContext;
 import dev.jev.TimedConnections;
-import io.netty.buffer.ByteBuf;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,26 +45,18 @@ class HeartbeatTest {
     }
   }
 
-  /** A handshake that is over at once. */
-  private static final class None implements Opening {
-
-    @Override
-    public void begin(ProtocolContext context, Runnable opened) {
-      opened.run();
-    }
-
-    @Override
-    public void read(ProtocolContext context, ByteBuf in) {
-      throw new AssertionError("opened already");
-    }
-  }
-
   private TimedConnections<WebSocketMessage, WebSocketMessage>.Socket connect(
       Role role, ControlPolicy policy) {
     if (timed == null) {
       timed =
           new TimedConnections<>(
-              () -> WebSocketProtocol.of(role, new None(), policy, 65_536, 8), new Notes());
+              () ->
+                  new WebSocketProtocol(
+                      role,
+                      LoopbackPair.opened(/* agreed= */ null),
+                      policy,
+                      new MessageReader(65_536, 8, /* streaming= */ false)),
+              new Notes());
     }
     return timed.connect();
   }

@@ -5,9 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
-import dev.jev.ProtocolContext;
 import dev.jev.TimedConnections;
-import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -44,25 +42,16 @@ class MessageDeadlineTest {
     }
   }
 
-  /** A handshake that is over at once. */
-  private static final class None implements Opening {
-
-    @Override
-    public void begin(ProtocolContext context, Runnable opened) {
-      opened.run();
-    }
-
-    @Override
-    public void read(ProtocolContext context, ByteBuf in) {
-      throw new AssertionError("opened already");
-    }
-  }
-
   @BeforeEach
   void connect() {
     timed =
         new TimedConnections<>(
-            () -> WebSocketProtocol.of(Role.SERVER, new None(), ControlPolicy.CLIENT, 65_536, 1000),
+            () ->
+                new WebSocketProtocol(
+                    Role.SERVER,
+                    LoopbackPair.opened(/* agreed= */ null),
+                    ControlPolicy.CLIENT,
+                    new MessageReader(65_536, 1000, /* streaming= */ false)),
             new Notes());
     socket = timed.connect();
   }

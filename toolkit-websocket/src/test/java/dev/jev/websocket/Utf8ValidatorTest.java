@@ -55,9 +55,6 @@ class Utf8ValidatorTest {
     Utf8Validator validator = new Utf8Validator();
     assertThat(accept(validator, bytes(hex))).isEqualTo(-1);
     assertThat(validator.isComplete()).isFalse();
-    validator.reset();
-    assertThat(accept(validator, bytes("61"))).isEqualTo(-1);
-    assertThat(validator.isComplete()).isTrue();
   }
 
   @Test
@@ -74,7 +71,7 @@ class Utf8ValidatorTest {
         boolean accepted = validator.accept(bytes, i, i + 1) < 0;
         if (!accepted || validator.isComplete() != (i == length - 1)) {
           wrong.add("U+" + Integer.toHexString(c) + " at byte " + i);
-          validator.reset();
+          validator = new Utf8Validator();
         }
       }
     }
