@@ -13,13 +13,11 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 record ControlPolicy(long pingNanos, long pongNanos, boolean delivered, int stopCode) {
 
-  /** RFC 6455, 7.4.1: an endpoint goes away. */
-  static final int GOING_AWAY = 1001;
-
   private static final Duration MIN = Duration.ofMillis(10);
   private static final Duration MAX = Duration.ofDays(1);
 
-  static final ControlPolicy CLIENT = new ControlPolicy(0, 0, /* delivered= */ false, GOING_AWAY);
+  static final ControlPolicy CLIENT =
+      new ControlPolicy(0, 0, /* delivered= */ false, CloseCode.GOING_AWAY);
   static final ControlPolicy SERVER =
       CLIENT.heartbeat(Duration.ofSeconds(25), Duration.ofSeconds(10));
 

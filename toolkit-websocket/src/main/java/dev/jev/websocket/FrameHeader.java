@@ -72,7 +72,7 @@ final class FrameHeader {
     int length = second & B1_LENGTH;
     if (isControl() && length > MAX_CONTROL_BYTES) {
       throw new Violation(
-          Violation.PROTOCOL_ERROR,
+          CloseCode.PROTOCOL_ERROR,
           "control frame: more than 125 bytes (expected: <= 125, RFC 6455, 5.5)");
     }
     int lengthBytes = length == LENGTH_IN_8 ? 8 : length == LENGTH_IN_2 ? 2 : 0;
@@ -98,25 +98,25 @@ final class FrameHeader {
     opcode = first & B0_OPCODE;
     if ((opcode > BINARY && opcode < CLOSE) || opcode > PONG) {
       throw new Violation(
-          Violation.PROTOCOL_ERROR, "opcode: " + opcode + " (expected: 0..2 or 8..10)");
+          CloseCode.PROTOCOL_ERROR, "opcode: " + opcode + " (expected: 0..2 or 8..10)");
     }
     if ((first & B0_RSV23) != 0) {
-      throw new Violation(Violation.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
+      throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
     }
     // RFC 7692, 6: only the first frame of a data message says so.
     if (isCompressed && !(compression && (opcode == TEXT || opcode == BINARY))) {
-      throw new Violation(Violation.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
+      throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
     }
     if (isControl() && !isFinal) {
       throw new Violation(
-          Violation.PROTOCOL_ERROR, "control frame: a fragment (expected: whole, RFC 6455, 5.5)");
+          CloseCode.PROTOCOL_ERROR, "control frame: a fragment (expected: whole, RFC 6455, 5.5)");
     }
   }
 
   private static void checkMask(boolean masked, boolean expected) {
     if (masked != expected) {
       String frame = expected ? "client frame is not masked" : "server frame is masked";
-      throw new Violation(Violation.PROTOCOL_ERROR, frame + " (RFC 6455, 5.1)");
+      throw new Violation(CloseCode.PROTOCOL_ERROR, frame + " (RFC 6455, 5.1)");
     }
   }
 
@@ -124,7 +124,7 @@ final class FrameHeader {
     long length = lengthBytes == 2 ? in.getUnsignedShort(index) : in.getLong(index);
     if (length < 0 || length < (lengthBytes == 2 ? 126 : 65_536)) {
       throw new Violation(
-          Violation.PROTOCOL_ERROR,
+          CloseCode.PROTOCOL_ERROR,
           "payload length: "
               + Long.toUnsignedString(length)
               + " in "

@@ -106,7 +106,7 @@ final class MessageInflater {
 
   private static Violation broken(@Nullable String how) {
     return new Violation(
-        Violation.INVALID_PAYLOAD,
+        CloseCode.INVALID_PAYLOAD,
         "compressed message: " + how + " (expected: DEFLATE, RFC 7692, 7.2.2)");
   }
 

@@ -96,7 +96,7 @@ final class MessageReader {
     boolean first = header.opcode != FrameHeader.CONTINUATION;
     if (first == open) {
       throw new Violation(
-          Violation.PROTOCOL_ERROR,
+          CloseCode.PROTOCOL_ERROR,
           first
               ? "data frame: a new message (expected: continuation of the last one)"
               : "data frame: a continuation (expected: the beginning of a message)");
@@ -115,7 +115,7 @@ final class MessageReader {
     }
     if (++fragments > maxFragments) {
       throw new Violation(
-          Violation.POLICY,
+          CloseCode.POLICY_VIOLATION,
           "fragments: more than " + maxFragments + " (expected: <= " + maxFragments + ")");
     }
     length += header.payloadBytes;
@@ -138,7 +138,7 @@ final class MessageReader {
 
   private static Violation tooLong(String actual, long most) {
     return new Violation(
-        Violation.TOO_BIG, "message: " + actual + " bytes (expected: <= " + most + ")");
+        CloseCode.TOO_BIG, "message: " + actual + " bytes (expected: <= " + most + ")");
   }
 
   /** Takes what is there of the frame's payload; returns the message if that is its end. */
@@ -160,7 +160,7 @@ final class MessageReader {
   /** Checks what has come of a text. */
   private void check(ByteBuf bytes, int from, int to) {
     if (isText && utf8.accept(bytes, from, to) >= 0) {
-      throw new Violation(Violation.INVALID_PAYLOAD, "text: not UTF-8 (RFC 6455, 8.1)");
+      throw new Violation(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 (RFC 6455, 8.1)");
     }
   }
 
@@ -236,7 +236,7 @@ final class MessageReader {
   private void checkEnd(ByteBuf payload, boolean last) {
     if (last && isText && !utf8.isComplete()) {
       payload.release();
-      throw new Violation(Violation.INVALID_PAYLOAD, "text: not UTF-8 at its end (RFC 6455, 8.1)");
+      throw new Violation(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 at its end (RFC 6455, 8.1)");
     }
   }
 
@@ -273,7 +273,7 @@ final class MessageReader {
     }
     if (streaming && inflated - UNCHECKED_BYTES > MAX_RATIO * deflated) {
       throw new Violation(
-          Violation.TOO_BIG,
+          CloseCode.TOO_BIG,
           "message: more than 100 times as long as on the wire (expected: less beyond 1 MiB)");
     }
   }

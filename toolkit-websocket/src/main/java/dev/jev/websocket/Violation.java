@@ -5,12 +5,6 @@ final class Violation extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  // RFC 6455, 7.4.1.
-  static final int PROTOCOL_ERROR = 1002;
-  static final int INVALID_PAYLOAD = 1007;
-  static final int POLICY = 1008;
-  static final int TOO_BIG = 1009;
-
   private final int code;
   private final String offence;
 

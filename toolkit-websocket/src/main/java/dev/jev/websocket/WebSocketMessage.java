@@ -343,26 +343,15 @@ public sealed interface WebSocketMessage {
    */
   record Close(int code, String reason) implements WebSocketMessage {
 
-    /** RFC 6455, 7.1.5: the peer's close frame had no code. */
-    static final int NO_CODE = 1005;
-
     /** Checks code and reason. */
     public Close {
-      if (!isSendable(code) && code != NO_CODE) {
-        throw new IllegalArgumentException(
-            "close code: " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)");
+      if (code != CloseCode.NO_CODE) {
+        CloseCode.check("close code", code);
       }
       int bytes = ByteBufUtil.utf8Bytes(reason);
       if (bytes > FrameHeader.MAX_CONTROL_BYTES - 2) {
         throw new IllegalArgumentException("close reason: " + bytes + " bytes (expected: <= 123)");
       }
-    }
-
-    /** Whether a code may stand in a frame. */
-    static boolean isSendable(int code) {
-      return (code >= 1000 && code <= 1003)
-          || (code >= 1007 && code <= 1014)
-          || (code >= 3000 && code <= 4999);
     }
   }
 }

@@ -163,7 +163,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         "message: "
             + messages.receivedBytes()
             + " bytes have come (expected: the end within 30 s and 1 s per KiB)";
-    sendClose(context, new Close(Violation.POLICY, offence));
+    sendClose(context, new Close(CloseCode.POLICY_VIOLATION, offence));
     context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
   }
 
@@ -201,7 +201,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       controls = new ControlRate();
     }
     if (controls.isExceeded(System.nanoTime())) {
-      throw new Violation(Violation.POLICY, "control frames: too many (expected: <= 3 a second)");
+      throw new Violation(
+          CloseCode.POLICY_VIOLATION, "control frames: too many (expected: <= 3 a second)");
     }
     int start = in.readerIndex();
     if (role.readsMasked()) {
@@ -256,20 +257,18 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   /** RFC 6455, 5.5.1 and 7.4. */
   private static Close closeOf(ByteBuf in, int start, int length) {
     if (length == 0) {
-      return new Close(Close.NO_CODE, "");
+      return new Close(CloseCode.NO_CODE, "");
     }
     if (length == 1) {
-      throw new Violation(Violation.PROTOCOL_ERROR, "close frame: 1 byte (expected: 0 or 2..125)");
+      throw new Violation(CloseCode.PROTOCOL_ERROR, "close frame: 1 byte (expected: 0 or 2..125)");
     }
     int code = in.getUnsignedShort(start);
-    if (!Close.isSendable(code)) {
-      throw new Violation(
-          Violation.PROTOCOL_ERROR,
-          "close code: " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)");
+    if (!CloseCode.isSendable(code)) {
+      throw new Violation(CloseCode.PROTOCOL_ERROR, CloseCode.unsendable("close code", code));
     }
     Utf8Validator utf8 = new Utf8Validator();
     if (utf8.accept(in, start + 2, start + length) >= 0 || !utf8.isComplete()) {
-      throw new Violation(Violation.INVALID_PAYLOAD, "close reason: not UTF-8 (RFC 6455, 5.5.1)");
+      throw new Violation(CloseCode.INVALID_PAYLOAD, "close reason: not UTF-8 (RFC 6455, 5.5.1)");
     }
     return new Close(code, in.toString(start + 2, length - 2, UTF_8));
   }
@@ -286,7 +285,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   private ByteBuf closeFrame(Close close) {
     ByteBuf payload = Unpooled.buffer(FrameHeader.MAX_CONTROL_BYTES);
-    if (close.code() != Close.NO_CODE) {
+    if (close.code() != CloseCode.NO_CODE) {
       ByteBufUtil.writeUtf8(payload.writeShort(close.code()), close.reason());
     }
     return writer.frame(FrameHeader.CLOSE, payload);
@@ -328,13 +327,13 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
    */
   private int codeFor(Kind kind) {
     return switch (kind) {
-      case CLOSED -> 1000;
+      case CLOSED -> CloseCode.NORMAL;
       case SERVER_STOPPED -> policy.stopCode();
-      case IDLE, TIMEOUT -> ControlPolicy.GOING_AWAY;
-      case PROTOCOL_ERROR -> Violation.PROTOCOL_ERROR;
-      case LIMIT -> Violation.POLICY;
-      case HANDLER_ERROR -> 1011;
-      case OVERFLOW -> 1013;
+      case IDLE, TIMEOUT -> CloseCode.GOING_AWAY;
+      case PROTOCOL_ERROR -> CloseCode.PROTOCOL_ERROR;
+      case LIMIT -> CloseCode.POLICY_VIOLATION;
+      case HANDLER_ERROR -> CloseCode.INTERNAL_ERROR;
+      case OVERFLOW -> CloseCode.TRY_AGAIN_LATER;
       case PEER_CLOSED, IO_ERROR -> 0;
     };
   }
@@ -395,9 +394,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   private void packClose(Close close, ByteBuf out) {
-    if (!Close.isSendable(close.code())) {
-      throw new IllegalArgumentException("close code: 1005 (expected: one that can be sent)");
-    }
+    CloseCode.check("close code", close.code());
     sent = close;
     ProtocolContext line = requireNonNull(context);
     tell(line);

@@ -107,11 +107,7 @@ public final class WebSocketServerBuilder {
    * @throws IllegalArgumentException if {@code code} cannot be sent in a close frame
    */
   public WebSocketServerBuilder stopCloseCode(int code) {
-    if (!WebSocketMessage.Close.isSendable(code)) {
-      throw new IllegalArgumentException(
-          "stopCloseCode: " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)");
-    }
-    control = control.stopCode(code);
+    control = control.stopCode(CloseCode.check("stopCloseCode", code));
     return this;
   }
 

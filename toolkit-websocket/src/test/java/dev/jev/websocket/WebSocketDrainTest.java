@@ -1,6 +1,7 @@
 package dev.jev.websocket;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
@@ -21,6 +22,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What peers are told when a server stops, or drains. */
 @Timeout(60)
@@ -114,15 +117,26 @@ class WebSocketDrainTest {
     server.awaitStop();
   }
 
-  @Test
-  void serverThatRestartsTellsSoWhenItIsStopped() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {1000, 1012, 1014, 3000, 4999})
+  void peersReceiveTheStopCloseCodeWhenTheServerIsStopped(int code) throws Exception {
     Server server =
-        start(WebSocketProtocol.server().stopCloseCode(1012), Recorder.silent(), drain());
+        start(WebSocketProtocol.server().stopCloseCode(code), Recorder.silent(), drain());
     try (HttpPeer peer = connect(server)) {
       server.stop(Duration.ofSeconds(20));
-      assertThat(readClose(peer).code()).isEqualTo(1012);
+      assertThat(readClose(peer).code()).isEqualTo(code);
     }
     server.awaitStop();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000})
+  void stopCloseCodeThatCannotBeSentIsRejected(int code) {
+    WebSocketServerBuilder protocol = WebSocketProtocol.server();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> protocol.stopCloseCode(code))
+        .withMessage(
+            "stopCloseCode: " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)");
   }
 
   @Test
