@@ -67,7 +67,7 @@ final class ClassPathResponder implements HttpResponder {
     String stripped = directory.replaceAll("^/+|/+$", "");
     if (stripped.isEmpty() || !isPlain("/" + stripped)) {
       throw new IllegalArgumentException(
-          "directory: " + directory + " (expected: one below the root of the class path)");
+          "directory: " + directory + " (expected: a directory below the root of the class path)");
     }
     this.directory = stripped;
     ClassLoader context = Thread.currentThread().getContextClassLoader();

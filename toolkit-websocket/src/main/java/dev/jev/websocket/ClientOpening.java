@@ -80,7 +80,7 @@ final class ClientOpening implements Opening {
     }
     List<String> upgrade = response.headers("Upgrade");
     if (upgrade.size() != 1 || !upgrade.get(0).equalsIgnoreCase("websocket")) {
-      throw failure("header Upgrade: something else (expected: websocket)");
+      throw failure("header Upgrade: missing or different (expected: websocket)");
     }
     if (!Tokens.contains(response.headers("Connection"), "Upgrade")) {
       throw failure("header Connection: without Upgrade (expected: Upgrade)");
@@ -91,7 +91,7 @@ final class ClientOpening implements Opening {
     checkExtensions(response.headers(PermessageDeflate.HEADER));
     List<String> subprotocols = response.headers(HttpResponse.SUBPROTOCOL);
     if (subprotocols.size() > 1 || !request.subprotocols().containsAll(subprotocols)) {
-      throw failure("header Sec-WebSocket-Protocol: another (expected: one that was offered)");
+      throw failure("header Sec-WebSocket-Protocol: not offered (expected: one that was offered)");
     }
   }
 
@@ -101,12 +101,12 @@ final class ClientOpening implements Opening {
     }
     WebSocketCompression options = request.compression();
     if (options == null) {
-      throw failure("header Sec-WebSocket-Extensions: set (expected: none was offered)");
+      throw failure("header Sec-WebSocket-Extensions: set (expected: none, as none was offered)");
     }
     List<ExtensionOffer> answers = ExtensionOffer.parse(lines);
     compression = answers.size() == 1 ? PermessageDeflate.agreed(options, answers.get(0)) : null;
     if (compression == null) {
-      throw failure("header Sec-WebSocket-Extensions: another (expected: what was offered)");
+      throw failure("header Sec-WebSocket-Extensions: not offered (expected: what was offered)");
     }
   }
 

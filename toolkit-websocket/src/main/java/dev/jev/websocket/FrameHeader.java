@@ -109,7 +109,7 @@ final class FrameHeader {
     }
     if (isControl() && !isFinal) {
       throw new Violation(
-          CloseCode.PROTOCOL_ERROR, "control frame: a fragment (expected: whole, RFC 6455, 5.5)");
+          CloseCode.PROTOCOL_ERROR, "control frame: fragmented (expected: whole, RFC 6455, 5.5)");
     }
   }
 
@@ -129,7 +129,7 @@ final class FrameHeader {
               + Long.toUnsignedString(length)
               + " in "
               + lengthBytes
-              + " bytes (expected: the fewest bytes, RFC 6455, 5.2)");
+              + " bytes (expected: the shortest form, RFC 6455, 5.2)");
     }
     return length;
   }

@@ -128,8 +128,7 @@ final class HeadParser {
 
   private static void checkHost(String host) {
     if (!HOST.matcher(host).matches()) {
-      throw Refusal.bad(
-          "header Host: " + Refusal.shown(host) + " (expected: a host, perhaps with a port)");
+      throw Refusal.bad("header Host: " + Refusal.shown(host) + " (expected: host or host:port)");
     }
   }
 

@@ -94,7 +94,7 @@ final class HeadScanner implements ByteProcessor {
               + ")");
     }
     if (startLineBytes == 1 && (c == ' ' || c == '\t')) {
-      throw unexpected("start line", c, "no blank at its beginning");
+      throw unexpected("start line", c, "no leading whitespace");
     }
     checkText("start line", c);
     return START_LINE;
@@ -102,7 +102,7 @@ final class HeadScanner implements ByteProcessor {
 
   private int field(int c) {
     if (c == ' ' || c == '\t') { // RFC 9112, 5.2 and 2.2
-      throw unexpected("header line", c, "no blank at its beginning");
+      throw unexpected("header line", c, "no leading whitespace");
     }
     if (++fields > MAX_FIELDS) {
       throw tooLarge("header lines: more than " + MAX_FIELDS, MAX_FIELDS);

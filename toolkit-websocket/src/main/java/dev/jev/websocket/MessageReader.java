@@ -98,8 +98,8 @@ final class MessageReader {
       throw new Violation(
           CloseCode.PROTOCOL_ERROR,
           first
-              ? "data frame: a new message (expected: continuation of the last one)"
-              : "data frame: a continuation (expected: the beginning of a message)");
+              ? "data frame: a new message (expected: a continuation)"
+              : "data frame: a continuation (expected: a new message)");
     }
     if (first) {
       isText = header.opcode == FrameHeader.TEXT;
@@ -274,7 +274,7 @@ final class MessageReader {
     if (streaming && inflated - UNCHECKED_BYTES > MAX_RATIO * deflated) {
       throw new Violation(
           CloseCode.TOO_BIG,
-          "message: more than 100 times as long as on the wire (expected: less beyond 1 MiB)");
+          "message: more than 100 times its compressed size (expected: less beyond 1 MiB)");
     }
   }
 

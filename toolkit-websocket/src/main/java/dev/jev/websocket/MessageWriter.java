@@ -73,8 +73,8 @@ final class MessageWriter {
     if (isFirst == open) {
       throw new IllegalArgumentException(
           open
-              ? "message: another one (expected: the next fragment of the one that has begun)"
-              : "fragment: not the first (expected: the beginning of a message)");
+              ? "message: a new one within a fragmented message (expected: the next fragment)"
+              : "fragment: not the first (expected: the first of a message)");
     }
   }
 

@@ -37,16 +37,17 @@ record ServerPolicy(
   void check(UpgradeRequest request) {
     HttpRequest http = request.http();
     if (!paths.isEmpty() && !isListed(http.path())) {
-      throw new Refusal(404, "path: " + Refusal.shown(http.path()) + " (expected: a known one)");
+      throw new Refusal(404, "path: " + Refusal.shown(http.path()) + " (expected: a known path)");
     }
     String host = http.host();
     if (!hosts.isEmpty() && (host == null || !hosts.contains(withoutPort(host)))) {
       String shown = Refusal.shown(String.valueOf(host));
-      throw new Refusal(421, "host: " + shown + " (expected: one of this server's)");
+      throw new Refusal(421, "host: " + shown + " (expected: a name of this server)");
     }
     origins.check(http);
     if (subprotocolRequired && choose(request.subprotocols()) == null) {
-      throw Refusal.bad("header Sec-WebSocket-Protocol: none that is known (expected: one)");
+      throw Refusal.bad(
+          "header Sec-WebSocket-Protocol: none supported (expected: a supported one)");
     }
   }
 
@@ -89,13 +90,13 @@ record ServerPolicy(
     HttpResponder responder = http;
     if (UpgradeRequest.hasContent(request)) {
       throw responder == null
-          ? Refusal.bad("content: some (expected: none)")
-          : new Refusal(413, "content: some (expected: none)");
+          ? Refusal.bad("content: present (expected: none)")
+          : new Refusal(413, "content: present (expected: none)");
     }
     HttpResponse response = responder == null ? null : responder.respond(request);
     if (response != null) {
       if (response.isAccept()) {
-        throw new IllegalStateException("responder answered 101 (expected: 200..599)");
+        throw new IllegalStateException("responder's status: 101 (expected: 200..599)");
       }
       return response;
     }
@@ -103,7 +104,8 @@ record ServerPolicy(
       return HttpResponse.of(404).text("not found\n");
     }
     if (!paths.isEmpty() && !isListed(request.path())) {
-      throw new Refusal(404, "path: " + Refusal.shown(request.path()) + " (expected: a known one)");
+      throw new Refusal(
+          404, "path: " + Refusal.shown(request.path()) + " (expected: a known path)");
     }
     if (request.isOld()) {
       throw new Refusal(505, "version: HTTP/1.0 (expected: HTTP/1.1)");

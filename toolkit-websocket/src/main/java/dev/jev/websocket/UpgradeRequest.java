@@ -40,7 +40,7 @@ record UpgradeRequest(
     checkToken(request, "Upgrade", "websocket");
     checkToken(request, "Connection", "Upgrade");
     if (hasContent(request)) {
-      throw Refusal.bad("content: some (expected: none)");
+      throw Refusal.bad("content: present (expected: none)");
     }
     checkVersion(request.headers("Sec-WebSocket-Version"));
     return new UpgradeRequest(

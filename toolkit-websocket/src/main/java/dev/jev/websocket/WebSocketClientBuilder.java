@@ -33,7 +33,7 @@ public final class WebSocketClientBuilder {
       throw new IllegalArgumentException("uri: " + uri + " (expected: ws://host/... or wss://...)");
     }
     if (uri.getRawFragment() != null || uri.getRawUserInfo() != null) { // RFC 6455, 3
-      throw new IllegalArgumentException("uri: " + uri + " (expected: no fragment and no user)");
+      throw new IllegalArgumentException("uri: " + uri + " (expected: no fragment, no user info)");
     }
     this.uri = uri;
     this.secure = scheme.equals("wss");
@@ -112,7 +112,7 @@ public final class WebSocketClientBuilder {
       Checks.subprotocol(subprotocol);
     }
     if (Set.copyOf(List.of(subprotocols)).size() < subprotocols.length) {
-      throw new IllegalArgumentException("subprotocols: one twice (expected: each once)");
+      throw new IllegalArgumentException("subprotocols: a duplicate (expected: each once)");
     }
     this.subprotocols = List.of(subprotocols);
     return this;

@@ -162,7 +162,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     String offence =
         "message: "
             + messages.receivedBytes()
-            + " bytes have come (expected: the end within 30 s and 1 s per KiB)";
+            + " bytes received (expected: the end within 30 s plus 1 s per KiB)";
     sendClose(context, new Close(CloseCode.POLICY_VIOLATION, offence));
     context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
   }
@@ -202,7 +202,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     if (controls.isExceeded(System.nanoTime())) {
       throw new Violation(
-          CloseCode.POLICY_VIOLATION, "control frames: too many (expected: <= 3 a second)");
+          CloseCode.POLICY_VIOLATION, "control frames: too many (expected: <= 3 per second)");
     }
     int start = in.readerIndex();
     if (role.readsMasked()) {

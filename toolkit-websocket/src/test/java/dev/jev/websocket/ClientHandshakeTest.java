@@ -191,9 +191,9 @@ class ClientHandshakeTest {
   }
 
   static Stream<Row> rows() {
-    String upgrade = "header Upgrade: something else (expected: websocket)";
+    String upgrade = "header Upgrade: missing or different (expected: websocket)";
     String accept = "header Sec-WebSocket-Accept: wrong (expected: the answer to the key)";
-    String protocol = "header Sec-WebSocket-Protocol: another (expected: one that was offered)";
+    String protocol = "header Sec-WebSocket-Protocol: not offered (expected: one that was offered)";
     String line = "status line: malformed (expected: HTTP/1.1, status and reason)";
     return Stream.of(
         instead("HTTP/1.1 200 OK", "status: 200 (expected: 101)"),
@@ -213,7 +213,7 @@ class ClientHandshakeTest {
         new Row("an answer to another key", lines -> answerLines("x"), accept),
         with(
             "Sec-WebSocket-Extensions: permessage-deflate",
-            "header Sec-WebSocket-Extensions: set (expected: none was offered)"),
+            "header Sec-WebSocket-Extensions: set (expected: none, as none was offered)"),
         with("Sec-WebSocket-Protocol: b", protocol),
         with("Sec-WebSocket-Protocol: a, a", protocol),
         new Row(
@@ -225,7 +225,7 @@ class ClientHandshakeTest {
                     .toList(),
             protocol),
         with("X-Any : a", "header name: character 0x20 (expected: a token and a colon)"),
-        with(" folded", "header line: character 0x20 (expected: no blank at its beginning)"),
+        with(" folded", "header line: character 0x20 (expected: no leading whitespace)"),
         with("X: " + "x".repeat(9000), "header lines: more than 8192 bytes (expected: <= 8192)"));
   }
 
@@ -299,7 +299,7 @@ class ClientHandshakeTest {
   void uriHasNeitherFragmentNorUser(String uri) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> WebSocketProtocol.client(URI.create(uri)))
-        .withMessage("uri: " + uri + " (expected: no fragment and no user)");
+        .withMessage("uri: " + uri + " (expected: no fragment, no user info)");
   }
 
   @Test
@@ -315,7 +315,7 @@ class ClientHandshakeTest {
     WebSocketClientBuilder options = WebSocketProtocol.client(URI.create("ws://a"));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> options.subprotocols("a", "a"))
-        .withMessage("subprotocols: one twice (expected: each once)");
+        .withMessage("subprotocols: a duplicate (expected: each once)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> options.header("Host", "a"))
         .withMessage("header Host: set (expected: left to Jev)");

@@ -114,7 +114,7 @@ class CompressedFramesTest {
     "c0 80 MASK, 1002 RSV1: 1 (expected: 0)",
     "41 81 MASK 00 c0 80 MASK, 1002 RSV1: 1 (expected: 0)",
     "41 81 MASK 00 40 80 MASK, 1002 RSV1: 1 (expected: 0)",
-    "41 81 MASK 00 c1 81 MASK 00, 1002 data frame: a new message (expected: continuation of the last one)",
+    "41 81 MASK 00 c1 81 MASK 00, 1002 data frame: a new message (expected: a continuation)",
     "a1 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
     "e1 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
     "c1 81 MASK 07, '1007 compressed message: invalid block type (expected: DEFLATE, RFC 7692, 7.2.2)'",

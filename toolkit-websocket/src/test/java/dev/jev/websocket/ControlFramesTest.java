@@ -187,7 +187,7 @@ class ControlFramesTest {
       } catch (IOException e) {
         // It was closed, and the rest is in nobody's buffer.
       }
-      expect("close PROTOCOL_ERROR: control frames: too many (expected: <= 3 a second)");
+      expect("close PROTOCOL_ERROR: control frames: too many (expected: <= 3 per second)");
       assertThat(most).as("pending bytes").isLessThanOrEqualTo(62 * 127); // what the burst allows
     }
   }

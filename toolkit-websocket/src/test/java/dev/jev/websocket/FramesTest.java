@@ -183,19 +183,19 @@ class FramesTest {
     // no mask
     "81 00, '1002 client frame is not masked (RFC 6455, 5.1)'",
     // lengths
-    "82 fe 007d MASK, '1002 payload length: 125 in 2 bytes (expected: the fewest bytes, RFC 6455, 5.2)'",
-    "82 ff 000000000000ffff MASK, '1002 payload length: 65535 in 8 bytes (expected: the fewest bytes, RFC 6455, 5.2)'",
-    "82 ff 8000000000000000 MASK, '1002 payload length: 9223372036854775808 in 8 bytes (expected: the fewest bytes, RFC 6455, 5.2)'",
+    "82 fe 007d MASK, '1002 payload length: 125 in 2 bytes (expected: the shortest form, RFC 6455, 5.2)'",
+    "82 ff 000000000000ffff MASK, '1002 payload length: 65535 in 8 bytes (expected: the shortest form, RFC 6455, 5.2)'",
+    "82 ff 8000000000000000 MASK, '1002 payload length: 9223372036854775808 in 8 bytes (expected: the shortest form, RFC 6455, 5.2)'",
     "82 ff 7fffffffffffffff MASK, 1009 message: 9223372036854775807 bytes (expected: <= 100000)",
     "82 ff 00000000ffffffff MASK, 1009 message: 4294967295 bytes (expected: <= 100000)",
     "82 ff 00000000000186a1 MASK, 1009 message: 100001 bytes (expected: <= 100000)",
     // control frames
     "89 fe, '1002 control frame: more than 125 bytes (expected: <= 125, RFC 6455, 5.5)'",
-    "09 80 MASK, '1002 control frame: a fragment (expected: whole, RFC 6455, 5.5)'",
-    "08 80 MASK, '1002 control frame: a fragment (expected: whole, RFC 6455, 5.5)'",
+    "09 80 MASK, '1002 control frame: fragmented (expected: whole, RFC 6455, 5.5)'",
+    "08 80 MASK, '1002 control frame: fragmented (expected: whole, RFC 6455, 5.5)'",
     // fragments
-    "80 80 MASK, 1002 data frame: a continuation (expected: the beginning of a message)",
-    "01 80 MASK 81 80 MASK, 1002 data frame: a new message (expected: continuation of the last one)",
+    "80 80 MASK, 1002 data frame: a continuation (expected: a new message)",
+    "01 80 MASK 81 80 MASK, 1002 data frame: a new message (expected: a continuation)",
     // text
     "81 82 MASK c0af, '1007 text: not UTF-8 (RFC 6455, 8.1)'",
     "81 85 MASK 61ff, '1007 text: not UTF-8 (RFC 6455, 8.1)'", // three bytes before its end
@@ -349,7 +349,7 @@ class FramesTest {
     try (RawPeer peer = connect()) {
       peer.write(bytes("8a 80 MASK".repeat(200)));
       assertThat(closeOf(peer))
-          .isEqualTo("1008 control frames: too many (expected: <= 3 a second)");
+          .isEqualTo("1008 control frames: too many (expected: <= 3 per second)");
     }
     expect("PROTOCOL_ERROR -/1008");
   }

@@ -47,7 +47,7 @@ final class FuzzedWebSocket {
   private static final int MAX_FRAGMENTS = 8;
   private static final int MAX_PONGS = 16; // of one read; of more pings the last one counts
   private static final int PIPELINED = 15; // requests of one read, so many are answered for sure
-  private static final String TOO_OFTEN = "control frames: too many (expected: <= 3 a second)";
+  private static final String TOO_OFTEN = "control frames: too many (expected: <= 3 per second)";
 
   private static final long POOLED_BYTES = 2 * 64 * 1024 + 2 * MAX_MESSAGE_BYTES;
   private static final long ALLOCATED_BYTES = 512 * 1024; // a chunk of the pool, too

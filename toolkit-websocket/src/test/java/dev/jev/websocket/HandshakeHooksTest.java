@@ -373,10 +373,10 @@ class HandshakeHooksTest {
   void refusalHasAReasonAndReachesNoHandler() throws Exception {
     try (HttpPeer peer = connect(options -> options.path("/chat"))) {
       assertThat(peer.write(HttpPeer.handshake()).read().body())
-          .isEqualTo("path: /ws (expected: a known one)\n");
+          .isEqualTo("path: /ws (expected: a known path)\n");
       peer.expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: path: /ws (expected: a known one)");
+    ends.expect("PROTOCOL_ERROR: path: /ws (expected: a known path)");
     assertThat(log.records()).isEmpty();
   }
 

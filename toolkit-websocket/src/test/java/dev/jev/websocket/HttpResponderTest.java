@@ -351,6 +351,8 @@ class HttpResponderTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> HttpResponder.classPath(directory))
         .withMessage(
-            "directory: " + directory + " (expected: one below the root of the class path)");
+            "directory: "
+                + directory
+                + " (expected: a directory below the root of the class path)");
   }
 }

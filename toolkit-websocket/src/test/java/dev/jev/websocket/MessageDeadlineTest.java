@@ -87,7 +87,7 @@ class MessageDeadlineTest {
     socket.arrive(bytes("82 fe ffff 00000000")); // 65,535 bytes are to come
     Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
     assertThat(taken).isBetween(MessageDeadline.PATIENCE, MessageDeadline.PATIENCE.plus(SECOND));
-    expectEnd("message: 31 bytes have come (expected: the end within 30 s and 1 s per KiB)");
+    expectEnd("message: 31 bytes received (expected: the end within 30 s plus 1 s per KiB)");
   }
 
   @Test
@@ -95,7 +95,7 @@ class MessageDeadlineTest {
     socket.arrive(bytes("02 81 00000000 aa"));
     Duration taken = secondsUntilSent(() -> socket.arrive(bytes("8a 80 00000000")));
     assertThat(taken).isBetween(MessageDeadline.PATIENCE, MessageDeadline.PATIENCE.plus(SECOND));
-    expectEnd("message: 1 bytes have come (expected: the end within 30 s and 1 s per KiB)");
+    expectEnd("message: 1 bytes received (expected: the end within 30 s plus 1 s per KiB)");
   }
 
   @Test

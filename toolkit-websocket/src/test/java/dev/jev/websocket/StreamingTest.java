@@ -114,9 +114,7 @@ class StreamingTest {
     String often = "00 81 MASK 61".repeat(100);
     assertThat(parts(null, bytes("01 80 MASK" + often + "80 80 MASK"))).hasSize(101);
     violates("01 80 MASK" + "00 80 MASK".repeat(8), "fragments: more than 8 (expected: <= 8)");
-    violates(
-        "01 80 MASK 82 80 MASK",
-        "data frame: a new message (expected: continuation of the last one)");
+    violates("01 80 MASK 82 80 MASK", "data frame: a new message (expected: a continuation)");
   }
 
   private static void violates(String hex, String offence) {
@@ -190,7 +188,7 @@ class StreamingTest {
     try (LoopbackPair lane = lane(null)) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> lane.pack(next.get()))
-          .withMessage("fragment: not the first (expected: the beginning of a message)");
+          .withMessage("fragment: not the first (expected: the first of a message)");
       lane.pack(first.get());
       for (WebSocketMessage other :
           List.of(
@@ -198,7 +196,7 @@ class StreamingTest {
         assertThatIllegalArgumentException()
             .isThrownBy(() -> lane.pack(other))
             .withMessage(
-                "message: another one (expected: the next fragment of the one that has begun)");
+                "message: a new one within a fragmented message (expected: the next fragment)");
       }
       assertThat(lane.pack(next.get())).hasSize(6);
       assertThat(lane.pack(WebSocketMessage.close(1000, ""))).hasSize(8);
@@ -221,7 +219,7 @@ class StreamingTest {
                       wire.toByteArray(),
                       part -> parts.add(((Fragment) part).content().readableBytes())))
           .withMessage(
-              "message: more than 100 times as long as on the wire (expected: less beyond 1 MiB)");
+              "message: more than 100 times its compressed size (expected: less beyond 1 MiB)");
     }
     assertThat(parts).hasSizeBetween(16, 32).allMatch(bytes -> bytes == PART_BYTES);
   }
