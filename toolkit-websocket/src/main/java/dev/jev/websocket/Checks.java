@@ -1,6 +1,6 @@
 package dev.jev.websocket;
 
-/** Checks of configuration values, with messages of one shape. */
+/** Checks of configuration values, with uniform messages. */
 final class Checks {
 
   private static final int MAX = 1 << 30;

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Answers with resources of the class path.
  *
- * <p>A path is decoded once and has to be made of plain segments then; anything else, dots above
- * all, names nothing. So no request leaves the directory.
+ * <p>A path is decoded once. Every segment of the result must be plain; in particular it must not
+ * begin with a dot. Other paths are not answered, so no request can leave the directory.
  */
 final class ClassPathResponder implements HttpResponder {
 
@@ -74,14 +74,14 @@ final class ClassPathResponder implements HttpResponder {
     this.loader = context != null ? context : ClassLoader.getSystemClassLoader();
   }
 
-  /** Whether a request reads (RFC 9110, 9.3.1 and 9.3.2). */
+  /** Returns whether the method of a request is GET or HEAD (RFC 9110, 9.3.1 and 9.3.2). */
   static boolean isRead(HttpRequest request) {
     return request.method().equals("GET") || request.method().equals("HEAD");
   }
 
   @Override
   public @Nullable HttpResponse respond(HttpRequest request) {
-    // A plus is no blank in a path.
+    // URLDecoder decodes a plus as a space, which is for forms and not for paths.
     String path = URLDecoder.decode(request.path().replace("+", "%2B"), UTF_8);
     boolean hasHiddenSlash = slashes(path) != slashes(request.path());
     String file = path.endsWith("/") ? path + "index.html" : path;
@@ -134,7 +134,7 @@ final class ClassPathResponder implements HttpResponder {
     }
   }
 
-  /** Of a directory there would be a list. */
+  /** Returns whether a resource is a file. Reading a directory would return a listing. */
   private static boolean isFile(URL url, URLConnection connection) throws IOException {
     if (connection instanceof JarURLConnection jar) {
       boolean isFile = !jar.getJarEntry().isDirectory();
@@ -179,12 +179,12 @@ final class ClassPathResponder implements HttpResponder {
     try {
       byte[] hash = MessageDigest.getInstance("SHA-256").digest(content);
       return '"' + HexFormat.of().formatHex(hash, 0, 16) + '"';
-    } catch (NoSuchAlgorithmException e) { // every Java platform has it
+    } catch (NoSuchAlgorithmException e) { // every Java platform has SHA-256
       throw new IllegalStateException(e);
     }
   }
 
-  /** RFC 9110, 13.1.2. */
+  /** Returns whether the client has the current version of a page (RFC 9110, 13.1.2). */
   private static boolean isUnchanged(HttpRequest request, HttpResponse page) {
     String etag = page.header("ETag");
     List<String> seen = Tokens.elements(request.headers("If-None-Match"));

@@ -12,8 +12,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handshake of a client (RFC 6455, 4.1). It neither follows redirections nor answers
- * challenges: whatever is not a WebSocket is a failure.
+ * The client side of the opening handshake (RFC 6455, 4.1).
+ *
+ * <p>It neither follows redirections nor answers authentication challenges: every response except
+ * 101 is a failure.
  */
 final class ClientOpening implements Opening {
 
@@ -54,15 +56,15 @@ final class ClientOpening implements Opening {
           check(response);
           open(context, response);
           return;
-        } // else it is only an interim one (RFC 9110, 15.2)
+        } // otherwise it is an interim response (RFC 9110, 15.2)
       }
     } catch (Refusal e) {
-      throw failure(e.offence());
+      throw failure(e.description());
     }
   }
 
   private void open(ProtocolContext context, HttpResponse response) {
-    HttpRequest asked =
+    HttpRequest sent =
         new HttpRequest(
             "GET",
             request.target(),
@@ -70,7 +72,7 @@ final class ClientOpening implements Opening {
             /* persistent= */ true,
             request.fields(),
             context);
-    context.attribute(WebSocketHandshake.class, new WebSocketHandshake(asked, response));
+    context.attribute(WebSocketHandshake.class, new WebSocketHandshake(sent, response));
     requireNonNull(opened).run();
   }
 
@@ -115,7 +117,7 @@ final class ClientOpening implements Opening {
     return compression;
   }
 
-  private static ProtocolException failure(String offence) {
-    return new ProtocolException("handshake: " + offence);
+  private static ProtocolException failure(String description) {
+    return new ProtocolException("handshake: " + description);
   }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param target the path and query
  * @param host the value of the {@code Host} header
- * @param secure whether the URI has the scheme wss, so that the connection must have TLS
+ * @param secure true if the URI has the scheme wss, which requires TLS
  * @param fields the header lines beyond those that every handshake has
  * @param subprotocols the subprotocols offered, in order of preference
  * @param compression the compression options, or null if compression is not offered

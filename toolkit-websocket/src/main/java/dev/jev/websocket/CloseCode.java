@@ -3,8 +3,8 @@ package dev.jev.websocket;
 /**
  * Close codes (RFC 6455, 7.4.1, and IANA's registry for RFC 6455).
  *
- * <p>The codes in 1004..1006 and 1015 are reserved and must not stand in a close frame. Those in
- * 1016..2999 belong to the standard and its extensions and have no meaning yet.
+ * <p>The codes 1004 to 1006 and 1015 are reserved and must not occur in a close frame. Those from
+ * 1016 to 2999 have no meaning yet.
  */
 final class CloseCode {
 
@@ -17,12 +17,12 @@ final class CloseCode {
   static final int INTERNAL_ERROR = 1011;
   static final int TRY_AGAIN_LATER = 1013;
 
-  /** RFC 6455, 7.1.5: the peer's close frame had no code. Cannot be sent. */
+  /** RFC 6455, 7.1.5: the code of a received close frame that has none. Cannot be sent. */
   static final int NO_CODE = 1005;
 
   private CloseCode() {}
 
-  /** Returns whether a close frame may carry {@code code}. */
+  /** Returns whether a close frame may carry {@code code} (RFC 6455, 7.4.2). */
   static boolean isSendable(int code) {
     return (code >= 1000 && code <= 1003)
         || (code >= 1007 && code <= 1014)
@@ -32,7 +32,7 @@ final class CloseCode {
   /**
    * Returns {@code code} if a close frame may carry it.
    *
-   * @throws IllegalArgumentException if not
+   * @throws IllegalArgumentException if it is not {@linkplain #isSendable sendable}
    */
   static int check(String name, int code) {
     if (!isSendable(code)) {
@@ -41,7 +41,7 @@ final class CloseCode {
     return code;
   }
 
-  /** Returns the message about a code that no close frame may carry. */
+  /** Returns the message about a code that is not {@linkplain #isSendable sendable}. */
   static String unsendable(String name, int code) {
     return name + ": " + code + " (expected: 1000..1003, 1007..1014 or 3000..4999)";
   }

@@ -4,12 +4,12 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * What the connections of one builder have in common about control frames.
+ * The control frame options of a builder, shared by its connections.
  *
- * @param pingNanos how often to ping; 0 for never
- * @param pongNanos how long to wait for an answer
- * @param delivered whether a handler sees pings and pongs
- * @param stopCode the close code when the server stops
+ * @param pingNanos the mean time between two pings, in nanoseconds; 0 for no heartbeat
+ * @param pongNanos the time to wait for a sign of life after a ping, in nanoseconds
+ * @param delivered true if the handler gets pings and pongs
+ * @param stopCode the close code to send when the server stops
  */
 record ControlPolicy(long pingNanos, long pongNanos, boolean delivered, int stopCode) {
 
@@ -43,17 +43,17 @@ record ControlPolicy(long pingNanos, long pongNanos, boolean delivered, int stop
     return pingNanos > 0;
   }
 
-  /** The longest time from one look at a connection to the next. */
-  Duration span() {
-    return Duration.ofNanos(Math.max(longest(), pongNanos));
+  /** Returns the longest delay that the heartbeat schedules. */
+  Duration maxDelay() {
+    return Duration.ofNanos(Math.max(maxPingNanos(), pongNanos));
   }
 
-  /** How long until the next ping: so many connections do not all send theirs at the same time. */
+  /** Returns the time until the next ping; random, so that connections do not ping in step. */
   long nextPingNanos() {
-    return ThreadLocalRandom.current().nextLong(pingNanos - pingNanos / 5, longest() + 1);
+    return ThreadLocalRandom.current().nextLong(pingNanos - pingNanos / 5, maxPingNanos() + 1);
   }
 
-  private long longest() {
+  private long maxPingNanos() {
     return pingNanos + pingNanos / 5;
   }
 

@@ -1,14 +1,15 @@
 package dev.jev.websocket;
 
-/** Lets a peer send a burst of control frames, and after it so many in a time. */
+/** The rate limit of a peer's control frames: a burst of 60, then 3 per second. */
 final class ControlRate {
 
   private static final long BURST = 60;
   private static final long NANOS_EACH = 10_000_000_000L / 30;
 
-  private long due = System.nanoTime() - BURST * NANOS_EACH; // when the allowance is used up
+  // The earliest time at which the frames so far are within the limit.
+  private long due = System.nanoTime() - BURST * NANOS_EACH;
 
-  /** Counts a frame; returns whether it is one too many. */
+  /** Counts a frame; returns whether it exceeds the limit. */
   boolean isExceeded(long now) {
     long start = now - BURST * NANOS_EACH;
     due = (due - start < 0 ? start : due) + NANOS_EACH;

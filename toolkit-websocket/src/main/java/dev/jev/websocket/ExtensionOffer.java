@@ -5,24 +5,25 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An extension as one side names it (RFC 6455, 9.1).
+ * An extension in an offer or a response of the extension negotiation (RFC 6455, 9.1).
  *
- * @param name which one
- * @param parameters what belongs to it, in the order given, none left out
+ * @param name the name of the extension
+ * @param parameters all its parameters, in their order
  */
 record ExtensionOffer(String name, List<Parameter> parameters) {
 
   /**
    * A parameter.
    *
-   * @param value as it was written, perhaps in quotes, or null if there is none
+   * @param name the name
+   * @param value the value as it was sent, quotes included, or null if there is none
    */
   record Parameter(String name, @Nullable String value) {}
 
   /**
-   * Reads the list of all {@code Sec-WebSocket-Extensions} lines.
+   * Parses the list in all {@code Sec-WebSocket-Extensions} lines.
    *
-   * @throws Refusal if it is malformed
+   * @throws Refusal if the list is malformed
    */
   static List<ExtensionOffer> parse(List<String> lines) {
     List<ExtensionOffer> offers = new ArrayList<>();
@@ -32,7 +33,7 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
     return offers;
   }
 
-  /** Reads one line; in quotes there may be a comma or a semicolon, so it cannot be split. */
+  /** Parses one line. It cannot be split: a quoted value may contain commas and semicolons. */
   private static final class Reader {
 
     private final String line;
@@ -69,7 +70,7 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
       return line.substring(start, next);
     }
 
-    /** A token, which may stand in quotes (RFC 9110, 5.6.4), and is returned with them. */
+    /** Reads a token that may be quoted (RFC 9110, 5.6.4); returns it including the quotes. */
     private String value() {
       int start = next;
       if (!skip('"')) {
@@ -87,12 +88,12 @@ record ExtensionOffer(String name, List<Parameter> parameters) {
       return line.substring(start, next);
     }
 
-    /** Takes a character and the blanks before it, if it is there. */
+    /** Skips whitespace and then a character; returns false if the character does not follow. */
     private boolean skip(char c) {
       skipBlanks();
-      boolean isThere = next < line.length() && line.charAt(next) == c;
-      next += isThere ? 1 : 0;
-      return isThere;
+      boolean follows = next < line.length() && line.charAt(next) == c;
+      next += follows ? 1 : 0;
+      return follows;
     }
 
     private void skipBlanks() {

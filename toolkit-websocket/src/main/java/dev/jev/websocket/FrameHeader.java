@@ -3,7 +3,7 @@ package dev.jev.websocket;
 import io.netty.buffer.ByteBuf;
 
 /**
- * What stands in front of a payload (RFC 6455, 5.2).
+ * The header of a frame (RFC 6455, 5.2).
  *
  * <pre>
  *    0                   1                   2                   3
@@ -14,11 +14,11 @@ import io.netty.buffer.ByteBuf;
  *   |N|V|V|V|       |S|             |                               |
  *   | |1|2|3|       |K|             |                               |
  *   +-+-+-+-+-------+-+-------------+-------------------------------+
- *   |  key of the mask, 4 bytes, if MASK                            |
+ *   |  masking key, 4 bytes, if MASK                                |
  *   +---------------------------------------------------------------+
  * </pre>
  *
- * <p>One for each connection, for the frame that is being read.
+ * <p>One instance per connection, for the frame that is being read.
  */
 final class FrameHeader {
 
@@ -46,16 +46,17 @@ final class FrameHeader {
   boolean isFinal;
   boolean isCompressed;
   int opcode;
-  int key;
+  int key; // the masking key
   long payloadBytes;
-  int bytes; // of the header itself
+  int bytes; // size of the header
 
   /**
-   * Reads the header at the beginning of {@code in} and takes nothing off it; returns false if it
-   * is not whole. Whatever is wrong is found as soon as it is there.
+   * Reads the header at the beginning of {@code in} without consuming it.
    *
-   * @param masked whether the frame has to be masked, as those of clients have to be, or must not
-   * @param compression whether frames may be compressed
+   * @param masked true if the frame must be masked, as those of a client, false if it must not
+   * @param compression true if frames may be compressed
+   * @return false if the header is incomplete
+   * @throws Violation if the header is invalid; as soon as the invalid byte has arrived
    */
   boolean read(ByteBuf in, boolean masked, boolean compression) {
     int start = in.readerIndex();
@@ -103,7 +104,7 @@ final class FrameHeader {
     if ((first & B0_RSV23) != 0) {
       throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
     }
-    // RFC 7692, 6: only the first frame of a data message says so.
+    // RFC 7692, 6: only the first frame of a data message has the bit.
     if (isCompressed && !(compression && (opcode == TEXT || opcode == BINARY))) {
       throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
     }
@@ -134,13 +135,13 @@ final class FrameHeader {
     return length;
   }
 
-  /** How many bytes the header of a payload has. */
+  /** Returns the size of a header, in bytes. */
   static int bytes(int payloadBytes, boolean masked) {
     int length = payloadBytes < LENGTH_IN_2 ? 0 : payloadBytes < 65_536 ? 2 : 8;
     return 2 + length + (masked ? 4 : 0);
   }
 
-  /** Writes a header, apart from the key of the mask. Called per frame: must not allocate. */
+  /** Writes a header except the masking key. Called per frame: must not allocate. */
   static void write(ByteBuf out, int first, int payloadBytes, boolean masked) {
     int mask = masked ? B1_MASK : 0;
     out.writeByte(first);

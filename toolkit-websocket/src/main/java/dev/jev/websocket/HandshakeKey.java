@@ -7,7 +7,10 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** What proves that both sides speak WebSocket (RFC 6455, 1.3). */
+/**
+ * The key of an opening handshake and the response to it, which prove that both sides speak
+ * WebSocket (RFC 6455, 1.3).
+ */
 final class HandshakeKey {
 
   private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -15,14 +18,14 @@ final class HandshakeKey {
 
   private HandshakeKey() {}
 
-  /** A new one, which need not be secret. */
+  /** Returns a new random key, which does not need to be secret. */
   static String random() {
     byte[] nonce = new byte[BYTES];
     ThreadLocalRandom.current().nextBytes(nonce);
     return Base64.getEncoder().encodeToString(nonce);
   }
 
-  /** Whether it is 16 bytes in base64 (RFC 6455, 4.2.1). */
+  /** Returns whether a key is 16 bytes in base64 (RFC 6455, 4.2.1). */
   static boolean isValid(String key) {
     try {
       return key.length() == 24 && Base64.getDecoder().decode(key).length == BYTES;
@@ -31,13 +34,13 @@ final class HandshakeKey {
     }
   }
 
-  /** The value of {@code Sec-WebSocket-Accept} for a key (RFC 6455, 4.2.2). */
+  /** Returns the value of {@code Sec-WebSocket-Accept} for a key (RFC 6455, 4.2.2). */
   static String answer(String key) {
     try {
       MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
       byte[] hash = sha1.digest((key + GUID).getBytes(ISO_8859_1));
       return Base64.getEncoder().encodeToString(hash);
-    } catch (NoSuchAlgorithmException e) { // every Java platform has it
+    } catch (NoSuchAlgorithmException e) { // every Java platform has SHA-1
       throw new IllegalStateException(e);
     }
   }

@@ -19,16 +19,16 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets Netty's decoders parse one head that a {@link HeadScanner} has found, and checks what holds
- * for every request, or every response.
+ * Parses a head that a {@link HeadScanner} has found, with Netty's decoders, and checks the rules
+ * for all requests or all responses.
  */
 final class HeadParser {
 
-  // RFC 9112, 3: one blank between each two.
+  // RFC 9112, 3: separated by single spaces.
   private static final Pattern REQUEST_LINE =
       Pattern.compile("([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\\x21-\\x7e]+) HTTP/([0-9])\\.([0-9])");
 
-  // RFC 9112, 4: the reason may be missing, and some leave its blank out too.
+  // RFC 9112, 4: the reason may be missing. Some servers also omit the space before it.
   private static final Pattern STATUS_LINE =
       Pattern.compile("HTTP/1\\.[0-9] ([1-5][0-9]{2})( .*)?");
 
@@ -36,12 +36,12 @@ final class HeadParser {
   private static final Pattern HOST =
       Pattern.compile("([A-Za-z0-9._~!$&'()*+,;=%-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]{1,5})?");
 
-  // RFC 9112, 3.2.2: the forms that remain are for proxies.
+  // RFC 9112, 3.2.2: the absolute form. The other forms are for proxies and not supported.
   private static final Pattern ABSOLUTE = Pattern.compile("(?i)(ws|wss|http|https)://");
 
   private static final Pattern BAD_ESCAPE = Pattern.compile("%(?![0-9A-Fa-f]{2})");
 
-  /** One for each event loop: that of a connection would outweigh everything else it has. */
+  /** One decoder per event loop. One per connection would need more memory than all the rest. */
   private static final FastThreadLocal<EmbeddedChannel> REQUESTS =
       new FastThreadLocal<>() {
         @Override
@@ -53,7 +53,7 @@ final class HeadParser {
   private HeadParser() {}
 
   private static HttpDecoderConfig config() {
-    return new HttpDecoderConfig() // longer than the scanner lets pass
+    return new HttpDecoderConfig() // limits above those of the scanner
         .setMaxInitialLineLength(2 * HeadScanner.MAX_START_LINE_BYTES)
         .setMaxHeaderSize(2 * HeadScanner.MAX_FIELDS_BYTES);
   }
@@ -74,7 +74,7 @@ final class HeadParser {
     checkTarget(target);
     checkHosts(fields.all("Host"), old);
     String authority = null;
-    if (!target.startsWith("/")) { // RFC 9112, 3.2.2: the target is what counts
+    if (!target.startsWith("/")) { // RFC 9112, 3.2.2: the target overrides the Host header
       int start = target.indexOf("://") + 3;
       int path = pathIndex(target, start);
       authority = target.substring(start, path);
@@ -85,7 +85,7 @@ final class HeadParser {
     if (!old && fields.first("Expect") != null) { // RFC 9110, 10.1.1
       throw new Refusal(417, "header Expect: set (expected: none)");
     }
-    String method = HttpMethod.valueOf(line.group(1)).name(); // not one more for each connection
+    String method = HttpMethod.valueOf(line.group(1)).name(); // shared, not one per connection
     return new HttpRequest(method, target, authority, !old, fields, context);
   }
 
@@ -115,7 +115,7 @@ final class HeadParser {
     return index;
   }
 
-  /** RFC 9112, 3.2: there is exactly one, except over HTTP/1.0. */
+  /** Checks that there is exactly one host, or none over HTTP/1.0 (RFC 9112, 3.2). */
   private static void checkHosts(List<String> hosts, boolean old) {
     if (hosts.isEmpty() && old) {
       return;
@@ -141,7 +141,7 @@ final class HeadParser {
       message = decoder.readInbound();
       clean = isClean(decoder, message);
     } finally {
-      if (!clean) { // it waits for content, or for nothing any more
+      if (!clean) { // the decoder expects content, or has failed
         REQUESTS.remove();
         decoder.finishAndReleaseAll();
       }
@@ -167,7 +167,7 @@ final class HeadParser {
 
   // Responses.
 
-  /** A response without its content. */
+  /** Parses the head of a response. */
   static HttpResponse response(ByteBuf head) {
     Matcher line = STATUS_LINE.matcher(startLine(head));
     if (!line.matches()) {

@@ -4,11 +4,11 @@ import io.netty.buffer.ByteBuf;
 import io.netty.util.ByteProcessor;
 
 /**
- * Finds the end of an HTTP message's head (RFC 9112, 2.1) and refuses, at the first byte that shows
- * it, what parsers understand differently: folded lines, blanks around names, line ends other than
- * CRLF, control characters, lines without a colon, and whatever is too long.
+ * Finds the end of the head of an HTTP message (RFC 9112, 2.1). Refuses, at the first invalid byte,
+ * everything that parsers interpret differently: folded lines, whitespace around names, line ends
+ * other than CRLF, control characters and lines without a colon. Enforces the size limits, too.
  *
- * <p>Looks at each byte once, however they arrive.
+ * <p>Every byte is scanned once, however the bytes are split into reads.
  */
 final class HeadScanner implements ByteProcessor {
 
@@ -16,7 +16,7 @@ final class HeadScanner implements ByteProcessor {
   static final int MAX_FIELDS_BYTES = 8 * 1024;
   static final int MAX_FIELDS = 100;
 
-  // What comes next.
+  // States, named by the expected input.
   private static final int START = 0;
   private static final int EMPTY_LINE_LF = 1;
   private static final int START_LINE = 2;
@@ -29,14 +29,14 @@ final class HeadScanner implements ByteProcessor {
   private static final int END = 9;
 
   private int state = START;
-  private int scanned; // so many of the unread bytes
+  private int scanned; // number of unread bytes that are scanned
   private int startLineBytes;
   private int fieldsBytes;
   private int fields;
 
   /**
-   * Looks at what has arrived; returns the length of the head, or -1 if it is not whole. After a
-   * head it begins anew.
+   * Scans the bytes that have arrived; returns the length of the head, or -1 if it is incomplete.
+   * The next call after a complete head begins a new one.
    */
   int scan(ByteBuf in) {
     int from = in.readerIndex() + scanned;
@@ -53,7 +53,7 @@ final class HeadScanner implements ByteProcessor {
     return length;
   }
 
-  /** Whether a head has begun. */
+  /** Returns whether a head has begun. */
   boolean hasBegun() {
     return scanned > 0;
   }
@@ -62,7 +62,7 @@ final class HeadScanner implements ByteProcessor {
   public boolean process(byte value) {
     scanned++;
     state = next(value & 0xff);
-    if (state >= FIELD && ++fieldsBytes > MAX_FIELDS_BYTES + 3) { // an LF before, a CRLF behind
+    if (state >= FIELD && ++fieldsBytes > MAX_FIELDS_BYTES + 3) { // with LF before, CRLF after
       throw tooLarge("header lines: more than " + MAX_FIELDS_BYTES + " bytes", MAX_FIELDS_BYTES);
     }
     return state != END;
@@ -70,7 +70,7 @@ final class HeadScanner implements ByteProcessor {
 
   private int next(int c) {
     return switch (state) {
-      // RFC 9112, 2.2: an empty line in front of the first one is ignored.
+      // RFC 9112, 2.2: an empty line before the start line is ignored.
       case START -> c == '\r' ? EMPTY_LINE_LF : startLine(c);
       case EMPTY_LINE_LF -> lineFeed(c, START_LINE);
       case START_LINE -> c == '\r' ? START_LINE_LF : startLine(c);
@@ -111,7 +111,7 @@ final class HeadScanner implements ByteProcessor {
   }
 
   private static int name(int c) {
-    if (!Tokens.isTokenChar(c)) { // RFC 9112, 5.1: nor a blank before the colon
+    if (!Tokens.isTokenChar(c)) { // RFC 9112, 5.1: no whitespace before the colon either
       throw unexpected("header name", c, "a token and a colon");
     }
     return NAME;

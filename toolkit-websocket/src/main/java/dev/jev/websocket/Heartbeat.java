@@ -10,20 +10,20 @@ import io.netty.buffer.Unpooled;
 import java.time.Duration;
 
 /**
- * Asks the peer of one connection again and again whether it is there (RFC 6455, 5.5.2).
+ * Sends pings to the peer of one connection and detects that the peer is gone (RFC 6455, 5.5.2).
  *
  * <pre>
- *   RESTING --ping is due--&gt; WAITING --bytes have come--&gt; RESTING
- *                                    --none for too long--&gt; gone
+ *   RESTING --ping sent--&gt; WAITING --bytes received--&gt; RESTING
+ *                                  --none in time----&gt; GONE
  * </pre>
  *
- * <p>Any byte is a sign of life, since a pong may be behind a long message; how long the way is
- * tells the pong only. A ping is not sent, and none is waited for, while nothing is read: a peer
- * that does not take its output is the matter of {@link
- * dev.jev.plugin.Limits.Builder#writeStallTimeout}. So one ping at most waits for its answer.
+ * <p>Any byte is a sign of life, since the pong may be queued behind a long message. Only the pong
+ * measures the round-trip time. While nothing is read, no ping is sent and none times out: a peer
+ * that takes no output is detected by {@link dev.jev.plugin.Limits.Builder#writeStallTimeout}. So
+ * at most one ping is outstanding.
  *
- * <p>Of the eight bytes of a ping four are the connection's, by which its pongs are told from those
- * that others have asked for, and four are its own.
+ * <p>A ping has eight bytes of payload. The first four identify the connection's heartbeat, so that
+ * its pongs can be told from the answers to the handler's pings. The last four identify the ping.
  *
  * <p>Event loop only.
  */
@@ -35,20 +35,20 @@ final class Heartbeat extends DeadlineWheel.Entry {
   private final MessageWriter writer;
   private final ProtocolContext context;
   private final DeadlineWheel wheel;
-  private final int mark = Masking.newKey();
-  private int ping;
-  private long pinged;
-  private long due; // the next ping, or the answer to the last one
+  private final int heartbeatId = Masking.newKey();
+  private int pingId; // of the latest ping
+  private long pingTime; // of the latest ping
+  private long due; // time of the next ping, or deadline of the latest one
   private boolean waiting;
-  private boolean heard; // something since the last ping
-  private boolean answered = true;
+  private boolean received; // a byte since the latest ping
+  private boolean answered = true; // the latest ping has its pong
   private boolean gone;
 
   Heartbeat(ControlPolicy policy, MessageWriter writer, ProtocolContext context) {
     this.policy = policy;
     this.writer = writer;
     this.context = context;
-    this.wheel = context.deadlineWheel(policy.span());
+    this.wheel = context.deadlineWheel(policy.maxDelay());
   }
 
   void begin() {
@@ -56,80 +56,80 @@ final class Heartbeat extends DeadlineWheel.Entry {
     wheel.schedule(this, due);
   }
 
-  /** Bytes have come. Called for every read: must not allocate. */
-  void heard() {
-    heard = true;
+  /** Notes a sign of life. Called per read: must not allocate. */
+  void bytesReceived() {
+    received = true;
   }
 
-  /** Whether the peer was given up, so that there is nobody to say goodbye to. */
+  /** Returns whether the peer is considered gone, so that no close frame is sent. */
   boolean isPeerGone() {
     return gone;
   }
 
-  /** Takes a pong if it is an answer to one of these pings, though perhaps not to the last one. */
-  boolean take(ByteBuf in, int index, int length) {
-    if (length != PAYLOAD_BYTES || in.getInt(index) != mark) {
+  /** Returns whether a pong answers a ping of this heartbeat, be it the latest one or not. */
+  boolean acceptPong(ByteBuf in, int index, int length) {
+    if (length != PAYLOAD_BYTES || in.getInt(index) != heartbeatId) {
       return false;
     }
-    if (!answered && in.getInt(index + Integer.BYTES) == ping) {
+    if (!answered && in.getInt(index + Integer.BYTES) == pingId) {
       answered = true;
       measure(wheel.now());
     }
     return true;
   }
 
-  /** Tells the time from ping to pong, unless the pong had to wait for somebody to read it. */
+  /** Updates the round-trip time, unless reading was paused after the ping. */
   private void measure(long now) {
-    if (context.readingSince() - pinged > 0) {
+    if (context.readingSince() - pingTime > 0) {
       return;
     }
-    WebSocketRoundTrip known = context.attribute(WebSocketRoundTrip.class);
-    if (known == null) {
-      context.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pinged));
+    WebSocketRoundTrip roundTrip = context.attribute(WebSocketRoundTrip.class);
+    if (roundTrip == null) {
+      context.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pingTime));
     } else {
-      known.add(now - pinged);
+      roundTrip.add(now - pingTime);
     }
   }
 
   @Override
   protected long deadline(long now) {
-    if (waiting && heard) {
+    if (waiting && received) {
       waiting = false;
-      due = pinged + policy.nextPingNanos();
+      due = pingTime + policy.nextPingNanos();
     }
     if (due - now > 0) {
       return due;
     }
-    long reading = context.readingSince();
-    boolean deaf = reading - now >= 0;
-    long heardFrom = reading + policy.pongNanos();
-    return (waiting || deaf) && heardFrom - due > 0 ? heardFrom : due;
+    long readingSince = context.readingSince();
+    boolean paused = readingSince - now >= 0;
+    long earliest = readingSince + policy.pongNanos();
+    return (waiting || paused) && earliest - due > 0 ? earliest : due;
   }
 
   @Override
   protected void expire() {
     if (waiting) {
       gone = true;
-      context.closeNow(new CloseReason(Kind.TIMEOUT, new ProtocolException(silence())));
+      context.closeNow(new CloseReason(Kind.TIMEOUT, new ProtocolException(description())));
       return;
     }
     waiting = true;
-    heard = false;
+    received = false;
     answered = false;
-    ping = Masking.newKey();
-    pinged = wheel.now();
-    due = pinged + policy.pongNanos();
+    pingId = Masking.newKey();
+    pingTime = wheel.now();
+    due = pingTime + policy.pongNanos();
     sendPing();
     wheel.schedule(this, due);
   }
 
   private void sendPing() {
-    ByteBuf payload = Unpooled.buffer(PAYLOAD_BYTES).writeInt(mark).writeInt(ping);
+    ByteBuf payload = Unpooled.buffer(PAYLOAD_BYTES).writeInt(heartbeatId).writeInt(pingId);
     context.write(writer.frame(FrameHeader.PING, payload));
     payload.release();
   }
 
-  private String silence() {
+  private String description() {
     return "pong: none within " + Duration.ofNanos(policy.pongNanos()) + " (expected: one)";
   }
 }

@@ -8,8 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The header lines of a message, as one text: every WebSocket keeps those of its handshake, and a
- * text is the least they need.
+ * The header lines of a message, as one string. Every WebSocket keeps the header lines of its
+ * handshake, and a single string needs the least memory.
  */
 final class HttpFields {
 
@@ -23,7 +23,7 @@ final class HttpFields {
           "Sec-WebSocket-Version",
           "Sec-WebSocket-Extensions");
 
-  private final String lines; // "name:value\n" each
+  private final String lines; // each as "name:value\n"
 
   private HttpFields(String lines) {
     this.lines = lines;
@@ -40,12 +40,12 @@ final class HttpFields {
     return new HttpFields(lines.toString());
   }
 
-  /** These and one more. */
+  /** Returns a copy with one more line. */
   HttpFields with(String name, String value) {
     return new HttpFields(lines + name + ':' + value + '\n');
   }
 
-  /** These without what belongs to the handshake itself (RFC 6455, 4.1), except subprotocols. */
+  /** Returns a copy without the lines of the handshake (RFC 6455, 4.1), except subprotocols. */
   HttpFields withoutHandshake() {
     StringBuilder others = new StringBuilder(lines.length());
     for (int line = 0; line < lines.length(); line = end(line) + 1) {
@@ -58,9 +58,9 @@ final class HttpFields {
   }
 
   /**
-   * Checks a header line of the user's.
+   * Checks a header line that the application adds.
    *
-   * @throws IllegalArgumentException if it cannot be sent, or is not the user's to set
+   * @throws IllegalArgumentException if the line cannot be sent or its name is reserved
    */
   static void check(String name, String value) {
     if (!Tokens.isToken(name)) {
@@ -75,7 +75,7 @@ final class HttpFields {
     }
   }
 
-  /** Whether a header line belongs to the framing of messages or to the handshake. */
+  /** Returns whether a header belongs to message framing or to the handshake. */
   private static boolean isReserved(String name) {
     return name.regionMatches(/* ignoreCase= */ true, 0, "Sec-WebSocket-", 0, 14)
         || List.of("connection", "upgrade", "content-length", "transfer-encoding", "host", "date")
@@ -83,7 +83,7 @@ final class HttpFields {
             .anyMatch(name::equalsIgnoreCase);
   }
 
-  /** The first value by that name, in whatever case, or null. */
+  /** Returns the first value with a name, ignoring case, or null. */
   @Nullable String first(String name) {
     for (int line = 0; line < lines.length(); line = end(line) + 1) {
       if (isNamed(line, name)) {
@@ -93,7 +93,7 @@ final class HttpFields {
     return null;
   }
 
-  /** The values of all lines with that name, in whatever case. */
+  /** Returns all values with a name, ignoring case. */
   List<String> all(String name) {
     List<String> values = new ArrayList<>();
     for (int line = 0; line < lines.length(); line = end(line) + 1) {
@@ -104,7 +104,7 @@ final class HttpFields {
     return values;
   }
 
-  /** All lines, in their order. */
+  /** Returns all lines in their order. */
   List<Map.Entry<String, String>> all() {
     List<Map.Entry<String, String>> all = new ArrayList<>();
     for (int line = 0; line < lines.length(); line = end(line) + 1) {
@@ -114,7 +114,7 @@ final class HttpFields {
     return all;
   }
 
-  /** Appends the lines as they are sent. */
+  /** Appends the lines in the form in which they are sent. */
   void appendTo(StringBuilder head) {
     for (Map.Entry<String, String> field : all()) {
       head.append(field.getKey()).append(": ").append(field.getValue()).append("\r\n");

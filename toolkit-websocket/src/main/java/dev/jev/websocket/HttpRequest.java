@@ -12,8 +12,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request over HTTP/1.1 (RFC 9110, RFC 9112), which has no content: the one that a WebSocket
- * began with, or one for an {@link HttpResponder}.
+ * An HTTP/1.1 request without content (RFC 9110, RFC 9112): the opening handshake of a WebSocket,
+ * or a plain request for an {@link HttpResponder}.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
@@ -41,29 +41,31 @@ public final class HttpRequest {
     this.context = context;
   }
 
-  /** The method, {@code GET} for example; that of a WebSocket always is. */
+  /** Returns the method, which is always {@code GET} for an opening handshake. */
   public String method() {
     return method;
   }
 
-  /** Path and query as they were sent: {@code /chat?room=1}. */
+  /** Returns the path and query as they were sent: {@code /chat?room=1}. */
   public String target() {
     return target;
   }
 
-  /** The path as it was sent, neither decoded nor simplified: {@code /chat}. */
+  /** Returns the path as it was sent, neither decoded nor normalized: {@code /chat}. */
   public String path() {
     int query = target.indexOf('?');
     return query < 0 ? target : target.substring(0, query);
   }
 
-  /** The query as it was sent, without the question mark, or null if there is none. */
+  /** Returns the query as it was sent, without the question mark, or null if there is none. */
   public @Nullable String query() {
     int query = target.indexOf('?');
     return query < 0 ? null : target.substring(query + 1);
   }
 
-  /** The first value in the query by that name, decoded as forms are, or null if there is none. */
+  /**
+   * Returns the first value of a query parameter, decoded like form data, or null if there is none.
+   */
   public @Nullable String parameter(String name) {
     String query = query();
     for (String pair : query == null ? new String[0] : query.split("&", -1)) {
@@ -76,27 +78,30 @@ public final class HttpRequest {
     return null;
   }
 
-  /** Whom the request is for, with a port if one was given; null only over HTTP/1.0. */
+  /**
+   * Returns the host that the request is for, with the port if the client has sent one; null only
+   * over HTTP/1.0.
+   */
   public @Nullable String host() {
     return authority != null ? authority : header("Host");
   }
 
-  /** The value of the first header line by that name, in whatever case, or null. */
+  /** Returns the value of the first header line with a name, ignoring case, or null. */
   public @Nullable String header(String name) {
     return fields.first(name);
   }
 
-  /** The values of all header lines by that name, in whatever case. */
+  /** Returns the values of all header lines with a name, ignoring case. */
   public List<String> headers(String name) {
     return fields.all(name);
   }
 
-  /** All header lines, in their order. */
+  /** Returns all header lines in their order. */
   public List<Map.Entry<String, String>> headers() {
     return fields.all();
   }
 
-  /** The value of the first cookie by that name (RFC 6265, 4.2), or null. */
+  /** Returns the value of the first cookie with a name (RFC 6265, 4.2), or null. */
   public @Nullable String cookie(String name) {
     for (String line : headers("Cookie")) {
       for (Cookie cookie : ServerCookieDecoder.STRICT.decodeAll(line)) {
@@ -108,41 +113,41 @@ public final class HttpRequest {
     return null;
   }
 
-  /** The subprotocols that were offered, what the client likes best first (RFC 6455, 11.3.4). */
+  /** Returns the offered subprotocols, in the client's order of preference (RFC 6455, 11.3.4). */
   public List<String> subprotocols() {
     return Tokens.elements(headers("Sec-WebSocket-Protocol"));
   }
 
-  /** The address of the peer, see {@link dev.jev.Connection#remoteAddress}. */
+  /** Returns the address of the peer, see {@link dev.jev.Connection#remoteAddress}. */
   public @Nullable SocketAddress remoteAddress() {
     return context.remoteAddress();
   }
 
   /**
-   * What is known about the connection by that type, or null: {@link dev.jev.plugin.TlsSession} for
-   * example, see {@link dev.jev.Connection#attribute}.
+   * Returns the attribute of the connection with a type, or null: {@link dev.jev.plugin.TlsSession}
+   * for example. See {@link dev.jev.Connection#attribute}.
    */
   public <T> @Nullable T attribute(Class<T> type) {
     return context.attribute(type);
   }
 
-  /** This as the connection keeps it: without the header lines of the handshake itself. */
+  /** Returns a copy to keep, without the header lines of the handshake itself. */
   HttpRequest withoutHandshake() {
     return new HttpRequest(
         method, target, authority, persistent, fields.withoutHandshake(), context);
   }
 
-  /** Whether the peer takes further responses over the connection (RFC 9112, 9.3). */
+  /** Returns whether the connection stays open for further requests (RFC 9112, 9.3). */
   boolean isPersistent() {
     return persistent && !Tokens.contains(headers("Connection"), "close");
   }
 
-  /** Whether it came over HTTP/1.0. */
+  /** Returns whether this is a request of HTTP/1.0. */
   boolean isOld() {
     return !persistent;
   }
 
-  /** Method and path. */
+  /** Returns the method and path. */
   @Override
   public String toString() {
     return method + " " + path();

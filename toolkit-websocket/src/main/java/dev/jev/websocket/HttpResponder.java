@@ -6,30 +6,31 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers plain HTTP on the port of a WebSocket server: a page, its resources, a health check.
+ * Answers plain HTTP requests on the port of a WebSocket server: a page, its resources, a health
+ * check.
  *
  * <pre>
  *   HttpResponder.at("/health", () -&gt; HttpResponse.of(200).text("ok"))
  *       .or(HttpResponder.classPath("static"))
  * </pre>
  *
- * <p>It is not meant for more than that: a request with content is refused with 413, and a
- * connection, which may carry up to 100 requests, ends when the server's {@link
- * dev.jev.Server.Builder#handshakeTimeout} does, 10 s by default after it began.
+ * <p><b>Limits.</b> It is not meant for more than that. A request with content is refused with 413.
+ * A connection carries at most 100 requests, and without a WebSocket it closes at the server's
+ * {@link dev.jev.Server.Builder#handshakeTimeout}, by default 10 s after it was accepted.
  *
- * <p><b>Threads.</b> Called on event loops, on several at once: must not block.
+ * <p><b>Threads.</b> Called on event loops, concurrently on several of them: must not block.
  */
 @FunctionalInterface
 public interface HttpResponder {
 
   /**
-   * The response to a request, or null if that is not this responder's to answer; what nobody
-   * answers is not found (404). Of a response to {@code HEAD} the body is left out. What this
-   * throws is answered with 500, and logged.
+   * Returns the response to a request, or null to leave it unanswered. A request that no responder
+   * answers gets 404. The body of a response to {@code HEAD} is not sent. If this method throws,
+   * the request is answered with 500 and the exception is logged.
    */
   @Nullable HttpResponse respond(HttpRequest request);
 
-  /** This, and another one for what this does not answer. */
+  /** Returns a responder that passes the requests that this one leaves unanswered to another. */
   default HttpResponder or(HttpResponder other) {
     requireNonNull(other, "other");
     return request -> {
@@ -38,7 +39,15 @@ public interface HttpResponder {
     };
   }
 
-  /** Answers {@code GET} and {@code HEAD} of one path, other methods with 405. */
+  /**
+   * Returns a responder that answers {@code GET} and {@code HEAD} requests for one path, and other
+   * methods for it with 405.
+   *
+   * @param path the exact path, as sent and not decoded
+   * @param response the function that creates the response to each request
+   * @throws IllegalArgumentException if {@code path} does not begin with a slash, or contains a
+   *     query or a fragment
+   */
   static HttpResponder at(String path, Supplier<HttpResponse> response) {
     requireNonNull(response, "response");
     Checks.path(path);
@@ -46,14 +55,16 @@ public interface HttpResponder {
   }
 
   /**
-   * Answers with the resources below a directory of the class path; {@code index.html} stands for
-   * its directory.
+   * Returns a responder that answers with the resources below a directory of the class path. For a
+   * path that ends with a slash it answers with {@code index.html}.
    *
-   * <p>Resources, of at most 16 MiB each, are read when they are first asked for and then kept.
-   * They have a content type by the end of their name, and an {@code ETag}. They are found with the
-   * calling thread's context class loader. What begins with a dot is hidden.
+   * <p>A resource of at most 16 MiB is read at the first request for it and then kept in memory.
+   * Its content type follows from the extension of its name, and it has an {@code ETag}. Resources
+   * are found with the calling thread's context class loader. Names that begin with a dot are not
+   * served.
    *
-   * @param directory {@code static} for example; not the whole class path
+   * @param directory the directory, {@code static} for example; not the root of the class path
+   * @throws IllegalArgumentException if {@code directory} is the root or not a plain path
    */
   static HttpResponder classPath(String directory) {
     return new ClassPathResponder(directory);

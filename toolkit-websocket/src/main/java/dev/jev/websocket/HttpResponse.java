@@ -17,15 +17,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The answer to an {@link HttpRequest}: a page, a refusal, or the consent to a WebSocket.
+ * The response to an {@link HttpRequest}: a page, a refusal, or the acceptance of a WebSocket.
  *
- * <p>Immutable: {@code header}, {@code text} and {@code body} return another one.
+ * <p>Immutable: {@code header}, {@code text} and {@code body} return changed copies.
  */
 public final class HttpResponse {
 
   static final String SUBPROTOCOL = "Sec-WebSocket-Protocol";
 
-  /** RFC 9110, 15.2.2: from here on it is no HTTP. */
+  /** RFC 9110, 15.2.2: the connection changes to the protocol of the Upgrade header. */
   static final int SWITCHING_PROTOCOLS = 101;
 
   private static final HttpResponse ACCEPT =
@@ -47,7 +47,7 @@ public final class HttpResponse {
   }
 
   /**
-   * A response without content.
+   * Returns a response without content.
    *
    * @throws IllegalArgumentException if {@code status} is not in 200..599
    */
@@ -59,14 +59,16 @@ public final class HttpResponse {
   }
 
   /**
-   * The consent to a WebSocket, with the subprotocol that {@link WebSocketServerBuilder} chooses.
+   * Returns the acceptance of a WebSocket, with the subprotocol that {@link
+   * WebSocketServerBuilder#subprotocols} selects.
    */
   public static HttpResponse accept() {
     return ACCEPT;
   }
 
   /**
-   * The consent to a WebSocket with a subprotocol, which must be one of those that were offered.
+   * Returns the acceptance of a WebSocket with a subprotocol. It must be one that the client has
+   * offered, otherwise the request is answered with 500.
    */
   public static HttpResponse accept(String subprotocol) {
     return ACCEPT.withSubprotocol(subprotocol);
@@ -77,10 +79,10 @@ public final class HttpResponse {
   }
 
   /**
-   * This with one more header line.
+   * Returns a copy with one more header line.
    *
-   * @throws IllegalArgumentException if it is not ASCII, or belongs to the framing of messages or
-   *     to the handshake
+   * @throws IllegalArgumentException if the name is not a token or the value not ASCII, or if the
+   *     header belongs to message framing or to the handshake
    */
   public HttpResponse header(String name, String value) {
     HttpFields.check(name, value);
@@ -91,17 +93,21 @@ public final class HttpResponse {
     return new HttpResponse(status, fields.with(name, value), body);
   }
 
-  /** This with a text, as {@code text/plain} in UTF-8. */
+  /**
+   * Returns a copy with a text as its body, as {@code text/plain} in UTF-8.
+   *
+   * @throws IllegalStateException if the status forbids a body
+   */
   public HttpResponse text(String text) {
     return body("text/plain; charset=utf-8", text.getBytes(UTF_8));
   }
 
   /**
-   * This with a body.
+   * Returns a copy with a body.
    *
-   * <p><b>Ownership.</b> The array is not copied, and must not change any more.
+   * <p><b>Ownership.</b> The array is not copied and must not be changed afterwards.
    *
-   * @throws IllegalStateException if the status forbids a body
+   * @throws IllegalStateException if the status forbids a body: 101, 204 or 304
    */
   public HttpResponse body(String contentType, byte[] body) {
     if (status == SWITCHING_PROTOCOLS || status == 204 || status == 304) {
@@ -111,27 +117,27 @@ public final class HttpResponse {
     return new HttpResponse(status, header("Content-Type", contentType).fields, body);
   }
 
-  /** The status; 101 is the consent to a WebSocket. */
+  /** Returns the status, which is 101 for the acceptance of a WebSocket. */
   public int status() {
     return status;
   }
 
-  /** The value of the first header line by that name, in whatever case, or null. */
+  /** Returns the value of the first header line with a name, ignoring case, or null. */
   public @Nullable String header(String name) {
     return fields.first(name);
   }
 
-  /** The values of all header lines by that name, in whatever case. */
+  /** Returns the values of all header lines with a name, ignoring case. */
   public List<String> headers(String name) {
     return fields.all(name);
   }
 
-  /** All header lines, in their order. */
+  /** Returns all header lines in their order. */
   public List<Map.Entry<String, String>> headers() {
     return fields.all();
   }
 
-  /** The body, which is not copied; empty if there is none. */
+  /** Returns the body, which is empty if there is none. The array is not copied. */
   public byte[] body() {
     return body;
   }
@@ -142,7 +148,7 @@ public final class HttpResponse {
 
   // Writing.
 
-  /** Answers with this; the last response of a connection says so. */
+  /** Writes the response. The last response of a connection has {@code Connection: close}. */
   void write(ProtocolContext context, @Nullable HttpRequest request, boolean last) {
     StringBuilder head = startLine();
     head.append("Date: ").append(DATE.format(Instant.now())).append("\r\n");
@@ -163,7 +169,7 @@ public final class HttpResponse {
     }
   }
 
-  /** Answers with this and the proof that the request was understood (RFC 6455, 4.2.2). */
+  /** Writes the response to an opening handshake with {@code key} (RFC 6455, 4.2.2). */
   void writeAccept(ProtocolContext context, String key) {
     StringBuilder head = startLine();
     head.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
@@ -181,7 +187,7 @@ public final class HttpResponse {
     return Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII));
   }
 
-  /** The status. */
+  /** Returns the status and its reason phrase. */
   @Override
   public String toString() {
     return HttpResponseStatus.valueOf(status).toString();

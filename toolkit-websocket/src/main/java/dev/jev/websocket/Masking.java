@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 
 /**
- * The mask that a client puts on what it sends (RFC 6455, 5.3): each byte is combined with one of
- * four, by turns, so that nobody on the way takes it for another protocol.
+ * Masking of the payloads that a client sends (RFC 6455, 5.3): each byte is XORed with one of the
+ * four bytes of the masking key in turn, so that no intermediary takes it for another protocol.
  */
 final class Masking {
 
@@ -14,22 +14,22 @@ final class Masking {
 
   private Masking() {}
 
-  /** A key that nobody can guess (RFC 6455, 10.3). */
+  /** Returns a new, unpredictable masking key (RFC 6455, 10.3). */
   static int newKey() {
     return RANDOM.nextInt();
   }
 
   /**
-   * Puts the mask on bytes, or takes it off; in place. Called for every frame: must not allocate.
+   * Masks or unmasks bytes in place. Called per frame: must not allocate.
    *
-   * @param key the four bytes of the mask, the first one highest
-   * @param offset where in the payload {@code from} stands
-   * @return whether all bytes are ASCII then
+   * @param key the masking key, with its first byte in the highest bits
+   * @param offset the position of {@code from} in the payload
+   * @return true if all bytes are ASCII afterwards
    */
   static boolean apply(ByteBuf bytes, int from, int to, int key, long offset) {
     long mask = Integer.rotateLeft(key, 8 * (int) (offset & 3)) & 0xffff_ffffL;
     mask |= mask << 32;
-    // Checked once; each access to a ByteBuf is checked anew, which takes longer than the mask.
+    // A ByteBuf checks every access, which costs more than the masking. This checks once.
     boolean ascii =
         bytes.nioBufferCount() == 1
             ? apply(bytes.internalNioBuffer(from, to - from), mask)
@@ -38,8 +38,8 @@ final class Masking {
   }
 
   /**
-   * Eight words at a time: that is fast, and also too long to become a part of the methods that
-   * call it, so deep in whose inlining the JVM would leave the accesses to the memory as calls.
+   * Masks eight words per iteration. That is fast, and it makes the method too long to be inlined.
+   * If it were inlined deep inside its callers, the JVM would compile the memory accesses as calls.
    */
   private static boolean apply(ByteBuffer memory, long mask) {
     long all = 0;
@@ -79,7 +79,7 @@ final class Masking {
     return (all & Utf8Validator.NOT_ASCII) == 0;
   }
 
-  /** The same for a buffer of several parts, as a plugin may make. */
+  /** Masks a buffer that consists of several parts, such as a plugin may produce. */
   private static boolean applyToEach(ByteBuf bytes, int from, int to, long mask) {
     long turned = mask;
     int all = 0;

@@ -5,46 +5,47 @@ import dev.jev.ProtocolContext;
 import java.time.Duration;
 
 /**
- * Finds a peer that begins a message and lets it drip, while it answers every ping.
+ * The deadline of an incomplete message. Detects a peer that sends a message extremely slowly while
+ * it answers every ping.
  *
- * <p>A message may take 30 s, and a second more for each KiB that has come. Time in which nothing
- * was read does not count. There is one of these only while a message is incomplete, and none for
- * those that come with one read.
+ * <p>A message must arrive within 30 s plus 1 s per KiB received. Time in which reading was paused
+ * does not count. An instance exists only while a message is incomplete after a read.
  *
  * <p>Event loop only.
  */
 final class MessageDeadline extends DeadlineWheel.Entry {
 
-  static final Duration PATIENCE = Duration.ofSeconds(30);
+  static final Duration BASE_TIMEOUT = Duration.ofSeconds(30);
 
-  /** Of a KiB a second. */
-  private static final long NANOS_A_BYTE = Duration.ofSeconds(1).toNanos() / 1024;
+  /** One second per KiB. */
+  private static final long NANOS_PER_BYTE = Duration.ofSeconds(1).toNanos() / 1024;
 
-  private final MessageReader messages;
+  private final MessageReader reader;
   private final ProtocolContext context;
-  private final Runnable missed;
-  private final long begun;
+  private final Runnable onTimeout;
+  private final long start;
 
-  /** One that is looked at from now on, and runs {@code missed} unless it leaves in time. */
-  MessageDeadline(MessageReader messages, ProtocolContext context, Runnable missed) {
-    this.messages = messages;
+  /** Creates and schedules a deadline that runs {@code onTimeout} unless it is cancelled. */
+  MessageDeadline(MessageReader reader, ProtocolContext context, Runnable onTimeout) {
+    this.reader = reader;
     this.context = context;
-    this.missed = missed;
-    DeadlineWheel wheel = context.deadlineWheel(PATIENCE);
-    this.begun = wheel.now();
+    this.onTimeout = onTimeout;
+    DeadlineWheel wheel = context.deadlineWheel(BASE_TIMEOUT);
+    this.start = wheel.now();
     wheel.schedule(this);
   }
 
   @Override
   protected long deadline(long now) {
-    long reading = context.readingSince();
-    long from = reading - begun > 0 ? reading : begun;
-    long granted = messages.receivedBytes() * NANOS_A_BYTE;
-    return from + PATIENCE.toNanos() + Math.min(granted, now - from);
+    long readingSince = context.readingSince();
+    long from = readingSince - start > 0 ? readingSince : start;
+    long extension = reader.receivedBytes() * NANOS_PER_BYTE;
+    // No more than the elapsed time, since a deadline is at most one wheel span after now.
+    return from + BASE_TIMEOUT.toNanos() + Math.min(extension, now - from);
   }
 
   @Override
   protected void expire() {
-    missed.run();
+    onTimeout.run();
   }
 }

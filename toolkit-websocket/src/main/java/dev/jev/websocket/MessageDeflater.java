@@ -6,36 +6,36 @@ import java.util.zip.Deflater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compresses what one connection sends (RFC 7692, 7.2.1).
+ * Compresses the messages that one connection sends (RFC 7692, 7.2.1).
  *
- * <p>Without context takeover it has nothing of its own, but uses the deflater of its thread.
+ * <p>Without context takeover it has no deflater of its own and uses the one of its thread.
  *
- * <p><b>Windows.</b> The JDK's zlib refers back 32 KiB and cannot be told otherwise. If the peer
- * keeps fewer bytes, no more than that are compressed in a row, and the deflater forgets them
- * before the next ones: then nothing in it can refer back further, whatever zlib does.
+ * <p><b>Window bits.</b> The window of the JDK's zlib is always 32 KiB. If a smaller window was
+ * negotiated, the data is compressed in chunks of the size of that window and the deflater is reset
+ * before each chunk. So no reference can reach back further than the window.
  *
  * <p>Event loop only.
  */
 final class MessageDeflater {
 
-  /** RFC 7692, 7.2.1: the end of a message that is not sent. */
+  /** RFC 7692, 7.2.1: number of bytes at the end of a message that are not sent. */
   private static final int CUT_BYTES = 4;
 
-  /** An empty block without compression, apart from its end. */
+  /** The first byte of an empty stored block. The other bytes are those that are not sent. */
   private static final int EMPTY_BLOCK = 0;
 
-  /** The most room that is made at once. */
+  /** Maximum number of bytes by which the output is enlarged at once. */
   private static final int MAX_ROOM = 32 * 1024;
 
-  /** What the bytes that messages become depend on. */
+  /** The parameters on which the compressed bytes depend. */
   private record Parameters(int level, int minBytes, int chunkBytes) {}
 
   private final int level;
   private final int minBytes;
   private final int chunkBytes;
   private final boolean takeover;
-  private final @Nullable Parameters parameters; // null if they depend on earlier messages, too
-  private @Nullable Deflater own;
+  private final @Nullable Parameters parameters; // null with context takeover
+  private @Nullable Deflater own; // only with context takeover
 
   MessageDeflater(PermessageDeflate agreed) {
     level = agreed.options().level();
@@ -46,25 +46,26 @@ final class MessageDeflater {
     parameters = takeover ? null : new Parameters(level, minBytes, chunkBytes);
   }
 
-  /** No fewer bytes than so many become at most. */
+  /** Returns an upper bound of the compressed size of {@code length} bytes. */
   static int bound(int length) {
     return (int) Math.min(length + length / 16L + 64, Integer.MAX_VALUE);
   }
 
-  /** What stands for the bytes that messages become, or null if they are others each time. */
-  @Nullable Object representation() {
+  /** Returns the {@link dev.jev.Protocol#encodingKey}, or null with context takeover. */
+  @Nullable Object encodingKey() {
     return parameters;
   }
 
-  /** Whether a message of so many bytes is to be compressed. */
-  boolean wants(int length) {
+  /** Returns whether a message of this size is to be compressed. */
+  boolean isWorthwhile(int length) {
     return length >= minBytes;
   }
 
   /**
-   * Appends a message, which is not empty, compressed. Called for every message: must not allocate.
+   * Appends a compressed message, which is not empty. Called per message: must not allocate.
    *
-   * @return whether it has; not if that would not be shorter and it need not
+   * @return false if the message would not shrink and may be sent uncompressed; what was appended
+   *     is then invalid. With context takeover always true, since the deflater's window has changed
    */
   boolean deflate(ByteBuffer message, ByteBuf out) {
     int most = takeover ? Integer.MAX_VALUE : message.remaining() - 1;
@@ -75,7 +76,7 @@ final class MessageDeflater {
     return true;
   }
 
-  /** Appends part of a message, compressed. */
+  /** Appends a compressed part of a message. */
   void deflatePart(ByteBuffer part, boolean last, ByteBuf out) {
     if (part.hasRemaining()) {
       append(part, Integer.MAX_VALUE, out);
@@ -106,7 +107,7 @@ final class MessageDeflater {
     return true;
   }
 
-  /** Appends all that the deflater has, unless it is more than {@code most}. */
+  /** Appends all output of the deflater; returns false if it is more than {@code most} bytes. */
   private static boolean flush(Deflater deflater, int most, int room, ByteBuf out) {
     int start = out.writerIndex();
     int writable;
@@ -120,7 +121,7 @@ final class MessageDeflater {
       if (out.writerIndex() - start > most) {
         return false;
       }
-    } while (written == writable); // zlib says so: otherwise it is all
+    } while (written == writable); // with room left, zlib has no more output
     return true;
   }
 
@@ -133,7 +134,7 @@ final class MessageDeflater {
     return deflater;
   }
 
-  /** Frees what it has of its own. */
+  /** Releases the deflater of the connection, if it has one. */
   void end() {
     if (own != null) {
       Zlib.end(own);

@@ -10,50 +10,50 @@ import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decompresses what one connection receives (RFC 7692, 7.2.2).
+ * Decompresses the messages that one connection receives (RFC 7692, 7.2.2).
  *
- * <p><b>The end.</b> A sender cuts the last four bytes off a message, those of an empty block. They
- * are put back, and an empty last block behind them: if the inflater is not at its end then, and
- * exactly there, the message was incomplete.
+ * <p><b>End of a message.</b> A sender removes the last four bytes of a message, those of an empty
+ * stored block. They are appended again, followed by an empty final block. If the inflater does not
+ * finish exactly there, the message is incomplete.
  *
- * <p><b>Context takeover.</b> There is an inflater only while a message is being received, and it
- * is any. What the next message may refer to is kept as bytes, and given to its inflater first; and
- * once more after a last block in the middle of a message (7.2.3.4), behind which an inflater
- * begins anew.
+ * <p><b>Context takeover.</b> The connection borrows an inflater only while it receives a message.
+ * The bytes that later messages may refer to are kept in a buffer and set as the dictionary of the
+ * next inflater. They are also set after a final block in the middle of a message (7.2.3.4), where
+ * the inflater must restart.
  *
  * <p>Event loop only.
  */
 final class MessageInflater {
 
-  /** What was cut, 00 00 ff ff, and an empty last block with a fixed code. */
+  /** The removed bytes 00 00 ff ff, and an empty final block with fixed Huffman codes. */
   private static final byte[] END = {0, 0, -1, -1, 3, 0};
 
   private static final int PIECE_BYTES = Zlib.SCRATCH_BYTES - END.length;
 
-  private final int window; // what messages may refer back to those before them, in bytes
-  private @Nullable ByteBuf history; // its end is what they may refer to
+  private final int window; // in bytes; 0 without context takeover
+  private @Nullable ByteBuf history; // ends with the window
 
-  // The message that is being received.
+  // The current message.
   private @Nullable Inflater inflater;
-  private boolean begun; // a byte of it has come
-  private int ended; // so many bytes of END were taken
+  private boolean begun; // has at least one byte
+  private int ended; // bytes of END that the inflater has consumed
 
   MessageInflater(PermessageDeflate agreed) {
     window = agreed.peerTakeover() ? agreed.peerWindow() : 0;
   }
 
   /**
-   * Takes up to {@code length} bytes of a message off {@code in} and appends what they mean.
+   * Consumes up to {@code length} bytes of a message and appends the decompressed bytes.
    *
-   * @param last whether these are the last ones
-   * @param out with room; is not made larger
-   * @return whether that was all; not if there is no more room
-   * @throws Violation if they mean nothing
+   * @param last true if these are the last bytes of the message
+   * @param out a buffer with room, which is not enlarged
+   * @return false if {@code out} is full and there may be more output
+   * @throws Violation if the compressed data is invalid
    */
   boolean inflate(ByteBuf in, int length, boolean last, ByteBuf out) {
     begun |= length > 0;
     int left = length;
-    while (begun) { // RFC 7692 knows no compressed message without a byte; it means nothing
+    while (begun) { // a compressed message without any byte is not in RFC 7692; taken as empty
       boolean atEnd = last && left <= PIECE_BYTES;
       int start = in.readerIndex();
       boolean finished = step(in, Math.min(left, PIECE_BYTES), atEnd, out);
@@ -81,7 +81,7 @@ final class MessageInflater {
     return true;
   }
 
-  /** Inflates a piece, and what follows if it is {@code atEnd}; returns whether a stream ended. */
+  /** Inflates a piece, followed by END if {@code atEnd}; returns whether the inflater finished. */
   private boolean step(ByteBuf in, int piece, boolean atEnd, ByteBuf out) {
     Inflater inflater = inflater();
     ByteBuf scratch = Zlib.current().scratch().writeBytes(in, in.readerIndex(), piece);
@@ -127,7 +127,7 @@ final class MessageInflater {
     }
   }
 
-  /** Keeps what later messages may refer to. */
+  /** Keeps the bytes that later messages may refer to. */
   private void remember(ByteBuf out, int from) {
     int length = Math.min(out.writerIndex() - from, window);
     if (length == 0) {
@@ -144,17 +144,17 @@ final class MessageInflater {
     known.writeBytes(out, out.writerIndex() - length, length);
   }
 
-  /** Ends the message, or gives it up. */
+  /** Ends or aborts the current message. */
   void end() {
     if (inflater != null) {
-      Zlib.current().giveBack(inflater);
+      Zlib.current().recycle(inflater);
       inflater = null;
     }
     begun = false;
     ended = 0;
   }
 
-  /** Frees what it holds. */
+  /** Releases the inflater and the history. */
   void release() {
     end();
     if (history != null) {

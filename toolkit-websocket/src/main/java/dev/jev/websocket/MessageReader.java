@@ -10,55 +10,55 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes messages of the frames that carry data.
+ * Assembles messages from data frames.
  *
- * <p>A frame that has arrived whole is a slice of what was read: nothing is copied. The fragments
- * of a message, and the parts of a long frame, are gathered in one buffer that doubles as bytes
- * arrive, never because a length was announced. Bytes are unmasked where they lie and text is
- * checked, both once and as soon as they are there.
+ * <p>A message in a single frame that has arrived whole is a slice of the read buffer: nothing is
+ * copied. The fragments of a message, and the parts of a long frame, are copied to one buffer that
+ * doubles as bytes arrive. No buffer is ever sized by an announced length alone. Bytes are unmasked
+ * in place and text is validated, both exactly once and as soon as the bytes arrive.
  *
  * <p>Event loop only.
  */
 final class MessageReader {
 
-  /** A frame that is not longer waits until it is whole, which spares a copy. */
-  private static final int MAX_WAITING_BYTES = 16 * 1024;
+  /** Maximum payload of a frame that stays in the read buffer until it is whole: saves a copy. */
+  private static final int MAX_UNCOPIED_BYTES = 16 * 1024;
 
-  /** What is decompressed at once; longer messages are put together at their end. */
+  /** Size of the buffers for decompressed data. Longer messages are joined at their end. */
   private static final int PART_BYTES = 64 * 1024;
 
   private static final int MIN_PART_BYTES = 512;
 
-  /** RFC 7692 has no limit: beyond the first MiB so many times as long as on the wire. */
+  /** Maximum compression ratio of a streamed message beyond its first MiB. RFC 7692 has none. */
   private static final int MAX_RATIO = 100;
 
   private static final int UNCHECKED_BYTES = 1 << 20;
 
   private final int maxMessageBytes;
   private final int maxFragments;
-  private final boolean streaming; // messages are not put together
+  private final boolean streaming; // messages are delivered in parts
   private final Utf8Validator utf8 = new Utf8Validator();
 
-  private @Nullable MessageInflater inflater; // null if nothing may be compressed
+  private @Nullable MessageInflater inflater; // null without compression
 
-  // The message that is being read.
+  // The current message.
   private boolean open; // its last frame has not begun
-  private boolean delivered; // some part of it, see streaming
+  private boolean delivered; // its first part, if streaming
   private boolean isText;
   private boolean isCompressed;
   private int fragments;
   private long length; // of the frames that have begun
-  private @Nullable ByteBuf gathered; // of a compressed one: the last part
-  private List<ByteBuf> parts = List.of(); // of a compressed one: those before it
-  private long deflated; // of a compressed one: bytes taken
-  private long inflated; // of a compressed one: bytes they became
-  private boolean pending; // of a compressed one: the inflater has more than was taken
+  private @Nullable ByteBuf gathered; // if compressed: the last part
+  private List<ByteBuf> parts = List.of(); // if compressed: the parts before the last one
+  private long deflated; // if compressed: bytes consumed
+  private long inflated; // if compressed: bytes produced
+  private boolean pending; // if compressed: the inflater has more output
 
-  // The frame that is being read.
+  // The current frame.
   private boolean begun;
-  private long left; // bytes of its payload that are not taken off yet
-  private long offset; // of these bytes in the payload
-  private int seen; // so many of the unread ones are unmasked and checked
+  private long left; // unconsumed bytes of its payload
+  private long offset; // of the first unconsumed byte in the payload
+  private int seen; // number of unconsumed bytes that are unmasked and validated
 
   MessageReader(int maxMessageBytes, int maxFragments, boolean streaming) {
     this.maxMessageBytes = maxMessageBytes;
@@ -66,32 +66,32 @@ final class MessageReader {
     this.streaming = streaming;
   }
 
-  /** Expects compressed messages, too. */
+  /** Enables decompression with the negotiated parameters. */
   void decompress(PermessageDeflate agreed) {
     inflater = new MessageInflater(agreed);
   }
 
-  /** How many messages can be had without more bytes. */
-  int held() {
+  /** Returns the number of messages that can be read without further bytes. */
+  int pendingMessages() {
     return pending ? 1 : 0;
   }
 
-  /** Whether a frame has begun, so that what comes next is its payload and no header. */
+  /** Returns whether the next bytes are the payload of a frame rather than a header. */
   boolean isInFrame() {
     return begun;
   }
 
-  /** Whether a message has begun and not ended. */
+  /** Returns whether a message has begun and not ended. */
   boolean isInMessage() {
     return open || begun;
   }
 
-  /** How many bytes of the message that is being read have come. */
+  /** Returns the number of bytes received of the current message, before decompression. */
   long receivedBytes() {
     return length - left + seen;
   }
 
-  /** Begins a frame, whose header has been taken off. */
+  /** Begins a data frame, whose header has been consumed. */
   void begin(FrameHeader header) {
     boolean first = header.opcode != FrameHeader.CONTINUATION;
     if (first == open) {
@@ -111,7 +111,7 @@ final class MessageReader {
     }
     open = !header.isFinal;
     if (streaming && header.payloadBytes > 0) {
-      fragments = 0; // only empty ones count
+      fragments = 0; // only empty frames count
     }
     if (++fragments > maxFragments) {
       throw new Violation(
@@ -119,10 +119,10 @@ final class MessageReader {
           "fragments: more than " + maxFragments + " (expected: <= " + maxFragments + ")");
     }
     length += header.payloadBytes;
-    // What cannot be compressed becomes a little longer.
-    long most = isCompressed ? 2L * maxMessageBytes + 1024 : maxMessageBytes;
+    // Incompressible data grows a little. The decompressed size is checked later.
+    long limit = isCompressed ? 2L * maxMessageBytes + 1024 : maxMessageBytes;
     if (!streaming) {
-      checkLength(most);
+      checkLength(limit);
     }
     begun = true;
     left = header.payloadBytes;
@@ -130,18 +130,21 @@ final class MessageReader {
     seen = 0;
   }
 
-  private void checkLength(long most) {
-    if (length > most || length < 0) {
-      throw tooLong(length < 0 ? "more than 2^63" : String.valueOf(length), most);
+  private void checkLength(long limit) {
+    if (length > limit || length < 0) {
+      throw tooLong(length < 0 ? "more than 2^63" : String.valueOf(length), limit);
     }
   }
 
-  private static Violation tooLong(String actual, long most) {
+  private static Violation tooLong(String actual, long limit) {
     return new Violation(
-        CloseCode.TOO_BIG, "message: " + actual + " bytes (expected: <= " + most + ")");
+        CloseCode.TOO_BIG, "message: " + actual + " bytes (expected: <= " + limit + ")");
   }
 
-  /** Takes what is there of the frame's payload; returns the message if that is its end. */
+  /**
+   * Reads the available payload of the current frame; returns the message if it is complete or, if
+   * streaming, its next part.
+   */
   @Nullable WebSocketMessage read(ByteBuf in, int key, boolean masked) {
     int readable = (int) Math.min(left, in.readableBytes());
     int from = in.readerIndex() + seen;
@@ -152,13 +155,13 @@ final class MessageReader {
       return readCompressed(in, readable);
     }
     if (!ascii || !utf8.isComplete()) {
-      check(in, from, to);
+      validate(in, from, to);
     }
     return streaming ? readPart(in, readable) : readPlain(in, readable);
   }
 
-  /** Checks what has come of a text. */
-  private void check(ByteBuf bytes, int from, int to) {
+  /** Validates further bytes of a text. */
+  private void validate(ByteBuf bytes, int from, int to) {
     if (isText && utf8.accept(bytes, from, to) >= 0) {
       throw new Violation(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 (RFC 6455, 8.1)");
     }
@@ -166,7 +169,7 @@ final class MessageReader {
 
   private @Nullable WebSocketMessage readPlain(ByteBuf in, int readable) {
     if (readable < left) {
-      if (left > MAX_WAITING_BYTES || gathered != null) {
+      if (left > MAX_UNCOPIED_BYTES || gathered != null) {
         gather(in, readable);
       }
       return null;
@@ -176,18 +179,18 @@ final class MessageReader {
       gather(in, readable);
       return null;
     }
-    return message(end(in, readable));
+    return message(takePayload(in, readable));
   }
 
   private @Nullable WebSocketMessage readPart(ByteBuf in, int readable) {
     boolean last = !open && readable == left;
     ByteBuf part = readable == 0 ? Unpooled.EMPTY_BUFFER : in.readRetainedSlice(readable);
-    took(readable);
+    consumed(readable);
     begun = left > 0;
     return fragment(part, last);
   }
 
-  /** A part of a message, or null if it is nothing. */
+  /** Returns a part of a message, or null if the part is empty and not the last one. */
   private @Nullable WebSocketMessage fragment(ByteBuf part, boolean last) {
     if (!part.isReadable() && !last) {
       part.release();
@@ -208,17 +211,18 @@ final class MessageReader {
       }
       all.writeBytes(in, length);
     }
-    took(length);
+    consumed(length);
   }
 
-  /** Notes that so many bytes were taken off. */
-  private void took(int length) {
+  /** Notes that bytes of the payload were consumed. */
+  private void consumed(int length) {
     left -= length;
     offset += length;
     seen -= length;
   }
 
-  private ByteBuf end(ByteBuf in, int length) {
+  /** Returns the payload of the message, given the last bytes of it. */
+  private ByteBuf takePayload(ByteBuf in, int length) {
     ByteBuf all = gathered;
     if (all == null) {
       return length == 0 ? Unpooled.EMPTY_BUFFER : in.readRetainedSlice(length);
@@ -252,11 +256,11 @@ final class MessageReader {
       ByteBuf part = part(end - start);
       int before = part.writerIndex();
       pending = !inflater.inflate(in, end - start, last, part);
-      took(in.readerIndex() - start);
+      consumed(in.readerIndex() - start);
       deflated += in.readerIndex() - start;
       inflated += part.writerIndex() - before;
       checkInflated();
-      check(part, before, part.writerIndex());
+      validate(part, before, part.writerIndex());
       isPart = streaming && part.writerIndex() == PART_BYTES;
     } while (pending && !isPart);
     begun = left > 0 || pending;
@@ -264,7 +268,7 @@ final class MessageReader {
     if (ended) {
       inflater.end();
     }
-    return streaming ? fragment(takeGathered(), ended) : ended ? message(whole()) : null;
+    return streaming ? fragment(takeGathered(), ended) : ended ? message(joinParts()) : null;
   }
 
   private void checkInflated() {
@@ -284,7 +288,7 @@ final class MessageReader {
     return part;
   }
 
-  /** A buffer with room for what so many bytes mean, or the beginning of it. */
+  /** Returns a writable buffer for decompressed data, sized by the compressed bytes available. */
   private ByteBuf part(int bytes) {
     ByteBuf part = gathered;
     if (part != null && part.isWritable()) {
@@ -307,8 +311,8 @@ final class MessageReader {
     return part;
   }
 
-  /** All that was decompressed. */
-  private ByteBuf whole() {
+  /** Returns the decompressed message. */
+  private ByteBuf joinParts() {
     ByteBuf part = takeGathered();
     if (parts.isEmpty()) {
       return part;
@@ -323,13 +327,13 @@ final class MessageReader {
     return all;
   }
 
-  /** Begins a frame that nobody wants. */
+  /** Begins a frame whose payload is to be skipped. */
   void beginSkipped(long payloadBytes) {
     begun = true;
     left = payloadBytes;
   }
 
-  /** Drops what is there of the frame that has begun. */
+  /** Drops the available payload of the current frame. */
   void skip(ByteBuf in) {
     if (begun) {
       int length = (int) Math.min(left, in.readableBytes());
@@ -339,7 +343,7 @@ final class MessageReader {
     }
   }
 
-  /** Releases what it holds. */
+  /** Releases all buffers and the inflater. */
   void release() {
     if (gathered != null) {
       gathered.release();

@@ -9,23 +9,23 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes frames.
+ * Writes messages as frames.
  *
- * <p>Called for every message: must not allocate. Event loop only.
+ * <p>Called per message: must not allocate. Event loop only.
  */
 final class MessageWriter {
 
   private final Role role;
   private @Nullable MessageDeflater deflater;
-  private boolean open; // a message was begun and not ended
-  private boolean openCompressed;
-  private @Nullable ByteBuf tail; // of the message that was just written
+  private boolean open; // a fragmented message has begun and not ended
+  private boolean openCompressed; // that message is compressed
+  private @Nullable ByteBuf tail; // of the latest message
 
   MessageWriter(Role role) {
     this.role = role;
   }
 
-  /** Compresses from now on. */
+  /** Enables compression with the negotiated parameters. */
   void compress(PermessageDeflate agreed) {
     deflater = new MessageDeflater(agreed);
   }
@@ -47,7 +47,7 @@ final class MessageWriter {
   }
 
   private boolean isCompressed(int length) {
-    return deflater != null && deflater.wants(length);
+    return deflater != null && deflater.isWorthwhile(length);
   }
 
   private void compressString(String text, int length, ByteBuf out) {
@@ -93,7 +93,7 @@ final class MessageWriter {
       out.writeBytes(payload, payload.readerIndex(), length);
       mask(out, length, key);
     } else {
-      tail = payload; // which may leave without a copy
+      tail = payload; // may be sent without a copy
     }
   }
 
@@ -103,7 +103,7 @@ final class MessageWriter {
     int length = payload.readableBytes();
     MessageDeflater deflater = this.deflater;
     if (part.isFirst()) {
-      openCompressed = deflater != null && (!part.isLast() || deflater.wants(length));
+      openCompressed = deflater != null && (!part.isLast() || deflater.isWorthwhile(length));
     }
     open = !part.isLast();
     int opcode = part.isText() ? FrameHeader.TEXT : FrameHeader.BINARY;
@@ -121,7 +121,7 @@ final class MessageWriter {
     finish(first, start, room, out);
   }
 
-  /** Bytes as zlib takes them; a copy of short ones costs less than another view of them. */
+  /** Returns a payload as input for zlib. Copying a short one costs less than creating a view. */
   private static ByteBuffer bytes(ByteBuf payload, int length) {
     int start = payload.readerIndex();
     return length > Zlib.SCRATCH_BYTES
@@ -141,14 +141,14 @@ final class MessageWriter {
     return true;
   }
 
-  /** Leaves room for the header of so many bytes, compressed; returns how much. */
+  /** Leaves room for the header of a payload to be compressed; returns the size of the room. */
   private int reserve(int length, ByteBuf out) {
     int room = FrameHeader.bytes(MessageDeflater.bound(length), role.writesMasked());
     out.ensureWritable(room).writerIndex(out.writerIndex() + room);
     return room;
   }
 
-  /** Puts a header in front of a payload for which there was room left. */
+  /** Writes the header in front of a compressed payload, and moves the payload up to it. */
   private void finish(int first, int start, int room, ByteBuf out) {
     int length = out.writerIndex() - start - room;
     int header = FrameHeader.bytes(length, role.writesMasked());
@@ -160,7 +160,10 @@ final class MessageWriter {
     mask(out, length, key);
   }
 
-  /** The end of the message that was just written, unless that is in its output; once. */
+  /**
+   * Returns the payload of the latest message if it was not written to the output, otherwise null.
+   * A second call returns null.
+   */
   @Nullable ByteBuf tail() {
     ByteBuf taken = tail;
     tail = null;
@@ -168,14 +171,14 @@ final class MessageWriter {
   }
 
   /**
-   * What stands for the bytes that messages become, or null if they are others each time: a
-   * client's frames have each its own mask (RFC 6455, 5.3).
+   * Returns the {@link dev.jev.Protocol#encodingKey}, or null if the bytes of a message differ each
+   * time: a client masks each frame with a new key (RFC 6455, 5.3).
    */
-  @Nullable Object representation() {
+  @Nullable Object encodingKey() {
     if (role.writesMasked() || open) {
       return null;
     }
-    return deflater == null ? MessageWriter.class : deflater.representation();
+    return deflater == null ? MessageWriter.class : deflater.encodingKey();
   }
 
   /** Writes a control frame (RFC 6455, 5.5). */
@@ -186,14 +189,14 @@ final class MessageWriter {
     mask(out, length, key);
   }
 
-  /** A control frame in a buffer of its own. */
+  /** Returns a control frame in a new buffer. */
   ByteBuf frame(int opcode, ByteBuf payload) {
     ByteBuf frame = payload.alloc().directBuffer(FrameHeader.MAX_BYTES + payload.readableBytes());
     control(opcode, payload, frame);
     return frame;
   }
 
-  /** Writes the header of a frame; returns the key of its mask. */
+  /** Writes the header of a frame; returns its masking key, or 0 for a server. */
   private int begin(int first, int length, ByteBuf out) {
     FrameHeader.write(out, first, length, role.writesMasked());
     int key = role.writesMasked() ? Masking.newKey() : 0;
@@ -209,7 +212,7 @@ final class MessageWriter {
     }
   }
 
-  /** Frees what it holds. */
+  /** Releases the deflater. */
   void release() {
     if (deflater != null) {
       deflater.end();

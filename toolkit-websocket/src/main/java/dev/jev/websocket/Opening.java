@@ -6,32 +6,32 @@ import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handshake of one connection (RFC 6455, 4), on one side.
+ * One side of the opening handshake of a connection (RFC 6455, 4).
  *
  * <p>Event loop only.
  */
 interface Opening {
 
   /**
-   * Begins; a client sends its request.
+   * Begins the handshake. A client sends its request.
    *
-   * @param opened to be run when the handshake is over and all that it had to write is written,
-   *     during one of the calls here or later
+   * @param opened the task to run once the handshake has succeeded and its bytes are written;
+   *     called from one of the methods here or later
    */
   void begin(ProtocolContext context, Runnable opened);
 
   /**
-   * Takes what has arrived. What stands behind the handshake stays unread.
+   * Reads the bytes of the handshake. Bytes after its end stay unread.
    *
-   * @throws dev.jev.ProtocolException if there will be no WebSocket
+   * @throws dev.jev.ProtocolException if the handshake has failed
    */
   void read(ProtocolContext context, ByteBuf in);
 
-  /** What was agreed on about compression, when the handshake is over; null if there is none. */
+  /** Returns the negotiated compression after the handshake, or null for no compression. */
   default @Nullable PermessageDeflate compression() {
     return null;
   }
 
-  /** The connection closes before the handshake is over. */
+  /** Called if the connection closes before the end of the handshake. */
   default void close(ProtocolContext context, CloseReason reason) {}
 }

@@ -9,11 +9,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which pages may open a WebSocket (RFC 6455, 10.2; RFC 6454).
+ * The origins of pages that may open a WebSocket (RFC 6455, 10.2; RFC 6454).
  *
- * @param kind whom it lets in of those that name their origin
- * @param origins the ones in the list, in lower case and without default ports
- * @param required whether who names none stays out
+ * @param kind the kind of origins that are allowed
+ * @param origins the listed origins, in lower case and without default ports
+ * @param required true if requests without an origin are refused
  */
 record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
 
@@ -52,16 +52,16 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
     }
     String origin = normalized(line);
     return origin != null
-        && (kind == Kind.LISTED ? origins.contains(origin) : same(request, origin));
+        && (kind == Kind.LISTED ? origins.contains(origin) : isSame(request, origin));
   }
 
   /**
-   * Whether a page comes from the very server.
+   * Returns whether an origin is that of the request's host.
    *
-   * <p>Over TLS its scheme must be https. Without it may be either, since a proxy may have taken
-   * the TLS off; what such a proxy says about itself is not believed.
+   * <p>Over TLS its scheme must be https. Without TLS it may be http or https, since a proxy may
+   * have terminated the TLS. The headers of such a proxy are not trusted.
    */
-  private static boolean same(HttpRequest request, String origin) {
+  private static boolean isSame(HttpRequest request, String origin) {
     String host = request.host();
     boolean isTls = request.attribute(TlsSession.class) != null;
     return host != null
@@ -69,10 +69,10 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
             || (!isTls && origin.equals(normalized("http://" + host))));
   }
 
-  /** An origin in lower case and without its scheme's default port, or null if it is none. */
+  /** Returns an origin in lower case without its default port, or null if it is not an origin. */
   static @Nullable String normalized(String origin) {
     String lower = origin.toLowerCase(Locale.ROOT);
-    if (lower.equals("null")) { // RFC 6454, 7.3: something that cannot be named
+    if (lower.equals("null")) { // RFC 6454, 7.3: an opaque origin
       return lower;
     }
     Matcher parts = ORIGIN.matcher(lower);

@@ -6,13 +6,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What both sides have agreed on about compression (RFC 7692, 7.1).
+ * The negotiated parameters of permessage-deflate (RFC 7692, 7.1).
  *
- * @param options what this side was told
- * @param ownTakeover whether what we send may refer to earlier messages
- * @param ownWindowBits how far back it may refer, or {@link #UNSAID}
- * @param peerTakeover whether what the peer sends may
- * @param peerWindowBits how far back that may, or {@link #UNSAID}
+ * @param options the options of this side
+ * @param ownTakeover true if this side's messages may refer to earlier ones (context takeover)
+ * @param ownWindowBits the window bits of this side's messages, or {@link #UNSPECIFIED}
+ * @param peerTakeover true if the peer's messages may refer to earlier ones
+ * @param peerWindowBits the window bits of the peer's messages, or {@link #UNSPECIFIED}
  */
 record PermessageDeflate(
     WebSocketCompression options,
@@ -23,8 +23,8 @@ record PermessageDeflate(
 
   static final String HEADER = "Sec-WebSocket-Extensions";
 
-  /** The size of a window of which nothing was said, which is the largest one. */
-  static final int UNSAID = 0;
+  /** Window bits that were not negotiated, which means the largest window. */
+  static final int UNSPECIFIED = 0;
 
   private static final int MAX_WINDOW_BITS = 15;
 
@@ -34,18 +34,18 @@ record PermessageDeflate(
   private static final String SERVER_WINDOW = "server_max_window_bits";
   private static final String CLIENT_WINDOW = "client_max_window_bits";
 
-  /** What an offer or an answer says. */
-  private record Said(
+  /** The parameters of an offer or a response. */
+  private record Parameters(
       boolean serverNoTakeover, boolean clientNoTakeover, int serverWindow, int clientWindow) {
 
-    /** Reads the parameters; null if one is unknown, stands there twice or has a wrong value. */
-    static @Nullable Said of(ExtensionOffer extension, boolean isOffer) {
+    /** Parses parameters; returns null if one is unknown, a duplicate or has a wrong value. */
+    static @Nullable Parameters of(ExtensionOffer extension, boolean isOffer) {
       if (!extension.name().equals(NAME)) {
         return null;
       }
       Set<String> names = new HashSet<>();
-      int serverWindow = UNSAID;
-      int clientWindow = UNSAID;
+      int serverWindow = UNSPECIFIED;
+      int clientWindow = UNSPECIFIED;
       for (ExtensionOffer.Parameter parameter : extension.parameters()) {
         String name = parameter.name();
         String value = parameter.value();
@@ -53,7 +53,7 @@ record PermessageDeflate(
             switch (name) {
               case SERVER_NO_TAKEOVER, CLIENT_NO_TAKEOVER -> value == null;
               case SERVER_WINDOW -> isWindow(value);
-              // A client may say just that it would obey.
+              // RFC 7692, 7.1.2.2: an offer without a value says that the parameter is supported.
               case CLIENT_WINDOW -> isWindow(value) || (isOffer && value == null);
               default -> false;
             };
@@ -63,69 +63,72 @@ record PermessageDeflate(
         serverWindow = name.equals(SERVER_WINDOW) ? bits(value) : serverWindow;
         clientWindow = name.equals(CLIENT_WINDOW) ? bits(value) : clientWindow;
       }
-      return new Said(
+      return new Parameters(
           names.contains(SERVER_NO_TAKEOVER),
           names.contains(CLIENT_NO_TAKEOVER),
           serverWindow,
           clientWindow);
     }
 
-    /** RFC 7692, 7.1.2: 8 to 15, without a leading zero. */
+    /** Returns whether a value is in 8..15, without a leading zero (RFC 7692, 7.1.2). */
     private static boolean isWindow(@Nullable String value) {
       return value != null && value.matches("[89]|1[0-5]");
     }
 
     private static int bits(@Nullable String value) {
-      return value == null ? UNSAID : Integer.parseInt(value);
+      return value == null ? UNSPECIFIED : Integer.parseInt(value);
     }
   }
 
-  /** How many bytes what we send may refer back. */
+  /** Returns the window of this side's messages, in bytes. */
   int ownWindow() {
     return window(ownWindowBits);
   }
 
-  /** How many bytes what the peer sends may refer back. */
+  /** Returns the window of the peer's messages, in bytes. */
   int peerWindow() {
     return window(peerWindowBits);
   }
 
   private static int window(int bits) {
-    return 1 << (bits == UNSAID ? MAX_WINDOW_BITS : bits);
+    return 1 << (bits == UNSPECIFIED ? MAX_WINDOW_BITS : bits);
   }
 
-  // A server.
+  // Server.
 
-  /** Accepts the first offer that it can; null if there is none. */
+  /** Accepts the first acceptable offer; returns null if there is none. */
   static @Nullable PermessageDeflate accept(
       WebSocketCompression options, List<ExtensionOffer> offers) {
     for (ExtensionOffer offer : offers) {
-      Said said = Said.of(offer, /* isOffer= */ true);
-      if (said != null) {
+      Parameters offered = Parameters.of(offer, /* isOffer= */ true);
+      if (offered != null) {
         boolean takeover = options.hasContextTakeover();
         return new PermessageDeflate(
             options,
-            takeover && !said.serverNoTakeover,
-            said.serverWindow,
-            takeover && !said.clientNoTakeover,
-            said.clientWindow);
+            takeover && !offered.serverNoTakeover,
+            offered.serverWindow,
+            takeover && !offered.clientNoTakeover,
+            offered.clientWindow);
       }
     }
     return null;
   }
 
-  /** What a server answers: a window only if the client has named its size. */
+  /** Returns the server's response. It has window bits only if the client has specified them. */
   String answer() {
     return NAME
         + (ownTakeover ? "" : "; " + SERVER_NO_TAKEOVER)
         + (peerTakeover ? "" : "; " + CLIENT_NO_TAKEOVER)
-        + (ownWindowBits == UNSAID ? "" : "; " + SERVER_WINDOW + "=" + ownWindowBits)
-        + (peerWindowBits == UNSAID ? "" : "; " + CLIENT_WINDOW + "=" + peerWindowBits);
+        + (ownWindowBits == UNSPECIFIED ? "" : "; " + SERVER_WINDOW + "=" + ownWindowBits)
+        + (peerWindowBits == UNSPECIFIED ? "" : "; " + CLIENT_WINDOW + "=" + peerWindowBits);
   }
 
-  // A client.
+  // Client.
 
-  /** What a client offers: to do without takeover on both sides, or else on its own. */
+  /**
+   * Returns the client's offers. If the options have no context takeover, the first offer excludes
+   * it for both sides, and the second one lets the server use it.
+   */
   static String offer(WebSocketCompression options) {
     String any = NAME + "; " + CLIENT_WINDOW;
     return options.hasContextTakeover()
@@ -133,16 +136,16 @@ record PermessageDeflate(
         : any + "; " + CLIENT_NO_TAKEOVER + "; " + SERVER_NO_TAKEOVER + ", " + any;
   }
 
-  /** Understands the answer to an {@link #offer}; null if it makes no sense. */
-  static @Nullable PermessageDeflate agreed(WebSocketCompression options, ExtensionOffer answer) {
-    Said said = Said.of(answer, /* isOffer= */ false);
-    return said == null
+  /** Returns the parameters in the response to an {@link #offer}, or null if it is invalid. */
+  static @Nullable PermessageDeflate agreed(WebSocketCompression options, ExtensionOffer response) {
+    Parameters answered = Parameters.of(response, /* isOffer= */ false);
+    return answered == null
         ? null
         : new PermessageDeflate(
             options,
-            options.hasContextTakeover() && !said.clientNoTakeover,
-            said.clientWindow,
-            !said.serverNoTakeover,
-            said.serverWindow);
+            options.hasContextTakeover() && !answered.clientNoTakeover,
+            answered.clientWindow,
+            !answered.serverNoTakeover,
+            answered.serverWindow);
   }
 }

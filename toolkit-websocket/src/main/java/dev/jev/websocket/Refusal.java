@@ -2,7 +2,7 @@ package dev.jev.websocket;
 
 import static java.util.Objects.requireNonNull;
 
-/** A request that is not granted, and what is answered; costs no stack trace. */
+/** Thrown to refuse a request with a response. Has no stack trace. */
 final class Refusal extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
@@ -10,16 +10,16 @@ final class Refusal extends RuntimeException {
   private final transient HttpResponse response;
 
   /**
-   * One that is answered with the offence as its text.
+   * Creates a refusal whose response has the description as its text.
    *
-   * @param offence as in {@code header Sec-WebSocket-Version: 8 (expected: 13)}
+   * @param description the fault, such as {@code header Sec-WebSocket-Version: 8 (expected: 13)}
    */
-  Refusal(int status, String offence) {
-    this(HttpResponse.of(status).text(offence + "\n"), offence);
+  Refusal(int status, String description) {
+    this(HttpResponse.of(status).text(description + "\n"), description);
   }
 
-  Refusal(HttpResponse response, String offence) {
-    super(offence, null, false, false);
+  Refusal(HttpResponse response, String description) {
+    super(description, null, false, false);
     this.response = response;
   }
 
@@ -27,16 +27,17 @@ final class Refusal extends RuntimeException {
     return response;
   }
 
-  String offence() {
+  /** Returns the fault for the log and the close reason. */
+  String description() {
     return requireNonNull(getMessage());
   }
 
-  /** A bad request (RFC 9110, 15.5.1). */
-  static Refusal bad(String offence) {
-    return new Refusal(400, offence);
+  /** Returns a refusal with 400 Bad Request (RFC 9110, 15.5.1). */
+  static Refusal bad(String description) {
+    return new Refusal(400, description);
   }
 
-  /** A value of the peer's, fit to be shown. */
+  /** Returns a value of the peer in a form that is safe to print: short and ASCII. */
   static String shown(String value) {
     String start = value.length() > 32 ? value.substring(0, 32) + "..." : value;
     return start.chars().allMatch(c -> c >= 0x20 && c < 0x7f) ? start : "not ASCII";

@@ -1,6 +1,6 @@
 package dev.jev.websocket;
 
-/** Which side of a connection this is: the frames of clients are masked (RFC 6455, 5.1). */
+/** The side of a connection. The frames of a client are masked (RFC 6455, 5.1). */
 enum Role {
   CLIENT,
   SERVER;

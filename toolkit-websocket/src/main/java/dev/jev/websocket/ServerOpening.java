@@ -12,31 +12,32 @@ import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handshake of a server (RFC 6455, 4.2), and the plain HTTP that may come before it or in its
- * place.
+ * The server side of the opening handshake (RFC 6455, 4.2), and the plain HTTP requests before it
+ * or instead of it.
  *
- * <p>Whatever happens is answered: with the WebSocket, with the response to a request, or with a
- * refusal. A refusal is the last thing that is written; {@code over} says that it was.
+ * <p>Every request is answered: with 101, with the response to a plain request, or with a refusal.
+ * Nothing is written after a refusal; {@code over} is true then.
  */
 final class ServerOpening implements Opening {
 
-  /** How many requests a connection may carry. */
+  /** Maximum number of requests per connection. */
   private static final int MAX_REQUESTS = 100;
 
   /**
-   * How many requests of one read are answered: the rest would not be looked at before more comes.
+   * Maximum number of pipelined requests per read. The last of them closes the connection if more
+   * follow: those would not be read before further bytes arrive.
    */
   private static final int MAX_PIPELINED = 16;
 
-  /** How many bytes of frames may come before the decision. */
+  /** Maximum number of bytes of frames before the decision. */
   private static final int MAX_EARLY_BYTES = 4 * 1024;
 
   private final ServerPolicy policy;
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
-  private @Nullable UpgradeRequest undecided; // the decision about it is awaited
+  private @Nullable UpgradeRequest undecided; // awaits its decision
   private @Nullable PermessageDeflate compression;
-  private boolean over; // nothing more is answered
+  private boolean over; // the last response is written
   private int requests;
 
   ServerOpening(ServerPolicy policy) {
@@ -71,7 +72,7 @@ final class ServerOpening implements Opening {
     }
   }
 
-  /** RFC 6455, 4.1: a client waits for the answer; some do not. */
+  /** Limits early frames: clients must wait for the response (RFC 6455, 4.1), but some do not. */
   private void checkEarly(ByteBuf in) {
     if (undecided != null && in.readableBytes() > MAX_EARLY_BYTES) {
       throw Refusal.bad(
@@ -83,7 +84,7 @@ final class ServerOpening implements Opening {
     }
   }
 
-  /** Answers a request for no WebSocket. */
+  /** Answers a plain HTTP request. */
   private void answer(ProtocolContext context, HttpRequest request, boolean tooMany) {
     HttpResponse response = policy.respond(request);
     boolean last = tooMany || ++requests == MAX_REQUESTS || !request.isPersistent();
@@ -108,7 +109,7 @@ final class ServerOpening implements Opening {
             context.runAfter(Duration.ZERO, () -> decided(context, response, failure)));
   }
 
-  /** The decision has come; on the event loop. */
+  /** Applies the decision. Called on the event loop. */
   private void decided(
       ProtocolContext context, @Nullable HttpResponse response, @Nullable Throwable failure) {
     UpgradeRequest request = undecided;
@@ -122,8 +123,8 @@ final class ServerOpening implements Opening {
     if (response.isAccept()) {
       accept(context, request, response);
     } else {
-      String offence = "decision: " + response + " (expected: 101)";
-      throw refuse(context, request.http(), new Refusal(response, offence));
+      String description = "decision: " + response + " (expected: 101)";
+      throw refuse(context, request.http(), new Refusal(response, description));
     }
   }
 
@@ -160,8 +161,8 @@ final class ServerOpening implements Opening {
   private HttpResponse withSubprotocol(UpgradeRequest request, HttpResponse response) {
     String chosen = response.header(HttpResponse.SUBPROTOCOL);
     if (chosen == null) {
-      String liked = policy.choose(request.subprotocols());
-      return liked == null ? response : response.withSubprotocol(liked);
+      String preferred = policy.choose(request.subprotocols());
+      return preferred == null ? response : response.withSubprotocol(preferred);
     }
     if (!request.subprotocols().contains(chosen)) {
       throw new IllegalStateException(
@@ -170,13 +171,13 @@ final class ServerOpening implements Opening {
     return response;
   }
 
-  /** Answers with a refusal; what is returned is to be thrown, which closes the connection. */
+  /** Writes a refusal; returns the exception to throw, which closes the connection. */
   private ProtocolException refuse(
       ProtocolContext context, @Nullable HttpRequest request, Refusal refusal) {
     over = true;
     undecided = null;
     refusal.response().write(context, request, /* last= */ true);
-    return new ProtocolException(refusal.offence());
+    return new ProtocolException(refusal.description());
   }
 
   @Override
@@ -189,13 +190,14 @@ final class ServerOpening implements Opening {
     }
   }
 
-  /** What is answered when the connection closes before its time, or 0 for nothing. */
+  /** Returns the status to send if the connection closes during the handshake, or 0 for none. */
   private int statusFor(CloseReason reason) {
-    boolean asked = undecided != null || scanner.hasBegun();
+    boolean hasRequest = undecided != null || scanner.hasBegun();
     return switch (reason.kind()) {
-      case TIMEOUT -> undecided != null ? 503 : asked ? 408 : 0;
-      case SERVER_STOPPED -> asked ? 503 : 0;
-      // After a refusal it would be over: so something failed, or a limit of the server's is low.
+      case TIMEOUT -> undecided != null ? 503 : hasRequest ? 408 : 0;
+      case SERVER_STOPPED -> hasRequest ? 503 : 0;
+      // Not a refusal, which sets `over`: either code has failed, or the request exceeds the
+      // server's maxFrameBytes.
       case PROTOCOL_ERROR -> reason.cause() instanceof ProtocolException ? 400 : 500;
       default -> 0;
     };

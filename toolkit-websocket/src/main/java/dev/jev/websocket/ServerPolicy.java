@@ -7,7 +7,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** What a {@link WebSocketServerBuilder} was told about handshakes; see there. */
+/** The handshake options of a {@link WebSocketServerBuilder}, which documents them. */
 record ServerPolicy(
     List<String> paths,
     Set<String> hosts,
@@ -30,9 +30,9 @@ record ServerPolicy(
           /* http= */ null);
 
   /**
-   * Checks what the user demands, except the decision.
+   * Checks a handshake against all options except the decision.
    *
-   * @throws Refusal if the request is not granted
+   * @throws Refusal if the request is refused
    */
   void check(UpgradeRequest request) {
     HttpRequest http = request.http();
@@ -57,11 +57,11 @@ record ServerPolicy(
     return (isPort ? host.substring(0, colon) : host).toLowerCase(Locale.ROOT);
   }
 
-  /** Whether a path was named as that of a WebSocket. */
+  /** Returns whether a path is among the configured paths. */
   boolean isListed(String path) {
     for (String listed : paths) {
-      boolean isAbove = listed.endsWith("/*");
-      if (isAbove
+      boolean isPrefix = listed.endsWith("/*");
+      if (isPrefix
           ? path.startsWith(listed.substring(0, listed.length() - 1))
           : path.equals(listed)) {
         return true;
@@ -70,7 +70,7 @@ record ServerPolicy(
     return false;
   }
 
-  /** The subprotocol that this server likes best of those offered, or null. */
+  /** Returns the most preferred of the offered subprotocols, or null if none is supported. */
   @Nullable String choose(List<String> offered) {
     for (String subprotocol : subprotocols) {
       if (offered.contains(subprotocol)) {
@@ -80,12 +80,16 @@ record ServerPolicy(
     return null;
   }
 
-  /** What to compress by, of what is offered; null if nothing will be. */
+  /** Returns the compression to use, given the client's offers; null for no compression. */
   @Nullable PermessageDeflate compress(List<ExtensionOffer> offered) {
     return compression == null ? null : PermessageDeflate.accept(compression, offered);
   }
 
-  /** Answers a request for no WebSocket. */
+  /**
+   * Returns the response to a plain HTTP request.
+   *
+   * @throws Refusal if the request is refused
+   */
   HttpResponse respond(HttpRequest request) {
     HttpResponder responder = http;
     if (UpgradeRequest.hasContent(request)) {

@@ -3,7 +3,7 @@ package dev.jev.websocket;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Tokens, and lists of them (RFC 9110, 5.6.1 and 5.6.2). */
+/** Tokens and comma-separated lists in header values (RFC 9110, 5.6.1 and 5.6.2). */
 final class Tokens {
 
   private static final String PUNCTUATION = "!#$%&'*+-.^_`|~";
@@ -21,7 +21,7 @@ final class Tokens {
     return !text.isEmpty() && text.chars().allMatch(Tokens::isTokenChar);
   }
 
-  /** The elements of a list that may stand in several lines; those between two commas are kept. */
+  /** Returns the elements of a list in one or more header lines, empty elements included. */
   static List<String> elements(List<String> lines) {
     List<String> elements = new ArrayList<>();
     for (String line : lines) {
@@ -34,12 +34,12 @@ final class Tokens {
     return elements;
   }
 
-  /** Whether a list contains a token, in whatever case. */
+  /** Returns whether a list contains a token, ignoring case. */
   static boolean contains(List<String> lines, String token) {
     return elements(lines).stream().anyMatch(token::equalsIgnoreCase);
   }
 
-  /** Without the blanks around it. */
+  /** Returns a text without leading and trailing spaces and tabs. */
   static String strip(String text) {
     int start = 0;
     int end = text.length();

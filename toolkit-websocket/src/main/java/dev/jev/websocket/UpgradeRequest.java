@@ -7,35 +7,37 @@ import java.util.List;
  * A request that is a valid opening handshake (RFC 6455, 4.2.1).
  *
  * @param http the request
- * @param key what the answer has to prove knowledge of
- * @param subprotocols those offered, what the client likes best first
- * @param extensions those offered, what the client likes best first
+ * @param key the value of {@code Sec-WebSocket-Key}
+ * @param subprotocols the offered subprotocols, in the client's order of preference
+ * @param extensions the offered extensions, in the client's order of preference
  */
 record UpgradeRequest(
     HttpRequest http, String key, List<String> subprotocols, List<ExtensionOffer> extensions) {
 
-  /** Whether a request asks for a WebSocket, validly or not; over HTTP/1.0 none can. */
+  /**
+   * Returns whether a request asks for a WebSocket, valid or not. Requests of HTTP/1.0 never do.
+   */
   static boolean isMeant(HttpRequest request) {
     return !request.isOld()
         && Tokens.elements(request.headers("Upgrade")).stream()
             .anyMatch(UpgradeRequest::isWebSocket);
   }
 
-  /** Whether it is the protocol's name, with or without a version, which it does not have. */
+  /** Returns whether a protocol is websocket, whatever version follows a slash. */
   private static boolean isWebSocket(String protocol) {
     int slash = protocol.indexOf('/');
     return "websocket".equalsIgnoreCase(slash < 0 ? protocol : protocol.substring(0, slash));
   }
 
   /**
-   * Checks what the standard demands.
+   * Returns the handshake of a request after checking what the standard requires.
    *
-   * @throws Refusal if something of it is missing or wrong
+   * @throws Refusal if a required header is missing or wrong
    */
   static UpgradeRequest of(HttpRequest request) {
     if (!request.method().equals("GET")) {
-      String offence = "method: " + Refusal.shown(request.method()) + " (expected: GET)";
-      throw new Refusal(HttpResponse.of(405).header("Allow", "GET").text(offence + "\n"), offence);
+      String fault = "method: " + Refusal.shown(request.method()) + " (expected: GET)";
+      throw new Refusal(HttpResponse.of(405).header("Allow", "GET").text(fault + "\n"), fault);
     }
     checkToken(request, "Upgrade", "websocket");
     checkToken(request, "Connection", "Upgrade");
@@ -50,7 +52,7 @@ record UpgradeRequest(
         ExtensionOffer.parse(request.headers("Sec-WebSocket-Extensions")));
   }
 
-  /** Whether a request announces content (RFC 9112, 6). */
+  /** Returns whether a request announces content (RFC 9112, 6). */
   static boolean hasContent(HttpRequest request) {
     return !request.headers("Transfer-Encoding").isEmpty()
         || request.headers("Content-Length").stream().anyMatch(length -> !length.equals("0"));
@@ -84,7 +86,7 @@ record UpgradeRequest(
     return keys.get(0);
   }
 
-  /** RFC 6455, 4.1: tokens, each once. */
+  /** Checks offered subprotocols: tokens without duplicates (RFC 6455, 4.1). */
   private static List<String> subprotocols(List<String> offered) {
     boolean valid = offered.stream().allMatch(Tokens::isToken);
     if (!valid || new HashSet<>(offered).size() < offered.size()) {

@@ -3,21 +3,20 @@ package dev.jev.websocket;
 import io.netty.buffer.ByteBuf;
 
 /**
- * Checks text as it arrives, piece by piece, and knows at the first byte that it cannot be UTF-8
- * any more (RFC 3629, 4).
+ * Validates UTF-8 incrementally, and fails at the first invalid byte (RFC 3629, 4).
  *
- * <p>What may follow a byte is a range and a number of further bytes: no overlong forms, no
- * surrogates, nothing above U+10FFFF.
+ * <p>The first byte of a character determines the number of continuation bytes and the range of the
+ * next one. That excludes overlong forms, surrogates and code points above U+10FFFF.
  */
 final class Utf8Validator {
 
   static final long NOT_ASCII = 0x8080_8080_8080_8080L;
 
-  private int missing; // bytes of the character that is under way
-  private int least; // the range of the next one of them
+  private int missing; // bytes of the current character
+  private int least; // valid range of the next of these bytes
   private int greatest;
 
-  /** Takes more bytes; returns where the first wrong one stands, or -1. */
+  /** Validates further bytes; returns the index of the first invalid one, or -1. */
   int accept(ByteBuf bytes, int from, int to) {
     int i = from;
     while (i < to) {
@@ -37,7 +36,7 @@ final class Utf8Validator {
     return -1;
   }
 
-  /** Whether no character is under way: the text may end here. */
+  /** Returns whether the text may end here: no character is incomplete. */
   boolean isComplete() {
     return missing == 0;
   }

@@ -1,24 +1,25 @@
 package dev.jev.websocket;
 
-/** A fault of the peer, with the close code that names it; costs no stack trace. */
+import static java.util.Objects.requireNonNull;
+
+/** A fault of the peer, with the {@link CloseCode} to send. Has no stack trace. */
 final class Violation extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
   private final int code;
-  private final String offence;
 
-  Violation(int code, String offence) {
-    super(offence, null, false, false);
+  Violation(int code, String description) {
+    super(description, null, false, false);
     this.code = code;
-    this.offence = offence;
-  }
-
-  String offence() {
-    return offence;
   }
 
   int code() {
     return code;
+  }
+
+  /** Returns the fault for the log and the close frame: at most 123 bytes of ASCII. */
+  String description() {
+    return requireNonNull(getMessage());
   }
 }

@@ -11,11 +11,14 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Configures the protocol of a WebSocket client, see {@link WebSocketProtocol#client}.
+ * Builder for the protocol of a WebSocket client, see {@link WebSocketProtocol#client}.
  *
- * <p>A server that answers with anything but a WebSocket closes the connection with {@link
- * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}, and the message of its cause says what was wrong:
- * {@code handshake: status: 403 (expected: 101)}. Redirections are not followed.
+ * <p>If the server refuses the handshake, the connection closes with {@link
+ * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}, and the message of its cause states the fault: {@code
+ * handshake: status: 403 (expected: 101)}. Redirections are not followed.
+ *
+ * <p><b>Threads.</b> Not thread-safe. The supplier that {@link #build} returns may be called by any
+ * thread.
  */
 public final class WebSocketClientBuilder {
 
@@ -40,8 +43,10 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * The longest message, in bytes, that is accepted; 64 KiB by default. A longer one closes the
-   * connection with 1009.
+   * Sets the maximum size of a received message, in bytes; 64 KiB by default. A longer message
+   * closes the connection with close code 1009.
+   *
+   * @throws IllegalArgumentException if {@code maxMessageBytes} is not in 1..2^30
    */
   public WebSocketClientBuilder maxMessageBytes(int maxMessageBytes) {
     limits = limits.maxMessageBytes(maxMessageBytes);
@@ -49,8 +54,10 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * Into how many frames a message may be fragmented, empty ones included; 1,024 by default. More
-   * close the connection with 1008.
+   * Sets the maximum number of frames of a fragmented message, empty frames included; 1,024 by
+   * default. More frames close the connection with close code 1008.
+   *
+   * @throws IllegalArgumentException if {@code maxFragments} is not in 1..2^30
    */
   public WebSocketClientBuilder maxFragments(int maxFragments) {
     limits = limits.maxFragments(maxFragments);
@@ -58,25 +65,28 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * How often to ask the peer whether it is there, and how long to wait for it to say something. By
-   * default the server's pings are answered and none are sent: that one side asks is enough for
-   * both to keep the way open, and servers mostly do. Who has to know soon that the server is gone
-   * sets it.
+   * Sets the ping interval and the time to wait for a sign of life after a ping. By default no
+   * pings are sent, and the server's pings are answered: pings from one side keep the connection
+   * open for both, and most servers send them. A client that must detect a dead server soon sets
+   * this option.
    *
-   * <p>A ping is sent after {@code ping}, give or take a fifth of it at random. A peer from which
-   * nothing at all comes for {@code pong} after it is gone: the connection closes at once, with
-   * {@link dev.jev.CloseReason.Kind#TIMEOUT}. So it is found within 1.2 {@code ping} + {@code
-   * pong}, and at most 1 % of that later. {@link WebSocketRoundTrip} has how long the answers take.
+   * <p>A ping is sent every {@code ping}, plus or minus up to a fifth at random. If no byte arrives
+   * within {@code pong} after the ping, the peer is considered gone and the connection closes at
+   * once, without a close frame, with {@link dev.jev.CloseReason.Kind#TIMEOUT}. So a dead peer is
+   * detected within 1.2 {@code ping} + {@code pong}, or at most 1 % later. The round-trip times are
+   * in {@link WebSocketRoundTrip}.
    *
-   * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
-   * time in which reading stops because the handler has paused it or the peer takes no output. Who
-   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also
-   * keeps the system from collecting megabytes that a ping would have to wait behind.
+   * <p>Time in which nothing can be read does not count: the process was stopped, the event loop
+   * was blocked, the handler has paused reading, or reading has stopped because the peer takes no
+   * output. A peer that never takes any output is detected by {@link
+   * dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also keeps the operating system from
+   * buffering megabytes in front of a ping.
    *
    * <p>All connections of an event loop share one timer.
    *
-   * @param ping 10 ms to 1 day
-   * @param pong 10 ms to 1 day
+   * @param ping the mean time between two pings, 10 ms to 1 day
+   * @param pong the time to wait after a ping, 10 ms to 1 day
+   * @throws IllegalArgumentException if one of them is out of range
    */
   public WebSocketClientBuilder heartbeat(Duration ping, Duration pong) {
     control = control.heartbeat(ping, pong);
@@ -84,8 +94,9 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
-   * too. Pings are answered all the same: of those that one read brings the last one.
+   * Delivers {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages to the
+   * handler, too; by default they are not delivered. Pings are answered in either case. Of more
+   * than 16 consecutive pings in one read, only the first 16 and the latest are answered.
    */
   public WebSocketClientBuilder deliverControlFrames() {
     control = control.delivering();
@@ -93,8 +104,8 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * Delivers messages in parts, as they arrive, instead of whole, as {@link
-   * WebSocketServerBuilder#streaming} does.
+   * Delivers messages in parts, as they arrive, instead of whole: the same as {@link
+   * WebSocketServerBuilder#streaming}, with the same limits.
    */
   public WebSocketClientBuilder streaming() {
     limits = limits.inParts();
@@ -102,10 +113,10 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * The subprotocols to offer, what is liked best first; none by default. {@link
-   * WebSocketHandshake#subprotocol} tells what became of it.
+   * Sets the subprotocols to offer, in order of preference; none by default. {@link
+   * WebSocketHandshake#subprotocol} returns the one that the server selected.
    *
-   * @throws IllegalArgumentException if one of them is no token or stands there twice
+   * @throws IllegalArgumentException if one of them is not a token or is a duplicate
    */
   public WebSocketClientBuilder subprotocols(String... subprotocols) {
     for (String subprotocol : subprotocols) {
@@ -118,17 +129,18 @@ public final class WebSocketClientBuilder {
     return this;
   }
 
-  /** Offers to compress messages, by {@link WebSocketCompression#DEFAULT}. */
+  /** Offers compression with {@link WebSocketCompression#DEFAULT}. */
   public WebSocketClientBuilder compression() {
     return compression(WebSocketCompression.DEFAULT);
   }
 
   /**
-   * Offers to compress messages: permessage-deflate (RFC 7692); by default it is not offered. What
-   * {@link WebSocketServerBuilder#compression(WebSocketCompression)} says is true here, too.
+   * Offers compression of messages: permessage-deflate (RFC 7692); by default it is not offered.
+   * The limit and the warning of {@link WebSocketServerBuilder#compression(WebSocketCompression)}
+   * apply here, too.
    *
-   * <p>Without context takeover the server is asked to do without as well; if it will not, the
-   * connection keeps up to 64 KiB of what it has received.
+   * <p>Without context takeover the client asks the server not to use it either. If the server
+   * declines, each connection keeps up to 64 KiB of received data.
    */
   public WebSocketClientBuilder compression(WebSocketCompression compression) {
     this.compression = requireNonNull(compression, "compression");
@@ -136,10 +148,10 @@ public final class WebSocketClientBuilder {
   }
 
   /**
-   * Adds a header line to the request: an {@code Authorization}, say.
+   * Adds a header line to the request, {@code Authorization} for example.
    *
-   * @throws IllegalArgumentException if it is not ASCII, or belongs to the framing of messages or
-   *     to the handshake
+   * @throws IllegalArgumentException if the name is not a token or the value not ASCII, or if the
+   *     header belongs to message framing or to the handshake
    */
   public WebSocketClientBuilder header(String name, String value) {
     HttpFields.check(name, value);
@@ -147,13 +159,19 @@ public final class WebSocketClientBuilder {
     return this;
   }
 
-  /** Where {@link dev.jev.Client.Builder#connect} finds the server: {@code tcp://host:port}. */
+  /**
+   * Returns the address of the server for {@link dev.jev.Client.Builder#connect}: {@code
+   * tcp://host:port}. The default port is 80 for ws and 443 for wss.
+   */
   public String address() {
     int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
     return "tcp://" + uri.getHost() + ":" + port;
   }
 
-  /** What {@link dev.jev.Client#builder} wants. */
+  /**
+   * Returns the protocol factory for {@link dev.jev.Client#builder}, with the options set so far.
+   * It creates one protocol per connection.
+   */
   public Supplier<WebSocketProtocol> build() {
     String path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
     String target = uri.getRawQuery() == null ? path : path + "?" + uri.getRawQuery();

@@ -3,12 +3,13 @@ package dev.jev.websocket;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What both sides said at the end: {@code connection.attribute(WebSocketClose.class)} in {@link
- * dev.jev.Handler#onClose}; not there if neither said anything.
+ * The close frames of both sides: {@code connection.attribute(WebSocketClose.class)} in {@link
+ * dev.jev.Handler#onClose}. The attribute is null if neither side has sent a close frame.
  *
- * @param received the peer's close frame, or null if it sent none
- * @param sent ours, or null if there was none; it has not left if the connection was lost, or
- *     closed without delay as {@link dev.jev.Connection#closeNow} does and a slow consumer is
+ * @param received the peer's close frame, or null if it has sent none
+ * @param sent this side's close frame, or null if there was none; not necessarily transmitted, if
+ *     the connection was lost or closed at once, as by {@link dev.jev.Connection#closeNow} or for a
+ *     slow consumer
  */
 public record WebSocketClose(
     WebSocketMessage.@Nullable Close received, WebSocketMessage.@Nullable Close sent) {}

@@ -1,19 +1,19 @@
 package dev.jev.websocket;
 
 /**
- * How messages are compressed: permessage-deflate (RFC 7692), if the peer agrees.
+ * Options of message compression: permessage-deflate (RFC 7692), used if the peer agrees.
  *
  * <p>Immutable: {@link #level(int)}, {@link #minBytes(int)} and {@link #contextTakeover()} return
- * another one.
+ * changed copies.
  *
- * <p><b>Memory.</b> By default each message is compressed for itself, in both directions, so the
- * connections of an event loop share what that needs, about 270 KiB to compress and 40 KiB for each
- * message that is just being received. A connection of its own has nothing.
+ * <p><b>Memory.</b> By default each message is compressed independently, in both directions. The
+ * connections of an event loop share the memory for that: about 270 KiB to compress, and 40 KiB per
+ * message that is being received. An idle connection needs no memory for compression.
  */
 public final class WebSocketCompression {
 
   /**
-   * Level 6, for messages of at least 128 bytes, without context takeover.
+   * The default: level 6, for messages of at least 128 bytes, without context takeover.
    *
    * @see WebSocketServerBuilder#compression()
    */
@@ -31,7 +31,7 @@ public final class WebSocketCompression {
   }
 
   /**
-   * This with another level: 1, the fastest, to 9, the smallest.
+   * Returns a copy with another level, from 1 (fastest) to 9 (smallest).
    *
    * @throws IllegalArgumentException if {@code level} is not in 1..9
    */
@@ -42,37 +42,37 @@ public final class WebSocketCompression {
     return new WebSocketCompression(level, minBytes, contextTakeover);
   }
 
-  /** The level of compression. */
+  /** Returns the compression level, in 1..9. */
   public int level() {
     return level;
   }
 
   /**
-   * This with another length, in bytes, from which on messages are compressed; shorter ones, and
-   * those that would not shrink, are sent as they are.
+   * Returns a copy with another minimum size of messages to compress, in bytes. Shorter messages,
+   * and those that would not shrink, are sent uncompressed.
    *
-   * @throws IllegalArgumentException if {@code minBytes} is not positive
+   * @throws IllegalArgumentException if {@code minBytes} is not in 1..2^30
    */
   public WebSocketCompression minBytes(int minBytes) {
     return new WebSocketCompression(level, Checks.positive("minBytes", minBytes), contextTakeover);
   }
 
-  /** The length, in bytes, from which on messages are compressed. */
+  /** Returns the minimum size of messages to compress, in bytes. */
   public int minBytes() {
     return minBytes;
   }
 
   /**
-   * This with context takeover (RFC 7692, 7.1.1): a message may refer to those before it, which
-   * makes series of similar ones much smaller, and costs each connection up to 270 KiB for what it
-   * sends and up to 64 KiB for what it receives, as long as it lasts. The peer may do without, and
-   * may ask for that.
+   * Returns a copy with context takeover (RFC 7692, 7.1.1): a message may refer to earlier ones,
+   * which makes a series of similar messages much smaller. Each connection then needs up to 270 KiB
+   * to send and up to 64 KiB to receive, as long as it is open. The peer may decline context
+   * takeover for either direction.
    */
   public WebSocketCompression contextTakeover() {
     return new WebSocketCompression(level, minBytes, /* contextTakeover= */ true);
   }
 
-  /** Whether messages may refer to those before them. */
+  /** Returns whether messages may refer to earlier ones. */
   public boolean hasContextTakeover() {
     return contextTakeover;
   }

@@ -11,25 +11,28 @@ import io.netty.util.ReferenceCounted;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What travels over a WebSocket: a text, bytes, or a frame that controls the connection.
+ * A WebSocket message: a text, binary data, a fragment of either, or a control frame.
  *
- * <p>A handler gets texts and bytes; pings and pongs only if it has {@linkplain
- * WebSocketServerBuilder#deliverControlFrames asked for them}. How and why the peer closed is told
- * by {@link WebSocketClose}.
+ * <p>By default a handler gets {@link Text} and {@link Binary} messages. It gets {@link Fragment}s
+ * instead with {@link WebSocketServerBuilder#streaming}, and {@link Ping}s and {@link Pong}s, too,
+ * with {@link WebSocketServerBuilder#deliverControlFrames}. A {@link Close} is never delivered: the
+ * peer's close code and reason are in {@link WebSocketClose}.
  *
- * <p><b>Ownership.</b> Texts and bytes may lie in a {@code ByteBuf} and are reference-counted then,
- * with the rules of {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}: who
- * neither keeps a message nor sends it twice need not care.
+ * <p><b>Ownership.</b> Messages with a {@code ByteBuf} are reference-counted, with the rules of
+ * {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}. A handler that neither
+ * keeps a message nor sends it twice does not need to retain or release it.
+ *
+ * <p><b>Threads.</b> Messages may be created and sent by any thread.
  */
 public sealed interface WebSocketMessage {
 
-  /** A text. */
+  /** Returns a text message. */
   static Text text(String text) {
     return new Text(requireNonNull(text, "text"), Unpooled.EMPTY_BUFFER);
   }
 
   /**
-   * A text that is UTF-8 already, which is not checked.
+   * Returns a text message from UTF-8 bytes, which are not validated.
    *
    * <p><b>Ownership.</b> {@code utf8} belongs to the message.
    */
@@ -38,42 +41,59 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * Bytes.
+   * Returns a binary message.
    *
-   * <p><b>Ownership.</b> {@code bytes} belong to the message.
+   * <p><b>Ownership.</b> {@code bytes} belongs to the message.
    */
   static Binary binary(ByteBuf bytes) {
     return new Binary(bytes);
   }
 
   /**
-   * Bytes.
+   * Returns a binary message.
    *
-   * <p><b>Ownership.</b> The array is not copied, and must not change until the message was sent.
+   * <p><b>Ownership.</b> The array is not copied and must not be changed before the message is
+   * sent.
    */
   static Binary binary(byte[] bytes) {
     return new Binary(Unpooled.wrappedBuffer(bytes));
   }
 
-  /** A ping, see {@link Ping}. */
+  /**
+   * Returns a {@link Ping}.
+   *
+   * <p><b>Ownership.</b> {@code payload} belongs to the message, and is released if it is too long.
+   *
+   * @throws IllegalArgumentException if {@code payload} has more than 125 bytes
+   */
   static Ping ping(ByteBuf payload) {
     return new Ping(payload);
   }
 
-  /** A pong, see {@link Pong}. */
+  /**
+   * Returns a {@link Pong}.
+   *
+   * <p><b>Ownership.</b> {@code payload} belongs to the message, and is released if it is too long.
+   *
+   * @throws IllegalArgumentException if {@code payload} has more than 125 bytes
+   */
   static Pong pong(ByteBuf payload) {
     return new Pong(payload);
   }
 
-  /** The end, see {@link Close}. */
+  /**
+   * Returns a {@link Close}.
+   *
+   * @throws IllegalArgumentException if {@code code} or the length of {@code reason} is invalid
+   */
   static Close close(int code, String reason) {
     return new Close(code, reason);
   }
 
-  /** A message with a buffer, whose reference count is the buffer's. */
+  /** A message with a buffer. Its reference count is that of the buffer. */
   sealed interface Payload extends ReferenceCounted, Sized {
 
-    /** The buffer; it belongs to the message. */
+    /** Returns the buffer, which belongs to the message. */
     ByteBuf content();
 
     @Override
@@ -121,12 +141,12 @@ public sealed interface WebSocketMessage {
     }
   }
 
-  /** A text, as a {@code String} or as the UTF-8 that has come in or is to go out. */
+  /** A text message, made from a {@code String} or from UTF-8 bytes. */
   final class Text implements WebSocketMessage, Payload {
 
     private final ByteBuf content;
     private final boolean string;
-    private @Nullable String text; // any thread may set it: all would set the same
+    private @Nullable String text; // a benign race: all threads would set an equal string
 
     private Text(@Nullable String text, ByteBuf content) {
       this.text = text;
@@ -134,7 +154,7 @@ public sealed interface WebSocketMessage {
       this.content = content;
     }
 
-    /** The text; decoded when it is first asked for. */
+    /** Returns the text. UTF-8 bytes are decoded by the first call. */
     public String text() {
       String known = text;
       if (known == null) {
@@ -144,17 +164,17 @@ public sealed interface WebSocketMessage {
       return known;
     }
 
-    /** How many bytes the text has in UTF-8. */
+    /** Returns the length of the text in UTF-8, in bytes. */
     public int utf8Bytes() {
       return isString() ? ByteBufUtil.utf8Bytes(text()) : content.readableBytes();
     }
 
-    /** Whether the text was made of a {@code String}, so that there are no bytes yet. */
+    /** Returns whether the text was made from a {@code String}, so that it has no bytes yet. */
     boolean isString() {
       return string;
     }
 
-    /** The UTF-8, or nothing if the text was made of a {@code String}. */
+    /** Returns the UTF-8 bytes, or an empty buffer if the text was made from a {@code String}. */
     @Override
     public ByteBuf content() {
       return content;
@@ -206,13 +226,13 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * Bytes.
+   * A binary message.
    *
    * @param content the bytes, which belong to the message
    */
   record Binary(ByteBuf content) implements WebSocketMessage, Payload {
 
-    /** Checks that there are bytes. */
+    /** Creates a message that owns {@code content}. */
     public Binary {
       requireNonNull(content, "content");
     }
@@ -248,18 +268,22 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * A question that the peer answers with a {@link Pong} of the same payload (RFC 6455, 5.5.2).
+   * A ping, which the peer answers with a {@link Pong} of the same payload (RFC 6455, 5.5.2).
    *
-   * <p>A handler gets those of the peer if it has {@linkplain
-   * WebSocketServerBuilder#deliverControlFrames asked for them}; they are answered without it. To
-   * find out whether a peer is there, and how far away, is the matter of the {@linkplain
+   * <p>A handler gets the peer's pings only with {@link
+   * WebSocketServerBuilder#deliverControlFrames}. They are answered automatically in any case. To
+   * detect a dead peer and to measure round-trip times, use the {@linkplain
    * WebSocketServerBuilder#heartbeat heartbeat}.
    *
-   * @param content the payload, at most 125 bytes, which belong to the message
+   * @param content the payload of at most 125 bytes, which belongs to the message
    */
   record Ping(ByteBuf content) implements WebSocketMessage, Payload {
 
-    /** Checks the length of the payload; one that is too long is released. */
+    /**
+     * Creates a ping that owns {@code content}, which is released if it is too long.
+     *
+     * @throws IllegalArgumentException if {@code content} has more than 125 bytes
+     */
     public Ping {
       checkControl("ping", content);
     }
@@ -271,17 +295,21 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * The answer to a {@link Ping}, or a sign of life that nobody has asked for (RFC 6455, 5.5.3).
+   * A pong: the answer to a {@link Ping}, or an unsolicited sign of life (RFC 6455, 5.5.3).
    *
-   * <p>A handler gets those of the peer if it has {@linkplain
-   * WebSocketServerBuilder#deliverControlFrames asked for them}, except the answers to the pings of
-   * the heartbeat.
+   * <p>A handler gets the peer's pongs only with {@link
+   * WebSocketServerBuilder#deliverControlFrames}, and never the answers to the pings of the
+   * heartbeat.
    *
-   * @param content the payload, at most 125 bytes, which belong to the message
+   * @param content the payload of at most 125 bytes, which belongs to the message
    */
   record Pong(ByteBuf content) implements WebSocketMessage, Payload {
 
-    /** Checks the length of the payload; one that is too long is released. */
+    /**
+     * Creates a pong that owns {@code content}, which is released if it is too long.
+     *
+     * @throws IllegalArgumentException if {@code content} has more than 125 bytes
+     */
     public Pong {
       checkControl("pong", content);
     }
@@ -301,23 +329,22 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * A part of a message that is sent, or was asked for by {@link WebSocketServerBuilder#streaming},
-   * as it arrives.
+   * A fragment of a message. A handler gets fragments only with {@link
+   * WebSocketServerBuilder#streaming}; sending them needs no option.
    *
-   * <p>Between the parts of one message no other text or binary may be sent, nor may the parts be
-   * published to a {@link dev.jev.Topic} or dropped by an {@link dev.jev.OverflowPolicy}. A part of
-   * a text may end within a character.
+   * <p>Between the fragments of one message no other text or binary message may be sent. The
+   * fragments must not be published to a {@link dev.jev.Topic} or dropped by an {@link
+   * dev.jev.OverflowPolicy}. A fragment of a text may end within a character.
    *
    * @param content the bytes, which belong to the message; may be empty
-   * @param isText whether the message is a text; the parts that follow the first one are what that
-   *     was
-   * @param isFirst whether the message begins
-   * @param isLast whether the message ends
+   * @param isText true if the message is a text; the same for all fragments of a message
+   * @param isFirst true for the first fragment of a message
+   * @param isLast true for the last fragment of a message
    */
   record Fragment(ByteBuf content, boolean isText, boolean isFirst, boolean isLast)
       implements WebSocketMessage, Payload {
 
-    /** Checks that there are bytes. */
+    /** Creates a fragment that owns {@code content}. */
     public Fragment {
       requireNonNull(content, "content");
     }
@@ -334,16 +361,21 @@ public sealed interface WebSocketMessage {
   }
 
   /**
-   * The end of a connection. Sending one closes it like {@link dev.jev.Connection#close}, with a
-   * code of one's own.
+   * A close frame. Sending one closes the connection like {@link dev.jev.Connection#close}, but
+   * with this code and reason.
    *
-   * @param code why: 1000..1003, 1007..1014 or 3000..4999 (RFC 6455, 7.4); 1005 if the peer gave
-   *     none, which cannot be sent
-   * @param reason why, for people; at most 123 bytes in UTF-8
+   * @param code the close code: 1000..1003, 1007..1014 or 3000..4999 (RFC 6455, 7.4); or 1005 if
+   *     the peer's close frame had none, which cannot be sent
+   * @param reason the reason in human-readable form, at most 123 bytes in UTF-8
    */
   record Close(int code, String reason) implements WebSocketMessage {
 
-    /** Checks code and reason. */
+    /**
+     * Creates a close frame.
+     *
+     * @throws IllegalArgumentException if {@code code} is neither sendable nor 1005, or if {@code
+     *     reason} has more than 123 bytes in UTF-8
+     */
     public Close {
       if (code != CloseCode.NO_CODE) {
         CloseCode.check("close code", code);

@@ -21,48 +21,53 @@ import java.net.URI;
 import org.jspecify.annotations.Nullable;
 
 /**
- * WebSocket (RFC 6455).
+ * The WebSocket protocol (RFC 6455), for one connection.
  *
- * <p><b>The close.</b> Each side sends one close frame and nothing after it. If the peer is first,
- * its frame is answered with its own code and the connection closes. If this side is first, by
- * {@code close}, by a {@link Close} message or because of a fault, the peer's answer is waited for;
- * data that arrives meanwhile is dropped. Only after a fault of the peer nothing is waited for.
+ * <p><b>Closing handshake.</b> Each side sends one close frame and nothing after it. If the peer's
+ * close frame comes first, it is answered with the same code and the connection closes. If this
+ * side's comes first, because of {@code close}, a {@link Close} message or an error, the protocol
+ * waits for the peer's close frame and drops the data that arrives before it. It does not wait
+ * after a fault of the peer: a protocol error, an exceeded limit or a timeout.
  *
  * <pre>
- *   OPENING --handshake--&gt; OPEN --a close frame sent or received--&gt; CLOSING
+ *   OPENING --handshake--&gt; OPEN --close frame sent or received--&gt; CLOSING
  * </pre>
  */
 public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSocketMessage> {
 
-  private static final int MAX_PONGS = 16; // to what one read brings
+  /**
+   * Maximum number of consecutive pings that are answered one by one. Of further pings in the same
+   * read, only the latest is answered.
+   */
+  private static final int MAX_PONGS = 16;
 
   private final Role role;
   private final FrameHeader header = new FrameHeader();
-  private final MessageReader messages;
+  private final MessageReader reader;
   private final ControlPolicy policy;
   private final MessageWriter writer;
 
-  private @Nullable Opening opening;
+  private @Nullable Opening opening; // null after the opening handshake
   private @Nullable ProtocolContext context;
   private @Nullable Heartbeat heartbeat;
   private @Nullable MessageDeadline deadline; // while a message is incomplete
-  private @Nullable ControlRate controls; // from the first control frame on
-  private int pings; // answered since the last message
-  private @Nullable ByteBuf pong; // the payload of the latest ping, which is not answered yet
+  private @Nullable ControlRate controlRate; // null before the first control frame
+  private int pings; // since the last message
+  private @Nullable ByteBuf pendingPong; // payload of the latest ping, until it is answered
   private @Nullable Close received;
   private @Nullable Close sent;
-  private boolean compression; // was agreed on
-  private boolean answerAwaited; // to our close frame
+  private boolean compression; // negotiated
+  private boolean closeAwaited; // the peer's close frame, after this side's
 
-  WebSocketProtocol(Role role, Opening opening, ControlPolicy policy, MessageReader messages) {
+  WebSocketProtocol(Role role, Opening opening, ControlPolicy policy, MessageReader reader) {
     this.role = role;
     this.opening = opening;
     this.policy = policy;
-    this.messages = messages;
+    this.reader = reader;
     this.writer = new MessageWriter(role);
   }
 
-  /** That of one connection of a server, with all options at their defaults. */
+  /** Creates the protocol of one server connection, with all options at their defaults. */
   public WebSocketProtocol() {
     this(
         Role.SERVER,
@@ -72,8 +77,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   /**
-   * Begins the configuration of a server's protocol; {@code WebSocketProtocol::new} is one with all
-   * options at their defaults.
+   * Returns a builder for the protocol of a server. A builder with all options at their defaults is
+   * equivalent to {@code WebSocketProtocol::new}.
    *
    * <pre>
    *   Server.builder(WebSocketProtocol.server().path("/chat").build(), handler)
@@ -84,16 +89,16 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   /**
-   * Begins the configuration of a client's protocol.
+   * Returns a builder for the protocol of a client.
    *
    * <pre>
    *   var chat = WebSocketProtocol.client(URI.create("ws://localhost:5000/chat"));
    *   Client.builder(chat.build(), handler).connect(chat.address())
    * </pre>
    *
-   * @param uri of the scheme ws; or of wss, with which the client needs the plugin {@link
+   * @param uri the address, with the scheme ws or wss; with wss the client needs the plugin {@link
    *     dev.jev.plugin.Tls#client}
-   * @throws IllegalArgumentException if {@code uri} is no WebSocket's (RFC 6455, 3)
+   * @throws IllegalArgumentException if {@code uri} is not a WebSocket URI (RFC 6455, 3)
    */
   public static WebSocketClientBuilder client(URI uri) {
     return new WebSocketClientBuilder(uri);
@@ -111,16 +116,16 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     PermessageDeflate agreed = requireNonNull(opening).compression();
     if (agreed != null) {
       compression = true;
-      messages.decompress(agreed);
+      reader.decompress(agreed);
       writer.compress(agreed);
     }
     opening = null;
-    ProtocolContext line = requireNonNull(context);
+    ProtocolContext context = requireNonNull(this.context);
     if (policy.hasHeartbeat()) {
-      heartbeat = new Heartbeat(policy, writer, line);
+      heartbeat = new Heartbeat(policy, writer, context);
       heartbeat.begin();
     }
-    line.ready();
+    context.ready();
   }
 
   @Override
@@ -130,63 +135,63 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       return null;
     }
     if (heartbeat != null) {
-      heartbeat.heard();
+      heartbeat.bytesReceived();
     }
     WebSocketMessage message = null;
     try {
       message = received == null ? next(context, in) : null;
       return message;
     } catch (Violation e) {
-      sendClose(context, new Close(e.code(), e.offence()));
-      throw new ProtocolException(e.offence());
+      sendClose(context, new Close(e.code(), e.description()));
+      throw new ProtocolException(e.description());
     } finally {
-      if (!(message instanceof Ping && in.isReadable())) { // else there may be a later one
-        answerPing(context);
+      if (!(message instanceof Ping && in.isReadable())) { // otherwise a later ping may follow
+        sendPendingPong(context);
         pings = 0;
       }
-      limitTime(context);
+      updateDeadline(context);
     }
   }
 
-  /** Lets the time run that a message may take, or ends it. */
-  private void limitTime(ProtocolContext context) {
-    if (deadline != null && !messages.isInMessage()) {
+  /** Starts the message deadline when a message is incomplete, and cancels it at the end. */
+  private void updateDeadline(ProtocolContext context) {
+    if (deadline != null && !reader.isInMessage()) {
       deadline.cancel();
       deadline = null;
-    } else if (deadline == null && messages.isInMessage() && sent == null) {
-      deadline = new MessageDeadline(messages, context, () -> tooSlow(context));
+    } else if (deadline == null && reader.isInMessage() && sent == null) {
+      deadline = new MessageDeadline(reader, context, () -> messageTimedOut(context));
     }
   }
 
-  private void tooSlow(ProtocolContext context) {
-    String offence =
+  private void messageTimedOut(ProtocolContext context) {
+    String description =
         "message: "
-            + messages.receivedBytes()
+            + reader.receivedBytes()
             + " bytes received (expected: the end within 30 s plus 1 s per KiB)";
-    sendClose(context, new Close(CloseCode.POLICY_VIOLATION, offence));
-    context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(offence)));
+    sendClose(context, new Close(CloseCode.POLICY_VIOLATION, description));
+    context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(description)));
   }
 
   @Override
   public int pendingMessages() {
-    return messages.held();
+    return reader.pendingMessages();
   }
 
   private @Nullable WebSocketMessage next(ProtocolContext context, ByteBuf in) {
-    while (messages.isInFrame() || header.read(in, role.readsMasked(), compression)) {
-      if (messages.isInFrame()) {
-        WebSocketMessage message = messages.read(in, header.key, role.readsMasked());
-        if (message != null || messages.isInFrame()) {
+    while (reader.isInFrame() || header.read(in, role.readsMasked(), compression)) {
+      if (reader.isInFrame()) {
+        WebSocketMessage message = reader.read(in, header.key, role.readsMasked());
+        if (message != null || reader.isInFrame()) {
           return message;
         }
       } else if (!header.isControl()) {
         in.skipBytes(header.bytes);
-        messages.begin(header);
+        reader.begin(header);
       } else if (in.readableBytes() < header.bytes + header.payloadBytes) {
         return null;
       } else {
         in.skipBytes(header.bytes);
-        WebSocketMessage message = control(context, in, (int) header.payloadBytes);
+        WebSocketMessage message = readControl(context, in, (int) header.payloadBytes);
         if (message != null || received != null) {
           return message;
         }
@@ -195,12 +200,12 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return null;
   }
 
-  /** Takes a control frame, which is whole; returns it if the handler is to see it. */
-  private @Nullable WebSocketMessage control(ProtocolContext context, ByteBuf in, int length) {
-    if (controls == null) {
-      controls = new ControlRate();
+  /** Reads the payload of a complete control frame; returns the frame if the handler gets it. */
+  private @Nullable WebSocketMessage readControl(ProtocolContext context, ByteBuf in, int length) {
+    if (controlRate == null) {
+      controlRate = new ControlRate();
     }
-    if (controls.isExceeded(System.nanoTime())) {
+    if (controlRate.isExceeded(System.nanoTime())) {
       throw new Violation(
           CloseCode.POLICY_VIOLATION, "control frames: too many (expected: <= 3 per second)");
     }
@@ -210,52 +215,52 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     in.readerIndex(start + length);
     if (header.opcode == FrameHeader.CLOSE) {
-      peerCloses(context, in, start, length);
+      closeReceived(context, in, start, length);
       return null;
     }
     if (header.opcode == FrameHeader.PING) {
-      dropPong();
-      pong = in.retainedSlice(start, length);
+      releasePong();
+      pendingPong = in.retainedSlice(start, length);
       if (++pings <= MAX_PONGS) {
-        answerPing(context);
+        sendPendingPong(context);
       }
       return policy.delivered() ? new Ping(in.retainedSlice(start, length)) : null;
     }
-    boolean isOwn = heartbeat != null && heartbeat.take(in, start, length);
+    boolean isOwn = heartbeat != null && heartbeat.acceptPong(in, start, length);
     return isOwn || !policy.delivered() ? null : new Pong(in.retainedSlice(start, length));
   }
 
-  /** Answers a ping: each of a few that come at once, of more the latest (RFC 6455, 5.5.3). */
-  private void answerPing(ProtocolContext context) {
-    ByteBuf payload = pong;
-    pong = null;
+  /** Answers the latest ping, if it has no pong yet (RFC 6455, 5.5.3). */
+  private void sendPendingPong(ProtocolContext context) {
+    ByteBuf payload = pendingPong;
+    pendingPong = null;
     if (payload != null) {
       context.write(writer.frame(FrameHeader.PONG, payload));
       payload.release();
     }
   }
 
-  private void dropPong() {
-    if (pong != null) {
-      pong.release();
-      pong = null;
+  private void releasePong() {
+    if (pendingPong != null) {
+      pendingPong.release();
+      pendingPong = null;
     }
   }
 
-  // The close.
+  // Closing handshake.
 
-  private void peerCloses(ProtocolContext context, ByteBuf in, int start, int length) {
-    received = closeOf(in, start, length);
+  private void closeReceived(ProtocolContext context, ByteBuf in, int start, int length) {
+    received = parseClose(in, start, length);
     if (sent == null) {
       sendClose(context, received);
     } else {
-      tell(context);
+      setCloseAttribute(context);
     }
     context.close(CloseReason.of(Kind.PEER_CLOSED));
   }
 
-  /** RFC 6455, 5.5.1 and 7.4. */
-  private static Close closeOf(ByteBuf in, int start, int length) {
+  /** Parses the payload of a close frame (RFC 6455, 5.5.1 and 7.4). */
+  private static Close parseClose(ByteBuf in, int start, int length) {
     if (length == 0) {
       return new Close(CloseCode.NO_CODE, "");
     }
@@ -278,8 +283,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       return;
     }
     sent = close;
-    dropPong();
-    tell(context);
+    releasePong();
+    setCloseAttribute(context);
     context.write(closeFrame(close));
   }
 
@@ -291,14 +296,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return writer.frame(FrameHeader.CLOSE, payload);
   }
 
-  private void tell(ProtocolContext context) {
+  private void setCloseAttribute(ProtocolContext context) {
     context.attribute(WebSocketClose.class, new WebSocketClose(received, sent));
   }
 
   @Override
   public void close(ProtocolContext context, CloseReason reason) {
-    dropPong();
-    messages.release();
+    releasePong();
+    reader.release();
     writer.release();
     if (opening != null) {
       opening.close(context, reason);
@@ -315,16 +320,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     if (code != 0) {
       sendClose(context, new Close(code, ""));
     }
-    answerAwaited = received == null && sent != null && !isPeersFault(reason.kind());
+    closeAwaited = received == null && sent != null && !isPeersFault(reason.kind());
   }
 
   private static boolean isPeersFault(Kind kind) {
     return kind == Kind.PROTOCOL_ERROR || kind == Kind.LIMIT || kind == Kind.TIMEOUT;
   }
 
-  /**
-   * What a close that is not the user's is told the peer as, or 0 for nothing (RFC 6455, 7.4.1).
-   */
+  /** Returns the close code to send for a reason (RFC 6455, 7.4.1), or 0 for no close frame. */
   private int codeFor(Kind kind) {
     return switch (kind) {
       case CLOSED -> CloseCode.NORMAL;
@@ -340,7 +343,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   @Override
   public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
-    if (!answerAwaited) {
+    if (!closeAwaited) {
       return true;
     }
     try {
@@ -351,11 +354,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return received != null;
   }
 
-  /** Drops frames up to a close frame. */
+  /** Drops all frames before the close frame. */
   private void skip(ProtocolContext context, ByteBuf in) {
     while (received == null) {
-      messages.skip(in);
-      if (messages.isInFrame() || !header.read(in, role.readsMasked(), compression)) {
+      reader.skip(in);
+      if (reader.isInFrame() || !header.read(in, role.readsMasked(), compression)) {
         return;
       }
       if (header.opcode == FrameHeader.CLOSE) {
@@ -363,10 +366,10 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
           return;
         }
         in.skipBytes(header.bytes);
-        control(context, in, (int) header.payloadBytes);
+        readControl(context, in, (int) header.payloadBytes);
       } else {
         in.skipBytes(header.bytes);
-        messages.beginSkipped(header.payloadBytes);
+        reader.beginSkipped(header.payloadBytes);
       }
     }
   }
@@ -396,12 +399,12 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private void packClose(Close close, ByteBuf out) {
     CloseCode.check("close code", close.code());
     sent = close;
-    ProtocolContext line = requireNonNull(context);
-    tell(line);
+    ProtocolContext context = requireNonNull(this.context);
+    setCloseAttribute(context);
     ByteBuf frame = closeFrame(close);
     out.writeBytes(frame);
     frame.release();
-    line.close();
+    context.close();
   }
 
   @Override
@@ -409,9 +412,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return writer.tail();
   }
 
-  /** Nothing follows a close frame. */
   @Override
   public @Nullable Object encodingKey() {
-    return sent == null ? writer.representation() : null;
+    return sent == null ? writer.encodingKey() : null; // nothing follows a close frame
   }
 }

@@ -1,16 +1,16 @@
 package dev.jev.websocket;
 
 /**
- * How long it takes from a ping to its pong: {@code
- * connection.attribute(WebSocketRoundTrip.class)}, where there is a {@linkplain
- * WebSocketServerBuilder#heartbeat heartbeat}; not there before the first pong has come, and
- * changed by each further one.
+ * The round-trip time of a connection, from a ping to its pong: {@code
+ * connection.attribute(WebSocketRoundTrip.class)} with a {@linkplain
+ * WebSocketServerBuilder#heartbeat heartbeat}. The attribute is null before the first pong, and
+ * each further pong updates the same instance.
  *
- * <p><b>Threads.</b> Any.
+ * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public final class WebSocketRoundTrip {
 
-  // Volatile: read by any thread, set by the event loop.
+  // Volatile: read by any thread, written on the event loop.
   private volatile long last;
   private volatile long smoothed;
 
@@ -19,21 +19,21 @@ public final class WebSocketRoundTrip {
     smoothed = nanos;
   }
 
-  /** Called per pong: must not allocate. */
+  /** Adds a round trip. Called per pong: must not allocate. */
   void add(long nanos) {
     long before = smoothed;
     last = nanos;
     smoothed = before + (nanos - before) / 8;
   }
 
-  /** The last time, in nanoseconds. */
+  /** Returns the latest round-trip time, in nanoseconds. */
   public long lastNanos() {
     return last;
   }
 
   /**
-   * The mean of all so far, in nanoseconds, in which the last one counts an eighth, as in RFC 6298,
-   * 2.
+   * Returns the smoothed round-trip time, in nanoseconds: a moving average with a weight of 1/8 for
+   * the latest time (RFC 6298, 2).
    */
   public long smoothedNanos() {
     return smoothed;

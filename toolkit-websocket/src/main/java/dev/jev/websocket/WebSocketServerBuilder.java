@@ -15,18 +15,23 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Configures the protocol of a WebSocket server, see {@link WebSocketProtocol#server}.
+ * Builder for the protocol of a WebSocket server, see {@link WebSocketProtocol#server}.
  *
- * <p>A request is checked in this order: whether it is a valid handshake, its path (404), host
- * (421), origin (403), subprotocol (400); then {@link #onUpgrade} is asked. Every refusal is a
- * complete HTTP response, after which the connection closes with {@link
- * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}; no handler hears of it.
+ * <p><b>Opening handshake.</b> A request is checked in this order: the validity of the handshake,
+ * its path (404), host (421), origin (403) and subprotocol (400). Then {@link #onUpgrade} decides.
+ * Every refusal is a complete HTTP response, after which the connection closes with {@link
+ * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}. The handler is not called for such a connection.
  *
- * <p><b>Limits.</b> A message may take 30 s to arrive, and 1 s more per KiB of it that has come
- * (1008); its other limits are options. Of the handshake: 4 KiB for the first line of a request
- * (414), 8 KiB and 100 for its header lines (431), and the server's {@link
- * dev.jev.Server.Builder#handshakeTimeout} for everything (408; 503 if it is the decision that is
- * missing). Frames that come before the decision wait, up to 4 KiB of them (400).
+ * <p><b>Limits of the handshake.</b> The request line has at most 4 KiB (414), the header lines
+ * have at most 8 KiB and number at most 100 (431). The server's {@link
+ * dev.jev.Server.Builder#handshakeTimeout} covers the whole handshake (408, or 503 while the
+ * decision is pending). Frames that arrive before the decision are kept, up to 4 KiB (400).
+ *
+ * <p><b>Limits of messages.</b> A message must arrive within 30 s plus 1 s per KiB received (close
+ * code 1008). The other limits are options.
+ *
+ * <p><b>Threads.</b> Not thread-safe. The supplier that {@link #build} returns may be called by any
+ * thread.
  */
 public final class WebSocketServerBuilder {
 
@@ -44,8 +49,10 @@ public final class WebSocketServerBuilder {
   WebSocketServerBuilder() {}
 
   /**
-   * The longest message, in bytes, that is accepted; 64 KiB by default. A longer one closes the
-   * connection with 1009.
+   * Sets the maximum size of a received message, in bytes; 64 KiB by default. A longer message
+   * closes the connection with close code 1009.
+   *
+   * @throws IllegalArgumentException if {@code maxMessageBytes} is not in 1..2^30
    */
   public WebSocketServerBuilder maxMessageBytes(int maxMessageBytes) {
     limits = limits.maxMessageBytes(maxMessageBytes);
@@ -53,8 +60,10 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Into how many frames a message may be fragmented, empty ones included; 1,024 by default. More
-   * close the connection with 1008.
+   * Sets the maximum number of frames of a fragmented message, empty frames included; 1,024 by
+   * default. More frames close the connection with close code 1008.
+   *
+   * @throws IllegalArgumentException if {@code maxFragments} is not in 1..2^30
    */
   public WebSocketServerBuilder maxFragments(int maxFragments) {
     limits = limits.maxFragments(maxFragments);
@@ -62,38 +71,45 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * How often to ask the peer whether it is there, and how long to wait for it to say something. By
-   * default 25 s and 10 s.
+   * Sets the ping interval and the time to wait for a sign of life after a ping; 25 s and 10 s by
+   * default.
    *
-   * <p>A ping is sent after {@code ping}, give or take a fifth of it at random. A peer from which
-   * nothing at all comes for {@code pong} after it is gone: the connection closes at once, with
-   * {@link dev.jev.CloseReason.Kind#TIMEOUT}. So it is found within 1.2 {@code ping} + {@code
-   * pong}, and at most 1 % of that later. {@link WebSocketRoundTrip} has how long the answers take.
+   * <p>A ping is sent every {@code ping}, plus or minus up to a fifth at random. If no byte arrives
+   * within {@code pong} after the ping, the peer is considered gone and the connection closes at
+   * once, without a close frame, with {@link dev.jev.CloseReason.Kind#TIMEOUT}. So a dead peer is
+   * detected within 1.2 {@code ping} + {@code pong}, or at most 1 % later. The round-trip times are
+   * in {@link WebSocketRoundTrip}.
    *
-   * <p>What nobody could hear is not counted: a stop of the process, a blocked event loop, and the
-   * time in which reading stops because the handler has paused it or the peer takes no output. Who
-   * never takes any is found by {@link dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also
-   * keeps the system from collecting megabytes that a ping would have to wait behind.
+   * <p>Time in which nothing can be read does not count: the process was stopped, the event loop
+   * was blocked, the handler has paused reading, or reading has stopped because the peer takes no
+   * output. A peer that never takes any output is detected by {@link
+   * dev.jev.plugin.Limits.Builder#writeStallTimeout}, which also keeps the operating system from
+   * buffering megabytes in front of a ping.
    *
    * <p>All connections of an event loop share one timer.
    *
-   * @param ping 10 ms to 1 day
-   * @param pong 10 ms to 1 day
+   * @param ping the mean time between two pings, 10 ms to 1 day
+   * @param pong the time to wait after a ping, 10 ms to 1 day
+   * @throws IllegalArgumentException if one of them is out of range
    */
   public WebSocketServerBuilder heartbeat(Duration ping, Duration pong) {
     control = control.heartbeat(ping, pong);
     return this;
   }
 
-  /** Sends no pings: a peer that has vanished stays until something is sent to it, or for ever. */
+  /**
+   * Disables the {@link #heartbeat}. Without pings, a peer that has vanished is detected only when
+   * something is sent to it, otherwise never.
+   */
   public WebSocketServerBuilder withoutHeartbeat() {
     control = control.withoutHeartbeat();
     return this;
   }
 
   /**
-   * Gives the handler {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages,
-   * too. Pings are answered all the same: of those that one read brings the last one.
+   * Delivers {@link WebSocketMessage.Ping} and {@link WebSocketMessage.Pong} messages to the
+   * handler, too; by default they are not delivered. Pings are answered in either case. Of more
+   * than 16 consecutive pings in one read, only the first 16 and the latest are answered.
    */
   public WebSocketServerBuilder deliverControlFrames() {
     control = control.delivering();
@@ -102,9 +118,10 @@ public final class WebSocketServerBuilder {
 
   /**
    * Sets the close code that peers receive when the server stops or drains; 1001 (going away) by
-   * default. With 1012 (service restart, IANA's registry for RFC 6455) many clients reconnect.
+   * default. Many clients reconnect after 1012 (service restart, IANA's registry for RFC 6455).
    *
-   * @throws IllegalArgumentException if {@code code} cannot be sent in a close frame
+   * @param code the close code, in 1000..1003, 1007..1014 or 3000..4999
+   * @throws IllegalArgumentException if a close frame cannot carry {@code code}
    */
   public WebSocketServerBuilder stopCloseCode(int code) {
     control = control.stopCode(CloseCode.check("stopCloseCode", code));
@@ -112,12 +129,14 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Delivers messages in parts, as they arrive, instead of whole: the handler gets nothing but
-   * {@link WebSocketMessage.Fragment}s, whose texts are checked as far as they have come.
+   * Delivers messages in parts, as they arrive, instead of whole: the handler gets {@link
+   * WebSocketMessage.Fragment}s in place of texts and binary messages. The UTF-8 of a text is
+   * checked as far as it has arrived.
    *
-   * <p><b>Limits.</b> A part has at most 64 KiB, or as much as one read takes. There is no {@link
-   * #maxMessageBytes}; but what is compressed may become at most 100 times as much beyond its first
-   * MiB (1009). {@link #maxFragments} counts empty frames only, in a row.
+   * <p><b>Limits.</b> A part has at most 64 KiB, or as much as one read brings. {@link
+   * #maxMessageBytes} does not apply, but beyond the first MiB a compressed message may expand to
+   * at most 100 times its compressed size (close code 1009). {@link #maxFragments} counts
+   * consecutive empty frames only.
    */
   public WebSocketServerBuilder streaming() {
     limits = limits.inParts();
@@ -125,8 +144,11 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Adds a path that there is a WebSocket at: {@code /chat}, or {@code /rooms/*} for all below.
-   * Without any there is one at every path. What another path is asked for is not found (404).
+   * Adds a path that accepts WebSockets: {@code /chat}, or {@code /rooms/*} for all paths below
+   * {@code /rooms/}. By default every path does. Handshakes for other paths are refused with 404.
+   *
+   * @throws IllegalArgumentException if {@code path} does not begin with a slash, or contains a
+   *     query or a fragment
    */
   public WebSocketServerBuilder path(String path) {
     paths.add(Checks.path(path));
@@ -134,8 +156,9 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * The names by which clients may know this server, without port; any by default. A WebSocket for
-   * another one is refused with 421 (RFC 9110, 15.5.20); plain HTTP is not.
+   * Sets the host names of this server, without ports and in any case; by default every name is
+   * accepted. A handshake for another host is refused with 421 (RFC 9110, 15.5.20). Plain HTTP
+   * requests are not checked.
    */
   public WebSocketServerBuilder hosts(String... hosts) {
     this.hosts =
@@ -146,13 +169,13 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * The origins of the pages that may open a WebSocket, such as {@code https://example.com}, or
-   * {@code null} for those that have no name. By default a page has to come from the very host and
-   * port that it connects to.
+   * Sets the origins of the pages that may open a WebSocket (RFC 6455, 10.2), such as {@code
+   * https://example.com}, or {@code null} for pages with an opaque origin. By default a page must
+   * come from the host and port that it connects to. Other origins are refused with 403.
    *
-   * <p>Only browsers name an origin, so this protects their users, and nobody else.
+   * <p>Only browsers send an origin, so this check protects the users of browsers only.
    *
-   * @throws IllegalArgumentException if one of them is no origin
+   * @throws IllegalArgumentException if one of them is not an origin
    */
   public WebSocketServerBuilder origins(String... origins) {
     Set<String> listed =
@@ -163,24 +186,30 @@ public final class WebSocketServerBuilder {
     return this;
   }
 
-  /** Lets pages of every origin open a WebSocket, with the cookies that their users have here. */
+  /**
+   * Allows pages of every origin to open a WebSocket. Browsers send the user's cookies for this
+   * server with such a handshake.
+   */
   public WebSocketServerBuilder allowAnyOrigin() {
     origins = new OriginPolicy(OriginPolicy.Kind.ANY, Set.of(), origins.required());
     return this;
   }
 
-  /** Refuses who names no origin, which is everybody but browsers; by default they are let in. */
+  /**
+   * Refuses handshakes without an origin with 403: those of all clients other than browsers. By
+   * default they are accepted.
+   */
   public WebSocketServerBuilder requireOrigin() {
     origins = new OriginPolicy(origins.kind(), origins.origins(), /* required= */ true);
     return this;
   }
 
   /**
-   * The subprotocols that are spoken, what is liked best first; none by default. The first that a
-   * client has offered is agreed upon (RFC 6455, 4.2.2); if it has offered none of them there will
-   * be none, and the client decides.
+   * Sets the supported subprotocols, in order of preference; none by default. The first one that
+   * the client has offered is selected (RFC 6455, 4.2.2). If the client has offered none of them,
+   * the WebSocket opens without a subprotocol, and the client may close it.
    *
-   * @throws IllegalArgumentException if one of them is no token
+   * @throws IllegalArgumentException if one of them is not a token
    */
   public WebSocketServerBuilder subprotocols(String... subprotocols) {
     for (String subprotocol : subprotocols) {
@@ -190,23 +219,26 @@ public final class WebSocketServerBuilder {
     return this;
   }
 
-  /** Refuses who has offered none of the {@link #subprotocols} with 400. */
+  /**
+   * Refuses handshakes that offer none of the {@link #subprotocols} with 400; by default they are
+   * accepted.
+   */
   public WebSocketServerBuilder requireSubprotocol() {
     subprotocolRequired = true;
     return this;
   }
 
-  /** Compresses messages for clients that want it, by {@link WebSocketCompression#DEFAULT}. */
+  /** Enables compression with {@link WebSocketCompression#DEFAULT}. */
   public WebSocketServerBuilder compression() {
     return compression(WebSocketCompression.DEFAULT);
   }
 
   /**
-   * Compresses messages for clients that want it: permessage-deflate (RFC 7692); by default nothing
-   * is compressed. {@link #maxMessageBytes} counts what comes out of it.
+   * Enables compression for clients that offer it: permessage-deflate (RFC 7692); by default
+   * messages are not compressed. {@link #maxMessageBytes} limits the decompressed size.
    *
-   * <p>What is secret should not be compressed together with what others may choose: the length of
-   * a message tells how well it could be compressed.
+   * <p>Do not compress secrets together with data that an attacker can choose: the compressed
+   * length reveals how similar the two are.
    */
   public WebSocketServerBuilder compression(WebSocketCompression compression) {
     this.compression = requireNonNull(compression, "compression");
@@ -214,12 +246,13 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Lets somebody decide about each request that is all right otherwise: with {@link
-   * HttpResponse#accept}, perhaps with header lines of one's own, or with any other response, which
-   * refuses it.
+   * Sets the function that decides about each handshake that has passed all other checks; by
+   * default all of them are accepted. {@link HttpResponse#accept} accepts the WebSocket, with
+   * further header lines if wanted. Any other response refuses it.
    *
-   * <p>Called on the event loop: must not block, but the answer may come later and from any thread.
-   * If it fails, the request is answered with 500, and the cause is logged.
+   * <p><b>Threads.</b> Called on the connection's event loop: must not block. The stage may be
+   * completed later, by any thread. If it fails, the request is answered with 500 and the cause is
+   * logged.
    */
   public WebSocketServerBuilder onUpgrade(
       Function<HttpRequest, CompletionStage<HttpResponse>> decision) {
@@ -228,15 +261,20 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Answers requests that are for no WebSocket; without it they are told to upgrade (426). With it
-   * and without a {@link #path} of its own, what it does not answer is not found (404).
+   * Sets the responder for plain HTTP requests; none by default. A request that it leaves
+   * unanswered gets 404, or 426 (upgrade required) if its path was given to {@link #path}. Without
+   * a responder every plain request gets 426, or 404 if paths were given and its path is not among
+   * them.
    */
   public WebSocketServerBuilder http(HttpResponder http) {
     this.http = requireNonNull(http, "http");
     return this;
   }
 
-  /** What {@link dev.jev.Server#builder} wants. */
+  /**
+   * Returns the protocol factory for {@link dev.jev.Server#builder}, with the options set so far.
+   * It creates one protocol per connection.
+   */
   public Supplier<WebSocketProtocol> build() {
     ServerPolicy policy =
         new ServerPolicy(

@@ -11,14 +11,15 @@ import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The native memory of zlib that the connections of one thread share; freed when the thread ends.
+ * The deflaters and inflaters that the connections of one thread share. Their native memory is
+ * freed when the thread ends.
  */
 final class Zlib {
 
-  /** What {@link #scratch} holds. */
+  /** Capacity of {@link #scratch}. */
   static final int SCRATCH_BYTES = 16 * 1024;
 
-  /** After a rush so many inflaters are kept. */
+  /** Maximum number of unused inflaters that are kept. */
   private static final int MAX_SPARE = 4;
 
   private static final int MAX_LEVEL = 9;
@@ -36,7 +37,7 @@ final class Zlib {
         }
       };
 
-  /** How many deflaters and inflaters there are, shared or not. */
+  /** Number of deflaters and inflaters that are not freed, shared or not. */
   private static final AtomicInteger ALIVE = new AtomicInteger();
 
   private final @Nullable Deflater[] deflaters = new @Nullable Deflater[MAX_LEVEL + 1];
@@ -46,17 +47,20 @@ final class Zlib {
 
   private Zlib() {}
 
-  /** That of the current thread. */
+  /** Returns the instance of the current thread. */
   static Zlib current() {
     return CURRENT.get();
   }
 
-  /** Memory to put something to, for as long as nobody else can; empty. */
+  /** Returns the empty scratch buffer of the thread. Valid until the next call of this method. */
   ByteBuf scratch() {
     return scratch.clear();
   }
 
-  /** The deflater of a level, for as long as nobody else can want it; to be reset. */
+  /**
+   * Returns the deflater of the thread for a level. Valid until the next call for this level; the
+   * caller resets it before use.
+   */
   Deflater deflater(int level) {
     Deflater deflater = deflaters[level];
     if (deflater == null) {
@@ -77,7 +81,7 @@ final class Zlib {
     deflater.end();
   }
 
-  /** An inflater, to be reset and given back. */
+  /** Returns an inflater. The caller resets it before use and returns it with {@link #recycle}. */
   Inflater borrowInflater() {
     Inflater inflater = spare.poll();
     if (inflater == null) {
@@ -87,7 +91,8 @@ final class Zlib {
     return inflater;
   }
 
-  void giveBack(Inflater inflater) {
+  /** Keeps an inflater for later use, or frees it if there are enough unused ones. */
+  void recycle(Inflater inflater) {
     if (spare.size() < MAX_SPARE) {
       spare.push(inflater);
     } else {
@@ -110,6 +115,7 @@ final class Zlib {
     spare.clear();
   }
 
+  /** Returns the number of deflaters and inflaters of all threads; for leak checks. */
   static int alive() {
     return ALIVE.get();
   }

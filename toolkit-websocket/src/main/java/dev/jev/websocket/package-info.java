@@ -1,34 +1,36 @@
 /**
- * WebSocket (RFC 6455) as a protocol like any other, and plain HTTP beside it.
+ * WebSocket (RFC 6455) as a {@link dev.jev.Protocol}, and plain HTTP on the same port.
  *
  * <pre>
- *   request  --&gt; path, host, origin, subprotocol, decide --&gt; Handler.onConnect
- *   frames   --&gt; WebSocketMessage --&gt; Handler.onMessage
- *   frames   &lt;-- WebSocketMessage &lt;-- Connection.send        (any thread)
- *   the end  --&gt; WebSocketClose   --&gt; Handler.onClose
+ *   handshake    --&gt; path, host, origin, subprotocol, onUpgrade --&gt; Handler.onConnect
+ *   data frames  --&gt; WebSocketMessage --&gt; Handler.onMessage
+ *   data frames  &lt;-- WebSocketMessage &lt;-- Connection.send        (any thread)
+ *   close frames --&gt; WebSocketClose   --&gt; Handler.onClose
  * </pre>
  *
- * <p>Start with {@link dev.jev.websocket.WebSocketProtocol}, whose {@code server} and {@code
- * client} have all options; a handler gets and sends {@link dev.jev.websocket.WebSocketMessage}. An
- * {@link dev.jev.websocket.HttpResponder} answers requests that are for no WebSocket.
+ * <p>Start with {@link dev.jev.websocket.WebSocketProtocol}. Its methods {@code server} and {@code
+ * client} return builders with all options. Handlers receive and send {@link
+ * dev.jev.websocket.WebSocketMessage}s. An {@link dev.jev.websocket.HttpResponder} answers plain
+ * HTTP requests.
  *
  * <h2>Threads</h2>
  *
- * As everywhere: callbacks come from the connection's event loop, and {@code send} may be called
- * from any thread. {@code decide} and responders are called on event loops, too, and must not
- * block; a decision may be completed by any thread.
+ * Callbacks run on the connection's event loop, as with every protocol, and {@code send} may be
+ * called from any thread. {@code onUpgrade} functions and responders also run on event loops and
+ * must not block. Any thread may complete the decision of {@code onUpgrade}.
  *
  * <h2>Limits</h2>
  *
- * 64 KiB for a message and 1,024 for its fragments, 60 control frames at once and then 3 a second,
- * 12 KiB for a request, and the server's handshake timeout, 10 s, for all of the handshake. A peer
- * of a server that says nothing is found within 40 s by the {@linkplain
- * dev.jev.websocket.WebSocketServerBuilder#heartbeat heartbeat}.
+ * By default a message has at most 64 KiB and 1,024 fragments. A peer may send a burst of 60
+ * control frames, then 3 per second. A request has at most 12 KiB, and the whole handshake takes at
+ * most the server's handshake timeout of 10 s. The {@linkplain
+ * dev.jev.websocket.WebSocketServerBuilder#heartbeat heartbeat} of a server detects a silent peer
+ * within 40 s.
  *
  * <h2>Ownership</h2>
  *
- * A message that is received is released after {@code onMessage} unless it is sent or retained; the
- * buffer of a message that is sent is consumed.
+ * A received message is released after {@code onMessage} unless it is sent or retained. The buffer
+ * of a message that is sent is consumed.
  */
 @NullMarked
 package dev.jev.websocket;

@@ -11,9 +11,9 @@ class ClientFramesFuzz {
       new PermessageDeflate(
           WebSocketCompression.DEFAULT,
           /* ownTakeover= */ true,
-          PermessageDeflate.UNSAID,
+          PermessageDeflate.UNSPECIFIED,
           /* peerTakeover= */ true,
-          PermessageDeflate.UNSAID);
+          PermessageDeflate.UNSPECIFIED);
 
   private static final FuzzedWebSocket PLAIN = client(null, /* streaming= */ false);
   private static final FuzzedWebSocket COMPRESSED = client(AGREED, /* streaming= */ false);

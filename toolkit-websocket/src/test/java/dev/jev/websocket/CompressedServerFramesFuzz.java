@@ -15,9 +15,9 @@ class CompressedServerFramesFuzz {
                   new PermessageDeflate(
                       WebSocketCompression.DEFAULT,
                       takeover,
-                      PermessageDeflate.UNSAID,
+                      PermessageDeflate.UNSPECIFIED,
                       takeover,
-                      PermessageDeflate.UNSAID))
+                      PermessageDeflate.UNSPECIFIED))
           .toList();
 
   @FuzzTest

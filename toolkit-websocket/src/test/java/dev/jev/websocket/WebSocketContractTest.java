@@ -106,9 +106,9 @@ class WebSocketContractTest {
         new PermessageDeflate(
             WebSocketCompression.DEFAULT,
             /* ownTakeover= */ false,
-            PermessageDeflate.UNSAID,
+            PermessageDeflate.UNSPECIFIED,
             /* peerTakeover= */ false,
-            PermessageDeflate.UNSAID);
+            PermessageDeflate.UNSPECIFIED);
     return new WebSocketProtocol(
         role,
         LoopbackPair.opened(agreed),
