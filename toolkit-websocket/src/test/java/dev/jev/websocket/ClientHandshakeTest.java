@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ClientHandshakeTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons closeReasons = new CloseReasons();
   private ServerSocket listener;
   private @Nullable Client<WebSocketMessage> client;
 
@@ -60,7 +60,7 @@ class ClientHandshakeTest {
     options.accept(protocol);
     client =
         Client.builder(protocol.build(), recorder)
-            .plugin(ends)
+            .plugin(closeReasons)
             .handshakeTimeout(Duration.ofSeconds(20))
             .lingeringCloseTimeout(Duration.ofMillis(50))
             .connect(protocol.address());
@@ -107,7 +107,7 @@ class ClientHandshakeTest {
   }
 
   @Test
-  void requestSaysWhatTheUriAndTheOptionsSay() throws Exception {
+  void requestIsMadeFromTheUriAndTheOptions() throws Exception {
     Consumer<WebSocketClientBuilder> options =
         builder -> builder.subprotocols("v2", "v1").header("Authorization", "Bearer x");
     try (Socket peer = connect("ws", "/a%20b?c=d", options)) {
@@ -136,12 +136,12 @@ class ClientHandshakeTest {
   }
 
   @Test
-  void keyIsAnotherOneEachTime() {
+  void keyIsNewForEachConnection() {
     assertThat(Stream.generate(HandshakeKey::random).limit(100)).doesNotHaveDuplicates();
   }
 
   @Test
-  void frameBehindTheAnswerIsNotLost() throws Exception {
+  void frameRightAfterTheResponseIsNotLost() throws Exception {
     try (Socket peer = connect("ws", "", builder -> {})) {
       write(peer, answer(key(readHead(peer)), "X: y") + "\u0081\u0005hello");
       recorder.expect("connect", "message Text[5 bytes]");
@@ -150,7 +150,7 @@ class ClientHandshakeTest {
   }
 
   @Test
-  void answerMayComeByteByByteAndBehindOthers() throws Exception {
+  void responseMayComeByteByByteAndAfterInterimResponses() throws Exception {
     try (Socket peer = connect("ws", "", builder -> builder.subprotocols("a"))) {
       String all =
           "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
@@ -231,18 +231,18 @@ class ClientHandshakeTest {
 
   @ParameterizedTest
   @MethodSource("rows")
-  void answerThatIsNoneIsToldAndClosesTheConnection(Row row) throws Exception {
+  void invalidResponseClosesTheConnectionWithItsFault(Row row) throws Exception {
     try (LogCapture log = new LogCapture("dev.jev");
         Socket peer = connect("ws", "/", builder -> builder.subprotocols("a"))) {
       String key = key(readHead(peer));
       write(peer, HttpPeer.head(row.change.of(answerLines(key))));
-      ends.expect("PROTOCOL_ERROR: handshake: " + row.fault);
+      closeReasons.expect("PROTOCOL_ERROR: handshake: " + row.fault);
       assertThat(log.messages("PROTOCOL_ERROR")).isEmpty();
     }
   }
 
   @Test
-  void failureIsTheClientsToo() throws Exception {
+  void refusedHandshakeFailsTheClient() throws Exception {
     try (Socket peer = connect("ws", "/", builder -> {})) {
       readHead(peer);
       write(peer, "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\nsecret");
@@ -258,7 +258,7 @@ class ClientHandshakeTest {
     try (LogCapture log = new LogCapture("dev.jev");
         Socket peer = connect("wss", "/", builder -> {})) {
       assertThat(peer.getInputStream().read()).isEqualTo(-1);
-      ends.expect(
+      closeReasons.expect(
           "PROTOCOL_ERROR: wss: without TLS (expected: the client has the plugin Tls.client)");
       log.await("PROTOCOL_ERROR");
     }

@@ -141,7 +141,7 @@ class CompressedConnectionsTest {
   }
 
   @Test
-  void everythingNativeIsFreedHoweverConnectionsEnd() throws Exception {
+  void nativeMemoryIsFreedHoweverConnectionsEnd() throws Exception {
     int before = Zlib.alive();
     Server server = server(options(/* takeover= */ true));
     String offer = PermessageDeflate.HEADER + ": permessage-deflate";

@@ -34,7 +34,7 @@ class CompressedFramesTest {
   private static final PermessageDeflate TAKEOVER =
       new PermessageDeflate(WebSocketCompression.DEFAULT.contextTakeover(), true, 0, true, 0);
 
-  private static LoopbackPair lane(PermessageDeflate agreed) {
+  private static LoopbackPair pair(PermessageDeflate agreed) {
     return new LoopbackPair(Role.CLIENT, agreed, MAX_MESSAGE_BYTES);
   }
 
@@ -43,8 +43,8 @@ class CompressedFramesTest {
   }
 
   private static List<String> texts(PermessageDeflate agreed, byte[] wire, int maxPiece) {
-    try (LoopbackPair lane = lane(agreed)) {
-      return lane.read(wire, new Random(1), maxPiece).stream()
+    try (LoopbackPair pair = pair(agreed)) {
+      return pair.read(wire, new Random(1), maxPiece).stream()
           .map(content -> new String(content, UTF_8))
           .toList();
     }
@@ -52,10 +52,10 @@ class CompressedFramesTest {
 
   private static void violates(PermessageDeflate agreed, byte[] wire, String close) {
     for (int maxPiece : new int[] {1, Integer.MAX_VALUE - 1}) {
-      try (LoopbackPair lane = lane(agreed)) {
+      try (LoopbackPair pair = pair(agreed)) {
         assertThatExceptionOfType(ProtocolException.class)
-            .isThrownBy(() -> lane.read(wire, new Random(1), maxPiece));
-        byte[] frame = Arrays.copyOf(lane.written(), lane.written().length);
+            .isThrownBy(() -> pair.read(wire, new Random(1), maxPiece));
+        byte[] frame = Arrays.copyOf(pair.written(), pair.written().length);
         int code = ((frame[2] & 0xff) << 8) | (frame[3] & 0xff);
         assertThat(code + " " + new String(frame, 4, frame.length - 4, UTF_8)).isEqualTo(close);
       }
@@ -91,7 +91,7 @@ class CompressedFramesTest {
   }
 
   @Test
-  void laterMessageRefersToAnEarlierOneOnlyIfThatWasAgreedOn() { // RFC 7692, 7.2.3.2
+  void laterMessageRefersToAnEarlierOneOnlyWithContextTakeover() { // RFC 7692, 7.2.3.2
     byte[] two = bytes("c1 87 MASK f248cdc9c90700  c1 85 MASK f200110000");
     assertThat(texts(TAKEOVER, two, 100)).containsExactly("Hello", "Hello");
     // Also if the first one ended with a last block.
@@ -188,8 +188,8 @@ class CompressedFramesTest {
     new Random(1).nextBytes(noise);
     byte[] deflated = deflated(noise);
     assertThat(deflated.length).isGreaterThan(MAX_MESSAGE_BYTES);
-    try (LoopbackPair lane = lane(AGREED)) {
-      assertThat(lane.read(frame(0xc2, deflated), new Random(1), 5000)).containsExactly(noise);
+    try (LoopbackPair pair = pair(AGREED)) {
+      assertThat(pair.read(frame(0xc2, deflated), new Random(1), 5000)).containsExactly(noise);
     }
   }
 
@@ -204,11 +204,11 @@ class CompressedFramesTest {
     long before = allocator.pinnedDirectMemory();
     long peak = 0;
     PermessageDeflate agreed = AGREED;
-    try (LoopbackPair lane = new LoopbackPair(Role.CLIENT, agreed, most)) {
+    try (LoopbackPair pair = new LoopbackPair(Role.CLIENT, agreed, most)) {
       int read = 0;
       try {
         for (; read < wire.length; read += 8) {
-          lane.read(Arrays.copyOfRange(wire, read, read + 8), message -> {});
+          pair.read(Arrays.copyOfRange(wire, read, read + 8), message -> {});
           peak = Math.max(peak, allocator.pinnedDirectMemory() - before);
         }
       } catch (ProtocolException e) {
@@ -221,7 +221,7 @@ class CompressedFramesTest {
   }
 
   @Test
-  void textIsCheckedAsSoonAsItIsThere() {
+  void textIsValidatedAsSoonAsItArrives() {
     byte[] wrong = new byte[10_000];
     Random random = new Random(1);
     for (int i = 0; i < wrong.length; i++) {
@@ -254,10 +254,10 @@ class CompressedFramesTest {
     for (PermessageDeflate agreed : List.of(AGREED, TAKEOVER)) {
       for (int length = 1; length < whole.length; length++) {
         byte[] wire = frame(0xc1, Arrays.copyOf(whole, length));
-        try (LoopbackPair lane = lane(agreed)) {
+        try (LoopbackPair pair = pair(agreed)) {
           assertThatExceptionOfType(ProtocolException.class)
               .as("%s bytes", length)
-              .isThrownBy(() -> lane.read(wire, message -> {}))
+              .isThrownBy(() -> pair.read(wire, message -> {}))
               .withMessageStartingWith("compressed message: ");
         }
       }
@@ -274,8 +274,8 @@ class CompressedFramesTest {
       for (int n = 1 + random.nextInt(3); n > 0; n--) {
         bytes[random.nextInt(bytes.length)] = (byte) random.nextInt();
       }
-      try (LoopbackPair lane = lane(i % 2 == 0 ? AGREED : TAKEOVER)) {
-        lane.read(frame(0xc2, bytes), random, 50);
+      try (LoopbackPair pair = pair(i % 2 == 0 ? AGREED : TAKEOVER)) {
+        pair.read(frame(0xc2, bytes), random, 50);
       } catch (ProtocolException e) {
         violations++;
         assertThat(e).as("seed %s", seed).hasMessageMatching("(compressed )?message: .*");
@@ -285,7 +285,7 @@ class CompressedFramesTest {
   }
 
   @Test
-  void nextConnectionIsNotHarmedByAFault() {
+  void nextConnectionIsNotAffectedByAViolation() {
     for (int i = 0; i < 10; i++) {
       violates(
           AGREED,
@@ -296,20 +296,20 @@ class CompressedFramesTest {
   }
 
   @Test
-  void inflaterIsHeldOnlyWhileAMessageIsBeingReceived() {
+  void inflaterIsBorrowedOnlyWhileAMessageIsBeingReceived() {
     int before = Zlib.alive();
-    List<LoopbackPair> lanes = new ArrayList<>();
+    List<LoopbackPair> pairs = new ArrayList<>();
     byte[] hello = bytes("c1 87 MASK f248cdc9c90700");
     for (int i = 0; i < 100; i++) {
-      LoopbackPair lane = lane(TAKEOVER);
-      lanes.add(lane);
-      lane.read(hello, message -> {});
+      LoopbackPair pair = pair(TAKEOVER);
+      pairs.add(pair);
+      pair.read(hello, message -> {});
     }
     assertThat(Zlib.alive() - before).isLessThanOrEqualTo(1);
     byte[] half = Arrays.copyOf(hello, 9);
-    lanes.forEach(lane -> lane.read(half, message -> {}));
+    pairs.forEach(pair -> pair.read(half, message -> {}));
     assertThat(Zlib.alive() - before).isGreaterThanOrEqualTo(90);
-    lanes.forEach(LoopbackPair::close);
+    pairs.forEach(LoopbackPair::close);
     assertThat(Zlib.alive() - before).isLessThanOrEqualTo(4); // those to spare
   }
 }

@@ -90,11 +90,11 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @MethodSource("agreements")
   void messageIsTheSameAfterwards(int bits, boolean takeover, Role sender) {
-    try (LoopbackPair lane = new LoopbackPair(sender, agreed(takeover, bits), MIB)) {
+    try (LoopbackPair pair = new LoopbackPair(sender, agreed(takeover, bits), MIB)) {
       for (byte[] payload : payloads(LENGTHS)) {
-        byte[] wire = lane.pack(binary(payload));
+        byte[] wire = pair.pack(binary(payload));
         assertThat(wire.length).isLessThanOrEqualTo(payload.length + payload.length / 200 + 30);
-        assertThat(lane.read(wire, random, 1 + wire.length / 4))
+        assertThat(pair.read(wire, random, 1 + wire.length / 4))
             .as("%s bytes, seed %s", payload.length, seed)
             .containsExactly(payload);
       }
@@ -104,10 +104,10 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @CsvSource({"8, false", "12, true", "15, false", "15, true"})
   void longMessageIsTheSameAfterwards(int bits, boolean takeover) {
-    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
+    try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
       for (byte[] payload : List.of(text(MIB), noise(MIB - 1))) {
-        byte[] wire = lane.pack(binary(payload));
-        assertThat(lane.read(wire, random, 200_000)).as("seed %s", seed).containsExactly(payload);
+        byte[] wire = pair.pack(binary(payload));
+        assertThat(pair.read(wire, random, 200_000)).as("seed %s", seed).containsExactly(payload);
       }
     }
   }
@@ -115,9 +115,9 @@ class CompressedMessagesTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void bytesMayComeOneByOne(boolean takeover) {
-    try (LoopbackPair lane = new LoopbackPair(Role.CLIENT, agreed(takeover, 15), MIB)) {
+    try (LoopbackPair pair = new LoopbackPair(Role.CLIENT, agreed(takeover, 15), MIB)) {
       for (byte[] payload : payloads(0, 1, 200, 1000)) {
-        assertThat(lane.read(lane.pack(binary(payload)), random, 1))
+        assertThat(pair.read(pair.pack(binary(payload)), random, 1))
             .as("seed %s", seed)
             .containsExactly(payload);
       }
@@ -131,29 +131,29 @@ class CompressedMessagesTest {
       String text = "gr\u00fc\u00dfe \u20ac \ud83d\ude00 ".repeat(length / 20);
       ByteBuf utf8 = ByteBufUtil.writeUtf8(PooledByteBufAllocator.DEFAULT, text);
       byte[] ofBytes;
-      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
-        ofBytes = lane.pack(WebSocketMessage.text(utf8));
+      try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
+        ofBytes = pair.pack(WebSocketMessage.text(utf8));
       }
-      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
-        byte[] wire = lane.pack(WebSocketMessage.text(text));
+      try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(takeover, 15), MIB)) {
+        byte[] wire = pair.pack(WebSocketMessage.text(text));
         assertThat(wire).isEqualTo(ofBytes).hasSizeLessThan(text.length() / 2);
-        lane.read(
+        pair.read(
             wire, message -> assertThat(((WebSocketMessage.Text) message).text()).isEqualTo(text));
       }
     }
   }
 
   @Test
-  void shortMessagesAndThoseThatDoNotShrinkAreSentAsTheyAre() {
+  void shortMessagesAndThoseThatDoNotShrinkAreSentUncompressed() {
     PermessageDeflate agreed =
         new PermessageDeflate(WebSocketCompression.DEFAULT, false, 0, false, 0);
-    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed, MIB)) {
-      assertThat(lane.pack(binary(new byte[127]))).startsWith(0x82, 126, 0, 127);
-      assertThat(lane.pack(binary(new byte[128]))[0]).isEqualTo((byte) 0xc2);
-      assertThat(lane.pack(WebSocketMessage.text("a".repeat(127)))).startsWith(0x81, 126, 0, 127);
-      assertThat(lane.pack(WebSocketMessage.text("a".repeat(128)))[0]).isEqualTo((byte) 0xc1);
+    try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed, MIB)) {
+      assertThat(pair.pack(binary(new byte[127]))).startsWith(0x82, 126, 0, 127);
+      assertThat(pair.pack(binary(new byte[128]))[0]).isEqualTo((byte) 0xc2);
+      assertThat(pair.pack(WebSocketMessage.text("a".repeat(127)))).startsWith(0x81, 126, 0, 127);
+      assertThat(pair.pack(WebSocketMessage.text("a".repeat(128)))[0]).isEqualTo((byte) 0xc1);
       byte[] noise = noise(40_000);
-      byte[] wire = lane.pack(binary(noise));
+      byte[] wire = pair.pack(binary(noise));
       assertThat(wire).startsWith(0x82, 126).endsWith(noise).hasSize(noise.length + 4);
     }
   }
@@ -180,9 +180,9 @@ class CompressedMessagesTest {
     for (int bits = 8; bits <= 15; bits++) {
       int known = Math.max(bits, 9); // zlib knows no 8
       input.append(known);
-      try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
+      try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
         for (byte[] bytes : List.of(text(300), text(70_000), new byte[1000], text(5_000))) {
-          input.append(' ').append(HexFormat.of().formatHex(payload(lane.pack(binary(bytes)))));
+          input.append(' ').append(HexFormat.of().formatHex(payload(pair.pack(binary(bytes)))));
           CRC32 crc = new CRC32();
           crc.update(bytes);
           expected.add(known + " " + bytes.length + " " + crc.getValue());
@@ -210,16 +210,16 @@ class CompressedMessagesTest {
   }
 
   @Test
-  void messagesReferToThoseBeforeThemOnlyIfTheyMay() {
+  void messagesReferToEarlierOnesOnlyWithContextTakeover() {
     byte[] payload = noise(1000);
-    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed(/* takeover= */ true, 15), MIB)) {
-      assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
-      assertThat(lane.pack(binary(payload)).length).isLessThan(50);
+    try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(/* takeover= */ true, 15), MIB)) {
+      assertThat(pair.pack(binary(payload)).length).isGreaterThan(1000);
+      assertThat(pair.pack(binary(payload)).length).isLessThan(50);
     }
-    try (LoopbackPair lane =
+    try (LoopbackPair pair =
         new LoopbackPair(Role.SERVER, agreed(/* takeover= */ false, 15), MIB)) {
-      assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
-      assertThat(lane.pack(binary(payload)).length).isGreaterThan(1000);
+      assertThat(pair.pack(binary(payload)).length).isGreaterThan(1000);
+      assertThat(pair.pack(binary(payload)).length).isGreaterThan(1000);
     }
   }
 }

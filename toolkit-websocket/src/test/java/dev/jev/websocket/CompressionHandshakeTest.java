@@ -67,7 +67,7 @@ class CompressionHandshakeTest {
     " ;server_max_window_bits = 10 ;client_max_window_bits, ; server_max_window_bits=10",
     "; client_max_window_bits=12; server_max_window_bits=10, ; server_max_window_bits=10; client_max_window_bits=12"
   })
-  void serverDoesWithoutTakeoverUnlessItMay(String offer, String windows) {
+  void serverDeclinesTakeoverByDefault(String offer, String windows) {
     assertThat(withoutTakeover(DEFLATE + offer)).isEqualTo(DEFLATE + NONE + windows);
   }
 
@@ -80,7 +80,7 @@ class CompressionHandshakeTest {
     "; client_no_context_takeover; server_no_context_takeover, ; server_no_context_takeover; client_no_context_takeover",
     "; server_max_window_bits=10; client_no_context_takeover, ; client_no_context_takeover; server_max_window_bits=10"
   })
-  void serverThatMayTakeOverDoesSoUnlessTheClientAsksItNotTo(String offer, String answer) {
+  void serverUsesConfiguredTakeoverUnlessTheClientDeclinesIt(String offer, String answer) {
     assertThat(answer(TAKEOVER, DEFLATE + offer)).isEqualTo(DEFLATE + answer);
   }
 
@@ -117,7 +117,7 @@ class CompressionHandshakeTest {
         "; client_max_window_bits=\"10\"",
         "; client_max_window_bits; unknown"
       })
-  void offerThatMakesNoSenseIsDeclinedAndTheNextOneTaken(String offer) {
+  void invalidOfferIsDeclinedAndTheNextOneAccepted(String offer) {
     assertThat(withoutTakeover(DEFLATE + offer)).isNull();
     String next = DEFLATE + "; server_max_window_bits=11";
     String answer = DEFLATE + NONE + "; server_max_window_bits=11";
@@ -140,7 +140,7 @@ class CompressionHandshakeTest {
   }
 
   @Test
-  void firstOfSeveralOffersIsTaken() {
+  void firstOfSeveralOffersIsAccepted() {
     assertThat(
             withoutTakeover(
                 "other; a=1, " + DEFLATE + "; server_max_window_bits=9, " + DEFLATE,
@@ -166,14 +166,14 @@ class CompressionHandshakeTest {
   }
 
   @Test
-  void answerStandsInTheResponse() throws Exception {
+  void answerIsInTheResponse() throws Exception {
     assertThat(lineOf(DEFLATE + "; client_max_window_bits")).isEqualTo(DEFLATE + NONE);
     assertThat(lineOf("a, b; c", DEFLATE + "; server_max_window_bits=10"))
         .isEqualTo(DEFLATE + NONE + "; server_max_window_bits=10");
   }
 
   @Test
-  void nothingIsAnsweredToWhatIsDeclined() throws Exception {
+  void declinedOfferHasNoAnswer() throws Exception {
     assertThat(lineOf()).isNull();
     assertThat(lineOf("x-webkit-deflate-frame")).isNull();
     assertThat(lineOf(DEFLATE + "; server_max_window_bits=abc")).isNull();
@@ -191,7 +191,7 @@ class CompressionHandshakeTest {
   // The client.
 
   @Test
-  void clientOffersToDoWithoutTakeoverAndTakesWhatTheServerCan() {
+  void clientOffersNoTakeoverFirstAndTheServerAcceptsThat() {
     assertThat(PermessageDeflate.offer(WebSocketCompression.DEFAULT))
         .isEqualTo(
             "permessage-deflate; client_max_window_bits; client_no_context_takeover;"
@@ -237,7 +237,7 @@ class CompressionHandshakeTest {
         "permessage-deflate; server_no_context_takeover=1",
         "permessage-deflate; server_no_context_takeover; server_no_context_takeover"
       })
-  void clientDoesNotAgreeToWhatMakesNoSense(String answer) {
+  void clientRefusesAnInvalidAnswer(String answer) {
     assertThat(agreed(TAKEOVER, answer)).isNull();
   }
 

@@ -36,8 +36,8 @@ class ControlFramesTest {
       new LinkedBlockingQueue<>();
   private Server server;
 
-  /** Notes what happens; of pings and pongs the payload. */
-  private final class Notes implements Handler<WebSocketMessage, WebSocketMessage> {
+  /** RecordingHandler what happens; of pings and pongs the payload. */
+  private final class RecordingHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
     public void onConnect(Connection<WebSocketMessage> connection) {
@@ -71,7 +71,7 @@ class ControlFramesTest {
     WebSocketServerBuilder protocol = WebSocketProtocol.server();
     options.accept(protocol);
     Server.Builder<WebSocketMessage, WebSocketMessage> builder =
-        Server.builder(protocol.build(), new Notes())
+        Server.builder(protocol.build(), new RecordingHandler())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .lingeringCloseTimeout(Duration.ofMillis(50));
@@ -105,7 +105,7 @@ class ControlFramesTest {
   }
 
   @Test
-  void silentPeerIsClosedInTimeAndOneThatAnswersIsMeasured() throws Exception {
+  void silentPeerTimesOutAndRoundTripOfAnAnsweringPeerIsMeasured() throws Exception {
     start(protocol -> protocol.heartbeat(Duration.ofMillis(400), Duration.ofMillis(200)));
     URI uri = URI.create("ws://127.0.0.1:" + server.port() + "/");
     WebSocketClientBuilder protocol = WebSocketProtocol.client(uri);
@@ -122,7 +122,7 @@ class ControlFramesTest {
   }
 
   @Test
-  void handlerGetsPingsAndPongsIfItWantsToAndPingsAreAnsweredAllTheSame() throws Exception {
+  void handlerGetsPingsAndPongsOnRequestAndPingsAreStillAnswered() throws Exception {
     start(WebSocketServerBuilder::deliverControlFrames);
     try (HttpPeer peer = connect()) {
       peer.write(frame(9, "a") + frame(9, "b") + frame(10, "c") + frame(9, "") + frame(9, "d"));
@@ -143,7 +143,7 @@ class ControlFramesTest {
   }
 
   @Test
-  void handlerDoesNotGetThemByDefaultButMaySendThem() throws Exception {
+  void handlerGetsNoControlFramesByDefaultButMaySendThem() throws Exception {
     start(protocol -> {});
     try (HttpPeer peer = connect()) {
       Connection<WebSocketMessage> connection = connection();
@@ -173,7 +173,7 @@ class ControlFramesTest {
   }
 
   @Test
-  void floodOfPingsFromWhoNeverReadsIsEndedAndHoldsNextToNothing() throws Exception {
+  void floodOfPingsFromAPeerThatNeverReadsIsEndedAndBuffersAlmostNothing() throws Exception {
     start(protocol -> {});
     try (HttpPeer peer = connect()) {
       Connection<WebSocketMessage> connection = connection();
@@ -193,7 +193,7 @@ class ControlFramesTest {
   }
 
   @Test
-  void pingsOfWhoTakesNoOutputAreLeftUnreadAndTheWriteDeadlineEndsThat() throws Exception {
+  void pingsOfAPeerThatTakesNoOutputStayUnreadUntilTheWriteStallTimeout() throws Exception {
     start(protocol -> {}, Limits.builder().writeStallTimeout(Duration.ofMillis(400)).build());
     try (HttpPeer peer = connect()) {
       Connection<WebSocketMessage> connection = connection();

@@ -299,7 +299,7 @@ class FramesTest {
 
   /** Autobahn's 3.2 to 3.4, which let a server go on. */
   @Test
-  void messagesBeforeAReservedBitComeBackAndNothingBehindIt() throws Exception {
+  void messagesBeforeAReservedBitAreEchoedAndNothingAfterIt() throws Exception {
     try (RawPeer peer = connect()) {
       peer.write(bytes("81 81 MASK 61  a1 81 MASK 62  89 80 MASK"));
       expectBytes(peer, "81 01 61");
@@ -393,7 +393,7 @@ class FramesTest {
   }
 
   @Test
-  void closeMessageHasACodeOfTheUsers() throws Exception {
+  void closeMessageHasTheCodeOfTheApplication() throws Exception {
     try (RawPeer peer = connect()) {
       peer.write(bytes("89 80 MASK"));
       expectBytes(peer, "8a 00");

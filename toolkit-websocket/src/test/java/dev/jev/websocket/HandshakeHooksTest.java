@@ -30,7 +30,7 @@ class HandshakeHooksTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons closeReasons = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private @Nullable Server server;
 
@@ -55,7 +55,7 @@ class HandshakeHooksTest {
     options.accept(protocol);
     Server.Builder<WebSocketMessage, WebSocketMessage> builder =
         Server.builder(protocol.build(), recorder)
-            .plugin(ends)
+            .plugin(closeReasons)
             .eventLoops(1)
             .listen("tcp://127.0.0.1:0");
     more.accept(builder);
@@ -203,17 +203,17 @@ class HandshakeHooksTest {
       assertThat(reply.header("Connection")).isEqualTo("close");
       peer.expectEnd();
     }
-    ends.expect(
+    closeReasons.expect(
         "PROTOCOL_ERROR: frames before the answer: more than 4096 bytes (expected: <= 4096)");
   }
 
   @Test
-  void frameLimitOfTheServerHoldsForRequestsToo() throws Exception {
+  void maxFrameBytesOfTheServerAppliesToRequests() throws Exception {
     try (HttpPeer peer = connect(options -> {}, builder -> builder.maxFrameBytes(100))) {
       assertThat(peer.write("GET /" + "x".repeat(100)).read().status()).isEqualTo(400);
       peer.expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: frame: more than 105 bytes (expected: <= 100)");
+    closeReasons.expect("PROTOCOL_ERROR: frame: more than 105 bytes (expected: <= 100)");
   }
 
   @Test
@@ -229,7 +229,7 @@ class HandshakeHooksTest {
       assertThat(reply.body()).isEqualTo("who are you?");
       peer.expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: decision: 401 Unauthorized (expected: 101)");
+    closeReasons.expect("PROTOCOL_ERROR: decision: 401 Unauthorized (expected: 101)");
     assertThat(log.records()).isEmpty();
   }
 
@@ -239,7 +239,7 @@ class HandshakeHooksTest {
     assertThat(reply.header("Connection")).isEqualTo("close");
     peer.expectEnd();
     peer.close();
-    ends.expect("PROTOCOL_ERROR: " + end);
+    closeReasons.expect("PROTOCOL_ERROR: " + end);
     assertThat(log.records()).hasSize(1);
   }
 
@@ -293,7 +293,7 @@ class HandshakeHooksTest {
       decision.complete(HttpResponse.accept()); // too late
       peer.expectEnd();
     }
-    ends.expect("TIMEOUT");
+    closeReasons.expect("TIMEOUT");
   }
 
   @Test
@@ -309,7 +309,7 @@ class HandshakeHooksTest {
       peer.write(HttpPeer.handshake());
       asked.get();
     }
-    ends.expect("PEER_CLOSED");
+    closeReasons.expect("PEER_CLOSED");
     decision.complete(HttpResponse.accept());
   }
 
@@ -319,7 +319,7 @@ class HandshakeHooksTest {
         connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
       peer.expectEnd();
     }
-    ends.expect("TIMEOUT");
+    closeReasons.expect("TIMEOUT");
   }
 
   @Test
@@ -331,7 +331,7 @@ class HandshakeHooksTest {
       assertThat(reply.header("Connection")).isEqualTo("close");
       peer.expectEnd();
     }
-    ends.expect("TIMEOUT");
+    closeReasons.expect("TIMEOUT");
   }
 
   @Test
@@ -348,11 +348,11 @@ class HandshakeHooksTest {
       }
       assertThat(peer.read().status()).isEqualTo(408);
     }
-    ends.expect("TIMEOUT");
+    closeReasons.expect("TIMEOUT");
   }
 
   @Test
-  void serverThatStopsAnswersWhoIsWaiting() throws Exception {
+  void serverThatStopsAnswersPendingHandshakesWith503() throws Exception {
     CompletableFuture<String> asked = new CompletableFuture<>();
     try (HttpPeer peer =
         decide(
@@ -366,17 +366,17 @@ class HandshakeHooksTest {
       assertThat(peer.read().status()).isEqualTo(503);
       peer.expectEnd();
     }
-    ends.expect("SERVER_STOPPED");
+    closeReasons.expect("SERVER_STOPPED");
   }
 
   @Test
-  void refusalHasAReasonAndReachesNoHandler() throws Exception {
+  void refusalNamesTheFaultAndReachesNoHandler() throws Exception {
     try (HttpPeer peer = connect(options -> options.path("/chat"))) {
       assertThat(peer.write(HttpPeer.handshake()).read().body())
           .isEqualTo("path: /ws (expected: a known path)\n");
       peer.expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: path: /ws (expected: a known path)");
+    closeReasons.expect("PROTOCOL_ERROR: path: /ws (expected: a known path)");
     assertThat(log.records()).isEmpty();
   }
 
@@ -407,7 +407,7 @@ class HandshakeHooksTest {
   }
 
   @Test
-  void hostsOtherThanOnesOwnAreMisdirected() throws Exception {
+  void requestsForOtherHostsAreMisdirected() throws Exception {
     connect(options -> options.hosts("Server.example.com", "[::1]")).close();
     String request = HttpPeer.handshake();
     expectStatus(request, 101);
@@ -419,7 +419,7 @@ class HandshakeHooksTest {
   }
 
   @Test
-  void originsOfAListStandForThoseOfTheSameServer() throws Exception {
+  void listedOriginsReplaceTheOriginOfTheServer() throws Exception {
     connect(options -> options.origins("https://Example.com:443", "http://localhost:3000", "null"))
         .close();
     expectStatus(HttpPeer.handshake("Origin: https://example.com"), 101);
@@ -432,7 +432,7 @@ class HandshakeHooksTest {
   }
 
   @Test
-  void anyOriginIsASettingOfItsOwn() throws Exception {
+  void everyOriginMayBeAllowedAndStillRequired() throws Exception {
     connect(options -> options.allowAnyOrigin().requireOrigin()).close();
     expectStatus(HttpPeer.handshake("Origin: http://evil.example.com"), 101);
     expectStatus(HttpPeer.handshake("Origin: x"), 101);
@@ -447,7 +447,7 @@ class HandshakeHooksTest {
       peer.write(HttpPeer.frame("hello"));
       assertThat(peer.raw().read(4)).containsExactly(0x88, 35, 1009 >>> 8, 1009 & 0xff);
     }
-    ends.expect("PROTOCOL_ERROR: message: 5 bytes (expected: <= 4)");
+    closeReasons.expect("PROTOCOL_ERROR: message: 5 bytes (expected: <= 4)");
     recorder.expect("connect", "close PROTOCOL_ERROR");
   }
 

@@ -440,7 +440,7 @@ class HandshakeTableTest {
   }
 
   @Test
-  void subprotocolThatNobodyKnowsIsNotEchoed() throws Exception {
+  void unsupportedSubprotocolIsNotEchoed() throws Exception {
     try (HttpPeer peer = HttpPeer.connect(server)) {
       Reply reply = peer.write(HttpPeer.handshake(SUBPROTOCOL + "other")).read();
       assertThat(reply.status()).isEqualTo(101);

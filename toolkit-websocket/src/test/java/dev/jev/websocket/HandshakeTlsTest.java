@@ -29,7 +29,7 @@ class HandshakeTlsTest {
       new Recorder<>((connection, message) -> connection.send(message));
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
   private final CompletableFuture<TlsSession> seen = new CompletableFuture<>();
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons closeReasons = new CloseReasons();
   private Path certificate;
   private Server server;
 
@@ -72,12 +72,12 @@ class HandshakeTlsTest {
             .header("Origin", origin + ":" + server.port());
     return Client.builder(protocol.build(), recorder)
         .plugin(Tls.client().trustPem(certificate).build())
-        .plugin(ends)
+        .plugin(closeReasons)
         .connect(protocol.address());
   }
 
   @Test
-  void decisionKnowsOfTls() throws Exception {
+  void decisionSeesTheTlsSession() throws Exception {
     try (Client<WebSocketMessage> client = connect("https://localhost")) {
       Connection<WebSocketMessage> connection = recorder.connection();
       connection.send(WebSocketMessage.text("hello"));
@@ -91,7 +91,7 @@ class HandshakeTlsTest {
   @Test
   void pageThatCameWithoutTlsIsOfAnotherOrigin() throws Exception {
     try (Client<WebSocketMessage> client = connect("http://localhost")) {
-      ends.expect("PROTOCOL_ERROR: handshake: status: 403 (expected: 101)");
+      closeReasons.expect("PROTOCOL_ERROR: handshake: status: 403 (expected: 101)");
       assertThat(client.isConnected()).isFalse();
     }
   }

@@ -22,7 +22,7 @@ class HeadScannerTest {
   }
 
   @Test
-  void headEndsBehindItsEmptyLineHoweverItArrives() {
+  void headEndsAfterItsEmptyLineHoweverItArrives() {
     String all = "behind what was read" + HEAD + "\r\nrest";
     int start = all.indexOf(HEAD);
     ByteBuf in = bytes(all);
@@ -47,12 +47,12 @@ class HeadScannerTest {
   }
 
   @Test
-  void headWithoutHeaderLinesIsOne() {
+  void headMayHaveNoHeaderLines() {
     assertThat(scanner.scan(bytes("GET / HTTP/1.0\r\n\r\n"))).isEqualTo(18);
   }
 
   @Test
-  void eachByteIsLookedAtOnce() {
+  void eachByteIsReadOnce() {
     int[] reads = new int[1];
     ByteBuf in =
         new UnpooledHeapByteBuf(UnpooledByteBufAllocator.DEFAULT, 8192, 8192) {
@@ -74,14 +74,14 @@ class HeadScannerTest {
   }
 
   @Test
-  void offenceIsNamed() {
+  void faultIsNamed() {
     assertThatExceptionOfType(Refusal.class)
         .isThrownBy(() -> scanner.scan(bytes("GET / HTTP/1.1\nHost: a")))
         .withMessage("start line: character 0x0a (expected: CR before LF)");
   }
 
   @Test
-  void randomBytesNeverPassForMoreThanTheyAre() {
+  void mutatedHeadIsRefusedOrComplete() {
     long seed = System.nanoTime();
     Random random = new Random(seed);
     for (int round = 0; round < 20_000; round++) {

@@ -23,15 +23,15 @@ class HeartbeatTest {
 
   private static final Duration LONGEST = Duration.ofSeconds(30); // 25 s and a fifth
   private static final Duration PONG = Duration.ofSeconds(10);
-  private static final Duration LATE = Duration.ofMillis(300); // two ticks of the wheel
+  private static final Duration WHEEL_DELAY = Duration.ofMillis(300); // two ticks of the wheel
   private static final String MASK = "00000000";
 
-  private final List<CloseReason> ends = new ArrayList<>();
-  private final List<WebSocketClose> words = new ArrayList<>();
+  private final List<CloseReason> closeReasons = new ArrayList<>();
+  private final List<WebSocketClose> closeFrames = new ArrayList<>();
   private final List<String> messages = new ArrayList<>();
   private @Nullable TimedConnections<WebSocketMessage, WebSocketMessage> timed;
 
-  private final class Notes implements Handler<WebSocketMessage, WebSocketMessage> {
+  private final class RecordingHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
     public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
@@ -40,8 +40,8 @@ class HeartbeatTest {
 
     @Override
     public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
-      ends.add(reason);
-      words.add(connection.attribute(WebSocketClose.class));
+      closeReasons.add(reason);
+      closeFrames.add(connection.attribute(WebSocketClose.class));
     }
   }
 
@@ -56,7 +56,7 @@ class HeartbeatTest {
                       LoopbackPair.opened(/* agreed= */ null),
                       policy,
                       new MessageReader(65_536, 8, /* streaming= */ false)),
-              new Notes());
+              new RecordingHandler());
     }
     return timed.connect();
   }
@@ -99,12 +99,12 @@ class HeartbeatTest {
   }
 
   @Test
-  void pingsComeEvery25SecondsGiveOrTakeAFifthAtRandom() {
+  void pingsComeEvery25SecondsPlusOrMinusAFifthAtRandom() {
     var socket = connect();
     List<Long> pauses = new ArrayList<>();
     for (int i = 0; i < 60; i++) {
       long start = timed.now();
-      String payload = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+      String payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
       pauses.add(Duration.ofNanos(timed.now() - start).toMillis());
       socket.arrive(pong(payload));
     }
@@ -112,7 +112,7 @@ class HeartbeatTest {
     assertThat(pauses.stream().distinct().count()).as("different pauses").isGreaterThan(20);
     assertThat(pauses.stream().mapToLong(Long::longValue).average().orElseThrow())
         .isBetween(23_000.0, 27_300.0);
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
@@ -130,7 +130,7 @@ class HeartbeatTest {
     }
     assertThat(payloads).doesNotHaveDuplicates();
     assertThat(payloads.stream().map(payload -> payload.substring(0, 8)).distinct()).hasSize(1);
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
@@ -138,7 +138,7 @@ class HeartbeatTest {
     var socket = connect(Role.CLIENT, ControlPolicy.CLIENT);
     assertThat(timed.timers()).isZero();
     assertThat(awaitSent(socket, Duration.ofMinutes(2))).isEmpty();
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
@@ -146,25 +146,25 @@ class HeartbeatTest {
     var socket = connect(Role.SERVER, ControlPolicy.SERVER.withoutHeartbeat());
     assertThat(timed.timers()).isZero();
     assertThat(awaitSent(socket, Duration.ofMinutes(2))).isEmpty();
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
-  void peerThatSaysNothingIsGoneAfterPingAndPong() {
+  void silentPeerTimesOutAfterPingAndPong() {
     var socket = connect();
     long start = timed.now();
-    payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     long pinged = timed.now();
-    while (ends.isEmpty()) {
+    while (closeReasons.isEmpty()) {
       timed.pass(Duration.ofMillis(10));
     }
     assertThat(timed.now() - pinged)
-        .isBetween(PONG.minusMillis(10).toNanos(), PONG.plus(LATE).toNanos());
+        .isBetween(PONG.minusMillis(10).toNanos(), PONG.plus(WHEEL_DELAY).toNanos());
     assertThat(timed.now() - start)
-        .isLessThanOrEqualTo(LONGEST.plus(PONG).plus(LATE.multipliedBy(2)).toNanos());
-    assertThat(ends).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
+        .isLessThanOrEqualTo(LONGEST.plus(PONG).plus(WHEEL_DELAY.multipliedBy(2)).toNanos());
+    assertThat(closeReasons).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
     assertThat(socket.sent()).as("a farewell to nobody").isEmpty();
-    assertThat(words).containsExactly((WebSocketClose) null);
+    assertThat(closeFrames).containsExactly((WebSocketClose) null);
     assertThat(socket.isOpen()).isFalse();
   }
 
@@ -176,23 +176,23 @@ class HeartbeatTest {
       timed.pass(Duration.ofSeconds(9));
       socket.arrive(new byte[10_000]);
     }
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).isNull();
-    timed.pass(LONGEST.plus(PONG).plus(LATE.multipliedBy(3)));
-    assertThat(ends).hasSize(1);
+    timed.pass(LONGEST.plus(PONG).plus(WHEEL_DELAY.multipliedBy(3)));
+    assertThat(closeReasons).hasSize(1);
   }
 
   @Test
   void roundTripIsTheTimeFromPingToPongAndSmoothed() {
     var socket = connect();
-    String payload = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    String payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     timed.pass(Duration.ofMillis(80));
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).isNull();
     socket.arrive(pong(payload));
     WebSocketRoundTrip trip = socket.connection().attribute(WebSocketRoundTrip.class);
     long first = trip.lastNanos();
     assertThat(first).isBetween(80_000_000L, 90_000_000L).isEqualTo(trip.smoothedNanos());
-    payload = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     timed.pass(Duration.ofMillis(160));
     socket.arrive(pong(payload));
     socket.arrive(pong(payload)); // once is enough
@@ -208,15 +208,15 @@ class HeartbeatTest {
   @Test
   void oldAndForeignPongsMeasureNothing() {
     var socket = connect();
-    String old = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    String old = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     socket.arrive(bytes("8a 80 MASK"));
     socket.arrive(pong("0102030405060708"));
     socket.arrive(pong(old.substring(0, 15) + (old.endsWith("0") ? "1" : "0")));
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).isNull();
-    payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     socket.arrive(pong(old));
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).isNull();
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
@@ -224,23 +224,23 @@ class HeartbeatTest {
     var socket = connect();
     socket.connection().pauseReading();
     assertThat(awaitSent(socket, Duration.ofMinutes(5))).isEmpty();
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
     socket.connection().resumeReading();
-    payloadOf(awaitSent(socket, PONG.plus(LATE)));
+    payloadOf(awaitSent(socket, PONG.plus(WHEEL_DELAY)));
     socket.connection().pauseReading(); // the pong may be on its way
     timed.pass(Duration.ofMinutes(5));
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
     socket.connection().resumeReading();
     timed.pass(PONG.minusMillis(1));
-    assertThat(ends).as("not before it had its time again").isEmpty();
-    timed.pass(LATE.plusMillis(1));
-    assertThat(ends).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
+    assertThat(closeReasons).as("not before it had its time again").isEmpty();
+    timed.pass(WHEEL_DELAY.plusMillis(1));
+    assertThat(closeReasons).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
   }
 
   @Test
-  void pauseThatEndsJustBeforeTheDeadlineIsNotHeldAgainstThePeer() {
+  void pauseThatEndsJustBeforeTheDeadlineDoesNotCount() {
     var socket = connect();
-    String payload = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    String payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     socket.connection().pauseReading();
     timed.pass(PONG.minusMillis(100));
     socket.connection().resumeReading();
@@ -248,7 +248,7 @@ class HeartbeatTest {
     socket.arrive(pong(payload));
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).as("of a pause").isNull();
     timed.pass(PONG);
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
@@ -258,18 +258,18 @@ class HeartbeatTest {
     socket.connection().send(WebSocketMessage.binary(new byte[60_000])); // the high mark is less
     long pending = socket.connection().pendingBytes();
     timed.pass(Duration.ofMinutes(30));
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
     assertThat(socket.connection().pendingBytes()).isEqualTo(pending);
     socket.drain();
     assertThat(socket.sent()).hasSize(60_004);
-    payloadOf(awaitSent(socket, PONG.plus(LATE)));
+    payloadOf(awaitSent(socket, PONG.plus(WHEEL_DELAY)));
   }
 
   @Test
-  void stopOfTheProcessEndsNobodyWhoIsAlive() {
+  void suspendedProcessDoesNotTimeOutLivingPeers() {
     var alive = connect();
     var dead = connect();
-    timed.pass(LONGEST.plus(LATE)); // both have their ping
+    timed.pass(LONGEST.plus(WHEEL_DELAY)); // both have their ping
     timed.halt(Duration.ofMinutes(10)); // the timer runs before anything is read
     for (int i = 0; i < 10; i++) {
       for (byte[] sent = alive.sent(); sent.length >= 10; sent = alive.sent()) {
@@ -279,7 +279,7 @@ class HeartbeatTest {
     }
     assertThat(alive.isOpen()).isTrue();
     assertThat(dead.isOpen()).isFalse();
-    assertThat(ends).hasSize(1);
+    assertThat(closeReasons).hasSize(1);
   }
 
   @Test
@@ -307,8 +307,8 @@ class HeartbeatTest {
     for (int i = 0; i < 1_000; i++) {
       connect();
     }
-    timed.pass(LONGEST.plus(PONG).plus(LATE.multipliedBy(2)));
-    assertThat(ends).hasSize(1_000);
+    timed.pass(LONGEST.plus(PONG).plus(WHEEL_DELAY.multipliedBy(2)));
+    assertThat(closeReasons).hasSize(1_000);
     timed.pass(LONGEST);
     assertThat(timed.timers()).isZero();
   }
@@ -316,7 +316,7 @@ class HeartbeatTest {
   @Test
   void handlerThatWantsControlFramesDoesNotGetThePongsOfTheHeartbeat() {
     var socket = connect(Role.SERVER, ControlPolicy.SERVER.delivering());
-    String payload = payloadOf(awaitSent(socket, LONGEST.plus(LATE)));
+    String payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     socket.arrive(pong(payload));
     socket.arrive(pong(payload));
     socket.arrive(bytes("8a 81 MASK 61"));

@@ -30,7 +30,7 @@ class HttpResponderTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons closeReasons = new CloseReasons();
   private @Nullable Server server;
 
   @AfterEach
@@ -51,7 +51,7 @@ class HttpResponderTest {
       throws IOException {
     server =
         more.apply(Server.builder(WebSocketProtocol.server().http(responder).build(), recorder))
-            .plugin(ends)
+            .plugin(closeReasons)
             .eventLoops(1)
             .listen("tcp://127.0.0.1:0")
             .start();
@@ -67,7 +67,7 @@ class HttpResponderTest {
   }
 
   @Test
-  void healthCheckIsOneLine() throws Exception {
+  void healthCheckIsAnswered() throws Exception {
     try (HttpPeer peer = connect(health())) {
       Reply reply = peer.get("/health?verbose").read();
       assertThat(reply.lines().get(0)).isEqualTo("HTTP/1.1 200 OK");
@@ -84,7 +84,7 @@ class HttpResponderTest {
       assertThat(post.status()).isEqualTo(405);
       assertThat(post.header("Allow")).isEqualTo("GET, HEAD");
     }
-    ends.expect("PEER_CLOSED");
+    closeReasons.expect("PEER_CLOSED");
   }
 
   @Test
@@ -110,7 +110,7 @@ class HttpResponderTest {
   }
 
   @Test
-  void upgradeToSomethingElseIsIgnored() throws Exception {
+  void upgradeToAnotherProtocolIsIgnored() throws Exception {
     try (HttpPeer peer = connect(health())) {
       Reply reply = peer.get("/health", "Connection: Upgrade", "Upgrade: h2c").read();
       assertThat(reply.body()).isEqualTo("ok");
@@ -139,7 +139,7 @@ class HttpResponderTest {
       assertThat(peer.get("/health").read().header("Connection")).isEqualTo("close");
       peer.expectEnd();
     }
-    ends.expect("CLOSED");
+    closeReasons.expect("CLOSED");
   }
 
   @Test
@@ -156,17 +156,17 @@ class HttpResponderTest {
       assertThat(answers).isBetween(16, 100);
       peer.expectEnd();
     }
-    ends.expect("CLOSED");
+    closeReasons.expect("CLOSED");
   }
 
   @Test
-  void connectionEndsIfThePeerWantsThat() throws Exception {
+  void connectionClosesOnRequestOfThePeer() throws Exception {
     try (HttpPeer peer = connect(health())) {
       Reply reply = peer.get("/health", "Connection: Close").read();
       assertThat(reply.header("Connection")).isEqualTo("close");
       peer.expectEnd();
     }
-    ends.expect("CLOSED");
+    closeReasons.expect("CLOSED");
   }
 
   @Test
@@ -176,11 +176,11 @@ class HttpResponderTest {
       assertThat(peer.get("/health").read().body()).isEqualTo("ok");
       peer.expectEnd();
     }
-    ends.expect("TIMEOUT");
+    closeReasons.expect("TIMEOUT");
   }
 
   @Test
-  void peerOfTheOldVersionNeedsNoHost() throws Exception {
+  void http10RequestNeedsNoHost() throws Exception {
     try (HttpPeer peer = connect(health())) {
       Reply reply = peer.write("GET /health HTTP/1.0\r\nUpgrade: websocket\r\n\r\n").read();
       assertThat(reply.body()).isEqualTo("ok");
@@ -190,7 +190,7 @@ class HttpResponderTest {
   }
 
   @Test
-  void endOfInputBehindARequestIsNoEndOfTheAnswer() throws Exception {
+  void halfClosedPeerStillGetsItsResponse() throws Exception {
     try (HttpPeer peer = connect(health())) {
       peer.get("/health").raw().shutdownOutput();
       assertThat(peer.read().body()).isEqualTo("ok");
@@ -227,7 +227,7 @@ class HttpResponderTest {
       peer.expectEnd();
       assertThat(log.records()).hasSize(1);
     }
-    ends.expect("PROTOCOL_ERROR: broken");
+    closeReasons.expect("PROTOCOL_ERROR: broken");
   }
 
   // Resources.
@@ -277,7 +277,7 @@ class HttpResponderTest {
         "/sub/.hidden",
         "/dev/jev/websocket/HttpResponderTest.class",
       })
-  void whatIsNoResourceBelowTheDirectoryIsNotFound(String path) throws Exception {
+  void pathWithoutResourceBelowTheDirectoryIsNotFound(String path) throws Exception {
     try (HttpPeer peer = pages()) {
       Reply reply = peer.get(path).read();
       assertThat(reply.status()).isEqualTo(404);
@@ -308,7 +308,7 @@ class HttpResponderTest {
   }
 
   @Test
-  void resourceIsOnlyRead() throws Exception {
+  void resourcesAllowOnlyGetAndHead() throws Exception {
     try (HttpPeer peer = pages()) {
       Reply head = peer.request("HEAD / HTTP/1.1").read(/* isHead= */ true);
       assertThat(head.status()).isEqualTo(200);

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class MaskingTest {
 
   @Test
-  void eachByteIsCombinedWithItsByteOfTheKey() {
+  void eachByteIsXoredWithItsByteOfTheKey() {
     Random random = new Random(1);
     for (int length = 0; length < 100; length++) {
       for (int offset = 0; offset < 9; offset++) {
@@ -37,7 +37,7 @@ class MaskingTest {
   }
 
   @Test
-  void whetherAllIsAsciiIsTold() {
+  void returnsWhetherAllBytesAreAscii() {
     for (int length = 0; length < 40; length++) {
       for (int strange = -1; strange < length; strange++) {
         byte[] payload = new byte[length + 20];

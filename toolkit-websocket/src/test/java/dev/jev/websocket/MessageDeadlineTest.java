@@ -19,16 +19,16 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class MessageDeadlineTest {
 
-  private static final Duration LATE = Duration.ofMillis(300); // two ticks of the wheel
+  private static final Duration WHEEL_DELAY = Duration.ofMillis(300); // two ticks of the wheel
   private static final Duration SECOND = Duration.ofSeconds(1);
 
-  private final List<CloseReason> ends = new ArrayList<>();
+  private final List<CloseReason> closeReasons = new ArrayList<>();
   private final List<WebSocketMessage.Close> sent = new ArrayList<>();
   private final List<String> messages = new ArrayList<>();
   private TimedConnections<WebSocketMessage, WebSocketMessage> timed;
   private TimedConnections<WebSocketMessage, WebSocketMessage>.Socket socket;
 
-  private final class Notes implements Handler<WebSocketMessage, WebSocketMessage> {
+  private final class RecordingHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
     public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
@@ -37,7 +37,7 @@ class MessageDeadlineTest {
 
     @Override
     public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
-      ends.add(reason);
+      closeReasons.add(reason);
       sent.add(connection.attribute(WebSocketClose.class).sent());
     }
   }
@@ -52,7 +52,7 @@ class MessageDeadlineTest {
                     LoopbackPair.opened(/* agreed= */ null),
                     ControlPolicy.CLIENT,
                     new MessageReader(65_536, 1000, /* streaming= */ false)),
-            new Notes());
+            new RecordingHandler());
     socket = timed.connect();
   }
 
@@ -75,15 +75,15 @@ class MessageDeadlineTest {
     return Duration.ofNanos(timed.now() - start);
   }
 
-  private void expectEnd(String offence) {
+  private void expectEnd(String fault) {
     timed.pass(Duration.ofSeconds(10)); // what is left of the close
-    assertThat(ends).hasToString("[TIMEOUT: " + offence + "]");
-    assertThat(sent).containsExactly(new WebSocketMessage.Close(1008, offence));
+    assertThat(closeReasons).hasToString("[TIMEOUT: " + fault + "]");
+    assertThat(sent).containsExactly(new WebSocketMessage.Close(1008, fault));
     assertThat(messages).isEmpty();
   }
 
   @Test
-  void frameThatDripsIsClosedWith1008() {
+  void frameThatArrivesTooSlowlyIsClosedWith1008() {
     socket.arrive(bytes("82 fe ffff 00000000")); // 65,535 bytes are to come
     Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
     assertThat(taken)
@@ -101,7 +101,7 @@ class MessageDeadlineTest {
   }
 
   @Test
-  void slowMessageThatComesSteadilyIsTaken() {
+  void slowButSteadyMessageIsAccepted() {
     socket.arrive(bytes("82 fe fa00 00000000")); // 64,000 bytes
     for (int i = 0; i < 64; i++) {
       timed.pass(SECOND);
@@ -109,32 +109,32 @@ class MessageDeadlineTest {
     }
     assertThat(messages).containsExactly("Binary[64000 bytes]");
     timed.pass(Duration.ofMinutes(5));
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
-  void pauseIsNotHeldAgainstThePeer() {
+  void pauseDoesNotCount() {
     socket.arrive(bytes("82 82 00000000 01"));
     timed.pass(Duration.ofSeconds(20));
     socket.connection().pauseReading();
     timed.pass(Duration.ofMinutes(5));
     socket.connection().resumeReading();
     timed.pass(MessageDeadline.BASE_TIMEOUT.minus(SECOND));
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
     socket.arrive(bytes("02"));
     assertThat(messages).containsExactly("Binary[2 bytes]");
-    timed.pass(MessageDeadline.BASE_TIMEOUT.plus(LATE));
-    assertThat(ends).isEmpty();
+    timed.pass(MessageDeadline.BASE_TIMEOUT.plus(WHEEL_DELAY));
+    assertThat(closeReasons).isEmpty();
   }
 
   @Test
-  void eachMessageHasATimeOfItsOwn() {
+  void eachMessageHasItsOwnDeadline() {
     for (int i = 0; i < 4; i++) {
       socket.arrive(bytes("82 82 00000000 01"));
       timed.pass(Duration.ofSeconds(20));
       socket.arrive(bytes("02"));
     }
     assertThat(messages).hasSize(4);
-    assertThat(ends).isEmpty();
+    assertThat(closeReasons).isEmpty();
   }
 }

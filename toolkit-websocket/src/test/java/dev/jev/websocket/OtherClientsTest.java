@@ -82,7 +82,7 @@ class OtherClientsTest {
   }
 
   @Test
-  void webSocketOfTheJdkIsToldTheStatus() {
+  void webSocketOfTheJdkSeesTheStatus() {
     CompletionStage<WebSocket> socket =
         HttpClient.newHttpClient()
             .newWebSocketBuilder()

@@ -29,10 +29,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class OtherLanguagesTest {
 
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration BLOCKED_LOOP_THRESHOLD = Duration.ofSeconds(20);
 
   /** What Node's `ws` offers and demands: takeover or not in either direction, windows. */
-  private static final List<String> WAYS =
+  private static final List<String> DEFLATE_OPTIONS =
       List.of(
           "{\"threshold\": 0}",
           "{\"threshold\": 0, \"serverNoContextTakeover\": true}",
@@ -43,26 +43,27 @@ class OtherLanguagesTest {
           "{\"threshold\": 0, \"clientMaxWindowBits\": 9}");
 
   /** Notes what a client hears. */
-  private static final class Listener implements Handler<WebSocketMessage, WebSocketMessage> {
+  private static final class RecordingHandler
+      implements Handler<WebSocketMessage, WebSocketMessage> {
 
-    private final BlockingQueue<Object> heard = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Object> received = new LinkedBlockingQueue<>();
 
     @Override
     public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
       if (message instanceof Text text) {
-        heard.add(text.text());
+        received.add(text.text());
       } else if (message instanceof Binary binary) {
-        heard.add(ByteBufUtil.getBytes(binary.content()));
+        received.add(ByteBufUtil.getBytes(binary.content()));
       }
     }
 
     @Override
     public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
-      heard.add(reason.kind() + " " + connection.attribute(WebSocketClose.class));
+      received.add(reason.kind() + " " + connection.attribute(WebSocketClose.class));
     }
 
     private void expect(Object expected) throws InterruptedException {
-      assertThat(heard.poll(20, SECONDS)).isEqualTo(expected);
+      assertThat(received.poll(20, SECONDS)).isEqualTo(expected);
     }
   }
 
@@ -72,7 +73,8 @@ class OtherLanguagesTest {
     return Server.builder(protocol.build(), Connection::send)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
-        .blockedLoopThreshold(PATIENCE) // a leak detector that looks at each byte makes it slow
+        .blockedLoopThreshold(
+            BLOCKED_LOOP_THRESHOLD) // a leak detector that looks at each byte makes it slow
         .start();
   }
 
@@ -98,11 +100,11 @@ class OtherLanguagesTest {
   void nodeTalksToTheServerCompressedInEveryWay(boolean takeover) throws Exception {
     try (Server server = echo(options -> options.compression(compression(takeover)))) {
       List<String> arguments = new ArrayList<>(List.of(uri(server), "false"));
-      arguments.addAll(WAYS);
+      arguments.addAll(DEFLATE_OPTIONS);
       try (OtherProgram node =
           OtherProgram.node("ws-client.js", arguments.toArray(String[]::new))) {
         expectTalk(node, "");
-        for (int i = 0; i < WAYS.size(); i++) {
+        for (int i = 0; i < DEFLATE_OPTIONS.size(); i++) {
           expectTalk(node, "permessage-deflate");
         }
         node.expectEnd();
@@ -132,8 +134,8 @@ class OtherLanguagesTest {
   @Test
   void clientTalksToNode() throws Exception {
     try (OtherProgram node = OtherProgram.node("ws-server.js", "false", "true")) {
-      int plain = Integer.parseInt(node.after("port "));
-      int compressed = Integer.parseInt(node.after("port "));
+      int plain = Integer.parseInt(node.readAfter("port "));
+      int compressed = Integer.parseInt(node.readAfter("port "));
       talk(plain, options -> options.compression());
       node.expect("extensions ", "close 4001 bye");
       talk(compressed, options -> options);
@@ -144,10 +146,11 @@ class OtherLanguagesTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void clientTalksToNodeCompressedInEveryWay(boolean takeover) throws Exception {
-    try (OtherProgram node = OtherProgram.node("ws-server.js", WAYS.toArray(String[]::new))) {
+    try (OtherProgram node =
+        OtherProgram.node("ws-server.js", DEFLATE_OPTIONS.toArray(String[]::new))) {
       List<Integer> ports = new ArrayList<>();
-      for (int i = 0; i < WAYS.size(); i++) {
-        ports.add(Integer.parseInt(node.after("port ")));
+      for (int i = 0; i < DEFLATE_OPTIONS.size(); i++) {
+        ports.add(Integer.parseInt(node.readAfter("port ")));
       }
       for (int port : ports) {
         talk(port, options -> options.compression(compression(takeover)));
@@ -167,41 +170,41 @@ class OtherLanguagesTest {
     URI uri = URI.create("ws://127.0.0.1:" + port + "/");
     WebSocketClientBuilder protocol =
         options.apply(WebSocketProtocol.client(uri).maxMessageBytes(MAX_MESSAGE_BYTES));
-    Listener listener = new Listener();
+    RecordingHandler handler = new RecordingHandler();
     try (Client<WebSocketMessage> client =
-        Client.builder(protocol.build(), listener)
-            .blockedLoopThreshold(PATIENCE)
+        Client.builder(protocol.build(), handler)
+            .blockedLoopThreshold(BLOCKED_LOOP_THRESHOLD)
             .connect(protocol.address())) {
       Connection<WebSocketMessage> connection =
           client.connected().toCompletableFuture().get(20, SECONDS);
-      messages(connection, listener);
+      messages(connection, handler);
       connection.send(WebSocketMessage.text("fragments"));
-      listener.expect("gr\u00fc\u00dfe " + "x".repeat(70_000) + " end");
-      listener.expect("pong between");
+      handler.expect("gr\u00fc\u00dfe " + "x".repeat(70_000) + " end");
+      handler.expect("pong between");
       connection.send(WebSocketMessage.text("close"));
-      listener.expect(
+      handler.expect(
           "PEER_CLOSED WebSocketClose[received=Close[code=4001, reason=bye],"
               + " sent=Close[code=4001, reason=bye]]");
     }
   }
 
-  private static void messages(Connection<WebSocketMessage> connection, Listener listener)
+  private static void messages(Connection<WebSocketMessage> connection, RecordingHandler handler)
       throws InterruptedException {
     Random random = new Random(7);
     for (int length : new int[] {0, 1, 125, 126, 65_535, 65_536}) {
       String text = "x".repeat(length);
       connection.send(WebSocketMessage.text(text));
-      listener.expect(text);
+      handler.expect(text);
       byte[] bytes = new byte[length];
       random.nextBytes(bytes);
       connection.send(WebSocketMessage.binary(bytes));
-      listener.expect(bytes);
+      handler.expect(bytes);
     }
     for (int i = 0; i < 100; i++) {
       connection.send(WebSocketMessage.text("message " + i + " of many that resemble each other"));
     }
     for (int i = 0; i < 100; i++) {
-      listener.expect("message " + i + " of many that resemble each other");
+      handler.expect("message " + i + " of many that resemble each other");
     }
   }
 }

@@ -38,7 +38,7 @@ final class OtherProgram implements AutoCloseable {
   static OtherProgram node(String source, String... arguments) throws Exception {
     if (!Files.exists(NODE.resolve("node_modules/ws"))) {
       String[] npm = {"npm", "install", "--silent", "--no-save", "--prefix", NODE.toString(), WS};
-      need(WS, npm);
+      require(WS, npm);
     }
     return start(List.of("node"), source, arguments);
   }
@@ -46,11 +46,11 @@ final class OtherProgram implements AutoCloseable {
   /** One for Python 3, with its package `websockets`. */
   static OtherProgram python(String source, String... arguments) throws Exception {
     // The system's own Python, as its package manager has no other.
-    need("python3-websockets", "/usr/bin/python3", "-c", "import websockets");
+    require("python3-websockets", "/usr/bin/python3", "-c", "import websockets");
     return start(List.of("/usr/bin/python3", "-X", "utf8"), source, arguments);
   }
 
-  private static void need(String what, String... command) throws InterruptedException {
+  private static void require(String what, String... command) throws InterruptedException {
     boolean there = succeeds(command);
     if (System.getenv("CI") != null) {
       assertThat(there).as("%s is installed", what).isTrue();
@@ -95,7 +95,7 @@ final class OtherProgram implements AutoCloseable {
   }
 
   /** The rest of its next line of output, which begins like this. */
-  String after(String start) throws IOException {
+  String readAfter(String start) throws IOException {
     @Nullable String line = output.readLine();
     assertThat(line).startsWith(start);
     return line.substring(start.length());

@@ -50,7 +50,7 @@ class StreamingTest {
     return Stream.of(null, agreed(false, 15), agreed(true, 15), agreed(false, 8));
   }
 
-  private static LoopbackPair lane(@Nullable PermessageDeflate agreed) {
+  private static LoopbackPair pair(@Nullable PermessageDeflate agreed) {
     return new LoopbackPair(Role.CLIENT, agreed, new MessageReader(1, 8, /* streaming= */ true));
   }
 
@@ -61,11 +61,11 @@ class StreamingTest {
   /** What the parts of some bytes say, in reads of so many. */
   private static List<String> parts(@Nullable PermessageDeflate agreed, byte[] wire, int... reads) {
     List<String> parts = new ArrayList<>();
-    try (LoopbackPair lane = lane(agreed)) {
+    try (LoopbackPair pair = pair(agreed)) {
       int from = 0;
       for (int i = 0; from < wire.length; i++) {
         int to = i < reads.length ? Math.min(from + reads[i], wire.length) : wire.length;
-        lane.read(
+        pair.read(
             Arrays.copyOfRange(wire, from, to),
             message -> {
               Fragment part = (Fragment) message;
@@ -117,11 +117,11 @@ class StreamingTest {
     violates("01 80 MASK 82 80 MASK", "data frame: a new message (expected: a continuation)");
   }
 
-  private static void violates(String hex, String offence) {
-    try (LoopbackPair lane = lane(null)) {
+  private static void violates(String hex, String fault) {
+    try (LoopbackPair pair = pair(null)) {
       assertThatExceptionOfType(ProtocolException.class)
-          .isThrownBy(() -> lane.read(bytes(hex), part -> {}))
-          .withMessage(offence);
+          .isThrownBy(() -> pair.read(bytes(hex), part -> {}))
+          .withMessage(fault);
     }
   }
 
@@ -139,14 +139,14 @@ class StreamingTest {
     }
     for (Role sender : Role.values()) {
       ByteArrayOutputStream received = new ByteArrayOutputStream();
-      try (LoopbackPair lane =
+      try (LoopbackPair pair =
           new LoopbackPair(sender, agreed, new MessageReader(1, 8, /* streaming= */ true))) {
         for (int round = 0; round < 2; round++) {
           received.reset();
           for (int from = 0; from < message.length; ) {
             int to = Math.min(from + 1 + random.nextInt(100_000), message.length);
-            lane.read(
-                lane.pack(part(message, from, to, false)),
+            pair.read(
+                pair.pack(part(message, from, to, false)),
                 part -> {
                   assertThat(((Fragment) part).content().readableBytes())
                       .isLessThanOrEqualTo(Math.max(PART_BYTES, 100_000));
@@ -162,21 +162,21 @@ class StreamingTest {
 
   @ParameterizedTest
   @MethodSource("agreements")
-  void partsThatAreSentMayBeEmptyAndArePutTogetherByOthers(@Nullable PermessageDeflate agreed) {
+  void sentPartsMayBeEmptyAndAreAssembledByTheReceiver(@Nullable PermessageDeflate agreed) {
     byte[] all = "0123456789".repeat(100).getBytes(UTF_8);
-    try (LoopbackPair lane = new LoopbackPair(Role.SERVER, agreed, 10_000)) {
+    try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed, 10_000)) {
       for (int i = 0; i < 3; i++) {
         ByteArrayOutputStream wire = new ByteArrayOutputStream();
-        wire.writeBytes(lane.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, true, false)));
-        wire.writeBytes(lane.pack(new Fragment(Unpooled.wrappedBuffer(all), true, false, false)));
-        wire.writeBytes(lane.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, false, false)));
-        wire.writeBytes(lane.pack(new Fragment(Unpooled.wrappedBuffer(all), true, false, false)));
-        wire.writeBytes(lane.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, false, true)));
+        wire.writeBytes(pair.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, true, false)));
+        wire.writeBytes(pair.pack(new Fragment(Unpooled.wrappedBuffer(all), true, false, false)));
+        wire.writeBytes(pair.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, false, false)));
+        wire.writeBytes(pair.pack(new Fragment(Unpooled.wrappedBuffer(all), true, false, false)));
+        wire.writeBytes(pair.pack(new Fragment(Unpooled.EMPTY_BUFFER, true, false, true)));
         assertThat(wire.size()).isLessThan(agreed == null ? 2100 : 1000);
         List<String> texts = new ArrayList<>();
-        lane.read(wire.toByteArray(), m -> texts.add(((WebSocketMessage.Text) m).text()));
+        pair.read(wire.toByteArray(), m -> texts.add(((WebSocketMessage.Text) m).text()));
         assertThat(texts).containsExactly("0123456789".repeat(200));
-        assertThat(lane.read(lane.pack(WebSocketMessage.text("whole")), random, 10)).hasSize(1);
+        assertThat(pair.read(pair.pack(WebSocketMessage.text("whole")), random, 10)).hasSize(1);
       }
     }
   }
@@ -185,21 +185,21 @@ class StreamingTest {
   void otherMessageInBetweenIsRefused() {
     Supplier<Fragment> next = () -> new Fragment(Unpooled.EMPTY_BUFFER, true, false, false);
     Supplier<Fragment> first = () -> new Fragment(Unpooled.EMPTY_BUFFER, true, true, false);
-    try (LoopbackPair lane = lane(null)) {
+    try (LoopbackPair pair = pair(null)) {
       assertThatIllegalArgumentException()
-          .isThrownBy(() -> lane.pack(next.get()))
+          .isThrownBy(() -> pair.pack(next.get()))
           .withMessage("fragment: not the first (expected: the first of a message)");
-      lane.pack(first.get());
+      pair.pack(first.get());
       for (WebSocketMessage other :
           List.of(
               first.get(), WebSocketMessage.text("a"), WebSocketMessage.binary(new byte[] {1}))) {
         assertThatIllegalArgumentException()
-            .isThrownBy(() -> lane.pack(other))
+            .isThrownBy(() -> pair.pack(other))
             .withMessage(
                 "message: a new one within a fragmented message (expected: the next fragment)");
       }
-      assertThat(lane.pack(next.get())).hasSize(6);
-      assertThat(lane.pack(WebSocketMessage.close(1000, ""))).hasSize(8);
+      assertThat(pair.pack(next.get())).hasSize(6);
+      assertThat(pair.pack(WebSocketMessage.close(1000, ""))).hasSize(8);
     }
   }
 
@@ -207,15 +207,15 @@ class StreamingTest {
   void partsOfACompressedMessageAreBoundedAndSoIsItsRatio() {
     byte[] zeros = new byte[3 << 20];
     ByteArrayOutputStream wire = new ByteArrayOutputStream();
-    try (LoopbackPair lane = lane(PLAIN)) {
-      wire.writeBytes(lane.pack(WebSocketMessage.binary(zeros)));
+    try (LoopbackPair pair = pair(PLAIN)) {
+      wire.writeBytes(pair.pack(WebSocketMessage.binary(zeros)));
     }
     List<Integer> parts = new ArrayList<>();
-    try (LoopbackPair lane = lane(PLAIN)) {
+    try (LoopbackPair pair = pair(PLAIN)) {
       assertThatExceptionOfType(ProtocolException.class)
           .isThrownBy(
               () ->
-                  lane.read(
+                  pair.read(
                       wire.toByteArray(),
                       part -> parts.add(((Fragment) part).content().readableBytes())))
           .withMessage(

@@ -60,21 +60,21 @@ class WebSocketDrainTest {
   }
 
   /** A close frame, and when it came. */
-  private record Told(int code, long nanoTime) {}
+  private record ReceivedClose(int code, long nanoTime) {}
 
   /** Reads a close frame, answers it, and expects the end. */
-  private static Told readClose(HttpPeer peer) throws IOException {
+  private static ReceivedClose readClose(HttpPeer peer) throws IOException {
     byte[] frame = peer.raw().read(4);
     long nanoTime = System.nanoTime();
     assertThat(frame).startsWith(0x88, 0x02);
     int code = (frame[2] & 0xff) << 8 | (frame[3] & 0xff);
     peer.write("\u0088\u0082\0\0\0\0" + (char) (code >> 8) + (char) (code & 0xff));
     peer.expectEnd();
-    return new Told(code, nanoTime);
+    return new ReceivedClose(code, nanoTime);
   }
 
   @Test
-  void hundredPeersAreToldToComeAgainOneAfterTheOther() throws Exception {
+  void hundredPeersReceiveTheStopCloseCodeSpreadOverTime() throws Exception {
     Drain drain = drain();
     Server server = start(WebSocketProtocol.server().stopCloseCode(1012), Recorder.silent(), drain);
     List<HttpPeer> peers = new ArrayList<>();
@@ -82,15 +82,15 @@ class WebSocketDrainTest {
       peers.add(connect(server));
     }
     ExecutorService readers = Executors.newCachedThreadPool();
-    List<Future<Told>> ends = new ArrayList<>();
+    List<Future<ReceivedClose>> closes = new ArrayList<>();
     for (HttpPeer peer : peers) {
-      ends.add(readers.submit(() -> readClose(peer)));
+      closes.add(readers.submit(() -> readClose(peer)));
     }
     Drain.Report report = drain.begin().toCompletableFuture().get(40, TimeUnit.SECONDS);
     List<Long> times = new ArrayList<>();
-    for (Future<Told> end : ends) {
-      assertThat(end.get().code()).isEqualTo(1012);
-      times.add(end.get().nanoTime());
+    for (Future<ReceivedClose> close : closes) {
+      assertThat(close.get().code()).isEqualTo(1012);
+      times.add(close.get().nanoTime());
     }
     readers.shutdown();
     for (HttpPeer peer : peers) {
@@ -107,7 +107,7 @@ class WebSocketDrainTest {
   }
 
   @Test
-  void peersAreToldByDefaultThatTheServerGoesAway() throws Exception {
+  void peersReceiveGoingAwayByDefault() throws Exception {
     Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
     Server server = start(WebSocketProtocol.server(), recorder, drain());
     try (HttpPeer peer = connect(server)) {
@@ -150,7 +150,7 @@ class WebSocketDrainTest {
                   return new CompletableFuture<>();
                 });
     Drain drain = drain();
-    Server server = start(protocol, new NoOne(), drain);
+    Server server = start(protocol, new UnusedHandler(), drain);
     try (HttpPeer silent = HttpPeer.connect(server);
         HttpPeer half = HttpPeer.connect(server);
         HttpPeer undecided = HttpPeer.connect(server)) {
@@ -172,7 +172,7 @@ class WebSocketDrainTest {
   }
 
   /** Whom nobody gets through to. */
-  private static final class NoOne implements Handler<WebSocketMessage, WebSocketMessage> {
+  private static final class UnusedHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
     public void onConnect(Connection<WebSocketMessage> connection) {

@@ -116,7 +116,7 @@ class WebSocketTopicTest {
   }
 
   @Test
-  void everybodyGetsTheMessageAndEachRepresentationIsMadeOnce() throws Exception {
+  void allSubscribersGetTheMessageAndEachEncodingIsMadeOnce() throws Exception {
     List<AutoCloseable> open = new ArrayList<>();
     Server server = server(WebSocketCompression.DEFAULT);
     try {
@@ -152,7 +152,7 @@ class WebSocketTopicTest {
   }
 
   @Test
-  void whoRefersToEarlierMessagesGetsBytesOfItsOwn() throws Exception {
+  void subscriberWithContextTakeoverGetsItsOwnEncoding() throws Exception {
     Server server = server(WebSocketCompression.DEFAULT.contextTakeover());
     Inflater ofEarly = new Inflater(/* nowrap= */ true);
     Inflater ofLate = new Inflater(/* nowrap= */ true);
