@@ -10,7 +10,7 @@ import java.net.URI;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Goes through the cases of Autobahn's fuzzing server, see docs/websocket-conformance.md. */
+/** Runs the cases of Autobahn's fuzzing server, see docs/websocket-conformance.md. */
 public final class AutobahnClient {
 
   private static final int LONGEST_MESSAGE = 16 * 1024 * 1024;
@@ -24,7 +24,9 @@ public final class AutobahnClient {
     this.server = server;
   }
 
-  /** Runs all cases of the server whose address, such as ws://127.0.0.1:9002, is the argument. */
+  /**
+   * Runs all cases of the server at the address in the argument, ws://127.0.0.1:9002 for example.
+   */
   public static void main(String[] arguments) throws Exception {
     try (EventLoops loops = EventLoops.builder().count(1).start()) {
       AutobahnClient client = new AutobahnClient(loops, arguments[0]);
@@ -36,7 +38,7 @@ public final class AutobahnClient {
     }
   }
 
-  /** Stays until the server closes; returns the last text, which is sent back if asked to. */
+  /** Stays connected until the server closes, echoing if {@code echo}; returns the last text. */
   private String visit(String target, boolean echo) throws Exception {
     WebSocketClientBuilder protocol =
         WebSocketProtocol.client(URI.create(server + target))

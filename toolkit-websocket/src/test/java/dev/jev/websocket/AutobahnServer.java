@@ -4,18 +4,19 @@ import dev.jev.Connection;
 import dev.jev.Server;
 import java.net.InetAddress;
 
-/** What Autobahn's fuzzing client talks to, see the pom.xml: the build starts and interrupts it. */
+/** The server for Autobahn's fuzzing client. The build starts and interrupts it, see pom.xml. */
 public final class AutobahnServer {
 
   private static final int LONGEST_MESSAGE = 16 * 1024 * 1024;
   private static final int MOST_FRAGMENTS =
-      128 * 1024; // 4 MiB by 64 bytes in cases 9.3.1 and 9.4.1
+      128 * 1024; // cases 9.3.1 and 9.4.1: 4 MiB in frames of 64 bytes
 
   private AutobahnServer() {}
 
-  /** Serves until it is interrupted, at the port that is the only argument. */
+  /** Serves on the port in the argument until the process is interrupted. */
   public static void main(String[] arguments) throws Exception {
-    String host = InetAddress.getLocalHost().getHostAddress(); // where the suite looks for it
+    String host =
+        InetAddress.getLocalHost().getHostAddress(); // the address that the suite connects to
     Server server =
         Server.builder(
                 WebSocketProtocol.server()

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a client asks for, and what it takes for an answer. */
+/** The request of a client and the responses that it accepts. */
 class ClientHandshakeTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder = Recorder.silent();
@@ -165,9 +165,9 @@ class ClientHandshakeTest {
   }
 
   /**
-   * An answer that is none.
+   * An invalid response.
    *
-   * @param change makes it of the lines of a right one
+   * @param change the change to the lines of a valid response
    */
   private record Row(String name, Change change, String fault) {
     private interface Change {

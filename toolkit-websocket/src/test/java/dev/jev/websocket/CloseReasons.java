@@ -8,7 +8,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** A plugin that writes down why connections end, also those that no handler heard of. */
+/** A plugin that records close reasons, including those of connections without a handler. */
 final class CloseReasons implements Plugin {
 
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
@@ -23,8 +23,8 @@ final class CloseReasons implements Plugin {
     };
   }
 
-  /** Waits for the next end, whose text this must be, see {@link CloseReason#toString}. */
+  /** Waits for the next close reason and compares it, see {@link CloseReason#toString}. */
   void expect(String reason) throws InterruptedException {
-    assertThat(reasons.poll(20, TimeUnit.SECONDS)).as("an end").hasToString(reason);
+    assertThat(reasons.poll(20, TimeUnit.SECONDS)).as("close reason").hasToString(reason);
   }
 }

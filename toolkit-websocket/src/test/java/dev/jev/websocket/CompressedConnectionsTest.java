@@ -48,14 +48,16 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Compressed messages between real peers: ours with each other, and with Netty's. */
+/** Compressed messages over real sockets: Jev with Jev, and Jev with Netty. */
 @Timeout(60)
 class CompressedConnectionsTest {
 
   private static final int MAX_BYTES = 1 << 20;
   private static final int WAIT = 20;
   private static final List<String> TEXTS =
-      Stream.of(0, 1, 127, 128, 1000, 16_384, 150_000) // the last one in several parts
+      Stream.of(
+              0, 1, 127, 128, 1000, 16_384,
+              150_000) // the last one is decompressed in several parts
           .map(length -> "0123456789 \u20ac words and words ".repeat(1 + length / 25))
           .map(text -> text.substring(0, text.length() / 2))
           .toList();
@@ -155,7 +157,7 @@ class CompressedConnectionsTest {
           peer.write(hello);
           assertThat(peer.readText()).isEqualTo("Hello");
           switch (i % 4) {
-            case 0 -> peer.write(begun); // and a FIN
+            case 0 -> peer.write(begun); // followed by a FIN
             case 1 -> {
               peer.write(begun);
               peer.raw().reset();
@@ -165,7 +167,7 @@ class CompressedConnectionsTest {
           }
         }
       }
-      try (HttpPeer peer = HttpPeer.connect(server)) { // which is there until the end
+      try (HttpPeer peer = HttpPeer.connect(server)) { // open until the server closes
         peer.write(HttpPeer.handshake(offer) + begun);
         assertThat(peer.read().status()).isEqualTo(101);
       }
@@ -175,9 +177,9 @@ class CompressedConnectionsTest {
     assertThat(Zlib.alive()).isEqualTo(before);
   }
 
-  // Netty's.
+  // Netty as the peer.
 
-  /** Sends messages back, or writes them down. */
+  /** Echoes messages, or records them. */
   private static final class Texts extends SimpleChannelInboundHandler<TextWebSocketFrame> {
 
     private final BlockingQueue<String> received;

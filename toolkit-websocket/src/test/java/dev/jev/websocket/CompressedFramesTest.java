@@ -21,8 +21,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Compressed frames as RFC 7692 has them, and as peers get them wrong, one byte at a time and all
- * at once. They are those of a client, masked with four zeros.
+ * Valid and invalid compressed frames (RFC 7692), read byte by byte and all at once. They are
+ * frames of a client, masked with four zeros.
  */
 @Timeout(60)
 class CompressedFramesTest {
@@ -70,14 +70,14 @@ class CompressedFramesTest {
     "c1 8b MASK 000500faff48656c6c6f00, Hello",
     "c1 88 MASK f348cdc9c9070000, Hello",
     "c1 8d MASK f248050000 00ffff cac9c90700, Hello",
-    // and what is not in its examples
+    // not in its examples
     "81 85 MASK 48656c6c6f, Hello", // not compressed
     "c1 81 MASK 00, ''",
-    "c1 82 MASK 0300, ''", // a last block, then an empty one
+    "c1 82 MASK 0300, ''", // a final block, then an empty one
     "c1 82 MASK 0200, ''",
-    "c1 80 MASK, ''", // no byte at all
+    "c1 80 MASK, ''", // no byte
     "41 80 MASK 80 80 MASK, ''",
-    "c1 87 MASK f348cdc9c90700, Hello", // the last block is the end
+    "c1 87 MASK f348cdc9c90700, Hello", // ends with the final block
     "41 80 MASK 00 87 MASK f248cdc9c90700 80 80 MASK, Hello",
     "41 87 MASK f248cdc9c90700 89 81 MASK 70 80 80 MASK, Hello", // with a ping
     "c1 8f MASK f348cdc9c90700 f348cdc9c9070000, HelloHello",
@@ -94,10 +94,10 @@ class CompressedFramesTest {
   void laterMessageRefersToAnEarlierOneOnlyWithContextTakeover() { // RFC 7692, 7.2.3.2
     byte[] two = bytes("c1 87 MASK f248cdc9c90700  c1 85 MASK f200110000");
     assertThat(texts(TAKEOVER, two, 100)).containsExactly("Hello", "Hello");
-    // Also if the first one ended with a last block.
+    // Also if the first message ends with a final block.
     byte[] last = bytes("c1 88 MASK f348cdc9c9070000  c1 85 MASK f200110000");
     assertThat(texts(TAKEOVER, last, 100)).containsExactly("Hello", "Hello");
-    // Messages that are not compressed do not count.
+    // Uncompressed messages are not in the window.
     byte[] mixed = bytes("c1 87 MASK f248cdc9c90700  81 85 MASK 776f726c64 c1 85 MASK f200110000");
     assertThat(texts(TAKEOVER, mixed, 100)).containsExactly("Hello", "world", "Hello");
     violates(
@@ -129,7 +129,7 @@ class CompressedFramesTest {
     violates(TAKEOVER, bytes(hex), close);
   }
 
-  // Longer ones.
+  // Longer messages.
 
   private static byte[] deflated(byte[] bytes) {
     Deflater deflater = new Deflater(9, true);
@@ -232,14 +232,14 @@ class CompressedFramesTest {
     byte[] wire = fragmented(0xc1, deflated, deflated.length / 2);
     String close = "1007 text: not UTF-8 (RFC 6455, 8.1)";
     violates(AGREED, wire, close);
-    // Long before its end.
+    // Long before the end of the message.
     violates(AGREED, Arrays.copyOf(wire, wire.length * 3 / 4), close);
     violates(TAKEOVER, Arrays.copyOf(wire, wire.length * 3 / 4), close);
   }
 
   @Test
   void characterMayBeCutByBlocksAndFragmentsButNotByTheEnd() {
-    String characters = "a".repeat(65_535) + "\u20ac".repeat(1000); // parts of 64 KiB cut one
+    String characters = "a".repeat(65_535) + "\u20ac".repeat(1000); // split by a part of 64 KiB
     byte[] text = characters.getBytes(UTF_8);
     byte[] deflated = deflated(text);
     assertThat(texts(AGREED, fragmented(0xc1, deflated, 1), 100)).containsExactly(characters);
@@ -310,6 +310,6 @@ class CompressedFramesTest {
     pairs.forEach(pair -> pair.read(half, message -> {}));
     assertThat(Zlib.alive() - before).isGreaterThanOrEqualTo(90);
     pairs.forEach(LoopbackPair::close);
-    assertThat(Zlib.alive() - before).isLessThanOrEqualTo(4); // those to spare
+    assertThat(Zlib.alive() - before).isLessThanOrEqualTo(4); // kept for later use
   }
 }

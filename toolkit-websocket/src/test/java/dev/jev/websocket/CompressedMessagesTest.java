@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** That a compressed message is the same afterwards, whatever was agreed on. */
+/** Compression and decompression of messages with all negotiated parameters. */
 @Timeout(60)
 class CompressedMessagesTest {
 
@@ -55,7 +55,7 @@ class CompressedMessagesTest {
                             Stream.of(Role.values()).map(r -> Arguments.of(bits, takeover, r))));
   }
 
-  /** Text of letters and repetitions, far and near. */
+  /** Returns letters with repetitions at short and long distances. */
   private byte[] text(int length) {
     byte[] bytes = new byte[length];
     for (int i = 0; i < length; ) {
@@ -158,13 +158,13 @@ class CompressedMessagesTest {
     }
   }
 
-  /** The payloads of whole frames of a server. */
+  /** Returns the payload of a whole frame of a server. */
   private static byte[] payload(byte[] frame) {
     int length = frame[1];
     return Arrays.copyOfRange(frame, length < 126 ? 2 : length == 126 ? 4 : 10, frame.length);
   }
 
-  /** Somebody else's zlib, which keeps no more than the window and says so. */
+  /** Decompresses with Python's zlib, which refuses references beyond the window. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void nothingRefersBackFurtherThanTheWindow(boolean takeover) throws Exception {
@@ -178,7 +178,7 @@ class CompressedMessagesTest {
     List<String> expected = new ArrayList<>();
     StringBuilder input = new StringBuilder();
     for (int bits = 8; bits <= 15; bits++) {
-      int known = Math.max(bits, 9); // zlib knows no 8
+      int known = Math.max(bits, 9); // zlib does not support 8
       input.append(known);
       try (LoopbackPair pair = new LoopbackPair(Role.SERVER, agreed(takeover, bits), MIB)) {
         for (byte[] bytes : List.of(text(300), text(70_000), new byte[1000], text(5_000))) {

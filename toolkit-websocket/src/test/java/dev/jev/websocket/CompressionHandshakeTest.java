@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How both sides agree on permessage-deflate (RFC 7692, 5 and 7.1). */
+/** Negotiation of permessage-deflate (RFC 7692, 5 and 7.1). */
 @Timeout(60)
 class CompressionHandshakeTest {
 
@@ -41,7 +41,7 @@ class CompressionHandshakeTest {
     server.close();
   }
 
-  /** What is answered to header lines, or null. */
+  /** Returns the response to the offers in header lines, or null. */
   private static String answer(WebSocketCompression options, String... lines) {
     PermessageDeflate agreed =
         PermessageDeflate.accept(options, ExtensionOffer.parse(List.of(lines)));
@@ -188,7 +188,7 @@ class CompressionHandshakeTest {
     }
   }
 
-  // The client.
+  // Client.
 
   @Test
   void clientOffersNoTakeoverFirstAndTheServerAcceptsThat() {

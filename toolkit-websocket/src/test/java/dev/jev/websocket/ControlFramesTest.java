@@ -27,7 +27,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Pings and pongs over real sockets, those of the heartbeat and those of handlers. */
+/** Pings and pongs over real sockets, of the heartbeat and of handlers. */
 @Timeout(60)
 class ControlFramesTest {
 
@@ -36,7 +36,7 @@ class ControlFramesTest {
       new LinkedBlockingQueue<>();
   private Server server;
 
-  /** RecordingHandler what happens; of pings and pongs the payload. */
+  /** Records events, with the payload of pings and pongs. */
   private final class RecordingHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
@@ -99,7 +99,7 @@ class ControlFramesTest {
     return connection;
   }
 
-  /** A control frame with a mask of zeros. */
+  /** Returns a control frame masked with four zeros. */
   private static String frame(int opcode, String payload) {
     return (char) (0x80 | opcode) + "" + (char) (0x80 | payload.length()) + "\0\0\0\0" + payload;
   }
@@ -114,7 +114,7 @@ class ControlFramesTest {
     Connection<WebSocketMessage> alive = connection();
     try (HttpPeer silent = connect()) {
       expect("close TIMEOUT: pong: none within PT0.2S (expected: one)");
-      assertThat(silent.raw().readAll()).hasSize(10); // the ping, and no farewell
+      assertThat(silent.raw().readAll()).hasSize(10); // the ping, and no close frame
     }
     Eventually.holds("a round trip", () -> alive.attribute(WebSocketRoundTrip.class) != null);
     assertThat(alive.isOpen()).isTrue();
@@ -185,10 +185,10 @@ class ControlFramesTest {
           most = Math.max(most, connection.pendingBytes());
         }
       } catch (IOException e) {
-        // It was closed, and the rest is in nobody's buffer.
+        // The server has closed the connection.
       }
       expect("close PROTOCOL_ERROR: control frames: too many (expected: <= 3 per second)");
-      assertThat(most).as("pending bytes").isLessThanOrEqualTo(62 * 127); // what the burst allows
+      assertThat(most).as("pending bytes").isLessThanOrEqualTo(62 * 127); // the pongs of a burst
     }
   }
 

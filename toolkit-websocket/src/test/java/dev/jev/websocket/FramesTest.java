@@ -30,9 +30,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Frames after the handshake, over real sockets, as RFC 6455 has them and as peers get them wrong.
+ * Valid and invalid frames after the handshake (RFC 6455), over real sockets.
  *
- * <p>What a client sends is masked with four zeros here, so that its payload can be read.
+ * <p>The frames of the client are masked with four zeros, so that their payload is readable.
  */
 @Timeout(60)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -125,7 +125,7 @@ class FramesTest {
         .isEqualTo(HexFormat.of().formatHex(expected));
   }
 
-  /** The close frame that is all that comes, its code and reason. */
+  /** Reads to the end, which must be one close frame; returns its code and reason. */
   private static String closeOf(RawPeer peer) throws Exception {
     byte[] frame = peer.readAll();
     assertThat(frame[0]).isEqualTo((byte) 0x88);
@@ -134,7 +134,7 @@ class FramesTest {
     return code + " " + new String(frame, 4, frame.length - 4, UTF_8);
   }
 
-  /** Sends frames whole, then byte by byte. */
+  /** Sends frames in one write and then byte by byte, and expects a close frame. */
   private void violates(String hex, String close) throws Exception {
     String end = "PROTOCOL_ERROR -/" + close.substring(0, 4);
     try (RawPeer peer = connect()) {
@@ -153,14 +153,14 @@ class FramesTest {
         peer.write(new byte[] {b});
       }
     } catch (IOException e) {
-      // The fault was found before the last byte.
+      // The server has closed the connection before the last byte.
     }
     return peer;
   }
 
   @ParameterizedTest
   @CsvSource({
-    // a bit that means nothing
+    // reserved bits
     "c1 80 MASK, 1002 RSV1: 1 (expected: 0)",
     "a1 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
     "91 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
@@ -175,7 +175,7 @@ class FramesTest {
     "98 82 MASK 03e8, 1002 RSV2 or RSV3: 1 (expected: 0)",
     "01 80 MASK c0 80 MASK, 1002 RSV1: 1 (expected: 0)",
     "01 80 MASK 90 80 MASK, 1002 RSV2 or RSV3: 1 (expected: 0)",
-    // an opcode that means nothing, before its length is honoured
+    // reserved opcodes, refused before the length is read
     "83, '1002 opcode: 3 (expected: 0..2 or 8..10)'",
     "87 ff 7fffffffffffffff MASK, '1002 opcode: 7 (expected: 0..2 or 8..10)'",
     "8b 80 MASK, '1002 opcode: 11 (expected: 0..2 or 8..10)'",
@@ -297,7 +297,7 @@ class FramesTest {
     expect("text 1", "PEER_CLOSED ");
   }
 
-  /** Autobahn's 3.2 to 3.4, which let a server go on. */
+  /** Autobahn's cases 3.2 to 3.4, in which a server may echo the first message. */
   @Test
   void messagesBeforeAReservedBitAreEchoedAndNothingAfterIt() throws Exception {
     try (RawPeer peer = connect()) {

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What a user can say about a handshake, and what becomes of it. */
+/** Handshake options of a server, and the decision of {@code onUpgrade}. */
 class HandshakeHooksTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
@@ -219,14 +219,14 @@ class HandshakeHooksTest {
   @Test
   void decisionMayRefuseWithStatusHeadersAndBody() throws Exception {
     HttpResponse refusal =
-        HttpResponse.of(401).header("WWW-Authenticate", "Bearer").text("who are you?");
+        HttpResponse.of(401).header("WWW-Authenticate", "Bearer").text("no token");
     try (HttpPeer peer = decide(request -> completedFuture(refusal))) {
       Reply reply = peer.write(HttpPeer.handshake() + HttpPeer.frame("early")).read();
       assertThat(reply.status()).isEqualTo(401);
       assertThat(reply.header("WWW-Authenticate")).isEqualTo("Bearer");
       assertThat(reply.header("Content-Type")).isEqualTo("text/plain; charset=utf-8");
       assertThat(reply.header("Connection")).isEqualTo("close");
-      assertThat(reply.body()).isEqualTo("who are you?");
+      assertThat(reply.body()).isEqualTo("no token");
       peer.expectEnd();
     }
     closeReasons.expect("PROTOCOL_ERROR: decision: 401 Unauthorized (expected: 101)");
@@ -343,7 +343,7 @@ class HandshakeHooksTest {
       while (peer.raw().socket().getInputStream().available() == 0) {
         peer.write("x");
         Duration waited = Duration.ofNanos(System.nanoTime() - start);
-        assertThat(waited).as("time that a drip gets").isLessThan(Duration.ofSeconds(20));
+        assertThat(waited).as("time for a slow request").isLessThan(Duration.ofSeconds(20));
         LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
       }
       assertThat(peer.read().status()).isEqualTo(408);

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a server answers to an opening handshake, byte for byte over a socket. */
+/** Responses of a server to opening handshakes, byte for byte over a socket. */
 class HandshakeTableTest {
 
   private static final Duration END = Duration.ofSeconds(1);
@@ -28,7 +28,7 @@ class HandshakeTableTest {
   private static final String SUBPROTOCOL = "Sec-WebSocket-Protocol: ";
 
   private static Server server;
-  private static Server strict; // wants one of its subprotocols, and an origin
+  private static Server strict; // requires a subprotocol and an origin
 
   @BeforeAll
   static void start() throws Exception {
@@ -49,7 +49,7 @@ class HandshakeTableTest {
                 echo)
             .listen("tcp://127.0.0.1:0")
             .start();
-    for (Server each : List.of(server, strict)) { // classes are loaded
+    for (Server each : List.of(server, strict)) { // loads the classes
       try (HttpPeer peer = HttpPeer.connect(each)) {
         peer.get("/").read();
       }
@@ -62,7 +62,7 @@ class HandshakeTableTest {
     strict.close();
   }
 
-  /** A row of the table. */
+  /** A row of the table: a request and the expected response. */
   private record Row(String name, String request, int status, List<String> answer, Server of) {
 
     Row(String name, String request, int status, String... answer) {
@@ -84,17 +84,17 @@ class HandshakeTableTest {
     return new Row(name, HttpPeer.head(change.apply(new ArrayList<>(HANDSHAKE))), status, answer);
   }
 
-  /** The handshake with another first line. */
+  /** Returns the handshake with another request line. */
   private static Row first(String line, int status, String... answer) {
     return row(line, lines -> replaced(lines, 0, line), status, answer);
   }
 
-  /** The handshake with more lines at its end. */
+  /** Returns the handshake with more header lines at its end. */
   private static Row with(int status, String... more) {
     return new Row(String.join(", ", more), HttpPeer.handshake(more), status);
   }
 
-  /** The handshake in which these lines stand for those with the name of the first. */
+  /** Returns the handshake with {@code lines} instead of the header line with that name. */
   private static Row instead(int status, String... lines) {
     return new Row(String.join(", ", lines), HttpPeer.head(but(lines)), status);
   }
@@ -121,7 +121,7 @@ class HandshakeTableTest {
     return lines;
   }
 
-  /** The handshake with other bytes at one place. */
+  /** Returns the handshake with {@code old} replaced by other bytes. */
   private static Row bytes(String name, String old, String other, int status) {
     String request = HttpPeer.handshake("X-Any: value");
     assertThat(request).contains(old);
@@ -145,7 +145,7 @@ class HandshakeTableTest {
         .flatMap(rows -> rows);
   }
 
-  private static Stream<Row> lines() { // 1, 2
+  private static Stream<Row> lines() {
     return Stream.of(
         row("the handshake", lines -> lines, 101, "Sec-WebSocket-Accept: " + HttpPeer.ACCEPT),
         first("POST /ws HTTP/1.1", 405, "Allow: GET"),
@@ -168,7 +168,7 @@ class HandshakeTableTest {
         first("G@T /ws HTTP/1.1", 400));
   }
 
-  private static Stream<Row> hosts() { // 3
+  private static Stream<Row> hosts() {
     return Stream.of(
         without("Host", 400),
         instead(400, "Host: server.example.com", "Host: server.example.com"),
@@ -184,7 +184,7 @@ class HandshakeTableTest {
         instead(101, "Host: 127.0.0.1:8080"));
   }
 
-  private static Stream<Row> upgrades() { // 4, 5
+  private static Stream<Row> upgrades() {
     String[] told = {"Upgrade: websocket", "Sec-WebSocket-Version: 13"};
     return Stream.of(
         without("Upgrade", 426, told),
@@ -204,7 +204,7 @@ class HandshakeTableTest {
         instead(101, "Connection: keep-alive", "Connection: UPGRADE"));
   }
 
-  private static Stream<Row> keys() { // 6
+  private static Stream<Row> keys() {
     return Stream.of(
         without("Sec-WebSocket-Key", 400),
         instead(400, KEY),
@@ -218,7 +218,7 @@ class HandshakeTableTest {
         instead(101, KEY + "  dGhlIHNhbXBsZSBub25jZQ==  "));
   }
 
-  private static Stream<Row> versions() { // 7
+  private static Stream<Row> versions() {
     String told = "Sec-WebSocket-Version: 13";
     return Stream.of(
         without("Sec-WebSocket-Version", 426, told),
@@ -234,7 +234,7 @@ class HandshakeTableTest {
         instead(400, VERSION + "13", VERSION + "8"));
   }
 
-  private static Stream<Row> origins() { // 8
+  private static Stream<Row> origins() {
     return Stream.of(
         with(101, "Origin: http://server.example.com"),
         with(101, "Origin: http://server.example.com:80"),
@@ -252,13 +252,13 @@ class HandshakeTableTest {
         with(403, "Origin: "),
         with(400, "Origin: http://server.example.com", "Origin: http://server.example.com"),
         with(400, "Origin: http://server.example.com", "Origin: http://evil.example.com"),
-        // What is in front says nothing that is believed.
+        // Headers of a proxy are not trusted.
         with(403, "Origin: http://evil.example.com", "X-Forwarded-Host: evil.example.com"),
         with(403, SUBPROTOCOL + "v2").onStrictServer(),
         with(101, SUBPROTOCOL + "v2", "Origin: http://server.example.com").onStrictServer());
   }
 
-  private static Stream<Row> syntax() { // 9
+  private static Stream<Row> syntax() {
     return Stream.of(
         bytes("folded with a blank", "X-Any: value", "X-Any: a\r\n b", 400),
         bytes("folded with a tab", "X-Any: value", "X-Any: a\r\n\tb", 400),
@@ -289,8 +289,8 @@ class HandshakeTableTest {
         bytes("a TLS ClientHello", "GET /ws", "\u0016\u0003\u0001\u0002\0", 400));
   }
 
-  private static Stream<Row> limits() { // 10
-    String[] lines = new String[95]; // and 5 are in the handshake
+  private static Stream<Row> limits() {
+    String[] lines = new String[95]; // plus 5 in the handshake
     Arrays.fill(lines, "X: y");
     int taken = HttpPeer.handshake("X-Long: ").length() - "GET /ws HTTP/1.1\r\n".length() - 2;
     String fits = "X-Long: " + "x".repeat(8192 - taken);
@@ -311,7 +311,7 @@ class HandshakeTableTest {
         new Row("endless first line", "GET /" + "x".repeat(20_000), 414));
   }
 
-  private static Stream<Row> contents() { // 11
+  private static Stream<Row> contents() {
     return Stream.of(
         with(101, "Content-Length: 0"),
         with(400, "Content-Length: 5"),
@@ -326,7 +326,7 @@ class HandshakeTableTest {
         with(417, "Expect: something"));
   }
 
-  private static Stream<Row> targets() { // 12
+  private static Stream<Row> targets() {
     return Stream.of(
         first("GET / HTTP/1.1", 404),
         first("GET /ws/ HTTP/1.1", 404),
@@ -350,7 +350,7 @@ class HandshakeTableTest {
         first("GET ftp://server.example.com/ws HTTP/1.1", 400));
   }
 
-  private static Stream<Row> subprotocols() { // 13
+  private static Stream<Row> subprotocols() {
     String host = "Origin: http://server.example.com";
     return Stream.of(
         row("server's preference", l -> added(l, SUBPROTOCOL + "v1, v2"), 101, SUBPROTOCOL + "v2"),
@@ -377,7 +377,7 @@ class HandshakeTableTest {
     return lines;
   }
 
-  private static Stream<Row> extensions() { // 14
+  private static Stream<Row> extensions() {
     return Stream.of(
         with(101, EXTENSIONS + "permessage-deflate; client_max_window_bits"),
         with(101, EXTENSIONS + "unknown", EXTENSIONS + "another; a=1; b=\"2\", third"),
@@ -430,7 +430,7 @@ class HandshakeTableTest {
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(END);
   }
 
-  private static void checkOpen(Reply reply, HttpPeer peer) throws Exception { // 15
+  private static void checkOpen(Reply reply, HttpPeer peer) throws Exception {
     assertThat(reply.lines().get(0)).isEqualTo("HTTP/1.1 101 Switching Protocols");
     assertThat(reply.lines()).contains("Upgrade: websocket", "Connection: Upgrade");
     assertThat(reply.header("Content-Length")).isNull();

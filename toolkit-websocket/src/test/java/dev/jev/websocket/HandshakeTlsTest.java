@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A WebSocket over TLS, which the handshake knows of. */
+/** Opening handshakes over TLS. */
 class HandshakeTlsTest {
 
   @TempDir static Path directory;

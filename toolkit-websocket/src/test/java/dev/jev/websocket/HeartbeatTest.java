@@ -17,11 +17,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** When the peer is asked whether it is there, and when it is not, with a clock of the test's. */
+/** Pings and the detection of dead peers, with a clock of the test. */
 @Timeout(60)
 class HeartbeatTest {
 
-  private static final Duration LONGEST = Duration.ofSeconds(30); // 25 s and a fifth
+  private static final Duration LONGEST = Duration.ofSeconds(30); // 25 s plus a fifth
   private static final Duration PONG = Duration.ofSeconds(10);
   private static final Duration WHEEL_DELAY = Duration.ofMillis(300); // two ticks of the wheel
   private static final String MASK = "00000000";
@@ -76,7 +76,7 @@ class HeartbeatTest {
     return HexFormat.of().parseHex(hex.replace("MASK", MASK).replace(" ", ""));
   }
 
-  /** Lets time pass until something is sent; returns it, or nothing if nothing is in that time. */
+  /** Lets time pass until bytes are sent; returns them, or no bytes after {@code longest}. */
   private byte[] awaitSent(
       TimedConnections<WebSocketMessage, WebSocketMessage>.Socket socket, Duration longest) {
     long end = timed.now() + longest.toNanos();
@@ -88,7 +88,7 @@ class HeartbeatTest {
     return sent;
   }
 
-  /** The payload of a ping that is all there is. */
+  /** Returns the payload in hex of bytes that must be one ping. */
   private static String payloadOf(byte[] ping) {
     assertThat(ping).hasSize(10).startsWith(0x89, 0x08);
     return HexFormat.of().formatHex(ping, 2, 10);
@@ -163,7 +163,7 @@ class HeartbeatTest {
     assertThat(timed.now() - start)
         .isLessThanOrEqualTo(LONGEST.plus(PONG).plus(WHEEL_DELAY.multipliedBy(2)).toNanos());
     assertThat(closeReasons).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
-    assertThat(socket.sent()).as("a farewell to nobody").isEmpty();
+    assertThat(socket.sent()).as("no close frame to a dead peer").isEmpty();
     assertThat(closeFrames).containsExactly((WebSocketClose) null);
     assertThat(socket.isOpen()).isFalse();
   }
@@ -171,7 +171,7 @@ class HeartbeatTest {
   @Test
   void bytesOfALongMessageAreASignOfLife() {
     var socket = connect();
-    socket.arrive(bytes("82 fe ffff MASK")); // its pong can only stand behind it
+    socket.arrive(bytes("82 fe ffff MASK")); // the pong can only follow it
     for (int i = 0; i < 6; i++) {
       timed.pass(Duration.ofSeconds(9));
       socket.arrive(new byte[10_000]);
@@ -195,7 +195,7 @@ class HeartbeatTest {
     payload = payloadOf(awaitSent(socket, LONGEST.plus(WHEEL_DELAY)));
     timed.pass(Duration.ofMillis(160));
     socket.arrive(pong(payload));
-    socket.arrive(pong(payload)); // once is enough
+    socket.arrive(pong(payload)); // a duplicate is ignored
     assertThat(trip.lastNanos()).isBetween(160_000_000L, 170_000_000L);
     assertThat(trip.smoothedNanos()).isEqualTo(first + (trip.lastNanos() - first) / 8);
     assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).isSameAs(trip);
@@ -227,12 +227,12 @@ class HeartbeatTest {
     assertThat(closeReasons).isEmpty();
     socket.connection().resumeReading();
     payloadOf(awaitSent(socket, PONG.plus(WHEEL_DELAY)));
-    socket.connection().pauseReading(); // the pong may be on its way
+    socket.connection().pauseReading(); // the pong may be in transit
     timed.pass(Duration.ofMinutes(5));
     assertThat(closeReasons).isEmpty();
     socket.connection().resumeReading();
     timed.pass(PONG.minusMillis(1));
-    assertThat(closeReasons).as("not before it had its time again").isEmpty();
+    assertThat(closeReasons).as("not before the whole pong time has passed again").isEmpty();
     timed.pass(WHEEL_DELAY.plusMillis(1));
     assertThat(closeReasons).hasToString("[TIMEOUT: pong: none within PT10S (expected: one)]");
   }
@@ -246,7 +246,9 @@ class HeartbeatTest {
     socket.connection().resumeReading();
     timed.pass(Duration.ofSeconds(1));
     socket.arrive(pong(payload));
-    assertThat(socket.connection().attribute(WebSocketRoundTrip.class)).as("of a pause").isNull();
+    assertThat(socket.connection().attribute(WebSocketRoundTrip.class))
+        .as("not measured across a pause")
+        .isNull();
     timed.pass(PONG);
     assertThat(closeReasons).isEmpty();
   }
@@ -255,7 +257,9 @@ class HeartbeatTest {
   void peerThatTakesNoOutputGetsNoFurtherPing() {
     var socket = connect();
     socket.fill();
-    socket.connection().send(WebSocketMessage.binary(new byte[60_000])); // the high mark is less
+    socket
+        .connection()
+        .send(WebSocketMessage.binary(new byte[60_000])); // more than the high watermark
     long pending = socket.connection().pendingBytes();
     timed.pass(Duration.ofMinutes(30));
     assertThat(closeReasons).isEmpty();
@@ -269,7 +273,7 @@ class HeartbeatTest {
   void suspendedProcessDoesNotTimeOutLivingPeers() {
     var alive = connect();
     var dead = connect();
-    timed.pass(LONGEST.plus(WHEEL_DELAY)); // both have their ping
+    timed.pass(LONGEST.plus(WHEEL_DELAY)); // both have received a ping
     timed.halt(Duration.ofMinutes(10)); // the timer runs before anything is read
     for (int i = 0; i < 10; i++) {
       for (byte[] sent = alive.sent(); sent.length >= 10; sent = alive.sent()) {
@@ -298,7 +302,7 @@ class HeartbeatTest {
       connect();
     }
     assertThat(timed.timers()).isEqualTo(1);
-    timed.pass(Duration.ofSeconds(21)); // some have their ping
+    timed.pass(Duration.ofSeconds(21)); // some have received a ping
     assertThat(timed.timers()).isEqualTo(1);
   }
 

@@ -12,10 +12,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A socket that speaks HTTP, and then a little WebSocket, to a server. */
+/** A socket with methods to speak HTTP and a little WebSocket to a server. */
 final class HttpPeer implements AutoCloseable {
 
-  /** The handshake of RFC 6455, 1.3; its answer is {@link #ACCEPT}. */
+  /** The handshake of RFC 6455, 1.3. The response to its key is {@link #ACCEPT}. */
   static final List<String> HANDSHAKE =
       List.of(
           "GET /ws HTTP/1.1",
@@ -64,19 +64,19 @@ final class HttpPeer implements AutoCloseable {
     return peer;
   }
 
-  /** A whole head. */
+  /** Returns the head of a message. */
   static String head(List<String> lines) {
     return String.join("\r\n", lines) + "\r\n\r\n";
   }
 
-  /** The handshake with these lines at its end. */
+  /** Returns the handshake with more header lines at its end. */
   static String handshake(String... more) {
     List<String> lines = new ArrayList<>(HANDSHAKE);
     lines.addAll(List.of(more));
     return head(lines);
   }
 
-  /** A text frame with a mask of zeros. */
+  /** Returns a text frame masked with four zeros. */
   static String frame(String text) {
     byte[] utf8 = text.getBytes(UTF_8);
     return "\u0081" + (char) (0x80 | utf8.length) + "\0\0\0\0" + new String(utf8, ISO_8859_1);
@@ -94,7 +94,7 @@ final class HttpPeer implements AutoCloseable {
     return this;
   }
 
-  /** Sends a GET for a path, with these lines. */
+  /** Sends a GET request for a path, with more header lines. */
   HttpPeer get(String path, String... more) throws IOException {
     return request("GET " + path + " HTTP/1.1", more);
   }
@@ -109,12 +109,12 @@ final class HttpPeer implements AutoCloseable {
     return read(/* isHead= */ false);
   }
 
-  /** Reads a response, with its body unless it answers a HEAD. */
+  /** Reads a response with its body, if it is not the response to a HEAD request. */
   Reply read(boolean isHead) throws IOException {
     ByteArrayOutputStream head = new ByteArrayOutputStream();
     while (!head.toString(ISO_8859_1).endsWith("\r\n\r\n")) {
       int next = peer.read();
-      assertThat(next).as("byte behind: %s", head).isNotNegative();
+      assertThat(next).as("byte after: %s", head).isNotNegative();
       head.write(next);
     }
     Reply reply = new Reply(List.of(head.toString(ISO_8859_1).split("\r\n", -1)), "");

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Plain HTTP beside the WebSocket. */
+/** Plain HTTP on the port of a WebSocket server. */
 class HttpResponderTest {
 
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
@@ -134,7 +134,7 @@ class HttpResponderTest {
   void connectionEndsWithTheHundredthRequest() throws Exception {
     try (HttpPeer peer = connect(health())) {
       for (int i = 1; i < 100; i++) {
-        assertThat(peer.get("/health").read().header("Connection")).as("of %s", i).isNull();
+        assertThat(peer.get("/health").read().header("Connection")).as("response %s", i).isNull();
       }
       assertThat(peer.get("/health").read().header("Connection")).isEqualTo("close");
       peer.expectEnd();

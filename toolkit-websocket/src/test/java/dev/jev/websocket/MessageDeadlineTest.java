@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** How long a message may take to arrive, with a clock of the test's. */
+/** The deadline of incomplete messages, with a clock of the test. */
 @Timeout(60)
 class MessageDeadlineTest {
 
@@ -65,7 +65,7 @@ class MessageDeadlineTest {
     return HexFormat.of().parseHex(hex.replace(" ", ""));
   }
 
-  /** Lets time pass, second by second, until something is sent. */
+  /** Lets time pass in seconds until bytes are sent; returns the elapsed time. */
   private Duration secondsUntilSent(Runnable everySecond) {
     long start = timed.now();
     while (socket.sent().length == 0) {
@@ -76,7 +76,7 @@ class MessageDeadlineTest {
   }
 
   private void expectEnd(String fault) {
-    timed.pass(Duration.ofSeconds(10)); // what is left of the close
+    timed.pass(Duration.ofSeconds(10)); // the rest of the closing handshake
     assertThat(closeReasons).hasToString("[TIMEOUT: " + fault + "]");
     assertThat(sent).containsExactly(new WebSocketMessage.Close(1008, fault));
     assertThat(messages).isEmpty();
@@ -84,7 +84,7 @@ class MessageDeadlineTest {
 
   @Test
   void frameThatArrivesTooSlowlyIsClosedWith1008() {
-    socket.arrive(bytes("82 fe ffff 00000000")); // 65,535 bytes are to come
+    socket.arrive(bytes("82 fe ffff 00000000")); // announces 65,535 bytes
     Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
     assertThat(taken)
         .isBetween(MessageDeadline.BASE_TIMEOUT, MessageDeadline.BASE_TIMEOUT.plus(SECOND));

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Implementations of others, which know nothing of this one. */
+/** Interoperability with the JDK's clients. */
 class OtherClientsTest {
 
   private final Handler<WebSocketMessage, WebSocketMessage> echo =
@@ -99,7 +99,7 @@ class OtherClientsTest {
   @Test
   void httpClientOfTheJdkReadsPages() throws Exception {
     HttpClient client = HttpClient.newHttpClient();
-    for (int i = 0; i < 3; i++) { // it offers h2c
+    for (int i = 0; i < 3; i++) { // the client offers h2c
       HttpRequest request = HttpRequest.newBuilder(uri("http", "/")).build();
       var response = client.send(request, BodyHandlers.ofString());
       assertThat(response.statusCode()).isEqualTo(200);

@@ -24,14 +24,14 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Implementations in other languages, which know nothing of this one. */
+/** Interoperability with implementations in other languages. */
 @Timeout(60)
 class OtherLanguagesTest {
 
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
   private static final Duration BLOCKED_LOOP_THRESHOLD = Duration.ofSeconds(20);
 
-  /** What Node's `ws` offers and demands: takeover or not in either direction, windows. */
+  /** Options of Node's {@code ws}: context takeover in each direction, and window bits. */
   private static final List<String> DEFLATE_OPTIONS =
       List.of(
           "{\"threshold\": 0}",
@@ -42,7 +42,7 @@ class OtherLanguagesTest {
           "{\"threshold\": 0, \"serverMaxWindowBits\": 9}",
           "{\"threshold\": 0, \"clientMaxWindowBits\": 9}");
 
-  /** Notes what a client hears. */
+  /** Records the messages and the close reason of a client. */
   private static final class RecordingHandler
       implements Handler<WebSocketMessage, WebSocketMessage> {
 
@@ -73,8 +73,7 @@ class OtherLanguagesTest {
     return Server.builder(protocol.build(), Connection::send)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
-        .blockedLoopThreshold(
-            BLOCKED_LOOP_THRESHOLD) // a leak detector that looks at each byte makes it slow
+        .blockedLoopThreshold(BLOCKED_LOOP_THRESHOLD) // paranoid leak detection is slow
         .start();
   }
 
@@ -164,7 +163,7 @@ class OtherLanguagesTest {
     return takeover ? all.contextTakeover() : all;
   }
 
-  /** Talks to a server of Node's, at a port, until that closes. */
+  /** Exchanges messages with a Node server until the server closes. */
   private static void talk(int port, UnaryOperator<WebSocketClientBuilder> options)
       throws Exception {
     URI uri = URI.create("ws://127.0.0.1:" + port + "/");

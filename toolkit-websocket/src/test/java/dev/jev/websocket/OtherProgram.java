@@ -15,11 +15,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A program in another language that speaks WebSocket by a library of others; its source is a
- * resource of the tests.
+ * A program in another language that speaks WebSocket with a library of that language. Its source
+ * is a test resource.
  *
- * <p>Where the environment variable CI is set the library has to be there; else a test is skipped
- * without it.
+ * <p>If the library is missing, a test is skipped. If the environment variable CI is set, it fails.
  */
 final class OtherProgram implements AutoCloseable {
 
@@ -34,7 +33,7 @@ final class OtherProgram implements AutoCloseable {
     this.output = process.inputReader(UTF_8);
   }
 
-  /** One for Node, with its package `ws`, which npm installs into the directory target. */
+  /** Starts a program for Node with the package {@code ws}, which npm installs below target. */
   static OtherProgram node(String source, String... arguments) throws Exception {
     if (!Files.exists(NODE.resolve("node_modules/ws"))) {
       String[] npm = {"npm", "install", "--silent", "--no-save", "--prefix", NODE.toString(), WS};
@@ -43,9 +42,9 @@ final class OtherProgram implements AutoCloseable {
     return start(List.of("node"), source, arguments);
   }
 
-  /** One for Python 3, with its package `websockets`. */
+  /** Starts a program for Python 3 with the package {@code websockets}. */
   static OtherProgram python(String source, String... arguments) throws Exception {
-    // The system's own Python, as its package manager has no other.
+    // The Python of the system, for which its package manager installs the package.
     require("python3-websockets", "/usr/bin/python3", "-c", "import websockets");
     return start(List.of("/usr/bin/python3", "-X", "utf8"), source, arguments);
   }
@@ -86,7 +85,7 @@ final class OtherProgram implements AutoCloseable {
     return new OtherProgram(builder.start());
   }
 
-  /** Waits for its next lines of output. */
+  /** Reads the next lines of output and compares them. */
   void expect(String... lines) throws IOException {
     for (String line : lines) {
       @Nullable String next = output.readLine();
@@ -94,14 +93,14 @@ final class OtherProgram implements AutoCloseable {
     }
   }
 
-  /** The rest of its next line of output, which begins like this. */
+  /** Reads the next line of output, which must begin with {@code start}; returns the rest. */
   String readAfter(String start) throws IOException {
     @Nullable String line = output.readLine();
     assertThat(line).startsWith(start);
     return line.substring(start.length());
   }
 
-  /** Waits for its end, which must be a good one after no more output. */
+  /** Waits for the end of the program: no further output and exit status 0. */
   void expectEnd() throws Exception {
     assertThat(output.lines()).isEmpty();
     assertThat(process.waitFor()).isZero();

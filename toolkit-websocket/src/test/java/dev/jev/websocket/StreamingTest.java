@@ -31,7 +31,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Messages in parts, as they arrive and as they are sent. */
+/** Messages received and sent in parts. */
 @Timeout(60)
 class StreamingTest {
 
@@ -45,7 +45,7 @@ class StreamingTest {
     return new PermessageDeflate(WebSocketCompression.DEFAULT, takeover, bits, takeover, bits);
   }
 
-  /** What may have been agreed on: nothing in the first place. */
+  /** Returns the negotiated parameters to test with; null for no compression. */
   static Stream<@Nullable PermessageDeflate> agreements() {
     return Stream.of(null, agreed(false, 15), agreed(true, 15), agreed(false, 8));
   }
@@ -58,7 +58,7 @@ class StreamingTest {
     return HexFormat.of().parseHex(hex.replace("MASK", "00000000").replace(" ", ""));
   }
 
-  /** What the parts of some bytes say, in reads of so many. */
+  /** Returns descriptions of the parts of {@code wire}, in reads of the given sizes. */
   private static List<String> parts(@Nullable PermessageDeflate agreed, byte[] wire, int... reads) {
     List<String> parts = new ArrayList<>();
     try (LoopbackPair pair = pair(agreed)) {

@@ -38,9 +38,9 @@ class Utf8ValidatorTest {
     "f4 90 80 80, 1", // above U+10FFFF
     "f5 80 80 80, 0",
     "ff, 0",
-    "80, 0", // a continuation of nothing
+    "80, 0", // a continuation byte without a first byte
     "61 62 63 64 65 66 67 68 69 80, 9",
-    "c3 28, 1", // no continuation
+    "c3 28, 1", // no continuation byte
     "e2 82 28, 2",
     "f0 9f 98 28, 3",
     "c3 a4 a4, 2"
@@ -102,7 +102,7 @@ class Utf8ValidatorTest {
     CoderResult result = jdk.decode(in, CharBuffer.allocate(64), /* endOfInput= */ false);
     Utf8Validator validator = new Utf8Validator();
     int wrong = validator.accept(Unpooled.wrappedBuffer(bytes), 0, bytes.length);
-    // The JDK tells of a sequence that is cut short by the end only when it knows of the end.
+    // The JDK reports an incomplete sequence only at the end of the input.
     if (result.isError()) {
       return wrong >= in.position();
     }

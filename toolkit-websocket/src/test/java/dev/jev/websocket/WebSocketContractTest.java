@@ -13,7 +13,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 
-/** That a WebSocket keeps what every protocol has to, behind its handshake. */
+/** The protocol contract for WebSocket, after the handshake. */
 @Timeout(60)
 class WebSocketContractTest {
 
@@ -32,12 +32,12 @@ class WebSocketContractTest {
   private static final WebSocketMessage LONG =
       WebSocketMessage.text("a text that is compressed ".repeat(100));
 
-  /** Little: a message may allocate all of it, and takes few bytes on the wire. */
+  /** A low limit, since a few compressed bytes may expand to a message of this size. */
   private static final int MAX_MESSAGE_BYTES = 4096;
 
-  private static final int MAX_IDLE_BYTES = 2048; // with what was agreed on
+  private static final int MAX_IDLE_BYTES = 2048; // including the negotiated parameters
 
-  /** What a message says, which outlives its buffer. */
+  /** Returns the content of a message, independent of its buffer. */
   private static String content(WebSocketMessage message) {
     return message instanceof Text text
         ? text.text()
@@ -95,12 +95,12 @@ class WebSocketContractTest {
         .filter(WebSocketContractTest::isMeantForCompression);
   }
 
-  /** What bytes may allocate there is too little for those that are decompressed. */
+  /** Excludes the checks whose allocation limit is too low for compressed messages. */
   private static boolean isMeantForCompression(DynamicTest check) {
     return !Set.of("mutated input", "declared lengths").contains(check.getDisplayName());
   }
 
-  /** One whose handshake is over, without context takeover. */
+  /** Returns a protocol after the handshake, without context takeover. */
   private static WebSocketProtocol opened(Role role) {
     PermessageDeflate agreed =
         new PermessageDeflate(

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What peers are told when a server stops, or drains. */
+/** Close frames and responses when a server stops or drains. */
 @Timeout(60)
 class WebSocketDrainTest {
 
@@ -59,10 +59,10 @@ class WebSocketDrainTest {
     return peer;
   }
 
-  /** A close frame, and when it came. */
+  /** The code of a close frame and the time of its arrival. */
   private record ReceivedClose(int code, long nanoTime) {}
 
-  /** Reads a close frame, answers it, and expects the end. */
+  /** Reads a close frame, answers it and expects the end. */
   private static ReceivedClose readClose(HttpPeer peer) throws IOException {
     byte[] frame = peer.raw().read(4);
     long nanoTime = System.nanoTime();
@@ -171,7 +171,7 @@ class WebSocketDrainTest {
     server.awaitStop();
   }
 
-  /** Whom nobody gets through to. */
+  /** A handler that must not be called. */
   private static final class UnusedHandler implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override

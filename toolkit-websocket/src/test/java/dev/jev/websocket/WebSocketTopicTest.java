@@ -25,22 +25,23 @@ import java.util.zip.Inflater;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A topic whose subscribers have agreed on different things. */
+/** A topic whose subscribers have negotiated different parameters. */
 @Timeout(60)
 class WebSocketTopicTest {
 
   private static final String COMPRESSION = "Sec-WebSocket-Extensions: permessage-deflate";
   private static final String SMALL_WINDOW = COMPRESSION + "; server_max_window_bits=10";
   private static final List<String> NEWS =
-      List.of("news that everybody gets ".repeat(100), "news that somebody gets ".repeat(90));
+      List.of("news for all ".repeat(100), "news for some ".repeat(90));
 
   private final Topic<String> topic = Topic.of("news");
   private final BlockingQueue<Connection<String>> subscribed = new LinkedBlockingQueue<>();
   private final BlockingQueue<String> fromClients = new LinkedBlockingQueue<>();
   private final AtomicInteger packed = new AtomicInteger();
-  private final Function<String, WebSocketMessage> counted = this::count; // the same for all
+  private final Function<String, WebSocketMessage> counted =
+      this::count; // the same function for all connections
 
-  /** Subscribes whoever connects. */
+  /** Subscribes every connection. */
   private final Handler<WebSocketMessage, String> subscribing =
       new Handler<>() {
         @Override
@@ -55,7 +56,7 @@ class WebSocketTopicTest {
         }
       };
 
-  /** Called for each representation of a message. */
+  /** Counts the encodings of messages. */
   private WebSocketMessage count(String text) {
     packed.incrementAndGet();
     return WebSocketMessage.text(text);
@@ -83,7 +84,7 @@ class WebSocketTopicTest {
     return peer;
   }
 
-  /** The next frame: its first byte and its payload. */
+  /** Reads the next frame; returns its first byte and its payload. */
   private static byte[] frame(HttpPeer peer) throws IOException {
     int first = peer.raw().read();
     int length = peer.raw().read();
