@@ -8,44 +8,44 @@ import java.util.concurrent.TimeUnit;
 /** Faults of the machine, of user code, and of time. */
 final class FaultRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "13",
               "the server is stopped for 30 s (SIGSTOP), twice its idle timeout; 100 peers go on"
                   + " sending, 100 are silent",
               "afterwards everything is answered, nobody is closed at once, and the silent ones"
                   + " after one more timeout",
               FaultRows::stoppedServer),
-          new TortureCommand.Row(
+          new TortureRow(
               "16",
               "400 peers connect to a process that may open 150 files",
               "accepting pauses at no cost and with at most 1 log record a second, and goes on"
                   + " within 1 s",
               (children, random, outcome) -> tooManyFiles(children, outcome, /* cold= */ false)),
-          new TortureCommand.Row(
+          new TortureRow(
               "17",
               "the same, and nothing has been logged or served before",
               "the same",
               (children, random, outcome) -> tooManyFiles(children, outcome, /* cold= */ true)),
-          new TortureCommand.Row(
+          new TortureRow(
               "19",
               "errors thrown by callbacks, tasks and timers: OutOfMemoryError, StackOverflowError,"
                   + " NoClassDefFoundError, AssertionError, an exception; 300 in all",
               "HANDLER_ERROR for their own connections, all loops live; canary p99 < 150 ms, as each"
                   + " OutOfMemoryError costs full collections",
               FaultRows::errors),
-          new TortureCommand.Row(
+          new TortureRow(
               "20",
               "a handler blocks its loop for 5 s",
               "reported within 100 ms with its stack; the other loop is not affected",
               FaultRows::blockedLoop),
-          new TortureCommand.Row(
+          new TortureRow(
               "36",
               "the machine's clock stands still for 5 s (SIGSTOP); a period of 100 ms",
               "what was missed is left out, nothing is early",
               FaultRows::suspended),
-          new TortureCommand.Row(
+          new TortureRow(
               "37",
               "200,000 timers made and cancelled a second, for 5 s, by another thread",
               "loop lag p99 < 5 ms, no memory kept",

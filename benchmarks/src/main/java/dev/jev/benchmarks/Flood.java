@@ -25,7 +25,8 @@ final class Flood {
   }
 
   /** Makes one; returns when all know why they were closed. */
-  static Flood of(Target target, int peers, Wire wire, byte[] bytes) throws Exception {
+  static Flood of(Target target, int peers, WebSocketHandshake handshake, byte[] bytes)
+      throws Exception {
     Flood flood = new Flood(peers);
     ExecutorService threads = Executors.newFixedThreadPool(peers);
     try {
@@ -33,7 +34,7 @@ final class Flood {
       long start = System.nanoTime();
       List<Future<?>> all = new ArrayList<>();
       for (int i = 0; i < peers; i++) {
-        all.add(threads.submit(() -> flood.run(target.port(), wire, bytes)));
+        all.add(threads.submit(() -> flood.run(target.port(), handshake, bytes)));
       }
       target.await(
           "all are told",
@@ -50,9 +51,9 @@ final class Flood {
     return flood;
   }
 
-  private void run(int port, Wire wire, byte[] bytes) {
+  private void run(int port, WebSocketHandshake handshake, byte[] bytes) {
     int code = -1;
-    try (Peer peer = Peer.connect(port).upgrade(wire)) {
+    try (Peer peer = Peer.connect(port).upgrade(handshake)) {
       try {
         peer.write(bytes);
       } catch (IOException e) {

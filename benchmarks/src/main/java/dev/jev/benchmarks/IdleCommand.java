@@ -92,7 +92,7 @@ final class IdleCommand implements Callable<Integer> {
 
   private Process hold(ServerProcess server, int count, long filesBefore, Children children) {
     List<String> command = new ArrayList<>(setup.onLoadCore());
-    command.addAll(Setup.ownProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
+    command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
     command.add("hold");
     command.add("--port=" + server.port());
     command.add("--connections=" + count);
@@ -125,7 +125,7 @@ final class IdleCommand implements Callable<Integer> {
             "%s: %d open files (expected: %d)"
                 .formatted(server.label(), Proc.openFiles(server.pid()), files));
       }
-      ServerProcess.pause();
+      Polling.pause();
     }
   }
 

@@ -108,7 +108,7 @@ final class IdleSweepCommand implements Callable<Integer> {
 
   private Cost measure(String command) {
     try (Children children = new Children()) {
-      List<String> program = Setup.ownProgram(List.of(jvmFlags.split(" ", -1)));
+      List<String> program = JavaCommandLine.ofThisProgram(List.of(jvmFlags.split(" ", -1)));
       String name =
           "exec:taskset -c " + setup.serverCore() + " " + String.join(" ", program) + " " + command;
       ServerProcess server = ServerProcess.start(name, setup, List.of(), children);
@@ -139,7 +139,7 @@ final class IdleSweepCommand implements Callable<Integer> {
 
   private void hold(ServerProcess server, int count, Children children, Runnable then) {
     List<String> command = new ArrayList<>(setup.onLoadCore());
-    command.addAll(Setup.ownProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
+    command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
     command.addAll(List.of("hold", "--port=" + server.port(), "--connections=" + count));
     Process holder = children.start(command);
     String line = Children.firstLine(holder, "hold", LIMIT);
@@ -159,7 +159,7 @@ final class IdleSweepCommand implements Callable<Integer> {
   private Cost measureLocal(String kind) {
     try (Children children = new Children()) {
       List<String> command = new ArrayList<>(List.of("taskset", "-c", setup.serverCore()));
-      command.addAll(Setup.ownProgram(List.of(localJvmFlags.split(" ", -1))));
+      command.addAll(JavaCommandLine.ofThisProgram(List.of(localJvmFlags.split(" ", -1))));
       command.addAll(List.of("local-sweep", kind, "--connections=" + localConnections));
       command.addAll(List.of("--idle-seconds=" + idleSeconds, "--seconds=" + seconds));
       String[] figures = children.run(command, LIMIT).strip().split(" ", -1);

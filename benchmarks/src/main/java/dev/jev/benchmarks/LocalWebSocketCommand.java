@@ -58,7 +58,7 @@ final class LocalWebSocketCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    byte[] hello = kind.equals("none") ? new byte[0] : WebSocketFrames.request(80, Wire.WS_TEXT);
+    byte[] hello = kind.equals("none") ? new byte[0] : WebSocketHandshake.MINIMAL.request(80);
     switch (kind) {
       case "none" -> listen(new Peer(hello, new Semaphore(0)));
       case "jev" ->

@@ -16,25 +16,25 @@ import java.util.concurrent.TimeUnit;
 /** Networks that lose packets, or all of their peers at once. */
 final class LossRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-11",
               "200 peers vanish: every packet from and to them is dropped (nft)",
               "all found within 1.2 ping + pong of 3 s and 1 s, + 0.4 s",
               LossRows::vanished),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-21",
               "4,000 WebSockets are reset at once and all come back at once; 2,000 a second are"
                   + " accepted",
               "all back, no sooner than that; the kernel's queue never overflows",
               LossRows::storm),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-25-loss",
               "row ws-25 with 5 % of all packets lost",
               "each reads the close code 1002",
               LossRows::violationWithLoss),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-35",
               "5 % of all packets of 100 WebSockets are lost for 20 s; ping 1 s, pong 5 s",
               "nobody is closed, all echoes are right",
@@ -95,7 +95,7 @@ final class LossRows {
   /** Connects all, then resets all; returns how many seconds it took until all were served. */
   private static double come(Target target) throws Exception {
     long start = System.nanoTime();
-    byte[] request = WebSocketFrames.request(target.port(), Wire.WS_TEXT);
+    byte[] request = WebSocketHandshake.MINIMAL.request(target.port());
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < STORM; i++) {
       peers.add(Peer.connect(target.port()).write(request));

@@ -80,7 +80,7 @@ record Memory(double rss, double pss, double anonymous, double heap, double outs
 
   private static String jcmd(long pid, String command, Setup setup, Children children) {
     List<String> words = new ArrayList<>(setup.onLoadCore());
-    words.addAll(List.of(Setup.javaProgram("jcmd"), Long.toString(pid), command));
+    words.addAll(List.of(JavaCommandLine.jdkTool("jcmd"), Long.toString(pid), command));
     return children.run(words, LIMIT);
   }
 }

@@ -32,7 +32,7 @@ final class MessageLoad implements Load {
   @Override
   public Sample run(ServerProcess server, double warmupSeconds, double seconds) {
     List<String> command = new ArrayList<>(setup.onLoadCore());
-    command.addAll(Setup.ownProgram(JVM_FLAGS));
+    command.addAll(JavaCommandLine.ofThisProgram(JVM_FLAGS));
     command.add("load");
     command.add("--protocol=" + wire);
     command.add("--port=" + server.port());

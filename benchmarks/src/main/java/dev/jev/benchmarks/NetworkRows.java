@@ -24,16 +24,16 @@ import java.util.stream.Stream;
 /** Datagrams, and files that are sockets. */
 final class NetworkRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "38",
               "UDP: a flood of good, malformed, empty and greatest datagrams for 3 s, from sockets"
                   + " that stay and from some that are gone",
               "every datagram is delivered, counted as dropped, or dropped by the kernel; the"
                   + " answers are no more than was sent",
               NetworkRows::datagrams),
-          new TortureCommand.Row(
+          new TortureRow(
               "39",
               "unix sockets: stale, live, a file, a link, a path too long, no directory, removed"
                   + " meanwhile, replaced by a successor, mode",

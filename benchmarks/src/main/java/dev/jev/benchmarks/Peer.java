@@ -52,15 +52,15 @@ final class Peer implements AutoCloseable {
   }
 
   /** Makes it a WebSocket. */
-  Peer upgrade(Wire wire) throws IOException {
-    wire.open(socket);
+  Peer upgrade(WebSocketHandshake handshake) throws IOException {
+    handshake.open(socket);
     webSocket = true;
     return this;
   }
 
   /** Makes it a WebSocket if the request was written already. */
   Peer upgraded() throws IOException {
-    WebSocketFrames.awaitAnswer(socket, Wire.WS_TEXT);
+    WebSocketHandshake.MINIMAL.awaitResponse(socket);
     webSocket = true;
     return this;
   }

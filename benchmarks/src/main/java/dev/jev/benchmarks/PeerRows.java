@@ -20,34 +20,34 @@ import org.HdrHistogram.Histogram;
 /** Peers that are silent, slow, gone, or in a hurry to leave. */
 final class PeerRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "1",
               "5,000 peers connect and send nothing",
               "each gets a FIN and no byte after the handshake timeout of 10 s, ± 1 s",
               (children, random, outcome) -> silent(children, outcome)),
-          new TortureCommand.Row(
+          new TortureRow(
               "2",
               "200 peers send a handshake that never ends, 1 byte/s",
               "closed after 10 s in all, ± 1 s",
               (children, random, outcome) -> dripping(children, outcome, /* answers= */ 0)),
-          new TortureCommand.Row(
+          new TortureRow(
               "9",
               "FIN, then RST, from 150 peers, also while output waits or reading is paused",
               "all gone within 5 s, no processor time used for them",
               PeerRows::finThenReset),
-          new TortureCommand.Row(
+          new TortureRow(
               "10",
               "RST in a handshake, in a frame, in a write, before the accept: 100 peers each",
               "one close each, no stack trace in the log",
               PeerRows::resets),
-          new TortureCommand.Row(
+          new TortureRow(
               "12",
               "4 clients that are fed 4 MB/s are stopped for 60 s (SIGSTOP)",
               "queue <= 1 MiB and a message each, then OVERFLOW; a fifth that runs is not affected",
               (children, random, outcome) -> stoppedClients(children, outcome, 1 << 20)),
-          new TortureCommand.Row(
+          new TortureRow(
               "14",
               "a peer stops reading for 3 s: of a push that asks isWritable, of a flood that it echoes",
               "reading stops, everything arrives in order afterwards",
@@ -205,7 +205,7 @@ final class PeerRows {
       for (Peer peer : peers) {
         peer.shutdownOutput();
       }
-      ServerProcess.pause();
+      Polling.pause();
       for (Peer peer : peers) {
         peer.reset();
       }
@@ -230,7 +230,7 @@ final class PeerRows {
         Peer inWrite = Peer.connect(target.port(), /* receiveBuffer= */ 4096);
         inWrite.send("!push 1000 10000").receive();
         if (random.nextBoolean()) {
-          ServerProcess.pause();
+          Polling.pause();
         }
         inHandshake.reset();
         inFrame.reset();
@@ -258,7 +258,8 @@ final class PeerRows {
     try (Target target = Target.start(children, options)) {
       List<Process> clients = new ArrayList<>();
       for (int i = 0; i < 5; i++) {
-        List<String> command = Setup.ownProgram(List.of("-Xmx32m", "-XX:TieredStopAtLevel=1"));
+        List<String> command =
+            JavaCommandLine.ofThisProgram(List.of("-Xmx32m", "-XX:TieredStopAtLevel=1"));
         command.addAll(List.of("torture-reader", "--port", "" + target.port()));
         command.addAll(List.of(options));
         Process client = children.start(command);

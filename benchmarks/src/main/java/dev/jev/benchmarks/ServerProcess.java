@@ -8,7 +8,6 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -44,12 +43,12 @@ record ServerProcess(String label, Process process, int port) {
       return new ServerProcess(name, process, port);
     }
     if (name.startsWith("jev:")) {
-      command.add(Setup.javaProgram("java"));
+      command.add(JavaCommandLine.jdkTool("java"));
       command.addAll(jvmFlags);
       command.addAll(List.of("-jar", setup.samplesJar(), name.substring("jev:".length())));
       command.addAll(List.of("--loops", "1", "--port", "0", "--transport", "epoll"));
     } else if (name.startsWith("netty:") || name.startsWith("netty-void-promise:")) {
-      command.addAll(Setup.ownProgram(jvmFlags));
+      command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
       command.add("baseline");
       command.addAll(List.of(name.substring(name.indexOf(':') + 1).split(" ", -1)));
       command.addAll(List.of("--loops", "1", "--port", "0"));
@@ -57,7 +56,7 @@ record ServerProcess(String label, Process process, int port) {
         command.add("--void-promise");
       }
     } else if (name.startsWith("jev-websocket:")) {
-      command.addAll(Setup.ownProgram(jvmFlags));
+      command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
       command.addAll(List.of(name.replace(':', ' ').split(" ", -1)));
     } else if (name.startsWith("exec:")) {
       command.addAll(List.of(name.substring("exec:".length()).split(" ", -1)));
@@ -101,19 +100,9 @@ record ServerProcess(String label, Process process, int port) {
           return;
         }
       } catch (IOException notYet) {
-        pause();
+        Polling.pause();
       }
     }
     throw new BenchmarkException("port " + port + ": refused (expected: a server within 30 s)");
-  }
-
-  /** Between two looks at another process, which has no other way to tell. */
-  static void pause() {
-    try {
-      TimeUnit.MILLISECONDS.sleep(50);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new BenchmarkException("interrupted while waiting for a server");
-    }
   }
 }

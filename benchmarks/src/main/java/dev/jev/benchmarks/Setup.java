@@ -65,21 +65,6 @@ final class Setup {
     append(markdown, line);
   }
 
-  /** A command of this program in a JVM of its own. */
-  static List<String> ownProgram(List<String> jvmFlags) {
-    List<String> command = new ArrayList<>();
-    command.add(javaProgram("java"));
-    command.addAll(jvmFlags);
-    command.addAll(
-        List.of("-cp", System.getProperty("java.class.path"), Benchmarks.class.getName()));
-    return command;
-  }
-
-  /** A program of the JDK that runs this one. */
-  static String javaProgram(String name) {
-    return Path.of(System.getProperty("java.home"), "bin", name).toString();
-  }
-
   private static void append(@Nullable Path file, String line) {
     if (file == null) {
       return;

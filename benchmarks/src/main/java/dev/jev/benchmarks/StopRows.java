@@ -22,21 +22,21 @@ import java.util.concurrent.locks.LockSupport;
 /** How servers end and begin again. */
 final class StopRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "22",
               "SIGTERM while 1,000 peers ask 2,000 times a second and 100 connect a second",
               "every answer that was sent arrives, a FIN and no RST for everyone accepted, exit 0"
                   + " within 10 s",
               StopRows::terminated),
-          new TortureCommand.Row(
+          new TortureRow(
               "23",
               "SIGTERM twice and during the start; a second stop; SIGKILL and a new start on the"
                   + " same port",
               "exit 0; ends at once; ends; a second stop is fast; bound within 100 ms",
               StopRows::again),
-          new TortureCommand.Row(
+          new TortureRow(
               "24",
               "one of two servers on a port (SO_REUSEPORT) stops accepting while 400 connections"
                   + " are queued; then while more come",
@@ -230,7 +230,7 @@ final class StopRows {
 
   private static void terminatedAtTheStart(Children children, Random random, Outcome outcome)
       throws Exception {
-    List<String> command = Setup.ownProgram(Target.JVM);
+    List<String> command = JavaCommandLine.ofThisProgram(Target.JVM);
     command.add("torture-server");
     Path log = Files.createTempFile("torture", ".log");
     Process process = children.start(command, log);

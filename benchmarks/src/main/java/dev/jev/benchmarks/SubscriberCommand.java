@@ -101,11 +101,11 @@ final class SubscriberCommand implements Callable<Integer> {
         channel.setOption(StandardSocketOptions.SO_RCVBUF, receiveBytes);
       }
       channel.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-      WebSocketFrames.ask(channel.socket(), Wire.WS_TEXT);
+      WebSocketHandshake.MINIMAL.send(channel.socket());
       channels.add(channel);
     }
     for (SocketChannel channel : channels) {
-      WebSocketFrames.awaitAnswer(channel.socket(), Wire.WS_TEXT);
+      WebSocketHandshake.MINIMAL.awaitResponse(channel.socket());
       channel.configureBlocking(false);
     }
     return channels;

@@ -31,7 +31,7 @@ final class SubscriberLoad implements Load {
   @Override
   public Sample run(ServerProcess server, double warmupSeconds, double seconds) {
     List<String> command = new ArrayList<>(setup.onLoadCore());
-    command.addAll(Setup.ownProgram(JVM_FLAGS));
+    command.addAll(JavaCommandLine.ofThisProgram(JVM_FLAGS));
     command.add("subscribe");
     command.add("--port=" + server.port());
     command.add("--size=" + size);

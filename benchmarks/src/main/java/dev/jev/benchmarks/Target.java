@@ -89,7 +89,7 @@ final class Target implements AutoCloseable {
   static Target startCold(Children children, List<String> prefix, String... arguments)
       throws IOException {
     List<String> command = new ArrayList<>(prefix);
-    command.addAll(Setup.ownProgram(JVM));
+    command.addAll(JavaCommandLine.ofThisProgram(JVM));
     command.add("torture-server");
     command.addAll(List.of(arguments));
     Path log = Files.createTempFile("torture", ".log");
@@ -128,7 +128,7 @@ final class Target implements AutoCloseable {
   /** Connects a peer that speaks what the server does. */
   Peer connect() throws IOException {
     Peer peer = Peer.connect(port);
-    return webSocket ? peer.upgrade(Wire.WS_TEXT) : peer;
+    return webSocket ? peer.upgrade(WebSocketHandshake.MINIMAL) : peer;
   }
 
   int port() {
@@ -186,7 +186,7 @@ final class Target implements AutoCloseable {
       if (System.nanoTime() - start > limit.toNanos()) {
         throw new BenchmarkException("not within " + limit.toSeconds() + " s: " + what);
       }
-      ServerProcess.pause();
+      Polling.pause();
     }
     return (System.nanoTime() - start) / 1_000_000;
   }

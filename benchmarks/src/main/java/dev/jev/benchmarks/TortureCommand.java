@@ -26,14 +26,6 @@ final class TortureCommand implements Callable<Integer> {
   /** Longest time for one row. */
   private static final long ROW_SECONDS = 180;
 
-  /** One fault or limit and what is expected of a server that meets it. */
-  record Row(String number, String what, String expected, Ordeal ordeal) {}
-
-  /** Does it. */
-  interface Ordeal {
-    void run(Children children, Random random, Outcome outcome) throws Exception;
-  }
-
   @Parameters(arity = "0..*", paramLabel = "ROW", description = "numbers of rows; default: all")
   private List<String> numbers = List.of();
 
@@ -45,7 +37,7 @@ final class TortureCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    List<Row> rows =
+    List<TortureRow> rows =
         Stream.of(
                 PeerRows.ROWS,
                 FaultRows.ROWS,
@@ -59,7 +51,7 @@ final class TortureCommand implements Callable<Integer> {
     table.add("| row | what | expected | seen | figures | |");
     table.add("|---|---|---|---|---|---|");
     int failed = 0;
-    for (Row row : rows) {
+    for (TortureRow row : rows) {
       if (numbers.isEmpty() || numbers.contains(row.number())) {
         System.err.printf("row %s: %s%n", row.number(), row.what());
         Outcome outcome = run(row);
@@ -80,7 +72,7 @@ final class TortureCommand implements Callable<Integer> {
     return failed == 0 ? 0 : 1;
   }
 
-  private static String line(Row row, Outcome outcome) {
+  private static String line(TortureRow row, Outcome outcome) {
     String verdict = outcome.passed() ? "pass" : "**fail**: " + outcome.failures();
     return Stream.of(
             row.number(), row.what(), row.expected(), outcome.seen(), outcome.figures(), verdict)
@@ -88,7 +80,7 @@ final class TortureCommand implements Callable<Integer> {
         .reduce("|", (line, cell) -> line + " " + cell + " |");
   }
 
-  private Outcome run(Row row) {
+  private Outcome run(TortureRow row) {
     Outcome outcome = new Outcome();
     try (Children children = new Children()) {
       FutureTask<?> task =

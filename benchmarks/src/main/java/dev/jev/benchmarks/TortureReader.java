@@ -20,7 +20,7 @@ final class TortureReader implements Callable<Integer> {
   public Integer call() throws IOException {
     try (Peer peer = Peer.connect(port)) {
       if (webSocket) {
-        peer.upgrade(Wire.WS_TEXT);
+        peer.upgrade(WebSocketHandshake.MINIMAL);
       }
       peer.send(webSocket ? "!subscribe" : "!feed");
       System.out.println("reading");

@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -30,78 +29,7 @@ final class WebSocketFrames {
   /** What stands at the end of a deflated message and is not sent (RFC 7692, 7.2.1). */
   private static final byte[] TAIL = {0, 0, (byte) 0xff, (byte) 0xff};
 
-  /** What a program sends: what has to be there. */
-  private static final String REQUEST =
-      """
-      GET /events?room=1 HTTP/1.1
-      Host: 127.0.0.1:%1$d
-      Connection: Upgrade
-      Upgrade: websocket
-      Sec-WebSocket-Version: 13
-      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
-      """;
-
-  /** What a browser adds. */
-  private static final String BROWSER =
-      """
-      Pragma: no-cache
-      Cache-Control: no-cache
-      User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36
-      Origin: http://127.0.0.1:%1$d
-      Accept-Encoding: gzip, deflate, br, zstd
-      Accept-Language: en-GB,en;q=0.9
-      Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits
-      """;
-
-  private static final String DEFLATE =
-      "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover;"
-          + " client_no_context_takeover\n";
-
-  private static final String ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-  private static final int MAX_HEAD_BYTES = 8 * 1024;
-
   private WebSocketFrames() {}
-
-  /** Makes the opening handshake, to whose compression, if asked for, the server has to agree. */
-  static void open(Socket socket, Wire wire) throws IOException {
-    ask(socket, wire);
-    awaitAnswer(socket, wire);
-  }
-
-  static void ask(Socket socket, Wire wire) throws IOException {
-    socket.getOutputStream().write(request(socket.getPort(), wire));
-  }
-
-  static void awaitAnswer(Socket socket, Wire wire) throws IOException {
-    String head = readHead(socket.getInputStream());
-    boolean accepted = head.startsWith("HTTP/1.1 101 ") && head.contains(ACCEPT);
-    if (!accepted || head.contains("_no_context_takeover") != (wire == Wire.WS_DEFLATE)) {
-      throw new BenchmarkException("handshake: " + head.strip() + " (expected: a WebSocket)");
-    }
-  }
-
-  static byte[] request(int port, Wire wire) {
-    String more =
-        switch (wire) {
-          case WS_BROWSER -> BROWSER;
-          case WS_DEFLATE -> DEFLATE;
-          default -> "";
-        };
-    String lines = (REQUEST + more).formatted(port) + "\n";
-    return lines.replace("\n", "\r\n").getBytes(US_ASCII);
-  }
-
-  private static String readHead(InputStream in) throws IOException {
-    ByteArrayOutputStream head = new ByteArrayOutputStream();
-    while (!head.toString(US_ASCII).endsWith("\r\n\r\n")) {
-      int next = in.read();
-      if (next < 0 || head.size() == MAX_HEAD_BYTES) {
-        throw new BenchmarkException("handshake: no end of the response (expected: a WebSocket)");
-      }
-      head.write(next);
-    }
-    return head.toString(US_ASCII);
-  }
 
   /** A whole frame of a client, masked. */
   static byte[] ofClient(int first, byte[] payload) {

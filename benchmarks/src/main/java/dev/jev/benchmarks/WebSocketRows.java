@@ -14,66 +14,66 @@ import java.util.concurrent.TimeUnit;
 /** What peers do to a WebSocket, all the time with a canary that is one, too. */
 final class WebSocketRows {
 
-  static final List<TortureCommand.Row> ROWS =
+  static final List<TortureRow> ROWS =
       List.of(
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-1",
               "5,000 peers connect to a WebSocket and send nothing",
               "each gets a FIN and no byte after the handshake timeout of 10 s, ± 1 s",
               (children, random, outcome) -> PeerRows.silent(children, outcome, "--websocket")),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-2",
               "200 peers send an HTTP request that never ends, 1 byte/s",
               "408 after 10 s in all, ± 1 s",
               (children, random, outcome) ->
                   PeerRows.dripping(children, outcome, PeerRows.DRIPPING, "--websocket")),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-3",
               "1,000 peers announce a frame of 64 KiB and send a byte of it each second, for 20 s",
               "they hold what they have sent, not what they have announced: < 8 KiB each, with the"
                   + " records of leak detection",
               WebSocketRows::drippedFrames),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-5",
               "messages in fragments of 1 byte: 10,000 and 250,000 of them",
               "time is linear: at most twice as long for each of many as of few",
               WebSocketRows::tinyFragments),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-6",
               "50 peers send 100,000 empty continuation frames each",
               "1008 at the 1,025th fragment, read by all; canary p99 < 500 ms, as the threads of"
                   + " the flood want both cores",
               WebSocketRows::emptyContinuations),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-7",
               "100 peers send 10,000 pings of 125 bytes each and do not read; 50 whose output waits"
                   + " send 50 pings and never read",
               "1008, with at most 62 pongs before it; the others closed by the write deadline of"
                   + " 2 s, within 3 s, with nothing more queued; canary p99 < 500 ms",
               WebSocketRows::pings),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-8",
               "50 peers send 10,000 pongs that nobody asked for, 50 send 2,000 empty texts where"
                   + " 100 a second are allowed",
               "1008, read by all; canary p99 < 500 ms",
               WebSocketRows::pongsAndEmptyTexts),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-12",
               "4 of 5 subscribers of a topic with 4 MB/s are stopped for 60 s (SIGSTOP)",
               "queue <= 512 KiB and a message each, then OVERFLOW; the fifth is not affected",
               (children, random, outcome) ->
                   PeerRows.stoppedClients(children, outcome, 512 * 1024, "--websocket")),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-22",
               "SIGTERM with a drain while 1,000 WebSockets have 3 questions each on their way",
               "every answer arrives, then 1012 and a FIN for each, exit 0 within 10 s",
               WebSocketRows::terminated),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-25",
               "100 peers send a frame without a mask and 4 MiB behind it, and read only then",
               "each reads the close code 1002; canary p99 < 500 ms",
               WebSocketRows::violations),
-          new TortureCommand.Row(
+          new TortureRow(
               "ws-26",
               "deflate bombs of 16 MiB, 1:1000: 20 in one frame, then 20 in frames of 512 bytes",
               "1009, read by all; at most 1 MiB + 64 KiB each in direct memory; canary p99 <"
@@ -116,11 +116,12 @@ final class WebSocketRows {
   }
 
   /** Starts a server whose code has been compiled for what comes; the canary sings. */
-  private static Target start(Children children, Wire wire, byte[] bytes, String... options)
+  private static Target start(
+      Children children, WebSocketHandshake handshake, byte[] bytes, String... options)
       throws Exception {
     Target target = Target.startCold(children, List.of(), options);
     target.warmUp();
-    Flood.of(target, 20, wire, bytes);
+    Flood.of(target, 20, handshake, bytes);
     target.await("all are gone", () -> target.figure("connections") == 0);
     return target.sing();
   }
@@ -196,9 +197,9 @@ final class WebSocketRows {
     byte[] empty = new byte[0];
     byte[] message =
         joined(WebSocketFrames.ofClient(FIRST_TEXT, empty), frames(100_000, CONTINUATION, empty));
-    try (Target target = start(children, Wire.WS_TEXT, message, "--websocket")) {
+    try (Target target = start(children, WebSocketHandshake.MINIMAL, message, "--websocket")) {
       double before = Proc.processorSeconds(target.pid());
-      Flood flood = Flood.of(target, 50, Wire.WS_TEXT, message);
+      Flood flood = Flood.of(target, 50, WebSocketHandshake.MINIMAL, message);
       double seconds = Proc.processorSeconds(target.pid()) - before;
       flood.expectCode(outcome, 1008);
       outcome.figure("all told after %.1f s, %.2f s of processor time", flood.seconds(), seconds);
@@ -210,8 +211,8 @@ final class WebSocketRows {
     byte[] payload = "p".repeat(125).getBytes(US_ASCII);
     byte[] pings = frames(10_000, PING, payload);
     String[] options = {"--websocket", "--write-deadline-ms", "2000"};
-    try (Target target = start(children, Wire.WS_TEXT, pings, options)) {
-      Flood flood = Flood.of(target, 100, Wire.WS_TEXT, pings);
+    try (Target target = start(children, WebSocketHandshake.MINIMAL, pings, options)) {
+      Flood flood = Flood.of(target, 100, WebSocketHandshake.MINIMAL, pings);
       flood.expectCode(outcome, 1008);
       int pongs = flood.mostPongs();
       outcome.figure(
@@ -227,7 +228,9 @@ final class WebSocketRows {
   private static void deafPeers(Target target, Outcome outcome, byte[] pings) throws Exception {
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
-      Peer peer = Peer.connect(target.port(), /* receiveBuffer= */ 4096).upgrade(Wire.WS_TEXT);
+      Peer peer =
+          Peer.connect(target.port(), /* receiveBuffer= */ 4096)
+              .upgrade(WebSocketHandshake.MINIMAL);
       peers.add(peer.send("!push 1000 10000"));
     }
     long start = System.nanoTime();
@@ -257,10 +260,11 @@ final class WebSocketRows {
       throws Exception {
     byte[] texts = frames(2_000, WebSocketFrames.TEXT, new byte[0]);
     String[] options = {"--websocket", "--message-rate", "100"};
-    try (Target target = start(children, Wire.WS_TEXT, texts, options)) {
-      Flood pongs = Flood.of(target, 50, Wire.WS_TEXT, frames(10_000, PONG, new byte[0]));
+    try (Target target = start(children, WebSocketHandshake.MINIMAL, texts, options)) {
+      Flood pongs =
+          Flood.of(target, 50, WebSocketHandshake.MINIMAL, frames(10_000, PONG, new byte[0]));
       pongs.expectCode(outcome, 1008);
-      Flood empty = Flood.of(target, 50, Wire.WS_TEXT, texts);
+      Flood empty = Flood.of(target, 50, WebSocketHandshake.MINIMAL, texts);
       empty.expectCode(outcome, 1008);
       outcome.figure("all told after %.1f and %.1f s", pongs.seconds(), empty.seconds());
       target.settle(outcome, CANARY_LIMIT_MILLIS);
@@ -317,7 +321,7 @@ final class WebSocketRows {
 
   private static void violations(Children children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = start(children, Wire.WS_TEXT, violation(), "--websocket")) {
+    try (Target target = start(children, WebSocketHandshake.MINIMAL, violation(), "--websocket")) {
       violate(target, outcome);
       target.settle(outcome, CANARY_LIMIT_MILLIS);
     }
@@ -325,7 +329,7 @@ final class WebSocketRows {
 
   /** Each of 100 peers breaks a rule, goes on for 4 MiB, and then reads what it is told. */
   static void violate(Target target, Outcome outcome) throws Exception {
-    Flood flood = Flood.of(target, 100, Wire.WS_TEXT, violation());
+    Flood flood = Flood.of(target, 100, WebSocketHandshake.MINIMAL, violation());
     flood.expectCode(outcome, 1002);
     outcome.figure("all told after %.1f s", flood.seconds());
   }
@@ -341,9 +345,9 @@ final class WebSocketRows {
     }
     long allowed = (long) count * (MAX_MESSAGE_BYTES + 64 * 1024) + DIRECT_TOLERANCE;
     byte[] whole = WebSocketFrames.ofClient(COMPRESSED_BINARY, bomb);
-    try (Target target = start(children, Wire.WS_DEFLATE, whole, "--websocket")) {
+    try (Target target = start(children, WebSocketHandshake.DEFLATE, whole, "--websocket")) {
       for (byte[] bytes : List.of(whole, fragments.toByteArray())) {
-        Flood flood = Flood.of(target, count, Wire.WS_DEFLATE, bytes);
+        Flood flood = Flood.of(target, count, WebSocketHandshake.DEFLATE, bytes);
         flood.expectCode(outcome, 1009);
         outcome.figure(
             "1:%d, direct memory + %d MiB at most, all told after %.1f s",

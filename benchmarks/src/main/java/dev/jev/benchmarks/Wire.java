@@ -6,34 +6,37 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** How the load generator frames a message, and what comes back. */
 enum Wire {
   /** The payload alone. */
-  ECHO("echo"),
+  ECHO("echo", null),
 
   /** A 4-byte big-endian length, then the payload. */
-  LENGTH_PREFIXED("length-prefixed"),
+  LENGTH_PREFIXED("length-prefixed", null),
 
   /** WebSocket, texts. */
-  WS_TEXT("ws-text"),
+  WS_TEXT("ws-text", WebSocketHandshake.MINIMAL),
 
   /** The same with the header lines that a browser sends. */
-  WS_BROWSER("ws-browser"),
+  WS_BROWSER("ws-browser", WebSocketHandshake.BROWSER),
 
   /** WebSocket, bytes. */
-  WS_BINARY("ws-binary"),
+  WS_BINARY("ws-binary", WebSocketHandshake.MINIMAL),
 
   /** WebSocket, compressed texts; both sides forget everything after each message. */
-  WS_DEFLATE("ws-deflate");
+  WS_DEFLATE("ws-deflate", WebSocketHandshake.DEFLATE);
 
   /** The number at the start of a payload. */
   static final int NUMBER_BYTES = Long.BYTES;
 
   private final String label;
+  private final @Nullable WebSocketHandshake handshake;
 
-  Wire(String label) {
+  Wire(String label, @Nullable WebSocketHandshake handshake) {
     this.label = label;
+    this.handshake = handshake;
   }
 
   static Wire of(String label) {
@@ -48,8 +51,8 @@ enum Wire {
 
   /** Says hello over a connection that was just opened. */
   void open(Socket socket) throws IOException {
-    if (isWebSocket()) {
-      WebSocketFrames.open(socket, this);
+    if (handshake != null) {
+      handshake.open(socket);
     }
   }
 
@@ -115,15 +118,11 @@ enum Wire {
 
   /** Whether what comes back are the bytes that were sent. */
   boolean isVerbatim() {
-    return !isWebSocket();
+    return handshake == null;
   }
 
   private boolean isText() {
     return this == WS_TEXT || this == WS_BROWSER;
-  }
-
-  private boolean isWebSocket() {
-    return label.startsWith("ws-");
   }
 
   private static byte[] lengthPrefixed(byte[] payload) {
