@@ -95,7 +95,7 @@ final class BaselineCommand implements Callable<Integer> {
                 : epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     if (name.equals("ws-broadcast")) {
       group.scheduleAtFixedRate(
-          () -> subscribers.writeAndFlush(publication()),
+          () -> subscribers.writeAndFlush(timestampedText()),
           webSockets.periodMillis,
           webSockets.periodMillis,
           TimeUnit.MILLISECONDS);
@@ -137,8 +137,8 @@ final class BaselineCommand implements Callable<Integer> {
     return 0;
   }
 
-  private TextWebSocketFrame publication() {
-    return new TextWebSocketFrame(Unpooled.wrappedBuffer(Publication.now(webSockets.size)));
+  private TextWebSocketFrame timestampedText() {
+    return new TextWebSocketFrame(Unpooled.wrappedBuffer(TimestampedMessage.now(webSockets.size)));
   }
 
   private Consumer<ChannelPipeline> handlersOf(String name) {

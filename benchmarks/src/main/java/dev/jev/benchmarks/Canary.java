@@ -22,10 +22,10 @@ final class Canary implements AutoCloseable {
   private int errors;
   private String firstError = "";
 
-  private volatile boolean over;
+  private volatile boolean stopped;
 
   Canary(Peer peer) throws IOException {
-    this.peer = peer.patience(60_000);
+    this.peer = peer.readTimeout(60_000);
     peer.echo(TEXT);
     thread = new Thread(this::run, "canary");
     thread.setDaemon(true);
@@ -33,7 +33,7 @@ final class Canary implements AutoCloseable {
   }
 
   /** One of an echo in this process: what it notes is the machine's fault, or that of the load. */
-  static Canary ofThisProcess() throws IOException {
+  static Canary inThisProcess() throws IOException {
     ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
     Thread echo =
         new Thread(
@@ -53,7 +53,7 @@ final class Canary implements AutoCloseable {
 
   private void run() {
     long next = System.nanoTime();
-    while (!over) {
+    while (!stopped) {
       long start = System.nanoTime();
       try {
         if (!peer.echo(TEXT).equals(TEXT)) {
@@ -63,7 +63,7 @@ final class Canary implements AutoCloseable {
           micros.recordValue((System.nanoTime() - start) / 1000);
         }
       } catch (IOException e) {
-        if (!over) {
+        if (!stopped) {
           fail(e.toString());
         }
         return;
@@ -96,8 +96,8 @@ final class Canary implements AutoCloseable {
   }
 
   /** Stops the echoes and leaves the connection open. */
-  void rest() {
-    over = true;
+  void stopSending() {
+    stopped = true;
     try {
       thread.join(1000);
     } catch (InterruptedException e) {
@@ -107,7 +107,7 @@ final class Canary implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    over = true;
+    stopped = true;
     peer.close();
   }
 }

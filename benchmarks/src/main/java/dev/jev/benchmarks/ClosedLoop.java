@@ -28,11 +28,16 @@ final class ClosedLoop implements AutoCloseable {
   private final List<LoadConnection> connections = new ArrayList<>();
   private final Selector selector;
 
-  ClosedLoop(InetSocketAddress server, Wire wire, int payloadBytes, int connectionCount, int depth)
+  ClosedLoop(
+      InetSocketAddress server,
+      LoadProtocol protocol,
+      int payloadBytes,
+      int connectionCount,
+      int depth)
       throws IOException {
     selector = Selector.open();
     for (int i = 0; i < connectionCount; i++) {
-      connections.add(new LoadConnection(i, server, wire, payloadBytes, depth, selector));
+      connections.add(new LoadConnection(i, server, protocol, payloadBytes, depth, selector));
     }
   }
 
@@ -49,9 +54,9 @@ final class ClosedLoop implements AutoCloseable {
     loadFor(warmupSeconds);
     latencyNanos.reset();
     long[] before = connections.stream().mapToLong(LoadConnection::messagesReceived).toArray();
-    Processors processorsBefore = Processors.read(serverPid);
+    CpuTime cpuBefore = CpuTime.read(serverPid);
     double measuredSeconds = loadFor(seconds);
-    Processors used = Processors.read(serverPid).since(processorsBefore);
+    CpuTime used = CpuTime.read(serverPid).since(cpuBefore);
     for (int i = 0; i < before.length; i++) {
       if (connections.get(i).messagesReceived() == before[i]) {
         throw new BenchmarkException(

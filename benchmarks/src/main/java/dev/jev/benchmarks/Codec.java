@@ -42,7 +42,7 @@ import tools.jackson.databind.json.JsonMapper;
 @SuppressWarnings("ImmutableEnumChecker") // the functions have no state
 public enum Codec {
   /** No codec: what a slice costs, which both sides make for each message that is a buffer. */
-  SLICES(Slices::new, Messages::buffer, null),
+  SLICES(SliceProtocol::new, Messages::buffer, null),
 
   /** Whatever a read brought. */
   BYTES(bytes -> Protocols.bytes(), Messages::buffer, bytes -> List.of()),
@@ -61,7 +61,7 @@ public enum Codec {
   DELIMITED(
       bytes -> Protocols.delimited(Delimiters.of(Messages.bytes("\0"))),
       Messages::buffer,
-      bytes -> List.of(Handlers.byDelimiters("\0"), Handlers.appending("\0"))),
+      bytes -> List.of(NettyHandlers.byDelimiters("\0"), NettyHandlers.appending("\0"))),
 
   /** Three delimiters. */
   DELIMITED_BY_3(
@@ -69,7 +69,8 @@ public enum Codec {
           Protocols.delimited(
               Delimiters.of(Messages.bytes("\r\n"), Messages.bytes("\n"), Messages.bytes("\0"))),
       Messages::buffer,
-      bytes -> List.of(Handlers.byDelimiters("\r\n", "\n", "\0"), Handlers.appending("\r\n"))),
+      bytes ->
+          List.of(NettyHandlers.byDelimiters("\r\n", "\n", "\0"), NettyHandlers.appending("\r\n"))),
 
   /** Frames of one length. */
   FIXED_LENGTH(
@@ -79,13 +80,15 @@ public enum Codec {
 
   /** A length of four bytes. */
   LENGTH_PREFIXED(
-      bytes -> Protocols.lengthPrefixed(), Messages::buffer, bytes -> Handlers.lengthPrefixed()),
+      bytes -> Protocols.lengthPrefixed(),
+      Messages::buffer,
+      bytes -> NettyHandlers.lengthPrefixed()),
 
   /** The same by Netty's handlers in a protocol: what the bridge costs. */
   LENGTH_PREFIXED_BRIDGED(
-      bytes -> NettyCodec.of(() -> Handlers.lengthPrefixed()).get(),
+      bytes -> NettyCodec.of(() -> NettyHandlers.lengthPrefixed()).get(),
       Messages::buffer,
-      bytes -> Handlers.lengthPrefixed()),
+      bytes -> NettyHandlers.lengthPrefixed()),
 
   /** A length of three bytes, which counts itself. */
   LENGTH_FIELD(
@@ -108,13 +111,13 @@ public enum Codec {
   STRINGS(
       bytes -> Protocols.strings(Protocols.lengthPrefixed(), UTF_8),
       Messages::text,
-      bytes -> Handlers.lengthPrefixed(new StringDecoder(UTF_8), new StringEncoder(UTF_8))),
+      bytes -> NettyHandlers.lengthPrefixed(new StringDecoder(UTF_8), new StringEncoder(UTF_8))),
 
   /** Byte arrays behind a length. */
   BYTE_ARRAYS(
       bytes -> Protocols.byteArrays(Protocols.lengthPrefixed()),
       Messages::array,
-      bytes -> Handlers.lengthPrefixed(new ByteArrayDecoder(), new ByteArrayEncoder())),
+      bytes -> NettyHandlers.lengthPrefixed(new ByteArrayDecoder(), new ByteArrayEncoder())),
 
   /** JSON, which Netty cuts at the ends of lines. */
   JSON_LINES(
@@ -123,14 +126,14 @@ public enum Codec {
       bytes ->
           List.of(
               new LineBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES),
-              Handlers.fromJson(),
-              Handlers.toJson())),
+              NettyHandlers.fromJson(),
+              NettyHandlers.toJson())),
 
   /** JSON, which Netty cuts where braces match. */
   JSON_OBJECTS(
       bytes -> Protocols.jsonLines(JsonMapper.shared(), Messages.Note.class),
       Messages::note,
-      bytes -> List.of(new JsonObjectDecoder(), Handlers.fromJson(), Handlers.toJson())),
+      bytes -> List.of(new JsonObjectDecoder(), NettyHandlers.fromJson(), NettyHandlers.toJson())),
 
   /** MessagePack, which Netty has not. */
   MESSAGE_PACK(
@@ -157,10 +160,10 @@ public enum Codec {
           List.of(
               new ProtobufVarint32FrameDecoder(),
               new ProtobufDecoder(Any.getDefaultInstance()),
-              Handlers.fromAny(),
+              NettyHandlers.fromAny(),
               new ProtobufVarint32LengthFieldPrepender(),
               new ProtobufEncoder(),
-              Handlers.toAny())),
+              NettyHandlers.toAny())),
 
   /** gev's envelope, which Netty has not. */
   GEV_PROTOBUF(bytes -> Protocols.gevProtobuf(Messages.types()), Messages::protobuf, null),
@@ -172,7 +175,7 @@ public enum Codec {
       bytes -> Protocols.respClient(),
       Messages::set,
       bytes -> new FullBulkStringRedisMessage(Messages.buffer(bytes)),
-      bytes -> Handlers.redis()),
+      bytes -> NettyHandlers.redis()),
 
   /** Redis' bulk strings in, commands out. */
   RESP_CLIENT(
@@ -181,7 +184,7 @@ public enum Codec {
       bytes -> Protocols.resp(),
       bytes -> RespValue.bulk(Messages.array(bytes)),
       Messages::redisSet,
-      bytes -> Handlers.redis());
+      bytes -> NettyHandlers.redis());
 
   private final IntFunction<Protocol<?, ?>> protocol;
   private final IntFunction<Object> message;
@@ -237,25 +240,26 @@ public enum Codec {
   }
 
   /** Jev's side, with messages of so many bytes. */
-  CodecSide jev(int bytes) {
+  CodecDriver jev(int bytes) {
     return jev(protocol, message, bytes);
   }
 
   @SuppressWarnings("unchecked") // each constant has a protocol and a message of its own kind
-  private static CodecSide jev(
+  private static CodecDriver jev(
       IntFunction<Protocol<?, ?>> protocol, IntFunction<Object> message, int bytes) {
-    return new JevSide<>((Protocol<Object, Object>) protocol.apply(bytes), message.apply(bytes));
+    return new JevCodecDriver<>(
+        (Protocol<Object, Object>) protocol.apply(bytes), message.apply(bytes));
   }
 
   /** Netty's side, of which there is one. */
-  CodecSide netty(int bytes) {
-    return new NettySide(requireNonNull(handlers).apply(bytes), nettysMessage.apply(bytes));
+  CodecDriver netty(int bytes) {
+    return new NettyCodecDriver(requireNonNull(handlers).apply(bytes), nettysMessage.apply(bytes));
   }
 
   /** What one read brings: so many messages of so many bytes, as the peer packs them. */
   ByteBuf frames(int bytes, int count) {
     ByteBuf frames = PooledByteBufAllocator.DEFAULT.directBuffer();
-    try (CodecSide other = jev(peer, peersMessage, bytes)) {
+    try (CodecDriver other = jev(peer, peersMessage, bytes)) {
       other.send(count, written -> frames.writeBytes(((ByteBuf) written).duplicate()));
     }
     return frames;

@@ -63,7 +63,7 @@ public class CodecBenchmark {
   @Param("16")
   public int batch;
 
-  private CodecSide connection;
+  private CodecDriver connection;
   private ByteBuf read;
   private Consumer<Object> use;
 

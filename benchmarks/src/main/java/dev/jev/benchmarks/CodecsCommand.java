@@ -119,10 +119,10 @@ final class CodecsCommand implements Callable<Integer> {
         ratio,
         jev.allocatedBytes,
         netty.allocatedBytes,
-        row.work().equals("unpack") ? verdict(codec, ratio, jev) : "-");
+        row.work().equals("unpack") ? barCell(codec, ratio, jev) : "-");
   }
 
-  private static String verdict(Codec codec, double ratio, Cost jev) {
+  private static String barCell(Codec codec, double ratio, Cost jev) {
     boolean isLean = !codec.hasBuffers() || jev.allocatedBytes < MAX_ALLOCATED_BYTES;
     return ratio <= BAR && isLean ? "met" : "**not met**";
   }

@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "compare", description = "Processor time per message of servers, by turns.")
 final class CompareCommand implements Callable<Integer> {
 
-  @Mixin private Setup setup = new Setup();
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
 
   @Parameters(
       arity = "1..*",
@@ -65,7 +65,7 @@ final class CompareCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     String title =
-        setup.titleOr(
+        options.titleOr(
             work.startsWith("redis:") || work.equals("http")
                 ? work + ", pipeline " + depth
                 : work + ", " + size + " B, depth " + depth);
@@ -94,12 +94,12 @@ final class CompareCommand implements Callable<Integer> {
   /** For each server its samples, one per round. */
   private List<List<Sample>> measure() {
     List<List<Sample>> samples = new ArrayList<>();
-    try (Children children = new Children()) {
+    try (ChildProcesses children = new ChildProcesses()) {
       Load load = load(children);
       List<ServerProcess> servers = new ArrayList<>();
       for (String name : names) {
         List<String> flags = List.of(jvmFlags.split(" ", -1));
-        servers.add(ServerProcess.start(name, setup, flags, children));
+        servers.add(ServerProcess.start(name, options, flags, children));
         samples.add(new ArrayList<>());
       }
       for (ServerProcess server : servers) {
@@ -118,53 +118,54 @@ final class CompareCommand implements Callable<Integer> {
     return samples;
   }
 
-  private Load load(Children children) {
+  private Load load(ChildProcesses children) {
     if (work.equals("http")) {
-      return new HttpLoad(connections, depth, setup, children);
+      return new HttpLoad(connections, depth, options, children);
     }
     if (work.equals("subscribe")) {
-      return new SubscriberLoad(size, connections, /* stopped= */ 0, setup, children);
+      return new SubscriberLoad(size, connections, /* stopped= */ 0, options, children);
     }
     return work.startsWith("redis:")
-        ? new RedisLoad(work.substring("redis:".length()), connections, depth, setup, children)
-        : new MessageLoad(Wire.of(work), size, connections, depth, setup, children);
+        ? new RedisLoad(work.substring("redis:".length()), connections, depth, options, children)
+        : new MessageLoad(LoadProtocol.of(work), size, connections, depth, options, children);
   }
 
   private static void printServer(String name, List<Sample> samples) {
     System.out.printf(
         "  %-22s %s us of CPU/message, %s messages/s, p50 %s us, p99 %s us, core %s busy%n",
         name,
-        Spread.of(samples, Sample::serverMicrosPerMessage).format(3),
-        Spread.of(samples, Sample::messagesPerSecond).format(0),
-        Spread.of(samples, Sample::p50Micros).format(0),
-        Spread.of(samples, Sample::p99Micros).format(0),
-        Spread.of(samples, sample -> sample.used().server() / sample.seconds()).format(2));
+        SummaryStatistics.of(samples, Sample::serverMicrosPerMessage).format(3),
+        SummaryStatistics.of(samples, Sample::messagesPerSecond).format(0),
+        SummaryStatistics.of(samples, Sample::p50Micros).format(0),
+        SummaryStatistics.of(samples, Sample::p99Micros).format(0),
+        SummaryStatistics.of(samples, sample -> sample.used().server() / sample.seconds())
+            .format(2));
   }
 
   private void reportRatio(String title, int index, List<List<Sample>> samples) {
     List<Sample> subject = samples.get(0);
     List<Sample> other = samples.get(index);
-    Spread ratio =
-        Spread.ofRatios(
+    SummaryStatistics ratio =
+        SummaryStatistics.ofRatios(
             subject.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray(),
             other.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray());
-    Verdict verdict = new Verdict(ratio, setup.bar(index));
+    RatioCheck check = new RatioCheck(ratio, options.bar(index));
     System.out.printf(
         "  CPU per message, %s : %s = %s%s%n",
-        names.get(0), names.get(index), ratio.format(3), verdict.sentence());
-    setup.appendMarkdown(
+        names.get(0), names.get(index), ratio.format(3), check.sentence());
+    options.appendMarkdown(
         "| %s | %s | %s | %s | %s | %s | %s | %s | %.0f %% |"
             .formatted(
                 title,
                 names.get(index),
-                verdict.cell(),
+                check.cell(),
                 ratio.format(3),
-                both(subject, other, Sample::serverMicrosPerMessage, 2),
-                both(subject, other, Sample::messagesPerSecond, 0),
-                both(subject, other, Sample::p50Micros, 0),
-                both(subject, other, Sample::p99Micros, 0),
+                medians(subject, other, Sample::serverMicrosPerMessage, 2),
+                medians(subject, other, Sample::messagesPerSecond, 0),
+                medians(subject, other, Sample::p50Micros, 0),
+                medians(subject, other, Sample::p99Micros, 0),
                 100 * Math.max(others(subject).max(), others(other).max())));
-    setup.appendJson(
+    options.appendJson(
         ("{\"title\":\"%s\",\"subject\":\"%s\",\"other\":\"%s\",\"jvm\":\"%s\",\"ratio\":%s,"
                 + "\"subject_samples\":%s,\"other_samples\":%s}")
             .formatted(
@@ -177,18 +178,19 @@ final class CompareCommand implements Callable<Integer> {
                 other.stream().map(Sample::toJson).toList()));
   }
 
-  private static String both(
+  private static String medians(
       List<Sample> subject, List<Sample> other, ToDoubleFunction<Sample> quantity, int decimals) {
     return String.format(
         Locale.ROOT,
         "%,." + decimals + "f / %,." + decimals + "f",
-        Spread.of(subject, quantity).median(),
-        Spread.of(other, quantity).median());
+        SummaryStatistics.of(subject, quantity).median(),
+        SummaryStatistics.of(other, quantity).median());
   }
 
   /** The share of the machine that neither the server nor its load used. */
-  private static Spread others(List<Sample> samples) {
+  private static SummaryStatistics others(List<Sample> samples) {
     int cores = Runtime.getRuntime().availableProcessors();
-    return Spread.of(samples, sample -> sample.used().others() / sample.seconds() / cores);
+    return SummaryStatistics.of(
+        samples, sample -> sample.used().others() / sample.seconds() / cores);
   }
 }

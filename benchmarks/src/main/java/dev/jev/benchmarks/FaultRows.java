@@ -55,23 +55,23 @@ final class FaultRows {
 
   private FaultRows() {}
 
-  private static void stoppedServer(Children children, Random random, Outcome outcome)
+  private static void stoppedServer(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children, "--idle-ms", "15000")) {
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--idle-ms", "15000")) {
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < PEERS; i++) {
-        peers.add(Peer.connect(target.port()).patience(30_000));
+        peers.add(Peer.connect(server.port()).readTimeout(30_000));
         peers.get(i).echo("before");
       }
       List<Peer> talking = peers.subList(0, PEERS / 2);
-      Target.signal(target.process(), "STOP");
+      ServerUnderTest.signal(server.process(), "STOP");
       for (int second = 0; second < 30; second += 10) {
         for (Peer peer : talking) {
           peer.send("meanwhile");
         }
         TimeUnit.SECONDS.sleep(10);
       }
-      Target.signal(target.process(), "CONT");
+      ServerUnderTest.signal(server.process(), "CONT");
       long start = System.nanoTime();
       int answers = 0;
       for (Peer peer : talking) {
@@ -81,7 +81,7 @@ final class FaultRows {
         peer.echo("after");
       }
       TimeUnit.SECONDS.sleep(1);
-      long killed = target.figure("IDLE");
+      long killed = server.stat("IDLE");
       int closed = 0;
       for (Peer peer : peers.subList(PEERS / 2, PEERS)) {
         closed += peer.end() == Peer.End.FIN ? 1 : 0;
@@ -97,32 +97,33 @@ final class FaultRows {
       for (Peer peer : peers) {
         peer.close();
       }
-      target.settle(outcome, /* canaryLimitMillis= */ 31_000);
+      server.expectCleanState(outcome, /* canaryLimitMillis= */ 31_000);
     }
   }
 
-  private static void tooManyFiles(Children children, Outcome outcome, boolean cold)
+  private static void tooManyFiles(ChildProcesses children, Outcome outcome, boolean cold)
       throws Exception {
     List<String> limit = List.of("bash", "-c", "ulimit -n 150 && exec \"$@\"", "bash");
-    try (Target target = Target.startCold(children, limit, "--max-connections", "10000")) {
+    try (ServerUnderTest server =
+        ServerUnderTest.startCold(children, limit, "--max-connections", "10000")) {
       if (!cold) {
-        try (Peer peer = Peer.connect(target.port())) {
+        try (Peer peer = Peer.connect(server.port())) {
           peer.send("!throw class").end();
         }
-        target.warmUp();
+        server.warmUp();
       }
-      target.sing();
-      double quiet = target.load(3);
-      long records = target.logRecords();
+      server.startCanary();
+      double quiet = server.load(3);
+      long records = server.logRecords();
       long start = System.nanoTime();
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < 400; i++) {
-        peers.add(Peer.connect(target.port()));
+        peers.add(Peer.connect(server.port()));
       }
-      long accepted = target.figure("connections") - 1;
-      double load = target.load(3) - quiet;
+      long accepted = server.stat("connections") - 1;
+      double load = server.load(3) - quiet;
       double seconds = (System.nanoTime() - start) / 1e9;
-      long logged = target.logRecords() - records;
+      long logged = server.logRecords() - records;
       int alive = 0;
       for (Peer peer : peers.subList(0, (int) accepted)) {
         alive += peer.echo("alive").equals("alive") ? 1 : 0;
@@ -148,40 +149,41 @@ final class FaultRows {
       for (Peer peer : peers) {
         peer.close();
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void errors(Children children, Random random, Outcome outcome) throws Exception {
+  private static void errors(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     List<String> places = List.of("throw", "throw-later", "throw-timer");
     List<String> errors = List.of("memory", "stack", "class", "assertion", "exception");
-    try (Target target = Target.start(children)) {
+    try (ServerUnderTest server = ServerUnderTest.start(children)) {
       int closed = 0;
       for (int i = 0; i < 300; i++) {
         String place = places.get(random.nextInt(places.size()));
         String error = errors.get(random.nextInt(errors.size()));
-        try (Peer peer = Peer.connect(target.port())) {
+        try (Peer peer = Peer.connect(server.port())) {
           closed += peer.send("!" + place + " " + error).end() == Peer.End.NONE ? 0 : 1;
         }
       }
-      long reasons = target.figure("HANDLER_ERROR");
+      long reasons = server.stat("HANDLER_ERROR");
       outcome.seen("%d closed, HANDLER_ERROR %d", closed, reasons);
-      outcome.figure("%d log records", target.logRecords());
+      outcome.figure("%d log records", server.logRecords());
       outcome.require(closed == 300 && reasons == 300, "closed: %d, %d", closed, reasons);
-      target.settle(outcome, /* canaryLimitMillis= */ 150);
+      server.expectCleanState(outcome, /* canaryLimitMillis= */ 150);
     }
   }
 
-  private static void blockedLoop(Children children, Random random, Outcome outcome)
+  private static void blockedLoop(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children, "--blocked-ms", "50");
-        Peer peer = Peer.connect(target.port())) { // on the other loop than the canary
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--blocked-ms", "50");
+        Peer peer = Peer.connect(server.port())) { // on the other loop than the canary
       peer.echo("hello");
       TimeUnit.SECONDS.sleep(1);
       long start = System.currentTimeMillis();
       peer.send("!block 5000");
       TimeUnit.SECONDS.sleep(1);
-      String[] blocked = target.order("stats").text("blocked").split("/", -1);
+      String[] blocked = server.command("stats").text("blocked").split("/", -1);
       peer.receive();
       long end = System.currentTimeMillis() - start;
       long detected = blocked.length < 3 ? -1 : Long.parseLong(blocked[0]) - start;
@@ -191,41 +193,42 @@ final class FaultRows {
       outcome.require(detected >= 0 && detected <= 100, "detected after %d ms", detected);
       outcome.require(stack, "no stack");
       peer.shutdownOutput().end();
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void suspended(Children children, Random random, Outcome outcome)
+  private static void suspended(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children)) {
-      target.order("feed 1 100");
+    try (ServerUnderTest server = ServerUnderTest.start(children)) {
+      server.command("feed 1 100");
       TimeUnit.SECONDS.sleep(2);
-      long before = target.figure("ticks");
-      Target.signal(target.process(), "STOP");
+      long before = server.stat("ticks");
+      ServerUnderTest.signal(server.process(), "STOP");
       TimeUnit.SECONDS.sleep(5);
-      Target.signal(target.process(), "CONT");
+      ServerUnderTest.signal(server.process(), "CONT");
       long start = System.nanoTime();
       TimeUnit.SECONDS.sleep(2);
-      long ticks = target.figure("ticks") - before;
+      long ticks = server.stat("ticks") - before;
       double seconds = (System.nanoTime() - start) / 1e9;
       outcome.seen("%d ticks in the %.2f s after", ticks, seconds);
       outcome.figure("timers misfired: %d", Math.max(0, ticks - Math.round(seconds * 10) - 2));
       outcome.require(ticks >= seconds * 10 - 3 && ticks <= seconds * 10 + 2, "ticks: %d", ticks);
-      target.settle(outcome, /* canaryLimitMillis= */ 6_000);
+      server.expectCleanState(outcome, /* canaryLimitMillis= */ 6_000);
     }
   }
 
-  private static void timers(Children children, Random random, Outcome outcome) throws Exception {
-    try (Target target = Target.start(children, "--blocked-ms", "20")) {
-      Figures figures = target.order("timers 200000 5");
-      double p99 = figures.get("lagP99") / 1e3;
-      outcome.seen("%,d/s", figures.get("perSecond"));
+  private static void timers(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--blocked-ms", "20")) {
+      ServerStats stats = server.command("timers 200000 5");
+      double p99 = stats.get("lagP99") / 1e3;
+      outcome.seen("%,d/s", stats.get("perSecond"));
       outcome.figure(
           "loop lag p99 %.1f ms, max %.1f ms; %d ns each; %d bytes of heap each while they wait",
-          p99, figures.get("lagMax") / 1e3, figures.get("nanos"), figures.get("bytes"));
-      outcome.require(figures.get("perSecond") > 190_000, "%d/s", figures.get("perSecond"));
+          p99, stats.get("lagMax") / 1e3, stats.get("nanos"), stats.get("bytes"));
+      outcome.require(stats.get("perSecond") > 190_000, "%d/s", stats.get("perSecond"));
       outcome.require(p99 < 5, "loop lag p99: %.1f ms (expected: < 5)", p99);
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 }

@@ -25,22 +25,22 @@ final class Flood {
   }
 
   /** Makes one; returns when all know why they were closed. */
-  static Flood of(Target target, int peers, WebSocketHandshake handshake, byte[] bytes)
+  static Flood of(ServerUnderTest server, int peers, WebSocketHandshake handshake, byte[] bytes)
       throws Exception {
     Flood flood = new Flood(peers);
     ExecutorService threads = Executors.newFixedThreadPool(peers);
     try {
-      long before = target.figure("direct");
+      long before = server.stat("direct");
       long start = System.nanoTime();
       List<Future<?>> all = new ArrayList<>();
       for (int i = 0; i < peers; i++) {
-        all.add(threads.submit(() -> flood.run(target.port(), handshake, bytes)));
+        all.add(threads.submit(() -> flood.run(server.port(), handshake, bytes)));
       }
-      target.await(
+      server.await(
           "all are told",
           Duration.ofSeconds(60),
           () -> {
-            long direct = target.figure("direct") - before;
+            long direct = server.stat("direct") - before;
             flood.peakDirect = Math.max(flood.peakDirect, direct);
             return all.stream().allMatch(Future::isDone);
           });
@@ -69,9 +69,9 @@ final class Flood {
 
   /** All were told this. */
   void expectCode(Outcome outcome, int code) {
-    List<String> told = new ArrayList<>();
-    codes.forEach((each, count) -> told.add(count + " times " + each));
-    outcome.seen("%s", String.join(", ", told));
+    List<String> counts = new ArrayList<>();
+    codes.forEach((each, count) -> counts.add(count + " times " + each));
+    outcome.seen("%s", String.join(", ", counts));
     outcome.require(
         codes.equals(Map.of(code, peers)), "codes: %s (expected: only %d)", codes, code);
   }

@@ -33,16 +33,16 @@ final class HoldCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Wire wire = Wire.of(protocol);
+    LoadProtocol loadProtocol = LoadProtocol.of(protocol);
     List<Socket> sockets = new ArrayList<>(connections);
     try {
       for (int i = 0; i < connections; i++) {
         Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
         socket.setSoTimeout(TIMEOUT_MILLIS);
         sockets.add(socket);
-        wire.open(socket);
+        loadProtocol.open(socket);
         for (int sent = 0; sent < messages; sent++) {
-          exchange(socket, wire);
+          exchange(socket, loadProtocol);
         }
       }
       System.out.println("open " + sockets.size());
@@ -56,13 +56,13 @@ final class HoldCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static void exchange(Socket socket, Wire wire) throws IOException {
-    byte[] payload = wire.payload(PAYLOAD_BYTES, /* seed= */ 0);
-    byte[] expected = wire.reply(socket, payload);
-    if (wire == Wire.WS_DEFLATE) {
+  private static void exchange(Socket socket, LoadProtocol loadProtocol) throws IOException {
+    byte[] payload = loadProtocol.payload(PAYLOAD_BYTES, /* seed= */ 0);
+    byte[] expected = loadProtocol.reply(socket, payload);
+    if (loadProtocol == LoadProtocol.WS_DEFLATE) {
       return; // that was the exchange
     }
-    socket.getOutputStream().write(wire.request(payload));
+    socket.getOutputStream().write(loadProtocol.request(payload));
     byte[] reply = new byte[expected.length];
     new DataInputStream(socket.getInputStream()).readFully(reply);
     if (!Arrays.equals(reply, expected)) {

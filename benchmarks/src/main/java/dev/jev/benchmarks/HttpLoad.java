@@ -35,13 +35,13 @@ final class HttpLoad implements Load {
       """;
 
   private final int connections;
-  private final Setup setup;
-  private final Children children;
+  private final ExperimentOptions options;
+  private final ChildProcesses children;
   private final Path script;
 
-  HttpLoad(int connections, int depth, Setup setup, Children children) {
+  HttpLoad(int connections, int depth, ExperimentOptions options, ChildProcesses children) {
     this.connections = connections;
-    this.setup = setup;
+    this.options = options;
     this.children = children;
     try {
       script = Files.createTempFile("http", ".lua");
@@ -81,12 +81,12 @@ final class HttpLoad implements Load {
 
   private Sample benchmark(ServerProcess server, double seconds) {
     long whole = Math.max(1, Math.round(seconds)); // wrk counts in these
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(List.of("wrk", "-t1", "-c" + connections, "-d" + whole + "s"));
     command.addAll(List.of("-s", script.toString(), "http://127.0.0.1:" + server.port() + "/"));
-    Processors before = Processors.readWithEndedChildren(server.pid());
+    CpuTime before = CpuTime.readWithEndedChildren(server.pid());
     String output = children.run(command, Duration.ofSeconds(whole + 60));
-    Processors used = Processors.readWithEndedChildren(server.pid()).since(before);
+    CpuTime used = CpuTime.readWithEndedChildren(server.pid()).since(before);
     String[] figures =
         output
             .lines()

@@ -26,7 +26,7 @@ final class IdleCommand implements Callable<Integer> {
 
   private static final Duration OPEN_LIMIT = Duration.ofMinutes(2);
 
-  @Mixin private Setup setup = new Setup();
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
 
   @Parameters(arity = "1..*", paramLabel = "SERVER", description = "as for compare")
   private List<String> names = List.of();
@@ -52,13 +52,14 @@ final class IdleCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     String title =
-        setup.titleOr("%,d idle connections, %d messages before".formatted(connections, messages));
+        options.titleOr(
+            "%,d idle connections, %d messages before".formatted(connections, messages));
     System.out.printf("%s: %d fresh processes each, JVM: %s%n", title, rounds, jvmFlags);
-    List<List<Memory>> memories = new ArrayList<>();
+    List<List<MemoryUsage>> memories = new ArrayList<>();
     names.forEach(name -> memories.add(new ArrayList<>()));
     for (int round = 1; round <= rounds; round++) {
       for (int i = 0; i < names.size(); i++) {
-        Memory each = measure(names.get(i));
+        MemoryUsage each = measure(names.get(i));
         memories.get(i).add(each);
         System.err.printf("round %d, %s: %s%n", round, names.get(i), each.toJson());
       }
@@ -73,25 +74,25 @@ final class IdleCommand implements Callable<Integer> {
     return 0;
   }
 
-  private Memory measure(String name) {
-    try (Children children = new Children()) {
+  private MemoryUsage measure(String name) {
+    try (ChildProcesses children = new ChildProcesses()) {
       List<String> flags = List.of(jvmFlags.split(" ", -1));
-      ServerProcess server = ServerProcess.start(name, setup, flags, children);
-      long filesOfEmpty = Proc.openFiles(server.pid());
+      ServerProcess server = ServerProcess.start(name, options, flags, children);
+      long filesOfEmpty = ProcFs.openFiles(server.pid());
       release(hold(server, first, filesOfEmpty, children), children);
       awaitFiles(server, filesOfEmpty);
-      Memory empty = Memory.read(server.pid(), setup, children);
-      filesOfEmpty = Proc.openFiles(server.pid());
+      MemoryUsage empty = MemoryUsage.read(server.pid(), options, children);
+      filesOfEmpty = ProcFs.openFiles(server.pid());
       Process holder = hold(server, connections, filesOfEmpty, children);
-      Memory full = Memory.read(server.pid(), setup, children);
+      MemoryUsage full = MemoryUsage.read(server.pid(), options, children);
       awaitFiles(server, filesOfEmpty + connections);
       release(holder, children);
-      return full.sinceThenEach(empty, connections);
+      return full.perConnectionSince(empty, connections);
     }
   }
 
-  private Process hold(ServerProcess server, int count, long filesBefore, Children children) {
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+  private Process hold(ServerProcess server, int count, long filesBefore, ChildProcesses children) {
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
     command.add("hold");
     command.add("--port=" + server.port());
@@ -99,7 +100,7 @@ final class IdleCommand implements Callable<Integer> {
     command.add("--protocol=" + work);
     command.add("--messages=" + messages);
     Process holder = children.start(command);
-    String line = Children.firstLine(holder, "hold", OPEN_LIMIT);
+    String line = ChildProcesses.firstLine(holder, "hold", OPEN_LIMIT);
     if (!line.equals("open " + count)) {
       throw new BenchmarkException("hold: " + line + " (expected: open " + count + ")");
     }
@@ -107,7 +108,7 @@ final class IdleCommand implements Callable<Integer> {
     return holder;
   }
 
-  private static void release(Process holder, Children children) {
+  private static void release(Process holder, ChildProcesses children) {
     try {
       holder.getOutputStream().close();
     } catch (IOException alreadyEnded) {
@@ -119,50 +120,50 @@ final class IdleCommand implements Callable<Integer> {
   /** A connection is one open file of the server. */
   private static void awaitFiles(ServerProcess server, long files) {
     long deadline = System.nanoTime() + OPEN_LIMIT.toNanos();
-    while (Proc.openFiles(server.pid()) != files) {
+    while (ProcFs.openFiles(server.pid()) != files) {
       if (System.nanoTime() > deadline) {
         throw new BenchmarkException(
             "%s: %d open files (expected: %d)"
-                .formatted(server.label(), Proc.openFiles(server.pid()), files));
+                .formatted(server.label(), ProcFs.openFiles(server.pid()), files));
       }
       Polling.pause();
     }
   }
 
-  private static void printServer(String name, List<Memory> memories) {
+  private static void printServer(String name, List<MemoryUsage> memories) {
     System.out.printf(
         "  %-22s %s bytes each = live heap %s + outside the heap %s; resident set after GC %s%n",
         name,
-        Spread.of(memories, Memory::process).format(0),
-        Spread.of(memories, Memory::heap).format(0),
-        Spread.of(memories, Memory::outside).format(0),
-        Spread.of(memories, Memory::rss).format(0));
+        SummaryStatistics.of(memories, MemoryUsage::process).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::heap).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::outside).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::rss).format(0));
   }
 
-  private void reportRatio(String title, int index, List<List<Memory>> memories) {
-    List<Memory> subject = memories.get(0);
-    List<Memory> other = memories.get(index);
-    Spread ratio = ratio(subject, other, Memory::rss);
-    Verdict verdict = new Verdict(ratio, setup.bar(index));
+  private void reportRatio(String title, int index, List<List<MemoryUsage>> memories) {
+    List<MemoryUsage> subject = memories.get(0);
+    List<MemoryUsage> other = memories.get(index);
+    SummaryStatistics ratio = ratio(subject, other, MemoryUsage::rss);
+    RatioCheck check = new RatioCheck(ratio, options.bar(index));
     System.out.printf(
         "  resident memory each, %s : %s = %s%s; by live heap and what is outside it %s%n",
         names.get(0),
         names.get(index),
         ratio.format(3),
-        verdict.sentence(),
-        ratio(subject, other, Memory::process).format(3));
-    setup.appendMarkdown(
+        check.sentence(),
+        ratio(subject, other, MemoryUsage::process).format(3));
+    options.appendMarkdown(
         "| %s | %s | %s | %s | %s | %s | %s | %s |"
             .formatted(
                 title,
                 names.get(index),
-                verdict.cell(),
+                check.cell(),
                 ratio.format(3),
-                both(subject, other, Memory::rss),
-                ratio(subject, other, Memory::process).format(3),
-                both(subject, other, Memory::heap),
-                both(subject, other, Memory::outside)));
-    setup.appendJson(
+                medians(subject, other, MemoryUsage::rss),
+                ratio(subject, other, MemoryUsage::process).format(3),
+                medians(subject, other, MemoryUsage::heap),
+                medians(subject, other, MemoryUsage::outside)));
+    options.appendJson(
         ("{\"title\":\"%s\",\"subject\":\"%s\",\"other\":\"%s\",\"jvm\":\"%s\",\"ratio\":%s,"
                 + "\"subject_bytes_each\":%s,\"other_bytes_each\":%s}")
             .formatted(
@@ -171,23 +172,23 @@ final class IdleCommand implements Callable<Integer> {
                 names.get(index),
                 jvmFlags,
                 ratio.toJson(),
-                subject.stream().map(Memory::toJson).toList(),
-                other.stream().map(Memory::toJson).toList()));
+                subject.stream().map(MemoryUsage::toJson).toList(),
+                other.stream().map(MemoryUsage::toJson).toList()));
   }
 
-  private static Spread ratio(
-      List<Memory> subject, List<Memory> other, ToDoubleFunction<Memory> quantity) {
-    return Spread.ofRatios(
+  private static SummaryStatistics ratio(
+      List<MemoryUsage> subject, List<MemoryUsage> other, ToDoubleFunction<MemoryUsage> quantity) {
+    return SummaryStatistics.ofRatios(
         subject.stream().mapToDouble(quantity).toArray(),
         other.stream().mapToDouble(quantity).toArray());
   }
 
-  private static String both(
-      List<Memory> subject, List<Memory> other, ToDoubleFunction<Memory> quantity) {
+  private static String medians(
+      List<MemoryUsage> subject, List<MemoryUsage> other, ToDoubleFunction<MemoryUsage> quantity) {
     return String.format(
         Locale.ROOT,
         "%,.0f / %,.0f",
-        Spread.of(subject, quantity).median(),
-        Spread.of(other, quantity).median());
+        SummaryStatistics.of(subject, quantity).median(),
+        SummaryStatistics.of(other, quantity).median());
   }
 }

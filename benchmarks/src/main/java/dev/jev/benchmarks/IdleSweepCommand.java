@@ -22,7 +22,7 @@ final class IdleSweepCommand implements Callable<Integer> {
 
   private static final Duration LIMIT = Duration.ofMinutes(10);
 
-  @Mixin private Setup setup = new Setup();
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
 
   @Option(names = "--connections", description = "over loopback (default: 19000)")
   private int connections = 19_000;
@@ -94,26 +94,31 @@ final class IdleSweepCommand implements Callable<Integer> {
   private void report(String name, List<List<Cost>> costs, int count) {
     List<Cost> plain = costs.get(0);
     List<Cost> sweeping = costs.get(1);
-    double bytes = Spread.of(plain, Cost::bytes).median();
-    double cpu = Spread.of(plain, Cost::cpu).median();
-    Spread moreBytes = Spread.of(sweeping, cost -> cost.bytes() - bytes);
-    Spread moreCpu = Spread.of(sweeping, cost -> 1_000 * (cost.cpu() - cpu));
+    double bytes = SummaryStatistics.of(plain, Cost::bytes).median();
+    double cpu = SummaryStatistics.of(plain, Cost::cpu).median();
+    SummaryStatistics moreBytes = SummaryStatistics.of(sweeping, cost -> cost.bytes() - bytes);
+    SummaryStatistics moreCpu = SummaryStatistics.of(sweeping, cost -> 1_000 * (cost.cpu() - cpu));
     String without = "%.0f / %.2f".formatted(bytes, 1_000 * cpu);
     String row =
         "| %,d | %s | %s | %s | %s |"
             .formatted(count, name, moreBytes.format(0), moreCpu.format(2), without);
     System.out.println(row);
-    setup.appendMarkdown(row);
+    options.appendMarkdown(row);
   }
 
   private Cost measure(String command) {
-    try (Children children = new Children()) {
+    try (ChildProcesses children = new ChildProcesses()) {
       List<String> program = JavaCommandLine.ofThisProgram(List.of(jvmFlags.split(" ", -1)));
       String name =
-          "exec:taskset -c " + setup.serverCore() + " " + String.join(" ", program) + " " + command;
-      ServerProcess server = ServerProcess.start(name, setup, List.of(), children);
-      hold(server, 2_000, children, /* then= */ () -> {});
-      double empty = Memory.read(server.pid(), setup, children).heap();
+          "exec:taskset -c "
+              + options.serverCore()
+              + " "
+              + String.join(" ", program)
+              + " "
+              + command;
+      ServerProcess server = ServerProcess.start(name, options, List.of(), children);
+      hold(server, 2_000, children, /* whileOpen= */ () -> {});
+      double empty = MemoryUsage.read(server.pid(), options, children).heap();
       double[] cpu = new double[1];
       double[] full = new double[1];
       hold(
@@ -123,7 +128,7 @@ final class IdleSweepCommand implements Callable<Integer> {
           () -> {
             pause(2L * idleSeconds); // until all have been found idle once, and code is compiled
             cpu[0] = processorTime(server.pid());
-            full[0] = Memory.read(server.pid(), setup, children).heap();
+            full[0] = MemoryUsage.read(server.pid(), options, children).heap();
           });
       Cost cost = new Cost((full[0] - empty) / connections, cpu[0]);
       System.err.println(command + ": " + cost);
@@ -132,21 +137,21 @@ final class IdleSweepCommand implements Callable<Integer> {
   }
 
   private double processorTime(long pid) {
-    double before = Proc.processorSeconds(pid);
+    double before = ProcFs.processorSeconds(pid);
     pause(seconds);
-    return (Proc.processorSeconds(pid) - before) / seconds;
+    return (ProcFs.processorSeconds(pid) - before) / seconds;
   }
 
-  private void hold(ServerProcess server, int count, Children children, Runnable then) {
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+  private void hold(ServerProcess server, int count, ChildProcesses children, Runnable whileOpen) {
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
     command.addAll(List.of("hold", "--port=" + server.port(), "--connections=" + count));
     Process holder = children.start(command);
-    String line = Children.firstLine(holder, "hold", LIMIT);
+    String line = ChildProcesses.firstLine(holder, "hold", LIMIT);
     if (!line.equals("open " + count)) {
       throw new BenchmarkException("hold: " + line + " (expected: open " + count + ")");
     }
-    then.run();
+    whileOpen.run();
     try {
       holder.getOutputStream().close();
     } catch (IOException alreadyEnded) {
@@ -157,8 +162,8 @@ final class IdleSweepCommand implements Callable<Integer> {
   }
 
   private Cost measureLocal(String kind) {
-    try (Children children = new Children()) {
-      List<String> command = new ArrayList<>(List.of("taskset", "-c", setup.serverCore()));
+    try (ChildProcesses children = new ChildProcesses()) {
+      List<String> command = new ArrayList<>(List.of("taskset", "-c", options.serverCore()));
       command.addAll(JavaCommandLine.ofThisProgram(List.of(localJvmFlags.split(" ", -1))));
       command.addAll(List.of("local-sweep", kind, "--connections=" + localConnections));
       command.addAll(List.of("--idle-seconds=" + idleSeconds, "--seconds=" + seconds));

@@ -70,7 +70,8 @@ final class JevWebSocketCommand implements Callable<Integer> {
   }
 
   private void publish() {
-    topic.publish(WebSocketMessage.text(Unpooled.wrappedBuffer(Publication.now(options.size))));
+    topic.publish(
+        WebSocketMessage.text(Unpooled.wrappedBuffer(TimestampedMessage.now(options.size))));
   }
 
   private final class Subscribing implements Handler<WebSocketMessage, WebSocketMessage> {

@@ -41,16 +41,17 @@ final class LoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (size < Wire.NUMBER_BYTES) {
+    if (size < LoadProtocol.NUMBER_BYTES) {
       throw new BenchmarkException(
-          "size: " + size + " bytes (expected: >= " + Wire.NUMBER_BYTES + ")");
+          "size: " + size + " bytes (expected: >= " + LoadProtocol.NUMBER_BYTES + ")");
     }
     if (connections < 1 || depth < 1) {
       throw new BenchmarkException(
           "connections and depth: " + connections + ", " + depth + " (expected: >= 1)");
     }
     InetSocketAddress server = new InetSocketAddress(host, port);
-    try (ClosedLoop loop = new ClosedLoop(server, Wire.of(protocol), size, connections, depth)) {
+    try (ClosedLoop loop =
+        new ClosedLoop(server, LoadProtocol.of(protocol), size, connections, depth)) {
       System.out.println(loop.run(warmupSeconds, seconds, serverPid).toJson());
     }
     return 0;

@@ -22,7 +22,7 @@ import org.HdrHistogram.Histogram;
 final class LoadConnection implements AutoCloseable {
 
   private final int index;
-  private final Wire wire;
+  private final LoadProtocol protocol;
   private final int depth;
   private final int requestBytes;
   private final int replyBytes;
@@ -45,28 +45,29 @@ final class LoadConnection implements AutoCloseable {
   LoadConnection(
       int index,
       InetSocketAddress server,
-      Wire wire,
+      LoadProtocol protocol,
       int payloadBytes,
       int depth,
       Selector selector)
       throws IOException {
     this.index = index;
-    this.wire = wire;
+    this.protocol = protocol;
     this.depth = depth;
     this.channel = connect(server);
-    wire.open(channel.socket());
+    protocol.open(channel.socket());
     byte[][] requests = new byte[depth][];
     byte[][] awaited = new byte[depth][];
     for (int slot = 0; slot < depth; slot++) {
       byte[] payload =
-          wire.payload(payloadBytes, wire != Wire.WS_DEFLATE ? (long) index * depth + slot : 0);
-      requests[slot] = wire.request(payload);
-      awaited[slot] = wire.reply(channel.socket(), payload);
+          protocol.payload(
+              payloadBytes, protocol != LoadProtocol.WS_DEFLATE ? (long) index * depth + slot : 0);
+      requests[slot] = protocol.request(payload);
+      awaited[slot] = protocol.reply(channel.socket(), payload);
     }
     this.requestBytes = requests[0].length;
     this.replyBytes = awaited[0].length;
     this.ring = ring(requests);
-    this.replies = wire.isVerbatim() ? ring : ring(awaited);
+    this.replies = protocol.isVerbatim() ? ring : ring(awaited);
     this.expected = replies.duplicate();
     this.tail = ring.duplicate();
     this.head = ring.duplicate();
@@ -171,7 +172,7 @@ final class LoadConnection implements AutoCloseable {
     for (int i = 0; i < messages; i++) {
       int slot = (int) (queuedMessages % depth);
       long number = ((long) index << 40) | queuedMessages;
-      wire.number(ring, slot * requestBytes, replies, slot * replyBytes, number);
+      protocol.number(ring, slot * requestBytes, replies, slot * replyBytes, number);
       writtenAtNanos[slot] = now;
       queuedMessages++;
     }

@@ -58,9 +58,9 @@ final class LocalWebSocketCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    byte[] hello = kind.equals("none") ? new byte[0] : WebSocketHandshake.MINIMAL.request(80);
+    byte[] request = kind.equals("none") ? new byte[0] : WebSocketHandshake.MINIMAL.request(80);
     switch (kind) {
-      case "none" -> listen(new Peer(hello, new Semaphore(0)));
+      case "none" -> listen(new ClientHandler(request, new Semaphore(0)));
       case "jev" ->
           Server.builder(WebSocketProtocol::new, Connection::send)
               .transport(Transport.LOCAL)
@@ -71,10 +71,10 @@ final class LocalWebSocketCommand implements Callable<Integer> {
       case "netty" -> listen(nettyServer());
       default -> throw new BenchmarkException("kind: " + kind + " (expected: none, jev or netty)");
     }
-    connect(2 * BATCH, hello); // so that there is what there is once
+    connect(2 * BATCH, request); // so that there is what there is once
     long heap = liveHeap();
     long direct = PlatformDependent.usedDirectMemory();
-    connect(connections, hello);
+    connect(connections, request);
     long heapEach = (liveHeap() - heap) / connections;
     long directEach = (PlatformDependent.usedDirectMemory() - direct) / connections;
     System.out.println(heapEach + " " + directEach);
@@ -111,9 +111,12 @@ final class LocalWebSocketCommand implements Callable<Integer> {
   }
 
   /** Connects a few at a time. */
-  private void connect(int count, byte[] hello) throws InterruptedException {
+  private void connect(int count, byte[] request) throws InterruptedException {
     Bootstrap bootstrap =
-        new Bootstrap().group(group).channel(LocalChannel.class).handler(new Peer(hello, opened));
+        new Bootstrap()
+            .group(group)
+            .channel(LocalChannel.class)
+            .handler(new ClientHandler(request, opened));
     for (int i = 0; i < count; i += BATCH) {
       for (int j = 0; j < BATCH; j++) {
         connect(bootstrap);
@@ -145,21 +148,21 @@ final class LocalWebSocketCommand implements Callable<Integer> {
 
   /** Says hello, if there is something to say, and waits for the answer. */
   @Sharable
-  private static final class Peer extends SimpleChannelInboundHandler<ByteBuf> {
+  private static final class ClientHandler extends SimpleChannelInboundHandler<ByteBuf> {
 
-    private final byte[] hello;
+    private final byte[] request;
     private final Semaphore opened;
 
-    Peer(byte[] hello, Semaphore opened) {
-      this.hello = hello;
+    ClientHandler(byte[] request, Semaphore opened) {
+      this.request = request;
       this.opened = opened;
     }
 
     @Override
     @SuppressWarnings("FutureReturnValueIgnored") // what is not written is not answered
     public void channelActive(ChannelHandlerContext context) {
-      if (hello.length > 0) {
-        context.writeAndFlush(Unpooled.wrappedBuffer(hello));
+      if (request.length > 0) {
+        context.writeAndFlush(Unpooled.wrappedBuffer(request));
       } else {
         opened.release();
       }

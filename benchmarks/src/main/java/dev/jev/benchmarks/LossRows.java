@@ -28,7 +28,7 @@ final class LossRows {
               "4,000 WebSockets are reset at once and all come back at once; 2,000 a second are"
                   + " accepted",
               "all back, no sooner than that; the kernel's queue never overflows",
-              LossRows::storm),
+              LossRows::reconnectStorm),
           new TortureRow(
               "ws-25-loss",
               "row ws-25 with 5 % of all packets lost",
@@ -47,58 +47,62 @@ final class LossRows {
 
   private LossRows() {}
 
-  private static void vanished(Children children, Random random, Outcome outcome) throws Exception {
+  private static void vanished(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     int count = 200;
-    try (Target target =
-        Target.start(children, "--websocket", "--ping-ms", "3000", "--pong-ms", "1000")) {
+    try (ServerUnderTest server =
+        ServerUnderTest.start(children, "--websocket", "--ping-ms", "3000", "--pong-ms", "1000")) {
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < count; i++) {
-        peers.add(target.connect());
+        peers.add(server.connect());
       }
-      long found = target.figure("TIMEOUT");
+      long found = server.stat("TIMEOUT");
       long start = System.nanoTime();
       outcome.require(found == 0, "closed before: %d", found);
-      Firewall.losing(100, target, children, () -> find(target, count, start, outcome));
+      PacketLoss.during(100, server, children, () -> awaitDetection(server, count, start, outcome));
       for (Peer peer : peers) {
         peer.close();
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void find(Target target, int count, long start, Outcome outcome) throws Exception {
+  private static void awaitDetection(ServerUnderTest server, int count, long start, Outcome outcome)
+      throws Exception {
     Duration limit = Duration.ofSeconds(20);
-    target.await("half", limit, () -> target.figure("TIMEOUT") >= count / 2);
+    server.await("half", limit, () -> server.stat("TIMEOUT") >= count / 2);
     double half = (System.nanoTime() - start) / 1e9;
-    target.await("all", limit, () -> target.figure("TIMEOUT") >= count);
+    server.await("all", limit, () -> server.stat("TIMEOUT") >= count);
     double all = (System.nanoTime() - start) / 1e9;
-    outcome.seen("%d found", target.figure("TIMEOUT"));
+    outcome.seen("%d found", server.stat("TIMEOUT"));
     outcome.figure("half after %.2f s, all after %.2f s", half, all);
     outcome.require(all <= 5, "found after %.2f s", all);
   }
 
-  private static void storm(Children children, Random random, Outcome outcome) throws Exception {
-    try (Target target = Target.start(children, "--websocket", "--accept-rate", "" + ACCEPT_RATE)) {
+  private static void reconnectStorm(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
+    try (ServerUnderTest server =
+        ServerUnderTest.start(children, "--websocket", "--accept-rate", "" + ACCEPT_RATE)) {
       long overflows = listenOverflows();
-      double first = come(target);
-      double again = come(target);
+      double first = connectAndReset(server);
+      double again = connectAndReset(server);
       overflows = listenOverflows() - overflows;
       outcome.seen("%,d twice, %d dropped by the kernel", STORM, overflows);
       outcome.figure("all there after %.2f s, all back after %.2f s", first, again);
       double least = (STORM - 200.0) / ACCEPT_RATE;
       outcome.require(again >= least, "back after %.2f s (expected: >= %.2f)", again, least);
       outcome.require(overflows == 0, "dropped by the kernel: %d", overflows);
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
   /** Connects all, then resets all; returns how many seconds it took until all were served. */
-  private static double come(Target target) throws Exception {
+  private static double connectAndReset(ServerUnderTest server) throws Exception {
     long start = System.nanoTime();
-    byte[] request = WebSocketHandshake.MINIMAL.request(target.port());
+    byte[] request = WebSocketHandshake.MINIMAL.request(server.port());
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < STORM; i++) {
-      peers.add(Peer.connect(target.port()).write(request));
+      peers.add(Peer.connect(server.port()).write(request));
     }
     for (Peer peer : peers) {
       peer.upgraded();
@@ -122,41 +126,42 @@ final class LossRows {
         + Long.parseLong(values[names.indexOf("ListenDrops")]);
   }
 
-  private static void violationWithLoss(Children children, Random random, Outcome outcome)
+  private static void violationWithLoss(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children, "--websocket")) {
-      Firewall.losing(5, target, children, () -> WebSocketRows.violate(target, outcome));
-      target.settle(outcome);
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--websocket")) {
+      PacketLoss.during(5, server, children, () -> WebSocketRows.sendViolations(server, outcome));
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void loss(Children children, Random random, Outcome outcome) throws Exception {
+  private static void loss(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(LOSSY);
-    try (Target target =
-        Target.start(children, "--websocket", "--ping-ms", "1000", "--pong-ms", "5000")) {
+    try (ServerUnderTest server =
+        ServerUnderTest.start(children, "--websocket", "--ping-ms", "1000", "--pong-ms", "5000")) {
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < LOSSY; i++) {
-        peers.add(target.connect());
+        peers.add(server.connect());
       }
-      Firewall.losing(5, target, children, () -> talk(peers, threads, outcome));
-      long closed = target.figure("TIMEOUT");
+      PacketLoss.during(5, server, children, () -> echoDuringLoss(peers, threads, outcome));
+      long closed = server.stat("TIMEOUT");
       outcome.seen("%d closed", closed);
       outcome.require(closed == 0, "closed: %d", closed);
       for (Peer peer : peers) {
         peer.close();
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     } finally {
       threads.shutdownNow();
     }
   }
 
   /** All say something every 4 s, and answer pings all the time. */
-  private static void talk(List<Peer> peers, ExecutorService threads, Outcome outcome)
+  private static void echoDuringLoss(List<Peer> peers, ExecutorService threads, Outcome outcome)
       throws Exception {
     List<Future<Integer>> all = new ArrayList<>();
     for (Peer peer : peers) {
-      all.add(threads.submit(() -> listen(peer)));
+      all.add(threads.submit(() -> countEchoes(peer)));
     }
     for (int i = 0; i < ECHOES; i++) {
       for (Peer peer : peers) {
@@ -172,7 +177,7 @@ final class LossRows {
     outcome.require(echoes == ECHOES * LOSSY, "echoes: %d", echoes);
   }
 
-  private static int listen(Peer peer) throws IOException {
+  private static int countEchoes(Peer peer) throws IOException {
     int right = 0;
     for (int i = 0; i < ECHOES; i++) {
       right += peer.receive().equals("echo " + i) ? 1 : 0;

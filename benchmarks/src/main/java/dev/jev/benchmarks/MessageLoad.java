@@ -9,19 +9,25 @@ final class MessageLoad implements Load {
 
   private static final List<String> JVM_FLAGS = List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC");
 
-  private final Wire wire;
+  private final LoadProtocol protocol;
   private final int size;
   private final int connections;
   private final int depth;
-  private final Setup setup;
-  private final Children children;
+  private final ExperimentOptions options;
+  private final ChildProcesses children;
 
-  MessageLoad(Wire wire, int size, int connections, int depth, Setup setup, Children children) {
-    this.wire = wire;
+  MessageLoad(
+      LoadProtocol protocol,
+      int size,
+      int connections,
+      int depth,
+      ExperimentOptions options,
+      ChildProcesses children) {
+    this.protocol = protocol;
     this.size = size;
     this.connections = connections;
     this.depth = depth;
-    this.setup = setup;
+    this.options = options;
     this.children = children;
   }
 
@@ -31,10 +37,10 @@ final class MessageLoad implements Load {
 
   @Override
   public Sample run(ServerProcess server, double warmupSeconds, double seconds) {
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(JavaCommandLine.ofThisProgram(JVM_FLAGS));
     command.add("load");
-    command.add("--protocol=" + wire);
+    command.add("--protocol=" + protocol);
     command.add("--port=" + server.port());
     command.add("--size=" + size);
     command.add("--connections=" + connections);

@@ -44,12 +44,13 @@ final class NetworkRows {
 
   private NetworkRows() {}
 
-  private static void datagrams(Children children, Random random, Outcome outcome)
+  private static void datagrams(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     int port = freePort();
     String udp = "udp://127.0.0.1:" + port;
-    try (Target target = Target.start(children, "--listen", "tcp://127.0.0.1:0", "--listen", udp)) {
-      Figures before = target.order("stats");
+    try (ServerUnderTest server =
+        ServerUnderTest.start(children, "--listen", "tcp://127.0.0.1:0", "--listen", udp)) {
+      ServerStats before = server.command("stats");
       long sent = 0;
       long sentBytes = 0;
       long answered = 0;
@@ -77,7 +78,7 @@ final class NetworkRows {
           answered += drain(socket, answer);
         }
       }
-      Figures after = target.order("stats");
+      ServerStats after = server.command("stats");
       long delivered = after.get("datagrams") - before.get("datagrams");
       long dropped = after.get("dropped") - before.get("dropped");
       long byKernel = kernelDrops(port);
@@ -100,7 +101,7 @@ final class NetworkRows {
         socket.receive(answer);
         outcome.require(answer.getLength() == 15, "no answer afterwards");
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
@@ -158,19 +159,20 @@ final class NetworkRows {
     return drops;
   }
 
-  private static void files(Children children, Random random, Outcome outcome) throws Exception {
+  private static void files(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     Path directory = Files.createTempDirectory("torture");
     Path socket = directory.resolve("s");
     List<Path> left = new ArrayList<>(List.of(socket, directory));
     try {
       bind(socket).close(); // whose file stays
-      try (Target target = start(children, socket + "?mode=0640")) {
+      try (ServerUnderTest server = start(children, socket + "?mode=0640")) {
         outcome.require(echoes(socket), "stale: not replaced");
         String mode = PosixFilePermissions.toString(Files.getPosixFilePermissions(socket));
         outcome.require(mode.equals("rw-r-----"), "mode: %s", mode);
         expectRefused(outcome, children, "live", socket.toString());
         outcome.require(echoes(socket), "live: taken away");
-        target.expectExit(outcome);
+        server.expectExit(outcome);
       }
       outcome.require(!Files.exists(socket), "own file: left behind");
 
@@ -184,9 +186,9 @@ final class NetworkRows {
       expectRefused(outcome, children, "long path", directory.resolve("x".repeat(108)).toString());
       expectRefused(outcome, children, "directory", directory.resolve("none/s").toString());
 
-      try (Target old = start(children, socket.toString())) {
+      try (ServerUnderTest old = start(children, socket.toString())) {
         Files.delete(socket);
-        try (Target successor = start(children, socket.toString())) {
+        try (ServerUnderTest successor = start(children, socket.toString())) {
           old.expectExit(outcome);
           outcome.require(
               Files.exists(socket) && echoes(socket), "successor: its file was removed");
@@ -203,15 +205,15 @@ final class NetworkRows {
     }
   }
 
-  private static Target start(Children children, String path) throws IOException {
-    return Target.startCold(
+  private static ServerUnderTest start(ChildProcesses children, String path) throws IOException {
+    return ServerUnderTest.startCold(
         children, List.of(), "--listen", "tcp://127.0.0.1:0", "--listen", "unix://" + path);
   }
 
-  private static void expectRefused(Outcome outcome, Children children, String what, String path)
-      throws IOException {
-    try (Target target = start(children, path)) {
-      outcome.require(false, "%s: taken by process %d", what, target.pid());
+  private static void expectRefused(
+      Outcome outcome, ChildProcesses children, String what, String path) throws IOException {
+    try (ServerUnderTest server = start(children, path)) {
+      outcome.require(false, "%s: taken by process %d", what, server.pid());
     } catch (BenchmarkException e) {
       String message = String.valueOf(e.getMessage());
       outcome.require(

@@ -22,7 +22,7 @@ final class Peer implements AutoCloseable {
     NONE
   }
 
-  private static final int PATIENCE_MILLIS = 20_000;
+  private static final int TIMEOUT_MILLIS = 20_000;
 
   private static final int CLOSE = 0x88;
   private static final int PING = 0x89;
@@ -34,7 +34,7 @@ final class Peer implements AutoCloseable {
 
   private Peer(int receiveBuffer) throws IOException {
     socket.setTcpNoDelay(true);
-    socket.setSoTimeout(PATIENCE_MILLIS);
+    socket.setSoTimeout(TIMEOUT_MILLIS);
     if (receiveBuffer > 0) {
       socket.setReceiveBufferSize(receiveBuffer);
     }
@@ -47,7 +47,7 @@ final class Peer implements AutoCloseable {
   static Peer connect(int port, int receiveBuffer) throws IOException {
     Peer peer = new Peer(receiveBuffer);
     peer.socket.connect(
-        new InetSocketAddress(InetAddress.getLoopbackAddress(), port), PATIENCE_MILLIS);
+        new InetSocketAddress(InetAddress.getLoopbackAddress(), port), TIMEOUT_MILLIS);
     return peer;
   }
 
@@ -74,7 +74,7 @@ final class Peer implements AutoCloseable {
     return ByteBuffer.allocate(4 + payload.length).putInt(payload.length).put(payload).array();
   }
 
-  Peer patience(int millis) throws IOException {
+  Peer readTimeout(int millis) throws IOException {
     socket.setSoTimeout(millis);
     return this;
   }

@@ -59,34 +59,34 @@ final class PeerRows {
 
   private PeerRows() {}
 
-  static void silent(Children children, Outcome outcome, String... options) throws Exception {
-    try (Target target = Target.start(children, options)) {
-      long memory = Proc.memoryBytes(target.pid(), "Rss");
-      Ages ages = new Ages();
+  static void silent(ChildProcesses children, Outcome outcome, String... options) throws Exception {
+    try (ServerUnderTest server = ServerUnderTest.start(children, options)) {
+      long memory = ProcFs.memoryBytes(server.pid(), "Rss");
+      Lifetimes lifetimes = new Lifetimes();
       try (Selector selector = Selector.open()) {
         for (int i = 0; i < SILENT; i++) {
-          ages.connect(selector, target.port());
-          ages.readEnds(selector, 0);
+          lifetimes.connect(selector, server.port());
+          lifetimes.readEnds(selector, 0);
         }
-        memory = Proc.memoryBytes(target.pid(), "Rss") - memory;
-        ages.readAllEnds(selector);
+        memory = ProcFs.memoryBytes(server.pid(), "Rss") - memory;
+        lifetimes.readAllEnds(selector);
       }
-      ages.expect(outcome, SILENT, /* expectedAnswers= */ 0);
+      lifetimes.expect(outcome, SILENT, /* expectedAnswers= */ 0);
       outcome.figure("%d resident bytes/connection", memory / SILENT);
-      long timeouts = target.figure("TIMEOUT");
+      long timeouts = server.stat("TIMEOUT");
       outcome.require(timeouts == SILENT, "TIMEOUT: %d", timeouts);
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  static void dripping(Children children, Outcome outcome, int answers, String... options)
+  static void dripping(ChildProcesses children, Outcome outcome, int answers, String... options)
       throws Exception {
-    try (Target target = Target.start(children, options)) {
-      Ages ages = new Ages();
+    try (ServerUnderTest server = ServerUnderTest.start(children, options)) {
+      Lifetimes lifetimes = new Lifetimes();
       try (Selector selector = Selector.open()) {
         List<SocketChannel> peers = new ArrayList<>();
         for (int i = 0; i < DRIPPING; i++) {
-          peers.add(ages.connect(selector, target.port()));
+          peers.add(lifetimes.connect(selector, server.port()));
         }
         long start = System.nanoTime();
         for (int second = 0; second < 15 && !selector.keys().isEmpty(); second++) {
@@ -97,13 +97,13 @@ final class PeerRows {
           }
           long next = start + TimeUnit.SECONDS.toNanos(second + 1L);
           while (System.nanoTime() - next < 0) {
-            ages.readEnds(selector, 20);
+            lifetimes.readEnds(selector, 20);
           }
         }
-        ages.readAllEnds(selector);
+        lifetimes.readAllEnds(selector);
       }
-      ages.expect(outcome, DRIPPING, answers);
-      target.settle(outcome);
+      lifetimes.expect(outcome, DRIPPING, answers);
+      server.expectCleanState(outcome);
     }
   }
 
@@ -116,7 +116,7 @@ final class PeerRows {
   }
 
   /** How long connections live until the server closes them. */
-  private static final class Ages {
+  private static final class Lifetimes {
     private final Histogram millis = new Histogram(3);
     private int fins;
     private int resets;
@@ -185,12 +185,12 @@ final class PeerRows {
     }
   }
 
-  private static void finThenReset(Children children, Random random, Outcome outcome)
+  private static void finThenReset(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children)) {
+    try (ServerUnderTest server = ServerUnderTest.start(children)) {
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < 150; i++) {
-        Peer peer = Peer.connect(target.port(), /* receiveBuffer= */ 4096);
+        Peer peer = Peer.connect(server.port(), /* receiveBuffer= */ 4096);
         peer.echo("hello");
         switch (i % 3) {
           case 0 -> peer.send("!push 100000 10000"); // its output waits
@@ -201,7 +201,7 @@ final class PeerRows {
         }
         peers.add(peer);
       }
-      target.await("all are connected", () -> target.figure("connections") == 151);
+      server.await("all are connected", () -> server.stat("connections") == 151);
       for (Peer peer : peers) {
         peer.shutdownOutput();
       }
@@ -209,25 +209,26 @@ final class PeerRows {
       for (Peer peer : peers) {
         peer.reset();
       }
-      long millis = target.await("all are gone", () -> target.figure("connections") == 1);
-      double load = target.load(3);
+      long millis = server.await("all are gone", () -> server.stat("connections") == 1);
+      double load = server.load(3);
       outcome.seen("all gone after %d ms", millis);
       outcome.figure("processor %.1f %%", 100 * load);
       outcome.require(millis <= 5_000, "gone after %d ms", millis);
       outcome.require(load < 0.10, "processor: %.1f %%", 100 * load);
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void resets(Children children, Random random, Outcome outcome) throws Exception {
-    try (Target target = Target.start(children)) {
+  private static void resets(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
+    try (ServerUnderTest server = ServerUnderTest.start(children)) {
       for (int i = 0; i < 100; i++) {
-        Peer inHandshake = Peer.connect(target.port());
+        Peer inHandshake = Peer.connect(server.port());
         inHandshake.write((byte) 'H');
-        Peer inFrame = Peer.connect(target.port());
+        Peer inFrame = Peer.connect(server.port());
         inFrame.echo("hello");
         inFrame.write((byte) 0, (byte) 0, (byte) 16, (byte) 0, (byte) 1);
-        Peer inWrite = Peer.connect(target.port(), /* receiveBuffer= */ 4096);
+        Peer inWrite = Peer.connect(server.port(), /* receiveBuffer= */ 4096);
         inWrite.send("!push 1000 10000").receive();
         if (random.nextBoolean()) {
           Polling.pause();
@@ -236,81 +237,81 @@ final class PeerRows {
         inFrame.reset();
         inWrite.reset();
       }
-      target.order("pause");
+      server.command("pause");
       for (int i = 0; i < 100; i++) {
-        Peer.connect(target.port()).reset();
+        Peer.connect(server.port()).reset();
       }
-      target.order("resume");
-      target.await("all are gone", () -> target.figure("connections") == 1);
-      Figures figures = target.order("stats");
-      long opened = figures.get("opened");
-      outcome.seen(
-          "IO_ERROR %d, PEER_CLOSED %d", figures.get("IO_ERROR"), figures.get("PEER_CLOSED"));
-      outcome.figure("%d accepted, %d log records", opened, target.logRecords());
-      outcome.require(figures.get("IO_ERROR") >= 300, "IO_ERROR: %d", figures.get("IO_ERROR"));
-      outcome.require(!target.log().contains("\tat "), "stack trace in the log");
-      target.settle(outcome);
+      server.command("resume");
+      server.await("all are gone", () -> server.stat("connections") == 1);
+      ServerStats stats = server.command("stats");
+      long opened = stats.get("opened");
+      outcome.seen("IO_ERROR %d, PEER_CLOSED %d", stats.get("IO_ERROR"), stats.get("PEER_CLOSED"));
+      outcome.figure("%d accepted, %d log records", opened, server.logRecords());
+      outcome.require(stats.get("IO_ERROR") >= 300, "IO_ERROR: %d", stats.get("IO_ERROR"));
+      outcome.require(!server.log().contains("\tat "), "stack trace in the log");
+      server.expectCleanState(outcome);
     }
   }
 
-  static void stoppedClients(Children children, Outcome outcome, long maxQueued, String... options)
+  static void stoppedClients(
+      ChildProcesses children, Outcome outcome, long maxQueued, String... options)
       throws Exception {
-    try (Target target = Target.start(children, options)) {
+    try (ServerUnderTest server = ServerUnderTest.start(children, options)) {
       List<Process> clients = new ArrayList<>();
       for (int i = 0; i < 5; i++) {
         List<String> command =
             JavaCommandLine.ofThisProgram(List.of("-Xmx32m", "-XX:TieredStopAtLevel=1"));
-        command.addAll(List.of("torture-reader", "--port", "" + target.port()));
+        command.addAll(List.of("torture-reader", "--port", "" + server.port()));
         command.addAll(List.of(options));
         Process client = children.start(command);
-        Children.firstLine(client, "reader", Duration.ofSeconds(20));
+        ChildProcesses.firstLine(client, "reader", Duration.ofSeconds(20));
         clients.add(client);
       }
-      target.order("feed 40000 10");
+      server.command("feed 40000 10");
       TimeUnit.SECONDS.sleep(2);
       long start = System.nanoTime();
       for (Process client : clients.subList(0, 4)) {
-        Target.signal(client, "STOP");
+        ServerUnderTest.signal(client, "STOP");
       }
       long overflow =
-          target.await(
+          server.await(
               "the stopped ones are closed",
               Duration.ofSeconds(55),
-              () -> target.figure("OVERFLOW") >= 4);
+              () -> server.stat("OVERFLOW") >= 4);
       TimeUnit.NANOSECONDS.sleep(start + TimeUnit.SECONDS.toNanos(60) - System.nanoTime());
-      Figures figures = target.order("stats");
+      ServerStats stats = server.command("stats");
       for (Process client : clients.subList(0, 4)) {
-        Target.signal(client, "CONT");
+        ServerUnderTest.signal(client, "CONT");
       }
       boolean fifth = clients.get(4).isAlive();
       clients.forEach(children::stop);
-      outcome.seen("OVERFLOW %d, fifth still fed: %s", figures.get("OVERFLOW"), fifth);
+      outcome.seen("OVERFLOW %d, fifth still fed: %s", stats.get("OVERFLOW"), fifth);
       outcome.figure(
           "disconnected after %.1f s, at most %,d bytes queued",
-          overflow / 1e3, figures.get("maxPending"));
-      outcome.require(figures.get("OVERFLOW") == 4, "OVERFLOW: %d", figures.get("OVERFLOW"));
+          overflow / 1e3, stats.get("maxPending"));
+      outcome.require(stats.get("OVERFLOW") == 4, "OVERFLOW: %d", stats.get("OVERFLOW"));
       outcome.require(fifth, "the fifth client is gone");
       outcome.require(
-          figures.get("maxPending") <= maxQueued + 40_100,
+          stats.get("maxPending") <= maxQueued + 40_100,
           "queued: %d bytes",
-          figures.get("maxPending"));
-      target.order("feed 1 1000");
-      target.settle(outcome);
+          stats.get("maxPending"));
+      server.command("feed 1 1000");
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void zeroWindow(Children children, Random random, Outcome outcome)
+  private static void zeroWindow(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children)) {
-      stopReading(target, outcome);
-      target.settle(outcome);
+    try (ServerUnderTest server = ServerUnderTest.start(children)) {
+      stopReading(server, outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void stopReading(Target target, Outcome outcome) throws Exception {
+  private static void stopReading(ServerUnderTest server, Outcome outcome) throws Exception {
     int blocks = 4_000;
-    try (Peer pushed = Peer.connect(target.port(), /* receiveBuffer= */ 4096);
-        Peer echoed = Peer.connect(target.port(), /* receiveBuffer= */ 4096)) {
+    try (Peer pushed = Peer.connect(server.port(), /* receiveBuffer= */ 4096);
+        Peer echoed = Peer.connect(server.port(), /* receiveBuffer= */ 4096)) {
       pushed.send("!push " + blocks + " 10000");
       CompletableFuture<Void> flood =
           CompletableFuture.runAsync(
@@ -324,7 +325,7 @@ final class PeerRows {
                 }
               });
       TimeUnit.SECONDS.sleep(3);
-      long pending = target.figure("maxPending");
+      long pending = server.stat("maxPending");
       outcome.require(!flood.isDone(), "the flood was read to its end");
       outcome.require(pending <= 1 << 20, "pending: %d bytes", pending);
       pushed.receive(); // the echo of the command

@@ -22,14 +22,19 @@ final class RedisLoad implements Load {
   private final String test;
   private final int connections;
   private final int pipeline;
-  private final Setup setup;
-  private final Children children;
+  private final ExperimentOptions options;
+  private final ChildProcesses children;
 
-  RedisLoad(String test, int connections, int pipeline, Setup setup, Children children) {
+  RedisLoad(
+      String test,
+      int connections,
+      int pipeline,
+      ExperimentOptions options,
+      ChildProcesses children) {
     this.test = test;
     this.connections = connections;
     this.pipeline = pipeline;
-    this.setup = setup;
+    this.options = options;
     this.children = children;
   }
 
@@ -57,14 +62,14 @@ final class RedisLoad implements Load {
 
   private Sample benchmark(ServerProcess server, long wanted) {
     long requests = Math.max(MIN_REQUESTS, wanted);
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(List.of("redis-benchmark", "-q", "--csv", "-h", "127.0.0.1"));
     command.addAll(List.of("-p", Integer.toString(server.port()), "-t", test));
     command.addAll(List.of("-c", Integer.toString(connections)));
     command.addAll(List.of("-P", Integer.toString(pipeline), "-n", Long.toString(requests)));
-    Processors before = Processors.readWithEndedChildren(server.pid());
+    CpuTime before = CpuTime.readWithEndedChildren(server.pid());
     String output = children.run(command, Duration.ofMinutes(5));
-    Processors used = Processors.readWithEndedChildren(server.pid()).since(before);
+    CpuTime used = CpuTime.readWithEndedChildren(server.pid()).since(before);
     List<String> lines = output.lines().filter(line -> line.startsWith("\"")).toList();
     if (lines.size() != 2 || output.contains("Error")) {
       throw new BenchmarkException(

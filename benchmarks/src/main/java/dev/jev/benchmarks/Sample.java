@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 record Sample(
     long messages,
     double seconds,
-    Processors used,
+    CpuTime used,
     double p50Micros,
     double p99Micros,
     double maxMicros) {
@@ -49,7 +49,7 @@ record Sample(
     return new Sample(
         (long) number(json, "messages"),
         number(json, "seconds"),
-        new Processors(
+        new CpuTime(
             number(json, "server_cpu_seconds"),
             number(json, "load_cpu_seconds"),
             number(json, "machine_cpu_seconds")),

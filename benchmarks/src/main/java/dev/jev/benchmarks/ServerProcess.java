@@ -30,13 +30,15 @@ record ServerProcess(String label, Process process, int port) {
    * name may stand its options, and all these get the JVM flags alike. {@code redis-server} is
    * itself, {@code exec:COMMAND} any command that prints the line that the samples print.
    */
-  static ServerProcess start(String name, Setup setup, List<String> jvmFlags, Children children) {
-    List<String> command = new ArrayList<>(List.of("taskset", "-c", setup.serverCore()));
+  static ServerProcess start(
+      String name, ExperimentOptions options, List<String> jvmFlags, ChildProcesses children) {
+    List<String> command = new ArrayList<>(List.of("taskset", "-c", options.serverCore()));
     if (name.equals("redis-server")) {
       int port = freePort();
-      String options = "--bind 127.0.0.1 --appendonly no --io-threads 1 --loglevel warning --port ";
+      String arguments =
+          "--bind 127.0.0.1 --appendonly no --io-threads 1 --loglevel warning --port ";
       command.add("redis-server");
-      command.addAll(List.of((options + port).split(" ", -1)));
+      command.addAll(List.of((arguments + port).split(" ", -1)));
       command.addAll(List.of("--save", ""));
       Process process = children.start(command);
       awaitAccept(process, port);
@@ -45,7 +47,7 @@ record ServerProcess(String label, Process process, int port) {
     if (name.startsWith("jev:")) {
       command.add(JavaCommandLine.jdkTool("java"));
       command.addAll(jvmFlags);
-      command.addAll(List.of("-jar", setup.samplesJar(), name.substring("jev:".length())));
+      command.addAll(List.of("-jar", options.samplesJar(), name.substring("jev:".length())));
       command.addAll(List.of("--loops", "1", "--port", "0", "--transport", "epoll"));
     } else if (name.startsWith("netty:") || name.startsWith("netty-void-promise:")) {
       command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
@@ -67,7 +69,7 @@ record ServerProcess(String label, Process process, int port) {
               + " (expected: jev:NAME, jev-websocket:NAME, netty:NAME, redis-server, exec:COMMAND)");
     }
     Process process = children.start(command);
-    String line = Children.firstLine(process, name, START_LIMIT);
+    String line = ChildProcesses.firstLine(process, name, START_LIMIT);
     Matcher listening = LISTENING.matcher(line);
     if (!listening.matches()) {
       throw new BenchmarkException(

@@ -35,7 +35,7 @@ final class StopRows {
               "SIGTERM twice and during the start; a second stop; SIGKILL and a new start on the"
                   + " same port",
               "exit 0; ends at once; ends; a second stop is fast; bound within 100 ms",
-              StopRows::again),
+              StopRows::stopsAndRestarts),
           new TortureRow(
               "24",
               "one of two servers on a port (SO_REUSEPORT) stops accepting while 400 connections"
@@ -49,46 +49,46 @@ final class StopRows {
 
   private StopRows() {}
 
-  private static void terminated(Children children, Random random, Outcome outcome)
+  private static void terminated(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.startCold(children, List.of());
-        Crowd crowd = new Crowd(target.port())) {
+    try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of());
+        ActivePeers active = new ActivePeers(server.port())) {
       AtomicBoolean over = new AtomicBoolean();
-      Visitors visitors = new Visitors(target.port());
+      Visitors visitors = new Visitors(server.port());
       CompletableFuture<Void> visits =
           CompletableFuture.runAsync(() -> visitors.come(over, TimeUnit.MILLISECONDS.toNanos(10)));
-      crowd.ask(5_000);
-      Target.signal(target.process(), "TERM");
+      active.ask(5_000);
+      ServerUnderTest.signal(server.process(), "TERM");
       long start = System.nanoTime();
-      crowd.ask(15_000);
-      Figures last = new Figures(target.line());
-      boolean ended = target.process().waitFor(10, TimeUnit.SECONDS);
+      active.ask(15_000);
+      ServerStats last = new ServerStats(server.line());
+      boolean ended = server.process().waitFor(10, TimeUnit.SECONDS);
       double seconds = (System.nanoTime() - start) / 1e9;
       over.set(true);
       visits.get(30, TimeUnit.SECONDS);
-      long replies = crowd.bytes / REPLY_BYTES + visitors.echoes.get();
+      long replies = active.bytes / REPLY_BYTES + visitors.echoes.get();
       outcome.seen(
           "%,d of %,d answers arrived; %d FIN, %d RST; visitors: %d served, %d reset",
           replies,
           last.get("sent"),
-          crowd.fins,
-          crowd.resets,
+          active.fins,
+          active.resets,
           visitors.echoes.get(),
           visitors.resets.get());
       outcome.figure("over after %.2f s", seconds);
       outcome.require(last.get("received") == last.get("sent"), "answers not sent");
       outcome.require(replies == last.get("sent"), "answers lost: %d", last.get("sent") - replies);
-      outcome.require(crowd.bytes % REPLY_BYTES == 0, "answers cut");
-      outcome.require(crowd.fins == ACTIVE, "FIN: %d of %d", crowd.fins, ACTIVE);
+      outcome.require(active.bytes % REPLY_BYTES == 0, "answers cut");
+      outcome.require(active.fins == ACTIVE, "FIN: %d of %d", active.fins, ACTIVE);
       outcome.require(visitors.lost.get() == 0, "visitors lost: %d", visitors.lost.get());
-      outcome.require(ended && target.process().exitValue() == 0, "exit: not 0 or not in time");
-      Target.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
-      target.expectQuietLog(outcome);
+      outcome.require(ended && server.process().exitValue() == 0, "exit: not 0 or not in time");
+      ServerUnderTest.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
+      server.expectQuietLog(outcome);
     }
   }
 
   /** Peers that ask again and again, all on this thread. */
-  private static final class Crowd implements AutoCloseable {
+  private static final class ActivePeers implements AutoCloseable {
     private final Selector selector = Selector.open();
     private final List<SocketChannel> channels = new ArrayList<>();
     private final ByteBuffer question = ByteBuffer.wrap(Peer.frame("question"));
@@ -97,7 +97,7 @@ final class StopRows {
     private int fins;
     private int resets;
 
-    Crowd(int port) throws IOException {
+    ActivePeers(int port) throws IOException {
       for (int i = 0; i < ACTIVE; i++) {
         SocketChannel channel =
             SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
@@ -176,7 +176,7 @@ final class StopRows {
       while (!over.get()) {
         LockSupport.parkNanos(periodNanos);
         boolean served = false;
-        try (Peer peer = Peer.connect(port).patience(5_000)) {
+        try (Peer peer = Peer.connect(port).readTimeout(5_000)) {
           served = peer.echo("a visit!").equals("a visit!");
           echoes.incrementAndGet();
           peer.shutdownOutput();
@@ -190,7 +190,8 @@ final class StopRows {
     }
   }
 
-  private static void again(Children children, Random random, Outcome outcome) throws Exception {
+  private static void stopsAndRestarts(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     terminatedTwice(children, outcome);
     stoppedTwice(children, outcome);
     for (int i = 0; i < 6; i++) {
@@ -199,38 +200,38 @@ final class StopRows {
     killed(children, outcome);
   }
 
-  private static void terminatedTwice(Children children, Outcome outcome) throws Exception {
-    try (Target target = Target.startCold(children, List.of());
-        Peer peer = Peer.connect(target.port(), /* receiveBuffer= */ 4096)) {
+  private static void terminatedTwice(ChildProcesses children, Outcome outcome) throws Exception {
+    try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of());
+        Peer peer = Peer.connect(server.port(), /* receiveBuffer= */ 4096)) {
       peer.send("!push 100000 10000").receive(); // its output waits for ever
       long start = System.nanoTime();
-      Target.signal(target.process(), "TERM");
+      ServerUnderTest.signal(server.process(), "TERM");
       TimeUnit.MILLISECONDS.sleep(200);
-      Target.signal(target.process(), "TERM");
-      boolean over = target.process().waitFor(15, TimeUnit.SECONDS);
+      ServerUnderTest.signal(server.process(), "TERM");
+      boolean over = server.process().waitFor(15, TimeUnit.SECONDS);
       outcome.figure("SIGTERM twice: over after %.1f s", (System.nanoTime() - start) / 1e9);
-      outcome.require(over && target.process().exitValue() == 0, "SIGTERM twice: no exit 0");
+      outcome.require(over && server.process().exitValue() == 0, "SIGTERM twice: no exit 0");
     }
   }
 
-  private static void stoppedTwice(Children children, Outcome outcome) throws Exception {
-    try (Target target = Target.startCold(children, List.of());
-        Peer peer = Peer.connect(target.port(), /* receiveBuffer= */ 4096)) {
+  private static void stoppedTwice(ChildProcesses children, Outcome outcome) throws Exception {
+    try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of());
+        Peer peer = Peer.connect(server.port(), /* receiveBuffer= */ 4096)) {
       peer.send("!push 100000 10000").receive();
-      target.order("stop 10000");
+      server.command("stop 10000");
       TimeUnit.MILLISECONDS.sleep(200);
-      outcome.require(target.figure("connections") == 1, "stop did not wait");
-      target.order("stop 0");
-      long millis = target.await("stopped", () -> target.figure("connections") == 0);
+      outcome.require(server.stat("connections") == 1, "stop did not wait");
+      server.command("stop 0");
+      long millis = server.await("stopped", () -> server.stat("connections") == 0);
       outcome.figure("second stop: %d ms", millis);
       outcome.require(millis < 500, "second stop: %d ms", millis);
-      target.expectExit(outcome);
+      server.expectExit(outcome);
     }
   }
 
-  private static void terminatedAtTheStart(Children children, Random random, Outcome outcome)
+  private static void terminatedAtTheStart(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    List<String> command = JavaCommandLine.ofThisProgram(Target.JVM);
+    List<String> command = JavaCommandLine.ofThisProgram(ServerUnderTest.JVM);
     command.add("torture-server");
     Path log = Files.createTempFile("torture", ".log");
     Process process = children.start(command, log);
@@ -242,25 +243,26 @@ final class StopRows {
     Files.delete(log);
   }
 
-  private static void killed(Children children, Outcome outcome) throws Exception {
+  private static void killed(ChildProcesses children, Outcome outcome) throws Exception {
     List<Peer> peers = new ArrayList<>();
     int port;
-    try (Target target = Target.startCold(children, List.of())) {
-      port = target.port();
+    try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of())) {
+      port = server.port();
       for (int i = 0; i < 200; i++) {
         peers.add(Peer.connect(port));
         peers.get(i).echo("hello");
       }
-      target.process().destroyForcibly().waitFor();
+      server.process().destroyForcibly().waitFor();
     }
-    try (Target target =
-        Target.startCold(children, List.of(), "--warm", "--listen", "tcp://127.0.0.1:" + port)) {
-      outcome.figure("bound again after %d ms", target.bindMillis());
-      outcome.require(target.bindMillis() <= 100, "bound after %d ms", target.bindMillis());
+    try (ServerUnderTest server =
+        ServerUnderTest.startCold(
+            children, List.of(), "--warm", "--listen", "tcp://127.0.0.1:" + port)) {
+      outcome.figure("bound again after %d ms", server.bindMillis());
+      outcome.require(server.bindMillis() <= 100, "bound after %d ms", server.bindMillis());
       try (Peer peer = Peer.connect(port)) {
         outcome.require(peer.echo("hello").equals("hello"), "not served");
       }
-      target.expectExit(outcome);
+      server.expectExit(outcome);
     }
     for (Peer peer : peers) {
       peer.close();
@@ -268,18 +270,18 @@ final class StopRows {
     outcome.seen("as expected; a second SIGTERM adds nothing, as the JVM ignores it");
   }
 
-  private static void listenerCloses(Children children, Random random, Outcome outcome)
+  private static void listenerCloses(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     String address = "tcp://127.0.0.1:0?reuseport=true";
-    try (Target target = Target.start(children, "--twin", "--listen", address)) {
-      target.order("pause");
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--twin", "--listen", address)) {
+      server.command("pause");
       TimeUnit.MILLISECONDS.sleep(200);
       List<Peer> queued = new ArrayList<>();
       for (int i = 0; i < 400; i++) {
-        queued.add(Peer.connect(target.port()).send("queued"));
+        queued.add(Peer.connect(server.port()).send("queued"));
       }
-      target.order("stop-accepting");
-      target.order("resume");
+      server.command("stop-accepting");
+      server.command("resume");
       int served = 0;
       for (Peer peer : queued) {
         try (peer) {
@@ -290,17 +292,17 @@ final class StopRows {
       }
       outcome.seen("%d of 400 served", served);
       outcome.require(served == 400, "lost: %d", 400 - served);
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
-    try (Target target = Target.start(children, "--twin", "--listen", address)) {
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--twin", "--listen", address)) {
       AtomicBoolean over = new AtomicBoolean();
-      Visitors visitors = new Visitors(target.port());
+      Visitors visitors = new Visitors(server.port());
       List<CompletableFuture<Void>> streams = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         streams.add(CompletableFuture.runAsync(() -> visitors.come(over, 0)));
       }
       TimeUnit.MILLISECONDS.sleep(500);
-      target.order("stop-accepting");
+      server.command("stop-accepting");
       TimeUnit.MILLISECONDS.sleep(200);
       over.set(true);
       for (CompletableFuture<Void> stream : streams) {
@@ -314,7 +316,7 @@ final class StopRows {
       outcome.require(!migrates || visitors.resets.get() == 0, "reset: %d", visitors.resets.get());
       outcome.require(visitors.lost.get() == 0, "lost: %d", visitors.lost.get());
       outcome.require(visitors.refused.get() == 0, "refused: %d", visitors.refused.get());
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 }

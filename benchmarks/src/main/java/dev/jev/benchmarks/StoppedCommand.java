@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "stopped", description = "What a stopped subscriber costs the others.")
 final class StoppedCommand implements Callable<Integer> {
 
-  @Mixin private Setup setup = new Setup();
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
 
   @Parameters(paramLabel = "SERVER", description = "as for compare")
   private String name = "";
@@ -45,11 +45,11 @@ final class StoppedCommand implements Callable<Integer> {
   public Integer call() {
     List<Sample> with = new ArrayList<>();
     List<Sample> without = new ArrayList<>();
-    try (Children children = new Children()) {
+    try (ChildProcesses children = new ChildProcesses()) {
       List<String> flags = List.of(jvmFlags.split(" ", -1));
-      ServerProcess server = ServerProcess.start(name, setup, flags, children);
-      Load all = new SubscriberLoad(size, connections, /* stopped= */ 0, setup, children);
-      Load oneStopped = new SubscriberLoad(size, connections, /* stopped= */ 1, setup, children);
+      ServerProcess server = ServerProcess.start(name, options, flags, children);
+      Load all = new SubscriberLoad(size, connections, /* stopped= */ 0, options, children);
+      Load oneStopped = new SubscriberLoad(size, connections, /* stopped= */ 1, options, children);
       all.run(server, warmupSeconds, seconds); // until its code is compiled
       for (int round = 1; round <= rounds; round++) {
         with.add(oneStopped.run(server, warmupSeconds, seconds));
@@ -58,25 +58,25 @@ final class StoppedCommand implements Callable<Integer> {
         System.err.printf("round %d: %s%n", round, without.get(round - 1).toJson());
       }
     }
-    Spread p99 = Spread.of(with, Sample::p99Micros);
-    Spread p99Without = Spread.of(without, Sample::p99Micros);
-    Spread ratio =
-        Spread.ofRatios(
+    SummaryStatistics p99 = SummaryStatistics.of(with, Sample::p99Micros);
+    SummaryStatistics p99Without = SummaryStatistics.of(without, Sample::p99Micros);
+    SummaryStatistics ratio =
+        SummaryStatistics.ofRatios(
             with.stream().mapToDouble(Sample::p99Micros).toArray(),
             without.stream().mapToDouble(Sample::p99Micros).toArray());
-    Verdict verdict = new Verdict(ratio, setup.bar(1));
+    RatioCheck check = new RatioCheck(ratio, options.bar(1));
     String row =
         String.format(
             Locale.ROOT,
             "| %s | %s | %s | %s | %,.0f / %,.0f |",
-            setup.titleOr("one stopped among %,d".formatted(connections)),
+            options.titleOr("one stopped among %,d".formatted(connections)),
             name,
-            verdict.cell(),
+            check.cell(),
             ratio.format(3),
             p99.median(),
             p99Without.median());
     System.out.println(row);
-    setup.appendMarkdown(row);
+    options.appendMarkdown(row);
     return 0;
   }
 }

@@ -17,8 +17,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Subscribes to a server that pushes {@link Publication}s over WebSocket: counts what arrives and
- * how long it took, prints one line of JSON.
+ * Subscribes to a server that pushes {@link TimestampedMessage}s over WebSocket: counts what
+ * arrives and how long it took, prints one line of JSON.
  *
  * <p>One thread reads all connections, so that a latency includes the wait for those before it: the
  * same for whatever server.
@@ -70,9 +70,9 @@ final class SubscriberCommand implements Callable<Integer> {
       }
       readFor(warmupSeconds, selector);
       latencyNanos.reset();
-      Processors before = Processors.read(serverPid);
+      CpuTime before = CpuTime.read(serverPid);
       double measuredSeconds = readFor(seconds, selector);
-      Processors used = Processors.read(serverPid).since(before);
+      CpuTime used = CpuTime.read(serverPid).since(before);
       long received = latencyNanos.getTotalCount();
       if (received < connections) {
         throw new BenchmarkException(received + " received (expected: one by each at least)");
@@ -135,7 +135,7 @@ final class SubscriberCommand implements Callable<Integer> {
 
     private final SocketChannel channel;
     private final byte[] expected; // but for the payload
-    private int have; // bytes of the frame that is under way
+    private int frameBytes; // bytes of the frame that is under way
     private long time; // what is known of its time
 
     Subscriber(SocketChannel channel, byte[] expected) {
@@ -147,25 +147,26 @@ final class SubscriberCommand implements Callable<Integer> {
       if (channel.read(scratch) < 0) {
         throw new BenchmarkException("subscriber: closed by the server (expected: open)");
       }
-      long now = Publication.wallClockNanos();
+      long now = TimestampedMessage.wallClockNanos();
       int header = expected.length > 127 ? 4 : 2;
       int end = scratch.position();
       for (int at = 0; at < end; ) {
-        if (have == 0 && end - at >= expected.length && scratch.get(at + 1) == expected[1]) {
+        if (frameBytes == 0 && end - at >= expected.length && scratch.get(at + 1) == expected[1]) {
           record(now - time(scratch, at + header), latencyNanos);
           at += expected.length;
           continue;
         }
         int b = scratch.get(at++);
-        if (have < header && b != expected[have]) {
-          throw new BenchmarkException("frame: byte " + b + " (expected: " + expected[have] + ")");
+        if (frameBytes < header && b != expected[frameBytes]) {
+          throw new BenchmarkException(
+              "frame: byte " + b + " (expected: " + expected[frameBytes] + ")");
         }
-        if (have >= header && have < header + Publication.TIME_BYTES) {
+        if (frameBytes >= header && frameBytes < header + TimestampedMessage.TIME_BYTES) {
           time = 10 * time + b - '0';
         }
-        if (++have == expected.length) {
+        if (++frameBytes == expected.length) {
           record(now - time, latencyNanos);
-          have = 0;
+          frameBytes = 0;
           time = 0;
         }
       }
@@ -178,7 +179,7 @@ final class SubscriberCommand implements Callable<Integer> {
 
     private static long time(ByteBuffer text, int from) {
       long time = 0;
-      for (int i = 0; i < Publication.TIME_BYTES; i++) {
+      for (int i = 0; i < TimestampedMessage.TIME_BYTES; i++) {
         time = 10 * time + text.get(from + i) - '0';
       }
       return time;

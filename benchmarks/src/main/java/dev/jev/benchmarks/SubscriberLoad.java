@@ -13,14 +13,15 @@ final class SubscriberLoad implements Load {
   private final int size;
   private final int connections;
   private final int stopped;
-  private final Setup setup;
-  private final Children children;
+  private final ExperimentOptions options;
+  private final ChildProcesses children;
 
-  SubscriberLoad(int size, int connections, int stopped, Setup setup, Children children) {
+  SubscriberLoad(
+      int size, int connections, int stopped, ExperimentOptions options, ChildProcesses children) {
     this.size = size;
     this.connections = connections;
     this.stopped = stopped;
-    this.setup = setup;
+    this.options = options;
     this.children = children;
   }
 
@@ -30,7 +31,7 @@ final class SubscriberLoad implements Load {
 
   @Override
   public Sample run(ServerProcess server, double warmupSeconds, double seconds) {
-    List<String> command = new ArrayList<>(setup.onLoadCore());
+    List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(JavaCommandLine.ofThisProgram(JVM_FLAGS));
     command.add("subscribe");
     command.add("--port=" + server.port());

@@ -73,20 +73,20 @@ final class TortureCommand implements Callable<Integer> {
   }
 
   private static String line(TortureRow row, Outcome outcome) {
-    String verdict = outcome.passed() ? "pass" : "**fail**: " + outcome.failures();
+    String result = outcome.passed() ? "pass" : "**fail**: " + outcome.failures();
     return Stream.of(
-            row.number(), row.what(), row.expected(), outcome.seen(), outcome.figures(), verdict)
+            row.number(), row.what(), row.expected(), outcome.seen(), outcome.figures(), result)
         .map(cell -> cell.replace("|", "/").replaceAll("\\R", " "))
         .reduce("|", (line, cell) -> line + " " + cell + " |");
   }
 
   private Outcome run(TortureRow row) {
     Outcome outcome = new Outcome();
-    try (Children children = new Children()) {
+    try (ChildProcesses children = new ChildProcesses()) {
       FutureTask<?> task =
           new FutureTask<>(
               () -> {
-                row.ordeal().run(children, new Random(seed), outcome);
+                row.action().run(children, new Random(seed), outcome);
                 return null;
               });
       Thread thread = new Thread(task, "row " + row.number());

@@ -3,10 +3,10 @@ package dev.jev.benchmarks;
 import java.util.Random;
 
 /** One fault or limit and what is expected of a server that meets it. */
-record TortureRow(String number, String what, String expected, Ordeal ordeal) {
+record TortureRow(String number, String what, String expected, Action action) {
 
   /** Does it. */
-  interface Ordeal {
-    void run(Children children, Random random, Outcome outcome) throws Exception;
+  interface Action {
+    void run(ChildProcesses children, Random random, Outcome outcome) throws Exception;
   }
 }

@@ -60,7 +60,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   @Option(names = "--warm", description = "starts a server before, so that its classes are loaded")
   private boolean warm;
 
-  @Mixin private TortureSpeech speech = new TortureSpeech();
+  @Mixin private TortureServerOptions options = new TortureServerOptions();
 
   private final Histogram lagMicros = new ConcurrentHistogram(3);
   private final AtomicLong ticks = new AtomicLong();
@@ -73,7 +73,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private final AtomicLong maxPending = new AtomicLong();
   private final AtomicInteger calledTwice = new AtomicInteger();
   private final Map<CloseReason.Kind, AtomicLong> closed = new ConcurrentSkipListMap<>();
-  private final Set<Connection<ByteBuf>> fed = ConcurrentHashMap.newKeySet();
+  private final Set<Connection<ByteBuf>> feedReaders = ConcurrentHashMap.newKeySet();
   private final Topic<ByteBuf> topic = Topic.of("torture");
   private final List<Server> servers = new ArrayList<>();
   private volatile String blocked = "none";
@@ -100,19 +100,19 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
     Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "stop"));
     System.out.printf(
         "listening on tcp://127.0.0.1:%d after %d ms%n", servers.get(0).port(), millis);
-    obey();
+    readCommands();
     return 0;
   }
 
   private Server start(List<String> addresses) {
     Server.Builder<ByteBuf, ByteBuf> builder =
-        Server.builder(speech.protocol(), this)
+        Server.builder(options.protocol(), this)
             .plugin(this)
             .eventLoops(twin ? 1 : 2)
             .loadBalancing(LoadBalancing.roundRobin())
             .blockedLoopThreshold(Duration.ofMillis(blockedMillis));
     addresses.forEach(builder::listen);
-    speech.install(builder);
+    options.install(builder);
     if (idleMillis > 0) {
       builder.plugin(IdleReaper.readIdle(Duration.ofMillis(idleMillis)));
     }
@@ -125,7 +125,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   private void stop() {
     int status = 1;
     try {
-      speech.drain();
+      options.drain();
       for (Server server : servers) {
         server.stop(Duration.ofSeconds(10));
         server.awaitStop();
@@ -142,16 +142,16 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
 
   // What standard input says.
 
-  private void obey() throws IOException {
+  private void readCommands() throws IOException {
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, US_ASCII));
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       String[] words = line.split(" ", -1);
-      System.out.println(obey(words));
+      System.out.println(execute(words));
       System.out.flush();
     }
   }
 
-  private String obey(String[] words) {
+  private String execute(String[] words) {
     switch (words[0]) {
       case "gc" -> System.gc();
       case "pause" -> servers.forEach(server -> server.pauseAccepting("torture"));
@@ -208,17 +208,17 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
 
   private void feed(int size) {
     ticks.incrementAndGet();
-    fed.forEach(connection -> feed(connection, size));
+    feedReaders.forEach(connection -> feed(connection, size));
     topic.publish(PooledByteBufAllocator.DEFAULT.buffer(size).writeZero(size));
-    topic.forEach(this::note);
+    topic.forEach(this::recordPending);
   }
 
   private void feed(Connection<ByteBuf> connection, int size) {
     connection.send(PooledByteBufAllocator.DEFAULT.buffer(size).writeZero(size));
-    note(connection);
+    recordPending(connection);
   }
 
-  private void note(Connection<ByteBuf> connection) {
+  private void recordPending(Connection<ByteBuf> connection) {
     maxPending.accumulateAndGet(connection.pendingBytes(), Math::max);
   }
 
@@ -293,12 +293,12 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
     }
     received.incrementAndGet();
     if (message.isReadable() && message.getByte(message.readerIndex()) == '!') {
-      obey(connection, message.toString(US_ASCII).substring(1).split(" ", -1));
+      execute(connection, message.toString(US_ASCII).substring(1).split(" ", -1));
     }
     if (connection.send(message)) {
       sent.incrementAndGet();
     }
-    note(connection);
+    recordPending(connection);
   }
 
   private void answerDatagram(Connection<ByteBuf> connection, ByteBuf message) {
@@ -308,9 +308,9 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
     }
   }
 
-  private void obey(Connection<ByteBuf> connection, String[] words) {
+  private void execute(Connection<ByteBuf> connection, String[] words) {
     switch (words[0]) {
-      case "feed" -> fed.add(connection);
+      case "feed" -> feedReaders.add(connection);
       case "subscribe" -> topic.subscribe(connection);
       case "pause" -> connection.pauseReading();
       case "close" -> connection.runAfter(Duration.ZERO, connection::close);
@@ -349,13 +349,13 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
     while (push.next < push.count && connection.isWritable()) {
       ByteBuf block = PooledByteBufAllocator.DEFAULT.buffer(push.size);
       connection.send(block.writeInt(push.next++).writeZero(push.size - 4));
-      note(connection);
+      recordPending(connection);
     }
   }
 
   @Override
   public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
-    fed.remove(connection);
+    feedReaders.remove(connection);
   }
 
   // What the framework says.
@@ -368,7 +368,7 @@ final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf
   @Override
   public void loopBlocked(Thread loop, Duration time) {
     StackTraceElement[] stack = loop.getStackTrace();
-    boolean shown = List.of(stack).toString().contains("TortureServer.obey");
+    boolean shown = List.of(stack).toString().contains("TortureServer.execute");
     blocked = System.currentTimeMillis() + "/" + time.toMillis() + "/" + shown;
   }
 

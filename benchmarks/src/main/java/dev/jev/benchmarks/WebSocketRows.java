@@ -78,7 +78,7 @@ final class WebSocketRows {
               "deflate bombs of 16 MiB, 1:1000: 20 in one frame, then 20 in frames of 512 bytes",
               "1009, read by all; at most 1 MiB + 64 KiB each in direct memory; canary p99 <"
                   + " 500 ms",
-              WebSocketRows::bombs));
+              WebSocketRows::deflateBombs));
 
   /** Of what Netty counts, which is whole chunks of 4 MiB. */
   private static final long DIRECT_TOLERANCE = 4 * (4 << 20);
@@ -86,7 +86,7 @@ final class WebSocketRows {
   /** Of a flood: the threads that make it want both cores. */
   private static final double CANARY_LIMIT_MILLIS = 500;
 
-  private static final int MAX_MESSAGE_BYTES = TortureSpeech.MAX_MESSAGE_BYTES;
+  private static final int MAX_MESSAGE_BYTES = TortureServerOptions.MAX_MESSAGE_BYTES;
 
   // First bytes of frames.
   private static final int CONTINUATION = 0x00;
@@ -116,26 +116,26 @@ final class WebSocketRows {
   }
 
   /** Starts a server whose code has been compiled for what comes; the canary sings. */
-  private static Target start(
-      Children children, WebSocketHandshake handshake, byte[] bytes, String... options)
+  private static ServerUnderTest start(
+      ChildProcesses children, WebSocketHandshake handshake, byte[] bytes, String... options)
       throws Exception {
-    Target target = Target.startCold(children, List.of(), options);
-    target.warmUp();
-    Flood.of(target, 20, handshake, bytes);
-    target.await("all are gone", () -> target.figure("connections") == 0);
-    return target.sing();
+    ServerUnderTest server = ServerUnderTest.startCold(children, List.of(), options);
+    server.warmUp();
+    Flood.of(server, 20, handshake, bytes);
+    server.await("all are gone", () -> server.stat("connections") == 0);
+    return server.startCanary();
   }
 
-  private static void drippedFrames(Children children, Random random, Outcome outcome)
+  private static void drippedFrames(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     int count = 1_000;
-    try (Target target = Target.start(children, "--websocket")) {
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--websocket")) {
       byte[] frame = WebSocketFrames.ofClient(WebSocketFrames.BINARY, new byte[64 * 1024]);
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < count; i++) {
-        peers.add(target.connect());
+        peers.add(server.connect());
       }
-      Figures before = target.order("gc");
+      ServerStats before = server.command("gc");
       for (int second = 0; second < 20; second++) {
         int end = second == 0 ? frame.length - 64 * 1024 + 1 : 1;
         for (Peer peer : peers) {
@@ -143,7 +143,7 @@ final class WebSocketRows {
         }
         TimeUnit.SECONDS.sleep(1);
       }
-      Figures after = target.order("gc");
+      ServerStats after = server.command("gc");
       long direct = after.get("direct") - before.get("direct");
       long heap = after.get("heap") - before.get("heap");
       long open = after.get("connections") - 1;
@@ -154,26 +154,27 @@ final class WebSocketRows {
       for (Peer peer : peers) {
         peer.close();
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static void tinyFragments(Children children, Random random, Outcome outcome)
+  private static void tinyFragments(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = Target.start(children, "--websocket", "--max-fragments", "1000000")) {
-      try (Peer peer = target.connect()) {
-        nanosEach(target, peer, 100, 10_000); // until it is compiled
-        double few = nanosEach(target, peer, 100, 10_000);
-        double many = nanosEach(target, peer, 4, 250_000);
+    try (ServerUnderTest server =
+        ServerUnderTest.start(children, "--websocket", "--max-fragments", "1000000")) {
+      try (Peer peer = server.connect()) {
+        nanosEach(server, peer, 100, 10_000); // until it is compiled
+        double few = nanosEach(server, peer, 100, 10_000);
+        double many = nanosEach(server, peer, 4, 250_000);
         outcome.seen("%.2f times as long", many / few);
         outcome.figure("%.0f and %.0f ns of processor time for each fragment", few, many);
         outcome.require(many <= 2 * few, "not linear: %.0f, %.0f ns", few, many);
       }
-      target.settle(outcome);
+      server.expectCleanState(outcome);
     }
   }
 
-  private static double nanosEach(Target target, Peer peer, int messages, int fragments)
+  private static double nanosEach(ServerUnderTest server, Peer peer, int messages, int fragments)
       throws IOException {
     byte[] letter = {'x'};
     byte[] message =
@@ -181,38 +182,40 @@ final class WebSocketRows {
             WebSocketFrames.ofClient(FIRST_TEXT, letter),
             frames(fragments - 2, CONTINUATION, letter),
             WebSocketFrames.ofClient(LAST_CONTINUATION, letter));
-    double before = Proc.processorSeconds(target.pid());
+    double before = ProcFs.processorSeconds(server.pid());
     for (int i = 0; i < messages; i++) {
       int length = peer.write(message).receiveBytes().length;
       if (length != fragments) {
         throw new BenchmarkException("echo: " + length + " bytes (expected: " + fragments + ")");
       }
     }
-    double seconds = Proc.processorSeconds(target.pid()) - before;
+    double seconds = ProcFs.processorSeconds(server.pid()) - before;
     return seconds * 1e9 / ((double) messages * fragments);
   }
 
-  private static void emptyContinuations(Children children, Random random, Outcome outcome)
+  private static void emptyContinuations(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     byte[] empty = new byte[0];
     byte[] message =
         joined(WebSocketFrames.ofClient(FIRST_TEXT, empty), frames(100_000, CONTINUATION, empty));
-    try (Target target = start(children, WebSocketHandshake.MINIMAL, message, "--websocket")) {
-      double before = Proc.processorSeconds(target.pid());
-      Flood flood = Flood.of(target, 50, WebSocketHandshake.MINIMAL, message);
-      double seconds = Proc.processorSeconds(target.pid()) - before;
+    try (ServerUnderTest server =
+        start(children, WebSocketHandshake.MINIMAL, message, "--websocket")) {
+      double before = ProcFs.processorSeconds(server.pid());
+      Flood flood = Flood.of(server, 50, WebSocketHandshake.MINIMAL, message);
+      double seconds = ProcFs.processorSeconds(server.pid()) - before;
       flood.expectCode(outcome, 1008);
       outcome.figure("all told after %.1f s, %.2f s of processor time", flood.seconds(), seconds);
-      target.settle(outcome, CANARY_LIMIT_MILLIS);
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
 
-  private static void pings(Children children, Random random, Outcome outcome) throws Exception {
+  private static void pings(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     byte[] payload = "p".repeat(125).getBytes(US_ASCII);
     byte[] pings = frames(10_000, PING, payload);
     String[] options = {"--websocket", "--write-deadline-ms", "2000"};
-    try (Target target = start(children, WebSocketHandshake.MINIMAL, pings, options)) {
-      Flood flood = Flood.of(target, 100, WebSocketHandshake.MINIMAL, pings);
+    try (ServerUnderTest server = start(children, WebSocketHandshake.MINIMAL, pings, options)) {
+      Flood flood = Flood.of(server, 100, WebSocketHandshake.MINIMAL, pings);
       flood.expectCode(outcome, 1008);
       int pongs = flood.mostPongs();
       outcome.figure(
@@ -220,16 +223,17 @@ final class WebSocketRows {
           pongs, flood.peakDirect() >> 20);
       outcome.require(pongs <= 62, "pongs: %d", pongs);
       outcome.require(flood.peakDirect() <= DIRECT_TOLERANCE, "direct: %d", flood.peakDirect());
-      deafPeers(target, outcome, frames(50, PING, payload));
-      target.settle(outcome, CANARY_LIMIT_MILLIS);
+      nonReadingPeers(server, outcome, frames(50, PING, payload));
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
 
-  private static void deafPeers(Target target, Outcome outcome, byte[] pings) throws Exception {
+  private static void nonReadingPeers(ServerUnderTest server, Outcome outcome, byte[] pings)
+      throws Exception {
     List<Peer> peers = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
       Peer peer =
-          Peer.connect(target.port(), /* receiveBuffer= */ 4096)
+          Peer.connect(server.port(), /* receiveBuffer= */ 4096)
               .upgrade(WebSocketHandshake.MINIMAL);
       peers.add(peer.send("!push 1000 10000"));
     }
@@ -237,18 +241,18 @@ final class WebSocketRows {
     for (Peer peer : peers) {
       peer.write(pings);
     }
-    long before = target.figure("direct");
-    target.await(
+    long before = server.stat("direct");
+    server.await(
         "the deaf ones are closed",
         Duration.ofSeconds(15),
-        () -> target.figure("TIMEOUT") >= peers.size());
+        () -> server.stat("TIMEOUT") >= peers.size());
     double seconds = (System.nanoTime() - start) / 1e9;
-    long closed = target.figure("TIMEOUT");
-    long pending = target.figure("maxPending");
+    long closed = server.stat("TIMEOUT");
+    long pending = server.stat("maxPending");
     outcome.seen("%d by the write deadline", closed);
     outcome.figure(
         "after %.1f s, at most %,d bytes queued, direct memory then %+d MiB",
-        seconds, pending, (target.figure("direct") - before) >> 20);
+        seconds, pending, (server.stat("direct") - before) >> 20);
     outcome.require(closed == peers.size() && seconds <= 3, "%d after %.1f s", closed, seconds);
     outcome.require(pending <= 256 * 1024 + 20_000, "queued: %d bytes", pending);
     for (Peer peer : peers) {
@@ -256,61 +260,63 @@ final class WebSocketRows {
     }
   }
 
-  private static void pongsAndEmptyTexts(Children children, Random random, Outcome outcome)
+  private static void pongsAndEmptyTexts(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     byte[] texts = frames(2_000, WebSocketFrames.TEXT, new byte[0]);
     String[] options = {"--websocket", "--message-rate", "100"};
-    try (Target target = start(children, WebSocketHandshake.MINIMAL, texts, options)) {
+    try (ServerUnderTest server = start(children, WebSocketHandshake.MINIMAL, texts, options)) {
       Flood pongs =
-          Flood.of(target, 50, WebSocketHandshake.MINIMAL, frames(10_000, PONG, new byte[0]));
+          Flood.of(server, 50, WebSocketHandshake.MINIMAL, frames(10_000, PONG, new byte[0]));
       pongs.expectCode(outcome, 1008);
-      Flood empty = Flood.of(target, 50, WebSocketHandshake.MINIMAL, texts);
+      Flood empty = Flood.of(server, 50, WebSocketHandshake.MINIMAL, texts);
       empty.expectCode(outcome, 1008);
       outcome.figure("all told after %.1f and %.1f s", pongs.seconds(), empty.seconds());
-      target.settle(outcome, CANARY_LIMIT_MILLIS);
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
 
-  private static void terminated(Children children, Random random, Outcome outcome)
+  private static void terminated(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     int count = 1_000;
     int questions = 3;
-    try (Target target = Target.startCold(children, List.of(), "--websocket", "--drain")) {
+    try (ServerUnderTest server =
+        ServerUnderTest.startCold(children, List.of(), "--websocket", "--drain")) {
       List<Peer> peers = new ArrayList<>();
       for (int i = 0; i < count; i++) {
-        peers.add(target.connect());
+        peers.add(server.connect());
       }
       byte[] question = "question".getBytes(US_ASCII);
       byte[] asked = frames(questions, WebSocketFrames.TEXT, question);
       for (Peer peer : peers) {
         peer.write(asked);
       }
-      Target.signal(target.process(), "TERM");
+      ServerUnderTest.signal(server.process(), "TERM");
       long start = System.nanoTime();
       int answers = 0;
-      int told = 0;
+      int restartCodes = 0;
       int fins = 0;
       for (Peer peer : peers) {
         try (peer) {
           for (int i = 0; i < questions; i++) {
             answers += peer.receive().equals("question") ? 1 : 0;
           }
-          told += peer.closeCode() == 1012 ? 1 : 0;
+          restartCodes += peer.closeCode() == 1012 ? 1 : 0;
           fins += peer.end() == Peer.End.FIN ? 1 : 0;
         }
       }
-      Figures last = new Figures(target.line());
-      boolean ended = target.process().waitFor(10, TimeUnit.SECONDS);
+      ServerStats last = new ServerStats(server.line());
+      boolean ended = server.process().waitFor(10, TimeUnit.SECONDS);
       double seconds = (System.nanoTime() - start) / 1e9;
-      outcome.seen("%d of %d answers, %d times 1012, %d FIN", answers, 3 * count, told, fins);
+      outcome.seen(
+          "%d of %d answers, %d times 1012, %d FIN", answers, 3 * count, restartCodes, fins);
       outcome.figure("over after %.1f s", seconds);
       outcome.require(answers == questions * count, "answers: %d", answers);
-      outcome.require(told == count, "1012: %d of %d", told, count);
+      outcome.require(restartCodes == count, "1012: %d of %d", restartCodes, count);
       outcome.require(fins == count, "FIN: %d of %d", fins, count);
       outcome.require(
-          ended && seconds <= 10 && target.process().exitValue() == 0, "exit: not 0 in time");
-      Target.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
-      target.expectQuietLog(outcome);
+          ended && seconds <= 10 && server.process().exitValue() == 0, "exit: not 0 in time");
+      ServerUnderTest.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
+      server.expectQuietLog(outcome);
     }
   }
 
@@ -319,22 +325,24 @@ final class WebSocketRows {
     return Arrays.copyOf(unmasked, 4 << 20);
   }
 
-  private static void violations(Children children, Random random, Outcome outcome)
+  private static void violations(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    try (Target target = start(children, WebSocketHandshake.MINIMAL, violation(), "--websocket")) {
-      violate(target, outcome);
-      target.settle(outcome, CANARY_LIMIT_MILLIS);
+    try (ServerUnderTest server =
+        start(children, WebSocketHandshake.MINIMAL, violation(), "--websocket")) {
+      sendViolations(server, outcome);
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
 
   /** Each of 100 peers breaks a rule, goes on for 4 MiB, and then reads what it is told. */
-  static void violate(Target target, Outcome outcome) throws Exception {
-    Flood flood = Flood.of(target, 100, WebSocketHandshake.MINIMAL, violation());
+  static void sendViolations(ServerUnderTest server, Outcome outcome) throws Exception {
+    Flood flood = Flood.of(server, 100, WebSocketHandshake.MINIMAL, violation());
     flood.expectCode(outcome, 1002);
     outcome.figure("all told after %.1f s", flood.seconds());
   }
 
-  private static void bombs(Children children, Random random, Outcome outcome) throws Exception {
+  private static void deflateBombs(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
     int count = 20;
     byte[] bomb = WebSocketFrames.deflated(new byte[16 << 20]);
     ByteArrayOutputStream fragments = new ByteArrayOutputStream();
@@ -345,16 +353,17 @@ final class WebSocketRows {
     }
     long allowed = (long) count * (MAX_MESSAGE_BYTES + 64 * 1024) + DIRECT_TOLERANCE;
     byte[] whole = WebSocketFrames.ofClient(COMPRESSED_BINARY, bomb);
-    try (Target target = start(children, WebSocketHandshake.DEFLATE, whole, "--websocket")) {
+    try (ServerUnderTest server =
+        start(children, WebSocketHandshake.DEFLATE, whole, "--websocket")) {
       for (byte[] bytes : List.of(whole, fragments.toByteArray())) {
-        Flood flood = Flood.of(target, count, WebSocketHandshake.DEFLATE, bytes);
+        Flood flood = Flood.of(server, count, WebSocketHandshake.DEFLATE, bytes);
         flood.expectCode(outcome, 1009);
         outcome.figure(
             "1:%d, direct memory + %d MiB at most, all told after %.1f s",
             (16 << 20) / bomb.length, flood.peakDirect() >> 20, flood.seconds());
         outcome.require(flood.peakDirect() <= allowed, "direct: %d bytes", flood.peakDirect());
       }
-      target.settle(outcome, CANARY_LIMIT_MILLIS);
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
 }

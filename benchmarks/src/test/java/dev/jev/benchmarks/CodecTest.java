@@ -47,7 +47,7 @@ class CodecTest {
     assertThat(packed(codec.netty(BYTES))).isEqualTo(packed(codec.jev(BYTES)));
   }
 
-  private static List<String> unpacked(Codec codec, CodecSide side) {
+  private static List<String> unpacked(Codec codec, CodecDriver side) {
     List<String> messages = new ArrayList<>();
     try (side) {
       side.read(codec.frames(BYTES, COUNT), message -> messages.add(textOf(message)));
@@ -55,7 +55,7 @@ class CodecTest {
     return messages;
   }
 
-  private static String packed(CodecSide side) {
+  private static String packed(CodecDriver side) {
     StringBuilder bytes = new StringBuilder();
     try (side) {
       side.send(COUNT, written -> bytes.append(textOf(written)));

@@ -9,36 +9,37 @@ import java.util.List;
 /**
  * Loses packets between a server and its peers, in a network namespace that is this program's own.
  */
-final class Firewall {
+final class PacketLoss {
 
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
-  private final Children children;
+  private final ChildProcesses children;
 
   /** What is done meanwhile. */
   interface Body {
     void run() throws Exception;
   }
 
-  private Firewall(Children children) {
+  private PacketLoss(ChildProcesses children) {
     this.children = children;
   }
 
   /**
    * Loses so many of all packets from and to a server's port, at random, but none of the canary's.
    */
-  static void losing(int percent, Target target, Children children, Body body) throws Exception {
+  static void during(int percent, ServerUnderTest server, ChildProcesses children, Body body)
+      throws Exception {
     if (!hasOnlyLoopback()) {
       throw new BenchmarkException(
           "network interfaces: others, too (expected: loopback only, as after unshare --net)");
     }
-    Firewall firewall = new Firewall(children);
-    firewall.nft("add table inet torture");
+    PacketLoss packetLoss = new PacketLoss(children);
+    packetLoss.nft("add table inet torture");
     try {
-      firewall.lose(percent, target.port(), target.canary().port());
+      packetLoss.lose(percent, server.port(), server.canary().port());
       body.run();
     } finally {
-      firewall.nft("delete table inet torture");
+      packetLoss.nft("delete table inet torture");
     }
   }
 

@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** What a torture server speaks, what it lets its peers do, and how it says goodbye. */
-final class TortureSpeech {
+final class TortureServerOptions {
 
   /** The longest message of a WebSocket. */
   static final int MAX_MESSAGE_BYTES = 1 << 20;
 
   // The very same functions for all connections: so a publication is encoded once.
-  private static final Function<WebSocketMessage, ByteBuf> DECODE = TortureSpeech::decode;
-  private static final Function<ByteBuf, WebSocketMessage> ENCODE = TortureSpeech::encode;
+  private static final Function<WebSocketMessage, ByteBuf> DECODE = TortureServerOptions::decode;
+  private static final Function<ByteBuf, WebSocketMessage> ENCODE = TortureServerOptions::encode;
 
   @Option(names = "--websocket", description = "instead of length-prefixed frames")
   private boolean webSocket;

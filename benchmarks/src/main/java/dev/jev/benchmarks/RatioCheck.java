@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param bar null if there is none
  */
-record Verdict(Spread ratio, @Nullable Double bar) {
+record RatioCheck(SummaryStatistics ratio, @Nullable Double bar) {
 
   /** For a table: {@code <= 0.95: met}. */
   String cell() {

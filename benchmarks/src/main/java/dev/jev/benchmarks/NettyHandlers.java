@@ -30,12 +30,12 @@ import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Handlers for the pipelines that Jev is compared with, where it takes more than a constructor. */
-final class Handlers {
+final class NettyHandlers {
 
   /** The limit of redis-server for one command. */
   private static final int MAX_ARGUMENTS = 1024 * 1024;
 
-  private Handlers() {}
+  private NettyHandlers() {}
 
   /** A length of four bytes, and what makes other messages of the payloads. */
   static List<ChannelHandler> lengthPrefixed(ChannelHandler... others) {

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** What Linux tells in {@code /proc}; see proc(5). */
-final class Proc {
+final class ProcFs {
 
   /** Linux counts in units of USER_HZ, which is 100 on every architecture that Java runs on. */
   private static final double TICKS_PER_SECOND = 100;
@@ -18,7 +18,7 @@ final class Proc {
       Pattern.compile("^([0-9a-f]+)-([0-9a-f]+) [-r][-w][-x][-sp] .*");
   private static final Pattern KIBIBYTES = Pattern.compile("^(\\w+):\\s+(\\d+) kB$");
 
-  private Proc() {}
+  private ProcFs() {}
 
   /** User and system time of all threads of the process, those that have ended included. */
   static double processorSeconds(long pid) {

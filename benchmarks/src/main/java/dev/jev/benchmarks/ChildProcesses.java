@@ -19,7 +19,7 @@ import java.util.concurrent.TimeoutException;
  *
  * <p>Standard error of a child goes to that of this process unless a file is given.
  */
-final class Children implements AutoCloseable {
+final class ChildProcesses implements AutoCloseable {
 
   private static final long STOP_SECONDS = 10;
 
@@ -29,7 +29,7 @@ final class Children implements AutoCloseable {
   private final List<Process> processes = new ArrayList<>();
   private boolean closed;
 
-  Children() {
+  ChildProcesses() {
     Runtime.getRuntime().addShutdownHook(atExit);
   }
 

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * A torture server in a process of its own, with a canary on its first event loop, and what has to
  * be true of it after whatever was done to it.
  */
-final class Target implements AutoCloseable {
+final class ServerUnderTest implements AutoCloseable {
 
   static final List<String> JVM =
       List.of(
@@ -42,7 +42,7 @@ final class Target implements AutoCloseable {
 
   private static final int WARM_UP_CONNECTIONS = 20;
 
-  private final Children children;
+  private final ChildProcesses children;
   private final Process process;
   private final BufferedReader out;
   private final Path log;
@@ -52,11 +52,11 @@ final class Target implements AutoCloseable {
   private final int bindMillis;
   private @Nullable Canary canary;
   private @Nullable Canary machine; // tells how late this process is itself
-  private Figures before = new Figures("");
+  private ServerStats before = new ServerStats("");
   private long filesBefore;
   private boolean ended;
 
-  private Target(Children children, Process process, Path log, boolean webSocket)
+  private ServerUnderTest(ChildProcesses children, Process process, Path log, boolean webSocket)
       throws IOException {
     this.webSocket = webSocket;
     this.children = children;
@@ -74,11 +74,11 @@ final class Target implements AutoCloseable {
   }
 
   /** Starts one, warms it up and lets the canary sing. */
-  static Target start(Children children, String... arguments) throws Exception {
-    Target target = startCold(children, List.of(), arguments);
-    target.warmUp();
-    target.sing();
-    return target;
+  static ServerUnderTest start(ChildProcesses children, String... arguments) throws Exception {
+    ServerUnderTest server = startCold(children, List.of(), arguments);
+    server.warmUp();
+    server.startCanary();
+    return server;
   }
 
   /**
@@ -86,8 +86,8 @@ final class Target implements AutoCloseable {
    *
    * @param prefix the words before its command line
    */
-  static Target startCold(Children children, List<String> prefix, String... arguments)
-      throws IOException {
+  static ServerUnderTest startCold(
+      ChildProcesses children, List<String> prefix, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(prefix);
     command.addAll(JavaCommandLine.ofThisProgram(JVM));
     command.add("torture-server");
@@ -95,7 +95,7 @@ final class Target implements AutoCloseable {
     Path log = Files.createTempFile("torture", ".log");
     log.toFile().deleteOnExit();
     boolean webSocket = command.contains("--websocket");
-    return new Target(children, children.start(command, log), log, webSocket);
+    return new ServerUnderTest(children, children.start(command, log), log, webSocket);
   }
 
   void warmUp() throws Exception {
@@ -106,22 +106,22 @@ final class Target implements AutoCloseable {
         }
       }
     }
-    await("warm-up is over", () -> figure("connections") == 0);
+    await("warm-up is over", () -> stat("connections") == 0);
   }
 
   /** Waits, and returns which part of one processor the server took meanwhile. */
   double load(int seconds) throws InterruptedException {
-    double before = Proc.processorSeconds(pid());
+    double before = ProcFs.processorSeconds(pid());
     TimeUnit.SECONDS.sleep(seconds);
-    return (Proc.processorSeconds(pid()) - before) / seconds;
+    return (ProcFs.processorSeconds(pid()) - before) / seconds;
   }
 
   /** Remembers what is in use and connects the canary, always as the next connection. */
-  Target sing() throws Exception {
-    before = order("gc");
+  ServerUnderTest startCanary() throws Exception {
+    before = command("gc");
     canary = new Canary(connect());
-    machine = Canary.ofThisProcess();
-    filesBefore = Proc.openFiles(process.pid());
+    machine = Canary.inThisProcess();
+    filesBefore = ProcFs.openFiles(process.pid());
     return this;
   }
 
@@ -155,11 +155,11 @@ final class Target implements AutoCloseable {
   }
 
   /** Gives an order; returns the figures that come back. */
-  Figures order(String order) throws IOException {
+  ServerStats command(String command) throws IOException {
     OutputStream in = process.getOutputStream();
-    in.write((order + "\n").getBytes(US_ASCII));
+    in.write((command + "\n").getBytes(US_ASCII));
     in.flush();
-    return new Figures(line());
+    return new ServerStats(line());
   }
 
   String line() throws IOException {
@@ -171,8 +171,8 @@ final class Target implements AutoCloseable {
   }
 
   /** One figure; 0 if nothing was counted. */
-  long figure(String name) throws IOException {
-    return order("stats").get(name);
+  long stat(String name) throws IOException {
+    return command("stats").get(name);
   }
 
   /** Waits until {@code condition} holds, for at most 10 s; returns how many milliseconds. */
@@ -209,13 +209,13 @@ final class Target implements AutoCloseable {
   }
 
   /** What must be true after every row: the common rules of the table. */
-  void settle(Outcome outcome) throws Exception {
-    settle(outcome, CANARY_LIMIT_MILLIS);
+  void expectCleanState(Outcome outcome) throws Exception {
+    expectCleanState(outcome, CANARY_LIMIT_MILLIS);
   }
 
-  void settle(Outcome outcome, double canaryLimitMillis) throws Exception {
+  void expectCleanState(Outcome outcome, double canaryLimitMillis) throws Exception {
     Canary canary = canary();
-    canary.rest();
+    canary.stopSending();
     double p99 = canary.millis(99);
     double own = machine == null ? 0 : machine.millis(99);
     outcome.figure(
@@ -227,31 +227,31 @@ final class Target implements AutoCloseable {
         p99,
         canaryLimitMillis);
     try {
-      await("only the canary is connected", () -> figure("connections") == 1);
-      await("all files are closed", () -> Proc.openFiles(pid()) <= filesBefore);
+      await("only the canary is connected", () -> stat("connections") == 1);
+      await("all files are closed", () -> ProcFs.openFiles(pid()) <= filesBefore);
     } catch (BenchmarkException e) {
       outcome.require(
           false,
           "%s: %d connections, %d files (before: %d)",
           e,
-          figure("connections"),
-          Proc.openFiles(pid()),
+          stat("connections"),
+          ProcFs.openFiles(pid()),
           filesBefore);
     }
     provokeLeakReports();
-    Figures after = order("gc");
+    ServerStats after = command("gc");
     expectClosedOnce(outcome, after, /* stillOpen= */ 1);
     long loops = before.get("loops");
     outcome.require(after.get("loops") == loops, "loops: %d of %d", after.get("loops"), loops);
     expectNoGrowth(outcome, after, "heap", HEAP_TOLERANCE);
     expectNoGrowth(outcome, after, "direct", DIRECT_TOLERANCE);
-    outcome.figure("RSS %d MiB", Proc.memoryBytes(pid(), "Rss") >> 20);
+    outcome.figure("RSS %d MiB", ProcFs.memoryBytes(pid(), "Rss") >> 20);
     expectQuietLog(outcome);
     canary.close();
     expectExit(outcome);
   }
 
-  private void expectNoGrowth(Outcome outcome, Figures after, String memory, long tolerance) {
+  private void expectNoGrowth(Outcome outcome, ServerStats after, String memory, long tolerance) {
     long growth = after.get(memory) - before.get(memory);
     outcome.require(growth <= tolerance, "%s memory grew by %d bytes", memory, growth);
   }
@@ -259,26 +259,25 @@ final class Target implements AutoCloseable {
   /** A leak is found when something is allocated after the collection of what leaked. */
   private void provokeLeakReports() throws IOException {
     for (int i = 0; i < 3; i++) {
-      order("gc");
+      command("gc");
       try (Peer peer = connect()) {
         peer.echo("x".repeat(100_000));
       }
     }
   }
 
-  static void expectClosedOnce(Outcome outcome, Figures figures, long stillOpen) {
+  static void expectClosedOnce(Outcome outcome, ServerStats stats, long stillOpen) {
     long closed = 0;
     for (CloseReason.Kind kind : CloseReason.Kind.values()) {
-      closed += figures.get(kind.name());
+      closed += stats.get(kind.name());
     }
-    long opened = figures.get("opened");
+    long opened = stats.get("opened");
     outcome.require(
         closed + stillOpen >= opened - 1 && closed <= opened,
         "closed: %d of %d opened",
         closed,
         opened);
-    outcome.require(
-        figures.get("calledTwice") == 0, "closed twice: %d", figures.get("calledTwice"));
+    outcome.require(stats.get("calledTwice") == 0, "closed twice: %d", stats.get("calledTwice"));
   }
 
   void expectQuietLog(Outcome outcome) {

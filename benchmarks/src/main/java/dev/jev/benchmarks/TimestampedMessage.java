@@ -7,12 +7,12 @@ import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 
 /** What servers push: a text that begins with the wall-clock time, padded with blanks. */
-final class Publication {
+final class TimestampedMessage {
 
   /** Of a time in nanoseconds, until the year 2286. */
   static final int TIME_BYTES = 19;
 
-  private Publication() {}
+  private TimestampedMessage() {}
 
   static byte[] now(int bytes) {
     byte[] text = new byte[bytes];

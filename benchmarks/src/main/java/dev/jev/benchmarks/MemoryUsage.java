@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  * @param outside resident pages that are not the Java heap: code, class data, direct buffers,
  *     malloc
  */
-record Memory(double rss, double pss, double anonymous, double heap, double outside) {
+record MemoryUsage(double rss, double pss, double anonymous, double heap, double outside) {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -34,11 +34,11 @@ record Memory(double rss, double pss, double anonymous, double heap, double outs
       Pattern.compile("total \\d+K, used (\\d+)K\\s*\\[0x(\\w+), 0x\\w+, 0x(\\w+)\\)");
 
   /** Collects all garbage of the JVM, then reads. The JVM must use the serial collector. */
-  static Memory read(long pid, Setup setup, Children children) {
+  static MemoryUsage read(long pid, ExperimentOptions options, ChildProcesses children) {
     for (int i = 0; i < COLLECTIONS; i++) {
-      jcmd(pid, "GC.run", setup, children);
+      jcmd(pid, "GC.run", options, children);
     }
-    Matcher generation = GENERATION.matcher(jcmd(pid, "GC.heap_info", setup, children));
+    Matcher generation = GENERATION.matcher(jcmd(pid, "GC.heap_info", options, children));
     long live = 0;
     long from = Long.MAX_VALUE;
     long to = 0;
@@ -50,13 +50,13 @@ record Memory(double rss, double pss, double anonymous, double heap, double outs
     if (live == 0) {
       throw new BenchmarkException("heap of " + pid + ": unknown (expected: -XX:+UseSerialGC)");
     }
-    long rss = Proc.memoryBytes(pid, "Rss");
-    return new Memory(
+    long rss = ProcFs.memoryBytes(pid, "Rss");
+    return new MemoryUsage(
         rss,
-        Proc.memoryBytes(pid, "Pss"),
-        Proc.memoryBytes(pid, "Anonymous"),
+        ProcFs.memoryBytes(pid, "Pss"),
+        ProcFs.memoryBytes(pid, "Anonymous"),
         live,
-        rss - Proc.residentBytes(pid, from, to));
+        rss - ProcFs.residentBytes(pid, from, to));
   }
 
   /** Live objects, and every resident page that is not the Java heap's. */
@@ -64,8 +64,8 @@ record Memory(double rss, double pss, double anonymous, double heap, double outs
     return heap + outside;
   }
 
-  Memory sinceThenEach(Memory earlier, int connections) {
-    return new Memory(
+  MemoryUsage perConnectionSince(MemoryUsage earlier, int connections) {
+    return new MemoryUsage(
         (rss - earlier.rss) / connections,
         (pss - earlier.pss) / connections,
         (anonymous - earlier.anonymous) / connections,
@@ -78,8 +78,9 @@ record Memory(double rss, double pss, double anonymous, double heap, double outs
         .formatted(process(), heap, outside, rss, pss, anonymous);
   }
 
-  private static String jcmd(long pid, String command, Setup setup, Children children) {
-    List<String> words = new ArrayList<>(setup.onLoadCore());
+  private static String jcmd(
+      long pid, String command, ExperimentOptions options, ChildProcesses children) {
+    List<String> words = new ArrayList<>(options.onLoadCore());
     words.addAll(List.of(JavaCommandLine.jdkTool("jcmd"), Long.toString(pid), command));
     return children.run(words, LIMIT);
   }

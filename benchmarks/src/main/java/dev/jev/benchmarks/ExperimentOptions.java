@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options that all experiments share: where things run and where results go. */
-final class Setup {
+final class ExperimentOptions {
 
   @Option(names = "--samples", description = "default: samples/target/samples.jar")
   private String samplesJar = "samples/target/samples.jar";

@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** How the load generator frames a message, and what comes back. */
-enum Wire {
+enum LoadProtocol {
   /** The payload alone. */
   ECHO("echo", null),
 
@@ -34,18 +34,19 @@ enum Wire {
   private final String label;
   private final @Nullable WebSocketHandshake handshake;
 
-  Wire(String label, @Nullable WebSocketHandshake handshake) {
+  LoadProtocol(String label, @Nullable WebSocketHandshake handshake) {
     this.label = label;
     this.handshake = handshake;
   }
 
-  static Wire of(String label) {
-    for (Wire wire : values()) {
-      if (wire.label.equals(label)) {
-        return wire;
+  static LoadProtocol of(String label) {
+    for (LoadProtocol protocol : values()) {
+      if (protocol.label.equals(label)) {
+        return protocol;
       }
     }
-    String expected = Arrays.stream(values()).map(Wire::toString).collect(Collectors.joining(", "));
+    String expected =
+        Arrays.stream(values()).map(LoadProtocol::toString).collect(Collectors.joining(", "));
     throw new BenchmarkException("protocol: " + label + " (expected: one of " + expected + ")");
   }
 

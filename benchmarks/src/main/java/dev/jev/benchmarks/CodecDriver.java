@@ -4,7 +4,7 @@ import io.netty.buffer.ByteBuf;
 import java.util.function.Consumer;
 
 /** One connection's codec without a network: Jev's or Netty's. */
-interface CodecSide extends AutoCloseable {
+interface CodecDriver extends AutoCloseable {
 
   /**
    * Unpacks what one read brought, and releases each message when {@code handler} has seen it.

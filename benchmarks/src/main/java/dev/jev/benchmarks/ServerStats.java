@@ -4,11 +4,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /** What a torture server counts, as it prints it: {@code name=value} again and again. */
-final class Figures {
+final class ServerStats {
 
   private final Map<String, String> values = new HashMap<>();
 
-  Figures(String line) {
+  ServerStats(String line) {
     for (String word : line.split(" ", -1)) {
       int equals = word.indexOf('=');
       if (equals > 0) {

@@ -7,24 +7,24 @@ package dev.jev.benchmarks;
  * @param load the same of the process or processes that load it
  * @param machine time in which any core was not idle
  */
-record Processors(double server, double load, double machine) {
+record CpuTime(double server, double load, double machine) {
 
   /** What was used so far, {@code load} being the calling process; {@code serverPid} 0 is none. */
-  static Processors read(long serverPid) {
-    return new Processors(
-        serverPid == 0 ? 0 : Proc.processorSeconds(serverPid),
-        Proc.processorSeconds(ProcessHandle.current().pid()),
-        Proc.machineSeconds());
+  static CpuTime read(long serverPid) {
+    return new CpuTime(
+        serverPid == 0 ? 0 : ProcFs.processorSeconds(serverPid),
+        ProcFs.processorSeconds(ProcessHandle.current().pid()),
+        ProcFs.machineSeconds());
   }
 
   /** What was used so far, {@code load} being the calling process's children that have ended. */
-  static Processors readWithEndedChildren(long serverPid) {
-    return new Processors(
-        Proc.processorSeconds(serverPid), Proc.endedChildrenSeconds(), Proc.machineSeconds());
+  static CpuTime readWithEndedChildren(long serverPid) {
+    return new CpuTime(
+        ProcFs.processorSeconds(serverPid), ProcFs.endedChildrenSeconds(), ProcFs.machineSeconds());
   }
 
-  Processors since(Processors earlier) {
-    return new Processors(server - earlier.server, load - earlier.load, machine - earlier.machine);
+  CpuTime since(CpuTime earlier) {
+    return new CpuTime(server - earlier.server, load - earlier.load, machine - earlier.machine);
   }
 
   /** What neither the server nor the load used: other people's work, which disturbs. */

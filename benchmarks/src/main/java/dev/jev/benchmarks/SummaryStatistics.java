@@ -7,9 +7,9 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 
 /** The least, middle and greatest of some measurements. */
-record Spread(double min, double median, double max) {
+record SummaryStatistics(double min, double median, double max) {
 
-  static Spread of(double... measurements) {
+  static SummaryStatistics of(double... measurements) {
     if (measurements.length == 0) {
       throw new IllegalArgumentException("measurements: 0 (expected: >= 1)");
     }
@@ -17,15 +17,15 @@ record Spread(double min, double median, double max) {
     int middle = sorted.length / 2;
     double median =
         sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    return new Spread(sorted[0], median, sorted[sorted.length - 1]);
+    return new SummaryStatistics(sorted[0], median, sorted[sorted.length - 1]);
   }
 
-  static <T> Spread of(Collection<T> measured, ToDoubleFunction<? super T> quantity) {
+  static <T> SummaryStatistics of(Collection<T> measured, ToDoubleFunction<? super T> quantity) {
     return of(measured.stream().mapToDouble(quantity).toArray());
   }
 
   /** The quotients of the measurements that were taken side by side. */
-  static Spread ofRatios(double[] dividends, double[] divisors) {
+  static SummaryStatistics ofRatios(double[] dividends, double[] divisors) {
     double[] ratios = new double[dividends.length];
     Arrays.setAll(ratios, i -> dividends[i] / divisors[i]);
     return of(ratios);

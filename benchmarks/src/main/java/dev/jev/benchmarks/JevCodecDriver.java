@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  * other; what is sent is packed into one buffer, behind which long tails are written.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // What fails to be written is missed at once.
-final class JevSide<I, O> implements CodecSide {
+final class JevCodecDriver<I, O> implements CodecDriver {
 
   /** As in toolkit-core: a shorter tail is copied behind the other output. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
@@ -26,7 +26,7 @@ final class JevSide<I, O> implements CodecSide {
   private final Protocol<I, O> protocol;
   private final O message;
 
-  JevSide(Protocol<I, O> protocol, O message) {
+  JevCodecDriver(Protocol<I, O> protocol, O message) {
     this.protocol = protocol;
     this.message = message;
     protocol.open(context);
@@ -57,7 +57,7 @@ final class JevSide<I, O> implements CodecSide {
     }
     writePacked();
     channel.flush();
-    NettySide.takeWritten(channel, socket);
+    NettyCodecDriver.takeWritten(channel, socket);
   }
 
   private void write(ByteBuf tail) {

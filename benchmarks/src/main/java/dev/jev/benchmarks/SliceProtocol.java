@@ -5,7 +5,7 @@ import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 
 /** The least that a protocol with buffers as messages can do: it knows all beforehand. */
-record Slices(int bytes) implements Protocol<ByteBuf, ByteBuf> {
+record SliceProtocol(int bytes) implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
   public ByteBuf unpack(ProtocolContext context, ByteBuf in) {

@@ -9,12 +9,12 @@ import java.util.function.Consumer;
 
 /** A pipeline of Netty's handlers, as its tests drive one. */
 @SuppressWarnings("FutureReturnValueIgnored") // What fails to be written is missed at once.
-final class NettySide implements CodecSide {
+final class NettyCodecDriver implements CodecDriver {
 
   private final EmbeddedChannel channel;
   private final Object message;
 
-  NettySide(List<ChannelHandler> handlers, Object message) {
+  NettyCodecDriver(List<ChannelHandler> handlers, Object message) {
     this.channel = new EmbeddedChannel(handlers.toArray(new ChannelHandler[0]));
     this.message = message;
   }
