@@ -1,5 +1,22 @@
 package dev.jev.benchmarks;
 
+import dev.jev.benchmarks.codecs.CodecsCommand;
+import dev.jev.benchmarks.comparing.BaselineCommand;
+import dev.jev.benchmarks.comparing.CompareCommand;
+import dev.jev.benchmarks.comparing.HoldCommand;
+import dev.jev.benchmarks.comparing.IdleCommand;
+import dev.jev.benchmarks.comparing.IdleSweepCommand;
+import dev.jev.benchmarks.comparing.JevEchoCommand;
+import dev.jev.benchmarks.comparing.JevWebSocketCommand;
+import dev.jev.benchmarks.comparing.LoadCommand;
+import dev.jev.benchmarks.comparing.LocalSweepCommand;
+import dev.jev.benchmarks.comparing.LocalWebSocketCommand;
+import dev.jev.benchmarks.comparing.StoppedCommand;
+import dev.jev.benchmarks.comparing.SubscriberCommand;
+import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.benchmarks.torturing.TortureCommand;
+import dev.jev.benchmarks.torturing.TortureReader;
+import dev.jev.benchmarks.torturing.TortureServer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;

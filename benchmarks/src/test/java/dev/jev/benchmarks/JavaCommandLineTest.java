@@ -2,6 +2,7 @@ package dev.jev.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.benchmarks.shared.JavaCommandLine;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

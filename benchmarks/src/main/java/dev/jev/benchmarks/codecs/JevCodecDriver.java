@@ -1,0 +1,85 @@
+package dev.jev.benchmarks.codecs;
+
+import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.util.ReferenceCountUtil;
+import java.util.function.Consumer;
+
+/**
+ * A protocol, driven as a connection does: one message is unpacked, handled and released after the
+ * other; what is sent is packed into one buffer, behind which long tails are written.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // What fails to be written is missed at once.
+final class JevCodecDriver<I, O> implements CodecDriver {
+
+  /** As in toolkit-core: a shorter tail is copied behind the other output. */
+  private static final int MIN_TAIL_BYTES = 4 * 1024;
+
+  private static final int PACK_BYTES = 64 * 1024;
+
+  private final ProtocolContext context = new SilentWire();
+  private final EmbeddedChannel channel = new EmbeddedChannel();
+  private final ByteBuf packing = PooledByteBufAllocator.DEFAULT.directBuffer(PACK_BYTES);
+  private final Protocol<I, O> protocol;
+  private final O message;
+
+  JevCodecDriver(Protocol<I, O> protocol, O message) {
+    this.protocol = protocol;
+    this.message = message;
+    protocol.open(context);
+  }
+
+  @Override
+  public void read(ByteBuf bytes, Consumer<Object> handler) {
+    while (bytes.isReadable() || protocol.pendingMessages() > 0) {
+      I read = protocol.unpack(context, bytes);
+      if (read == null) {
+        throw new IllegalStateException("message: null (expected: whole messages)");
+      }
+      handler.accept(read);
+      ReferenceCountUtil.release(read);
+    }
+    bytes.release();
+  }
+
+  @Override
+  public void send(int times, Consumer<Object> socket) {
+    packing.clear();
+    for (int i = 0; i < times; i++) {
+      protocol.pack(message, packing);
+      ByteBuf tail = protocol.zeroCopyTail(message);
+      if (tail != null) {
+        write(tail);
+      }
+    }
+    writePacked();
+    channel.flush();
+    NettyCodecDriver.takeWritten(channel, socket);
+  }
+
+  private void write(ByteBuf tail) {
+    int length = tail.readableBytes();
+    if (length < MIN_TAIL_BYTES) {
+      packing.writeBytes(tail, tail.readerIndex(), length);
+    } else {
+      writePacked();
+      channel.write(tail.retainedSlice());
+    }
+  }
+
+  private void writePacked() {
+    if (packing.isReadable()) {
+      channel.write(packing.readRetainedSlice(packing.readableBytes()));
+    }
+  }
+
+  @Override
+  public void close() {
+    channel.finishAndReleaseAll();
+    packing.release();
+    ReferenceCountUtil.release(message);
+  }
+}

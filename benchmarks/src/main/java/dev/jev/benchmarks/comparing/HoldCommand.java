@@ -1,0 +1,73 @@
+package dev.jev.benchmarks.comparing;
+
+import dev.jev.benchmarks.shared.BenchmarkException;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Opens connections, tells so in one line, and holds them until its standard input ends. */
+@Command(name = "hold", description = "Holds idle connections until standard input ends.")
+public final class HoldCommand implements Callable<Integer> {
+
+  private static final int TIMEOUT_MILLIS = 10_000;
+  private static final int PAYLOAD_BYTES = 64;
+
+  @Option(names = "--port", required = true)
+  private int port;
+
+  @Option(names = "--connections", required = true)
+  private int connections;
+
+  @Option(names = "--protocol", description = "as for load (default: echo)")
+  private String protocol = "echo";
+
+  @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
+  private int messages;
+
+  @Override
+  public Integer call() throws IOException {
+    LoadProtocol loadProtocol = LoadProtocol.of(protocol);
+    List<Socket> sockets = new ArrayList<>(connections);
+    try {
+      for (int i = 0; i < connections; i++) {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        socket.setSoTimeout(TIMEOUT_MILLIS);
+        sockets.add(socket);
+        loadProtocol.open(socket);
+        for (int sent = 0; sent < messages; sent++) {
+          exchange(socket, loadProtocol);
+        }
+      }
+      System.out.println("open " + sockets.size());
+      System.out.flush();
+      System.in.transferTo(OutputStream.nullOutputStream());
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+    return 0;
+  }
+
+  private static void exchange(Socket socket, LoadProtocol loadProtocol) throws IOException {
+    byte[] payload = loadProtocol.payload(PAYLOAD_BYTES, /* seed= */ 0);
+    byte[] expected = loadProtocol.reply(socket, payload);
+    if (loadProtocol == LoadProtocol.WS_DEFLATE) {
+      return; // that was the exchange
+    }
+    socket.getOutputStream().write(loadProtocol.request(payload));
+    byte[] reply = new byte[expected.length];
+    new DataInputStream(socket.getInputStream()).readFully(reply);
+    if (!Arrays.equals(reply, expected)) {
+      throw new BenchmarkException("hold: another reply (expected: the message that was sent)");
+    }
+  }
+}

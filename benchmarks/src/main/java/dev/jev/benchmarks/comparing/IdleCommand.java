@@ -1,0 +1,199 @@
+package dev.jev.benchmarks.comparing;
+
+import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.benchmarks.shared.ChildProcesses;
+import dev.jev.benchmarks.shared.JavaCommandLine;
+import dev.jev.benchmarks.shared.Polling;
+import dev.jev.benchmarks.shared.ProcFs;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.function.ToDoubleFunction;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * Measures what an idle connection occupies in a server process, above the empty server.
+ *
+ * <p>Every reading is of a fresh process. A server counts as empty after it has served some
+ * connections and closed them: classes, compiled code and first buffers belong to the server, not
+ * to its connections. For the same reason the optimising compiler is off: its working memory, up to
+ * 30 MiB at a moment nobody can tell, would hide the connections. Kernel memory, the same for both,
+ * is in no process and not counted.
+ */
+@Command(name = "idle", description = "Process memory of an idle connection.")
+public final class IdleCommand implements Callable<Integer> {
+
+  private static final Duration OPEN_LIMIT = Duration.ofMinutes(2);
+
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
+
+  @Parameters(arity = "1..*", paramLabel = "SERVER", description = "as for compare")
+  private List<String> names = List.of();
+
+  @Option(names = "--work", description = "echo (default) or length-prefixed")
+  private String work = "echo";
+
+  @Option(names = "--connections", description = "default: 15000")
+  private int connections = 15_000;
+
+  @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
+  private int messages;
+
+  @Option(names = "--first", description = "connections before the empty reading (default: 2000)")
+  private int first = 2_000;
+
+  @Option(names = "--rounds", description = "fresh processes of each server (default: 5)")
+  private int rounds = 5;
+
+  @Option(names = "--jvm", description = "flags of the servers (default: ${DEFAULT-VALUE})")
+  private String jvmFlags = "-Xms256m -Xmx256m -Xmn16m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
+  @Override
+  public Integer call() {
+    String title =
+        options.titleOr(
+            "%,d idle connections, %d messages before".formatted(connections, messages));
+    System.out.printf("%s: %d fresh processes each, JVM: %s%n", title, rounds, jvmFlags);
+    List<List<MemoryUsage>> memories = new ArrayList<>();
+    names.forEach(name -> memories.add(new ArrayList<>()));
+    for (int round = 1; round <= rounds; round++) {
+      for (int i = 0; i < names.size(); i++) {
+        MemoryUsage each = measure(names.get(i));
+        memories.get(i).add(each);
+        System.err.printf("round %d, %s: %s%n", round, names.get(i), each.toJson());
+      }
+    }
+    for (int i = 0; i < names.size(); i++) {
+      printServer(names.get(i), memories.get(i));
+    }
+    for (int i = 1; i < names.size(); i++) {
+      reportRatio(title, i, memories);
+    }
+    System.out.println();
+    return 0;
+  }
+
+  private MemoryUsage measure(String name) {
+    try (ChildProcesses children = new ChildProcesses()) {
+      List<String> flags = List.of(jvmFlags.split(" ", -1));
+      ServerProcess server = ServerProcess.start(name, options, flags, children);
+      long filesOfEmpty = ProcFs.openFiles(server.pid());
+      release(hold(server, first, filesOfEmpty, children), children);
+      awaitFiles(server, filesOfEmpty);
+      MemoryUsage empty = MemoryUsage.read(server.pid(), options, children);
+      filesOfEmpty = ProcFs.openFiles(server.pid());
+      Process holder = hold(server, connections, filesOfEmpty, children);
+      MemoryUsage full = MemoryUsage.read(server.pid(), options, children);
+      awaitFiles(server, filesOfEmpty + connections);
+      release(holder, children);
+      return full.perConnectionSince(empty, connections);
+    }
+  }
+
+  private Process hold(ServerProcess server, int count, long filesBefore, ChildProcesses children) {
+    List<String> command = new ArrayList<>(options.onLoadCore());
+    command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
+    command.add("hold");
+    command.add("--port=" + server.port());
+    command.add("--connections=" + count);
+    command.add("--protocol=" + work);
+    command.add("--messages=" + messages);
+    Process holder = children.start(command);
+    String line = ChildProcesses.firstLine(holder, "hold", OPEN_LIMIT);
+    if (!line.equals("open " + count)) {
+      throw new BenchmarkException("hold: " + line + " (expected: open " + count + ")");
+    }
+    awaitFiles(server, filesBefore + count);
+    return holder;
+  }
+
+  private static void release(Process holder, ChildProcesses children) {
+    try {
+      holder.getOutputStream().close();
+    } catch (IOException alreadyEnded) {
+      throw new BenchmarkException("hold: ended early (expected: open connections)");
+    }
+    children.stop(holder);
+  }
+
+  /** A connection is one open file of the server. */
+  private static void awaitFiles(ServerProcess server, long files) {
+    long deadline = System.nanoTime() + OPEN_LIMIT.toNanos();
+    while (ProcFs.openFiles(server.pid()) != files) {
+      if (System.nanoTime() > deadline) {
+        throw new BenchmarkException(
+            "%s: %d open files (expected: %d)"
+                .formatted(server.label(), ProcFs.openFiles(server.pid()), files));
+      }
+      Polling.pause();
+    }
+  }
+
+  private static void printServer(String name, List<MemoryUsage> memories) {
+    System.out.printf(
+        "  %-22s %s bytes each = live heap %s + outside the heap %s; resident set after GC %s%n",
+        name,
+        SummaryStatistics.of(memories, MemoryUsage::process).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::heap).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::outside).format(0),
+        SummaryStatistics.of(memories, MemoryUsage::rss).format(0));
+  }
+
+  private void reportRatio(String title, int index, List<List<MemoryUsage>> memories) {
+    List<MemoryUsage> subject = memories.get(0);
+    List<MemoryUsage> other = memories.get(index);
+    SummaryStatistics ratio = ratio(subject, other, MemoryUsage::rss);
+    RatioCheck check = new RatioCheck(ratio, options.bar(index));
+    System.out.printf(
+        "  resident memory each, %s : %s = %s%s; by live heap and what is outside it %s%n",
+        names.get(0),
+        names.get(index),
+        ratio.format(3),
+        check.sentence(),
+        ratio(subject, other, MemoryUsage::process).format(3));
+    options.appendMarkdown(
+        "| %s | %s | %s | %s | %s | %s | %s | %s |"
+            .formatted(
+                title,
+                names.get(index),
+                check.cell(),
+                ratio.format(3),
+                medians(subject, other, MemoryUsage::rss),
+                ratio(subject, other, MemoryUsage::process).format(3),
+                medians(subject, other, MemoryUsage::heap),
+                medians(subject, other, MemoryUsage::outside)));
+    options.appendJson(
+        ("{\"title\":\"%s\",\"subject\":\"%s\",\"other\":\"%s\",\"jvm\":\"%s\",\"ratio\":%s,"
+                + "\"subject_bytes_each\":%s,\"other_bytes_each\":%s}")
+            .formatted(
+                title,
+                names.get(0),
+                names.get(index),
+                jvmFlags,
+                ratio.toJson(),
+                subject.stream().map(MemoryUsage::toJson).toList(),
+                other.stream().map(MemoryUsage::toJson).toList()));
+  }
+
+  private static SummaryStatistics ratio(
+      List<MemoryUsage> subject, List<MemoryUsage> other, ToDoubleFunction<MemoryUsage> quantity) {
+    return SummaryStatistics.ofRatios(
+        subject.stream().mapToDouble(quantity).toArray(),
+        other.stream().mapToDouble(quantity).toArray());
+  }
+
+  private static String medians(
+      List<MemoryUsage> subject, List<MemoryUsage> other, ToDoubleFunction<MemoryUsage> quantity) {
+    return String.format(
+        Locale.ROOT,
+        "%,.0f / %,.0f",
+        SummaryStatistics.of(subject, quantity).median(),
+        SummaryStatistics.of(other, quantity).median());
+  }
+}

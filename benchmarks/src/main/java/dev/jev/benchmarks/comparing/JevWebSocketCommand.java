@@ -1,0 +1,88 @@
+package dev.jev.benchmarks.comparing;
+
+import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Server;
+import dev.jev.Topic;
+import dev.jev.Transport;
+import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketProtocol;
+import dev.jev.websocket.WebSocketServerBuilder;
+import io.netty.buffer.Unpooled;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.function.Supplier;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The server that stands against {@code baseline ws-echo} and {@code baseline ws-broadcast}. */
+@Command(name = "jev-websocket", description = "A WebSocket server: ws-echo or ws-broadcast.")
+public final class JevWebSocketCommand implements Callable<Integer> {
+
+  @Parameters(paramLabel = "NAME", description = "ws-echo or ws-broadcast")
+  private String name = "";
+
+  @Option(names = "--io-uring", description = "instead of epoll")
+  private boolean ioUring;
+
+  @Mixin private WebSocketOptions options = new WebSocketOptions();
+
+  private final Topic<WebSocketMessage> topic = Topic.of("everybody");
+
+  @Override
+  public Integer call() throws InterruptedException {
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(protocol(), handler())
+            .listen("tcp://127.0.0.1:0")
+            .maxConnections(1_000_000)
+            .transport(ioUring ? Transport.IO_URING : Transport.EPOLL)
+            .eventLoops(1);
+    if (options.sendBufferBytes > 0) {
+      builder.sendBufferBytes(options.sendBufferBytes);
+    }
+    Server server = builder.start();
+    if (name.equals("ws-broadcast")) {
+      server.runEvery(Duration.ofMillis(options.periodMillis), this::publish);
+    }
+    System.out.println("listening on tcp://127.0.0.1:" + server.port());
+    System.out.flush();
+    server.awaitStop();
+    return 0;
+  }
+
+  private Supplier<WebSocketProtocol> protocol() {
+    WebSocketServerBuilder protocol =
+        WebSocketProtocol.server()
+            .maxMessageBytes(options.maxMessageBytes)
+            .withoutHeartbeat(); // as the baseline, and since the loads answer no pings
+    return (options.compression ? protocol.compression() : protocol).build();
+  }
+
+  private Handler<WebSocketMessage, WebSocketMessage> handler() {
+    return switch (name) {
+      case "ws-echo" -> Connection::send;
+      case "ws-broadcast" -> new Subscribing();
+      default ->
+          throw new BenchmarkException("name: " + name + " (expected: ws-echo or ws-broadcast)");
+    };
+  }
+
+  private void publish() {
+    topic.publish(
+        WebSocketMessage.text(Unpooled.wrappedBuffer(TimestampedMessage.now(options.size))));
+  }
+
+  private final class Subscribing implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    @Override
+    public void onConnect(Connection<WebSocketMessage> connection) {
+      topic.subscribe(connection);
+    }
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {}
+  }
+}

@@ -1,0 +1,180 @@
+package dev.jev.benchmarks.comparing;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.Transport;
+import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.benchmarks.shared.WebSocketHandshake;
+import dev.jev.websocket.WebSocketProtocol;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandler.Sharable;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.local.LocalAddress;
+import io.netty.channel.local.LocalChannel;
+import io.netty.channel.local.LocalIoHandler;
+import io.netty.channel.local.LocalServerChannel;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import io.netty.util.internal.PlatformDependent;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryMXBean;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * Opens WebSockets within the process and prints what each holds, both its ends: bytes of live heap
+ * and of direct memory. With {@code none} the ends are bare channels, of which one is the peer's.
+ */
+@Command(name = "local-websocket", description = "Memory of idle WebSockets in a process.")
+public final class LocalWebSocketCommand implements Callable<Integer> {
+
+  private static final String NAME = "websockets";
+  private static final int BATCH = 1_000;
+
+  @Parameters(paramLabel = "KIND", description = "none, jev or netty")
+  private String kind = "";
+
+  @Option(names = "--connections", description = "default: 1000000")
+  private int connections = 1_000_000;
+
+  private final EventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, LocalIoHandler.newFactory());
+
+  private final Semaphore opened = new Semaphore(0);
+
+  @Override
+  public Integer call() throws Exception {
+    byte[] request = kind.equals("none") ? new byte[0] : WebSocketHandshake.MINIMAL.request(80);
+    switch (kind) {
+      case "none" -> listen(new ClientHandler(request, new Semaphore(0)));
+      case "jev" ->
+          Server.builder(WebSocketProtocol::new, Connection::send)
+              .transport(Transport.LOCAL)
+              .eventLoops(1)
+              .maxConnections(Integer.MAX_VALUE)
+              .listen("local://" + NAME)
+              .start();
+      case "netty" -> listen(nettyServer());
+      default -> throw new BenchmarkException("kind: " + kind + " (expected: none, jev or netty)");
+    }
+    connect(2 * BATCH, request); // so that there is what there is once
+    long heap = liveHeap();
+    long direct = PlatformDependent.usedDirectMemory();
+    connect(connections, request);
+    long heapEach = (liveHeap() - heap) / connections;
+    long directEach = (PlatformDependent.usedDirectMemory() - direct) / connections;
+    System.out.println(heapEach + " " + directEach);
+    System.out.flush();
+    Runtime.getRuntime().halt(0); // to close so many takes a while
+    return 0;
+  }
+
+  private void listen(ChannelHandler children) throws InterruptedException {
+    new ServerBootstrap()
+        .group(group)
+        .channel(LocalServerChannel.class)
+        .childHandler(
+            new ChannelInitializer<Channel>() {
+              @Override
+              protected void initChannel(Channel child) {
+                child.pipeline().addLast(children);
+              }
+            })
+        .bind(new LocalAddress(NAME))
+        .sync();
+  }
+
+  private static ChannelHandler nettyServer() {
+    NettyWebSocketHandler handler =
+        new NettyWebSocketHandler(
+            new WebSocketOptions(), new DefaultChannelGroup(GlobalEventExecutor.INSTANCE));
+    return new ChannelInitializer<Channel>() {
+      @Override
+      protected void initChannel(Channel child) {
+        handler.addTo(child.pipeline());
+      }
+    };
+  }
+
+  /** Connects a few at a time. */
+  private void connect(int count, byte[] request) throws InterruptedException {
+    Bootstrap bootstrap =
+        new Bootstrap()
+            .group(group)
+            .channel(LocalChannel.class)
+            .handler(new ClientHandler(request, opened));
+    for (int i = 0; i < count; i += BATCH) {
+      for (int j = 0; j < BATCH; j++) {
+        connect(bootstrap);
+      }
+      if (!opened.tryAcquire(BATCH, 60, TimeUnit.SECONDS)) {
+        throw new BenchmarkException(kind + ": no answer for 60 s (expected: WebSockets)");
+      }
+    }
+  }
+
+  /** Tries again if the address that Netty makes up for the client is taken. */
+  private static void connect(Bootstrap bootstrap) {
+    ChannelFuture connecting = bootstrap.connect(new LocalAddress(NAME));
+    connecting.addListener(
+        done -> {
+          if (!done.isSuccess()) {
+            connect(bootstrap);
+          }
+        });
+  }
+
+  private static long liveHeap() {
+    MemoryMXBean memory = ManagementFactory.getMemoryMXBean();
+    for (int i = 0; i < 2; i++) {
+      memory.gc();
+    }
+    return memory.getHeapMemoryUsage().getUsed();
+  }
+
+  /** Says hello, if there is something to say, and waits for the answer. */
+  @Sharable
+  private static final class ClientHandler extends SimpleChannelInboundHandler<ByteBuf> {
+
+    private final byte[] request;
+    private final Semaphore opened;
+
+    ClientHandler(byte[] request, Semaphore opened) {
+      this.request = request;
+      this.opened = opened;
+    }
+
+    @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // what is not written is not answered
+    public void channelActive(ChannelHandlerContext context) {
+      if (request.length > 0) {
+        context.writeAndFlush(Unpooled.wrappedBuffer(request));
+      } else {
+        opened.release();
+      }
+    }
+
+    @Override
+    protected void channelRead0(ChannelHandlerContext context, ByteBuf answer) {
+      if (answer.toString(US_ASCII).endsWith("\r\n\r\n")) {
+        opened.release();
+      }
+    }
+  }
+}

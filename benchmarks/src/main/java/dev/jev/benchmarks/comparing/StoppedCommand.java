@@ -1,0 +1,83 @@
+package dev.jev.benchmarks.comparing;
+
+import dev.jev.benchmarks.shared.ChildProcesses;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * Measures what subscribers notice of one among them that has stopped reading.
+ *
+ * <p>With and without it by turns, on one server. What it has not read fills its receive buffer,
+ * which is small, then the server's send buffer, and then waits in the server.
+ */
+@Command(name = "stopped", description = "What a stopped subscriber costs the others.")
+public final class StoppedCommand implements Callable<Integer> {
+
+  @Mixin private ExperimentOptions options = new ExperimentOptions();
+
+  @Parameters(paramLabel = "SERVER", description = "as for compare")
+  private String name = "";
+
+  @Option(names = "--connections", description = "that read (default: 10000)")
+  private int connections = 10_000;
+
+  @Option(names = "--size", description = "bytes of a publication (default: 64)")
+  private int size = 64;
+
+  @Option(names = "--rounds", description = "counted rounds (default: 5)")
+  private int rounds = 5;
+
+  @Option(names = "--warmup-seconds", description = "uncounted part of a round (default: 5)")
+  private double warmupSeconds = 5;
+
+  @Option(names = "--seconds", description = "counted part of a round (default: 10)")
+  private double seconds = 10;
+
+  @Option(names = "--jvm", description = "flags of the server (default: ${DEFAULT-VALUE})")
+  private String jvmFlags = "-Xms512m -Xmx512m -XX:+UseSerialGC";
+
+  @Override
+  public Integer call() {
+    List<Sample> with = new ArrayList<>();
+    List<Sample> without = new ArrayList<>();
+    try (ChildProcesses children = new ChildProcesses()) {
+      List<String> flags = List.of(jvmFlags.split(" ", -1));
+      ServerProcess server = ServerProcess.start(name, options, flags, children);
+      Load all = new SubscriberLoad(size, connections, /* stopped= */ 0, options, children);
+      Load oneStopped = new SubscriberLoad(size, connections, /* stopped= */ 1, options, children);
+      all.run(server, warmupSeconds, seconds); // until its code is compiled
+      for (int round = 1; round <= rounds; round++) {
+        with.add(oneStopped.run(server, warmupSeconds, seconds));
+        without.add(all.run(server, warmupSeconds, seconds));
+        System.err.printf("round %d: %s%n", round, with.get(round - 1).toJson());
+        System.err.printf("round %d: %s%n", round, without.get(round - 1).toJson());
+      }
+    }
+    SummaryStatistics p99 = SummaryStatistics.of(with, Sample::p99Micros);
+    SummaryStatistics p99Without = SummaryStatistics.of(without, Sample::p99Micros);
+    SummaryStatistics ratio =
+        SummaryStatistics.ofRatios(
+            with.stream().mapToDouble(Sample::p99Micros).toArray(),
+            without.stream().mapToDouble(Sample::p99Micros).toArray());
+    RatioCheck check = new RatioCheck(ratio, options.bar(1));
+    String row =
+        String.format(
+            Locale.ROOT,
+            "| %s | %s | %s | %s | %,.0f / %,.0f |",
+            options.titleOr("one stopped among %,d".formatted(connections)),
+            name,
+            check.cell(),
+            ratio.format(3),
+            p99.median(),
+            p99Without.median());
+    System.out.println(row);
+    options.appendMarkdown(row);
+    return 0;
+  }
+}

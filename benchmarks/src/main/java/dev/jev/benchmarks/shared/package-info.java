@@ -1,0 +1,8 @@
+/**
+ * Child processes, figures from {@code /proc}, and the client side of WebSocket: used by the
+ * comparisons and by the torture table.
+ */
+@NullMarked
+package dev.jev.benchmarks.shared;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,107 @@
+package dev.jev.benchmarks.torturing;
+
+import dev.jev.benchmarks.shared.ChildProcesses;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Does to a server what must not hurt it, and prints a table of what happened. */
+@Command(name = "torture", description = "Does to a server what must not hurt it.")
+public final class TortureCommand implements Callable<Integer> {
+
+  /** Longest time for one row. */
+  private static final long ROW_SECONDS = 180;
+
+  @Parameters(arity = "0..*", paramLabel = "ROW", description = "numbers of rows; default: all")
+  private List<String> numbers = List.of();
+
+  @Option(names = "--seed", description = "of what is random; default: one that is printed")
+  private long seed = System.nanoTime() & 0xffff;
+
+  @Option(names = "--markdown", description = "file to which the table is written")
+  private @Nullable Path markdown;
+
+  @Override
+  public Integer call() throws IOException {
+    List<TortureRow> rows =
+        Stream.of(
+                PeerRows.ROWS,
+                FaultRows.ROWS,
+                StopRows.ROWS,
+                NetworkRows.ROWS,
+                WebSocketRows.ROWS,
+                LossRows.ROWS)
+            .flatMap(List::stream)
+            .toList();
+    List<String> table = new ArrayList<>();
+    table.add("| row | what | expected | seen | figures | |");
+    table.add("|---|---|---|---|---|---|");
+    int failed = 0;
+    for (TortureRow row : rows) {
+      if (numbers.isEmpty() || numbers.contains(row.number())) {
+        System.err.printf("row %s: %s%n", row.number(), row.what());
+        Outcome outcome = run(row);
+        failed += outcome.passed() ? 0 : 1;
+        table.add(line(row, outcome));
+        System.err.println("  " + table.get(table.size() - 1));
+      }
+    }
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "Seed %d, %s, Java %s.".formatted(seed, LocalDate.now(ZoneOffset.UTC), Runtime.version()));
+    lines.add("");
+    lines.addAll(table);
+    lines.forEach(System.out::println);
+    if (markdown != null) {
+      Files.write(markdown, lines);
+    }
+    return failed == 0 ? 0 : 1;
+  }
+
+  private static String line(TortureRow row, Outcome outcome) {
+    String result = outcome.passed() ? "pass" : "**fail**: " + outcome.failures();
+    return Stream.of(
+            row.number(), row.what(), row.expected(), outcome.seen(), outcome.figures(), result)
+        .map(cell -> cell.replace("|", "/").replaceAll("\\R", " "))
+        .reduce("|", (line, cell) -> line + " " + cell + " |");
+  }
+
+  private Outcome run(TortureRow row) {
+    Outcome outcome = new Outcome();
+    try (ChildProcesses children = new ChildProcesses()) {
+      FutureTask<?> task =
+          new FutureTask<>(
+              () -> {
+                row.action().run(children, new Random(seed), outcome);
+                return null;
+              });
+      Thread thread = new Thread(task, "row " + row.number());
+      thread.setDaemon(true);
+      thread.start();
+      task.get(ROW_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      outcome.require(false, "%s", String.valueOf(e.getCause()));
+    } catch (TimeoutException e) {
+      outcome.require(false, "not over within %d s", ROW_SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      outcome.require(false, "interrupted");
+    }
+    return outcome;
+  }
+}

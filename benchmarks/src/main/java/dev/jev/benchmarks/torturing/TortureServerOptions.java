@@ -1,0 +1,112 @@
+package dev.jev.benchmarks.torturing;
+
+import dev.jev.Protocol;
+import dev.jev.Server;
+import dev.jev.plugin.Drain;
+import dev.jev.plugin.Limits;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketProtocol;
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What a torture server speaks, what it lets its peers do, and how it says goodbye. */
+final class TortureServerOptions {
+
+  /** The longest message of a WebSocket. */
+  static final int MAX_MESSAGE_BYTES = 1 << 20;
+
+  // The very same functions for all connections: so a publication is encoded once.
+  private static final Function<WebSocketMessage, ByteBuf> DECODE = TortureServerOptions::decode;
+  private static final Function<ByteBuf, WebSocketMessage> ENCODE = TortureServerOptions::encode;
+
+  @Option(names = "--websocket", description = "instead of length-prefixed frames")
+  private boolean webSocket;
+
+  @Option(names = "--ping-ms", description = "of a WebSocket; default: ${DEFAULT-VALUE}")
+  private int pingMillis = 25_000;
+
+  @Option(names = "--pong-ms", description = "of a WebSocket; default: ${DEFAULT-VALUE}")
+  private int pongMillis = 10_000;
+
+  @Option(names = "--max-fragments", description = "of a message; default: ${DEFAULT-VALUE}")
+  private int maxFragments = 1024;
+
+  @Option(names = "--write-deadline-ms", description = "closes who takes no output for so long")
+  private int writeDeadlineMillis;
+
+  @Option(names = "--message-rate", description = "closes who sends more in a second")
+  private int messageRate;
+
+  @Option(names = "--accept-rate", description = "connections in a second")
+  private int acceptRate;
+
+  @Option(names = "--drain", description = "drains for some 3 s before it stops")
+  private boolean drains;
+
+  private @Nullable Drain drain;
+
+  Supplier<Protocol<ByteBuf, ByteBuf>> protocol() {
+    if (!webSocket) {
+      return TortureProtocol::new;
+    }
+    Supplier<WebSocketProtocol> protocol =
+        WebSocketProtocol.server()
+            .maxMessageBytes(MAX_MESSAGE_BYTES)
+            .maxFragments(maxFragments)
+            .heartbeat(Duration.ofMillis(pingMillis), Duration.ofMillis(pongMillis))
+            .compression()
+            .stopCloseCode(1012)
+            .build();
+    return () -> protocol.get().map(DECODE, ENCODE);
+  }
+
+  private static ByteBuf decode(WebSocketMessage message) {
+    return ((WebSocketMessage.Payload) message).content().retain();
+  }
+
+  private static WebSocketMessage encode(ByteBuf bytes) {
+    return WebSocketMessage.binary(bytes.retainedSlice());
+  }
+
+  void install(Server.Builder<ByteBuf, ByteBuf> server) {
+    Limits.Builder limits = Limits.builder().onRateExceeded(Limits.RateLimitAction.CLOSE);
+    if (writeDeadlineMillis > 0) {
+      limits.writeStallTimeout(Duration.ofMillis(writeDeadlineMillis));
+    }
+    if (messageRate > 0) {
+      limits.messageRate(messageRate, messageRate);
+    }
+    if (acceptRate > 0) {
+      limits.acceptRate(acceptRate, 100);
+    }
+    if (writeDeadlineMillis + messageRate + acceptRate > 0) {
+      server.plugin(limits.build());
+    }
+    if (drains) {
+      drain =
+          Drain.builder()
+              .acceptTime(Duration.ofMillis(500))
+              .spread(Duration.ofSeconds(2))
+              .deadline(Duration.ofSeconds(8))
+              .withoutShutdownHook()
+              .build();
+      server.plugin(drain);
+    }
+  }
+
+  /** Returns when the drain is over, if there is one. */
+  void drain() {
+    if (drain != null) {
+      try {
+        drain.begin().toCompletableFuture().join();
+      } catch (CompletionException e) {
+        throw new IllegalStateException("drain", e);
+      }
+    }
+  }
+}
