@@ -21,7 +21,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 
-/** The program: one subcommand per experiment, and one for each process an experiment starts. */
+/** The main class: one subcommand per experiment, and one per kind of child process. */
 @Command(
     name = "benchmarks",
     description = "Measures servers as whole processes, and codecs alone.",
@@ -48,7 +48,7 @@ public final class Benchmarks {
 
   private Benchmarks() {}
 
-  /** Runs the subcommand that {@code args} name, and exits with its status. */
+  /** Runs the subcommand named by {@code args} and exits with its status. */
   public static void main(String[] args) {
     CommandLine program = new CommandLine(new Benchmarks());
     program.setCaseInsensitiveEnumValuesAllowed(true);

@@ -38,13 +38,13 @@ import org.jspecify.annotations.Nullable;
 import org.msgpack.value.ValueFactory;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The codecs of {@link Protocols}, each beside the handlers of Netty's for the same frames. */
-@SuppressWarnings("ImmutableEnumChecker") // the functions have no state
+/** The codecs of {@link Protocols}, each with Netty's handlers for the same frames. */
+@SuppressWarnings("ImmutableEnumChecker") // the functions are stateless
 public enum Codec {
-  /** No codec: what a slice costs, which both sides make for each message that is a buffer. */
+  /** No codec: only the slice that both sides make per message that is a buffer. */
   SLICES(SliceProtocol::new, Messages::buffer, null),
 
-  /** Whatever a read brought. */
+  /** The bytes of a read as a message. */
   BYTES(bytes -> Protocols.bytes(), Messages::buffer, bytes -> List.of()),
 
   /** Lines of text. */
@@ -57,7 +57,7 @@ public enum Codec {
               new StringDecoder(UTF_8),
               new LineEncoder(LineSeparator.UNIX, UTF_8))),
 
-  /** One delimiter, of one byte. */
+  /** One delimiter of one byte. */
   DELIMITED(
       bytes -> Protocols.delimited(Delimiters.of(Messages.bytes("\0"))),
       Messages::buffer,
@@ -72,25 +72,25 @@ public enum Codec {
       bytes ->
           List.of(NettyHandlers.byDelimiters("\r\n", "\n", "\0"), NettyHandlers.appending("\r\n"))),
 
-  /** Frames of one length. */
+  /** Frames of a fixed length. */
   FIXED_LENGTH(
       Protocols::fixedLength,
       Messages::buffer,
       bytes -> List.of(new FixedLengthFrameDecoder(bytes))),
 
-  /** A length of four bytes. */
+  /** A four-byte length prefix. */
   LENGTH_PREFIXED(
       bytes -> Protocols.lengthPrefixed(),
       Messages::buffer,
       bytes -> NettyHandlers.lengthPrefixed()),
 
-  /** The same by Netty's handlers in a protocol: what the bridge costs. */
+  /** A four-byte length prefix, with Netty's handlers in a protocol: the cost of the bridge. */
   LENGTH_PREFIXED_BRIDGED(
       bytes -> NettyCodec.of(() -> NettyHandlers.lengthPrefixed()).get(),
       Messages::buffer,
       bytes -> NettyHandlers.lengthPrefixed()),
 
-  /** A length of three bytes, which counts itself. */
+  /** A three-byte length that includes itself. */
   LENGTH_FIELD(
       bytes -> Protocols.lengthField(LengthField.ofBytes(3).includesItself().strip(3)),
       Messages::buffer,
@@ -100,26 +100,26 @@ public enum Codec {
                   SilentWire.MAX_FRAME_BYTES, 0, 3, -3, 3, /* failFast= */ true),
               new LengthFieldPrepender(3, /* lengthIncludesLengthFieldLength= */ true))),
 
-  /** A length as a varint. */
+  /** A varint length prefix. */
   VARINT_PREFIXED(
       bytes -> Protocols.varintPrefixed(),
       Messages::buffer,
       bytes ->
           List.of(new ProtobufVarint32FrameDecoder(), new ProtobufVarint32LengthFieldPrepender())),
 
-  /** Texts behind a length. */
+  /** Strings with a length prefix. */
   STRINGS(
       bytes -> Protocols.strings(Protocols.lengthPrefixed(), UTF_8),
       Messages::text,
       bytes -> NettyHandlers.lengthPrefixed(new StringDecoder(UTF_8), new StringEncoder(UTF_8))),
 
-  /** Byte arrays behind a length. */
+  /** Byte arrays with a length prefix. */
   BYTE_ARRAYS(
       bytes -> Protocols.byteArrays(Protocols.lengthPrefixed()),
       Messages::array,
       bytes -> NettyHandlers.lengthPrefixed(new ByteArrayDecoder(), new ByteArrayEncoder())),
 
-  /** JSON, which Netty cuts at the ends of lines. */
+  /** JSON, which Netty splits at line ends. */
   JSON_LINES(
       bytes -> Protocols.jsonLines(JsonMapper.shared(), Messages.Note.class),
       Messages::note,
@@ -129,19 +129,19 @@ public enum Codec {
               NettyHandlers.fromJson(),
               NettyHandlers.toJson())),
 
-  /** JSON, which Netty cuts where braces match. */
+  /** JSON, which Netty splits at matching braces. */
   JSON_OBJECTS(
       bytes -> Protocols.jsonLines(JsonMapper.shared(), Messages.Note.class),
       Messages::note,
       bytes -> List.of(new JsonObjectDecoder(), NettyHandlers.fromJson(), NettyHandlers.toJson())),
 
-  /** MessagePack, which Netty has not. */
+  /** MessagePack, for which Netty has no decoder. */
   MESSAGE_PACK(
       bytes -> Protocols.messagePack(),
       bytes -> ValueFactory.newString(Messages.text(bytes)),
       null),
 
-  /** Protocol Buffers of one type. */
+  /** Protocol Buffers messages of one type. */
   PROTOBUF(
       bytes -> Protocols.protobuf(StringValue.parser()),
       Messages::protobuf,
@@ -152,7 +152,7 @@ public enum Codec {
               new ProtobufVarint32LengthFieldPrepender(),
               new ProtobufEncoder())),
 
-  /** Protocol Buffers in an Any. */
+  /** Protocol Buffers messages in an Any. */
   ANY(
       bytes -> Protocols.protobuf(Messages.types()),
       Messages::protobuf,
@@ -165,10 +165,10 @@ public enum Codec {
               new ProtobufEncoder(),
               NettyHandlers.toAny())),
 
-  /** gev's envelope, which Netty has not. */
+  /** gev's envelope, for which Netty has no decoder. */
   GEV_PROTOBUF(bytes -> Protocols.gevProtobuf(Messages.types()), Messages::protobuf, null),
 
-  /** Redis' commands in, a bulk string out. */
+  /** Redis commands in, a bulk string out. */
   RESP(
       bytes -> Protocols.resp(),
       bytes -> RespValue.bulk(Messages.array(bytes)),
@@ -177,7 +177,7 @@ public enum Codec {
       bytes -> new FullBulkStringRedisMessage(Messages.buffer(bytes)),
       bytes -> NettyHandlers.redis()),
 
-  /** Redis' bulk strings in, commands out. */
+  /** Redis bulk strings in, commands out. */
   RESP_CLIENT(
       bytes -> Protocols.respClient(),
       Messages::set,
@@ -193,7 +193,7 @@ public enum Codec {
   private final IntFunction<Object> nettysMessage;
   private final @Nullable IntFunction<List<ChannelHandler>> handlers;
 
-  /** A codec that is the same at both ends, with the same messages. */
+  /** Creates a codec with the same protocol and the same messages at both ends. */
   Codec(
       IntFunction<Protocol<?, ?>> protocol,
       IntFunction<Object> message,
@@ -216,7 +216,7 @@ public enum Codec {
     this.handlers = handlers;
   }
 
-  /** As a table calls it: {@code fixedLength}. */
+  /** Returns the name in the tables, for example {@code fixedLength}. */
   String label() {
     String[] words = name().toLowerCase(Locale.ROOT).split("_", -1);
     StringBuilder label = new StringBuilder(words[0]);
@@ -226,12 +226,12 @@ public enum Codec {
     return label.toString();
   }
 
-  /** Whether Netty has a decoder for the same frames. */
+  /** Returns whether Netty has a decoder for the same frames. */
   boolean hasCounterpart() {
     return handlers != null;
   }
 
-  /** Whether its messages are buffers. */
+  /** Returns whether the messages are buffers. */
   boolean hasBuffers() {
     Object example = message.apply(1);
     boolean isBuffer = example instanceof ByteBuf;
@@ -239,24 +239,27 @@ public enum Codec {
     return isBuffer;
   }
 
-  /** Jev's side, with messages of so many bytes. */
+  /** Returns Jev's codec, with messages of the given payload size. */
   CodecDriver jev(int bytes) {
     return jev(protocol, message, bytes);
   }
 
-  @SuppressWarnings("unchecked") // each constant has a protocol and a message of its own kind
+  @SuppressWarnings("unchecked") // the message of each constant fits its protocol
   private static CodecDriver jev(
       IntFunction<Protocol<?, ?>> protocol, IntFunction<Object> message, int bytes) {
     return new JevCodecDriver<>(
         (Protocol<Object, Object>) protocol.apply(bytes), message.apply(bytes));
   }
 
-  /** Netty's side, of which there is one. */
+  /** Returns Netty's codec, which has to exist, with messages of the given payload size. */
   CodecDriver netty(int bytes) {
     return new NettyCodecDriver(requireNonNull(handlers).apply(bytes), nettysMessage.apply(bytes));
   }
 
-  /** What one read brings: so many messages of so many bytes, as the peer packs them. */
+  /**
+   * Returns the bytes of one read: {@code count} messages of the given payload size, as the peer
+   * packs them.
+   */
   ByteBuf frames(int bytes, int count) {
     ByteBuf frames = PooledByteBufAllocator.DEFAULT.directBuffer();
     try (CodecDriver other = jev(peer, peersMessage, bytes)) {

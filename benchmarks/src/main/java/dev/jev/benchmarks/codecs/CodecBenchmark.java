@@ -17,10 +17,10 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.infra.Blackhole;
 
 /**
- * What a codec alone costs, per message.
+ * The cost of a codec alone, per message.
  *
- * <p>{@link CodecsCommand} runs it and prints a table. Each combination has a process of its own,
- * so that the JVM sees one codec, as in most servers.
+ * <p>{@link CodecsCommand} runs it and prints a table. Each combination runs in a process of its
+ * own, so that the JVM sees one codec, as in most servers.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -37,29 +37,29 @@ import org.openjdk.jmh.infra.Blackhole;
     })
 public class CodecBenchmark {
 
-  /** How many messages one invocation moves. */
+  /** Number of messages per invocation. */
   static final int MESSAGES = 16;
 
-  /** Whose codec. */
+  /** The implementation of a codec. */
   public enum Side {
     /** A protocol of {@code dev.jev.codec}. */
     JEV,
 
-    /** A pipeline. */
+    /** A pipeline of Netty's handlers. */
     NETTY
   }
 
   /** The codec. */
   @Param public Codec codec;
 
-  /** How long the payload of a message is. */
+  /** Payload size of a message, in bytes. */
   @Param({"64", "4096"})
   public int bytes;
 
-  /** Whose. */
+  /** The implementation. */
   @Param public Side side;
 
-  /** How many messages one read brings and one flush writes: a divisor of 16. */
+  /** Number of messages per read and per flush: a divisor of 16. */
   @Param("16")
   public int batch;
 
@@ -67,11 +67,11 @@ public class CodecBenchmark {
   private ByteBuf read;
   private Consumer<Object> use;
 
-  /** JMH makes one for each thread, and sets what it does. */
+  /** Creates an instance. JMH creates one per thread and sets its parameters. */
   @SuppressWarnings("NullAway.Init")
   public CodecBenchmark() {}
 
-  /** Opens the connection. */
+  /** Creates the codec and its input. */
   @Setup
   public void open(Blackhole blackhole) {
     if (codec == Codec.BYTES) {
@@ -89,7 +89,7 @@ public class CodecBenchmark {
     }
   }
 
-  /** From bytes to messages. */
+  /** Unpacks messages. */
   @Benchmark
   @OperationsPerInvocation(MESSAGES)
   public void unpack() {
@@ -98,7 +98,7 @@ public class CodecBenchmark {
     }
   }
 
-  /** From messages to bytes. */
+  /** Packs messages. */
   @Benchmark
   @OperationsPerInvocation(MESSAGES)
   public void pack() {
@@ -107,7 +107,7 @@ public class CodecBenchmark {
     }
   }
 
-  /** Gives the buffers back. */
+  /** Releases the buffers. */
   @TearDown
   public void close() {
     connection.close();

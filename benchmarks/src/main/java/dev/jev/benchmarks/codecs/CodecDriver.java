@@ -3,17 +3,21 @@ package dev.jev.benchmarks.codecs;
 import io.netty.buffer.ByteBuf;
 import java.util.function.Consumer;
 
-/** One connection's codec without a network: Jev's or Netty's. */
+/** The codec of one connection, driven without a network. */
 interface CodecDriver extends AutoCloseable {
 
   /**
-   * Unpacks what one read brought, and releases each message when {@code handler} has seen it.
+   * Unpacks the bytes of one read, passes each message to {@code handler}, and releases it
+   * afterwards.
    *
    * <p><b>Ownership.</b> {@code bytes} is consumed.
    */
   void read(ByteBuf bytes, Consumer<Object> handler);
 
-  /** Packs one message so many times and flushes once; {@code socket} sees what is written. */
+  /**
+   * Packs one message {@code times} times, flushes once, and passes what is written to {@code
+   * socket}.
+   */
   void send(int times, Consumer<Object> socket);
 
   @Override

@@ -20,44 +20,52 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Runs {@link CodecBenchmark} for all codecs and prints a table, a row when it is measured. */
-@Command(name = "codecs", description = "Codecs alone, beside Netty's for the same frames.")
+/**
+ * Runs {@link CodecBenchmark} for all codecs and prints a table, a row as soon as it is measured.
+ */
+@Command(
+    name = "codecs",
+    description = "Measures codecs alone, against Netty's for the same frames.")
 public final class CodecsCommand implements Callable<Integer> {
 
-  /** Of Netty's time. */
+  /** Maximum ratio of Jev's time to Netty's. */
   private static final double BAR = 0.5;
 
-  /** What a message allocates on average is never exactly nothing. */
+  /**
+   * Maximum allocation per message that counts as none, in bytes: an average is never exactly 0.
+   */
   private static final double MAX_ALLOCATED_BYTES = 0.5;
 
   private static final double MEDIAN = 50;
 
-  @Option(names = "--codecs", split = ",", description = "some of them, instead of all")
+  @Option(names = "--codecs", split = ",", description = "the codecs to measure (default: all)")
   private List<Codec> codecs = List.of(Codec.values());
 
-  @Option(names = "--work", description = "unpack or pack, instead of both")
+  @Option(names = "--work", description = "unpack or pack (default: both)")
   private String work = "(un)?pack";
 
-  @Option(names = "--batch", description = "messages of a read or flush: 1, 2, 4, 8 or 16")
+  @Option(
+      names = "--batch",
+      description = "messages per read or flush: 1, 2, 4, 8 or 16 (default: 16)")
   private int batch = CodecBenchmark.MESSAGES;
 
-  @Option(names = "--warmups", description = "periods that are not counted (default: 5)")
+  @Option(names = "--warmups", description = "warm-up periods (default: 5)")
   private int warmups = 5;
 
   @Option(
       names = "--periods",
-      description = "periods that are, of which the median is taken (default: 9)")
+      description = "measured periods, whose median is printed (default: 9)")
   private int periods = 9;
 
   @Option(
       names = "--millis",
-      description = "how long one takes; one not counted twice that (default: 100)")
+      description = "length of a measured period; a warm-up takes twice that (default: 100)")
   private int millis = 100;
 
-  /** What is measured on both sides. */
+  /** A measurement on both sides. */
   private record Row(String work, String bytes) {}
 
-  /** What a message costs. */
+  /** The cost of a message. */
   private record Cost(double nanos, double allocatedBytes) {}
 
   @Override

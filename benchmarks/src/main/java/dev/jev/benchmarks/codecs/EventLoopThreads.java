@@ -6,12 +6,12 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Threads of the kind that event loops are, for JMH: on others Netty's buffers are not recycled in
- * the way that counts.
+ * An executor for JMH whose threads are of the same kind as those of event loops. On other threads
+ * Netty does not recycle buffers in the way that matters.
  */
 public final class EventLoopThreads extends ThreadPoolExecutor {
 
-  /** What JMH calls. */
+  /** Creates the executor. Called by JMH. */
   public EventLoopThreads(int threads, String name) {
     super(
         threads,

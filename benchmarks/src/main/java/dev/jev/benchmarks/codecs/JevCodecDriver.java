@@ -9,13 +9,14 @@ import io.netty.util.ReferenceCountUtil;
 import java.util.function.Consumer;
 
 /**
- * A protocol, driven as a connection does: one message is unpacked, handled and released after the
- * other; what is sent is packed into one buffer, behind which long tails are written.
+ * A protocol, driven as a connection does: messages are unpacked, handled and released one at a
+ * time. Outbound messages are packed into one buffer, and a long tail is written behind it without
+ * a copy.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // What fails to be written is missed at once.
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write is noticed: its bytes are missing.
 final class JevCodecDriver<I, O> implements CodecDriver {
 
-  /** As in toolkit-core: a shorter tail is copied behind the other output. */
+  /** Minimum size of a tail that is written without a copy, as in toolkit-core. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
 
   private static final int PACK_BYTES = 64 * 1024;

@@ -11,14 +11,14 @@ import io.netty.handler.codec.redis.ArrayRedisMessage;
 import io.netty.handler.codec.redis.FullBulkStringRedisMessage;
 import java.util.List;
 
-/** What the codecs are given to do: payloads of so many letters. */
+/** The messages that the codecs are measured with: payloads of a given number of letters. */
 final class Messages {
 
   private static final String KEY = "key:000000000042";
 
   private Messages() {}
 
-  /** What is written as JSON. */
+  /** An object that is written as JSON. */
   record Note(String text) {}
 
   static String text(int bytes) {
@@ -57,12 +57,12 @@ final class Messages {
     return ProtobufTypes.of(StringValue.getDefaultInstance());
   }
 
-  /** A SET for Jev. */
+  /** Returns a SET command for Jev. */
   static RespCommand set(int bytes) {
     return RespCommand.of(bytes("SET"), bytes(KEY), array(bytes));
   }
 
-  /** The same for Netty. */
+  /** Returns a SET command for Netty. */
   static ArrayRedisMessage redisSet(int bytes) {
     return new ArrayRedisMessage(
         List.of(

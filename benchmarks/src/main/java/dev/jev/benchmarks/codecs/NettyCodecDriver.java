@@ -7,8 +7,8 @@ import io.netty.util.ReferenceCountUtil;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** A pipeline of Netty's handlers, as its tests drive one. */
-@SuppressWarnings("FutureReturnValueIgnored") // What fails to be written is missed at once.
+/** A pipeline of Netty's handlers, driven as in Netty's own tests. */
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write is noticed: its bytes are missing.
 final class NettyCodecDriver implements CodecDriver {
 
   private final EmbeddedChannel channel;
@@ -37,7 +37,7 @@ final class NettyCodecDriver implements CodecDriver {
     takeWritten(channel, socket);
   }
 
-  /** Takes what was written, as a socket would. */
+  /** Passes everything written to {@code socket} and releases it, as a socket would. */
   static void takeWritten(EmbeddedChannel channel, Consumer<Object> socket) {
     for (Object written; (written = channel.readOutbound()) != null; ) {
       socket.accept(written);

@@ -29,15 +29,17 @@ import tools.jackson.databind.ObjectReader;
 import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Handlers for the pipelines that Jev is compared with, where it takes more than a constructor. */
+/**
+ * Handlers for the pipelines that Jev is compared with, where more than a constructor is needed.
+ */
 final class NettyHandlers {
 
-  /** The limit of redis-server for one command. */
+  /** Maximum number of arguments of a command, as in redis-server. */
   private static final int MAX_ARGUMENTS = 1024 * 1024;
 
   private NettyHandlers() {}
 
-  /** A length of four bytes, and what makes other messages of the payloads. */
+  /** Returns handlers for a four-byte length prefix, and then those that convert the payloads. */
   static List<ChannelHandler> lengthPrefixed(ChannelHandler... others) {
     List<ChannelHandler> handlers = new ArrayList<>();
     handlers.add(new LengthFieldBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES, 0, 4, 0, 4));
@@ -62,13 +64,13 @@ final class NettyHandlers {
     return new DelimiterBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES, buffers);
   }
 
-  /** Netty has none; this is the simplest. */
+  /** Returns an encoder that appends a delimiter. Netty has none; this is the simplest one. */
   static ChannelHandler appending(String delimiter) {
     byte[] bytes = Messages.bytes(delimiter);
     return new MessageToByteEncoder<ByteBuf>(ByteBuf.class) {
       @Override
       protected void encode(ChannelHandlerContext context, ByteBuf message, ByteBuf out) {
-        int length = message.readableBytes(); // its indices stay, since it is sent again
+        int length = message.readableBytes(); // the indices stay, as the message is sent again
         out.writeBytes(message, message.readerIndex(), length).writeBytes(bytes);
       }
     };

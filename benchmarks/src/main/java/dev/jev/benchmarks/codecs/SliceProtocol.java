@@ -4,7 +4,10 @@ import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 
-/** The least that a protocol with buffers as messages can do: it knows all beforehand. */
+/**
+ * A protocol that only slices: the minimum for messages that are buffers. It knows the frame length
+ * in advance.
+ */
 record SliceProtocol(int bytes) implements Protocol<ByteBuf, ByteBuf> {
 
   @Override

@@ -41,9 +41,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * A server written straight on Netty, the way its documentation does: what Jev is compared with.
+ * A server written directly on Netty, in the style of its documentation. Jev is compared with it.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection.
 @Command(name = "baseline", description = "A server on plain Netty: " + BaselineCommand.NAMES)
 public final class BaselineCommand implements Callable<Integer> {
 
@@ -51,16 +51,16 @@ public final class BaselineCommand implements Callable<Integer> {
 
   private static final int MAX_FRAME_BYTES = 1024 * 1024;
 
-  /** The limit of redis-server for one command. */
+  /** Maximum number of arguments of a command, as in redis-server. */
   private static final int MAX_ARGUMENTS = 1024 * 1024;
 
-  /** Stateless and sharable, so one serves every connection. */
+  /** One instance for all connections, as it is stateless and sharable. */
   private static final LengthFieldPrepender LENGTH_FIELD_PREPENDER = new LengthFieldPrepender(4);
 
   @Parameters(paramLabel = "NAME", description = NAMES)
   private String name = "";
 
-  @Option(names = "--port", description = "0, the default, takes any free port")
+  @Option(names = "--port", description = "default: 0, which takes any free port")
   private int port;
 
   @Option(names = "--loops", description = "event loops; one of them accepts too (default: 1)")
@@ -68,13 +68,13 @@ public final class BaselineCommand implements Callable<Integer> {
 
   @Option(
       names = "--void-promise",
-      description = "write without a promise, which Netty calls an expert feature")
+      description = "writes with void promises, which Netty calls an expert feature")
   private boolean voidPromise;
 
-  @Option(names = "--idle-seconds", description = "an IdleStateHandler, whose events do nothing")
+  @Option(names = "--idle-seconds", description = "adds an IdleStateHandler and ignores its events")
   private int idleSeconds;
 
-  @Option(names = "--io-uring", description = "instead of epoll")
+  @Option(names = "--io-uring", description = "uses io_uring instead of epoll")
   private boolean ioUring;
 
   @Mixin private WebSocketOptions webSockets = new WebSocketOptions();
@@ -86,7 +86,7 @@ public final class BaselineCommand implements Callable<Integer> {
     Consumer<ChannelPipeline> handlers = handlersOf(name);
     boolean epoll = Epoll.isAvailable();
     if (!epoll) {
-      System.err.println("transport: nio (expected: epoll, or the comparison is not fair)");
+      System.err.println("transport: nio (expected: epoll; otherwise the comparison is not fair)");
     }
     EventLoopGroup group =
         new MultiThreadIoEventLoopGroup(
@@ -171,7 +171,7 @@ public final class BaselineCommand implements Callable<Integer> {
     };
   }
 
-  /** Sends back what it reads, and flushes once per read. */
+  /** Echoes what it reads and flushes once per read batch. */
   @Sharable
   private static final class Echo extends ChannelInboundHandlerAdapter {
 

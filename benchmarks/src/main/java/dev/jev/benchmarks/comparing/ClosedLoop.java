@@ -13,10 +13,11 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
 /**
- * A load on one thread: a new message leaves when the reply to an earlier one is complete.
+ * A closed-loop load on one thread: a new message is sent when the reply to an earlier one is
+ * complete.
  *
- * <p>Being closed, the loop shows how much work a server gets done and what that work costs; its
- * latencies are those at full load, not those that a visitor at a fixed rate would see.
+ * <p>A closed loop shows how much work a server completes and what that work costs. Its latencies
+ * are those at full load, not those of a client that sends at a fixed rate.
  */
 final class ClosedLoop implements AutoCloseable {
 
@@ -43,10 +44,11 @@ final class ClosedLoop implements AutoCloseable {
   }
 
   /**
-   * Loads the server for both durations and measures the second.
+   * Loads the server for both durations and measures the second one.
    *
-   * @param serverPid the process whose processor time is read, 0 for none
-   * @throws BenchmarkException if a reply is wrong, a connection dies or nothing comes for 10 s
+   * @param serverPid the process whose CPU time is read, or 0 for none
+   * @throws BenchmarkException if a reply is wrong, a connection is closed, or no reply arrives for
+   *     10 s
    */
   Sample run(double warmupSeconds, double seconds, long serverPid) throws IOException {
     for (LoadConnection connection : connections) {
@@ -96,7 +98,7 @@ final class ClosedLoop implements AutoCloseable {
           lastReplies = replies;
           lastReplyAt = now;
         } else if (now - lastReplyAt > STALL_NANOS) {
-          throw new BenchmarkException("server: no reply for 10 s (expected: one at least)");
+          throw new BenchmarkException("server: no reply for 10 s (expected: at least one)");
         }
       }
     } catch (UncheckedIOException failed) {

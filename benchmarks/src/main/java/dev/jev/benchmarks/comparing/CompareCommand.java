@@ -12,14 +12,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Measures servers by turns and prints the ratio of the first to each other one.
+ * Measures servers in alternating rounds and prints the ratio of the first server to each other
+ * one.
  *
- * <p>All servers live through the whole experiment, so that what the first, uncounted round has
- * compiled stays compiled; while one is loaded the others wait in their selectors and cost nothing.
- * Then they take turns, A B A B, so that a disturbance which lasts hits both. A ratio is built
- * within a round and the median is taken of the ratios.
+ * <p>All servers run during the whole experiment, so that code compiled in the first, unmeasured
+ * round stays compiled. While one server is under load, the others wait in their selectors and use
+ * no CPU time. The rounds alternate, A B A B, so that a lasting disturbance affects all servers. A
+ * ratio is computed per round; the result is the median of the ratios.
  */
-@Command(name = "compare", description = "Processor time per message of servers, by turns.")
+@Command(
+    name = "compare",
+    description = "Compares the CPU time per message of servers in alternating rounds.")
 public final class CompareCommand implements Callable<Integer> {
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
@@ -35,11 +38,11 @@ public final class CompareCommand implements Callable<Integer> {
   @Option(
       names = "--work",
       description =
-          "echo (default), length-prefixed, ws-text, ws-binary, ws-deflate, subscribe, http, by wrk,"
-              + " or redis:TEST, of redis-benchmark")
+          "echo (default), length-prefixed, ws-text, ws-binary, ws-deflate, subscribe, http (wrk)"
+              + " or redis:TEST (redis-benchmark)")
   private String work = "echo";
 
-  @Option(names = "--size", description = "payload bytes; not for redis and http (default: 64)")
+  @Option(names = "--size", description = "payload bytes, unused for redis and http (default: 64)")
   private int size = 64;
 
   @Option(names = "--connections", description = "default: 50")
@@ -48,16 +51,18 @@ public final class CompareCommand implements Callable<Integer> {
   @Option(names = "--depth", description = "messages in flight per connection (default: 1)")
   private int depth = 1;
 
-  @Option(names = "--rounds", description = "counted rounds (default: 5)")
+  @Option(names = "--rounds", description = "measured rounds (default: 5)")
   private int rounds = 5;
 
-  @Option(names = "--first-seconds", description = "the uncounted round of each (default: 20)")
+  @Option(
+      names = "--first-seconds",
+      description = "first, unmeasured round per server (default: 20)")
   private double firstSeconds = 20;
 
-  @Option(names = "--warmup-seconds", description = "uncounted part of a round (default: 3)")
+  @Option(names = "--warmup-seconds", description = "warm-up at the start of a round (default: 3)")
   private double warmupSeconds = 3;
 
-  @Option(names = "--seconds", description = "counted part of a round (default: 10)")
+  @Option(names = "--seconds", description = "measured part of a round (default: 10)")
   private double seconds = 10;
 
   @Option(names = "--jvm", description = "flags of the JVM servers (default: ${DEFAULT-VALUE})")
@@ -87,12 +92,12 @@ public final class CompareCommand implements Callable<Integer> {
     }
     System.out.printf(
         Locale.ROOT,
-        "  other processes used %s of the machine (expected: < 0.05, or the figures are noise)%n%n",
+        "  other processes used %s of the machine (expected: < 0.05; more is noise)%n%n",
         others(samples.stream().flatMap(List::stream).toList()).format(2));
     return 0;
   }
 
-  /** For each server its samples, one per round. */
+  /** Returns the samples of each server, one per round. */
   private List<List<Sample>> measure() {
     List<List<Sample>> samples = new ArrayList<>();
     try (ChildProcesses children = new ChildProcesses()) {
@@ -188,7 +193,7 @@ public final class CompareCommand implements Callable<Integer> {
         SummaryStatistics.of(other, quantity).median());
   }
 
-  /** The share of the machine that neither the server nor its load used. */
+  /** Returns the share of the machine that was used neither by the server nor by its load. */
   private static SummaryStatistics others(List<Sample> samples) {
     int cores = Runtime.getRuntime().availableProcessors();
     return SummaryStatistics.of(

@@ -10,7 +10,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** The options that all experiments share: where things run and where results go. */
+/** The options of all comparisons: where processes run and where results are written. */
 final class ExperimentOptions {
 
   @Option(names = "--samples", description = "default: samples/target/samples.jar")
@@ -22,18 +22,16 @@ final class ExperimentOptions {
   @Option(names = "--load-core", description = "default: 1")
   private String loadCore = "1";
 
-  @Option(names = "--title", description = "what the tables call this experiment")
+  @Option(names = "--title", description = "name of the experiment in the tables")
   private @Nullable String title;
 
-  @Option(
-      names = "--bar",
-      description = "the ratio to stay within; one for each server after the first")
+  @Option(names = "--bar", description = "maximum ratio; one per server after the first")
   private List<Double> bars = new ArrayList<>();
 
   @Option(names = "--output", description = "file to which a line of JSON is appended")
   private @Nullable Path output;
 
-  @Option(names = "--markdown", description = "file to which rows of a table are appended")
+  @Option(names = "--markdown", description = "file to which table rows are appended")
   private @Nullable Path markdown;
 
   String samplesJar() {
@@ -44,7 +42,7 @@ final class ExperimentOptions {
     return serverCore;
   }
 
-  /** The words before a command that pin it to the load's core. */
+  /** Returns the start of a command line that pins the command to the load's core. */
   List<String> onLoadCore() {
     return List.of("taskset", "-c", loadCore);
   }
@@ -53,7 +51,7 @@ final class ExperimentOptions {
     return title == null ? otherwise : title;
   }
 
-  /** The bar of the server at {@code index}, the first being 0; null if it has none. */
+  /** Returns the bar of the server at {@code index}, counted from 0, or null if it has none. */
   @Nullable Double bar(int index) {
     return index >= 1 && index <= bars.size() ? bars.get(index - 1) : null;
   }

@@ -13,8 +13,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Opens connections, tells so in one line, and holds them until its standard input ends. */
-@Command(name = "hold", description = "Holds idle connections until standard input ends.")
+/** Opens connections, prints one line, and keeps the connections open until standard input ends. */
+@Command(name = "hold", description = "Keeps idle connections open until standard input ends.")
 public final class HoldCommand implements Callable<Integer> {
 
   private static final int TIMEOUT_MILLIS = 10_000;
@@ -29,7 +29,9 @@ public final class HoldCommand implements Callable<Integer> {
   @Option(names = "--protocol", description = "as for load (default: echo)")
   private String protocol = "echo";
 
-  @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
+  @Option(
+      names = "--messages",
+      description = "messages echoed first on each connection (default: 0)")
   private int messages;
 
   @Override
@@ -61,13 +63,13 @@ public final class HoldCommand implements Callable<Integer> {
     byte[] payload = loadProtocol.payload(PAYLOAD_BYTES, /* seed= */ 0);
     byte[] expected = loadProtocol.reply(socket, payload);
     if (loadProtocol == LoadProtocol.WS_DEFLATE) {
-      return; // that was the exchange
+      return; // reply() has exchanged a message already
     }
     socket.getOutputStream().write(loadProtocol.request(payload));
     byte[] reply = new byte[expected.length];
     new DataInputStream(socket.getInputStream()).readFully(reply);
     if (!Arrays.equals(reply, expected)) {
-      throw new BenchmarkException("hold: another reply (expected: the message that was sent)");
+      throw new BenchmarkException("hold: different reply (expected: the message that was sent)");
     }
   }
 }

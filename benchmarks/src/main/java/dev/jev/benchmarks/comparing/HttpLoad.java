@@ -13,7 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** GET after GET by wrk, {@code depth} of them at a time on each connection. */
+/** A load of HTTP GET requests by wrk, with {@code depth} pipelined requests per connection. */
 final class HttpLoad implements Load {
 
   private static final int REPLY_MILLIS = 5_000;
@@ -50,11 +50,11 @@ final class HttpLoad implements Load {
       script.toFile().deleteOnExit();
       Files.writeString(script, SCRIPT.formatted(depth));
     } catch (IOException e) {
-      throw new BenchmarkException("script of wrk: " + e.getMessage() + " (expected: a file)");
+      throw new BenchmarkException("wrk script: " + e.getMessage() + " (expected: a file)");
     }
   }
 
-  /** Checks that a request is answered with the greeting. */
+  /** Checks that the server answers a request with the greeting. */
   @Override
   public void prepare(ServerProcess server) {
     try (Socket socket = new Socket()) {
@@ -67,7 +67,7 @@ final class HttpLoad implements Load {
         reply.append((char) read);
       }
       if (!reply.toString().matches("(?s)HTTP/1.1 200 OK\r\n.*\r\n\r\n" + BODY)) {
-        throw new BenchmarkException(server.label() + ": another reply (expected: a greeting)");
+        throw new BenchmarkException(server.label() + ": different reply (expected: a greeting)");
       }
     } catch (IOException e) {
       throw new BenchmarkException(
@@ -82,7 +82,7 @@ final class HttpLoad implements Load {
   }
 
   private Sample benchmark(ServerProcess server, double seconds) {
-    long whole = Math.max(1, Math.round(seconds)); // wrk counts in these
+    long whole = Math.max(1, Math.round(seconds)); // wrk takes whole seconds
     List<String> command = new ArrayList<>(options.onLoadCore());
     command.addAll(List.of("wrk", "-t1", "-c" + connections, "-d" + whole + "s"));
     command.addAll(List.of("-s", script.toString(), "http://127.0.0.1:" + server.port() + "/"));

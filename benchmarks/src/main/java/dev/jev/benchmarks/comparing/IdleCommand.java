@@ -18,15 +18,15 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Measures what an idle connection occupies in a server process, above the empty server.
+ * Measures the memory of an idle connection in a server process, relative to the empty server.
  *
- * <p>Every reading is of a fresh process. A server counts as empty after it has served some
- * connections and closed them: classes, compiled code and first buffers belong to the server, not
- * to its connections. For the same reason the optimising compiler is off: its working memory, up to
- * 30 MiB at a moment nobody can tell, would hide the connections. Kernel memory, the same for both,
- * is in no process and not counted.
+ * <p>Each reading is taken in a fresh process. The empty server is read after it has served and
+ * closed some connections: classes, compiled code and first buffers belong to the server, not to
+ * its connections. For the same reason the optimizing compiler is off: its working memory, up to 30
+ * MiB at an unpredictable time, would hide the connections. Kernel memory is not counted: it
+ * belongs to no process and is the same for both servers.
  */
-@Command(name = "idle", description = "Process memory of an idle connection.")
+@Command(name = "idle", description = "Measures the process memory of an idle connection.")
 public final class IdleCommand implements Callable<Integer> {
 
   private static final Duration OPEN_LIMIT = Duration.ofMinutes(2);
@@ -36,19 +36,23 @@ public final class IdleCommand implements Callable<Integer> {
   @Parameters(arity = "1..*", paramLabel = "SERVER", description = "as for compare")
   private List<String> names = List.of();
 
-  @Option(names = "--work", description = "echo (default) or length-prefixed")
+  @Option(names = "--work", description = "as --protocol of load (default: echo)")
   private String work = "echo";
 
   @Option(names = "--connections", description = "default: 15000")
   private int connections = 15_000;
 
-  @Option(names = "--messages", description = "echoed on each connection first (default: 0)")
+  @Option(
+      names = "--messages",
+      description = "messages echoed first on each connection (default: 0)")
   private int messages;
 
-  @Option(names = "--first", description = "connections before the empty reading (default: 2000)")
+  @Option(
+      names = "--first",
+      description = "connections served before the empty reading (default: 2000)")
   private int first = 2_000;
 
-  @Option(names = "--rounds", description = "fresh processes of each server (default: 5)")
+  @Option(names = "--rounds", description = "fresh processes per server (default: 5)")
   private int rounds = 5;
 
   @Option(names = "--jvm", description = "flags of the servers (default: ${DEFAULT-VALUE})")
@@ -122,7 +126,7 @@ public final class IdleCommand implements Callable<Integer> {
     children.stop(holder);
   }
 
-  /** A connection is one open file of the server. */
+  /** Waits until the server has this number of open files, of which each connection is one. */
   private static void awaitFiles(ServerProcess server, long files) {
     long deadline = System.nanoTime() + OPEN_LIMIT.toNanos();
     while (ProcFs.openFiles(server.pid()) != files) {
@@ -151,7 +155,7 @@ public final class IdleCommand implements Callable<Integer> {
     SummaryStatistics ratio = ratio(subject, other, MemoryUsage::rss);
     RatioCheck check = new RatioCheck(ratio, options.bar(index));
     System.out.printf(
-        "  resident memory each, %s : %s = %s%s; by live heap and what is outside it %s%n",
+        "  resident memory each, %s : %s = %s%s; by live heap and memory outside it %s%n",
         names.get(0),
         names.get(index),
         ratio.format(3),

@@ -15,45 +15,51 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Measures what it costs to find idle connections: memory and processor time with Jev's reaper and
- * with Netty's handler, above the same server without.
+ * Measures the cost of finding idle connections: memory and CPU time with Jev's reaper and with
+ * Netty's handler, relative to the same server without either.
  *
- * <p>The connections are open and silent, and what happens to an idle one is nothing: so all that
- * is measured is the looking. Every reading is of a fresh process.
+ * <p>The connections are open and silent, and the action for an idle connection does nothing, so
+ * that only the detection is measured. Each reading is taken in a fresh process.
  */
-@Command(name = "idle-sweep", description = "Memory and CPU of finding idle connections.")
+@Command(
+    name = "idle-sweep",
+    description = "Measures the memory and CPU time of finding idle connections.")
 public final class IdleSweepCommand implements Callable<Integer> {
 
   private static final Duration LIMIT = Duration.ofMinutes(10);
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
 
-  @Option(names = "--connections", description = "over loopback (default: 19000)")
+  @Option(names = "--connections", description = "connections over loopback (default: 19000)")
   private int connections = 19_000;
 
-  @Option(names = "--local-connections", description = "within a process (default: 1000000)")
+  @Option(
+      names = "--local-connections",
+      description = "connections within a process (default: 1000000)")
   private int localConnections = 1_000_000;
 
-  @Option(names = "--idle-seconds", description = "the timeout (default: 10)")
+  @Option(names = "--idle-seconds", description = "idle timeout (default: 10)")
   private int idleSeconds = 10;
 
-  @Option(names = "--seconds", description = "during which CPU time is measured (default: 40)")
+  @Option(names = "--seconds", description = "duration of the CPU time measurement (default: 40)")
   private int seconds = 40;
 
-  @Option(names = "--rounds", description = "fresh processes of each (default: 3)")
+  @Option(names = "--rounds", description = "fresh processes per server (default: 3)")
   private int rounds = 3;
 
   @Option(names = "--jvm", description = "flags of the servers (default: ${DEFAULT-VALUE})")
   private String jvmFlags = "-Xms512m -Xmx512m -XX:+UseSerialGC";
 
-  @Option(names = "--local-jvm", description = "flags for --local (default: ${DEFAULT-VALUE})")
+  @Option(
+      names = "--local-jvm",
+      description = "flags of the processes with local connections (default: ${DEFAULT-VALUE})")
   private String localJvmFlags = "-Xms6g -Xmx6g -XX:+UseSerialGC";
 
   /**
-   * What one process needed.
+   * The cost in one process.
    *
-   * @param bytes live heap of each connection
-   * @param cpu seconds of processor time a second
+   * @param bytes live heap per connection
+   * @param cpu seconds of CPU time per second
    */
   private record Cost(double bytes, double cpu) {}
 
@@ -94,7 +100,7 @@ public final class IdleSweepCommand implements Callable<Integer> {
     return List.of(plain, sweeping);
   }
 
-  /** Prints what the second costs have more than the first. */
+  /** Prints the difference between the second costs and the first. */
   private void report(String name, List<List<Cost>> costs, int count) {
     List<Cost> plain = costs.get(0);
     List<Cost> sweeping = costs.get(1);
@@ -130,7 +136,7 @@ public final class IdleSweepCommand implements Callable<Integer> {
           connections,
           children,
           () -> {
-            pause(2L * idleSeconds); // until all have been found idle once, and code is compiled
+            pause(2L * idleSeconds); // each is found idle once; code is compiled
             cpu[0] = processorTime(server.pid());
             full[0] = MemoryUsage.read(server.pid(), options, children).heap();
           });
@@ -162,7 +168,7 @@ public final class IdleSweepCommand implements Callable<Integer> {
       throw new BenchmarkException("hold: ended early (expected: open connections)");
     }
     children.stop(holder);
-    pause(3); // until the server has noticed
+    pause(3); // time for the server to notice
   }
 
   private Cost measureLocal(String kind) {

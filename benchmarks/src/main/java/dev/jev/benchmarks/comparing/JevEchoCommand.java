@@ -10,11 +10,11 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** The echo server that stands against {@code baseline echo --idle-seconds}. */
-@Command(name = "jev-echo", description = "An echo server, with an idle reaper if asked for.")
+/** The Jev echo server, compared with {@code baseline echo --idle-seconds}. */
+@Command(name = "jev-echo", description = "A Jev echo server, optionally with an idle reaper.")
 public final class JevEchoCommand implements Callable<Integer> {
 
-  @Option(names = "--idle-seconds", description = "an idle reaper, whose action does nothing")
+  @Option(names = "--idle-seconds", description = "adds an idle reaper whose action does nothing")
   private int idleSeconds;
 
   @Override

@@ -18,19 +18,22 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** The server that stands against {@code baseline ws-echo} and {@code baseline ws-broadcast}. */
-@Command(name = "jev-websocket", description = "A WebSocket server: ws-echo or ws-broadcast.")
+/**
+ * The Jev WebSocket server, compared with {@code baseline ws-echo} and {@code baseline
+ * ws-broadcast}.
+ */
+@Command(name = "jev-websocket", description = "A Jev WebSocket server: ws-echo or ws-broadcast.")
 public final class JevWebSocketCommand implements Callable<Integer> {
 
   @Parameters(paramLabel = "NAME", description = "ws-echo or ws-broadcast")
   private String name = "";
 
-  @Option(names = "--io-uring", description = "instead of epoll")
+  @Option(names = "--io-uring", description = "uses io_uring instead of epoll")
   private boolean ioUring;
 
   @Mixin private WebSocketOptions options = new WebSocketOptions();
 
-  private final Topic<WebSocketMessage> topic = Topic.of("everybody");
+  private final Topic<WebSocketMessage> topic = Topic.of("broadcast");
 
   @Override
   public Integer call() throws InterruptedException {
@@ -57,7 +60,7 @@ public final class JevWebSocketCommand implements Callable<Integer> {
     WebSocketServerBuilder protocol =
         WebSocketProtocol.server()
             .maxMessageBytes(options.maxMessageBytes)
-            .withoutHeartbeat(); // as the baseline, and since the loads answer no pings
+            .withoutHeartbeat(); // like the baseline; the loads do not answer pings
     return (options.compression ? protocol.compression() : protocol).build();
   }
 

@@ -1,11 +1,11 @@
 package dev.jev.benchmarks.comparing;
 
-/** What keeps a server busy while it is measured. */
+/** A load on a server that is measured. */
 interface Load {
 
-  /** Checks that the server does the work at all, and leaves in it what the load needs. */
+  /** Checks that the server works, and stores the data there that the load needs. */
   void prepare(ServerProcess server);
 
-  /** Loads the server for both durations and measures the second. */
+  /** Loads the server for both durations and measures the second one. */
   Sample run(ServerProcess server, double warmupSeconds, double seconds);
 }

@@ -7,8 +7,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Loads one server from one thread, checks every reply, prints one line of JSON. */
-@Command(name = "load", description = "Loads a server that echoes; prints one line of JSON.")
+/** Loads one server from one thread, checks every reply, and prints one line of JSON. */
+@Command(name = "load", description = "Loads an echo server and prints one line of JSON.")
 public final class LoadCommand implements Callable<Integer> {
 
   @Option(names = "--host", description = "default: 127.0.0.1")
@@ -31,13 +31,15 @@ public final class LoadCommand implements Callable<Integer> {
   @Option(names = "--depth", description = "messages in flight per connection (default: 1)")
   private int depth = 1;
 
-  @Option(names = "--warmup-seconds", description = "load before the measured window (default: 3)")
+  @Option(
+      names = "--warmup-seconds",
+      description = "warm-up before the measured window (default: 3)")
   private double warmupSeconds = 3;
 
-  @Option(names = "--seconds", description = "the measured window (default: 10)")
+  @Option(names = "--seconds", description = "length of the measured window (default: 10)")
   private double seconds = 10;
 
-  @Option(names = "--server-pid", description = "the server process, to read its processor time")
+  @Option(names = "--server-pid", description = "server process whose CPU time is read")
   private long serverPid;
 
   @Override

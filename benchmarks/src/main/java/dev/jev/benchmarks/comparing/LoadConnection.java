@@ -12,13 +12,14 @@ import java.nio.channels.SocketChannel;
 import org.HdrHistogram.Histogram;
 
 /**
- * One connection of the load generator: keeps {@code depth} messages in flight, checks every byte.
+ * One connection of the load generator. Keeps {@code depth} messages in flight and checks every
+ * byte.
  *
- * <p>The messages in flight live in a ring of {@code depth} slots, exactly as they were written.
- * Replies come in order, so the bytes that arrive must equal the ring's bytes at the position where
- * the last reply ended. A slot is overwritten, with the next message, only when its reply is
- * complete. Each payload begins with a number that no other message of the run has: a lost,
- * repeated or swapped message is a mismatch too.
+ * <p>The messages in flight are stored in a ring of {@code depth} slots, exactly as they were
+ * written. Replies arrive in order, so the received bytes must equal the bytes of the ring at the
+ * position where the last reply ended. A slot is overwritten with the next message only when its
+ * reply is complete. Each payload begins with a number that is unique in the run, so that a lost,
+ * repeated or swapped message is a mismatch, too.
  */
 final class LoadConnection implements AutoCloseable {
 
@@ -85,7 +86,10 @@ final class LoadConnection implements AutoCloseable {
     flush();
   }
 
-  /** Reads once, checks what came, records each reply that is complete, sends as many messages. */
+  /**
+   * Reads once, checks the bytes, records the latency of each complete reply, and sends as many new
+   * messages.
+   */
   void onReadable(ByteBuffer scratch, Histogram latencyNanos) throws IOException {
     scratch.clear();
     int count = channel.read(scratch);
@@ -117,7 +121,7 @@ final class LoadConnection implements AutoCloseable {
     flush();
   }
 
-  /** Whole replies since the connection was opened. */
+  /** Returns the number of complete replies since the connection was opened. */
   long messagesReceived() {
     return receivedBytes / replyBytes;
   }
@@ -167,7 +171,7 @@ final class LoadConnection implements AutoCloseable {
     }
   }
 
-  /** Numbers the next messages and stamps them; the clock of a message starts before its write. */
+  /** Numbers the next messages and records their start times. A latency includes the write. */
   private void queue(int messages) {
     long now = System.nanoTime();
     for (int i = 0; i < messages; i++) {

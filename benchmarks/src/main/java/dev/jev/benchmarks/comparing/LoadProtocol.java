@@ -11,7 +11,7 @@ import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** How the load generator frames a message, and what comes back. */
+/** The framing of the load generator's messages and of their replies. */
 enum LoadProtocol {
   /** The payload alone. */
   ECHO("echo", null),
@@ -19,19 +19,19 @@ enum LoadProtocol {
   /** A 4-byte big-endian length, then the payload. */
   LENGTH_PREFIXED("length-prefixed", null),
 
-  /** WebSocket, texts. */
+  /** WebSocket text messages. */
   WS_TEXT("ws-text", WebSocketHandshake.MINIMAL),
 
-  /** The same with the header lines that a browser sends. */
+  /** WebSocket text messages after a handshake with a browser's header fields. */
   WS_BROWSER("ws-browser", WebSocketHandshake.BROWSER),
 
-  /** WebSocket, bytes. */
+  /** WebSocket binary messages. */
   WS_BINARY("ws-binary", WebSocketHandshake.MINIMAL),
 
-  /** WebSocket, compressed texts; both sides forget everything after each message. */
+  /** Compressed WebSocket text messages, without context takeover on either side. */
   WS_DEFLATE("ws-deflate", WebSocketHandshake.DEFLATE);
 
-  /** The number at the start of a payload. */
+  /** Size of the number at the start of a payload. */
   static final int NUMBER_BYTES = Long.BYTES;
 
   private final String label;
@@ -53,14 +53,14 @@ enum LoadProtocol {
     throw new BenchmarkException("protocol: " + label + " (expected: one of " + expected + ")");
   }
 
-  /** Says hello over a connection that was just opened. */
+  /** Performs the opening handshake on a new connection, if the protocol has one. */
   void open(Socket socket) throws IOException {
     if (handshake != null) {
       handshake.open(socket);
     }
   }
 
-  /** A payload like no other. */
+  /** Returns a random payload. Different seeds give different payloads. */
   byte[] payload(int bytes, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     if (this == WS_DEFLATE) {
@@ -74,7 +74,7 @@ enum LoadProtocol {
     return payload;
   }
 
-  /** A message, as it is sent. */
+  /** Returns the bytes of a message as it is sent. */
   byte[] request(byte[] payload) {
     return switch (this) {
       case ECHO -> payload;
@@ -87,7 +87,10 @@ enum LoadProtocol {
     };
   }
 
-  /** The same as it has to come back; how it is compressed the server's first answer tells. */
+  /**
+   * Returns the bytes of the expected reply. With compression, they are the server's first reply,
+   * whose text is checked.
+   */
   byte[] reply(Socket socket, byte[] payload) throws IOException {
     return switch (this) {
       case ECHO, LENGTH_PREFIXED -> request(payload);
@@ -100,10 +103,13 @@ enum LoadProtocol {
     };
   }
 
-  /** Numbers a message that begins at {@code index}: its payload begins with that then. */
+  /**
+   * Writes a number to the start of the payload of a request and of its expected reply, which begin
+   * at the given positions.
+   */
   void number(ByteBuffer requests, int request, ByteBuffer replies, int reply, long number) {
     switch (this) {
-      case ECHO -> requests.putLong(request, number); // what comes back are these very bytes
+      case ECHO -> requests.putLong(request, number); // the reply is the same buffer
       case LENGTH_PREFIXED -> requests.putLong(request + 4, number);
       case WS_TEXT, WS_BROWSER, WS_BINARY -> {
         long shown = isText() ? WebSocketFrames.letters(number) : number;
@@ -111,7 +117,7 @@ enum LoadProtocol {
         requests.putLong(request + payload + 4, shown ^ WebSocketFrames.LONG_KEY);
         replies.putLong(reply + payload, shown);
       }
-      case WS_DEFLATE -> {} // to compress while measuring would be the load's time
+      case WS_DEFLATE -> {} // compressing during the measurement would cost the load's time
     }
   }
 
@@ -120,7 +126,7 @@ enum LoadProtocol {
     return length == 127 ? 10 : length == 126 ? 4 : 2;
   }
 
-  /** Whether what comes back are the bytes that were sent. */
+  /** Returns whether the bytes of a reply are those of its request. */
   boolean isVerbatim() {
     return handshake == null;
   }

@@ -39,10 +39,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Opens connections within the process, on one event loop, and prints the bytes of live heap of
- * each and the processor time of the loop in seconds a second.
+ * Opens connections within the process, on one event loop. Prints the live heap per connection in
+ * bytes and the CPU time of the event loop in seconds per second.
  */
-@Command(name = "local-sweep", description = "Costs of finding idle connections in a process.")
+@Command(
+    name = "local-sweep",
+    description = "Measures the cost of finding idle connections within a process.")
 public final class LocalSweepCommand implements Callable<Integer> {
 
   @Parameters(paramLabel = "KIND", description = "none, jev or netty")
@@ -88,18 +90,18 @@ public final class LocalSweepCommand implements Callable<Integer> {
     long before = liveHeap();
     connect(client, address);
     long each = (liveHeap() - before) / connections;
-    TimeUnit.SECONDS.sleep(2L * idleSeconds); // until all have been found idle once
+    TimeUnit.SECONDS.sleep(2L * idleSeconds); // each is found idle once
     ThreadMXBean threads = ManagementFactory.getThreadMXBean();
     long start = threads.getThreadCpuTime(thread.join());
     TimeUnit.SECONDS.sleep(seconds);
     double cpu = (threads.getThreadCpuTime(thread.join()) - start) / 1e9 / seconds;
     System.out.printf(Locale.ROOT, "%d %.6f%n", each, cpu);
     System.out.flush();
-    Runtime.getRuntime().halt(0); // to close so many takes a while
+    Runtime.getRuntime().halt(0); // closing all connections would take long
     return 0;
   }
 
-  /** Connects all, a few at a time and spread evenly over one timeout, as they would come. */
+  /** Connects in batches, spread evenly over one timeout, as real clients would. */
   private void connect(Bootstrap client, LocalAddress address) throws InterruptedException {
     long start = System.nanoTime();
     int batch = 1_000;
@@ -153,10 +155,10 @@ public final class LocalSweepCommand implements Callable<Integer> {
     return memory.getHeapMemoryUsage().getUsed();
   }
 
-  /** What a plugin gets of a channel that no server of Jev's has. */
+  /** A plugin's view of a channel that belongs to no Jev server. */
   private record BareLink(ChannelPipeline pipeline, DeadlineWheel shared) implements Plugin.Link {
 
-    /** Whose tasks run at once. */
+    /** A connection that runs each task at once. */
     private static final Connection<?> CONNECTION =
         (Connection<?>)
             Proxy.newProxyInstance(

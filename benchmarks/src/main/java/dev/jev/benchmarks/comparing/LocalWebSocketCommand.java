@@ -38,10 +38,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Opens WebSockets within the process and prints what each holds, both its ends: bytes of live heap
- * and of direct memory. With {@code none} the ends are bare channels, of which one is the peer's.
+ * Opens WebSockets within the process and prints the memory of each, for both ends together: bytes
+ * of live heap and of direct memory. The client's end is a bare channel; with {@code none}, the
+ * server's end is one, too.
  */
-@Command(name = "local-websocket", description = "Memory of idle WebSockets in a process.")
+@Command(
+    name = "local-websocket",
+    description = "Measures the memory of idle WebSockets within a process.")
 public final class LocalWebSocketCommand implements Callable<Integer> {
 
   private static final String NAME = "websockets";
@@ -73,7 +76,7 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
       case "netty" -> listen(nettyServer());
       default -> throw new BenchmarkException("kind: " + kind + " (expected: none, jev or netty)");
     }
-    connect(2 * BATCH, request); // so that there is what there is once
+    connect(2 * BATCH, request); // allocates what exists only once
     long heap = liveHeap();
     long direct = PlatformDependent.usedDirectMemory();
     connect(connections, request);
@@ -81,7 +84,7 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
     long directEach = (PlatformDependent.usedDirectMemory() - direct) / connections;
     System.out.println(heapEach + " " + directEach);
     System.out.flush();
-    Runtime.getRuntime().halt(0); // to close so many takes a while
+    Runtime.getRuntime().halt(0); // closing all connections would take long
     return 0;
   }
 
@@ -112,7 +115,7 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
     };
   }
 
-  /** Connects a few at a time. */
+  /** Connects in batches. */
   private void connect(int count, byte[] request) throws InterruptedException {
     Bootstrap bootstrap =
         new Bootstrap()
@@ -124,12 +127,12 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
         connect(bootstrap);
       }
       if (!opened.tryAcquire(BATCH, 60, TimeUnit.SECONDS)) {
-        throw new BenchmarkException(kind + ": no answer for 60 s (expected: WebSockets)");
+        throw new BenchmarkException(kind + ": no response for 60 s (expected: open WebSockets)");
       }
     }
   }
 
-  /** Tries again if the address that Netty makes up for the client is taken. */
+  /** Retries if the client address that Netty generates is in use. */
   private static void connect(Bootstrap bootstrap) {
     ChannelFuture connecting = bootstrap.connect(new LocalAddress(NAME));
     connecting.addListener(
@@ -148,7 +151,7 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
     return memory.getHeapMemoryUsage().getUsed();
   }
 
-  /** Says hello, if there is something to say, and waits for the answer. */
+  /** Sends the request, if there is one, and waits for the response. */
   @Sharable
   private static final class ClientHandler extends SimpleChannelInboundHandler<ByteBuf> {
 
@@ -161,7 +164,7 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
     }
 
     @Override
-    @SuppressWarnings("FutureReturnValueIgnored") // what is not written is not answered
+    @SuppressWarnings("FutureReturnValueIgnored") // a failed write ends in a timeout
     public void channelActive(ChannelHandlerContext context) {
       if (request.length > 0) {
         context.writeAndFlush(Unpooled.wrappedBuffer(request));

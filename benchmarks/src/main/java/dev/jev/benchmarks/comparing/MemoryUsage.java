@@ -11,33 +11,41 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a JVM occupies just after a full collection, in bytes; or, divided, bytes per connection.
+ * The memory of a JVM just after a full collection, in bytes; after a division, bytes per
+ * connection.
  *
- * <p>Resident memory alone tells little: the heap's pages that once held garbage stay resident.
- * Therefore {@code process} counts the heap by its live objects and all the rest by its pages.
+ * <p>Resident memory alone says little: heap pages that once contained garbage stay resident.
+ * Therefore {@code process} counts the live objects of the heap and the resident pages of
+ * everything else.
  *
- * @param rss resident set, garbage's pages included
- * @param pss the same, pages that are shared with other processes counted in part
- * @param anonymous the same without mapped files
+ * @param rss resident set, including pages of garbage
+ * @param pss proportional set size: pages that are shared with other processes count in part
+ * @param anonymous resident set without mapped files
  * @param heap live objects
- * @param outside resident pages that are not the Java heap: code, class data, direct buffers,
- *     malloc
+ * @param outside resident pages that are not part of the Java heap: code, class data, direct
+ *     buffers, malloc
  */
 record MemoryUsage(double rss, double pss, double anonymous, double heap, double outside) {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   /**
-   * The serial collector leaves some dead objects in place and counts them as used, except in every
-   * fourth collection (-XX:MarkSweepAlwaysCompactCount).
+   * Number of full collections before a reading. The serial collector leaves some dead objects in
+   * place and counts them as used, except in every fourth collection
+   * (-XX:MarkSweepAlwaysCompactCount).
    */
   private static final int COLLECTIONS = 4;
 
-  /** For example {@code tenured generation total 10240K, used 512K [0x00..., 0x00..., 0x00...)}. */
+  /**
+   * A generation of the heap, for example {@code tenured generation total 10240K, used 512K
+   * [0x00..., 0x00..., 0x00...)}.
+   */
   private static final Pattern GENERATION =
       Pattern.compile("total \\d+K, used (\\d+)K\\s*\\[0x(\\w+), 0x\\w+, 0x(\\w+)\\)");
 
-  /** Collects all garbage of the JVM, then reads. The JVM must use the serial collector. */
+  /**
+   * Runs full collections in the JVM and reads its memory. The JVM has to use the serial collector.
+   */
   static MemoryUsage read(long pid, ExperimentOptions options, ChildProcesses children) {
     for (int i = 0; i < COLLECTIONS; i++) {
       jcmd(pid, "GC.run", options, children);
@@ -63,11 +71,12 @@ record MemoryUsage(double rss, double pss, double anonymous, double heap, double
         rss - ProcFs.residentBytes(pid, from, to));
   }
 
-  /** Live objects, and every resident page that is not the Java heap's. */
+  /** Returns the size of the live objects and of all resident pages outside the Java heap. */
   double process() {
     return heap + outside;
   }
 
+  /** Returns the growth since an earlier reading, divided by the number of connections. */
   MemoryUsage perConnectionSince(MemoryUsage earlier, int connections) {
     return new MemoryUsage(
         (rss - earlier.rss) / connections,

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A {@link LoadCommand} in a process of its own. */
+/** A load by {@link LoadCommand}, in a process of its own. */
 final class MessageLoad implements Load {
 
   private static final List<String> JVM_FLAGS = List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC");
@@ -33,7 +33,7 @@ final class MessageLoad implements Load {
     this.children = children;
   }
 
-  /** Nothing: each run checks every byte itself. */
+  /** No preparation: each run checks every byte. */
   @Override
   public void prepare(ServerProcess server) {}
 

@@ -17,8 +17,8 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 
-/** Greets every request, and flushes once per read. */
-@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
+/** Answers every request with a greeting and flushes once per read batch. */
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection.
 @Sharable
 final class NettyHttpHandler extends SimpleChannelInboundHandler<HttpObject> {
 

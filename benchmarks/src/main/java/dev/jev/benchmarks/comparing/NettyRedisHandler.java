@@ -22,11 +22,11 @@ import java.util.concurrent.ConcurrentMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The commands that {@code redis-benchmark} needs, over a store in memory.
+ * The commands that {@code redis-benchmark} needs, on a store in memory.
  *
- * <p>Values are byte arrays: they outlive the buffer that they came in without keeping it.
+ * <p>Values are byte arrays, which do not retain the buffer that they arrived in.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection.
 @Sharable
 final class NettyRedisHandler extends SimpleChannelInboundHandler<RedisMessage> {
 

@@ -14,8 +14,11 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler.Han
 import io.netty.handler.codec.http.websocketx.extensions.WebSocketServerExtensionHandler;
 import io.netty.handler.codec.http.websocketx.extensions.compression.PerMessageDeflateServerExtensionHandshaker;
 
-/** Sends back what it reads, and flushes once per read; subscribes everybody to what is pushed. */
-@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection by itself.
+/**
+ * Echoes what it reads and flushes once per read batch. Subscribes every connection to the
+ * broadcast.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // A failed write closes the connection.
 @Sharable
 final class NettyWebSocketHandler extends SimpleChannelInboundHandler<WebSocketFrame> {
 
@@ -47,7 +50,10 @@ final class NettyWebSocketHandler extends SimpleChannelInboundHandler<WebSocketF
     pipeline.addLast(new WebSocketServerProtocolHandler(config), this);
   }
 
-  /** That of WebSocketServerCompressionHandler, but willing to forget everything. */
+  /**
+   * Returns the handshaker of WebSocketServerCompressionHandler, except that it allows and prefers
+   * no context takeover.
+   */
   private static PerMessageDeflateServerExtensionHandshaker handshaker() {
     return new PerMessageDeflateServerExtensionHandshaker(
         COMPRESSION_LEVEL,

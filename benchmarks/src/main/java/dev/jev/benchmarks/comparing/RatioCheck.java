@@ -4,13 +4,13 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A ratio beside the bar that it should stay within; three decimals count, as they are printed.
+ * A ratio and its bar, the maximum that it should not exceed. Three decimals count, as printed.
  *
- * @param bar null if there is none
+ * @param bar the maximum, or null if there is none
  */
 record RatioCheck(SummaryStatistics ratio, @Nullable Double bar) {
 
-  /** For a table: {@code <= 0.95: met}. */
+  /** Returns the text of a table cell, for example {@code <= 0.95: met}. */
   String cell() {
     return bar == null
         ? "none"
@@ -21,7 +21,7 @@ record RatioCheck(SummaryStatistics ratio, @Nullable Double bar) {
             Math.round(ratio.median() * 1000) <= Math.round(bar * 1000) ? "met" : "**not met**");
   }
 
-  /** For the end of a printed line. */
+  /** Returns the end of a printed line, which is empty without a bar. */
   String sentence() {
     return bar == null ? "" : ", bar " + cell();
   }

@@ -10,13 +10,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** One test of {@code redis-benchmark}. */
+/** A load by one test of {@code redis-benchmark}. */
 final class RedisLoad implements Load {
 
-  /** A run shorter than this is mostly start. */
+  /** Minimum number of requests per run. A shorter run consists mostly of its start. */
   private static final long MIN_REQUESTS = 100_000;
 
-  /** What redis-benchmark asks for unless it is told to vary the keys. */
+  /** The key that redis-benchmark requests unless it is told to vary the keys. */
   private static final String BENCHMARK_KEY = "key:__rand_int__";
 
   private static final int REPLY_MILLIS = 5_000;
@@ -40,13 +40,13 @@ final class RedisLoad implements Load {
     this.children = children;
   }
 
-  /** Sets the key that {@code redis-benchmark -t get} asks for, and reads it back. */
+  /** Sets the key that {@code redis-benchmark -t get} requests, and reads it back. */
   @Override
   public void prepare(ServerProcess server) {
     String request =
         command("SET", BENCHMARK_KEY, "xyz")
             + command("GET", BENCHMARK_KEY)
-            + command("GET", "key that nobody sets");
+            + command("GET", "key that is never set");
     expect(server, request, "+OK\r\n$3\r\nxyz\r\n$-1\r\n");
   }
 
@@ -105,7 +105,7 @@ final class RedisLoad implements Load {
       byte[] actual = socket.getInputStream().readNBytes(reply.length());
       if (!new String(actual, US_ASCII).equals(reply)) {
         throw new BenchmarkException(
-            server.label() + ": SET and GET: another reply (expected: the value that was set)");
+            server.label() + ": SET and GET: different reply (expected: the value that was set)");
       }
     } catch (IOException e) {
       throw new BenchmarkException(

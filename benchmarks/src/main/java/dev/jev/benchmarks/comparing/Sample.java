@@ -6,9 +6,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * One measured window of one server.
+ * The measurements of one server in one window.
  *
- * @param messages whole replies within the window
+ * @param messages complete replies within the window
  */
 record Sample(
     long messages,
@@ -26,7 +26,7 @@ record Sample(
     return used.server() / messages * 1e6;
   }
 
-  /** One line, which {@link #parse} reads. */
+  /** Returns one line of JSON, which {@link #parse} reads. */
   String toJson() {
     return String.format(
         Locale.ROOT,

@@ -16,9 +16,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A running server that is measured.
+ * A server process that is measured.
  *
- * @param label what the tables call it
+ * @param label the name of the server in the tables
  */
 record ServerProcess(String label, Process process, int port) {
 
@@ -27,12 +27,12 @@ record ServerProcess(String label, Process process, int port) {
       Pattern.compile("listening on tcp://127\\.0\\.0\\.1:(\\d+)");
 
   /**
-   * Starts the server that {@code name} means and waits until it accepts.
+   * Starts the named server and waits until it accepts connections.
    *
    * <p>{@code jev:NAME} is a sample, {@code jev-websocket:NAME} a {@link JevWebSocketCommand},
-   * {@code netty:NAME} and {@code netty-void-promise:NAME} are a {@link BaselineCommand}; behind a
-   * name may stand its options, and all these get the JVM flags alike. {@code redis-server} is
-   * itself, {@code exec:COMMAND} any command that prints the line that the samples print.
+   * {@code netty:NAME} and {@code netty-void-promise:NAME} are a {@link BaselineCommand}. Options
+   * may follow the name. All of these get the same JVM flags. {@code redis-server} is that program,
+   * {@code exec:COMMAND} any command that prints the same line as the samples.
    */
   static ServerProcess start(
       String name, ExperimentOptions options, List<String> jvmFlags, ChildProcesses children) {

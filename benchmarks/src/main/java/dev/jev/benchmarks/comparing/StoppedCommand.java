@@ -11,12 +11,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Measures what subscribers notice of one among them that has stopped reading.
+ * Measures how one subscriber that has stopped reading affects the others.
  *
- * <p>With and without it by turns, on one server. What it has not read fills its receive buffer,
- * which is small, then the server's send buffer, and then waits in the server.
+ * <p>Rounds with and without it alternate, on one server. Its unread messages fill its receive
+ * buffer, which is small, then the server's send buffer, and then wait in the server.
  */
-@Command(name = "stopped", description = "What a stopped subscriber costs the others.")
+@Command(name = "stopped", description = "Measures how a stopped subscriber affects the others.")
 public final class StoppedCommand implements Callable<Integer> {
 
   @Mixin private ExperimentOptions options = new ExperimentOptions();
@@ -24,19 +24,19 @@ public final class StoppedCommand implements Callable<Integer> {
   @Parameters(paramLabel = "SERVER", description = "as for compare")
   private String name = "";
 
-  @Option(names = "--connections", description = "that read (default: 10000)")
+  @Option(names = "--connections", description = "subscribers that read (default: 10000)")
   private int connections = 10_000;
 
-  @Option(names = "--size", description = "bytes of a publication (default: 64)")
+  @Option(names = "--size", description = "bytes of a published message (default: 64)")
   private int size = 64;
 
-  @Option(names = "--rounds", description = "counted rounds (default: 5)")
+  @Option(names = "--rounds", description = "measured rounds (default: 5)")
   private int rounds = 5;
 
-  @Option(names = "--warmup-seconds", description = "uncounted part of a round (default: 5)")
+  @Option(names = "--warmup-seconds", description = "warm-up at the start of a round (default: 5)")
   private double warmupSeconds = 5;
 
-  @Option(names = "--seconds", description = "counted part of a round (default: 10)")
+  @Option(names = "--seconds", description = "measured part of a round (default: 10)")
   private double seconds = 10;
 
   @Option(names = "--jvm", description = "flags of the server (default: ${DEFAULT-VALUE})")
@@ -51,7 +51,7 @@ public final class StoppedCommand implements Callable<Integer> {
       ServerProcess server = ServerProcess.start(name, options, flags, children);
       Load all = new SubscriberLoad(size, connections, /* stopped= */ 0, options, children);
       Load oneStopped = new SubscriberLoad(size, connections, /* stopped= */ 1, options, children);
-      all.run(server, warmupSeconds, seconds); // until its code is compiled
+      all.run(server, warmupSeconds, seconds); // compiles its code
       for (int round = 1; round <= rounds; round++) {
         with.add(oneStopped.run(server, warmupSeconds, seconds));
         without.add(all.run(server, warmupSeconds, seconds));

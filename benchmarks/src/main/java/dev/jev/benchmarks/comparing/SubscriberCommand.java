@@ -20,13 +20,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Subscribes to a server that pushes {@link TimestampedMessage}s over WebSocket: counts what
- * arrives and how long it took, prints one line of JSON.
+ * Subscribes to a server that pushes {@link TimestampedMessage}s over WebSocket. Counts the
+ * messages, measures their latencies, and prints one line of JSON.
  *
- * <p>One thread reads all connections, so that a latency includes the wait for those before it: the
- * same for whatever server.
+ * <p>One thread reads all connections, so that a latency includes the wait for the connections
+ * before it. This is the same for every server.
  */
-@Command(name = "subscribe", description = "Receives what a server pushes; prints one JSON line.")
+@Command(
+    name = "subscribe",
+    description = "Receives what a server pushes and prints one line of JSON.")
 public final class SubscriberCommand implements Callable<Integer> {
 
   private static final long MAX_LATENCY_NANOS = TimeUnit.MINUTES.toNanos(1);
@@ -41,19 +43,23 @@ public final class SubscriberCommand implements Callable<Integer> {
   @Option(names = "--connections", description = "default: 500")
   private int connections = 500;
 
-  @Option(names = "--stopped", description = "so many more that read nothing (default: 0)")
+  @Option(
+      names = "--stopped",
+      description = "additional connections that read nothing (default: 0)")
   private int stopped;
 
-  @Option(names = "--size", description = "bytes of a publication (default: 64)")
+  @Option(names = "--size", description = "bytes of a published message (default: 64)")
   private int size = 64;
 
-  @Option(names = "--warmup-seconds", description = "before the measured window (default: 3)")
+  @Option(
+      names = "--warmup-seconds",
+      description = "warm-up before the measured window (default: 3)")
   private double warmupSeconds = 3;
 
-  @Option(names = "--seconds", description = "the measured window (default: 10)")
+  @Option(names = "--seconds", description = "length of the measured window (default: 10)")
   private double seconds = 10;
 
-  @Option(names = "--server-pid", description = "the server process, to read its processor time")
+  @Option(names = "--server-pid", description = "server process whose CPU time is read")
   private long serverPid;
 
   private final Histogram latencyNanos = new Histogram(MAX_LATENCY_NANOS, 3);
@@ -78,7 +84,8 @@ public final class SubscriberCommand implements Callable<Integer> {
       CpuTime used = CpuTime.read(serverPid).since(before);
       long received = latencyNanos.getTotalCount();
       if (received < connections) {
-        throw new BenchmarkException(received + " received (expected: one by each at least)");
+        throw new BenchmarkException(
+            received + " messages (expected: at least one per connection)");
       }
       Sample sample =
           new Sample(
@@ -90,12 +97,12 @@ public final class SubscriberCommand implements Callable<Integer> {
               latencyNanos.getMaxValue() / 1e3);
       System.out.println(sample.toJson());
       System.out.flush();
-      Runtime.getRuntime().halt(0); // the kernel closes them all at once
+      Runtime.getRuntime().halt(0); // the kernel closes all connections at once
     }
     return 0;
   }
 
-  /** Opens some at a time, since the server answers many requests as fast as one. */
+  /** Opens a batch of connections at a time, as the server answers many requests as fast as one. */
   private List<SocketChannel> open(int count, int receiveBytes) throws IOException {
     List<SocketChannel> channels = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -133,13 +140,13 @@ public final class SubscriberCommand implements Callable<Integer> {
     }
   }
 
-  /** One connection, on which frames of one length come in. */
+  /** One connection that receives frames of one length. */
   private static final class Subscriber {
 
     private final SocketChannel channel;
-    private final byte[] expected; // but for the payload
-    private int frameBytes; // bytes of the frame that is under way
-    private long time; // what is known of its time
+    private final byte[] expected; // except for the payload
+    private int frameBytes; // received bytes of the current frame
+    private long time; // the received digits of its time
 
     Subscriber(SocketChannel channel, byte[] expected) {
       this.channel = channel;
@@ -175,7 +182,10 @@ public final class SubscriberCommand implements Callable<Integer> {
       }
     }
 
-    /** The wall clock may be set back; what came while others were opened is old. */
+    /**
+     * Records a latency within limits: the wall clock may be set back, and messages that arrived
+     * while other connections were opened are old.
+     */
     private static void record(long latency, Histogram latencyNanos) {
       latencyNanos.recordValue(Math.min(Math.max(latency, 0), MAX_LATENCY_NANOS));
     }

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A {@link SubscriberCommand} in a process of its own. */
+/** A load by {@link SubscriberCommand}, in a process of its own. */
 final class SubscriberLoad implements Load {
 
   private static final List<String> JVM_FLAGS = List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC");
@@ -27,7 +27,7 @@ final class SubscriberLoad implements Load {
     this.children = children;
   }
 
-  /** Nothing: each run looks at all that comes. */
+  /** No preparation: each run checks every message. */
   @Override
   public void prepare(ServerProcess server) {}
 

@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 
-/** The least, middle and greatest of some measurements. */
+/** The minimum, median and maximum of some measurements. */
 record SummaryStatistics(double min, double median, double max) {
 
   static SummaryStatistics of(double... measurements) {
@@ -24,14 +24,14 @@ record SummaryStatistics(double min, double median, double max) {
     return of(measured.stream().mapToDouble(quantity).toArray());
   }
 
-  /** The quotients of the measurements that were taken side by side. */
+  /** Returns the statistics of the ratios of measurements taken in the same rounds. */
   static SummaryStatistics ofRatios(double[] dividends, double[] divisors) {
     double[] ratios = new double[dividends.length];
     Arrays.setAll(ratios, i -> dividends[i] / divisors[i]);
     return of(ratios);
   }
 
-  /** For example {@code 1.02 (0.99-1.04)}. */
+  /** Formats the median, minimum and maximum, for example {@code 1.02 (0.99-1.04)}. */
   String format(int decimals) {
     String number = "%." + decimals + "f";
     return String.format(

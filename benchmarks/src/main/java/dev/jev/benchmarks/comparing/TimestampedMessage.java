@@ -6,14 +6,15 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 
-/** What servers push: a text that begins with the wall-clock time, padded with blanks. */
+/** The text that servers push: the wall-clock time, padded with spaces. */
 final class TimestampedMessage {
 
-  /** Of a time in nanoseconds, until the year 2286. */
+  /** Length of a time in nanoseconds, as decimal digits, until the year 2286. */
   static final int TIME_BYTES = 19;
 
   private TimestampedMessage() {}
 
+  /** Returns a message of the given size with the current time. */
   static byte[] now(int bytes) {
     byte[] text = new byte[bytes];
     Arrays.fill(text, (byte) ' ');
@@ -22,7 +23,7 @@ final class TimestampedMessage {
     return text;
   }
 
-  /** The time in two processes of one machine. */
+  /** Returns the wall-clock time, which is comparable between processes of one machine. */
   static long wallClockNanos() {
     Instant now = Instant.now();
     return TimeUnit.SECONDS.toNanos(now.getEpochSecond()) + now.getNano();

@@ -15,9 +15,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The processes that an experiment started; closing ends each of them, and so does the JVM's end.
+ * The child processes of an experiment. Closing this object ends them, and so does the exit of the
+ * JVM.
  *
- * <p>Standard error of a child goes to that of this process unless a file is given.
+ * <p>A child inherits the standard error of this process unless a file is given.
  */
 public final class ChildProcesses implements AutoCloseable {
 
@@ -29,22 +30,24 @@ public final class ChildProcesses implements AutoCloseable {
   private final List<Process> processes = new ArrayList<>();
   private boolean closed;
 
+  /** Creates an object without processes. */
   public ChildProcesses() {
     Runtime.getRuntime().addShutdownHook(atExit);
   }
 
+  /** Starts a process that inherits the standard error of this one. */
   public Process start(List<String> command) {
     return start(command, ProcessBuilder.Redirect.INHERIT);
   }
 
-  /** Starts one whose standard error goes to a file. */
+  /** Starts a process and redirects its standard error to a file. */
   public Process start(List<String> command, Path errors) {
     return start(command, ProcessBuilder.Redirect.to(errors.toFile()));
   }
 
   private synchronized Process start(List<String> command, ProcessBuilder.Redirect errors) {
     if (closed) {
-      throw new IllegalStateException("children already closed; build a new one");
+      throw new IllegalStateException("child processes already closed; create a new object");
     }
     try {
       Process process = new ProcessBuilder(command).redirectError(errors).start();
@@ -56,13 +59,15 @@ public final class ChildProcesses implements AutoCloseable {
     }
   }
 
-  /** Runs a command that prints less than a pipe holds; returns its standard output. */
+  /**
+   * Runs a command to its end and returns its standard output, which has to fit into a pipe buffer.
+   */
   public String run(List<String> command, Duration limit) {
     Process process = start(command);
     try {
       if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
         throw new BenchmarkException(
-            String.join(" ", command) + ": still running (expected: an end within " + limit + ")");
+            String.join(" ", command) + ": still running (expected: exit within " + limit + ")");
       }
       String output = new String(process.getInputStream().readAllBytes(), UTF_8);
       if (process.exitValue() != 0) {
@@ -81,7 +86,9 @@ public final class ChildProcesses implements AutoCloseable {
     }
   }
 
-  /** The first line that {@code process} prints; what follows is read and dropped. */
+  /**
+   * Returns the first line of the standard output of {@code process}. Later lines are discarded.
+   */
   public static String firstLine(Process process, String name, Duration limit) {
     CompletableFuture<String> first = new CompletableFuture<>();
     Thread reader =
@@ -91,7 +98,7 @@ public final class ChildProcesses implements AutoCloseable {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                   first.complete(line);
                 }
-                first.completeExceptionally(new IOException("it ended"));
+                first.completeExceptionally(new IOException("process ended"));
               } catch (IOException e) {
                 first.completeExceptionally(e);
               }
@@ -105,14 +112,14 @@ public final class ChildProcesses implements AutoCloseable {
       throw new BenchmarkException(
           name + ": ended before its first line (expected: a line within " + limit + ")");
     } catch (TimeoutException silent) {
-      throw new BenchmarkException(name + ": silent (expected: a line within " + limit + ")");
+      throw new BenchmarkException(name + ": no output (expected: a line within " + limit + ")");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new BenchmarkException("interrupted while waiting for process " + process.pid());
     }
   }
 
-  /** Ends the process: first politely, then not. */
+  /** Ends the process with SIGTERM, and with SIGKILL if it is still alive 10 s later. */
   public void stop(Process process) {
     process.destroy();
     try {
@@ -134,7 +141,7 @@ public final class ChildProcesses implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(atExit);
     } catch (IllegalStateException exiting) {
-      // The hook runs already and finds nothing left to stop.
+      // The hook is already running and finds nothing left to stop.
       return;
     }
   }

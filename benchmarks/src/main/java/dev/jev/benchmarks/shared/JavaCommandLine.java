@@ -4,15 +4,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Command lines that start programs of the JDK that runs this one. */
+/** Command lines for programs of the JDK that runs this JVM. */
 public final class JavaCommandLine {
 
-  /** The main class, by name: the processes of the program do not depend on its command line. */
+  /** The name of the main class. A reference to the class would close a dependency cycle. */
   private static final String MAIN_CLASS = "dev.jev.benchmarks.Benchmarks";
 
   private JavaCommandLine() {}
 
-  /** The start of a command line that runs this program in a JVM of its own. */
+  /** Returns the start of a command line that runs this program in a JVM of its own. */
   public static List<String> ofThisProgram(List<String> jvmFlags) {
     List<String> command = new ArrayList<>();
     command.add(jdkTool("java"));
@@ -21,7 +21,7 @@ public final class JavaCommandLine {
     return command;
   }
 
-  /** The path of a tool of the JDK, such as {@code jcmd}. */
+  /** Returns the path of a JDK tool, such as {@code jcmd}. */
   public static String jdkTool(String name) {
     return Path.of(System.getProperty("java.home"), "bin", name).toString();
   }

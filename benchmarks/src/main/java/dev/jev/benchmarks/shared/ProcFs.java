@@ -8,10 +8,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** What Linux tells in {@code /proc}; see proc(5). */
+/** Figures about processes and the machine from {@code /proc}; see proc(5). */
 public final class ProcFs {
 
-  /** Linux counts in units of USER_HZ, which is 100 on every architecture that Java runs on. */
+  /** The unit of CPU times is USER_HZ, which is 100 on every architecture that Java runs on. */
   private static final double TICKS_PER_SECOND = 100;
 
   private static final Pattern MAPPING =
@@ -20,17 +20,23 @@ public final class ProcFs {
 
   private ProcFs() {}
 
-  /** User and system time of all threads of the process, those that have ended included. */
+  /**
+   * Returns the CPU time of a process in seconds: user and system time of all its threads,
+   * including those that have ended.
+   */
   public static double processorSeconds(long pid) {
     return sumOfTicks(pid, 14, 15);
   }
 
-  /** User and system time of the calling process's children that were waited for. */
+  /**
+   * Returns the CPU time, in seconds, of those children of this process that have ended and were
+   * waited for.
+   */
   public static double endedChildrenSeconds() {
     return sumOfTicks(ProcessHandle.current().pid(), 16, 17);
   }
 
-  /** Time that all cores together were not idle. */
+  /** Returns the time, in seconds, in which the cores were not idle, summed over all cores. */
   public static double machineSeconds() {
     String[] fields = read(Path.of("/proc/stat")).lines().findFirst().orElse("").split("\\s+", -1);
     long busy = 0;
@@ -41,7 +47,7 @@ public final class ProcFs {
     return busy / TICKS_PER_SECOND;
   }
 
-  /** Bytes of the process by {@code field} of {@code smaps_rollup}: Rss, Pss, Anonymous. */
+  /** Returns a field of {@code smaps_rollup} in bytes: Rss, Pss or Anonymous. */
   public static long memoryBytes(long pid, String field) {
     return read(process(pid, "smaps_rollup"))
         .lines()
@@ -49,10 +55,10 @@ public final class ProcFs {
         .filter(line -> line.matches() && line.group(1).equals(field))
         .mapToLong(line -> Long.parseLong(line.group(2)) * 1024)
         .findFirst()
-        .orElseThrow(() -> new BenchmarkException("process " + pid + ": no " + field));
+        .orElseThrow(() -> new BenchmarkException("process " + pid + ": no field " + field));
   }
 
-  /** Resident bytes of the process's mappings that overlap the addresses. */
+  /** Returns the resident bytes of those mappings of the process that overlap the addresses. */
   public static long residentBytes(long pid, long fromAddress, long toAddress) {
     long resident = 0;
     boolean within = false;
@@ -70,6 +76,7 @@ public final class ProcFs {
     return resident;
   }
 
+  /** Returns the number of files that the process has open. */
   public static long openFiles(long pid) {
     try (Stream<Path> files = Files.list(process(pid, "fd"))) {
       return files.count();
@@ -80,7 +87,7 @@ public final class ProcFs {
 
   private static double sumOfTicks(long pid, int first, int second) {
     String stat = read(process(pid, "stat"));
-    // Field 2, the name, may hold blanks and parentheses; field 3 follows its last parenthesis.
+    // Field 2, the name, may contain spaces and parentheses. Field 3 follows its last parenthesis.
     String[] fromThird = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
     return (Long.parseLong(fromThird[first - 3]) + Long.parseLong(fromThird[second - 3]))
         / TICKS_PER_SECOND;

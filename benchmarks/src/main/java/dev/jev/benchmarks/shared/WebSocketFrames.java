@@ -13,25 +13,28 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;
 import java.util.zip.Inflater;
 
-/** WebSocket as the load generator speaks it (RFC 6455), made by nothing of what it measures. */
+/**
+ * WebSocket frames of the load generators (RFC 6455). Independent of the implementations that are
+ * measured.
+ */
 public final class WebSocketFrames {
 
-  // The first byte of a whole frame.
+  // First bytes of unfragmented frames.
   public static final int TEXT = 0x81;
   public static final int BINARY = 0x82;
   public static final int COMPRESSED_TEXT = 0xc1;
 
   private static final int KEY = 0x5ca1ab1e;
 
-  /** The mask over the eight bytes at the start of a payload. */
+  /** The masking key for the first eight bytes of a payload. */
   public static final long LONG_KEY = ((long) KEY << 32) | KEY;
 
-  /** What stands at the end of a deflated message and is not sent (RFC 7692, 7.2.1). */
+  /** The end of a deflated message, which is not sent (RFC 7692, 7.2.1). */
   private static final byte[] TAIL = {0, 0, (byte) 0xff, (byte) 0xff};
 
   private WebSocketFrames() {}
 
-  /** A whole frame of a client, masked. */
+  /** Returns an unfragmented frame of a client, masked. */
   public static byte[] ofClient(int first, byte[] payload) {
     byte[] masked = new byte[payload.length];
     for (int i = 0; i < masked.length; i++) {
@@ -41,7 +44,7 @@ public final class WebSocketFrames {
     return joined(header(first, 0x80, payload.length), key, masked);
   }
 
-  /** A whole frame of a server. */
+  /** Returns an unfragmented frame of a server. */
   public static byte[] ofServer(int first, byte[] payload) {
     return joined(header(first, 0, payload.length), payload);
   }
@@ -66,7 +69,7 @@ public final class WebSocketFrames {
     return all.toByteArray();
   }
 
-  /** The lower bits of a number as eight letters. */
+  /** Returns the low 48 bits of a number as eight ASCII characters. */
   public static long letters(long number) {
     long letters = 0;
     for (int i = 0; i < 8; i++) {
@@ -77,7 +80,7 @@ public final class WebSocketFrames {
 
   // Compression.
 
-  /** A text of the kind that is compressed: names again and again, with other values. */
+  /** Returns a text that compresses well: JSON objects with the same names and different values. */
   public static byte[] json(int bytes, SplittableRandom random) {
     StringBuilder text = new StringBuilder("[");
     while (text.length() < bytes) {
@@ -88,6 +91,7 @@ public final class WebSocketFrames {
     return text.substring(0, bytes).getBytes(US_ASCII);
   }
 
+  /** Returns the payload of a compressed message (RFC 7692). */
   public static byte[] deflated(byte[] payload) {
     Deflater deflater = new Deflater(Deflater.DEFAULT_COMPRESSION, /* nowrap= */ true);
     deflater.setInput(payload);
@@ -97,7 +101,7 @@ public final class WebSocketFrames {
     return Arrays.copyOf(out, length - TAIL.length);
   }
 
-  /** Reads one compressed frame, which has to be a certain text. */
+  /** Reads one compressed frame, which has to contain the expected text, and returns it. */
   public static byte[] readCompressed(Socket socket, byte[] expected) throws IOException {
     DataInputStream in = new DataInputStream(socket.getInputStream());
     int first = in.readUnsignedByte();
@@ -105,7 +109,7 @@ public final class WebSocketFrames {
     length = length == 126 ? in.readUnsignedShort() : length;
     byte[] payload = in.readNBytes(length);
     if (first != COMPRESSED_TEXT || !Arrays.equals(inflated(payload, expected.length), expected)) {
-      throw new BenchmarkException("reply: another text (expected: the one sent, compressed)");
+      throw new BenchmarkException("reply: different text (expected: the sent text, compressed)");
     }
     return ofServer(first, payload);
   }

@@ -7,12 +7,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
 
-/** The opening handshake of a client (RFC 6455, 4.1): which header lines it sends. */
+/** The opening handshake of a client (RFC 6455, 4.1) with one of three sets of header fields. */
 public enum WebSocketHandshake {
-  /** Only the required header lines. */
+  /** The required header fields only. */
   MINIMAL(""),
 
-  /** The header lines that a browser adds. */
+  /** The header fields that a browser sends. */
   BROWSER(
       """
       Pragma: no-cache
@@ -24,7 +24,10 @@ public enum WebSocketHandshake {
       Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits
       """),
 
-  /** A request for compression without context takeover, to which the server has to agree. */
+  /**
+   * The required header fields and an offer of compression without context takeover, which the
+   * server has to accept.
+   */
   DEFLATE(
       "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover;"
           + " client_no_context_takeover\n");
@@ -42,10 +45,10 @@ public enum WebSocketHandshake {
   private static final String ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
   private static final int MAX_HEAD_BYTES = 8 * 1024;
 
-  private final String moreLines;
+  private final String moreFields;
 
-  WebSocketHandshake(String moreLines) {
-    this.moreLines = moreLines;
+  WebSocketHandshake(String moreFields) {
+    this.moreFields = moreFields;
   }
 
   /** Sends the request and reads the response. */
@@ -59,7 +62,7 @@ public enum WebSocketHandshake {
     socket.getOutputStream().write(request(socket.getPort()));
   }
 
-  /** Reads the response to a request that was sent already. */
+  /** Reads the response to a request that was sent before. */
   public void awaitResponse(Socket socket) throws IOException {
     String head = readHead(socket.getInputStream());
     boolean accepted = head.startsWith("HTTP/1.1 101 ") && head.contains(ACCEPT);
@@ -68,9 +71,9 @@ public enum WebSocketHandshake {
     }
   }
 
-  /** The request to a server at {@code port}. */
+  /** Returns the request to a server at {@code port}. */
   public byte[] request(int port) {
-    String lines = (REQUEST + moreLines).formatted(port) + "\n";
+    String lines = (REQUEST + moreFields).formatted(port) + "\n";
     return lines.replace("\n", "\r\n").getBytes(US_ASCII);
   }
 
@@ -79,7 +82,7 @@ public enum WebSocketHandshake {
     while (!head.toString(US_ASCII).endsWith("\r\n\r\n")) {
       int next = in.read();
       if (next < 0 || head.size() == MAX_HEAD_BYTES) {
-        throw new BenchmarkException("handshake: no end of the response (expected: a WebSocket)");
+        throw new BenchmarkException("handshake: response has no end (expected: a WebSocket)");
       }
       head.write(next);
     }

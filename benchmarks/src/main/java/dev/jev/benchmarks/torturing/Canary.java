@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
 
-/** A well-behaved client: ten echoes a second, whatever happens to the others. */
+/** A well-behaved client that sends ten echoes per second, independently of the other clients. */
 final class Canary implements AutoCloseable {
 
   private static final long PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -32,7 +32,10 @@ final class Canary implements AutoCloseable {
     thread.start();
   }
 
-  /** One of an echo in this process: what it notes is the machine's fault, or that of the load. */
+  /**
+   * Returns a canary of an echo server in this process. It measures delays that the machine or the
+   * load causes.
+   */
   static Canary inThisProcess() throws IOException {
     ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
     Thread echo =
@@ -42,7 +45,7 @@ final class Canary implements AutoCloseable {
                   Socket socket = listener.accept()) {
                 socket.getInputStream().transferTo(socket.getOutputStream());
               } catch (IOException e) {
-                // The canary notices.
+                // The canary reports it.
               }
             },
             "echo for a canary");
@@ -57,7 +60,7 @@ final class Canary implements AutoCloseable {
       long start = System.nanoTime();
       try {
         if (!peer.echo(TEXT).equals(TEXT)) {
-          fail("another echo");
+          fail("different echo");
         }
         synchronized (this) {
           micros.recordValue((System.nanoTime() - start) / 1000);
@@ -90,7 +93,7 @@ final class Canary implements AutoCloseable {
     return firstError;
   }
 
-  /** Milliseconds of an echo. */
+  /** Returns a percentile of the time of an echo, in milliseconds. */
   synchronized double millis(double percentile) {
     return micros.getValueAtPercentile(percentile) / 1000.0;
   }

@@ -6,50 +6,51 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** Faults of the machine, of user code, and of time. */
+/** Rows about faults of the machine, of user code, and of the clock. */
 final class FaultRows {
 
   static final List<TortureRow> ROWS =
       List.of(
           new TortureRow(
               "13",
-              "the server is stopped for 30 s (SIGSTOP), twice its idle timeout; 100 peers go on"
-                  + " sending, 100 are silent",
-              "afterwards everything is answered, nobody is closed at once, and the silent ones"
-                  + " after one more timeout",
+              "the server is stopped for 30 s (SIGSTOP), twice its idle timeout; 100 peers"
+                  + " continue to send, 100 are silent",
+              "afterwards all messages are answered, no connection is closed at once, and the"
+                  + " silent ones are closed after one more timeout",
               FaultRows::stoppedServer),
           new TortureRow(
               "16",
-              "400 peers connect to a process that may open 150 files",
-              "accepting pauses at no cost and with at most 1 log record a second, and goes on"
+              "400 peers connect to a process with a limit of 150 open files",
+              "accepting pauses, uses no CPU time, logs at most 1 record per second, and resumes"
                   + " within 1 s",
               (children, random, outcome) -> tooManyFiles(children, outcome, /* cold= */ false)),
           new TortureRow(
               "17",
-              "the same, and nothing has been logged or served before",
+              "the same, with a server that has not logged or served anything before",
               "the same",
               (children, random, outcome) -> tooManyFiles(children, outcome, /* cold= */ true)),
           new TortureRow(
               "19",
               "errors thrown by callbacks, tasks and timers: OutOfMemoryError, StackOverflowError,"
-                  + " NoClassDefFoundError, AssertionError, an exception; 300 in all",
-              "HANDLER_ERROR for their own connections, all loops live; canary p99 < 150 ms, as each"
-                  + " OutOfMemoryError costs full collections",
+                  + " NoClassDefFoundError, AssertionError, an exception; 300 in total",
+              "HANDLER_ERROR for their own connections, all event loops alive; canary p99 < 150"
+                  + " ms, as each OutOfMemoryError causes full collections",
               FaultRows::errors),
           new TortureRow(
               "20",
-              "a handler blocks its loop for 5 s",
-              "reported within 100 ms with its stack; the other loop is not affected",
+              "a handler blocks its event loop for 5 s",
+              "reported within 100 ms with its stack trace; the other event loop is not affected",
               FaultRows::blockedLoop),
           new TortureRow(
               "36",
-              "the machine's clock stands still for 5 s (SIGSTOP); a period of 100 ms",
-              "what was missed is left out, nothing is early",
+              "the server is suspended for 5 s (SIGSTOP), so that its clock jumps; a timer with a"
+                  + " period of 100 ms",
+              "missed runs are skipped, no run is early",
               FaultRows::suspended),
           new TortureRow(
               "37",
-              "200,000 timers made and cancelled a second, for 5 s, by another thread",
-              "loop lag p99 < 5 ms, no memory kept",
+              "another thread creates and cancels 200,000 timers per second, for 5 s",
+              "event loop lag p99 < 5 ms, no memory is retained",
               FaultRows::timers));
 
   private static final int PEERS = 200;
@@ -89,12 +90,13 @@ final class FaultRows {
       }
       double seconds = (System.nanoTime() - start) / 1e9;
       outcome.seen(
-          "%d of %d answers, %d closed at once; %d silent ones closed",
+          "%d of %d answers, %d closed at once; %d silent peers closed",
           answers, 3 * talking.size(), killed, closed);
-      outcome.figure("%.0f %% killed; silent ones closed %.1f s after", killed / 2.0, seconds);
+      outcome.figure(
+          "%.0f %% closed at once; silent peers closed after %.1f s", killed / 2.0, seconds);
       outcome.require(answers == 3 * talking.size(), "answers: %d", answers);
       outcome.require(killed == 0, "closed at once: %d", killed);
-      outcome.require(closed == PEERS / 2, "silent ones closed: %d", closed);
+      outcome.require(closed == PEERS / 2, "silent peers closed: %d", closed);
       for (Peer peer : peers) {
         peer.close();
       }
@@ -141,10 +143,10 @@ final class FaultRows {
       double all = (System.nanoTime() - start) / 1e6;
       outcome.seen("%d accepted and served, %d log records in %.1f s", alive, logged, seconds);
       outcome.figure(
-          "processor %.1f %% more, resumed after %.0f ms, all after %.0f ms",
+          "CPU time %+.1f %%, resumed after %.0f ms, all served after %.0f ms",
           100 * load, first, all);
       outcome.require(accepted > 50 && accepted < 150, "accepted: %d", accepted);
-      outcome.require(load < 0.02, "processor: %.1f %% (expected: < 2 %%)", 100 * load);
+      outcome.require(load < 0.02, "CPU time: %.1f %% (expected: < 2 %%)", 100 * load);
       outcome.require(logged <= seconds + 1, "log: %d records", logged);
       outcome.require(first <= 1_100, "resumed after %.0f ms", first);
       for (Peer peer : peers) {
@@ -178,7 +180,7 @@ final class FaultRows {
   private static void blockedLoop(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
     try (ServerUnderTest server = ServerUnderTest.start(children, "--blocked-ms", "50");
-        Peer peer = Peer.connect(server.port())) { // on the other loop than the canary
+        Peer peer = Peer.connect(server.port())) { // not on the event loop of the canary
       peer.echo("hello");
       TimeUnit.SECONDS.sleep(1);
       long start = System.currentTimeMillis();
@@ -192,7 +194,7 @@ final class FaultRows {
       outcome.seen("reported, stack %s; answered after %d ms", stack ? "shown" : "missing", end);
       outcome.figure("detected after %d ms", detected);
       outcome.require(detected >= 0 && detected <= 100, "detected after %d ms", detected);
-      outcome.require(stack, "no stack");
+      outcome.require(stack, "no stack trace");
       peer.shutdownOutput().end();
       server.expectCleanState(outcome);
     }
@@ -211,9 +213,9 @@ final class FaultRows {
       TimeUnit.SECONDS.sleep(2);
       long ticks = server.stat("ticks") - before;
       double seconds = (System.nanoTime() - start) / 1e9;
-      outcome.seen("%d ticks in the %.2f s after", ticks, seconds);
-      outcome.figure("timers misfired: %d", Math.max(0, ticks - Math.round(seconds * 10) - 2));
-      outcome.require(ticks >= seconds * 10 - 3 && ticks <= seconds * 10 + 2, "ticks: %d", ticks);
+      outcome.seen("%d runs in the next %.2f s", ticks, seconds);
+      outcome.figure("misfired runs: %d", Math.max(0, ticks - Math.round(seconds * 10) - 2));
+      outcome.require(ticks >= seconds * 10 - 3 && ticks <= seconds * 10 + 2, "runs: %d", ticks);
       server.expectCleanState(outcome, /* canaryLimitMillis= */ 6_000);
     }
   }
@@ -225,7 +227,8 @@ final class FaultRows {
       double p99 = stats.get("lagP99") / 1e3;
       outcome.seen("%,d/s", stats.get("perSecond"));
       outcome.figure(
-          "loop lag p99 %.1f ms, max %.1f ms; %d ns each; %d bytes of heap each while they wait",
+          "event loop lag p99 %.1f ms, max %.1f ms; %d ns per timer;"
+              + " %d bytes of heap per waiting timer",
           p99, stats.get("lagMax") / 1e3, stats.get("nanos"), stats.get("bytes"));
       outcome.require(stats.get("perSecond") > 190_000, "%d/s", stats.get("perSecond"));
       outcome.require(p99 < 5, "loop lag p99: %.1f ms (expected: < 5)", p99);

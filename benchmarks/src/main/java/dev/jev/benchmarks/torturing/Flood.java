@@ -12,7 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Peers that write all the same at the same time, and only then read what they are told. */
+/** Peers that all write the same bytes at the same time, and only then read their close codes. */
 final class Flood {
 
   private final int peers;
@@ -25,7 +25,7 @@ final class Flood {
     this.peers = peers;
   }
 
-  /** Makes one; returns when all know why they were closed. */
+  /** Runs a flood. Returns when all peers have read their close codes. */
   static Flood of(ServerUnderTest server, int peers, WebSocketHandshake handshake, byte[] bytes)
       throws Exception {
     Flood flood = new Flood(peers);
@@ -38,7 +38,7 @@ final class Flood {
         all.add(threads.submit(() -> flood.run(server.port(), handshake, bytes)));
       }
       server.await(
-          "all are told",
+          "all peers are closed",
           Duration.ofSeconds(60),
           () -> {
             long direct = server.stat("direct") - before;
@@ -58,7 +58,7 @@ final class Flood {
       try {
         peer.write(bytes);
       } catch (IOException e) {
-        // It is closed already, and why can be read.
+        // The connection is closed already; its close code can be read.
       }
       code = peer.closeCode();
       mostPongs.accumulateAndGet(peer.pongs(), Math::max);
@@ -68,7 +68,7 @@ final class Flood {
     codes.merge(code, 1, Integer::sum);
   }
 
-  /** All were told this. */
+  /** Requires that all peers have received this close code. */
   void expectCode(Outcome outcome, int code) {
     List<String> counts = new ArrayList<>();
     codes.forEach((each, count) -> counts.add(count + " times " + each));
@@ -77,17 +77,17 @@ final class Flood {
         codes.equals(Map.of(code, peers)), "codes: %s (expected: only %d)", codes, code);
   }
 
-  /** The most pongs that one of them has got. */
+  /** Returns the maximum number of pongs that one peer has received. */
   int mostPongs() {
     return mostPongs.get();
   }
 
-  /** The most bytes of direct memory that were seen in use, beyond those in use before. */
+  /** Returns the peak of direct memory in use, in bytes above its use before the flood. */
   long peakDirect() {
     return peakDirect;
   }
 
-  /** How long it took. */
+  /** Returns the duration of the flood. */
   double seconds() {
     return seconds;
   }

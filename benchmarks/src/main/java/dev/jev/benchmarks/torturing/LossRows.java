@@ -15,7 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** Networks that lose packets, or all of their peers at once. */
+/** Rows about networks that lose packets, or all peers at once. */
 final class LossRows {
 
   static final List<TortureRow> ROWS =
@@ -23,13 +23,13 @@ final class LossRows {
           new TortureRow(
               "ws-11",
               "200 peers vanish: every packet from and to them is dropped (nft)",
-              "all found within 1.2 ping + pong of 3 s and 1 s, + 0.4 s",
+              "all detected within 1.2 × ping + pong + 0.4 s, with a ping of 3 s and a pong of 1 s",
               LossRows::vanished),
           new TortureRow(
               "ws-21",
-              "4,000 WebSockets are reset at once and all come back at once; 2,000 a second are"
+              "4,000 WebSockets are reset at once and all reconnect at once; 2,000 per second are"
                   + " accepted",
-              "all back, no sooner than that; the kernel's queue never overflows",
+              "all reconnect, no faster than that; the kernel's queue never overflows",
               LossRows::reconnectStorm),
           new TortureRow(
               "ws-25-loss",
@@ -39,7 +39,7 @@ final class LossRows {
           new TortureRow(
               "ws-35",
               "5 % of all packets of 100 WebSockets are lost for 20 s; ping 1 s, pong 5 s",
-              "nobody is closed, all echoes are right",
+              "no connection is closed, all echoes are correct",
               LossRows::loss));
 
   private static final int STORM = 4_000;
@@ -76,9 +76,9 @@ final class LossRows {
     double half = (System.nanoTime() - start) / 1e9;
     server.await("all", limit, () -> server.stat("TIMEOUT") >= count);
     double all = (System.nanoTime() - start) / 1e9;
-    outcome.seen("%d found", server.stat("TIMEOUT"));
+    outcome.seen("%d detected", server.stat("TIMEOUT"));
     outcome.figure("half after %.2f s, all after %.2f s", half, all);
-    outcome.require(all <= 5, "found after %.2f s", all);
+    outcome.require(all <= 5, "detected after %.2f s", all);
   }
 
   private static void reconnectStorm(ChildProcesses children, Random random, Outcome outcome)
@@ -89,16 +89,16 @@ final class LossRows {
       double first = connectAndReset(server);
       double again = connectAndReset(server);
       overflows = listenOverflows() - overflows;
-      outcome.seen("%,d twice, %d dropped by the kernel", STORM, overflows);
-      outcome.figure("all there after %.2f s, all back after %.2f s", first, again);
+      outcome.seen("%,d connected twice, %d dropped by the kernel", STORM, overflows);
+      outcome.figure("all connected after %.2f s, all reconnected after %.2f s", first, again);
       double least = (STORM - 200.0) / ACCEPT_RATE;
-      outcome.require(again >= least, "back after %.2f s (expected: >= %.2f)", again, least);
+      outcome.require(again >= least, "reconnected after %.2f s (expected: >= %.2f)", again, least);
       outcome.require(overflows == 0, "dropped by the kernel: %d", overflows);
       server.expectCleanState(outcome);
     }
   }
 
-  /** Connects all, then resets all; returns how many seconds it took until all were served. */
+  /** Connects all peers, then resets them. Returns the seconds until all were connected. */
   private static double connectAndReset(ServerUnderTest server) throws Exception {
     long start = System.nanoTime();
     byte[] request = WebSocketHandshake.MINIMAL.request(server.port());
@@ -116,7 +116,10 @@ final class LossRows {
     return seconds;
   }
 
-  /** Connections of this network namespace that its full queues have cost. */
+  /**
+   * Returns the number of connections that this network namespace has dropped because of full
+   * queues.
+   */
   private static long listenOverflows() throws IOException {
     List<String> lines =
         Files.readAllLines(Path.of("/proc/self/net/netstat")).stream()
@@ -158,7 +161,7 @@ final class LossRows {
     }
   }
 
-  /** All say something every 4 s, and answer pings all the time. */
+  /** Sends a message on every connection every 4 s. Pings are answered all the time. */
   private static void echoDuringLoss(List<Peer> peers, ExecutorService threads, Outcome outcome)
       throws Exception {
     List<Future<Integer>> all = new ArrayList<>();

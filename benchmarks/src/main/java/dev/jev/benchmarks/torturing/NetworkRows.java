@@ -23,23 +23,24 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Datagrams, and files that are sockets. */
+/** Rows about datagrams and Unix domain sockets. */
 final class NetworkRows {
 
   static final List<TortureRow> ROWS =
       List.of(
           new TortureRow(
               "38",
-              "UDP: a flood of good, malformed, empty and greatest datagrams for 3 s, from sockets"
-                  + " that stay and from some that are gone",
-              "every datagram is delivered, counted as dropped, or dropped by the kernel; the"
-                  + " answers are no more than was sent",
+              "UDP: a flood of valid, malformed, empty and maximum-size datagrams for 3 s, from"
+                  + " open sockets and from sockets that are closed at once",
+              "every datagram is delivered, counted as dropped, or dropped by the kernel; no more"
+                  + " bytes are answered than were sent",
               NetworkRows::datagrams),
           new TortureRow(
               "39",
-              "unix sockets: stale, live, a file, a link, a path too long, no directory, removed"
-                  + " meanwhile, replaced by a successor, mode",
-              "replaced, refused, refused, refused, refused, refused, ends, left alone, as given",
+              "Unix domain sockets: stale, in use, a file, a link, a path too long, no directory,"
+                  + " removed meanwhile, replaced by a successor, mode",
+              "replaced, refused, refused, refused, refused, refused, stops, not touched, as"
+                  + " configured",
               NetworkRows::files));
 
   private static final InetAddress LOOPBACK = InetAddress.getLoopbackAddress();
@@ -63,7 +64,7 @@ final class NetworkRows {
         DatagramPacket answer = new DatagramPacket(new byte[65_535], 65_535);
         while (System.nanoTime() - start < TimeUnit.SECONDS.toNanos(3)) {
           byte[] datagram = datagram(random);
-          if (random.nextInt(50) == 0) { // what answers it finds nobody
+          if (random.nextInt(50) == 0) { // the answer has no receiver
             try (DatagramSocket gone = new DatagramSocket(0, LOOPBACK)) {
               gone.send(packet(datagram, port));
             }
@@ -86,10 +87,10 @@ final class NetworkRows {
       long byKernel = kernelDrops(port);
       long unsent = after.get("unsent") - before.get("unsent");
       outcome.seen(
-          "%,d sent = %,d delivered + %,d dropped + %,d by the kernel",
+          "%,d sent = %,d delivered + %,d dropped + %,d dropped by the kernel",
           sent, delivered, dropped - unsent, byKernel);
       outcome.figure(
-          "%,d datagrams/s, answers %.2f of what was sent",
+          "%,d datagrams/s, %.2f bytes answered per byte sent",
           delivered / 3, answered / (double) sentBytes);
       outcome.require(
           sent == delivered + dropped - unsent + byKernel,
@@ -107,7 +108,7 @@ final class NetworkRows {
     }
   }
 
-  /** A frame, or not; empty, or the greatest. */
+  /** Returns a datagram: a frame, garbage, empty, or of the maximum size. */
   private static byte[] datagram(Random random) {
     return switch (random.nextInt(20)) {
       case 0 -> new byte[0];
@@ -125,7 +126,7 @@ final class NetworkRows {
     return new DatagramPacket(bytes, bytes.length, LOOPBACK, port);
   }
 
-  /** Receives what is there; returns its bytes with their headers. */
+  /** Receives all waiting datagrams. Returns their bytes, including headers. */
   private static long drain(DatagramSocket socket, DatagramPacket answer) {
     long bytes = 0;
     try {
@@ -135,7 +136,7 @@ final class NetworkRows {
         bytes += answer.getLength() + 28;
       }
     } catch (IOException e) {
-      return bytes; // nothing for a millisecond
+      return bytes; // no datagram for 1 ms
     }
   }
 
@@ -145,7 +146,7 @@ final class NetworkRows {
     }
   }
 
-  /** The last column of /proc/net/udp and udp6 for the socket of a port. */
+  /** Returns the last column of /proc/net/udp and udp6 for the socket of a port. */
   private static long kernelDrops(int port) throws IOException {
     String local = ":%04X ".formatted(port);
     long drops = 0;
@@ -167,16 +168,16 @@ final class NetworkRows {
     Path socket = directory.resolve("s");
     List<Path> left = new ArrayList<>(List.of(socket, directory));
     try {
-      bind(socket).close(); // whose file stays
+      bind(socket).close(); // the file stays
       try (ServerUnderTest server = start(children, socket + "?mode=0640")) {
         outcome.require(echoes(socket), "stale: not replaced");
         String mode = PosixFilePermissions.toString(Files.getPosixFilePermissions(socket));
         outcome.require(mode.equals("rw-r-----"), "mode: %s", mode);
         expectRefused(outcome, children, "live", socket.toString());
-        outcome.require(echoes(socket), "live: taken away");
+        outcome.require(echoes(socket), "live: replaced");
         server.expectExit(outcome);
       }
-      outcome.require(!Files.exists(socket), "own file: left behind");
+      outcome.require(!Files.exists(socket), "own file: not removed");
 
       Path file = directory.resolve("file");
       Files.writeString(file, "precious");
@@ -215,7 +216,7 @@ final class NetworkRows {
   private static void expectRefused(
       Outcome outcome, ChildProcesses children, String what, String path) throws IOException {
     try (ServerUnderTest server = start(children, path)) {
-      outcome.require(false, "%s: taken by process %d", what, server.pid());
+      outcome.require(false, "%s: accepted by process %d", what, server.pid());
     } catch (BenchmarkException e) {
       String message = String.valueOf(e.getMessage());
       outcome.require(
@@ -237,7 +238,7 @@ final class NetworkRows {
       channel.write(ByteBuffer.wrap(frame));
       ByteBuffer answer = ByteBuffer.allocate(frame.length);
       while (answer.hasRemaining() && channel.read(answer) >= 0) {
-        // More is to come.
+        // Reads the rest of the answer.
       }
       return new String(answer.array(), US_ASCII).equals(new String(frame, US_ASCII));
     }

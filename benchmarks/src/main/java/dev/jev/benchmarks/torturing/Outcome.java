@@ -4,24 +4,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** What one row of the torture table found. */
+/** The outcome of one row of the torture table. */
 final class Outcome {
 
   private final List<String> seen = new ArrayList<>();
   private final List<String> figures = new ArrayList<>();
   private final List<String> failures = new ArrayList<>();
 
-  /** Notes what happened. */
+  /** Records an observation. */
   void seen(String format, Object... arguments) {
     seen.add(String.format(Locale.ROOT, format, arguments));
   }
 
-  /** Notes a measured value. */
+  /** Records a measured value. */
   void figure(String format, Object... arguments) {
     figures.add(String.format(Locale.ROOT, format, arguments));
   }
 
-  /** Fails the row unless {@code holds}; the message tells what was found instead. */
+  /** Fails the row unless {@code holds}. The message says what was found instead. */
   void require(boolean holds, String format, Object... arguments) {
     if (!holds) {
       failures.add(String.format(Locale.ROOT, format, arguments));

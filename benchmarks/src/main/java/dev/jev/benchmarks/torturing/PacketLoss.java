@@ -8,16 +8,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * Loses packets between a server and its peers, in a network namespace that is this program's own.
- */
+/** Loss of packets between a server and its peers, in this program's own network namespace. */
 final class PacketLoss {
 
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   private final ChildProcesses children;
 
-  /** What is done meanwhile. */
+  /** The code that runs during the packet loss. */
   interface Body {
     void run() throws Exception;
   }
@@ -27,13 +25,14 @@ final class PacketLoss {
   }
 
   /**
-   * Loses so many of all packets from and to a server's port, at random, but none of the canary's.
+   * Runs {@code body} while the given percentage of all packets from and to the server's port is
+   * dropped at random, except for the packets of the canary.
    */
   static void during(int percent, ServerUnderTest server, ChildProcesses children, Body body)
       throws Exception {
     if (!hasOnlyLoopback()) {
       throw new BenchmarkException(
-          "network interfaces: others, too (expected: loopback only, as after unshare --net)");
+          "network interfaces: not only loopback (expected: loopback, as after unshare --net)");
     }
     PacketLoss packetLoss = new PacketLoss(children);
     packetLoss.nft("add table inet torture");

@@ -14,10 +14,10 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 
-/** A client of the torture server that is nothing but a socket, until it is upgraded. */
+/** A client of the torture server on a plain socket, which can be upgraded to WebSocket. */
 final class Peer implements AutoCloseable {
 
-  /** How a server's side of a connection ended. */
+  /** The end of the server's side of a connection. */
   enum End {
     FIN,
     RESET,
@@ -53,14 +53,14 @@ final class Peer implements AutoCloseable {
     return peer;
   }
 
-  /** Makes it a WebSocket. */
+  /** Performs the opening handshake of WebSocket. */
   Peer upgrade(WebSocketHandshake handshake) throws IOException {
     handshake.open(socket);
     webSocket = true;
     return this;
   }
 
-  /** Makes it a WebSocket if the request was written already. */
+  /** Completes the opening handshake of WebSocket after the request was written. */
   Peer upgraded() throws IOException {
     WebSocketHandshake.MINIMAL.awaitResponse(socket);
     webSocket = true;
@@ -107,7 +107,7 @@ final class Peer implements AutoCloseable {
     return payload;
   }
 
-  /** Receives a message; answers pings. */
+  /** Receives a message and answers the pings before it. */
   private byte[] receivePayload(DataInputStream in) throws IOException {
     while (true) {
       int first = in.readUnsignedByte();
@@ -126,7 +126,7 @@ final class Peer implements AutoCloseable {
     }
   }
 
-  /** The other side has sent a close frame. */
+  /** The peer has sent a close frame. */
   private static final class Closed extends EOFException {
     private static final long serialVersionUID = 1;
 
@@ -138,7 +138,10 @@ final class Peer implements AutoCloseable {
     }
   }
 
-  /** Drops messages up to a close frame and answers that; returns its code, 0 if there is none. */
+  /**
+   * Discards messages up to a close frame and answers that. Returns its code, or 0 if there is
+   * none.
+   */
   int closeCode() throws IOException {
     try {
       while (true) {
@@ -155,12 +158,12 @@ final class Peer implements AutoCloseable {
     try {
       write(WebSocketFrames.ofClient(CLOSE, payload));
     } catch (IOException e) {
-      // It was not waited for.
+      // The server did not wait for the answer.
     }
     return payload.length < 2 ? 0 : ByteBuffer.wrap(payload).getShort();
   }
 
-  /** How many pongs have come. */
+  /** Returns the number of pongs received. */
   int pongs() {
     return pongs;
   }
@@ -169,7 +172,7 @@ final class Peer implements AutoCloseable {
     return send(text).receive();
   }
 
-  /** Reads and drops everything until the end. */
+  /** Reads and discards everything until the connection ends. */
   End end() {
     try {
       socket.getInputStream().transferTo(OutputStream.nullOutputStream());

@@ -22,7 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
-/** Peers that are silent, slow, gone, or in a hurry to leave. */
+/** Rows about peers that are silent, slow or stopped, or that disconnect abruptly. */
 final class PeerRows {
 
   static final List<TortureRow> ROWS =
@@ -30,32 +30,35 @@ final class PeerRows {
           new TortureRow(
               "1",
               "5,000 peers connect and send nothing",
-              "each gets a FIN and no byte after the handshake timeout of 10 s, ± 1 s",
+              "each receives a FIN and no bytes after the handshake timeout of 10 s, ± 1 s",
               (children, random, outcome) -> silent(children, outcome)),
           new TortureRow(
               "2",
               "200 peers send a handshake that never ends, 1 byte/s",
-              "closed after 10 s in all, ± 1 s",
+              "closed after a total of 10 s, ± 1 s",
               (children, random, outcome) -> dripping(children, outcome, /* answers= */ 0)),
           new TortureRow(
               "9",
-              "FIN, then RST, from 150 peers, also while output waits or reading is paused",
-              "all gone within 5 s, no processor time used for them",
+              "150 peers send a FIN, then a RST, some while output is pending or reading is paused",
+              "all closed within 5 s, no CPU time used for them",
               PeerRows::finThenReset),
           new TortureRow(
               "10",
-              "RST in a handshake, in a frame, in a write, before the accept: 100 peers each",
-              "one close each, no stack trace in the log",
+              "RST during a handshake, during a frame, during a write, and before the accept: 100"
+                  + " peers each",
+              "each is closed once, no stack trace in the log",
               PeerRows::resets),
           new TortureRow(
               "12",
-              "4 clients that are fed 4 MB/s are stopped for 60 s (SIGSTOP)",
-              "queue <= 1 MiB and a message each, then OVERFLOW; a fifth that runs is not affected",
+              "4 clients that receive 4 MB/s are stopped for 60 s (SIGSTOP)",
+              "a queue of <= 1 MiB plus one message each, then OVERFLOW; a fifth client, which is"
+                  + " not stopped, is not affected",
               (children, random, outcome) -> stoppedClients(children, outcome, 1 << 20)),
           new TortureRow(
               "14",
-              "a peer stops reading for 3 s: of a push that asks isWritable, of a flood that it echoes",
-              "reading stops, everything arrives in order afterwards",
+              "two peers stop reading for 3 s: one receives a push that checks isWritable, one"
+                  + " sends a flood that is echoed",
+              "the server stops reading; everything arrives in order afterwards",
               PeerRows::zeroWindow));
 
   static final int DRIPPING = 200;
@@ -116,17 +119,17 @@ final class PeerRows {
     try {
       peer.write(ByteBuffer.wrap(new byte[] {'H'}));
     } catch (IOException e) {
-      // Its end is read next.
+      // The end of the connection is read next.
     }
   }
 
-  /** How long connections live until the server closes them. */
+  /** The lifetimes of connections until the server closes them. */
   private static final class Lifetimes {
     private final Histogram millis = new Histogram(3);
     private int fins;
     private int resets;
     private long bytes;
-    private int answers; // of HTTP: too late
+    private int answers; // with HTTP status 408
 
     SocketChannel connect(Selector selector, int port) throws IOException {
       SocketChannel channel =
@@ -169,7 +172,7 @@ final class PeerRows {
         }
       }
       selector.selectedKeys().clear();
-      selector.selectNow(); // lets go of the keys of those that were closed
+      selector.selectNow(); // removes the keys of closed channels
     }
 
     void expect(Outcome outcome, int count, int expectedAnswers) {
@@ -198,7 +201,7 @@ final class PeerRows {
         Peer peer = Peer.connect(server.port(), /* receiveBuffer= */ 4096);
         peer.echo("hello");
         switch (i % 3) {
-          case 0 -> peer.send("!push 100000 10000"); // its output waits
+          case 0 -> peer.send("!push 100000 10000"); // its output stays pending
           case 1 -> peer.echo("!pause");
           default -> {
             // Idle.
@@ -214,12 +217,13 @@ final class PeerRows {
       for (Peer peer : peers) {
         peer.reset();
       }
-      long millis = server.await("all are gone", () -> server.stat("connections") == 1);
+      long millis =
+          server.await("all connections are closed", () -> server.stat("connections") == 1);
       double load = server.load(3);
-      outcome.seen("all gone after %d ms", millis);
-      outcome.figure("processor %.1f %%", 100 * load);
-      outcome.require(millis <= 5_000, "gone after %d ms", millis);
-      outcome.require(load < 0.10, "processor: %.1f %%", 100 * load);
+      outcome.seen("all closed after %d ms", millis);
+      outcome.figure("CPU time %.1f %%", 100 * load);
+      outcome.require(millis <= 5_000, "closed after %d ms", millis);
+      outcome.require(load < 0.10, "CPU time: %.1f %%", 100 * load);
       server.expectCleanState(outcome);
     }
   }
@@ -247,7 +251,7 @@ final class PeerRows {
         Peer.connect(server.port()).reset();
       }
       server.command("resume");
-      server.await("all are gone", () -> server.stat("connections") == 1);
+      server.await("all connections are closed", () -> server.stat("connections") == 1);
       ServerStats stats = server.command("stats");
       long opened = stats.get("opened");
       outcome.seen("IO_ERROR %d, PEER_CLOSED %d", stats.get("IO_ERROR"), stats.get("PEER_CLOSED"));
@@ -280,7 +284,7 @@ final class PeerRows {
       }
       long overflow =
           server.await(
-              "the stopped ones are closed",
+              "the stopped clients are closed",
               Duration.ofSeconds(55),
               () -> server.stat("OVERFLOW") >= 4);
       TimeUnit.NANOSECONDS.sleep(start + TimeUnit.SECONDS.toNanos(60) - System.nanoTime());
@@ -290,12 +294,12 @@ final class PeerRows {
       }
       boolean fifth = clients.get(4).isAlive();
       clients.forEach(children::stop);
-      outcome.seen("OVERFLOW %d, fifth still fed: %s", stats.get("OVERFLOW"), fifth);
+      outcome.seen("OVERFLOW %d, fifth client still receives: %s", stats.get("OVERFLOW"), fifth);
       outcome.figure(
           "disconnected after %.1f s, at most %,d bytes queued",
           overflow / 1e3, stats.get("maxPending"));
       outcome.require(stats.get("OVERFLOW") == 4, "OVERFLOW: %d", stats.get("OVERFLOW"));
-      outcome.require(fifth, "the fifth client is gone");
+      outcome.require(fifth, "the fifth client has ended");
       outcome.require(
           stats.get("maxPending") <= maxQueued + 40_100,
           "queued: %d bytes",
@@ -331,7 +335,7 @@ final class PeerRows {
               });
       TimeUnit.SECONDS.sleep(3);
       long pending = server.stat("maxPending");
-      outcome.require(!flood.isDone(), "the flood was read to its end");
+      outcome.require(!flood.isDone(), "the server has read the whole flood");
       outcome.require(pending <= 1 << 20, "pending: %d bytes", pending);
       pushed.receive(); // the echo of the command
       int inOrder = 0;

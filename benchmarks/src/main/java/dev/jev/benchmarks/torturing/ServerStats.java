@@ -3,7 +3,7 @@ package dev.jev.benchmarks.torturing;
 import java.util.HashMap;
 import java.util.Map;
 
-/** What a torture server counts, as it prints it: {@code name=value} again and again. */
+/** The counters of a torture server, parsed from the {@code name=value} pairs that it prints. */
 final class ServerStats {
 
   private final Map<String, String> values = new HashMap<>();
@@ -17,7 +17,7 @@ final class ServerStats {
     }
   }
 
-  /** A number; 0 if nothing was counted. */
+  /** Returns a counter, or 0 if it is absent. */
   long get(String name) {
     return Long.parseLong(text(name));
   }

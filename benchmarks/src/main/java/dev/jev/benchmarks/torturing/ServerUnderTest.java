@@ -24,8 +24,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A torture server in a process of its own, with a canary on its first event loop, and what has to
- * be true of it after whatever was done to it.
+ * A torture server in a process of its own, with a canary on its first event loop, and the rules
+ * that it has to meet after every row.
  */
 final class ServerUnderTest implements AutoCloseable {
 
@@ -43,7 +43,9 @@ final class ServerUnderTest implements AutoCloseable {
   private static final long SETTLE_SECONDS = 10;
   private static final long HEAP_TOLERANCE = 8 << 20;
 
-  /** Netty counts a chunk of 4 MiB as used as soon as a byte of it is. */
+  /**
+   * Tolerated growth of direct memory. Netty counts a chunk of 4 MiB as used once a byte of it is.
+   */
   private static final long DIRECT_TOLERANCE = 4 * (4 << 20);
 
   private static final int WARM_UP_CONNECTIONS = 20;
@@ -57,7 +59,7 @@ final class ServerUnderTest implements AutoCloseable {
   private final int port;
   private final int bindMillis;
   private @Nullable Canary canary;
-  private @Nullable Canary machine; // tells how late this process is itself
+  private @Nullable Canary machine; // measures the delays of this process
   private ServerStats before = new ServerStats("");
   private long filesBefore;
   private boolean ended;
@@ -79,7 +81,7 @@ final class ServerUnderTest implements AutoCloseable {
     this.bindMillis = Integer.parseInt(listening.group(2));
   }
 
-  /** Starts one, warms it up and lets the canary sing. */
+  /** Starts a server, warms it up, and starts the canary. */
   static ServerUnderTest start(ChildProcesses children, String... arguments) throws Exception {
     ServerUnderTest server = startCold(children, List.of(), arguments);
     server.warmUp();
@@ -88,9 +90,9 @@ final class ServerUnderTest implements AutoCloseable {
   }
 
   /**
-   * Starts one that has done nothing yet and has no canary.
+   * Starts a server that has done nothing yet and has no canary.
    *
-   * @param prefix the words before its command line
+   * @param prefix the words in front of its command line
    */
   static ServerUnderTest startCold(
       ChildProcesses children, List<String> prefix, String... arguments) throws IOException {
@@ -115,14 +117,14 @@ final class ServerUnderTest implements AutoCloseable {
     await("warm-up is over", () -> stat("connections") == 0);
   }
 
-  /** Waits, and returns which part of one processor the server took meanwhile. */
+  /** Waits, and returns the part of one core that the server used meanwhile. */
   double load(int seconds) throws InterruptedException {
     double before = ProcFs.processorSeconds(pid());
     TimeUnit.SECONDS.sleep(seconds);
     return (ProcFs.processorSeconds(pid()) - before) / seconds;
   }
 
-  /** Remembers what is in use and connects the canary, always as the next connection. */
+  /** Records the resources in use and connects the canary, always as the next connection. */
   ServerUnderTest startCanary() throws Exception {
     before = command("gc");
     canary = new Canary(connect());
@@ -131,7 +133,7 @@ final class ServerUnderTest implements AutoCloseable {
     return this;
   }
 
-  /** Connects a peer that speaks what the server does. */
+  /** Connects a peer that uses the protocol of the server. */
   Peer connect() throws IOException {
     Peer peer = Peer.connect(port);
     return webSocket ? peer.upgrade(WebSocketHandshake.MINIMAL) : peer;
@@ -155,12 +157,12 @@ final class ServerUnderTest implements AutoCloseable {
 
   Canary canary() {
     if (canary == null) {
-      throw new IllegalStateException("no canary; call sing first");
+      throw new IllegalStateException("no canary; call startCanary first");
     }
     return canary;
   }
 
-  /** Gives an order; returns the figures that come back. */
+  /** Sends a command and returns the counters in the answer. */
   ServerStats command(String command) throws IOException {
     OutputStream in = process.getOutputStream();
     in.write((command + "\n").getBytes(US_ASCII));
@@ -176,12 +178,12 @@ final class ServerUnderTest implements AutoCloseable {
     return line;
   }
 
-  /** One figure; 0 if nothing was counted. */
+  /** Returns a counter, or 0 if it is absent. */
   long stat(String name) throws IOException {
     return command("stats").get(name);
   }
 
-  /** Waits until {@code condition} holds, for at most 10 s; returns how many milliseconds. */
+  /** Waits until {@code condition} holds, for at most 10 s. Returns the milliseconds until then. */
   long await(String what, Callable<Boolean> condition) throws Exception {
     return await(what, Duration.ofSeconds(SETTLE_SECONDS), condition);
   }
@@ -214,7 +216,7 @@ final class ServerUnderTest implements AutoCloseable {
     return log().lines().filter(line -> RECORD.matcher(line).matches()).count();
   }
 
-  /** What must be true after every row: the common rules of the table. */
+  /** Checks the rules that are common to all rows of the table, and ends the server. */
   void expectCleanState(Outcome outcome) throws Exception {
     expectCleanState(outcome, CANARY_LIMIT_MILLIS);
   }
@@ -248,7 +250,8 @@ final class ServerUnderTest implements AutoCloseable {
     ServerStats after = command("gc");
     expectClosedOnce(outcome, after, /* stillOpen= */ 1);
     long loops = before.get("loops");
-    outcome.require(after.get("loops") == loops, "loops: %d of %d", after.get("loops"), loops);
+    outcome.require(
+        after.get("loops") == loops, "event loops: %d of %d", after.get("loops"), loops);
     expectNoGrowth(outcome, after, "heap", HEAP_TOLERANCE);
     expectNoGrowth(outcome, after, "direct", DIRECT_TOLERANCE);
     outcome.figure("RSS %d MiB", ProcFs.memoryBytes(pid(), "Rss") >> 20);
@@ -262,7 +265,10 @@ final class ServerUnderTest implements AutoCloseable {
     outcome.require(growth <= tolerance, "%s memory grew by %d bytes", memory, growth);
   }
 
-  /** A leak is found when something is allocated after the collection of what leaked. */
+  /**
+   * Provokes leak reports. A leak is found when a buffer is allocated after the collection of the
+   * leaked one.
+   */
   private void provokeLeakReports() throws IOException {
     for (int i = 0; i < 3; i++) {
       command("gc");
@@ -293,7 +299,7 @@ final class ServerUnderTest implements AutoCloseable {
     outcome.require(!log().contains("LEAK"), "leaks: %s", log());
   }
 
-  /** Ends it with SIGTERM, which must do. */
+  /** Ends the server with SIGTERM, which has to suffice. */
   void expectExit(Outcome outcome) throws InterruptedException {
     process.destroy();
     boolean over = process.waitFor(20, TimeUnit.SECONDS);

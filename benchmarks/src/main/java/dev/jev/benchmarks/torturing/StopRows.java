@@ -21,28 +21,29 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** How servers end and begin again. */
+/** Rows about stopping and restarting servers. */
 final class StopRows {
 
   static final List<TortureRow> ROWS =
       List.of(
           new TortureRow(
               "22",
-              "SIGTERM while 1,000 peers ask 2,000 times a second and 100 connect a second",
-              "every answer that was sent arrives, a FIN and no RST for everyone accepted, exit 0"
-                  + " within 10 s",
+              "SIGTERM while 1,000 peers send 2,000 requests per second and 100 new peers connect"
+                  + " per second",
+              "every answer that was sent arrives, a FIN and no RST for every accepted connection,"
+                  + " exit 0 within 10 s",
               StopRows::terminated),
           new TortureRow(
               "23",
-              "SIGTERM twice and during the start; a second stop; SIGKILL and a new start on the"
+              "SIGTERM twice and during the start; a second stop; SIGKILL and a restart on the"
                   + " same port",
-              "exit 0; ends at once; ends; a second stop is fast; bound within 100 ms",
+              "exit 0; the process ends; the second stop is fast; bound within 100 ms",
               StopRows::stopsAndRestarts),
           new TortureRow(
               "24",
               "one of two servers on a port (SO_REUSEPORT) stops accepting while 400 connections"
-                  + " are queued; then while more come",
-              "none of the 400 is lost; of those that come meanwhile n are reset, unless"
+                  + " are queued; then while more arrive",
+              "none of the 400 is lost; of those that arrive meanwhile n are reset, unless"
                   + " net.ipv4.tcp_migrate_req=1",
               StopRows::listenerCloses));
 
@@ -56,9 +57,10 @@ final class StopRows {
     try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of());
         ActivePeers active = new ActivePeers(server.port())) {
       AtomicBoolean over = new AtomicBoolean();
-      Visitors visitors = new Visitors(server.port());
-      CompletableFuture<Void> visits =
-          CompletableFuture.runAsync(() -> visitors.come(over, TimeUnit.MILLISECONDS.toNanos(10)));
+      NewPeers newPeers = new NewPeers(server.port());
+      CompletableFuture<Void> newPeersDone =
+          CompletableFuture.runAsync(
+              () -> newPeers.connect(over, TimeUnit.MILLISECONDS.toNanos(10)));
       active.ask(5_000);
       ServerUnderTest.signal(server.process(), "TERM");
       long start = System.nanoTime();
@@ -67,29 +69,29 @@ final class StopRows {
       boolean ended = server.process().waitFor(10, TimeUnit.SECONDS);
       double seconds = (System.nanoTime() - start) / 1e9;
       over.set(true);
-      visits.get(30, TimeUnit.SECONDS);
-      long replies = active.bytes / REPLY_BYTES + visitors.echoes.get();
+      newPeersDone.get(30, TimeUnit.SECONDS);
+      long replies = active.bytes / REPLY_BYTES + newPeers.echoes.get();
       outcome.seen(
-          "%,d of %,d answers arrived; %d FIN, %d RST; visitors: %d served, %d reset",
+          "%,d of %,d answers arrived; %d FIN, %d RST; new peers: %d served, %d reset",
           replies,
           last.get("sent"),
           active.fins,
           active.resets,
-          visitors.echoes.get(),
-          visitors.resets.get());
-      outcome.figure("over after %.2f s", seconds);
+          newPeers.echoes.get(),
+          newPeers.resets.get());
+      outcome.figure("exit after %.2f s", seconds);
       outcome.require(last.get("received") == last.get("sent"), "answers not sent");
       outcome.require(replies == last.get("sent"), "answers lost: %d", last.get("sent") - replies);
-      outcome.require(active.bytes % REPLY_BYTES == 0, "answers cut");
+      outcome.require(active.bytes % REPLY_BYTES == 0, "incomplete answer");
       outcome.require(active.fins == ACTIVE, "FIN: %d of %d", active.fins, ACTIVE);
-      outcome.require(visitors.lost.get() == 0, "visitors lost: %d", visitors.lost.get());
+      outcome.require(newPeers.lost.get() == 0, "new peers lost: %d", newPeers.lost.get());
       outcome.require(ended && server.process().exitValue() == 0, "exit: not 0 or not in time");
       ServerUnderTest.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
       server.expectQuietLog(outcome);
     }
   }
 
-  /** Peers that ask again and again, all on this thread. */
+  /** Peers that send requests repeatedly, all on the calling thread. */
   private static final class ActivePeers implements AutoCloseable {
     private final Selector selector = Selector.open();
     private final List<SocketChannel> channels = new ArrayList<>();
@@ -109,7 +111,7 @@ final class StopRows {
       }
     }
 
-    /** Each asks twice a second; ends earlier if nobody is left. */
+    /** Sends two requests per second on each connection. Returns early if no connection is left. */
     void ask(long millis) throws IOException {
       long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
       int next = 0;
@@ -135,7 +137,7 @@ final class StopRows {
       try {
         channel.write(question.rewind());
       } catch (IOException e) {
-        // What happened is read next.
+        // The end of the connection is read next.
       }
     }
 
@@ -162,19 +164,19 @@ final class StopRows {
     }
   }
 
-  /** Peers that come one after the other, each for one echo. */
-  private static final class Visitors {
+  /** Peers that connect one after the other, each for one echo. */
+  private static final class NewPeers {
     private final int port;
     private final AtomicInteger echoes = new AtomicInteger();
-    private final AtomicInteger resets = new AtomicInteger(); // before anything was answered
+    private final AtomicInteger resets = new AtomicInteger(); // ended before the answer
     private final AtomicInteger refused = new AtomicInteger();
-    private final AtomicInteger lost = new AtomicInteger(); // after it
+    private final AtomicInteger lost = new AtomicInteger(); // ended after the answer
 
-    Visitors(int port) {
+    NewPeers(int port) {
       this.port = port;
     }
 
-    void come(AtomicBoolean over, long periodNanos) {
+    void connect(AtomicBoolean over, long periodNanos) {
       while (!over.get()) {
         LockSupport.parkNanos(periodNanos);
         boolean served = false;
@@ -205,13 +207,13 @@ final class StopRows {
   private static void terminatedTwice(ChildProcesses children, Outcome outcome) throws Exception {
     try (ServerUnderTest server = ServerUnderTest.startCold(children, List.of());
         Peer peer = Peer.connect(server.port(), /* receiveBuffer= */ 4096)) {
-      peer.send("!push 100000 10000").receive(); // its output waits for ever
+      peer.send("!push 100000 10000").receive(); // its output stays pending
       long start = System.nanoTime();
       ServerUnderTest.signal(server.process(), "TERM");
       TimeUnit.MILLISECONDS.sleep(200);
       ServerUnderTest.signal(server.process(), "TERM");
       boolean over = server.process().waitFor(15, TimeUnit.SECONDS);
-      outcome.figure("SIGTERM twice: over after %.1f s", (System.nanoTime() - start) / 1e9);
+      outcome.figure("SIGTERM twice: exit after %.1f s", (System.nanoTime() - start) / 1e9);
       outcome.require(over && server.process().exitValue() == 0, "SIGTERM twice: no exit 0");
     }
   }
@@ -269,7 +271,7 @@ final class StopRows {
     for (Peer peer : peers) {
       peer.close();
     }
-    outcome.seen("as expected; a second SIGTERM adds nothing, as the JVM ignores it");
+    outcome.seen("as expected; a second SIGTERM has no effect, as the JVM ignores it");
   }
 
   private static void listenerCloses(ChildProcesses children, Random random, Outcome outcome)
@@ -298,10 +300,10 @@ final class StopRows {
     }
     try (ServerUnderTest server = ServerUnderTest.start(children, "--twin", "--listen", address)) {
       AtomicBoolean over = new AtomicBoolean();
-      Visitors visitors = new Visitors(server.port());
+      NewPeers newPeers = new NewPeers(server.port());
       List<CompletableFuture<Void>> streams = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
-        streams.add(CompletableFuture.runAsync(() -> visitors.come(over, 0)));
+        streams.add(CompletableFuture.runAsync(() -> newPeers.connect(over, 0)));
       }
       TimeUnit.MILLISECONDS.sleep(500);
       server.command("stop-accepting");
@@ -314,10 +316,10 @@ final class StopRows {
           Files.readString(Path.of("/proc/sys/net/ipv4/tcp_migrate_req")).strip().equals("1");
       outcome.figure(
           "meanwhile: %d served, n = %d reset, tcp_migrate_req=%d",
-          visitors.echoes.get(), visitors.resets.get(), migrates ? 1 : 0);
-      outcome.require(!migrates || visitors.resets.get() == 0, "reset: %d", visitors.resets.get());
-      outcome.require(visitors.lost.get() == 0, "lost: %d", visitors.lost.get());
-      outcome.require(visitors.refused.get() == 0, "refused: %d", visitors.refused.get());
+          newPeers.echoes.get(), newPeers.resets.get(), migrates ? 1 : 0);
+      outcome.require(!migrates || newPeers.resets.get() == 0, "reset: %d", newPeers.resets.get());
+      outcome.require(newPeers.lost.get() == 0, "lost: %d", newPeers.lost.get());
+      outcome.require(newPeers.refused.get() == 0, "refused: %d", newPeers.refused.get());
       server.expectCleanState(outcome);
     }
   }

@@ -20,17 +20,19 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Does to a server what must not hurt it, and prints a table of what happened. */
-@Command(name = "torture", description = "Does to a server what must not hurt it.")
+/**
+ * Exposes a server to faults and limits that it has to survive, and prints a table of the results.
+ */
+@Command(name = "torture", description = "Exposes a server to faults that it has to survive.")
 public final class TortureCommand implements Callable<Integer> {
 
-  /** Longest time for one row. */
+  /** Maximum duration of one row. */
   private static final long ROW_SECONDS = 180;
 
-  @Parameters(arity = "0..*", paramLabel = "ROW", description = "numbers of rows; default: all")
+  @Parameters(arity = "0..*", paramLabel = "ROW", description = "numbers of rows (default: all)")
   private List<String> numbers = List.of();
 
-  @Option(names = "--seed", description = "of what is random; default: one that is printed")
+  @Option(names = "--seed", description = "seed of the random choices (default: random; printed)")
   private long seed = System.nanoTime() & 0xffff;
 
   @Option(names = "--markdown", description = "file to which the table is written")
@@ -97,7 +99,7 @@ public final class TortureCommand implements Callable<Integer> {
     } catch (ExecutionException e) {
       outcome.require(false, "%s", String.valueOf(e.getCause()));
     } catch (TimeoutException e) {
-      outcome.require(false, "not over within %d s", ROW_SECONDS);
+      outcome.require(false, "not finished within %d s", ROW_SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       outcome.require(false, "interrupted");

@@ -7,10 +7,10 @@ import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Length-prefixed frames behind a handshake that a peer can drag out.
+ * Length-prefixed frames after a handshake that a peer can prolong.
  *
- * <p>The handshake is a line that begins with H. A peer whose first byte is another one has none to
- * make.
+ * <p>The handshake is a line that begins with H. A peer whose first byte is a different one has no
+ * handshake to complete.
  */
 final class TortureProtocol implements Protocol<ByteBuf, ByteBuf> {
 
@@ -18,7 +18,7 @@ final class TortureProtocol implements Protocol<ByteBuf, ByteBuf> {
 
   @Override
   public void open(ProtocolContext context) {
-    // Ready when the peer has greeted.
+    // Ready after the handshake.
   }
 
   @Override

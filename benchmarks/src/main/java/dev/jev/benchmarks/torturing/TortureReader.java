@@ -7,14 +7,14 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** A client that reads what the torture server feeds it, in a process that can be stopped. */
+/** A client that reads what the torture server sends, in a process that can be stopped. */
 @Command(name = "torture-reader", hidden = true, description = "A client that can be stopped.")
 public final class TortureReader implements Callable<Integer> {
 
   @Option(names = "--port", required = true)
   private int port;
 
-  @Option(names = "--websocket", description = "and subscribes to a topic")
+  @Option(names = "--websocket", description = "uses WebSocket and subscribes to a topic")
   private boolean webSocket;
 
   @Override

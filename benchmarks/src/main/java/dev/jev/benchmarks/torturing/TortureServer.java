@@ -36,28 +36,30 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * The server under torture: an echo that peers can tell to misbehave, and that obeys its standard
- * input, one line of answer to each line.
+ * The server under test: an echo server that its peers can make misbehave. It executes commands
+ * from standard input and answers each line with one line.
  */
-@Command(name = "torture-server", hidden = true, description = "The server under torture.")
+@Command(name = "torture-server", hidden = true, description = "The server under test.")
 public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, ByteBuf>, Plugin {
 
-  @Option(names = "--listen", description = "address; default: ${DEFAULT-VALUE}")
+  @Option(names = "--listen", description = "listen address (default: ${DEFAULT-VALUE})")
   private List<String> addresses = List.of("tcp://127.0.0.1:0");
 
-  @Option(names = "--max-connections", description = "default: the toolkit's")
+  @Option(names = "--max-connections", description = "default: that of the toolkit")
   private int maxConnections;
 
-  @Option(names = "--blocked-ms", description = "default: ${DEFAULT-VALUE}")
+  @Option(
+      names = "--blocked-ms",
+      description = "blocked loop threshold (default: ${DEFAULT-VALUE})")
   private int blockedMillis = 500;
 
-  @Option(names = "--idle-ms", description = "closes who is silent for so long; default: nobody")
+  @Option(names = "--idle-ms", description = "idle timeout of a connection (default: none)")
   private int idleMillis;
 
-  @Option(names = "--twin", description = "a second server on the same port")
+  @Option(names = "--twin", description = "starts a second server on the same port")
   private boolean twin;
 
-  @Option(names = "--warm", description = "starts a server before, so that its classes are loaded")
+  @Option(names = "--warm", description = "starts and stops a server first, to load its classes")
   private boolean warm;
 
   @Mixin private TortureServerOptions options = new TortureServerOptions();
@@ -79,7 +81,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
   private volatile String blocked = "none";
   private volatile @Nullable ScheduledTask feeding;
 
-  /** What remains to be pushed to one connection. */
+  /** The state of a push to one connection. */
   private static final class Push {
     int next;
     int count;
@@ -140,7 +142,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
     }
   }
 
-  // What standard input says.
+  // Commands from standard input.
 
   private void readCommands() throws IOException {
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, US_ASCII));
@@ -163,7 +165,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
         return timers(Integer.parseInt(words[1]), Integer.parseInt(words[2]));
       }
       default -> {
-        // Only the figures.
+        // Only the counters are returned.
       }
     }
     return stats();
@@ -197,7 +199,10 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
         .count();
   }
 
-  /** Sends so many bytes to all who asked for it, every so many milliseconds. */
+  /**
+   * Sends {@code size} bytes to every connection that has requested it, every {@code periodMillis}
+   * ms.
+   */
   private void feed(int size, int periodMillis) {
     ScheduledTask before = feeding;
     if (before != null) {
@@ -222,7 +227,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
     maxPending.accumulateAndGet(connection.pendingBytes(), Math::max);
   }
 
-  /** Makes timers and cancels them at a rate, and measures what that costs. */
+  /** Creates and cancels timers at a given rate, and measures the cost. */
   private String timers(int perSecond, int seconds) {
     Server server = servers.get(0);
     System.gc();
@@ -274,10 +279,10 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
   }
 
   private static void never() {
-    throw new IllegalStateException("a timer that was cancelled");
+    throw new IllegalStateException("cancelled timer fired");
   }
 
-  // What peers say.
+  // Messages and commands from peers.
 
   @Override
   public void onConnect(Connection<ByteBuf> connection) {
@@ -358,7 +363,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
     feedReaders.remove(connection);
   }
 
-  // What the framework says.
+  // Events of the plugin.
 
   @Override
   public void loopLagged(Thread loop, Duration lag) {

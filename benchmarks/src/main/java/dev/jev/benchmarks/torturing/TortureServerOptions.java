@@ -14,38 +14,46 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** What a torture server speaks, what it lets its peers do, and how it says goodbye. */
+/** The options of the torture server: its protocol, its limits, and its drain. */
 final class TortureServerOptions {
 
-  /** The longest message of a WebSocket. */
+  /** Maximum size of a WebSocket message. */
   static final int MAX_MESSAGE_BYTES = 1 << 20;
 
-  // The very same functions for all connections: so a publication is encoded once.
+  // The same functions for all connections, so that a published message is encoded once.
   private static final Function<WebSocketMessage, ByteBuf> DECODE = TortureServerOptions::decode;
   private static final Function<ByteBuf, WebSocketMessage> ENCODE = TortureServerOptions::encode;
 
-  @Option(names = "--websocket", description = "instead of length-prefixed frames")
+  @Option(names = "--websocket", description = "uses WebSocket instead of length-prefixed frames")
   private boolean webSocket;
 
-  @Option(names = "--ping-ms", description = "of a WebSocket; default: ${DEFAULT-VALUE}")
+  @Option(names = "--ping-ms", description = "WebSocket ping interval (default: ${DEFAULT-VALUE})")
   private int pingMillis = 25_000;
 
-  @Option(names = "--pong-ms", description = "of a WebSocket; default: ${DEFAULT-VALUE}")
+  @Option(names = "--pong-ms", description = "WebSocket pong timeout (default: ${DEFAULT-VALUE})")
   private int pongMillis = 10_000;
 
-  @Option(names = "--max-fragments", description = "of a message; default: ${DEFAULT-VALUE}")
+  @Option(
+      names = "--max-fragments",
+      description = "fragments per message (default: ${DEFAULT-VALUE})")
   private int maxFragments = 1024;
 
-  @Option(names = "--write-deadline-ms", description = "closes who takes no output for so long")
+  @Option(
+      names = "--write-deadline-ms",
+      description = "write stall timeout of a connection (default: none)")
   private int writeDeadlineMillis;
 
-  @Option(names = "--message-rate", description = "closes who sends more in a second")
+  @Option(
+      names = "--message-rate",
+      description = "messages per second of a connection (default: no limit)")
   private int messageRate;
 
-  @Option(names = "--accept-rate", description = "connections in a second")
+  @Option(
+      names = "--accept-rate",
+      description = "accepted connections per second (default: no limit)")
   private int acceptRate;
 
-  @Option(names = "--drain", description = "drains for some 3 s before it stops")
+  @Option(names = "--drain", description = "drains for about 3 s before the stop")
   private boolean drains;
 
   private @Nullable Drain drain;
@@ -99,13 +107,13 @@ final class TortureServerOptions {
     }
   }
 
-  /** Returns when the drain is over, if there is one. */
+  /** Runs the drain, if there is one. Returns when it is complete. */
   void drain() {
     if (drain != null) {
       try {
         drain.begin().toCompletableFuture().join();
       } catch (CompletionException e) {
-        throw new IllegalStateException("drain", e);
+        throw new IllegalStateException("drain failed", e);
       }
     }
   }

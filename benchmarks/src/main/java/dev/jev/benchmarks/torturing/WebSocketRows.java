@@ -16,79 +16,80 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** What peers do to a WebSocket, all the time with a canary that is one, too. */
+/** Rows about WebSocket peers. The canary is a WebSocket, too. */
 final class WebSocketRows {
 
   static final List<TortureRow> ROWS =
       List.of(
           new TortureRow(
               "ws-1",
-              "5,000 peers connect to a WebSocket and send nothing",
-              "each gets a FIN and no byte after the handshake timeout of 10 s, ± 1 s",
+              "5,000 peers connect to a WebSocket server and send nothing",
+              "each receives a FIN and no bytes after the handshake timeout of 10 s, ± 1 s",
               (children, random, outcome) -> PeerRows.silent(children, outcome, "--websocket")),
           new TortureRow(
               "ws-2",
               "200 peers send an HTTP request that never ends, 1 byte/s",
-              "408 after 10 s in all, ± 1 s",
+              "408 after a total of 10 s, ± 1 s",
               (children, random, outcome) ->
                   PeerRows.dripping(children, outcome, PeerRows.DRIPPING, "--websocket")),
           new TortureRow(
               "ws-3",
-              "1,000 peers announce a frame of 64 KiB and send a byte of it each second, for 20 s",
-              "they hold what they have sent, not what they have announced: < 8 KiB each, with the"
-                  + " records of leak detection",
+              "1,000 peers announce a frame of 64 KiB and send one byte of it per second, for 20 s",
+              "memory grows with the bytes sent, not with the length announced: < 8 KiB each,"
+                  + " including the records of leak detection",
               WebSocketRows::drippedFrames),
           new TortureRow(
               "ws-5",
               "messages in fragments of 1 byte: 10,000 and 250,000 of them",
-              "time is linear: at most twice as long for each of many as of few",
+              "time is linear: each of many fragments takes at most twice as long as each of few",
               WebSocketRows::tinyFragments),
           new TortureRow(
               "ws-6",
               "50 peers send 100,000 empty continuation frames each",
-              "1008 at the 1,025th fragment, read by all; canary p99 < 500 ms, as the threads of"
-                  + " the flood want both cores",
+              "1008 at the 1,025th fragment, read by all peers; canary p99 < 500 ms, as the"
+                  + " threads of the flood use both cores",
               WebSocketRows::emptyContinuations),
           new TortureRow(
               "ws-7",
-              "100 peers send 10,000 pings of 125 bytes each and do not read; 50 whose output waits"
-                  + " send 50 pings and never read",
-              "1008, with at most 62 pongs before it; the others closed by the write deadline of"
-                  + " 2 s, within 3 s, with nothing more queued; canary p99 < 500 ms",
+              "100 peers send 10,000 pings of 125 bytes each and do not read; 50 peers with"
+                  + " pending output send 50 pings and never read",
+              "1008, after at most 62 pongs; the others closed by the write stall timeout of 2 s,"
+                  + " within 3 s, with nothing more queued; canary p99 < 500 ms",
               WebSocketRows::pings),
           new TortureRow(
               "ws-8",
-              "50 peers send 10,000 pongs that nobody asked for, 50 send 2,000 empty texts where"
-                  + " 100 a second are allowed",
-              "1008, read by all; canary p99 < 500 ms",
+              "50 peers send 10,000 unsolicited pongs, 50 send 2,000 empty texts with a limit of"
+                  + " 100 per second",
+              "1008, read by all peers; canary p99 < 500 ms",
               WebSocketRows::pongsAndEmptyTexts),
           new TortureRow(
               "ws-12",
               "4 of 5 subscribers of a topic with 4 MB/s are stopped for 60 s (SIGSTOP)",
-              "queue <= 512 KiB and a message each, then OVERFLOW; the fifth is not affected",
+              "a queue of <= 512 KiB plus one message each, then OVERFLOW; the fifth is not"
+                  + " affected",
               (children, random, outcome) ->
                   PeerRows.stoppedClients(children, outcome, 512 * 1024, "--websocket")),
           new TortureRow(
               "ws-22",
-              "SIGTERM with a drain while 1,000 WebSockets have 3 questions each on their way",
+              "SIGTERM with a drain while 1,000 WebSockets have 3 requests each in flight",
               "every answer arrives, then 1012 and a FIN for each, exit 0 within 10 s",
               WebSocketRows::terminated),
           new TortureRow(
               "ws-25",
-              "100 peers send a frame without a mask and 4 MiB behind it, and read only then",
+              "100 peers send an unmasked frame and 4 MiB after it, and read only then",
               "each reads the close code 1002; canary p99 < 500 ms",
               WebSocketRows::violations),
           new TortureRow(
               "ws-26",
               "deflate bombs of 16 MiB, 1:1000: 20 in one frame, then 20 in frames of 512 bytes",
-              "1009, read by all; at most 1 MiB + 64 KiB each in direct memory; canary p99 <"
+              "1009, read by all peers; at most 1 MiB + 64 KiB each in direct memory; canary p99 <"
                   + " 500 ms",
               WebSocketRows::deflateBombs));
 
-  /** Of what Netty counts, which is whole chunks of 4 MiB. */
+  /** Tolerated growth of direct memory, which Netty counts in chunks of 4 MiB. */
   private static final long DIRECT_TOLERANCE = 4 * (4 << 20);
 
-  /** Of a flood: the threads that make it want both cores. */
+  /** Limit during a flood, whose threads use both cores. */
   private static final double CANARY_LIMIT_MILLIS = 500;
 
   private static final int MAX_MESSAGE_BYTES = TortureServerOptions.MAX_MESSAGE_BYTES;
@@ -104,7 +105,7 @@ final class WebSocketRows {
 
   private WebSocketRows() {}
 
-  /** The same frame many times. */
+  /** Returns the same frame {@code count} times. */
   private static byte[] frames(int count, int first, byte[] payload) {
     byte[] frame = WebSocketFrames.ofClient(first, payload);
     byte[] all = new byte[count * frame.length];
@@ -120,14 +121,14 @@ final class WebSocketRows {
     return all.toByteArray();
   }
 
-  /** Starts a server whose code has been compiled for what comes; the canary sings. */
+  /** Starts a server, warms it up with the same kind of flood, and starts the canary. */
   private static ServerUnderTest start(
       ChildProcesses children, WebSocketHandshake handshake, byte[] bytes, String... options)
       throws Exception {
     ServerUnderTest server = ServerUnderTest.startCold(children, List.of(), options);
     server.warmUp();
     Flood.of(server, 20, handshake, bytes);
-    server.await("all are gone", () -> server.stat("connections") == 0);
+    server.await("all connections are closed", () -> server.stat("connections") == 0);
     return server.startCanary();
   }
 
@@ -154,8 +155,12 @@ final class WebSocketRows {
       long open = after.get("connections") - 1;
       outcome.seen("%d still open", open);
       outcome.figure(
-          "%,d bytes of direct memory and %,d of heap each", direct / count, heap / count);
-      outcome.require((direct + heap) / count < 8192, "held: %d", (direct + heap) / count);
+          "%,d bytes of direct memory and %,d of heap per connection",
+          direct / count, heap / count);
+      outcome.require(
+          (direct + heap) / count < 8192,
+          "memory per connection: %d bytes",
+          (direct + heap) / count);
       for (Peer peer : peers) {
         peer.close();
       }
@@ -168,11 +173,11 @@ final class WebSocketRows {
     try (ServerUnderTest server =
         ServerUnderTest.start(children, "--websocket", "--max-fragments", "1000000")) {
       try (Peer peer = server.connect()) {
-        nanosEach(server, peer, 100, 10_000); // until it is compiled
+        nanosEach(server, peer, 100, 10_000); // compiles the code
         double few = nanosEach(server, peer, 100, 10_000);
         double many = nanosEach(server, peer, 4, 250_000);
         outcome.seen("%.2f times as long", many / few);
-        outcome.figure("%.0f and %.0f ns of processor time for each fragment", few, many);
+        outcome.figure("%.0f and %.0f ns of CPU time per fragment", few, many);
         outcome.require(many <= 2 * few, "not linear: %.0f, %.0f ns", few, many);
       }
       server.expectCleanState(outcome);
@@ -209,7 +214,7 @@ final class WebSocketRows {
       Flood flood = Flood.of(server, 50, WebSocketHandshake.MINIMAL, message);
       double seconds = ProcFs.processorSeconds(server.pid()) - before;
       flood.expectCode(outcome, 1008);
-      outcome.figure("all told after %.1f s, %.2f s of processor time", flood.seconds(), seconds);
+      outcome.figure("all closed after %.1f s, %.2f s of CPU time", flood.seconds(), seconds);
       server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
@@ -224,7 +229,7 @@ final class WebSocketRows {
       flood.expectCode(outcome, 1008);
       int pongs = flood.mostPongs();
       outcome.figure(
-          "flood: %d pongs at most, direct memory + %d MiB at most",
+          "flood: at most %d pongs, direct memory at most + %d MiB",
           pongs, flood.peakDirect() >> 20);
       outcome.require(pongs <= 62, "pongs: %d", pongs);
       outcome.require(flood.peakDirect() <= DIRECT_TOLERANCE, "direct: %d", flood.peakDirect());
@@ -248,13 +253,13 @@ final class WebSocketRows {
     }
     long before = server.stat("direct");
     server.await(
-        "the deaf ones are closed",
+        "the peers that do not read are closed",
         Duration.ofSeconds(15),
         () -> server.stat("TIMEOUT") >= peers.size());
     double seconds = (System.nanoTime() - start) / 1e9;
     long closed = server.stat("TIMEOUT");
     long pending = server.stat("maxPending");
-    outcome.seen("%d by the write deadline", closed);
+    outcome.seen("%d by the write stall timeout", closed);
     outcome.figure(
         "after %.1f s, at most %,d bytes queued, direct memory then %+d MiB",
         seconds, pending, (server.stat("direct") - before) >> 20);
@@ -275,7 +280,7 @@ final class WebSocketRows {
       pongs.expectCode(outcome, 1008);
       Flood empty = Flood.of(server, 50, WebSocketHandshake.MINIMAL, texts);
       empty.expectCode(outcome, 1008);
-      outcome.figure("all told after %.1f and %.1f s", pongs.seconds(), empty.seconds());
+      outcome.figure("all closed after %.1f and %.1f s", pongs.seconds(), empty.seconds());
       server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
@@ -314,12 +319,13 @@ final class WebSocketRows {
       double seconds = (System.nanoTime() - start) / 1e9;
       outcome.seen(
           "%d of %d answers, %d times 1012, %d FIN", answers, 3 * count, restartCodes, fins);
-      outcome.figure("over after %.1f s", seconds);
+      outcome.figure("exit after %.1f s", seconds);
       outcome.require(answers == questions * count, "answers: %d", answers);
       outcome.require(restartCodes == count, "1012: %d of %d", restartCodes, count);
       outcome.require(fins == count, "FIN: %d of %d", fins, count);
       outcome.require(
-          ended && seconds <= 10 && server.process().exitValue() == 0, "exit: not 0 in time");
+          ended && seconds <= 10 && server.process().exitValue() == 0,
+          "exit: not 0 or not in time");
       ServerUnderTest.expectClosedOnce(outcome, last, /* stillOpen= */ 0);
       server.expectQuietLog(outcome);
     }
@@ -339,11 +345,11 @@ final class WebSocketRows {
     }
   }
 
-  /** Each of 100 peers breaks a rule, goes on for 4 MiB, and then reads what it is told. */
+  /** Makes 100 peers violate the protocol, send 4 MiB more, and then read their close codes. */
   static void sendViolations(ServerUnderTest server, Outcome outcome) throws Exception {
     Flood flood = Flood.of(server, 100, WebSocketHandshake.MINIMAL, violation());
     flood.expectCode(outcome, 1002);
-    outcome.figure("all told after %.1f s", flood.seconds());
+    outcome.figure("all closed after %.1f s", flood.seconds());
   }
 
   private static void deflateBombs(ChildProcesses children, Random random, Outcome outcome)
@@ -364,7 +370,7 @@ final class WebSocketRows {
         Flood flood = Flood.of(server, count, WebSocketHandshake.DEFLATE, bytes);
         flood.expectCode(outcome, 1009);
         outcome.figure(
-            "1:%d, direct memory + %d MiB at most, all told after %.1f s",
+            "1:%d, direct memory at most + %d MiB, all closed after %.1f s",
             (16 << 20) / bomb.length, flood.peakDirect() >> 20, flood.seconds());
         outcome.require(flood.peakDirect() <= allowed, "direct: %d bytes", flood.peakDirect());
       }

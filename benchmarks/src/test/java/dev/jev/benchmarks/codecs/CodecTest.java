@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is compared does the same work. */
+/** Both sides of a comparison do the same work. */
 @Timeout(60)
 class CodecTest {
 
