@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  * {@link #ended}.
  *
  * <p>One instance may drain several servers and clients, all at the same time and only once. A
- * client that reconnects has to be closed before: it would come back.
+ * client makes no further attempt to connect once the phase {@code CLOSING} has begun.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. A drain under way has a thread,
  * {@code jev-drain}.
@@ -254,7 +254,7 @@ public final class Drain implements Plugin {
         links.stream().map(link -> link.connection().remoteAddress()).toList();
     int inTime = closed.get();
     links.forEach(link -> link.closeNow(STOPPED));
-    draining.forEach(server -> server.stop(Duration.ZERO));
+    draining.forEach(host -> host.stop(Duration.ZERO));
     draining.forEach(Drain::awaitStop);
     List<SocketAddress> first = cut.subList(0, Math.min(cut.size(), MAX_PEERS));
     Report report = new Report(inTime, cut.size(), first, Duration.ofNanos(sinceBegin()));
@@ -274,7 +274,7 @@ public final class Drain implements Plugin {
   }
 
   private boolean isEmpty(List<PluginHost> draining) {
-    return links.isEmpty() && draining.stream().allMatch(server -> server.connectionCount() == 0);
+    return links.isEmpty() && draining.stream().allMatch(host -> host.connectionCount() == 0);
   }
 
   private long sinceBegin() {

@@ -95,7 +95,7 @@ public final class Limits implements Plugin {
 
   @Override
   public void start(PluginHost host) {
-    if (acceptRate != null) {
+    if (acceptRate != null && host instanceof Server) {
       gates.put(host, new AcceptGate(host, acceptRate));
     }
   }

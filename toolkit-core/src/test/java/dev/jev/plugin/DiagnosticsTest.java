@@ -109,7 +109,7 @@ class DiagnosticsTest {
       RecordedEvent event = flight.await("LoopBlocked");
       assertThat(event.getString("loop")).isEqualTo(found.loop());
       assertThat(event.getDuration("blockedFor")).isEqualTo(found.time());
-      assertThat(event.getString("stack")).contains("WatchTest.blockUntil").contains("\n");
+      assertThat(event.getString("stack")).contains("DiagnosticsTest.blockUntil").contains("\n");
       assertThat(log.await("is blocked after").getMessage()).contains(found.loop());
 
       Eventually.holds(
