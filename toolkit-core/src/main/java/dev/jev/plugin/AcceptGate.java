@@ -17,21 +17,21 @@ final class AcceptGate {
   private final int batch;
 
   // Guarded by this.
-  private long paid;
+  private long paidUntil;
   private boolean paused;
 
   AcceptGate(PluginHost host, TokenBucket rate) {
     this.host = host;
     this.rate = rate;
     this.batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());
-    this.paid = rate.full(System.nanoTime());
+    this.paidUntil = rate.full(System.nanoTime());
   }
 
   /** Counts a connection of the server. */
   synchronized void accepted() {
     long now = System.nanoTime();
-    paid = rate.take(1, paid, now);
-    if (!paused && rate.wait(1, paid, now) > 0) {
+    paidUntil = rate.take(1, paidUntil, now);
+    if (!paused && rate.delay(1, paidUntil, now) > 0) {
       paused = true;
       host.pauseAccepting(this);
       resumeLater(now);
@@ -40,7 +40,7 @@ final class AcceptGate {
 
   private synchronized void resume() {
     long now = System.nanoTime();
-    if (rate.wait(batch, paid, now) > 0) {
+    if (rate.delay(batch, paidUntil, now) > 0) {
       resumeLater(now);
     } else {
       paused = false;
@@ -49,6 +49,6 @@ final class AcceptGate {
   }
 
   private void resumeLater(long now) {
-    host.runAfter(Duration.ofNanos(rate.wait(batch, paid, now)), this::resume);
+    host.runAfter(Duration.ofNanos(rate.delay(batch, paidUntil, now)), this::resume);
   }
 }

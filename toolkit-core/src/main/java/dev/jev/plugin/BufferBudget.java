@@ -14,16 +14,16 @@ import java.util.concurrent.atomic.AtomicLongArray;
  */
 final class BufferBudget {
 
-  private final long bytes;
-  private final long high;
-  private final long highest;
+  private final long limit;
+  private final long pauseThreshold;
+  private final long closeThreshold;
   private final AtomicLong total = new AtomicLong();
-  private final AtomicLongArray bySize = new AtomicLongArray(Long.SIZE + 1);
+  private final AtomicLongArray bytesBySize = new AtomicLongArray(Long.SIZE + 1);
 
-  BufferBudget(long bytes) {
-    this.bytes = bytes;
-    this.high = bytes - bytes / 5;
-    this.highest = bytes - bytes / 20;
+  BufferBudget(long limit) {
+    this.limit = limit;
+    this.pauseThreshold = limit - limit / 5;
+    this.closeThreshold = limit - limit / 20;
   }
 
   long total() {
@@ -33,39 +33,39 @@ final class BufferBudget {
   /** Notes that a connection that held {@code before} bytes holds {@code after}. */
   void change(long before, long after) {
     if (before != after) {
-      bySize.addAndGet(size(before), -before);
-      bySize.addAndGet(size(after), after);
+      bytesBySize.addAndGet(sizeClass(before), -before);
+      bytesBySize.addAndGet(sizeClass(after), after);
       total.addAndGet(after - before);
     }
   }
 
   /** Whether a connection that holds so much should hold no more. */
-  boolean isTooHeavyToGrow(long held) {
-    return isAmongHeaviest(held, total() - high);
+  boolean shouldPause(long buffered) {
+    return isAmongLargest(buffered, total() - pauseThreshold);
   }
 
   /** Whether a connection that holds so much should go. */
-  boolean isTooHeavyToStay(long held) {
-    return isAmongHeaviest(held, total() - highest);
+  boolean shouldClose(long buffered) {
+    return isAmongLargest(buffered, total() - closeThreshold);
   }
 
-  private boolean isAmongHeaviest(long held, long excess) {
-    if (excess <= 0 || held == 0) {
+  private boolean isAmongLargest(long buffered, long excess) {
+    if (excess <= 0 || buffered == 0) {
       return false;
     }
-    long heavier = 0;
-    for (int size = Long.SIZE; size > size(held); size--) {
-      heavier += bySize.get(size);
+    long larger = 0;
+    for (int sizeClass = Long.SIZE; sizeClass > sizeClass(buffered); sizeClass--) {
+      larger += bytesBySize.get(sizeClass);
     }
-    return heavier < excess;
+    return larger < excess;
   }
 
   /** Reports the budget for a connection that has to go. */
-  String describe(long held) {
-    return total() + " (expected: <= 95 % of " + bytes + "), " + held + " of one connection";
+  String describe(long buffered) {
+    return total() + " (expected: <= 95 % of " + limit + "), " + buffered + " of one connection";
   }
 
-  private static int size(long bytes) {
+  private static int sizeClass(long bytes) {
     return Long.SIZE - Long.numberOfLeadingZeros(bytes);
   }
 }

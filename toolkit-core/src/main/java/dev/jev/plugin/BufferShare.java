@@ -10,7 +10,7 @@ final class BufferShare extends DeadlineWheel.Entry {
   private final LimitedConnection connection;
   private final BufferBudget budget;
   private final DeadlineWheel wheel;
-  private long held;
+  private long buffered;
   private boolean paused;
 
   BufferShare(LimitedConnection connection, BufferBudget budget, Duration period) {
@@ -20,7 +20,7 @@ final class BufferShare extends DeadlineWheel.Entry {
   }
 
   /** Bytes have come or gone. */
-  void touch() {
+  void bytesChanged() {
     if (!isScheduled()) {
       wheel.schedule(this);
     }
@@ -28,18 +28,18 @@ final class BufferShare extends DeadlineWheel.Entry {
 
   @Override
   protected long deadline(long now) {
-    hold(connection.heldBytes());
-    if (budget.isTooHeavyToStay(held)) {
-      connection.abort(Kind.LIMIT, "buffered bytes", budget.describe(held));
+    update(connection.bufferedBytes());
+    if (budget.shouldClose(buffered)) {
+      connection.abort(Kind.LIMIT, "buffered bytes", budget.describe(buffered));
       return now;
     }
-    pause(budget.isTooHeavyToGrow(held));
-    return held > 0 || paused ? now + wheel.maxDelay() : now;
+    pause(budget.shouldPause(buffered));
+    return buffered > 0 || paused ? now + wheel.maxDelay() : now;
   }
 
-  private void hold(long bytes) {
-    budget.change(held, bytes);
-    held = bytes;
+  private void update(long bytes) {
+    budget.change(buffered, bytes);
+    buffered = bytes;
   }
 
   private void pause(boolean on) {
@@ -54,6 +54,6 @@ final class BufferShare extends DeadlineWheel.Entry {
 
   void closed() {
     cancel();
-    hold(0);
+    update(0);
   }
 }

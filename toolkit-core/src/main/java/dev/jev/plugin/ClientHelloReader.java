@@ -85,15 +85,16 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
 
   @Override
   protected Future<SslContext> lookup(ChannelHandlerContext ctx, @Nullable String name) {
-    boolean lawful = name == null || ServerNames.isName(name);
-    SslContext context = lawful ? contexts.of(name) : null;
+    boolean valid = name == null || ServerNames.isName(name);
+    SslContext context = valid ? contexts.contextFor(name) : null;
     if (context != null) {
       return ctx.executor().newSucceededFuture(context);
     }
-    String shown = name == null ? "none" : lawful ? name : "not a host name";
+    String shownName = name == null ? "none" : valid ? name : "not a host name";
     return ctx.executor()
         .newFailedFuture(
-            new ProtocolException("server name: " + shown + " (expected: one with a certificate)"));
+            new ProtocolException(
+                "server name: " + shownName + " (expected: one with a certificate)"));
   }
 
   @Override
@@ -108,9 +109,9 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
   }
 
   /** Sends an alert, and closes when it is written: io_uring writes later. */
-  private void refuse(ChannelHandlerContext ctx, int alert, String why) {
+  private void refuse(ChannelHandlerContext ctx, int alert, String message) {
     refused = true;
     ctx.writeAndFlush(TlsRecord.alert(alert))
-        .addListener(done -> ctx.fireExceptionCaught(new ProtocolException(why)));
+        .addListener(done -> ctx.fireExceptionCaught(new ProtocolException(message)));
   }
 }

@@ -29,7 +29,7 @@ final class ConnectionCount {
   }
 
   /** Counts one more, unless there are as many as there may be. */
-  boolean enter(InetAddress address) {
+  boolean tryAdd(InetAddress address) {
     InetAddress network = network(address);
     synchronized (counts) {
       int before = counts.getOrDefault(network, 0);
@@ -42,7 +42,7 @@ final class ConnectionCount {
   }
 
   /** Counts one less. */
-  void leave(InetAddress address) {
+  void remove(InetAddress address) {
     InetAddress network = network(address);
     synchronized (counts) {
       counts.computeIfPresent(network, (key, count) -> count == 1 ? null : count - 1);
@@ -50,7 +50,7 @@ final class ConnectionCount {
   }
 
   /** How many networks have connections. */
-  int size() {
+  int networkCount() {
     synchronized (counts) {
       return counts.size();
     }
@@ -74,8 +74,8 @@ final class ConnectionCount {
     int prefix = prefix(plain);
     byte[] bytes = plain.getAddress();
     for (int i = 0; i < bytes.length; i++) {
-      int kept = Math.min(Math.max(prefix - i * Byte.SIZE, 0), Byte.SIZE);
-      bytes[i] &= (byte) (0xFF << (Byte.SIZE - kept));
+      int prefixBits = Math.min(Math.max(prefix - i * Byte.SIZE, 0), Byte.SIZE);
+      bytes[i] &= (byte) (0xFF << (Byte.SIZE - prefixBits));
     }
     return of(bytes);
   }

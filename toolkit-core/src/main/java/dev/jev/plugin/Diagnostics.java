@@ -139,7 +139,7 @@ public final class Diagnostics implements Plugin {
     private final long opened = System.nanoTime();
     private long read;
     private long written;
-    private long stalled; // since when, or 0
+    private long stallStart; // since when, or 0
 
     ConnectionEvents(Link link) {
       this.link = link;
@@ -171,14 +171,14 @@ public final class Diagnostics implements Plugin {
 
     @Override
     public void stalled() {
-      stalled = System.nanoTime() | 1; // never 0
+      stallStart = System.nanoTime() | 1; // never 0
     }
 
     @Override
     public void resumed() {
-      if (stalled != 0 && link.connection().isOpen()) { // otherwise it is about to be closed
+      if (stallStart != 0 && link.connection().isOpen()) { // otherwise it is about to be closed
         report(/* caughtUp= */ true);
-        stalled = 0;
+        stallStart = 0;
       }
     }
 
@@ -186,7 +186,7 @@ public final class Diagnostics implements Plugin {
       FlightEvents.WriteStalled event = new FlightEvents.WriteStalled();
       if (event.isEnabled()) {
         event.peer = peer();
-        event.stalledFor = System.nanoTime() - stalled;
+        event.stalledFor = System.nanoTime() - stallStart;
         event.caughtUp = caughtUp;
         event.commit();
       }
@@ -194,7 +194,7 @@ public final class Diagnostics implements Plugin {
 
     @Override
     public void closed(CloseReason reason) {
-      if (stalled != 0) {
+      if (stallStart != 0) {
         report(/* caughtUp= */ false);
       }
       FlightEvents.ConnectionClosed event = new FlightEvents.ConnectionClosed();

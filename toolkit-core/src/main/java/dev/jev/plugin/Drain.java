@@ -92,8 +92,8 @@ public final class Drain implements Plugin {
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
   private static final CloseReason STOPPED =
       new CloseReason(CloseReason.Kind.SERVER_STOPPED, /* cause= */ null);
-  private static final long HURRY_NANOS = TimeUnit.SECONDS.toNanos(5);
-  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long FORCED_CLOSE_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
   private static final int MAX_PEERS = 100;
 
   private final long acceptNanos;
@@ -108,9 +108,9 @@ public final class Drain implements Plugin {
 
   // Volatile: read by any thread.
   private volatile Phase phase = Phase.SERVING;
-  private volatile long begun;
+  private volatile long beginNanos;
   private volatile long spreadEnd;
-  private volatile boolean hurried;
+  private volatile boolean forced;
 
   private Drain(Builder builder) {
     acceptNanos = builder.acceptTime.toNanos();
@@ -142,7 +142,7 @@ public final class Drain implements Plugin {
    */
   public CompletionStage<Report> begin() {
     if (!beginOnce()) {
-      hurried = true;
+      forced = true;
     }
     return ended();
   }
@@ -156,7 +156,7 @@ public final class Drain implements Plugin {
     if (phase != Phase.SERVING) {
       return false;
     }
-    begun = System.nanoTime();
+    beginNanos = System.nanoTime();
     phase = Phase.LEAVING;
     new Thread(this::run, "jev-drain").start();
     return true;
@@ -196,7 +196,7 @@ public final class Drain implements Plugin {
   public Observer install(Link link) {
     links.add(link);
     if (phase == Phase.CLOSING) { // if that is next, it is among those that are closed then
-      closeSomeTime(link);
+      closeWithinSpread(link);
     }
     return new Observer() {
       @Override
@@ -209,9 +209,9 @@ public final class Drain implements Plugin {
     };
   }
 
-  private void closeSomeTime(Link link) {
+  private void closeWithinSpread(Link link) {
     long left = Math.max(spreadEnd - System.nanoTime(), 0);
-    long delay = hurried ? 0 : ThreadLocalRandom.current().nextLong(left + 1);
+    long delay = forced ? 0 : ThreadLocalRandom.current().nextLong(left + 1);
     link.connection().runAfter(Duration.ofNanos(delay), () -> link.close(STOPPED));
   }
 
@@ -221,10 +221,10 @@ public final class Drain implements Plugin {
     Signals signals = new Signals();
     beginOnce();
     while (!ended.isDone()) {
-      if (signals.moreHaveCome()) {
-        hurried = true;
+      if (signals.anotherArrived()) {
+        forced = true;
       }
-      LockSupport.parkNanos(this, LOOK_NANOS);
+      LockSupport.parkNanos(this, POLL_NANOS);
     }
   }
 
@@ -233,16 +233,17 @@ public final class Drain implements Plugin {
   private void run() {
     List<PluginHost> draining = List.copyOf(hosts);
     try {
-      tell(Phase.LEAVING);
-      await(() -> hurried, acceptNanos);
+      enter(Phase.LEAVING);
+      await(() -> forced, acceptNanos);
       draining.forEach(PluginHost::stopAccepting);
       spreadEnd = System.nanoTime() + spreadNanos;
-      tell(Phase.CLOSING);
-      links.forEach(this::closeSomeTime);
-      await(() -> hurried || isEmpty(draining), deadlineNanos);
-      if (hurried) {
+      enter(Phase.CLOSING);
+      links.forEach(this::closeWithinSpread);
+      await(() -> forced || isEmpty(draining), deadlineNanos);
+      if (forced) {
         links.forEach(link -> link.close(STOPPED));
-        await(() -> isEmpty(draining), Math.min(deadlineNanos, sinceBegin() + HURRY_NANOS));
+        await(
+            () -> isEmpty(draining), Math.min(deadlineNanos, elapsedNanos() + FORCED_CLOSE_NANOS));
       }
     } finally {
       end(draining);
@@ -256,10 +257,10 @@ public final class Drain implements Plugin {
     links.forEach(link -> link.closeNow(STOPPED));
     draining.forEach(host -> host.stop(Duration.ZERO));
     draining.forEach(Drain::awaitStop);
-    List<SocketAddress> first = cut.subList(0, Math.min(cut.size(), MAX_PEERS));
-    Report report = new Report(inTime, cut.size(), first, Duration.ofNanos(sinceBegin()));
+    List<SocketAddress> reported = cut.subList(0, Math.min(cut.size(), MAX_PEERS));
+    Report report = new Report(inTime, cut.size(), reported, Duration.ofNanos(elapsedNanos()));
     log(cut.isEmpty() ? Level.INFO : Level.WARNING, report.toString(), null);
-    tell(Phase.ENDED);
+    enter(Phase.ENDED);
     ended.complete(report);
   }
 
@@ -277,18 +278,18 @@ public final class Drain implements Plugin {
     return links.isEmpty() && draining.stream().allMatch(host -> host.connectionCount() == 0);
   }
 
-  private long sinceBegin() {
-    return System.nanoTime() - begun;
+  private long elapsedNanos() {
+    return System.nanoTime() - beginNanos;
   }
 
   /** Waits until something holds, at most until so long after the beginning. */
   private void await(BooleanSupplier condition, long end) {
-    for (long left; !condition.getAsBoolean() && (left = end - sinceBegin()) > 0; ) {
-      LockSupport.parkNanos(this, Math.min(left, LOOK_NANOS));
+    for (long left; !condition.getAsBoolean() && (left = end - elapsedNanos()) > 0; ) {
+      LockSupport.parkNanos(this, Math.min(left, POLL_NANOS));
     }
   }
 
-  private void tell(Phase now) {
+  private void enter(Phase now) {
     phase = now;
     try {
       onPhase.accept(now);

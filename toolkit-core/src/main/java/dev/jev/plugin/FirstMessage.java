@@ -11,9 +11,9 @@ final class FirstMessage extends DeadlineWheel.Entry {
   private final DeadlineWheel wheel;
   private long deadline;
 
-  FirstMessage(LimitedConnection connection, Duration deadline) {
+  FirstMessage(LimitedConnection connection, Duration timeout) {
     this.connection = connection;
-    this.wheel = connection.link().deadlineWheel(deadline);
+    this.wheel = connection.link().deadlineWheel(timeout);
   }
 
   void connected() {

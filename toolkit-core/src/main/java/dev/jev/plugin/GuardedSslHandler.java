@@ -62,19 +62,19 @@ final class GuardedSslHandler extends SslHandler {
     } else if (length > MAX_RECORD) {
       refuse(ctx, in, "record: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
     } else if (handshakeFuture().isSuccess()) {
-      boolean last = in.readableBytes() == TlsRecord.HEADER + length;
+      boolean isLast = in.readableBytes() == TlsRecord.HEADER + length;
       // In TLS 1.3 what comes after the handshake looks like data.
       if (type == TlsRecord.HANDSHAKE) {
         refuse(ctx, in, "handshake: another one (expected: one, renegotiation is refused)");
-      } else if (type == TlsRecord.ALERT || (last && length <= MAX_HIDDEN_ALERT)) {
+      } else if (type == TlsRecord.ALERT || (isLast && length <= MAX_HIDDEN_ALERT)) {
         ctx.fireChannelReadComplete(); // which flushes
       }
     }
   }
 
-  private void refuse(ChannelHandlerContext ctx, ByteBuf in, String why) {
+  private void refuse(ChannelHandlerContext ctx, ByteBuf in, String message) {
     refused = true;
     in.skipBytes(in.readableBytes());
-    ctx.fireExceptionCaught(new ProtocolException(why));
+    ctx.fireExceptionCaught(new ProtocolException(message));
   }
 }

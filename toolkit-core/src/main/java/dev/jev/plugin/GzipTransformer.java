@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class GzipTransformer implements StreamTransform.Transformer {
 
-  private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+  private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
   /** The least room for a flush: with 6 bytes or fewer zlib would write its mark again. */
   private static final int MIN_ROOM = 512;
@@ -66,7 +66,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
         inBody = true;
       }
     }
-    remember(in, start);
+    rememberLastBytes(in, start);
   }
 
   private void inflate(ByteBuf in, ByteBuf out) {
@@ -79,7 +79,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     } catch (DataFormatException e) {
       throw new ProtocolException("gzip: " + e.getMessage() + " (expected: RFC 1951)");
     } finally {
-      member.setInput(NOTHING); // and not memory that is given back
+      member.setInput(EMPTY); // and not memory that is given back
     }
     in.readerIndex(in.writerIndex() - source.remaining());
     crcIn.update(target.flip());
@@ -111,20 +111,20 @@ final class GzipTransformer implements StreamTransform.Transformer {
     }
   }
 
-  private static void check(String what, int announced, int actual) {
-    if (announced != actual) {
+  private static void check(String what, int expected, int actual) {
+    if (expected != actual) {
       throw new ProtocolException(
           "gzip "
               + what
               + ": "
               + Integer.toHexString(actual)
               + " (expected: "
-              + Integer.toHexString(announced)
+              + Integer.toHexString(expected)
               + ", as its trailer says)");
     }
   }
 
-  private void remember(ByteBuf in, int start) {
+  private void rememberLastBytes(ByteBuf in, int start) {
     for (int i = Math.max(start, in.readerIndex() - 4); i < in.readerIndex(); i++) {
       lastBytes = lastBytes << 8 | in.getUnsignedByte(i);
     }
@@ -149,7 +149,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     while (!stream.needsInput()) {
       deflate(stream, out, Deflater.NO_FLUSH);
     }
-    stream.setInput(NOTHING);
+    stream.setInput(EMPTY);
     in.readerIndex(in.writerIndex());
   }
 

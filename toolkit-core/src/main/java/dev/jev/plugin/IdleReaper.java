@@ -100,7 +100,7 @@ public final class IdleReaper implements Plugin {
 
     private final Link link;
     private final DeadlineWheel wheel;
-    private long active; // when something happened last
+    private long lastActiveNanos; // when something happened last
     private long progress; // of output that waits
 
     IdleDeadline(Link link) {
@@ -110,21 +110,21 @@ public final class IdleReaper implements Plugin {
 
     @Override
     public void connected() {
-      active = wheel.now();
+      lastActiveNanos = wheel.now();
       wheel.schedule(this);
     }
 
     @Override
     public void received(int bytes) {
       if (countsReads) {
-        active = wheel.now();
+        lastActiveNanos = wheel.now();
       }
     }
 
     @Override
     public void flushing(int bytes) {
       if (countsWrites) {
-        active = wheel.now();
+        lastActiveNanos = wheel.now();
       }
     }
 
@@ -136,9 +136,9 @@ public final class IdleReaper implements Plugin {
     @Override
     protected long deadline(long now) {
       if (countsWrites && hasProgressed()) {
-        active = now;
+        lastActiveNanos = now;
       }
-      return active + wheel.maxDelay();
+      return lastActiveNanos + wheel.maxDelay();
     }
 
     private boolean hasProgressed() {
@@ -153,7 +153,7 @@ public final class IdleReaper implements Plugin {
         link.close(CloseReason.of(CloseReason.Kind.IDLE));
         return;
       }
-      active = wheel.now();
+      lastActiveNanos = wheel.now();
       wheel.schedule(this);
       link.connection().execute(() -> action.accept(link.connection()));
     }

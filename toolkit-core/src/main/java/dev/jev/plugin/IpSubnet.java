@@ -30,21 +30,21 @@ final class IpSubnet {
     byte[] address =
         NetUtil.createByteArrayFromIpAddressString(slash < 0 ? text : text.substring(0, slash));
     if (address == null) {
-      throw wrong(text);
+      throw invalid(text);
     }
-    int all = 8 * address.length;
-    return new IpSubnet(text, address, slash < 0 ? all : bits(text, slash, all));
+    int maxBits = 8 * address.length;
+    return new IpSubnet(text, address, slash < 0 ? maxBits : bits(text, slash, maxBits));
   }
 
-  private static int bits(String text, int slash, int all) {
+  private static int bits(String text, int slash, int maxBits) {
     String bits = text.substring(slash + 1);
-    if (!bits.matches("[0-9]{1,3}") || Integer.parseInt(bits) > all) {
-      throw wrong(text);
+    if (!bits.matches("[0-9]{1,3}") || Integer.parseInt(bits) > maxBits) {
+      throw invalid(text);
     }
     return Integer.parseInt(bits);
   }
 
-  private static IllegalArgumentException wrong(String text) {
+  private static IllegalArgumentException invalid(String text) {
     return new IllegalArgumentException(
         "network: " + text + " (expected: such as 10.0.0.0/8, fd00::/8, 192.0.2.1 or unix)");
   }
@@ -57,11 +57,11 @@ final class IpSubnet {
 
   private boolean contains(InetAddress peer) {
     byte[] other = peer.getAddress();
-    int whole = bits / 8;
+    int wholeBytes = bits / 8;
     int mask = 0xff << (8 - bits % 8);
     return other.length == address.length
-        && Arrays.equals(address, 0, whole, other, 0, whole)
-        && (bits % 8 == 0 || ((address[whole] ^ other[whole]) & mask & 0xff) == 0);
+        && Arrays.equals(address, 0, wholeBytes, other, 0, wholeBytes)
+        && (bits % 8 == 0 || ((address[wholeBytes] ^ other[wholeBytes]) & mask & 0xff) == 0);
   }
 
   @Override

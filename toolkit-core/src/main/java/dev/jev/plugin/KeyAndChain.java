@@ -12,21 +12,21 @@ record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
 
   /** Returns itself if the key is that of the first certificate. */
   KeyAndChain checked(TlsIdentity identity) {
-    PublicKey certified = chain.get(0).getPublicKey();
-    if (!key.getAlgorithm().equals(certified.getAlgorithm()) || !verifies(certified)) {
+    PublicKey certificateKey = chain.get(0).getPublicKey();
+    if (!key.getAlgorithm().equals(certificateKey.getAlgorithm()) || !verifies(certificateKey)) {
       throw new IllegalArgumentException(
           "private key in " + identity + ": another one (expected: that of the certificate)");
     }
     return this;
   }
 
-  private boolean verifies(PublicKey certified) {
+  private boolean verifies(PublicKey certificateKey) {
     try {
       Signature signature = Signature.getInstance(signatureAlgorithm());
       signature.initSign(key);
       signature.update((byte) 1);
       byte[] signed = signature.sign();
-      signature.initVerify(certified);
+      signature.initVerify(certificateKey);
       signature.update((byte) 1);
       return signature.verify(signed);
     } catch (GeneralSecurityException e) { // of another curve, for example

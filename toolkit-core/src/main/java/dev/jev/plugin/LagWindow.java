@@ -18,39 +18,39 @@ final class LagWindow {
 
   // Guarded by this.
   private int[] counts = new int[RANGES];
-  private int[] before = new int[RANGES];
+  private int[] previousCounts = new int[RANGES];
   private long max;
-  private long maxBefore;
-  private long begun;
-  private boolean hasBegun;
+  private long previousMax;
+  private long windowStart;
+  private boolean hasStarted;
 
   LagWindow(long windowNanos) {
     this.windowNanos = windowNanos;
   }
 
   synchronized void add(long nanos, long now) {
-    turn(now);
+    rotate(now);
     counts[range(nanos)]++;
     max = Math.max(max, nanos);
   }
 
   synchronized Diagnostics.LoopLag lag(String loop, long now) {
-    turn(now);
+    rotate(now);
     long count = 0;
     for (int i = 0; i < RANGES; i++) {
-      count += counts[i] + before[i];
+      count += counts[i] + previousCounts[i];
     }
-    long longest = Math.max(max, maxBefore);
-    Duration median = Duration.ofNanos(Math.min(percentile(count / 2 + 1, count), longest));
-    Duration p99 = Duration.ofNanos(Math.min(percentile(count - count / 100, count), longest));
-    return new Diagnostics.LoopLag(loop, count, median, p99, Duration.ofNanos(longest));
+    long overallMax = Math.max(max, previousMax);
+    Duration median = Duration.ofNanos(Math.min(percentile(count / 2 + 1, count), overallMax));
+    Duration p99 = Duration.ofNanos(Math.min(percentile(count - count / 100, count), overallMax));
+    return new Diagnostics.LoopLag(loop, count, median, p99, Duration.ofNanos(overallMax));
   }
 
   /** The upper end of the range in which the lag of a rank is. */
   private long percentile(long rank, long count) {
     long left = Math.min(rank, count);
     for (int i = 0; i < RANGES && left > 0; i++) {
-      left -= counts[i] + before[i];
+      left -= counts[i] + previousCounts[i];
       if (left <= 0) {
         return end(i);
       }
@@ -58,23 +58,23 @@ final class LagWindow {
     return 0;
   }
 
-  private void turn(long now) {
-    if (hasBegun && now - begun < windowNanos) {
+  private void rotate(long now) {
+    if (hasStarted && now - windowStart < windowNanos) {
       return;
     }
-    boolean adjacent = hasBegun && now - begun < 2 * windowNanos;
-    int[] cleared = before;
-    before = counts;
+    boolean adjacent = hasStarted && now - windowStart < 2 * windowNanos;
+    int[] cleared = previousCounts;
+    previousCounts = counts;
     counts = cleared;
-    maxBefore = max;
+    previousMax = max;
     if (!adjacent) {
-      Arrays.fill(before, 0);
-      maxBefore = 0;
+      Arrays.fill(previousCounts, 0);
+      previousMax = 0;
     }
     Arrays.fill(counts, 0);
     max = 0;
-    begun = now;
-    hasBegun = true;
+    windowStart = now;
+    hasStarted = true;
   }
 
   /** Ranges are numbered by the exponent and the three bits behind the first one. */

@@ -15,23 +15,23 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
 
   private final Limits limits;
   private final Plugin.Link link;
-  private final @Nullable Throttle messages;
-  private final @Nullable Throttle bytes;
-  private final @Nullable BufferShare share;
-  private final @Nullable WriteStall stall;
-  private @Nullable FirstMessage first;
-  private @Nullable InetAddress counted;
+  private final @Nullable Throttle messageThrottle;
+  private final @Nullable Throttle byteThrottle;
+  private final @Nullable BufferShare bufferShare;
+  private final @Nullable WriteStall writeStall;
+  private @Nullable FirstMessage firstMessage;
+  private @Nullable InetAddress countedAddress;
   private @Nullable CloseReason breach;
   private int pauses;
 
   LimitedConnection(Limits limits, Plugin.Link link) {
     this.limits = limits;
     this.link = link;
-    this.messages = limits.messageThrottle(this);
-    this.bytes = limits.byteThrottle(this);
-    this.share = limits.bufferShare(this);
-    this.stall = limits.writeStall(this);
-    this.first = limits.firstMessage(this);
+    this.messageThrottle = limits.newMessageThrottle(this);
+    this.byteThrottle = limits.newByteThrottle(this);
+    this.bufferShare = limits.newBufferShare(this);
+    this.writeStall = limits.newWriteStall(this);
+    this.firstMessage = limits.newFirstMessage(this);
   }
 
   // What its limits ask for.
@@ -44,7 +44,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
     return link.pipeline().channel();
   }
 
-  long heldBytes() {
+  long bufferedBytes() {
     return link.connection().pendingBytes() + link.unreadBytes();
   }
 
@@ -96,10 +96,10 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
         || remote.getAddress() == null) {
       return true;
     }
-    if (!limits.enter(remote.getAddress())) {
+    if (!limits.tryAdd(remote.getAddress())) {
       return false;
     }
-    counted = remote.getAddress();
+    countedAddress = remote.getAddress();
     return true;
   }
 
@@ -107,64 +107,64 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
 
   @Override
   public void connected() {
-    if (first != null) {
-      first.connected();
+    if (firstMessage != null) {
+      firstMessage.connected();
     }
   }
 
   @Override
   public void received(int length) {
-    if (share != null) {
-      share.touch();
+    if (bufferShare != null) {
+      bufferShare.bytesChanged();
     }
-    if (bytes != null) {
-      bytes.take(length);
+    if (byteThrottle != null) {
+      byteThrottle.take(length);
     }
   }
 
   @Override
   public void message() {
-    if (first != null) {
-      first.cancel();
-      first = null;
+    if (firstMessage != null) {
+      firstMessage.cancel();
+      firstMessage = null;
     }
-    if (messages != null) {
-      messages.take(1);
+    if (messageThrottle != null) {
+      messageThrottle.take(1);
     }
   }
 
   @Override
   public void flushing(int length) {
-    if (share != null) {
-      share.touch();
+    if (bufferShare != null) {
+      bufferShare.bytesChanged();
     }
-    if (stall != null) {
-      stall.flushing();
+    if (writeStall != null) {
+      writeStall.flushing();
     }
   }
 
   @Override
   public void closed(CloseReason reason) {
-    if (counted != null) {
-      limits.leave(counted);
+    if (countedAddress != null) {
+      limits.remove(countedAddress);
     }
     if (reason.equals(breach)) {
       limits.countClosed();
     }
-    if (messages != null) {
-      messages.closed();
+    if (messageThrottle != null) {
+      messageThrottle.closed();
     }
-    if (bytes != null) {
-      bytes.closed();
+    if (byteThrottle != null) {
+      byteThrottle.closed();
     }
-    if (share != null) {
-      share.closed();
+    if (bufferShare != null) {
+      bufferShare.closed();
     }
-    if (stall != null) {
-      stall.cancel();
+    if (writeStall != null) {
+      writeStall.cancel();
     }
-    if (first != null) {
-      first.cancel();
+    if (firstMessage != null) {
+      firstMessage.cancel();
     }
   }
 }

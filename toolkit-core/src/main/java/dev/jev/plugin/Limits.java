@@ -33,7 +33,7 @@ public final class Limits implements Plugin {
 
   private static final Duration BUDGET_PERIOD = Duration.ofMillis(50);
 
-  private final List<ConnectionCount> tallies;
+  private final List<ConnectionCount> connectionCounts;
   private final Map<PluginHost, AcceptGate> gates = new ConcurrentHashMap<>();
   private final @Nullable TokenBucket acceptRate;
   private final @Nullable TokenBucket messageRate;
@@ -47,7 +47,7 @@ public final class Limits implements Plugin {
   private final Map<String, RateLimitedLog> logs = new ConcurrentHashMap<>();
 
   private Limits(Builder builder) {
-    this.tallies = builder.tallies.stream().map(Supplier::get).toList();
+    this.connectionCounts = builder.connectionCounts.stream().map(Supplier::get).toList();
     this.acceptRate = builder.acceptRate;
     this.messageRate = builder.messageRate;
     this.byteRate = builder.byteRate;
@@ -112,7 +112,7 @@ public final class Limits implements Plugin {
       gate.accepted();
     }
     LimitedConnection connection = new LimitedConnection(this, link);
-    if (!tallies.isEmpty()) {
+    if (!connectionCounts.isEmpty()) {
       link.pipeline().addLast(connection);
     }
     return connection;
@@ -120,49 +120,49 @@ public final class Limits implements Plugin {
 
   // What a connection asks for.
 
-  @Nullable Throttle messageThrottle(LimitedConnection connection) {
+  @Nullable Throttle newMessageThrottle(LimitedConnection connection) {
     return messageRate == null
         ? null
         : new Throttle(connection, "messages", 1, messageRate, onRateExceeded);
   }
 
-  @Nullable Throttle byteThrottle(LimitedConnection connection) {
+  @Nullable Throttle newByteThrottle(LimitedConnection connection) {
     return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, onRateExceeded);
   }
 
-  @Nullable FirstMessage firstMessage(LimitedConnection connection) {
+  @Nullable FirstMessage newFirstMessage(LimitedConnection connection) {
     return firstMessageTimeout.isZero() ? null : new FirstMessage(connection, firstMessageTimeout);
   }
 
-  @Nullable WriteStall writeStall(LimitedConnection connection) {
+  @Nullable WriteStall newWriteStall(LimitedConnection connection) {
     return writeStallTimeout.isZero() ? null : new WriteStall(connection, writeStallTimeout);
   }
 
-  @Nullable BufferShare bufferShare(LimitedConnection connection) {
+  @Nullable BufferShare newBufferShare(LimitedConnection connection) {
     return budget == null ? null : new BufferShare(connection, budget, BUDGET_PERIOD);
   }
 
   /** Counts a connection from this address, unless that would be one too many. */
-  boolean enter(InetAddress address) {
-    for (int i = 0; i < tallies.size(); i++) {
-      ConnectionCount tally = tallies.get(i);
-      if (!tally.enter(address)) {
-        tallies.subList(0, i).forEach(entered -> entered.leave(address));
+  boolean tryAdd(InetAddress address) {
+    for (int i = 0; i < connectionCounts.size(); i++) {
+      ConnectionCount count = connectionCounts.get(i);
+      if (!count.tryAdd(address)) {
+        connectionCounts.subList(0, i).forEach(added -> added.remove(address));
         refused.increment();
-        log("connections", () -> tally.refusal(address));
+        log("connections", () -> count.refusal(address));
         return false;
       }
     }
     return true;
   }
 
-  void leave(InetAddress address) {
-    tallies.forEach(tally -> tally.leave(address));
+  void remove(InetAddress address) {
+    connectionCounts.forEach(count -> count.remove(address));
   }
 
   /** How many networks have connections that are counted. */
-  int networks() {
-    return tallies.stream().mapToInt(ConnectionCount::size).sum();
+  int networkCount() {
+    return connectionCounts.stream().mapToInt(ConnectionCount::networkCount).sum();
   }
 
   void countClosed() {
@@ -179,7 +179,7 @@ public final class Limits implements Plugin {
 
     private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
 
-    private final List<Supplier<ConnectionCount>> tallies = new ArrayList<>();
+    private final List<Supplier<ConnectionCount>> connectionCounts = new ArrayList<>();
     private @Nullable TokenBucket acceptRate;
     private @Nullable TokenBucket messageRate;
     private @Nullable TokenBucket byteRate;
@@ -212,7 +212,7 @@ public final class Limits implements Plugin {
       Checks.inRange("max", max, 1, Integer.MAX_VALUE);
       Checks.inRange("prefix4", prefix4, 1, Integer.SIZE);
       Checks.inRange("prefix6", prefix6, 1, 4 * Integer.SIZE);
-      tallies.add(() -> new ConnectionCount(max, prefix4, prefix6));
+      connectionCounts.add(() -> new ConnectionCount(max, prefix4, prefix6));
       return this;
     }
 

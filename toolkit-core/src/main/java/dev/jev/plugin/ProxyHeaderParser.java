@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class ProxyHeaderParser {
 
-  private static final byte[] V1_BEGINNING = "PROXY ".getBytes(StandardCharsets.US_ASCII);
-  private static final byte[] V2_BEGINNING = ByteBufUtil.decodeHexDump("0d0a0d0a000d0a515549540a");
+  private static final byte[] V1_PREFIX = "PROXY ".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] V2_SIGNATURE = ByteBufUtil.decodeHexDump("0d0a0d0a000d0a515549540a");
 
   /** 2.1: the longest line of version 1, CR and LF included. */
   private static final int MAX_V1_BYTES = 107;
@@ -61,13 +61,13 @@ final class ProxyHeaderParser {
   private ProxyHeaderParser() {}
 
   /** Whether these may be the first bytes of a header, and may be no header any more. */
-  static boolean begins(ByteBuf in) {
-    return begins(in, V1_BEGINNING) || begins(in, V2_BEGINNING);
+  static boolean mayBeHeader(ByteBuf in) {
+    return mayBeHeader(in, V1_PREFIX) || mayBeHeader(in, V2_SIGNATURE);
   }
 
-  private static boolean begins(ByteBuf in, byte[] beginning) {
-    for (int i = 0; i < Math.min(in.readableBytes(), beginning.length); i++) {
-      if (in.getByte(in.readerIndex() + i) != beginning[i]) {
+  private static boolean mayBeHeader(ByteBuf in, byte[] prefix) {
+    for (int i = 0; i < Math.min(in.readableBytes(), prefix.length); i++) {
+      if (in.getByte(in.readerIndex() + i) != prefix[i]) {
         return false;
       }
     }
@@ -75,21 +75,21 @@ final class ProxyHeaderParser {
   }
 
   /**
-   * Whether these are the first bytes of a header for certain; else, if they {@linkplain #begins
-   * may be}, more will tell.
+   * Whether these are the first bytes of a header for certain; else, if they {@linkplain
+   * #mayBeHeader may be}, more will tell.
    */
-  static boolean hasBegun(ByteBuf in) {
-    int enough = begins(in, V1_BEGINNING) ? V1_BEGINNING.length : V2_BEGINNING.length;
-    return in.readableBytes() >= enough && begins(in);
+  static boolean isHeader(ByteBuf in) {
+    int decisiveLength = mayBeHeader(in, V1_PREFIX) ? V1_PREFIX.length : V2_SIGNATURE.length;
+    return in.readableBytes() >= decisiveLength && mayBeHeader(in);
   }
 
   /**
-   * Reads a header that has {@linkplain #hasBegun begun}.
+   * Reads a header that has {@linkplain #isHeader begun}.
    *
    * @return null, with nothing read, if it is not complete
    */
   static @Nullable ProxyHeader parse(ByteBuf in, SocketAddress proxy, int maxBytes) {
-    return begins(in, V1_BEGINNING) ? parseV1(in, proxy) : parseV2(in, proxy, maxBytes);
+    return mayBeHeader(in, V1_PREFIX) ? parseV1(in, proxy) : parseV2(in, proxy, maxBytes);
   }
 
   private static @Nullable ProxyHeader parseV1(ByteBuf in, SocketAddress proxy) {
@@ -124,7 +124,7 @@ final class ProxyHeaderParser {
       bytes = NetUtil.createByteArrayFromIpAddressString(host);
     }
     if (bytes == null) {
-      throw wrong(whose + " address", host, tcp4 ? "IPv4" : "IPv6");
+      throw malformed(whose + " address", host, tcp4 ? "IPv4" : "IPv6");
     }
     boolean number = PORT.matcher(port).matches() && Integer.parseInt(port) <= 65535;
     check(number, whose + " port", port, "0..65535");
@@ -187,7 +187,7 @@ final class ProxyHeaderParser {
       case TCP4, UDP4 -> 4 + 2;
       case TCP6, UDP6 -> 16 + 2;
       case UNIX_STREAM, UNIX_DATAGRAM -> UNIX_PATH_BYTES;
-      default -> throw wrong("family", String.format("0x%02x", family), "0x00, 0x[123][12]");
+      default -> throw malformed("family", String.format("0x%02x", family), "0x00, 0x[123][12]");
     };
   }
 
@@ -236,8 +236,8 @@ final class ProxyHeaderParser {
       if (tlv.type() == CRC) {
         ByteBuffer value = tlv.value();
         check(value.remaining() == 4, "checksum", value.remaining() + " bytes", "4");
-        int told = value.getInt();
-        check(told == sum(header, tlvs), "checksum", "wrong", "the CRC-32C of the header");
+        int received = value.getInt();
+        check(received == sum(header, tlvs), "checksum", "wrong", "the CRC-32C of the header");
       }
     }
   }
@@ -280,13 +280,13 @@ final class ProxyHeaderParser {
     return null;
   }
 
-  private static void check(boolean right, String subject, String actual, String expected) {
-    if (!right) {
-      throw wrong(subject, actual, expected);
+  private static void check(boolean valid, String subject, String actual, String expected) {
+    if (!valid) {
+      throw malformed(subject, actual, expected);
     }
   }
 
-  private static ProtocolException wrong(String subject, String actual, String expected) {
+  private static ProtocolException malformed(String subject, String actual, String expected) {
     // What is in the header gets into logs: readable and short.
     String shown = actual.replaceAll("[^\\x20-\\x7e]", "?");
     return new ProtocolException(

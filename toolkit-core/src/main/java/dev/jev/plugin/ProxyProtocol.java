@@ -121,12 +121,12 @@ public final class ProxyProtocol implements Plugin {
     }
 
     private void read(ChannelHandlerContext ctx, ByteBuf in) {
-      if (!ProxyHeaderParser.begins(in)) {
+      if (!ProxyHeaderParser.mayBeHeader(in)) {
         if (required) {
           throw new ProtocolException("first bytes: no PROXY header (expected: one)");
         }
-        goOn(ctx);
-      } else if (ProxyHeaderParser.hasBegun(in)) {
+        finish(ctx);
+      } else if (ProxyHeaderParser.isHeader(in)) {
         readHeader(ctx, in);
       }
     }
@@ -142,18 +142,18 @@ public final class ProxyProtocol implements Plugin {
           link.addresses(header.source(), requireNonNull(header.destination()));
         }
         link.connection().attribute(ProxyHeader.class, header);
-        goOn(ctx);
+        finish(ctx);
       }
     }
 
-    private void goOn(ChannelHandlerContext ctx) {
+    private void finish(ChannelHandlerContext ctx) {
       ctx.fireChannelActive();
       ctx.pipeline().remove(this); // which passes on what is behind the header
     }
 
-    private void refuse(ProtocolException why) {
+    private void refuse(ProtocolException cause) {
       refused = true;
-      link.close(new CloseReason(Kind.PROTOCOL_ERROR, why));
+      link.close(new CloseReason(Kind.PROTOCOL_ERROR, cause));
     }
 
     private SocketAddress peer(ChannelHandlerContext ctx) {

@@ -12,7 +12,7 @@ final class RateLimitedLog {
   private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final AtomicLong next = new AtomicLong(System.nanoTime());
-  private final AtomicLong left = new AtomicLong();
+  private final AtomicLong suppressed = new AtomicLong();
 
   /** Logs a warning, unless there was one within the last second. Never throws. */
   @SuppressWarnings("EmptyCatch") // a log that fails must not take an event loop with it
@@ -20,12 +20,13 @@ final class RateLimitedLog {
     long now = System.nanoTime();
     long due = next.get();
     if (now - due < 0 || !next.compareAndSet(due, now + PERIOD_NANOS)) {
-      left.incrementAndGet();
+      suppressed.incrementAndGet();
       return;
     }
-    long more = left.getAndSet(0);
+    long skipped = suppressed.getAndSet(0);
     try {
-      LOGGER.log(Level.WARNING, message.get() + (more == 0 ? "" : " (and " + more + " more)"));
+      LOGGER.log(
+          Level.WARNING, message.get() + (skipped == 0 ? "" : " (and " + skipped + " more)"));
     } catch (Throwable failure) {
       // Nobody can be told.
     }

@@ -19,11 +19,11 @@ final class ServerNames<T> {
       Pattern.compile("(?=.{1,253}$)" + LABEL + "(\\." + LABEL + ")*");
 
   private final Map<String, T> values = new HashMap<>();
-  private final @Nullable T other;
+  private final @Nullable T defaultValue;
 
   /** One that only knows the default; null if there is none. */
-  ServerNames(@Nullable T other) {
-    this.other = other;
+  ServerNames(@Nullable T defaultValue) {
+    this.defaultValue = defaultValue;
   }
 
   void put(String name, T value) {
@@ -48,13 +48,13 @@ final class ServerNames<T> {
   /** What belongs to a name in lower case, or to no name; null if it is unknown. */
   @Nullable T get(@Nullable String name) {
     if (name == null) {
-      return other;
+      return defaultValue;
     }
     T value = values.get(name);
     int dot = name.indexOf('.');
     if (value == null && dot > 0) {
       value = values.get("*" + name.substring(dot));
     }
-    return value != null ? value : other;
+    return value != null ? value : defaultValue;
   }
 }

@@ -13,18 +13,18 @@ final class Signals {
 
   private static final int ROOM_FOR_NEW_THREADS = 16;
 
-  private final ThreadGroup all = root(Thread.currentThread().getThreadGroup());
-  private final long before = Math.min(count(), 1);
+  private final ThreadGroup rootGroup = root(Thread.currentThread().getThreadGroup());
+  private final long initialCount = Math.min(count(), 1);
 
   /** Whether there was a signal besides the one that may have begun the shutdown. */
-  boolean moreHaveCome() {
-    return count() > before;
+  boolean anotherArrived() {
+    return count() > initialCount;
   }
 
   private long count() {
-    Thread[] threads = new Thread[all.activeCount() + ROOM_FOR_NEW_THREADS];
+    Thread[] threads = new Thread[rootGroup.activeCount() + ROOM_FOR_NEW_THREADS];
     return Stream.of(threads)
-        .limit(all.enumerate(threads))
+        .limit(rootGroup.enumerate(threads))
         .filter(thread -> thread.getName().matches("SIG\\w+ handler"))
         .count();
   }

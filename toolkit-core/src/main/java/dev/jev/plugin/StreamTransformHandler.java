@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class StreamTransformHandler extends ChannelDuplexHandler implements Plugin.Observer {
 
-  static final int PIECE_BYTES = 32 * 1024;
+  static final int CHUNK_BYTES = 32 * 1024;
 
   /** From so much output on the ratio is limited; of the input about as much is remembered. */
   private static final long RATIO_BYTES = 1024 * 1024;
@@ -39,17 +39,17 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   private final int maxRatio;
 
   private ByteBuf input = Unpooled.EMPTY_BUFFER; // not transformed yet
-  private boolean more; // there is something to transform, in input or in the transformer
+  private boolean hasMore; // there is something to transform, in input or in the transformer
   private boolean transforming;
-  private boolean readOnQueued;
+  private boolean resumeQueued;
   private boolean inputFailed; // what still comes is dropped
-  private @Nullable Object inputEnd; // the event that says so, until all has been passed on
+  private @Nullable Object inputEndEvent; // the event that says so, until all has been passed on
   private long bytesIn;
   private long bytesOut;
 
   private @Nullable ByteBuf output; // not flushed yet
   private List<ChannelPromise> promises = new ArrayList<>(1);
-  private boolean outputOver;
+  private boolean outputEnded;
   private boolean closed;
 
   StreamTransformHandler(Plugin.Link link, Transformer transformer, int maxRatio) {
@@ -65,9 +65,9 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     ByteBuf arrived = (ByteBuf) message;
     if (inputFailed || closed) {
       arrived.release();
-    } else if (more || transforming) {
-      input = joined(ctx, input, arrived);
-      more = true;
+    } else if (hasMore || transforming) {
+      input = concatenate(ctx, input, arrived);
+      hasMore = true;
     } else {
       input = arrived;
       transform(ctx);
@@ -77,7 +77,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof ChannelInputShutdownEvent) {
-      inputEnd = event;
+      inputEndEvent = event;
       endInput(ctx);
     } else {
       ctx.fireUserEventTriggered(event);
@@ -86,28 +86,28 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
 
   @Override
   public void read(ChannelHandlerContext ctx) {
-    if (!more && inputEnd == null) {
+    if (!hasMore && inputEndEvent == null) {
       ctx.read();
-    } else if (!readOnQueued) { // not now: this may be in the middle of a callback
-      readOnQueued = true;
-      ctx.executor().execute(() -> readOn(ctx));
+    } else if (!resumeQueued) { // not now: this may be in the middle of a callback
+      resumeQueued = true;
+      ctx.executor().execute(() -> resume(ctx));
     }
   }
 
-  private void readOn(ChannelHandlerContext ctx) {
-    readOnQueued = false;
-    if (closed || !readsOn(ctx)) {
+  private void resume(ChannelHandlerContext ctx) {
+    resumeQueued = false;
+    if (closed || !isReading(ctx)) {
       return;
     }
     transform(ctx);
     ctx.fireChannelReadComplete();
     endInput(ctx);
-    if (!more && readsOn(ctx)) {
+    if (!hasMore && isReading(ctx)) {
       ctx.read();
     }
   }
 
-  private static boolean readsOn(ChannelHandlerContext ctx) {
+  private static boolean isReading(ChannelHandlerContext ctx) {
     return ctx.channel().config().isAutoRead();
   }
 
@@ -118,9 +118,9 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
     transforming = true;
     try {
-      while (transformPiece(ctx)) {
+      while (transformChunk(ctx)) {
         ctx.fireChannelReadComplete(); // the connection decides whether it reads on
-        if (closed || !readsOn(ctx)) {
+        if (closed || !isReading(ctx)) {
           break;
         }
       }
@@ -129,49 +129,49 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     } finally {
       transforming = false;
     }
-    if (more && !inputFailed && !closed) {
-      input = joined(ctx, input, Unpooled.EMPTY_BUFFER); // a copy: input may be part of much
+    if (hasMore && !inputFailed && !closed) {
+      input = concatenate(ctx, input, Unpooled.EMPTY_BUFFER); // a copy: input may be part of much
     } else {
       dropInput();
     }
   }
 
   /** Passes one piece on; returns whether there is more. */
-  private boolean transformPiece(ChannelHandlerContext ctx) {
-    ByteBuf piece = ctx.alloc().directBuffer(PIECE_BYTES);
+  private boolean transformChunk(ChannelHandlerContext ctx) {
+    ByteBuf chunk = ctx.alloc().directBuffer(CHUNK_BYTES);
     try {
       int length = input.readableBytes();
-      inbound(ctx, piece);
-      int taken = length - input.readableBytes();
-      if (taken == 0 && !piece.isReadable() && length > 0) {
+      inbound(ctx, chunk);
+      int consumed = length - input.readableBytes();
+      if (consumed == 0 && !chunk.isReadable() && length > 0) {
         throw new IllegalStateException(
             "transformer " + transformer.getClass().getName() + " took no byte off " + length);
       }
-      more = input.isReadable() || piece.readableBytes() >= PIECE_BYTES;
-      if (isTooMuch(taken, piece.readableBytes())) {
-        refuse();
-      } else if (piece.isReadable()) {
-        ctx.fireChannelRead(piece.retain());
+      hasMore = input.isReadable() || chunk.readableBytes() >= CHUNK_BYTES;
+      if (exceedsRatio(consumed, chunk.readableBytes())) {
+        closeForRatio();
+      } else if (chunk.isReadable()) {
+        ctx.fireChannelRead(chunk.retain());
       }
-      return more && !closed && !inputFailed;
+      return hasMore && !closed && !inputFailed;
     } finally {
-      piece.release();
+      chunk.release();
     }
   }
 
   /** Transforms; what comes before a fault is passed on. */
-  private void inbound(ChannelHandlerContext ctx, ByteBuf piece) {
+  private void inbound(ChannelHandlerContext ctx, ByteBuf chunk) {
     try {
-      transformer.inbound(input, piece);
+      transformer.inbound(input, chunk);
     } catch (Throwable t) {
-      if (piece.isReadable()) {
-        ctx.fireChannelRead(piece.retain());
+      if (chunk.isReadable()) {
+        ctx.fireChannelRead(chunk.retain());
       }
       throw t;
     }
   }
 
-  private boolean isTooMuch(int in, int out) {
+  private boolean exceedsRatio(int in, int out) {
     bytesIn += in;
     bytesOut += out;
     if (bytesIn > RATIO_BYTES) {
@@ -181,7 +181,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     return bytesOut > RATIO_BYTES && bytesOut > bytesIn * maxRatio;
   }
 
-  private void refuse() {
+  private void closeForRatio() {
     inputFailed = true;
     String actual = "transformed: " + bytesIn + " bytes into " + bytesOut;
     String expected = " (expected: <= " + maxRatio + " times as many)";
@@ -198,11 +198,11 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   }
 
   private void endInput(ChannelHandlerContext ctx) {
-    Object event = inputEnd;
-    if (event == null || more) {
+    Object event = inputEndEvent;
+    if (event == null || hasMore) {
       return;
     }
-    inputEnd = null;
+    inputEndEvent = null;
     try {
       if (!inputFailed) {
         transformer.inputEnded();
@@ -214,7 +214,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   }
 
   /** Returns a buffer of its own with the bytes of both, and releases them. */
-  private static ByteBuf joined(ChannelHandlerContext ctx, ByteBuf first, ByteBuf second) {
+  private static ByteBuf concatenate(ChannelHandlerContext ctx, ByteBuf first, ByteBuf second) {
     try {
       int length = first.readableBytes() + second.readableBytes();
       return ctx.alloc().directBuffer(length).writeBytes(first).writeBytes(second);
@@ -227,7 +227,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   private void dropInput() {
     input.release();
     input = Unpooled.EMPTY_BUFFER;
-    more = false;
+    hasMore = false;
   }
 
   // Out.
@@ -237,7 +237,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     ByteBuf bytes = (ByteBuf) message;
     promises.add(promise);
     try {
-      if (outputOver || closed) {
+      if (outputEnded || closed) {
         throw new ClosedChannelException();
       }
       if (bytes.isReadable()) {
@@ -301,8 +301,8 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   }
 
   private void failOutput(ChannelHandlerContext ctx, Throwable cause) {
-    boolean first = !outputOver && !closed;
-    outputOver = true;
+    boolean first = !outputEnded && !closed;
+    outputEnded = true;
     if (first) {
       ctx.fireExceptionCaught(cause); // before the promises, which say less
     }
@@ -324,11 +324,11 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   @Override
   public @Nullable ChannelFuture ending() {
     ChannelHandlerContext ctx = link.pipeline().context(this);
-    if (ctx == null || outputOver || closed) {
+    if (ctx == null || outputEnded || closed) {
       return null;
     }
     flush(ctx);
-    outputOver = true; // nothing can follow
+    outputEnded = true; // nothing can follow
     ByteBuf last = ctx.alloc().directBuffer();
     try {
       transformer.finish(last);
@@ -342,28 +342,28 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   @Override
   public void closed(CloseReason reason) {
     if (!link.pipeline().channel().isActive()) {
-      end();
+      releaseAll();
     }
   }
 
   @Override
   public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
-    end();
+    releaseAll();
     ctx.close(promise);
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    end();
+    releaseAll();
     ctx.fireChannelInactive();
   }
 
   @Override
   public void handlerRemoved(ChannelHandlerContext ctx) {
-    end();
+    releaseAll();
   }
 
-  private void end() {
+  private void releaseAll() {
     if (closed) {
       return;
     }

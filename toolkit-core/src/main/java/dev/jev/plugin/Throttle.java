@@ -13,27 +13,27 @@ final class Throttle implements Runnable {
 
   private final LimitedConnection connection;
   private final String name;
-  private final int next;
+  private final int resumeTokens;
   private final TokenBucket rate;
   private final RateLimitAction action;
   private final EventLoop loop;
-  private long paid;
-  private @Nullable ScheduledFuture<?> pause;
+  private long paidUntil;
+  private @Nullable ScheduledFuture<?> resumeTask;
 
-  /** One that goes on when there are {@code next} tokens, for what comes next. */
+  /** One that goes on when there are {@code resumeTokens} tokens, for what comes next. */
   Throttle(
       LimitedConnection connection,
       String name,
-      int next,
+      int resumeTokens,
       TokenBucket rate,
       RateLimitAction action) {
     this.connection = connection;
     this.name = name;
-    this.next = next;
+    this.resumeTokens = resumeTokens;
     this.rate = rate;
     this.action = action;
     this.loop = connection.channel().eventLoop();
-    this.paid = rate.full(now());
+    this.paidUntil = rate.full(now());
   }
 
   private long now() {
@@ -43,37 +43,37 @@ final class Throttle implements Runnable {
   /** Takes tokens for what has come in. */
   void take(int units) {
     long now = now();
-    paid = rate.take(units, paid, now);
+    paidUntil = rate.take(units, paidUntil, now);
     if (action == RateLimitAction.DELAY) {
-      pause(rate.wait(next, paid, now));
-    } else if (rate.isExceeded(paid, now)) {
+      pause(rate.delay(resumeTokens, paidUntil, now));
+    } else if (rate.isExceeded(paidUntil, now)) {
       connection.close(
           Kind.LIMIT, name + " per second", "too many (expected: <= " + rate.perSecond() + ")");
     }
   }
 
   private void pause(long nanos) {
-    if (nanos > 0 && pause == null) {
+    if (nanos > 0 && resumeTask == null) {
       connection.pause(1);
-      pause = loop.schedule(this, nanos, NANOSECONDS);
+      resumeTask = loop.schedule(this, nanos, NANOSECONDS);
     }
   }
 
   /** Ends the pause, if it is paid for. */
   @Override
   public void run() {
-    pause = null;
-    long wait = rate.wait(next, paid, now());
+    resumeTask = null;
+    long wait = rate.delay(resumeTokens, paidUntil, now());
     if (wait > 0) {
-      pause = loop.schedule(this, wait, NANOSECONDS);
+      resumeTask = loop.schedule(this, wait, NANOSECONDS);
     } else {
       connection.pause(-1);
     }
   }
 
   void closed() {
-    if (pause != null) {
-      pause.cancel(false);
+    if (resumeTask != null) {
+      resumeTask.cancel(false);
     }
   }
 }

@@ -118,7 +118,7 @@ public final class Tls implements Plugin {
     String failure = null;
     try {
       TlsFiles files = TlsFiles.read(options.files());
-      if (!contexts.isOf(files)) {
+      if (!contexts.isBuiltFrom(files)) {
         contexts = TlsContexts.of(options, files);
         LOGGER.log(Level.INFO, "TLS: certificates reloaded");
       }

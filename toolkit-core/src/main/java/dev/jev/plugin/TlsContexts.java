@@ -32,7 +32,8 @@ final class TlsContexts {
   }
 
   static TlsContexts of(TlsOptions options, TlsFiles files) {
-    Map<TlsIdentity, SslContext> made = new HashMap<>(); // one identity may have several names
+    // One identity may have several names.
+    Map<TlsIdentity, SslContext> contextsByIdentity = new HashMap<>();
     TlsIdentity main = options.identity();
     ServerNames<SslContext> contexts =
         new ServerNames<>(main == null && !options.client() ? null : make(options, files, main));
@@ -41,16 +42,18 @@ final class TlsContexts {
         .forEach(
             (name, identity) ->
                 contexts.put(
-                    name, made.computeIfAbsent(identity, one -> make(options, files, one))));
+                    name,
+                    contextsByIdentity.computeIfAbsent(
+                        identity, key -> make(options, files, key))));
     return new TlsContexts(files, contexts, options.taskExecutor());
   }
 
   private static SslContext make(
       TlsOptions options, TlsFiles files, @Nullable TlsIdentity identity) {
-    KeyAndChain own = identity == null ? null : identity.load(files);
-    SslContextBuilder builder = options.client() ? client(options) : server(own);
-    if (options.client() && own != null) {
-      builder.keyManager(own.key(), own.chain());
+    KeyAndChain keyAndChain = identity == null ? null : identity.load(files);
+    SslContextBuilder builder = options.client() ? client(options) : server(keyAndChain);
+    if (options.client() && keyAndChain != null) {
+      builder.keyManager(keyAndChain.key(), keyAndChain.chain());
     }
     if (options.trust() != null) {
       builder.trustManager(options.trust().load().apply(files));
@@ -67,8 +70,8 @@ final class TlsContexts {
     return build(builder, identity);
   }
 
-  private static SslContextBuilder server(@Nullable KeyAndChain own) {
-    return SslContextBuilder.forServer(requireNonNull(own).key(), own.chain());
+  private static SslContextBuilder server(@Nullable KeyAndChain keyAndChain) {
+    return SslContextBuilder.forServer(requireNonNull(keyAndChain).key(), keyAndChain.chain());
   }
 
   private static SslContextBuilder client(TlsOptions options) {
@@ -102,12 +105,12 @@ final class TlsContexts {
   }
 
   /** Whether these files would make the same. */
-  boolean isOf(TlsFiles others) {
+  boolean isBuiltFrom(TlsFiles others) {
     return files.equalBytes(others);
   }
 
   /** What a client that asks for this name gets, or null. */
-  @Nullable SslContext of(@Nullable String name) {
+  @Nullable SslContext contextFor(@Nullable String name) {
     return contexts.get(name);
   }
 

@@ -51,9 +51,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
-  private @Nullable Future<?> deadline;
+  private @Nullable Future<?> timeout;
   private @Nullable String serverName;
-  private boolean over; // well or not
+  private boolean done; // well or not
   private boolean failed;
   private boolean delivered; // something, in this batch of reads
   private boolean inputEnded;
@@ -72,14 +72,14 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   /** Begins; the connection is told when it is over. */
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
-    deadline =
+    timeout =
         ctx.executor()
             .schedule(this::expire, options.handshakeTimeout().toNanos(), TimeUnit.NANOSECONDS);
-    ctx.pipeline().addBefore(ctx.name(), null, first(ctx));
+    ctx.pipeline().addBefore(ctx.name(), null, newFirstHandler(ctx));
   }
 
   /** Who reads first what the peer sends. */
-  private ChannelHandler first(ChannelHandlerContext ctx) {
+  private ChannelHandler newFirstHandler(ChannelHandlerContext ctx) {
     if (options.client()) {
       return newClient(ctx);
     }
@@ -87,8 +87,8 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   /** The peer does not encrypt, and need not: goes out of its way. */
-  void skip() {
-    end();
+  void continueInPlaintext() {
+    finish();
     ChannelHandlerContext ctx = requireNonNull(context);
     ctx.fireChannelActive();
     ctx.pipeline().remove(this);
@@ -105,8 +105,8 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   private void expire() {
-    if (!over) {
-      over = true;
+    if (!done) {
+      done = true;
       link.close(CloseReason.of(Kind.TIMEOUT));
     }
   }
@@ -124,7 +124,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       }
     } else if (event instanceof ChannelInputShutdownEvent) {
       if (!inputEnded) {
-        end();
+        finish();
         link.close(new CloseReason(Kind.IO_ERROR, new TruncatedException()));
       }
       ctx.fireUserEventTriggered(event);
@@ -135,11 +135,11 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   private void complete(ChannelHandlerContext ctx, @Nullable Throwable failure) {
     if (failure instanceof SSLException || failure instanceof DecoderException) {
-      end();
+      finish();
       failed = true;
       ctx.executor().execute(() -> link.close(reason(failure)));
-    } else if (failure == null && !over) { // any other failure is that the channel is closed
-      end();
+    } else if (failure == null && !done) { // any other failure is that the channel is closed
+      finish();
       link.connection()
           .attribute(
               TlsSession.class, session(requireNonNull(ctx.pipeline().get(SslHandler.class))));
@@ -173,7 +173,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
-    if (!delivered && over && options.provider() != SslProvider.JDK) {
+    if (!delivered && done && options.provider() != SslProvider.JDK) {
       ctx.flush(); // BoringSSL's engine tells what is wrong with a record when it writes next
     }
     delivered = false;
@@ -187,7 +187,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
             ? thrown.getCause()
             : thrown;
     if (cause instanceof ProtocolException || cause instanceof SSLException) {
-      end();
+      finish();
       link.close(reason(cause));
     } else if (!failed) {
       ctx.fireExceptionCaught(thrown);
@@ -195,11 +195,11 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   private static CloseReason reason(Throwable cause) {
-    ProtocolException why =
-        cause instanceof ProtocolException itself
-            ? itself
+    ProtocolException exception =
+        cause instanceof ProtocolException protocolException
+            ? protocolException
             : new ProtocolException("TLS: " + root(cause).getMessage(), cause);
-    return new CloseReason(Kind.PROTOCOL_ERROR, why);
+    return new CloseReason(Kind.PROTOCOL_ERROR, exception);
   }
 
   /** What engines throw wraps what says something. */
@@ -213,13 +213,13 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   @Override
   public void closed(CloseReason reason) {
-    end();
+    finish();
   }
 
-  private void end() {
-    over = true;
-    if (deadline != null) {
-      deadline.cancel(false);
+  private void finish() {
+    done = true;
+    if (timeout != null) {
+      timeout.cancel(false);
     }
   }
 

@@ -27,7 +27,7 @@ final class TlsOrPlain extends ByteToMessageDecoder {
         return;
       }
     }
-    handshake.skip();
+    handshake.continueInPlaintext();
     ctx.pipeline().remove(this); // which passes on what has been read
   }
 }

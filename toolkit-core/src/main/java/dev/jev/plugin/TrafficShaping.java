@@ -35,22 +35,22 @@ public final class TrafficShaping implements Plugin {
   /** A pause that is shorter is left to the next read. */
   private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
-  private static final int MIN_PIECE_BYTES = 64;
-  private static final int MAX_PIECE_BYTES = 64 * 1024;
+  private static final int MIN_CHUNK_BYTES = 64;
+  private static final int MAX_CHUNK_BYTES = 64 * 1024;
 
   private final long readRate;
   private final long writeRate;
   private final ByteRate allReads;
   private final ByteRate allWrites;
-  private final int pieceBytes;
+  private final int maxChunkBytes;
 
   private TrafficShaping(Builder builder) {
     readRate = builder.readRate;
     writeRate = builder.writeRate;
     allReads = new ByteRate(builder.totalReadRate);
     allWrites = new ByteRate(builder.totalWriteRate);
-    long pieces = Math.min(writeRate, builder.totalWriteRate) / 20; // 50 ms each
-    pieceBytes = (int) Math.max(Math.min(pieces, MAX_PIECE_BYTES), MIN_PIECE_BYTES);
+    long bytesPerInterval = Math.min(writeRate, builder.totalWriteRate) / 20; // 50 ms each
+    maxChunkBytes = (int) Math.max(Math.min(bytesPerInterval, MAX_CHUNK_BYTES), MIN_CHUNK_BYTES);
   }
 
   /** Begins the configuration; what is not set is not limited. */
@@ -74,17 +74,17 @@ public final class TrafficShaping implements Plugin {
   /** Paces one connection. */
   final class Shaper extends ChannelDuplexHandler implements Observer {
 
-    private record Waiting(ByteBuf bytes, ChannelPromise promise) {}
+    private record PendingWrite(ByteBuf bytes, ChannelPromise promise) {}
 
     private final Link link;
     private final ByteRate reads = new ByteRate(readRate);
     private final ByteRate writes = new ByteRate(writeRate);
-    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
-    private long readOn; // when reading may go on, if paused
+    private final ArrayDeque<PendingWrite> queue = new ArrayDeque<>();
+    private long resumeNanos; // when reading may go on, if paused
     private boolean paused;
     private long writtenBytes;
-    private int piece; // how many bytes of the first one in the queue have got their time, or 0
-    private long pieceTime;
+    private int chunkBytes; // of the first write in the queue, with a time reserved; or 0
+    private long chunkNanos;
     private @Nullable ScheduledFuture<?> timer;
 
     Shaper(Link link) {
@@ -111,7 +111,7 @@ public final class TrafficShaping implements Plugin {
       long own = reads.reserve(bytes, now) + reads.nanos(bytes) - now;
       long all = allReads.reserve(bytes, now) + allReads.nanos(bytes) - now;
       long wait = Math.max(own, all);
-      readOn = now + wait;
+      resumeNanos = now + wait;
       if (wait >= MIN_PAUSE_NANOS && !paused) {
         paused = true;
         link.pauseReading();
@@ -124,7 +124,7 @@ public final class TrafficShaping implements Plugin {
     }
 
     private void resume() {
-      long left = readOn - System.nanoTime();
+      long left = resumeNanos - System.nanoTime();
       if (left > 0) {
         resumeLater(left);
       } else {
@@ -138,7 +138,7 @@ public final class TrafficShaping implements Plugin {
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
       if (ctx.channel().isActive()) {
-        queue.add(new Waiting((ByteBuf) message, promise));
+        queue.add(new PendingWrite((ByteBuf) message, promise));
       } else {
         ctx.write(message, promise); // which fails
       }
@@ -153,17 +153,17 @@ public final class TrafficShaping implements Plugin {
     }
 
     private void writeDue(ChannelHandlerContext ctx) {
-      for (Waiting first; (first = queue.peek()) != null; ) {
+      for (PendingWrite first; (first = queue.peek()) != null; ) {
         long wait = reserve(first.bytes().readableBytes());
         if (wait > 0) {
-          timer = ctx.executor().schedule(() -> onTime(ctx), wait, TimeUnit.NANOSECONDS);
+          timer = ctx.executor().schedule(() -> timerFired(ctx), wait, TimeUnit.NANOSECONDS);
           return;
         }
-        writePiece(ctx, first);
+        writeChunk(ctx, first);
       }
     }
 
-    private void onTime(ChannelHandlerContext ctx) {
+    private void timerFired(ChannelHandlerContext ctx) {
       timer = null;
       flush(ctx);
     }
@@ -171,18 +171,18 @@ public final class TrafficShaping implements Plugin {
     /** Reserves the time of the next piece, unless it has one; returns how far away that is. */
     private long reserve(int bytes) {
       long now = System.nanoTime();
-      if (piece == 0 && bytes > 0) {
-        piece = Math.min(bytes, pieceBytes);
-        long own = writes.reserve(piece, now) - now;
-        long all = allWrites.reserve(piece, now) - now;
-        pieceTime = now + Math.max(own, all);
+      if (chunkBytes == 0 && bytes > 0) {
+        chunkBytes = Math.min(bytes, maxChunkBytes);
+        long own = writes.reserve(chunkBytes, now) - now;
+        long all = allWrites.reserve(chunkBytes, now) - now;
+        chunkNanos = now + Math.max(own, all);
       }
-      return bytes == 0 ? 0 : pieceTime - now;
+      return bytes == 0 ? 0 : chunkNanos - now;
     }
 
-    private void writePiece(ChannelHandlerContext ctx, Waiting first) {
-      int length = piece;
-      piece = 0;
+    private void writeChunk(ChannelHandlerContext ctx, PendingWrite first) {
+      int length = chunkBytes;
+      chunkBytes = 0;
       writtenBytes += length;
       if (length < first.bytes().readableBytes()) {
         ctx.write(first.bytes().readRetainedSlice(length), ctx.voidPromise());
@@ -224,9 +224,9 @@ public final class TrafficShaping implements Plugin {
         timer.cancel(/* mayInterruptIfRunning= */ false);
         timer = null;
       }
-      for (Waiting waiting; (waiting = queue.poll()) != null; ) {
-        waiting.bytes().release();
-        waiting.promise().tryFailure(new ClosedChannelException());
+      for (PendingWrite pending; (pending = queue.poll()) != null; ) {
+        pending.bytes().release();
+        pending.promise().tryFailure(new ClosedChannelException());
       }
     }
   }

@@ -39,7 +39,7 @@ public final class WireLog implements Plugin {
   // Guarded by this.
   private long second = System.nanoTime();
   private int entries; // in that second
-  private long leftOut;
+  private long omitted;
 
   private WireLog(Builder builder) {
     stage = builder.stage;
@@ -71,10 +71,12 @@ public final class WireLog implements Plugin {
   }
 
   /** Logs an entry that was admitted, after so many that were not. */
-  private void log(String entry, long skipped) {
+  private void log(String entry, long omittedBefore) {
     try {
       sink.accept(
-          skipped == 0 ? entry : entry + "\n(" + skipped + " entries before were left out)");
+          omittedBefore == 0
+              ? entry
+              : entry + "\n(" + omittedBefore + " entries before were left out)");
     } catch (RuntimeException | Error e) {
       // A log that fails is no reason to close a connection.
     }
@@ -88,13 +90,13 @@ public final class WireLog implements Plugin {
       entries = 0;
     }
     if (entries == maxEntriesPerSecond) {
-      leftOut++;
+      omitted++;
       return -1;
     }
     entries++;
-    long skipped = leftOut;
-    leftOut = 0;
-    return skipped;
+    long omittedBefore = omitted;
+    omitted = 0;
+    return omittedBefore;
   }
 
   private final class Tap extends ChannelDuplexHandler implements Observer {
@@ -126,15 +128,18 @@ public final class WireLog implements Plugin {
       ctx.write(message, promise);
     }
 
-    private void show(String what, ByteBuf bytes) {
+    private void show(String operation, ByteBuf bytes) {
       int length = bytes.readableBytes();
-      int part = (int) Math.min(Math.min(length, maxBytesShown), maxBytesPerConnection - shown);
-      long skipped = part == 0 ? -1 : admit();
-      if (skipped >= 0) {
-        shown += part;
-        String rest = part == length ? "" : ", the first " + part;
-        String table = ByteBufUtil.prettyHexDump(bytes, bytes.readerIndex(), part);
-        log(name() + ' ' + what + ' ' + length + " bytes" + rest + '\n' + table, skipped);
+      int shownBytes =
+          (int) Math.min(Math.min(length, maxBytesShown), maxBytesPerConnection - shown);
+      long omittedBefore = shownBytes == 0 ? -1 : admit();
+      if (omittedBefore >= 0) {
+        shown += shownBytes;
+        String rest = shownBytes == length ? "" : ", the first " + shownBytes;
+        String table = ByteBufUtil.prettyHexDump(bytes, bytes.readerIndex(), shownBytes);
+        log(
+            name() + ' ' + operation + ' ' + length + " bytes" + rest + '\n' + table,
+            omittedBefore);
       }
     }
 
@@ -145,10 +150,10 @@ public final class WireLog implements Plugin {
 
     @Override
     public void closed(CloseReason reason) {
-      long skipped = admit();
-      if (skipped >= 0) {
+      long omittedBefore = admit();
+      if (omittedBefore >= 0) {
         String bytes = read + " read, " + written + " written";
-        log(name() + " closed, " + reason.kind() + ": " + bytes, skipped);
+        log(name() + " closed, " + reason.kind() + ": " + bytes, omittedBefore);
       }
     }
   }

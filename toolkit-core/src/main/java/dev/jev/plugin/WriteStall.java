@@ -16,7 +16,7 @@ import java.time.Duration;
  */
 final class WriteStall extends DeadlineWheel.Entry {
 
-  private static final int LOOKS = 8;
+  private static final int CHECKS_PER_TIMEOUT = 8;
 
   /**
    * How many bytes the system takes before it has sent them; half of it is one step of progress.
@@ -25,12 +25,13 @@ final class WriteStall extends DeadlineWheel.Entry {
 
   private final LimitedConnection connection;
   private final DeadlineWheel wheel;
-  private long since; // when the socket is known to have taken something, or had nothing to take
+  // When the socket last took output, or had none to take.
+  private long lastProgressNanos;
   private long progress;
 
-  WriteStall(LimitedConnection connection, Duration deadline) {
+  WriteStall(LimitedConnection connection, Duration timeout) {
     this.connection = connection;
-    this.wheel = connection.link().deadlineWheel(deadline.dividedBy(LOOKS));
+    this.wheel = connection.link().deadlineWheel(timeout.dividedBy(CHECKS_PER_TIMEOUT));
     ChannelConfig config = connection.channel().config();
     config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES); // if it is epoll's
     config.setOption(IoUringChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES);
@@ -38,7 +39,7 @@ final class WriteStall extends DeadlineWheel.Entry {
 
   void flushing() {
     if (!isScheduled()) {
-      since = wheel.now();
+      lastProgressNanos = wheel.now();
       progress = SocketOutput.progress(connection.link());
       wheel.schedule(this);
     }
@@ -52,13 +53,13 @@ final class WriteStall extends DeadlineWheel.Entry {
       return now;
     }
     if (progress != before) {
-      since = now;
+      lastProgressNanos = now;
     }
-    return now + Math.min(deadline() - (now - since), wheel.maxDelay());
+    return now + Math.min(timeoutNanos() - (now - lastProgressNanos), wheel.maxDelay());
   }
 
-  private long deadline() {
-    return wheel.maxDelay() * LOOKS;
+  private long timeoutNanos() {
+    return wheel.maxDelay() * CHECKS_PER_TIMEOUT;
   }
 
   @Override
@@ -67,7 +68,7 @@ final class WriteStall extends DeadlineWheel.Entry {
       connection.abort(
           Kind.TIMEOUT,
           "output taken",
-          "none within " + Duration.ofNanos(deadline()) + " (expected: some)");
+          "none within " + Duration.ofNanos(timeoutNanos()) + " (expected: some)");
     }
   }
 }

@@ -27,7 +27,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
 
   private static final int TABLE_LOG = 16;
 
-  private static final ByteBuffer NOTHING = ByteBuffer.allocateDirect(0);
+  private static final ByteBuffer EMPTY = ByteBuffer.allocateDirect(0);
   private static final int MIN_ROOM = 512;
 
   private final int level;
@@ -90,7 +90,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   private static final class Frames extends ZstdDirectBufferDecompressingStreamNoFinalizer {
 
     Frames() throws IOException {
-      super(NOTHING);
+      super(EMPTY);
       setLongMax(MAX_WINDOW_LOG);
     }
 
@@ -99,7 +99,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
       try {
         read(target);
       } finally {
-        source = NOTHING; // and not memory that is given back
+        source = EMPTY; // and not memory that is given back
       }
     }
   }
@@ -122,14 +122,14 @@ final class ZstdTransformer implements StreamTransform.Transformer {
 
   @Override
   public void flush(ByteBuf out) {
-    while (!compress(NOTHING, out, EndDirective.FLUSH)) {
+    while (!compress(EMPTY, out, EndDirective.FLUSH)) {
       // There is more.
     }
   }
 
   @Override
   public void finish(ByteBuf out) {
-    while (compressor != null && !compress(NOTHING, out, EndDirective.END)) {
+    while (compressor != null && !compress(EMPTY, out, EndDirective.END)) {
       // There is more.
     }
   }
@@ -138,9 +138,9 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   private boolean compress(ByteBuffer source, ByteBuf out, EndDirective until) {
     out.ensureWritable(MIN_ROOM);
     ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
-    boolean all = compressor().compressDirectByteBufferStream(target, source, until);
+    boolean complete = compressor().compressDirectByteBufferStream(target, source, until);
     out.writerIndex(out.writerIndex() + target.position());
-    return all;
+    return complete;
   }
 
   private ZstdCompressCtx compressor() {

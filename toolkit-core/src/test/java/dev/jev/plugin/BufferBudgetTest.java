@@ -11,35 +11,35 @@ class BufferBudgetTest {
   private final BufferBudget budget = new BufferBudget(1_000);
 
   @Test
-  void nobodyIsTooHeavyBelowTheMarks() {
+  void noConnectionIsPausedOrClosedBelowTheThresholds() {
     budget.change(0, 800);
-    assertThat(budget.isTooHeavyToGrow(800)).isFalse();
+    assertThat(budget.shouldPause(800)).isFalse();
     budget.change(0, 150);
-    assertThat(budget.isTooHeavyToGrow(800)).isTrue();
-    assertThat(budget.isTooHeavyToStay(800)).isFalse();
+    assertThat(budget.shouldPause(800)).isTrue();
+    assertThat(budget.shouldClose(800)).isFalse();
     budget.change(150, 151);
-    assertThat(budget.isTooHeavyToStay(800)).isTrue();
+    assertThat(budget.shouldClose(800)).isTrue();
   }
 
   @Test
-  void onlyAsManyOfTheHeaviestAsMakeUpForTheExcess() {
+  void onlyTheLargestConnectionsThatMakeUpForTheExcessArePaused() {
     budget.change(0, 600);
     budget.change(0, 200);
     budget.change(0, 100);
-    assertThat(budget.isTooHeavyToGrow(600)).isTrue(); // 100 too many
-    assertThat(budget.isTooHeavyToGrow(200)).isFalse();
+    assertThat(budget.shouldPause(600)).isTrue(); // 100 too many
+    assertThat(budget.shouldPause(200)).isFalse();
     for (int i = 0; i < 700; i++) {
       budget.change(0, 1);
     }
-    assertThat(budget.isTooHeavyToGrow(600)).isTrue(); // 800 too many
-    assertThat(budget.isTooHeavyToGrow(200)).isTrue();
-    assertThat(budget.isTooHeavyToGrow(100)).isFalse();
-    assertThat(budget.isTooHeavyToGrow(1)).isFalse();
-    assertThat(budget.isTooHeavyToGrow(0)).isFalse();
+    assertThat(budget.shouldPause(600)).isTrue(); // 800 too many
+    assertThat(budget.shouldPause(200)).isTrue();
+    assertThat(budget.shouldPause(100)).isFalse();
+    assertThat(budget.shouldPause(1)).isFalse();
+    assertThat(budget.shouldPause(0)).isFalse();
   }
 
   @Test
-  void nothingIsLeftWhenAllHaveGone() {
+  void totalIsZeroWhenAllConnectionsAreEmpty() {
     Random random = new Random(1);
     long[] held = new long[100];
     for (int i = 0; i < 100_000; i++) {
@@ -52,8 +52,8 @@ class BufferBudgetTest {
       budget.change(last, 0);
     }
     assertThat(budget.total()).isZero();
-    assertThat(budget.isTooHeavyToGrow(Long.MAX_VALUE)).isFalse();
+    assertThat(budget.shouldPause(Long.MAX_VALUE)).isFalse();
     budget.change(0, 801);
-    assertThat(budget.isTooHeavyToGrow(801)).isTrue(); // nobody else is left in the way
+    assertThat(budget.shouldPause(801)).isTrue(); // nobody else is left in the way
   }
 }

@@ -30,29 +30,29 @@ class ConnectionCountTest {
 
   @Test
   void addressesOfOneNetworkCountTogether() throws Exception {
-    ConnectionCount tally = new ConnectionCount(2, /* prefix4= */ 20, /* prefix6= */ 60);
-    assertThat(tally.enter(address("10.1.16.1"))).isTrue();
-    assertThat(tally.enter(address("10.1.31.255"))).isTrue();
-    assertThat(tally.enter(address("10.1.17.0"))).isFalse();
-    assertThat(tally.enter(address("10.1.32.0"))).isTrue();
-    assertThat(tally.enter(address("2001:db8:0:f::1"))).isTrue();
-    assertThat(tally.enter(address("2001:db8:0:0:ffff::"))).isTrue();
-    assertThat(tally.enter(address("2001:db8::"))).isFalse();
-    assertThat(tally.enter(address("2001:db8:0:10::1"))).isTrue();
-    assertThat(tally.size()).isEqualTo(4);
+    ConnectionCount count = new ConnectionCount(2, /* prefix4= */ 20, /* prefix6= */ 60);
+    assertThat(count.tryAdd(address("10.1.16.1"))).isTrue();
+    assertThat(count.tryAdd(address("10.1.31.255"))).isTrue();
+    assertThat(count.tryAdd(address("10.1.17.0"))).isFalse();
+    assertThat(count.tryAdd(address("10.1.32.0"))).isTrue();
+    assertThat(count.tryAdd(address("2001:db8:0:f::1"))).isTrue();
+    assertThat(count.tryAdd(address("2001:db8:0:0:ffff::"))).isTrue();
+    assertThat(count.tryAdd(address("2001:db8::"))).isFalse();
+    assertThat(count.tryAdd(address("2001:db8:0:10::1"))).isTrue();
+    assertThat(count.networkCount()).isEqualTo(4);
   }
 
   @Test
-  void ip4AddressInAnIp6OneCountsAsIp4() throws Exception {
-    ConnectionCount tally = new ConnectionCount(1, /* prefix4= */ 32, /* prefix6= */ 64);
+  void ipv4MappedAddressCountsAsIpv4() throws Exception {
+    ConnectionCount count = new ConnectionCount(1, /* prefix4= */ 32, /* prefix6= */ 64);
     byte[] mapped = new byte[16];
     mapped[10] = (byte) 0xFF;
     mapped[11] = (byte) 0xFF;
     mapped[12] = 10;
     mapped[15] = 1;
-    assertThat(tally.enter(Inet6Address.getByAddress("mapped", mapped, -1))).isTrue();
-    assertThat(tally.enter(address("10.0.0.1"))).isFalse();
-    assertThat(tally.enter(address("10.0.0.2"))).isTrue();
+    assertThat(count.tryAdd(Inet6Address.getByAddress("mapped", mapped, -1))).isTrue();
+    assertThat(count.tryAdd(address("10.0.0.1"))).isFalse();
+    assertThat(count.tryAdd(address("10.0.0.2"))).isTrue();
   }
 
   @Test
@@ -66,27 +66,27 @@ class ConnectionCountTest {
   }
 
   @Test
-  void countsAreExactAmongThreadsAndNothingIsLeft() throws Exception {
-    ConnectionCount tally = new ConnectionCount(3, 32, 128);
+  void countsAreExactAcrossThreads() throws Exception {
+    ConnectionCount count = new ConnectionCount(3, 32, 128);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     for (int t = 0; t < 4; t++) {
       Random random = new Random(t);
       threads.execute(
           () -> {
-            List<InetAddress> mine = new ArrayList<>();
+            List<InetAddress> added = new ArrayList<>();
             for (int i = 0; i < 20_000; i++) {
               InetAddress one = number(random.nextInt(8));
-              if (mine.size() < 8 && tally.enter(one)) {
-                mine.add(one);
-              } else if (!mine.isEmpty()) {
-                tally.leave(mine.remove(random.nextInt(mine.size())));
+              if (added.size() < 8 && count.tryAdd(one)) {
+                added.add(one);
+              } else if (!added.isEmpty()) {
+                count.remove(added.remove(random.nextInt(added.size())));
               }
             }
-            mine.forEach(tally::leave);
+            added.forEach(count::remove);
           });
     }
     threads.shutdown();
     assertThat(threads.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-    assertThat(tally.size()).isZero();
+    assertThat(count.networkCount()).isZero();
   }
 }

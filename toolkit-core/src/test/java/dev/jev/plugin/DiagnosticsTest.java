@@ -30,13 +30,13 @@ import org.junit.jupiter.api.Test;
 class DiagnosticsTest {
 
   private static Server.Builder<String, String> server(
-      Handler<String, String> handler, Diagnostics watch) {
+      Handler<String, String> handler, Diagnostics diagnostics) {
     return Server.<String, String>builder(Texts::new, handler)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(2)
         .loadBalancing(LoadBalancing.roundRobin())
         .blockedLoopThreshold(Duration.ofMillis(50))
-        .plugin(watch);
+        .plugin(diagnostics);
   }
 
   /** Flight Recorder's events of ours, while a test goes on. */
@@ -73,7 +73,7 @@ class DiagnosticsTest {
   @Test
   void handlerThatBlocksIsFoundWithItsStackAndOtherLoopsGoOn() throws Exception {
     BlockingQueue<Diagnostics.BlockedLoop> blocked = new LinkedBlockingQueue<>();
-    Diagnostics watch = Diagnostics.create(blocked::add);
+    Diagnostics diagnostics = Diagnostics.create(blocked::add);
     CountDownLatch release = new CountDownLatch(1);
     Handler<String, String> handler =
         (connection, message) -> {
@@ -84,7 +84,7 @@ class DiagnosticsTest {
         };
     try (Flight flight = new Flight();
         LogCapture log = new LogCapture("dev.jev");
-        Server server = server(handler, watch).start();
+        Server server = server(handler, diagnostics).start();
         RawPeer blocking = RawPeer.connect(server);
         RawPeer other = RawPeer.connect(server)) {
       blocking.send("warm").receive();
@@ -115,9 +115,9 @@ class DiagnosticsTest {
       Eventually.holds(
           "the lag is seen",
           () ->
-              watch.loopLags().stream()
+              diagnostics.loopLags().stream()
                   .anyMatch(lag -> lag.max().compareTo(Duration.ofMillis(50)) > 0));
-      assertThat(watch.loopLags())
+      assertThat(diagnostics.loopLags())
           .extracting(Diagnostics.LoopLag::loop)
           .contains(found.loop())
           .hasSize(2);
@@ -191,12 +191,12 @@ class DiagnosticsTest {
         String name = second.remoteAddress().toString();
         Eventually.holds(
             "it has not caught up",
-            () -> flight.events.stream().anyMatch(event -> isGivenUp(event, name)));
+            () -> flight.events.stream().anyMatch(event -> isStallWithoutRecovery(event, name)));
       }
     }
   }
 
-  private static boolean isGivenUp(RecordedEvent event, String peer) {
+  private static boolean isStallWithoutRecovery(RecordedEvent event, String peer) {
     return Flight.isNamed(event, "WriteStalled")
         && event.getString("peer").equals(peer)
         && !event.getBoolean("caughtUp");
@@ -220,21 +220,21 @@ class DiagnosticsTest {
   }
 
   @Test
-  void nothingIsKnownOfLoopsThatHaveEnded() throws Exception {
-    Diagnostics watch = Diagnostics.create();
-    server(Handler.replying(text -> text), watch).start().close();
-    try (Server server = server(Handler.replying(text -> text), watch).start()) {
+  void endedLoopsAreForgotten() throws Exception {
+    Diagnostics diagnostics = Diagnostics.create();
+    server(Handler.replying(text -> text), diagnostics).start().close();
+    try (Server server = server(Handler.replying(text -> text), diagnostics).start()) {
       Eventually.holds(
           "both loops were asked",
           () ->
-              watch.loopLags().size() == 2
-                  && watch.loopLags().stream().allMatch(l -> l.count() > 2));
+              diagnostics.loopLags().size() == 2
+                  && diagnostics.loopLags().stream().allMatch(l -> l.count() > 2));
       assertThat(server.port()).isPositive();
     }
   }
 
   @Test
-  void nullIsNoListener() {
+  void nullListenerIsRefused() {
     assertThatThrownBy(() -> Diagnostics.create(null))
         .isInstanceOf(NullPointerException.class)
         .hasMessage("onBlocked");
@@ -243,7 +243,7 @@ class DiagnosticsTest {
   // The histogram, with a clock of the test's.
 
   @Test
-  void lagsHaveTheirRanks() {
+  void lagsAreRanked() {
     LagWindow window = new LagWindow(/* windowNanos= */ 1_000);
     for (int i = 1; i <= 1_000; i++) {
       window.add(i * 1_000L, /* now= */ 0);

@@ -133,7 +133,7 @@ class DrainSignalTest {
   }
 
   /** Clients of one thread. */
-  private static final class Crowd extends Thread {
+  private static final class ClientThread extends Thread {
     final List<Client> all = new ArrayList<>();
 
     @Override
@@ -176,21 +176,21 @@ class DrainSignalTest {
   }
 
   @Test
-  void thousandClientsAndThoseWhoStillComeLoseNothing() throws Exception {
+  void thousandClientsAndLateArrivalsLoseNothing() throws Exception {
     try (Child child = new Child(0, 1_000, 4_000, 15_000)) {
       int port = child.port();
-      List<Crowd> crowds = new ArrayList<>();
+      List<ClientThread> threads = new ArrayList<>();
       for (int i = 0; i < THREADS; i++) {
-        crowds.add(new Crowd());
+        threads.add(new ClientThread());
       }
       for (int i = 0; i < CLIENTS; i++) {
-        crowds.get(i % THREADS).all.add(new Client(port));
+        threads.get(i % THREADS).all.add(new Client(port));
       }
       Arrivals arrivals = new Arrivals(port);
-      crowds.forEach(Thread::start);
+      threads.forEach(Thread::start);
       arrivals.start();
-      for (Crowd crowd : crowds) {
-        Eventually.holds("all are answered", () -> crowd.all.stream().allMatch(Client::isServed));
+      for (ClientThread thread : threads) {
+        Eventually.holds("all are answered", () -> thread.all.stream().allMatch(Client::isServed));
       }
       long start = System.nanoTime();
       child.terminate();
@@ -200,9 +200,9 @@ class DrainSignalTest {
       String report = child.out.readLine();
 
       List<Client> clients = new ArrayList<>();
-      for (Crowd crowd : crowds) {
-        crowd.join();
-        clients.addAll(crowd.all);
+      for (ClientThread thread : threads) {
+        thread.join();
+        clients.addAll(thread.all);
       }
       arrivals.join();
       int came = arrivals.all.size();
@@ -236,7 +236,7 @@ class DrainSignalTest {
   }
 
   @Test
-  void secondSignalHurries() throws Exception {
+  void secondSignalClosesAllAtOnce() throws Exception {
     try (Child child = new Child(0, 60_000, 60_000, 180_000)) {
       try (Socket peer = new Socket(InetAddress.getLoopbackAddress(), child.port())) {
         peer.getOutputStream().write(REQUEST);

@@ -151,7 +151,7 @@ class DrainTest {
   }
 
   @Test
-  void whoIsStillThereAtTheDeadlineIsCutAndNamed() throws Exception {
+  void connectionsOpenAtTheDeadlineAreCutOffAndReported() throws Exception {
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> connection.send("x".repeat(8 * 1024 * 1024)));
     Drain drain = drain(NONE, NONE, Duration.ofMillis(700)).build();
@@ -194,7 +194,7 @@ class DrainTest {
   }
 
   @Test
-  void hurryDuringTheSpreadCutsOffWhoDoesNotReadAfterFiveSeconds() throws Exception {
+  void secondBeginDuringTheSpreadCutsOffPeersThatDoNotReadAfterFiveSeconds() throws Exception {
     Drain drain = drain(NONE, Duration.ofMinutes(1), Duration.ofMinutes(2)).build();
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> connection.send("x".repeat(8 * 1024 * 1024)));

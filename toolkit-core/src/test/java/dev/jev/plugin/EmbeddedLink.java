@@ -29,10 +29,10 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
   final List<Throwable> failures = new ArrayList<>();
-  final List<Integer> pieces = new ArrayList<>(); // their lengths
+  final List<Integer> chunks = new ArrayList<>(); // their lengths
   final List<Object> events = new ArrayList<>();
   @Nullable CloseReason reason;
-  int maxPiecesBeforePause = Integer.MAX_VALUE;
+  int maxChunksBeforePause = Integer.MAX_VALUE;
 
   EmbeddedLink(Plugin plugin) {
     observer = requireNonNull(plugin.install(this));
@@ -92,12 +92,12 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     ByteBuf bytes = (ByteBuf) message;
-    pieces.add(bytes.readableBytes());
+    chunks.add(bytes.readableBytes());
     byte[] copy = new byte[bytes.readableBytes()];
     bytes.readBytes(copy);
     bytes.release();
     received.writeBytes(copy);
-    if (pieces.size() == maxPiecesBeforePause) {
+    if (chunks.size() == maxChunksBeforePause) {
       channel.config().setAutoRead(false);
     }
   }
@@ -125,13 +125,13 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   }
 
   @Override
-  public void close(CloseReason why) {
-    reason = reason == null ? why : reason;
+  public void close(CloseReason closeReason) {
+    reason = reason == null ? closeReason : reason;
   }
 
   @Override
-  public void closeNow(CloseReason why) {
-    close(why);
+  public void closeNow(CloseReason closeReason) {
+    close(closeReason);
     channel.close();
   }
 

@@ -74,11 +74,11 @@ class IdleReaperTest {
     Random random = new Random(seed);
     for (int round = 0; round < 20; round++) {
       long timeout = millis(10) + (long) (random.nextDouble() * seconds(round < 10 ? 1 : 100));
-      talkAndFallSilent(new Random(random.nextLong()), timeout);
+      sendThenFallSilent(new Random(random.nextLong()), timeout);
     }
   }
 
-  private void talkAndFallSilent(Random random, long timeout) {
+  private void sendThenFallSilent(Random random, long timeout) {
     IdleReaper reaper = IdleReaper.readIdle(Duration.ofNanos(timeout));
     long tolerance = Math.max(timeout / 100, millis(10));
     List<FakeLink> links = new ArrayList<>();
@@ -239,7 +239,7 @@ class IdleReaperTest {
   }
 
   @Test
-  void stopOfTheProcessKillsNobodyWhoIsAlive() {
+  void stoppedProcessClosesNoActiveConnection() {
     IdleReaper reaper = IdleReaper.readIdle(Duration.ofSeconds(5));
     FakeLink alive = new FakeLink(channel);
     FakeLink dead = new FakeLink(channel);
@@ -268,7 +268,7 @@ class IdleReaperTest {
   }
 
   @Test
-  void loopThatIsAlwaysLateStillClosesTheDead() {
+  void loopThatIsAlwaysLateStillClosesIdleConnections() {
     FakeLink link = new FakeLink(channel);
     connect(IdleReaper.readIdle(Duration.ofSeconds(5)), link);
     long start = channel.now();
@@ -279,7 +279,7 @@ class IdleReaperTest {
   }
 
   @Test
-  void massOfTheDeadIsClosedInPortionsBetweenWhichTheLoopReads() {
+  void manyIdleConnectionsAreClosedInBatchesBetweenWhichTheLoopReads() {
     IdleReaper reaper = IdleReaper.readIdle(Duration.ofSeconds(1));
     FakeLink link = new FakeLink(channel);
     for (int i = 0; i < 1_000; i++) {

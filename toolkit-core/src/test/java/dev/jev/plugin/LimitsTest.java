@@ -92,7 +92,7 @@ class LimitsTest {
   // Connections.
 
   @Test
-  void addressHasNoMoreConnectionsThanItMay() throws Exception {
+  void connectionsPerAddressAreLimited() throws Exception {
     Limits limits = limits(l -> l.connectionsPerAddress(2));
     try (Server server = start(limits)) {
       expectEcho(connectFrom("127.0.0.1", server));
@@ -109,11 +109,11 @@ class LimitsTest {
       assertThat(log.messages("connections"))
           .containsExactly("connections: 3 (expected: <= 2) of 127.0.0.1"); // once a second
     }
-    assertThat(limits.networks()).isZero();
+    assertThat(limits.networkCount()).isZero();
   }
 
   @Test
-  void subnetHasNoMoreConnectionsThanItMay() throws Exception {
+  void connectionsPerSubnetAreLimited() throws Exception {
     Limits limits = limits(l -> l.connectionsPerAddress(2).connectionsPerSubnet(3, 24, 64));
     try (Server server = start(limits)) {
       expectEcho(connectFrom("127.0.0.1", server));
@@ -123,13 +123,13 @@ class LimitsTest {
       expectEnd(connectFrom("127.0.0.3", server)); // and does not count for its address
       expectEcho(connectFrom("127.0.1.1", server));
       assertThat(limits.refused()).isEqualTo(2);
-      assertThat(limits.networks()).isEqualTo(5);
+      assertThat(limits.networkCount()).isEqualTo(5);
     }
-    assertThat(limits.networks()).isZero();
+    assertThat(limits.networkCount()).isZero();
   }
 
   @Test
-  void addressIsThatWhichAnotherPluginFoundOut() throws Exception {
+  void addressSetByAnotherPluginCounts() throws Exception {
     Plugin proxy =
         new Plugin() {
           @Override
@@ -153,7 +153,7 @@ class LimitsTest {
       expectEnd(connectFrom("127.0.0.3", server));
       assertThat(log.messages("of 10.0.0.1")).hasSize(1);
     }
-    assertThat(limits.networks()).isZero();
+    assertThat(limits.networkCount()).isZero();
   }
 
   @Test
@@ -309,7 +309,7 @@ class LimitsTest {
   // Deadlines.
 
   @Test
-  void connectionThatSaysNothingIsClosedAtTheDeadline() throws Exception {
+  void silentConnectionIsClosedAtTheFirstMessageTimeout() throws Exception {
     Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(500)));
     try (Server server = start(limits);
         RawPeer talking = RawPeer.connect(server)) {
@@ -330,7 +330,7 @@ class LimitsTest {
   }
 
   @Test
-  void partOfAFirstMessageDoesNotMoveTheDeadline() throws Exception {
+  void partOfAFirstMessageDoesNotExtendTheTimeout() throws Exception {
     Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(300)));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
@@ -356,14 +356,14 @@ class LimitsTest {
   }
 
   @Test
-  void connectionWhosePeerTakesNothingIsClosedAtTheDeadline() throws Exception {
+  void connectionWhosePeerDoesNotReadIsClosedAtTheWriteStallTimeout() throws Exception {
     Limits limits = limits(l -> l.writeStallTimeout(Duration.ofMillis(800)));
     try (Server server = start(limits);
         RawPeer stuck = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
       Connection<String> connection = recorder.connection();
       recorder.expect("connect");
       long start = System.nanoTime();
-      hold(connection, 400_000);
+      fillPendingBytes(connection, 400_000);
       try (RawPeer other = RawPeer.connect(server)) {
         recorder.expect("connect");
         other.send("others are unaffected");
@@ -380,12 +380,12 @@ class LimitsTest {
   }
 
   @Test
-  void peerThatReadsSlowlyButReadsIsLeftAlone() throws Exception {
+  void peerThatReadsSlowlyStaysConnected() throws Exception {
     Limits limits = limits(l -> l.writeStallTimeout(Duration.ofMillis(1_200)));
     try (Server server = start(limits);
         RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
       Connection<String> connection = recorder.connection();
-      hold(connection, 800_000);
+      fillPendingBytes(connection, 800_000);
       long start = System.nanoTime();
       while (secondsSince(start) < 3.5) {
         slow.read(4_000);
@@ -420,15 +420,15 @@ class LimitsTest {
   // The budget.
 
   @Test
-  void heaviestConnectionIsClosedWhenTheBudgetIsUsedUp() throws Exception {
+  void largestConnectionIsClosedWhenTheBudgetIsUsedUp() throws Exception {
     Limits limits = limits(l -> l.bufferBudget(600_000));
     try (Server server = start(limits);
         RawPeer light = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
       Connection<String> lightOne = recorder.connection();
-      hold(lightOne, 50_000);
+      fillPendingBytes(lightOne, 50_000);
       try (RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
         Connection<String> heavyOne = recorder.connection();
-        hold(heavyOne, 700_000);
+        fillPendingBytes(heavyOne, 700_000);
         Eventually.holds("the heaviest is closed", () -> !heavyOne.isOpen());
         assertThat(heavy.read(100)).hasSize(100); // what the kernel had taken
         Eventually.holds("it is counted", () -> limits.closed() == 1);
@@ -443,7 +443,7 @@ class LimitsTest {
   }
 
   /** Sends until so many bytes, or a few more, wait because the socket takes no more. */
-  private static void hold(Connection<String> connection, int bytes) throws Exception {
+  private static void fillPendingBytes(Connection<String> connection, int bytes) throws Exception {
     AtomicInteger unchanged = new AtomicInteger();
     Eventually.holds(
         bytes + " bytes wait",
@@ -456,7 +456,7 @@ class LimitsTest {
   }
 
   @Test
-  void nothingMoreIsReadFromTheHeaviestWhileTheBudgetIsNearlyUsedUp() throws Exception {
+  void readingFromTheLargestConnectionPausesNearTheBudget() throws Exception {
     Limits limits = limits(l -> l.bufferBudget(1_000_000));
     Recorder<String, String> silent = Recorder.silent();
     try (Server server =
@@ -469,10 +469,10 @@ class LimitsTest {
         RawPeer light = RawPeer.connect(server)) {
       Connection<String> heavyOne = silent.connection();
       silent.expect("connect", "connect");
-      hold(heavyOne, 700_000);
+      fillPendingBytes(heavyOne, 700_000);
       heavy.send("below the mark");
       silent.expect("message below the mark");
-      hold(heavyOne, 850_000);
+      fillPendingBytes(heavyOne, 850_000);
       Eventually.holds("that is noticed", () -> limits.bufferedBytes() > 800_000);
       heavy.send("above the mark");
       light.send("from one that holds little");

@@ -57,7 +57,7 @@ class PatienceTest {
   // Peers that say nothing.
 
   @Test
-  void thousandsThatSayNothingAreClosedAtTheHandshakeTimeout() throws Exception {
+  void thousandsOfSilentPeersAreClosedAtTheHandshakeTimeout() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server =
             Server.builder(Endless::new, recorder)
@@ -77,7 +77,7 @@ class PatienceTest {
   }
 
   @Test
-  void thousandsThatSayNothingAreClosedAtTheFirstMessageDeadline() throws Exception {
+  void thousandsOfSilentPeersAreClosedAtTheFirstMessageTimeout() throws Exception {
     Limits limits = Limits.builder().firstMessageTimeout(Duration.ofSeconds(2)).build();
     try (LogCapture log = new LogCapture("dev.jev");
         Server server =
@@ -114,7 +114,7 @@ class PatienceTest {
   }
 
   @Test
-  void handshakeThatDripsIsClosedAtItsTimeout() throws Exception {
+  void drippingHandshakeIsClosedAtItsTimeout() throws Exception {
     try (Server server =
             Server.builder(Endless::new, Recorder.<String, String>silent())
                 .listen("127.0.0.1:0")
@@ -214,7 +214,7 @@ class PatienceTest {
 
   /** A process that stood still has not heard its peers, who are alive nevertheless. */
   @Test
-  void serverThatIsStoppedForAWhileClosesNobodyWhoTalks(@TempDir Path directory) throws Exception {
+  void suspendedServerClosesNoActivePeer(@TempDir Path directory) throws Exception {
     int count = 200;
     List<Socket> peers = new ArrayList<>();
     byte[] frame = RawPeer.frames("alive");

@@ -57,14 +57,14 @@ class ProxyHeaderTest {
   private static ProxyHeader parse(ByteBuf header) {
     for (int n = 0; n < header.readableBytes(); n++) {
       ByteBuf part = header.slice(0, n);
-      assertThat(ProxyHeaderParser.begins(part)).as("%s bytes", n).isTrue();
-      if (ProxyHeaderParser.hasBegun(part)) {
+      assertThat(ProxyHeaderParser.mayBeHeader(part)).as("%s bytes", n).isTrue();
+      if (ProxyHeaderParser.isHeader(part)) {
         assertThat(ProxyHeaderParser.parse(part, PROXY, MAX)).as("%s bytes", n).isNull();
         assertThat(part.readerIndex()).isZero();
       }
     }
     ByteBuf all = Unpooled.wrappedBuffer(header, line("rest"));
-    assertThat(ProxyHeaderParser.hasBegun(all)).isTrue();
+    assertThat(ProxyHeaderParser.isHeader(all)).isTrue();
     ProxyHeader parsed = ProxyHeaderParser.parse(all, PROXY, MAX);
     assertThat(all.toString(StandardCharsets.US_ASCII)).isEqualTo("rest");
     assertThat(parsed.proxy()).isEqualTo(PROXY);
@@ -84,7 +84,7 @@ class ProxyHeaderTest {
     "PROXY TCP6 ffff:f:f:f:f:f:f:ffff ffff:f:f:f:f:f:f:ffff 65535 65535, "
         + "ffff:f:f:f:f:f:f:ffff, 65535, ffff:f:f:f:f:f:f:ffff, 65535",
   })
-  void lineTellsTheAddresses(String line, String from, int fromPort, String to, int toPort)
+  void lineCarriesTheAddresses(String line, String from, int fromPort, String to, int toPort)
       throws Exception {
     ProxyHeader header = parse(line(line + "\r\n"));
     assertThat(header.version()).isEqualTo(1);
@@ -96,7 +96,7 @@ class ProxyHeaderTest {
 
   @ParameterizedTest
   @CsvSource({"PROXY UNKNOWN", "PROXY UNKNOWN ffff::1 whatever 1 2", "'PROXY UNKNOWN '"})
-  void lineMayTellNothing(String line) {
+  void lineMayCarryNoAddresses(String line) {
     assertThat(parse(line(line + "\r\n")))
         .isEqualTo(new ProxyHeader(1, PROXY, null, null, null, List.of()));
   }
@@ -150,12 +150,12 @@ class ProxyHeaderTest {
   @ParameterizedTest
   @CsvSource({"GET / HTTP/1.1", "'PROXY\tTCP4'", "PROXYTCP4", "proxy", "P.", "'\r\n\r\r'"})
   void otherBytesAreNoHeader(String text) {
-    assertThat(ProxyHeaderParser.begins(line(text))).isFalse();
-    assertThat(ProxyHeaderParser.hasBegun(line(text))).isFalse();
+    assertThat(ProxyHeaderParser.mayBeHeader(line(text))).isFalse();
+    assertThat(ProxyHeaderParser.isHeader(line(text))).isFalse();
   }
 
   @Test
-  void binaryHeaderTellsTheAddresses() throws Exception {
+  void binaryHeaderCarriesTheAddresses() throws Exception {
     ProxyHeader header = parse(hex(tcp4("")));
     assertThat(header.version()).isEqualTo(2);
     assertThat(header.source()).isEqualTo(inet("192.0.2.1", 1000));
@@ -170,7 +170,7 @@ class ProxyHeaderTest {
     SIGNATURE + "21 00 0000", // PROXY of something unspecified
     SIGNATURE + "21 00 0003 ffffff",
   })
-  void binaryHeaderMayTellNothing(String header) {
+  void binaryHeaderMayCarryNoAddresses(String header) {
     assertThat(parse(hex(header)))
         .isEqualTo(new ProxyHeader(2, PROXY, null, null, null, List.of()));
   }
@@ -248,7 +248,7 @@ class ProxyHeaderTest {
   }
 
   @Test
-  void tlsOfTheClientIsTold() {
+  void tlsOfTheClientIsReported() {
     String version = "21 0007 544c5376312e33"; // TLSv1.3
     String name = "22 0001 61";
     String cipher = "23 0001 62";
@@ -263,7 +263,7 @@ class ProxyHeaderTest {
   }
 
   @Test
-  void unixAddressesAreTold() {
+  void unixAddressesAreReported() {
     String path = "2f61" + "00".repeat(106);
     String abstractName = "0062" + "00".repeat(106);
     ProxyHeader header = parse(hex(SIGNATURE + "21 31 00d8" + path + abstractName));
@@ -285,7 +285,7 @@ class ProxyHeaderTest {
     "V2, TCP6, 2001:db8::1, 2001:db8::2",
     "V2, UDP6, 2001:db8::1, 2001:db8::2",
   })
-  void whatNettyWritesIsUnderstood(
+  void headersThatNettyWritesAreUnderstood(
       HAProxyProtocolVersion version, HAProxyProxiedProtocol protocol, String from, String to)
       throws Exception {
     HAProxyMessage message =

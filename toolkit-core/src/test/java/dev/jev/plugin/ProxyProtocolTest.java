@@ -28,7 +28,7 @@ class ProxyProtocolTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons reasons = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private @Nullable Server server;
 
@@ -40,13 +40,13 @@ class ProxyProtocolTest {
     log.close();
     assertThat(log.messages("")).isEmpty();
     recorder.expectNothingMore();
-    ends.expectNothingMore();
+    reasons.expectNothingMore();
   }
 
   private RawPeer connect(ProxyProtocol plugin) throws Exception {
     server =
         Server.builder(Texts::new, recorder)
-            .plugin(ends) // the order of the stages counts, not this one
+            .plugin(reasons) // the order of the stages counts, not this one
             .plugin(plugin)
             .listen("tcp://127.0.0.1:0")
             .handshakeTimeout(Duration.ofMillis(500))
@@ -73,7 +73,7 @@ class ProxyProtocolTest {
     assertThat(peer.send("hi").receive()).isEqualTo("hi");
     peer.close();
     recorder.expect("connect", "message hi", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -85,15 +85,15 @@ class ProxyProtocolTest {
     assertThat(connection.remoteAddress()).isEqualTo(new InetSocketAddress("192.0.2.1", 1000));
     assertThat(connection.localAddress()).isEqualTo(new InetSocketAddress("198.51.100.1", 443));
     assertThat(connection.listener()).isEqualTo(server.addresses().get(0));
-    ProxyHeader told = connection.attribute(ProxyHeader.class);
-    assertThat(told.proxy()).isEqualTo(peer.socket().getLocalSocketAddress());
-    assertThat(told.source()).isEqualTo(connection.remoteAddress());
+    ProxyHeader parsed = connection.attribute(ProxyHeader.class);
+    assertThat(parsed.proxy()).isEqualTo(peer.socket().getLocalSocketAddress());
+    assertThat(parsed.source()).isEqualTo(connection.remoteAddress());
     expectEcho(peer);
   }
 
   @ParameterizedTest
   @CsvSource({"PROXY UNKNOWN|", "PROXY UNKNOWN 1 2 3 4|", SIGNATURE + "20000000"})
-  void connectionKeepsTheAddressesOfTheSocketIfNoneAreTold(String header) throws Exception {
+  void connectionKeepsTheAddressesOfTheSocketIfTheHeaderHasNone(String header) throws Exception {
     RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"));
     peer.write(bytes(header));
     Connection<String> connection = recorder.connection();
@@ -113,7 +113,7 @@ class ProxyProtocolTest {
     assertThat(peer.send("hi").receive()).isEqualTo("hi");
     peer.close();
     recorder.expect("message hi", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -128,7 +128,7 @@ class ProxyProtocolTest {
         .isEqualTo(new InetSocketAddress("192.0.2.1", 1000));
     peer.close();
     recorder.expect("connect", "message slow", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @Test
@@ -141,11 +141,11 @@ class ProxyProtocolTest {
     assertThat(peer.receive()).isEqualTo("hi");
     peer.close();
     recorder.expect("connect", "message hi", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @Test
-  void optionalHeaderMayBeMissingFromAnybody() throws Exception {
+  void optionalHeaderMayBeMissingFromUntrustedPeers() throws Exception {
     expectEcho(connect(ProxyProtocol.optional("10.0.0.0/8")));
   }
 
@@ -154,26 +154,27 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
       peer.write(new byte[] {'G'}).expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: first bytes: no PROXY header (expected: one)");
+    reasons.expect("PROTOCOL_ERROR: first bytes: no PROXY header (expected: one)");
   }
 
   @Test
-  void nobodyElseMayConnectWhereAHeaderIsRequired() throws Exception {
+  void untrustedPeerIsRefusedWhereAHeaderIsRequired() throws Exception {
     RawPeer peer = connect(ProxyProtocol.required("10.0.0.0/8", "fd00::/8"));
     Object address = peer.socket().getLocalSocketAddress();
     peer.expectEnd();
     peer.close();
-    ends.expect("PROTOCOL_ERROR: peer: " + address + " (expected: one of [10.0.0.0/8, fd00::/8])");
+    reasons.expect(
+        "PROTOCOL_ERROR: peer: " + address + " (expected: one of [10.0.0.0/8, fd00::/8])");
   }
 
   @ParameterizedTest
   @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY, "PROXY UNKNOWN|"})
-  void headerOfSomebodyElseIsRefused(String header) throws Exception {
+  void headerOfAnUntrustedPeerIsRefused(String header) throws Exception {
     RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"));
     Object address = peer.socket().getLocalSocketAddress();
     peer.write(bytes(header)).expectEnd();
     peer.close();
-    ends.expect(
+    reasons.expect(
         "PROTOCOL_ERROR: PROXY header from: " + address + " (expected: from one of [10.0.0.0/8])");
   }
 
@@ -188,7 +189,7 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"))) {
       peer.write(concat(bytes(header), RawPeer.frames("behind it"))).expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: PROXY header, " + why);
+    reasons.expect("PROTOCOL_ERROR: PROXY header, " + why);
   }
 
   @Test
@@ -196,7 +197,7 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
       peer.write(ByteBufUtil.decodeHexDump(SIGNATURE + "21110ff1")).expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: PROXY header: 4097 bytes (expected: <= 4096)");
+    reasons.expect("PROTOCOL_ERROR: PROXY header: 4097 bytes (expected: <= 4096)");
   }
 
   @Test
@@ -204,15 +205,15 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1").maxHeaderBytes(27))) {
       peer.write(ByteBufUtil.decodeHexDump(BINARY)).expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: PROXY header: 28 bytes (expected: <= 27)");
+    reasons.expect("PROTOCOL_ERROR: PROXY header: 28 bytes (expected: <= 27)");
   }
 
   @Test
-  void headerHasADeadline() throws Exception {
+  void headerHasATimeout() throws Exception {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
       peer.write(bytes(LINE.substring(0, 20))).expectEnd();
     }
-    ends.expect("TIMEOUT");
+    reasons.expect("TIMEOUT");
   }
 
   @Test
@@ -220,7 +221,7 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
       peer.write(bytes(LINE.substring(0, 20))).shutdownOutput().expectEnd();
     }
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @Test

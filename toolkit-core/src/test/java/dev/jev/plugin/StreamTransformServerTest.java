@@ -83,14 +83,14 @@ class StreamTransformServerTest {
   }
 
   @Test
-  void pythonTalksGzipToTheServer() throws Exception {
+  void pythonExchangesGzipWithTheServer() throws Exception {
     assumeThat(Program.isInstalled("python3", "--version")).isTrue();
     for (String end : new String[] {"finish", "stop after a flush"}) {
       Recorder<String, String> seen = new Recorder<>(Handler.replying(text -> text));
       try (Server server = server(seen, StreamTransform.gzip())) {
         String port = String.valueOf(server.port());
-        byte[] said = Program.run(new byte[0], "python3", "-c", PYTHON_PEER, port, end);
-        assertThat(said).asString(UTF_8).isEqualTo("ok\n");
+        byte[] output = Program.run(new byte[0], "python3", "-c", PYTHON_PEER, port, end);
+        assertThat(output).asString(UTF_8).isEqualTo("ok\n");
         seen.expect("connect");
         for (int i = 0; i < 10; i++) {
           seen.expect("message text number " + i + ", and some more");
@@ -148,7 +148,7 @@ class StreamTransformServerTest {
   }
 
   @Test
-  void streamThatIsCutOffIsNoOrdinaryEnd() throws Exception {
+  void truncatedStreamIsAProtocolError() throws Exception {
     try (Server server = server(recorder, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
       byte[] good = gzip(RawPeer.frames("good"));
@@ -161,7 +161,7 @@ class StreamTransformServerTest {
 
   @Test
   void bombIsStoppedByTheRatioWhileMessagesAreSmall() throws Exception {
-    CloseReason[] why = new CloseReason[1];
+    CloseReason[] reasons = new CloseReason[1];
     Handler<String, String> handler =
         new Handler<>() {
           @Override
@@ -169,7 +169,7 @@ class StreamTransformServerTest {
 
           @Override
           public void onClose(Connection<String> connection, CloseReason reason) {
-            why[0] = reason;
+            reasons[0] = reason;
           }
         };
     try (Server server = server(handler, StreamTransform.gzip());
@@ -177,9 +177,9 @@ class StreamTransformServerTest {
       peer.write(gzip(new byte[50_000_000])); // messages without a byte
       peer.readAll();
       peer.shutdownOutput();
-      Eventually.holds("it is closed", () -> why[0] != null);
-      assertThat(why[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
-      assertThat(why[0].cause()).hasMessageStartingWith("transformed: ");
+      Eventually.holds("it is closed", () -> reasons[0] != null);
+      assertThat(reasons[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
+      assertThat(reasons[0].cause()).hasMessageStartingWith("transformed: ");
     }
   }
 
@@ -203,7 +203,7 @@ class StreamTransformServerTest {
   @Test
   void peerThatDoesNotReadIsNotReadFromEither() throws Exception {
     Recorder<String, String> seen =
-        new Recorder<>((connection, message) -> connection.send(noise(connection)));
+        new Recorder<>((connection, message) -> connection.send(incompressibleText(connection)));
     try (Server server = server(seen, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
       byte[][] frames =
@@ -219,7 +219,7 @@ class StreamTransformServerTest {
   }
 
   /** A mebibyte that does not become much shorter. */
-  private static String noise(Connection<String> connection) {
+  private static String incompressibleText(Connection<String> connection) {
     Random random = new Random(connection.hashCode());
     return random
         .ints(1024 * 1024, 0, 128)
@@ -228,14 +228,14 @@ class StreamTransformServerTest {
   }
 
   @Test
-  void zstdThatIsNotThereIsReportedWhenItIsConfigured() throws Exception {
+  void missingZstdIsReportedAtConfiguration() throws Exception {
     String classPath =
         Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
             .filter(entry -> !entry.contains("zstd-jni"))
             .collect(Collectors.joining(File.pathSeparator));
     String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    byte[] said = Program.run(new byte[0], java, "-cp", classPath, WithoutZstd.class.getName());
-    assertThat(said)
+    byte[] output = Program.run(new byte[0], java, "-cp", classPath, WithoutZstd.class.getName());
+    assertThat(output)
         .asString(UTF_8)
         .isEqualTo(
             "gzip is\njava.lang.IllegalStateException: zstd: not available (expected:"

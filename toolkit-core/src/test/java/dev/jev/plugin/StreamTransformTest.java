@@ -93,31 +93,31 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
-  void passesMuchOnInPieces(Format format) throws Exception {
+  void passesLargeOutputOnInChunks(Format format) throws Exception {
     byte[] much = new byte[1_000_000];
     new Random(7).nextBytes(much);
     EmbeddedLink link = format.open();
     link.arrive(format.pack(much));
     assertThat(link.received()).isEqualTo(much);
-    assertThat(link.pieces).hasSizeGreaterThan(30).allMatch(length -> length <= 32 * 1024);
+    assertThat(link.chunks).hasSizeGreaterThan(30).allMatch(length -> length <= 32 * 1024);
     end(link);
   }
 
   @ParameterizedTest
   @EnumSource
-  void holdsTheRestWhileTheConnectionDoesNotRead(Format format) throws Exception {
+  void keepsTheRestWhileTheConnectionDoesNotRead(Format format) throws Exception {
     byte[] much = concat(new byte[500_000], TEXT);
     EmbeddedLink link = format.open();
-    link.maxPiecesBeforePause = 2;
+    link.maxChunksBeforePause = 2;
     link.arrive(format.pack(much));
     link.channel().pipeline().fireUserEventTriggered(INPUT_END);
-    assertThat(link.pieces).hasSize(2);
+    assertThat(link.chunks).hasSize(2);
     assertThat(link.events).as("the end of the input waits too").isEmpty();
-    link.maxPiecesBeforePause = 5;
-    readOn(link);
-    assertThat(link.pieces).hasSize(5);
-    link.maxPiecesBeforePause = Integer.MAX_VALUE;
-    readOn(link);
+    link.maxChunksBeforePause = 5;
+    resume(link);
+    assertThat(link.chunks).hasSize(5);
+    link.maxChunksBeforePause = Integer.MAX_VALUE;
+    resume(link);
     assertThat(link.received()).isEqualTo(much);
     assertThat(link.events).containsExactly(INPUT_END);
     end(link);
@@ -126,31 +126,31 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
-  void whatArrivesWhileTheRestIsHeldComesBehindIt(Format format) throws Exception {
+  void inputThatArrivesDuringAPauseFollowsTheRest(Format format) throws Exception {
     EmbeddedLink link = format.open();
-    link.maxPiecesBeforePause = 1;
+    link.maxChunksBeforePause = 1;
     link.arrive(format.pack(new byte[100_000])).arrive(format.pack(TEXT));
     assertThat(link.received()).hasSize(32 * 1024);
-    readOn(link);
+    resume(link);
     assertThat(link.received()).isEqualTo(concat(new byte[100_000], TEXT));
     end(link);
   }
 
   @ParameterizedTest
   @EnumSource
-  void closingWhileTheRestIsHeldDropsIt(Format format) throws Exception {
+  void closeDuringAPauseDropsTheRest(Format format) throws Exception {
     EmbeddedLink link = format.open();
-    link.maxPiecesBeforePause = 1;
+    link.maxChunksBeforePause = 1;
     link.arrive(format.pack(new byte[100_000]));
     link.channel().close();
-    readOn(link);
+    resume(link);
     assertThat(link.received()).hasSize(32 * 1024);
     end(link);
   }
 
   @ParameterizedTest
   @EnumSource
-  void closesWhatTurnsIntoMuchMore(Format format) throws Exception {
+  void inputBeyondTheRatioClosesTheConnection(Format format) throws Exception {
     byte[] bomb = format.pack(new byte[50_000_000]);
     EmbeddedLink link = format.open();
     link.arrive(bomb);
@@ -169,7 +169,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void upToOneMebibyteMayBeAnyNumberOfTimesAsMuch() throws Exception {
+  void ratioIsNotLimitedUpToOneMebibyte() throws Exception {
     EmbeddedLink link = new EmbeddedLink(StreamTransform.gzip(6, 1));
     link.arrive(Format.GZIP.pack(new byte[1024 * 1024]));
     assertThat(link.received()).hasSize(1024 * 1024);
@@ -180,7 +180,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void muchOrdinaryInputIsNoCreditForABomb() throws Exception {
+  void ordinaryInputIsNoCreditForABomb() throws Exception {
     byte[] ordinary = new byte[20_000_000];
     new Random(7).nextBytes(ordinary);
     EmbeddedLink link = Format.GZIP.open();
@@ -194,7 +194,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
-  void garbageIsAFaultOfThePeer(Format format) {
+  void garbageIsAProtocolError(Format format) {
     EmbeddedLink link = format.open();
     link.arrive("GET / HTTP/1.1\r\n\r\n".getBytes(US_ASCII)).arrive(TEXT);
     assertThat(fault(link)).isInstanceOf(ProtocolException.class);
@@ -234,7 +234,7 @@ class StreamTransformTest {
         "1f8b08000000000000ff03000000000005000000"
             + " gzip length: 0 (expected: 5, as its trailer says)"
       })
-  void gzipSaysWhatIsWrong(String bytesAndMessage) {
+  void gzipFaultsAreNamed(String bytesAndMessage) {
     String[] parts = bytesAndMessage.split(" ", 2);
     EmbeddedLink link = Format.GZIP.open();
     link.arrive(HexFormat.of().parseHex(parts[0]));
@@ -265,7 +265,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void gzipHeaderDoesNotGoOnForEver() {
+  void gzipHeaderHasALimit() {
     EmbeddedLink link = Format.GZIP.open();
     link.arrive(HexFormat.of().parseHex("1f8b080800000000" + "00ff"));
     byte[] name = new byte[4096];
@@ -276,7 +276,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void gzipThatIsCutOffIsAFaultUnlessThatIsAfterAFlush() throws Exception {
+  void truncatedGzipIsAFaultUnlessItEndsAfterAFlush() throws Exception {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     GZIPOutputStream gzip = new GZIPOutputStream(bytes, /* syncFlush= */ true);
     gzip.write(TEXT);
@@ -349,7 +349,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
-  void nothingIsWrittenForNothing(Format format) {
+  void emptyStreamWritesNothing(Format format) {
     EmbeddedLink link = format.open();
     ChannelFuture empty = link.channel().writeAndFlush(link.channel().alloc().buffer());
     assertThat(empty.isSuccess()).isTrue();
@@ -378,7 +378,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
-  void whatIsNotFlushedFailsWhenTheChannelCloses(Format format) {
+  void unflushedWritesFailWhenTheChannelCloses(Format format) {
     EmbeddedLink link = format.open();
     ChannelFuture write = link.channel().write(link.channel().alloc().buffer().writeBytes(TEXT));
     link.channel().pipeline().remove(StreamTransformHandler.class);
@@ -431,7 +431,7 @@ class StreamTransformTest {
   }
 
   @Test
-  void transformerThatTakesNothingIsNotAskedForEver() {
+  void transformerThatConsumesNothingFails() {
     EmbeddedLink link = new EmbeddedLink(StreamTransform.of(Capitals::new));
     link.arrive("one.two".getBytes(US_ASCII));
     assertThat(link.received()).asString(US_ASCII).isEqualTo("ONE");
@@ -486,7 +486,7 @@ class StreamTransformTest {
     return link.channel().alloc().buffer().writeBytes(text.getBytes(US_ASCII));
   }
 
-  private static void readOn(EmbeddedLink link) {
+  private static void resume(EmbeddedLink link) {
     link.channel().config().setAutoRead(true);
     link.channel().read();
     link.channel().runPendingTasks();

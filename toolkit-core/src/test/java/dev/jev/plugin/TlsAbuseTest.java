@@ -44,7 +44,7 @@ class TlsAbuseTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons reasons = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private final LogCapture nettyLog = new LogCapture("io.netty");
   private Tls tls;
@@ -67,7 +67,7 @@ class TlsAbuseTest {
     assertThat(log.messages("")).isEmpty();
     assertThat(nettyLog.messages("")).isEmpty();
     recorder.expectNothingMore();
-    ends.expectNothingMore();
+    reasons.expectNothingMore();
   }
 
   private RawPeer connect(Tls.Provider provider) throws IOException {
@@ -80,7 +80,7 @@ class TlsAbuseTest {
             .build();
     server =
         Server.builder(Texts::new, recorder)
-            .plugin(ends)
+            .plugin(reasons)
             .plugin(tls)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
@@ -109,7 +109,7 @@ class TlsAbuseTest {
       peer.write(text.getBytes(StandardCharsets.US_ASCII));
       assertThat(peer.readAll()).isEqualTo(bytes("15 0303 0002 02 0a")); // unexpected_message
     }
-    ends.expect(
+    reasons.expect(
         "PROTOCOL_ERROR: first byte: " + first + " (expected: 22, that of a TLS handshake)");
   }
 
@@ -132,7 +132,7 @@ class TlsAbuseTest {
         peer.write(bytes(sent));
         assertThat(peer.readAll()).isEqualTo(bytes("15 0303 0002 02" + alert));
       }
-      ends.expect("PROTOCOL_ERROR: " + why);
+      reasons.expect("PROTOCOL_ERROR: " + why);
       server.close();
     }
   }
@@ -144,7 +144,7 @@ class TlsAbuseTest {
       peer.write(bytes("16 0301 0001 01" + "16 0301 0001 ff" + "16 0301 0001 ff"));
       peer.write(bytes("16 0301 0001 ff")).expectEnd();
     }
-    ends.expect("PROTOCOL_ERROR: TLS: ClientHello length exceeds 16384: 16777215");
+    reasons.expect("PROTOCOL_ERROR: TLS: ClientHello length exceeds 16384: 16777215");
   }
 
   /** 16 KiB announced, which come in records of one byte: six bytes for each. */
@@ -158,7 +158,7 @@ class TlsAbuseTest {
   }
 
   @Test
-  void drippedClientHelloHoldsLittleMemory() throws Exception {
+  void drippedClientHelloUsesLittleMemory() throws Exception {
     UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(/* preferDirect= */ true);
     EmbeddedChannel channel = new EmbeddedChannel();
     channel.config().setAllocator(allocator);
@@ -179,12 +179,12 @@ class TlsAbuseTest {
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void drippedClientHelloIsRefusedInTheEnd(Tls.Provider provider) throws Exception {
+  void drippedClientHelloIsRefusedAtTheLimit(Tls.Provider provider) throws Exception {
     try (RawPeer peer = connect(provider)) {
       peer.write(drip(4000)).write(drip(200));
       assertThat(peer.readAll()).isEqualTo(bytes("15 0303 0002 02 2f")); // illegal_parameter
     }
-    CloseReason end = ends.next();
+    CloseReason end = reasons.next();
     assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     assertThat(end.cause())
         .hasMessageMatching("records of the ClientHello: \\d+ bytes \\(expected: <= 24576\\)");
@@ -203,14 +203,14 @@ class TlsAbuseTest {
       // The JDK's engine wants a whole message header in a record: either way it is an answer.
       assertThat(peer.read()).isIn(22, 21);
     }
-    assertThat(ends.next()).isNotNull();
+    assertThat(reasons.next()).isNotNull();
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void nameIsTheSameAtEachSplitOfTheClientHello(Tls.Provider provider) throws Exception {
     connect(provider).close();
-    ends.next();
+    reasons.next();
     int length = clientHello("www.example.com").length;
     for (int split = 1; split < length; split += split < 20 ? 1 : 7) {
       try (RawPeer peer = RawPeer.connect(server)) {
@@ -227,15 +227,15 @@ class TlsAbuseTest {
         peer.write(engine.closeNotify());
       }
       recorder.expect("close PEER_CLOSED");
-      ends.expect("PEER_CLOSED");
+      reasons.expect("PEER_CLOSED");
     }
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void manyNamesAreNotKept(Tls.Provider provider) throws Exception {
+  void serverNamesAreNotCached(Tls.Provider provider) throws Exception {
     connect(provider).close();
-    ends.next();
+    reasons.next();
     SSLContext client = certificates.clientContext(null);
     for (int i = 0; i < 200; i++) {
       try (RawPeer peer = RawPeer.connect(server)) {
@@ -243,20 +243,20 @@ class TlsAbuseTest {
         assertThat(peer.read()).isEqualTo(22);
         peer.reset();
       }
-      ends.next();
+      reasons.next();
     }
-    SSLSessionContext sessions = tls.contexts().of("host-1.example.com").sessionContext();
+    SSLSessionContext sessions = tls.contexts().contextFor("host-1.example.com").sessionContext();
     assertThat(Collections.list(sessions.getIds())).isEmpty();
     assertThat(sessions.getSessionCacheSize()).isEqualTo(10_000);
-    assertThat(tls.contexts().of("host-1.example.com"))
-        .isSameAs(tls.contexts().of("host-2.example.com"));
+    assertThat(tls.contexts().contextFor("host-1.example.com"))
+        .isSameAs(tls.contexts().contextFor("host-2.example.com"));
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void renegotiationIsRefused(Tls.Provider provider) throws Exception {
     connect(provider).close();
-    ends.next();
+    reasons.next();
     try (TlsPeer peer =
         TlsPeer.connect(server, certificates.clientContext(null), TlsPeer.protocol("TLSv1.2"))) {
       assertThat(peer.send("hi").receive()).isEqualTo("hi");
@@ -266,7 +266,8 @@ class TlsAbuseTest {
           .hasMessageEndingWith("Received close_notify during handshake");
     }
     recorder.expect("connect", "message hi", "close PROTOCOL_ERROR");
-    ends.expect("PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
+    reasons.expect(
+        "PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
   }
 
   @ParameterizedTest
@@ -278,7 +279,7 @@ class TlsAbuseTest {
       peer.write(bytes("17 0303 4801")).readAll();
     }
     recorder.expect("close PROTOCOL_ERROR");
-    ends.expect("PROTOCOL_ERROR: record: 18433 bytes (expected: <= 18432)");
+    reasons.expect("PROTOCOL_ERROR: record: 18433 bytes (expected: <= 18432)");
   }
 
   @ParameterizedTest
@@ -290,7 +291,7 @@ class TlsAbuseTest {
       peer.write(bytes("17 0303 0020" + "00".repeat(32))).readAll();
     }
     recorder.expect("close PROTOCOL_ERROR");
-    CloseReason end = ends.next();
+    CloseReason end = reasons.next();
     assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     assertThat(end.cause()).hasMessageStartingWith("TLS: ");
   }
@@ -308,7 +309,7 @@ class TlsAbuseTest {
       Eventually.holds("connection", () -> server.connectionCount() == 1);
       peer.reset();
     }
-    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
   }
 
   @ParameterizedTest
@@ -317,7 +318,7 @@ class TlsAbuseTest {
     try (RawPeer peer = connect(provider)) {
       peer.write(Arrays.copyOf(clientHello("localhost"), bytes)).shutdownOutput().readAll();
     }
-    ends.expect(
+    reasons.expect(
         "IO_ERROR: end of the input: a FIN (expected: close_notify before it; it may be truncated)");
   }
 }

@@ -169,7 +169,7 @@ class TlsBuilderTest {
   }
 
   @Test
-  void keyOfSomebodyElseIsRefused() throws Exception {
+  void keyOfAnotherCertificateIsRefused() throws Exception {
     Path chain = certificates.write("x.pem", certificates.issue("x").getCertificatePathPEM());
     Path key = certificates.write("y.key", certificates.issue("y").getPrivateKeyPEM());
     Path rsa =

@@ -29,9 +29,9 @@ class TlsClientTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons reasons = new CloseReasons();
   private final Recorder<String, String> atClient = Recorder.silent();
-  private final CloseReasons endsAtClient = new CloseReasons();
+  private final CloseReasons reasonsAtClient = new CloseReasons();
   private @Nullable Server server;
   private @Nullable Client<String> client;
 
@@ -54,7 +54,7 @@ class TlsClientTest {
   private void start(Tls.Builder tls) {
     server =
         Server.builder(Texts::new, recorder)
-            .plugin(ends)
+            .plugin(reasons)
             .plugin(tls.build())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
@@ -73,7 +73,7 @@ class TlsClientTest {
   private Client<String> connect(Tls.Builder tls, String host) {
     Client<String> connecting =
         Loopback.client(Client.builder(Texts::new, atClient))
-            .plugin(endsAtClient)
+            .plugin(reasonsAtClient)
             .plugin(tls.build())
             .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .connect("tcp://" + host + ":" + server.port());
@@ -116,11 +116,11 @@ class TlsClientTest {
   void certificateForAnotherNameIsRefused(Tls.Provider provider) throws Exception {
     start(serverTls());
     connect(clientTls(provider), "www.example.com");
-    assertThat(endsAtClient.next().toString())
+    assertThat(reasonsAtClient.next().toString())
         .startsWith("PROTOCOL_ERROR: TLS: ")
         .contains("www.example.com");
     atClient.expectNothingMore();
-    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
   }
 
   @ParameterizedTest
@@ -130,13 +130,13 @@ class TlsClientTest {
     start(serverTls());
     Tls.Builder tls = Tls.client().provider(provider);
     connect(ofTheJdk ? tls : tls.trustPem(new Certificates(elsewhere).authorityPem()), "localhost");
-    assertThat(endsAtClient.next().toString()).startsWith("PROTOCOL_ERROR: TLS: ");
+    assertThat(reasonsAtClient.next().toString()).startsWith("PROTOCOL_ERROR: TLS: ");
     atClient.expectNothingMore();
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void insecureClientTrustsEverybody(Tls.Provider provider) throws Exception {
+  void insecureClientTrustsEveryServer(Tls.Provider provider) throws Exception {
     start(serverTls());
     connect(Tls.client().provider(provider).insecure(), "www.example.com");
     assertThat(session().peer().getName()).isEqualTo("CN=localhost");
@@ -167,6 +167,6 @@ class TlsClientTest {
         };
     server = Server.builder(Texts::new, plain).listen("tcp://127.0.0.1:0").start();
     connect(clientTls(provider), "localhost");
-    endsAtClient.expect("PROTOCOL_ERROR: type of the record: 0 (expected: 20..23)");
+    reasonsAtClient.expect("PROTOCOL_ERROR: type of the record: 0 (expected: 20..23)");
   }
 }

@@ -35,7 +35,7 @@ class TlsProgramsTest {
   private static Certificates certificates;
   private static TlsIdentity localhost;
 
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons reasons = new CloseReasons();
   private final Queue<TlsSession> sessions = new ConcurrentLinkedQueue<>();
   private @Nullable Server server;
 
@@ -71,7 +71,7 @@ class TlsProgramsTest {
   private void start(Tls.Builder tls) {
     server =
         Server.builder(Texts::new, new Echo())
-            .plugin(ends)
+            .plugin(reasons)
             .plugin(tls.build())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
@@ -119,7 +119,7 @@ class TlsProgramsTest {
     assertThat(session.protocol()).isEqualTo(protocol);
     assertThat(session.serverName()).isEqualTo("localhost");
     assertThat(session.applicationProtocol()).isEqualTo("echo");
-    ends.expect("CLOSED");
+    reasons.expect("CLOSED");
   }
 
   @ParameterizedTest
@@ -147,8 +147,8 @@ class TlsProgramsTest {
     assertThat(openssl(version, "-ign_eof", "-sess_in", session))
         .contains("Reused, TLSv1.")
         .contains("\0\0\0\3bye");
-    ends.expect("CLOSED");
-    ends.expect("CLOSED");
+    reasons.expect("CLOSED");
+    reasons.expect("CLOSED");
     // Who the client is, is part of the session.
     assertThat(sessions)
         .hasSize(2)
@@ -163,7 +163,8 @@ class TlsProgramsTest {
     Tool.run(
         "R\n".getBytes(StandardCharsets.US_ASCII),
         List.of("openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:" + server.port()));
-    ends.expect("PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
+    reasons.expect(
+        "PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
   }
 
   @ParameterizedTest
@@ -198,7 +199,7 @@ class TlsProgramsTest {
     start(tls(provider));
     assertThat(openssl(version, "-cipher", "DEFAULT@SECLEVEL=0"))
         .contains("alert protocol version");
-    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
   }
 
   @ParameterizedTest
@@ -212,7 +213,7 @@ class TlsProgramsTest {
                   connection.send("HTTP/1.0 200 OK\r\n\r\npage for " + request.split(" ", -1)[1]);
                   connection.close();
                 })
-            .plugin(ends)
+            .plugin(reasons)
             .plugin(tls(provider).build())
             .listen("tcp://127.0.0.1:0")
             .start();
@@ -222,17 +223,17 @@ class TlsProgramsTest {
                 new byte[0],
                 List.of("curl", "-sS", "-4", "--cacert", certificates.authorityPem() + "", url)))
         .isEqualTo("page for /somewhere");
-    ends.expect("CLOSED");
+    reasons.expect("CLOSED");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void curlIsToldThatHttpIsWrong(Tls.Provider provider) throws Exception {
+  void plainHttpFromCurlIsRefused(Tls.Provider provider) throws Exception {
     assumeThat(Tool.isInstalled("curl")).isTrue();
     start(tls(provider));
     String url = "http://127.0.0.1:" + server.port();
     Tool.run(new byte[0], List.of("curl", "-sS", "--http0.9", "-o", "-", url));
-    ends.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, that of a TLS handshake)");
+    reasons.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, that of a TLS handshake)");
   }
 
   /** As much of HTTP as a test needs. */

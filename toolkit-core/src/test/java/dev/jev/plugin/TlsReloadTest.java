@@ -162,7 +162,7 @@ class TlsReloadTest {
   }
 
   @Test
-  void clientThatTrustsSomebodyElseGoesAway(@TempDir Path elsewhere) throws Exception {
+  void clientThatTrustsAnotherAuthorityLeaves(@TempDir Path elsewhere) throws Exception {
     start(tls(Tls.Provider.AUTO));
     Certificates others = new Certificates(elsewhere);
     try (TlsPeer peer = TlsPeer.connect(server, others.clientContext(null), parameters -> {})) {

@@ -42,7 +42,7 @@ class TlsTest {
 
   private final Recorder<String, String> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
-  private final CloseReasons ends = new CloseReasons();
+  private final CloseReasons reasons = new CloseReasons();
   private final LogCapture log = new LogCapture("dev.jev");
   private @Nullable Server server;
 
@@ -60,13 +60,13 @@ class TlsTest {
     log.close();
     assertThat(log.messages("")).isEmpty();
     recorder.expectNothingMore();
-    ends.expectNothingMore();
+    reasons.expectNothingMore();
   }
 
   private void start(Plugin... plugins) {
     Server.Builder<String, String> builder =
         Server.builder(Texts::new, recorder)
-            .plugin(ends)
+            .plugin(reasons)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
@@ -94,7 +94,7 @@ class TlsTest {
     recorder.expect("connect", "message hi");
     peer.close();
     recorder.expect("close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   // The handshake.
@@ -127,7 +127,7 @@ class TlsTest {
       assertThat(recorder.connection().attribute(TlsSession.class)).isNull();
     }
     recorder.expect("connect", "message hi", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
     TlsPeer encrypted = connect();
     encrypted.handshake();
     assertThat(recorder.connection().attribute(TlsSession.class)).isNotNull();
@@ -144,23 +144,23 @@ class TlsTest {
       assertThat(plain.receive()).isEqualTo("x");
     }
     recorder.expect("message x", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
     try (RawPeer plain = RawPeer.connect(server)) {
       plain.write(new byte[] {22});
       recorder.expectNothingMore();
       plain.write(new byte[] {0}).shutdownOutput();
       recorder.expect("connect", "close PEER_CLOSED");
     }
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @Test
-  void optionalTlsClosesWhoStaysSilent() throws Exception {
+  void optionalTlsClosesSilentPeers() throws Exception {
     start(tls(Tls.Provider.JDK).optional().handshakeTimeout(Duration.ofMillis(200)).build());
     try (RawPeer silent = RawPeer.connect(server)) {
       silent.expectEnd();
     }
-    ends.expect("TIMEOUT");
+    reasons.expect("TIMEOUT");
   }
 
   @ParameterizedTest
@@ -178,7 +178,7 @@ class TlsTest {
       recorder.expect("message " + big);
     }
     recorder.expect("close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -194,30 +194,30 @@ class TlsTest {
       recorder.expect("connect");
     }
     recorder.expect("close PEER_CLOSED", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void handshakeHasADeadline(Tls.Provider provider) throws Exception {
+  void handshakeHasATimeout(Tls.Provider provider) throws Exception {
     start(tls(provider).handshakeTimeout(Duration.ofMillis(100)).build());
     RawPeer peer = RawPeer.connect(server);
     peer.write(new byte[] {22, 3, 1}).expectEnd();
     peer.close();
-    ends.expect("TIMEOUT");
+    reasons.expect("TIMEOUT");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void handshakeThatStallsHasADeadline(Tls.Provider provider) throws Exception {
+  void stalledHandshakeHasATimeout(Tls.Provider provider) throws Exception {
     start(tls(provider).handshakeTimeout(Duration.ofMillis(300)).build());
     RawPeer peer = RawPeer.connect(server);
     long start = System.nanoTime();
     peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap()).readAll();
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
     peer.close();
-    ends.expect("TIMEOUT");
+    reasons.expect("TIMEOUT");
   }
 
   @ParameterizedTest
@@ -232,21 +232,21 @@ class TlsTest {
     peer.readAll();
     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
     peer.close();
-    ends.expect("SERVER_STOPPED");
+    reasons.expect("SERVER_STOPPED");
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void deadlineIsForgottenAfterTheHandshake(Tls.Provider provider) throws Exception {
+  void timeoutIsCancelledAfterTheHandshake(Tls.Provider provider) throws Exception {
     start(tls(provider).handshakeTimeout(Duration.ofSeconds(2)).build());
     TlsPeer peer = connect().handshake();
-    ends.expectNothingFor(Duration.ofMillis(2500));
+    reasons.expectNothingFor(Duration.ofMillis(2500));
     expectEcho(peer);
   }
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
-  void taskExecutorDoesWhatTakesLong(Tls.Provider provider) throws Exception {
+  void taskExecutorRunsTheHandshakeTasks(Tls.Provider provider) throws Exception {
     AtomicInteger tasks = new AtomicInteger();
     ExecutorService executor = Executors.newSingleThreadExecutor();
     try {
@@ -291,7 +291,7 @@ class TlsTest {
           .isInstanceOf(SSLHandshakeException.class)
           .hasMessageContaining("protocol_version");
     }
-    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
   }
 
   @ParameterizedTest
@@ -372,7 +372,7 @@ class TlsTest {
           .isInstanceOf(SSLException.class)
           .hasMessageContaining("unrecognized_name");
     }
-    ends.expect("PROTOCOL_ERROR: server name: " + shown + " (expected: one with a certificate)");
+    reasons.expect("PROTOCOL_ERROR: server name: " + shown + " (expected: one with a certificate)");
   }
 
   // Certificates of clients.
@@ -383,7 +383,7 @@ class TlsTest {
 
   @ParameterizedTest
   @CsvSource({"JDK,true", "JDK,false", "BORINGSSL,true", "BORINGSSL,false"})
-  void certificateOfTheClientIsItsIdentity(Tls.Provider provider, boolean pkcs12) throws Exception {
+  void certificateOfTheClientIsReported(Tls.Provider provider, boolean pkcs12) throws Exception {
     Tls.Builder builder = tls(provider).needClientCertificate();
     start(
         (pkcs12
@@ -400,7 +400,7 @@ class TlsTest {
     recorder.expect("connect", "message hi");
     peer.close();
     recorder.expect("close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -412,7 +412,7 @@ class TlsTest {
       assertThatThrownBy(() -> peer.send("hi").receive())
           .isInstanceOfAny(SSLException.class, SocketException.class);
     }
-    CloseReason reason = ends.next();
+    CloseReason reason = reasons.next();
     assertThat(reason.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     assertThat(reason.cause()).hasMessageStartingWith("TLS: ");
   }
@@ -428,7 +428,7 @@ class TlsTest {
       assertThatThrownBy(() -> peer.send("hi").receive())
           .isInstanceOfAny(SSLException.class, SocketException.class);
     }
-    assertThat(ends.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
   }
 
   @ParameterizedTest
@@ -458,7 +458,7 @@ class TlsTest {
       assertThat(peer.read()).isEqualTo(-1);
     }
     recorder.expect("connect", "close CLOSED");
-    ends.expect("CLOSED");
+    reasons.expect("CLOSED");
   }
 
   @ParameterizedTest
@@ -475,12 +475,12 @@ class TlsTest {
       recorder.expect("connect", "message still heard");
     }
     recorder.expect("close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
   @CsvSource({"JDK,TLSv1.3", "JDK,TLSv1.2", "BORINGSSL,TLSv1.3", "BORINGSSL,TLSv1.2"})
-  void answersToWhatCameBeforeACloseNotifyGoOut(Tls.Provider provider, String protocol)
+  void repliesToInputBeforeACloseNotifyAreSent(Tls.Provider provider, String protocol)
       throws Exception {
     start(provider);
     try (TlsPeer peer =
@@ -496,7 +496,7 @@ class TlsTest {
       }
     }
     recorder.expect("message one", "message two", "close PEER_CLOSED");
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -511,7 +511,7 @@ class TlsTest {
       peer.raw().shutdownOutput();
       recorder.expect("connect", "message hi", "close IO_ERROR");
     }
-    ends.expect(
+    reasons.expect(
         "IO_ERROR: end of the input: a FIN (expected: close_notify before it; it may be truncated)");
   }
 
@@ -532,7 +532,7 @@ class TlsTest {
       peer.write(all.toByteArray());
       recorder.expect("message hi", "close PEER_CLOSED");
     }
-    ends.expect("PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
   }
 
   @ParameterizedTest
@@ -550,7 +550,7 @@ class TlsTest {
       recorder.expect("connect", "close CLOSED");
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
     }
-    ends.expect("CLOSED");
+    reasons.expect("CLOSED");
   }
 
   @Test
@@ -562,6 +562,6 @@ class TlsTest {
     assertThat(peer.read()).isEqualTo(-1);
     peer.close();
     recorder.expect("close SERVER_STOPPED");
-    ends.expect("SERVER_STOPPED");
+    reasons.expect("SERVER_STOPPED");
   }
 }

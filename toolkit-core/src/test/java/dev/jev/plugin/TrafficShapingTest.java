@@ -92,7 +92,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void allConnectionsTogetherAreWrittenAtTheTotalAndGetLikeShares() throws Exception {
+  void allConnectionsTogetherAreWrittenAtTheTotalInEqualShares() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().totalWriteBytesPerSecond(RATE).build();
     int share = MUCH / 4;
     try (Server server =
@@ -160,7 +160,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void aFewBytesDoNotWait() throws Exception {
+  void fewBytesAreNotDelayed() throws Exception {
     TrafficShaping shaping =
         TrafficShaping.builder().writeBytesPerSecond(1_000).readBytesPerSecond(1_000).build();
     try (Server server = server(Handler.replying(text -> text), shaping).start();
@@ -173,7 +173,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void whatWaitsIsPendingAndHeldBySendersAsUsual() throws Exception {
+  void delayedOutputCountsAsPendingAndOverflows() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(100_000).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).maxPendingBytes(500_000).start();
@@ -192,7 +192,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void senderIsToldWhenWhatWaitsHasLeft() throws Exception {
+  void handlerIsNotifiedWhenDelayedOutputIsWritten() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(RATE).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).start();
@@ -207,7 +207,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void closeLetsWhatWaitsLeave() throws Exception {
+  void closeWritesDelayedOutput() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(RATE).build();
     Recorder<String, String> recorder =
         new Recorder<>(
@@ -227,7 +227,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void closeTimeoutDropsWhatStillWaits() throws Exception {
+  void closeTimeoutDropsDelayedOutput() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(10_000).build();
     Recorder<String, String> recorder =
         new Recorder<>(
@@ -245,7 +245,7 @@ class TrafficShapingTest {
   }
 
   @Test
-  void abortDropsWhatWaits() throws Exception {
+  void closeNowDropsDelayedOutput() throws Exception {
     TrafficShaping shaping = TrafficShaping.builder().writeBytesPerSecond(10_000).build();
     Recorder<String, String> recorder = Recorder.silent();
     try (Server server = server(recorder, shaping).start();
@@ -294,19 +294,19 @@ class TrafficShapingTest {
   // The pace, with a clock of the test's.
 
   @Test
-  void timesAreGivenOutOneAfterTheOther() {
-    ByteRate pace = new ByteRate(1_000);
+  void timesAreReservedInOrder() {
+    ByteRate rate = new ByteRate(1_000);
     long now = System.nanoTime() + Duration.ofSeconds(1).toNanos();
     long credit = Duration.ofMillis(100).toNanos();
-    assertThat(pace.reserve(50, now)).isEqualTo(now - credit);
-    assertThat(pace.reserve(200, now)).isEqualTo(now - credit / 2);
-    assertThat(pace.reserve(1, now)).isEqualTo(now + credit * 3 / 2);
-    assertThat(pace.nanos(250)).isEqualTo(Duration.ofMillis(250).toNanos());
+    assertThat(rate.reserve(50, now)).isEqualTo(now - credit);
+    assertThat(rate.reserve(200, now)).isEqualTo(now - credit / 2);
+    assertThat(rate.reserve(1, now)).isEqualTo(now + credit * 3 / 2);
+    assertThat(rate.nanos(250)).isEqualTo(Duration.ofMillis(250).toNanos());
     assertThat(new ByteRate(ByteRate.UNLIMITED).nanos(1 << 20)).isZero();
   }
 
   @Test
-  void outputThatIsPacedIsNoIdleOutput() throws Exception {
+  void delayedOutputIsNotIdle() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
     Server shaped =
         Server.builder(Texts::new, recorder)

@@ -60,7 +60,7 @@ class WireLogTest {
   }
 
   @Test
-  void onlyTheBeginningOfMuchIsShownAndOnlySoMuchOfAConnection() throws Exception {
+  void shownBytesAreLimitedPerEntryAndPerConnection() throws Exception {
     WireLog log = log().maxBytesShown(4).maxBytesPerConnection(10).build();
     try (Server server = echo(log)) {
       try (RawPeer peer = RawPeer.connect(server)) {
@@ -77,7 +77,7 @@ class WireLogTest {
   }
 
   @Test
-  void oneInSomeConnectionsIsLogged() throws Exception {
+  void everyNthConnectionIsLogged() throws Exception {
     try (Server server = echo(log().oneIn(3).build())) {
       for (int i = 0; i < 7; i++) {
         try (RawPeer peer = RawPeer.connect(server)) {
@@ -94,7 +94,7 @@ class WireLogTest {
   }
 
   @Test
-  void entriesAreLimitedAndThoseLeftOutAreCounted() throws Exception {
+  void entriesAreLimitedAndOmittedOnesAreCounted() throws Exception {
     try (Server server = echo(log().maxEntriesPerSecond(5).build());
         RawPeer peer = RawPeer.connect(server)) {
       long start = System.nanoTime();
