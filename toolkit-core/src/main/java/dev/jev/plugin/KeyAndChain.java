@@ -11,11 +11,11 @@ import java.util.List;
 record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
 
   /** Returns itself if the key is that of the first certificate. */
-  KeyAndChain checked(TlsIdentity identity) {
+  KeyAndChain checked(String files) {
     PublicKey certificateKey = chain.get(0).getPublicKey();
     if (!key.getAlgorithm().equals(certificateKey.getAlgorithm()) || !verifies(certificateKey)) {
       throw new IllegalArgumentException(
-          "private key in " + identity + ": another one (expected: that of the certificate)");
+          "private key in " + files + ": another one (expected: that of the certificate)");
     }
     return this;
   }

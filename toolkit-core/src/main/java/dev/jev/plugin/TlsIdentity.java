@@ -61,7 +61,7 @@ public final class TlsIdentity {
         pkcs12
             ? files.pkcs12Key(chain, requireNonNull(password))
             : new KeyAndChain(files.pemKey(key, password), files.pemCertificates(chain));
-    return loaded.checked(this);
+    return loaded.checked(toString());
   }
 
   /** The names of the files, without the password. */
