@@ -83,15 +83,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     if (options.client()) {
       return newClient(ctx);
     }
-    return options.optional() ? new TlsOrPlain(this, contexts) : new ClientHelloReader(contexts);
-  }
-
-  /** The peer does not encrypt, and need not: goes out of its way. */
-  void continueInPlaintext() {
-    finish();
-    ChannelHandlerContext ctx = requireNonNull(context);
-    ctx.fireChannelActive();
-    ctx.pipeline().remove(this);
+    return options.optional() ? new TlsOrPlain(contexts) : new ClientHelloReader(contexts);
   }
 
   private SslHandler newClient(ChannelHandlerContext ctx) {
@@ -113,7 +105,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof SniCompletionEvent named) {
+    if (event == TlsOrPlain.PLAINTEXT) {
+      continueInPlaintext(ctx);
+    } else if (event instanceof SniCompletionEvent named) {
       serverName = named.hostname();
     } else if (event instanceof SslHandshakeCompletionEvent handshake) {
       complete(ctx, handshake.cause());
@@ -131,6 +125,13 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     } else {
       ctx.fireUserEventTriggered(event);
     }
+  }
+
+  /** The peer does not encrypt, and need not: goes out of its way. */
+  private void continueInPlaintext(ChannelHandlerContext ctx) {
+    finish();
+    ctx.fireChannelActive();
+    ctx.pipeline().remove(this);
   }
 
   private void complete(ChannelHandlerContext ctx, @Nullable Throwable failure) {

@@ -8,11 +8,12 @@ import java.util.List;
 /** Tells by the first two bytes whether a client begins with TLS, and gives way to what follows. */
 final class TlsOrPlain extends ByteToMessageDecoder {
 
-  private final TlsHandshake handshake;
+  /** The event that is fired if the client does not begin with TLS. */
+  static final Object PLAINTEXT = new Object();
+
   private final TlsContexts contexts;
 
-  TlsOrPlain(TlsHandshake handshake, TlsContexts contexts) {
-    this.handshake = handshake;
+  TlsOrPlain(TlsContexts contexts) {
     this.contexts = contexts;
   }
 
@@ -27,7 +28,7 @@ final class TlsOrPlain extends ByteToMessageDecoder {
         return;
       }
     }
-    handshake.continueInPlaintext();
+    ctx.fireUserEventTriggered(PLAINTEXT);
     ctx.pipeline().remove(this); // which passes on what has been read
   }
 }
