@@ -7,13 +7,13 @@ import java.time.Duration;
 /** One connection's share of the {@link BufferBudget}, which is looked at while it has one. */
 final class BufferShare extends DeadlineWheel.Entry {
 
-  private final LimitedConnection connection;
+  private final LimitContext connection;
   private final BufferBudget budget;
   private final DeadlineWheel wheel;
   private long buffered;
   private boolean paused;
 
-  BufferShare(LimitedConnection connection, BufferBudget budget, Duration period) {
+  BufferShare(LimitContext connection, BufferBudget budget, Duration period) {
     this.connection = connection;
     this.budget = budget;
     this.wheel = connection.link().deadlineWheel(period);
@@ -45,7 +45,11 @@ final class BufferShare extends DeadlineWheel.Entry {
   private void pause(boolean on) {
     if (paused != on) {
       paused = on;
-      connection.pause(on ? 1 : -1);
+      if (on) {
+        connection.pauseReading();
+      } else {
+        connection.resumeReading();
+      }
     }
   }
 

@@ -7,11 +7,11 @@ import java.time.Duration;
 /** Waits for the first message of one connection, though not for ever. */
 final class FirstMessage extends DeadlineWheel.Entry {
 
-  private final LimitedConnection connection;
+  private final LimitContext connection;
   private final DeadlineWheel wheel;
   private long deadline;
 
-  FirstMessage(LimitedConnection connection, Duration timeout) {
+  FirstMessage(LimitContext connection, Duration timeout) {
     this.connection = connection;
     this.wheel = connection.link().deadlineWheel(timeout);
   }

@@ -11,7 +11,8 @@ import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /** Applies {@link Limits} to one connection. */
-final class LimitedConnection extends ChannelInboundHandlerAdapter implements Plugin.Observer {
+final class LimitedConnection extends ChannelInboundHandlerAdapter
+    implements LimitContext, Plugin.Observer {
 
   private final Limits limits;
   private final Plugin.Link link;
@@ -36,36 +37,42 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter implements Pl
 
   // What its limits ask for.
 
-  Plugin.Link link() {
+  @Override
+  public Plugin.Link link() {
     return link;
   }
 
-  Channel channel() {
+  @Override
+  public Channel channel() {
     return link.pipeline().channel();
   }
 
-  long bufferedBytes() {
+  @Override
+  public long bufferedBytes() {
     return link.connection().pendingBytes() + link.unreadBytes();
   }
 
-  /** Adds one reason to pause reading, or takes one away. */
-  void pause(int change) {
-    int before = pauses;
-    pauses += change;
-    if (before == 0) {
+  @Override
+  public void pauseReading() {
+    if (pauses++ == 0) {
       link.pauseReading();
-    } else if (pauses == 0) {
+    }
+  }
+
+  @Override
+  public void resumeReading() {
+    if (--pauses == 0) {
       link.resumeReading();
     }
   }
 
-  /** Closes because of a limit, whose name is {@code subject}. */
-  void close(CloseReason.Kind kind, String subject, String detail) {
+  @Override
+  public void close(CloseReason.Kind kind, String subject, String detail) {
     link.close(breach(kind, subject, detail));
   }
 
-  /** Closes because of a limit, and drops what has not been written. */
-  void abort(CloseReason.Kind kind, String subject, String detail) {
+  @Override
+  public void abort(CloseReason.Kind kind, String subject, String detail) {
     link.closeNow(breach(kind, subject, detail));
   }
 

@@ -38,7 +38,7 @@ public final class Limits implements Plugin {
   private final @Nullable TokenBucket acceptRate;
   private final @Nullable TokenBucket messageRate;
   private final @Nullable TokenBucket byteRate;
-  private final RateLimitAction onRateExceeded;
+  private final boolean closesAtRate;
   private final Duration firstMessageTimeout; // zero: off
   private final Duration writeStallTimeout; // zero: off
   private final @Nullable BufferBudget budget;
@@ -51,7 +51,7 @@ public final class Limits implements Plugin {
     this.acceptRate = builder.acceptRate;
     this.messageRate = builder.messageRate;
     this.byteRate = builder.byteRate;
-    this.onRateExceeded = builder.onRateExceeded;
+    this.closesAtRate = builder.onRateExceeded == RateLimitAction.CLOSE;
     this.firstMessageTimeout = builder.firstMessageTimeout;
     this.writeStallTimeout = builder.writeStallTimeout;
     this.budget = builder.bufferBudget == 0 ? null : new BufferBudget(builder.bufferBudget);
@@ -120,25 +120,25 @@ public final class Limits implements Plugin {
 
   // What a connection asks for.
 
-  @Nullable Throttle newMessageThrottle(LimitedConnection connection) {
+  @Nullable Throttle newMessageThrottle(LimitContext connection) {
     return messageRate == null
         ? null
-        : new Throttle(connection, "messages", 1, messageRate, onRateExceeded);
+        : new Throttle(connection, "messages", 1, messageRate, closesAtRate);
   }
 
-  @Nullable Throttle newByteThrottle(LimitedConnection connection) {
-    return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, onRateExceeded);
+  @Nullable Throttle newByteThrottle(LimitContext connection) {
+    return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, closesAtRate);
   }
 
-  @Nullable FirstMessage newFirstMessage(LimitedConnection connection) {
+  @Nullable FirstMessage newFirstMessage(LimitContext connection) {
     return firstMessageTimeout.isZero() ? null : new FirstMessage(connection, firstMessageTimeout);
   }
 
-  @Nullable WriteStall newWriteStall(LimitedConnection connection) {
+  @Nullable WriteStall newWriteStall(LimitContext connection) {
     return writeStallTimeout.isZero() ? null : new WriteStall(connection, writeStallTimeout);
   }
 
-  @Nullable BufferShare newBufferShare(LimitedConnection connection) {
+  @Nullable BufferShare newBufferShare(LimitContext connection) {
     return budget == null ? null : new BufferShare(connection, budget, BUDGET_PERIOD);
   }
 

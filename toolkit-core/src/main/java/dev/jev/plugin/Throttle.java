@@ -3,7 +3,6 @@ package dev.jev.plugin;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import dev.jev.CloseReason.Kind;
-import dev.jev.plugin.Limits.RateLimitAction;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import org.jspecify.annotations.Nullable;
@@ -11,27 +10,23 @@ import org.jspecify.annotations.Nullable;
 /** Keeps one connection to a rate, of messages or of bytes. */
 final class Throttle implements Runnable {
 
-  private final LimitedConnection connection;
+  private final LimitContext connection;
   private final String name;
   private final int resumeTokens;
   private final TokenBucket rate;
-  private final RateLimitAction action;
+  private final boolean closes;
   private final EventLoop loop;
   private long paidUntil;
   private @Nullable ScheduledFuture<?> resumeTask;
 
   /** One that goes on when there are {@code resumeTokens} tokens, for what comes next. */
   Throttle(
-      LimitedConnection connection,
-      String name,
-      int resumeTokens,
-      TokenBucket rate,
-      RateLimitAction action) {
+      LimitContext connection, String name, int resumeTokens, TokenBucket rate, boolean closes) {
     this.connection = connection;
     this.name = name;
     this.resumeTokens = resumeTokens;
     this.rate = rate;
-    this.action = action;
+    this.closes = closes;
     this.loop = connection.channel().eventLoop();
     this.paidUntil = rate.full(now());
   }
@@ -44,7 +39,7 @@ final class Throttle implements Runnable {
   void take(int units) {
     long now = now();
     paidUntil = rate.take(units, paidUntil, now);
-    if (action == RateLimitAction.DELAY) {
+    if (!closes) {
       pause(rate.delay(resumeTokens, paidUntil, now));
     } else if (rate.isExceeded(paidUntil, now)) {
       connection.close(
@@ -54,7 +49,7 @@ final class Throttle implements Runnable {
 
   private void pause(long nanos) {
     if (nanos > 0 && resumeTask == null) {
-      connection.pause(1);
+      connection.pauseReading();
       resumeTask = loop.schedule(this, nanos, NANOSECONDS);
     }
   }
@@ -67,7 +62,7 @@ final class Throttle implements Runnable {
     if (wait > 0) {
       resumeTask = loop.schedule(this, wait, NANOSECONDS);
     } else {
-      connection.pause(-1);
+      connection.resumeReading();
     }
   }
 

@@ -23,13 +23,13 @@ final class WriteStall extends DeadlineWheel.Entry {
    */
   private static final long UNSENT_BYTES = 128 * 1024;
 
-  private final LimitedConnection connection;
+  private final LimitContext connection;
   private final DeadlineWheel wheel;
   // When the socket last took output, or had none to take.
   private long lastProgressNanos;
   private long progress;
 
-  WriteStall(LimitedConnection connection, Duration timeout) {
+  WriteStall(LimitContext connection, Duration timeout) {
     this.connection = connection;
     this.wheel = connection.link().deadlineWheel(timeout.dividedBy(CHECKS_PER_TIMEOUT));
     ChannelConfig config = connection.channel().config();

@@ -1,0 +1,34 @@
+package dev.jev.plugin;
+
+import dev.jev.CloseReason;
+import dev.jev.Plugin;
+import io.netty.channel.Channel;
+
+/**
+ * The connection as seen by one of its limits.
+ *
+ * <p><b>Threads.</b> Event loop only.
+ */
+interface LimitContext {
+
+  /** The link of the plugin. */
+  Plugin.Link link();
+
+  /** The channel of the connection. */
+  Channel channel();
+
+  /** Returns the number of bytes that are pending or that were read and not yet unpacked. */
+  long bufferedBytes();
+
+  /** Pauses reading. Calls nest: reading resumes after as many calls of {@link #resumeReading}. */
+  void pauseReading();
+
+  /** Ends one pause. */
+  void resumeReading();
+
+  /** Closes the connection because it exceeds the limit that is named {@code subject}. */
+  void close(CloseReason.Kind kind, String subject, String detail);
+
+  /** Closes the connection because it exceeds a limit, and drops its pending output. */
+  void abort(CloseReason.Kind kind, String subject, String detail);
+}
