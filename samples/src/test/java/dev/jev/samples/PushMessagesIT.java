@@ -30,7 +30,9 @@ class PushMessagesIT {
       assertThat(page.code()).as("service restart").isEqualTo(1012);
       assertThat(server.errors())
           .allMatch(
-              line -> line.matches(".*RateLimitedLog.*|WARNING: messages per second: too many .*"));
+              line ->
+                  line.matches(
+                      ".*RateLimitedLog.*|WARNING: connection to .* closed: message rate limit of .*"));
       String address = "http://127.0.0.1:" + server.port() + "/";
       assertThat(server.output()).containsExactly("open " + address + " in a browser");
     }

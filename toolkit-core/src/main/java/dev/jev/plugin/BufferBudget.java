@@ -62,7 +62,13 @@ final class BufferBudget {
 
   /** Reports the budget for a connection that has to go. */
   String describe(long buffered) {
-    return total() + " (expected: <= 95 % of " + limit + "), " + buffered + " of one connection";
+    return "95 % of the buffer budget of "
+        + limit
+        + " bytes exceeded: "
+        + total()
+        + " bytes buffered, "
+        + buffered
+        + " of them by this connection";
   }
 
   private static int sizeClass(long bytes) {

@@ -30,7 +30,7 @@ final class BufferShare extends DeadlineWheel.Entry {
   protected long deadline(long now) {
     update(connection.bufferedBytes());
     if (budget.shouldClose(buffered)) {
-      connection.abort(Kind.LIMIT, "buffered bytes", budget.describe(buffered));
+      connection.abort(Kind.LIMIT, "buffer budget", budget.describe(buffered));
       return now;
     }
     pause(budget.shouldPause(buffered));

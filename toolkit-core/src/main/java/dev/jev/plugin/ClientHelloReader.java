@@ -45,7 +45,7 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
     }
     if (!refused && !ctx.isRemoved() && in.readableBytes() > MAX_RECORDS_LENGTH) {
       String bytes = in.readableBytes() + " bytes (expected: <= " + MAX_RECORDS_LENGTH + ")";
-      refuse(ctx, TlsRecord.ILLEGAL_PARAMETER, "records of the ClientHello: " + bytes);
+      refuse(ctx, TlsRecord.ILLEGAL_PARAMETER, "ClientHello records: " + bytes);
     }
     if (refused) {
       in.skipBytes(in.readableBytes());
@@ -56,11 +56,11 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
   private void check(ChannelHandlerContext ctx, ByteBuf in) {
     int readable = in.readableBytes();
     if (readable >= 1 && TlsRecord.type(in) != TlsRecord.HANDSHAKE) {
-      String type = TlsRecord.type(in) + " (expected: 22, that of a TLS handshake)";
+      String type = TlsRecord.type(in) + " (expected: 22, a TLS handshake)";
       refuse(ctx, TlsRecord.UNEXPECTED_MESSAGE, "first byte: " + type);
     } else if (readable >= 2 && TlsRecord.majorVersion(in) != 3) {
       String version = TlsRecord.majorVersion(in) + " (expected: 3)";
-      refuse(ctx, TlsRecord.PROTOCOL_VERSION, "major version of the record: " + version);
+      refuse(ctx, TlsRecord.PROTOCOL_VERSION, "major record version: " + version);
     } else if (readable >= TlsRecord.HEADER) {
       checkMessage(ctx, in, TlsRecord.length(in));
     }
@@ -69,17 +69,17 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
   private void checkMessage(ChannelHandlerContext ctx, ByteBuf in, int length) {
     if (length == 0 || length > TlsRecord.MAX_PLAIN_LENGTH) {
       String expected = " bytes (expected: 1.." + TlsRecord.MAX_PLAIN_LENGTH + ")";
-      refuse(ctx, TlsRecord.RECORD_OVERFLOW, "record: " + length + expected);
+      refuse(ctx, TlsRecord.RECORD_OVERFLOW, "record length: " + length + expected);
       return;
     }
     int message = in.readerIndex() + TlsRecord.HEADER;
     int readable = Math.min(in.readableBytes() - TlsRecord.HEADER, length);
     if (readable >= 1 && in.getByte(message) != CLIENT_HELLO) {
       String type = in.getUnsignedByte(message) + " (expected: 1, ClientHello)";
-      refuse(ctx, TlsRecord.UNEXPECTED_MESSAGE, "handshake message: " + type);
+      refuse(ctx, TlsRecord.UNEXPECTED_MESSAGE, "handshake message type: " + type);
     } else if (readable >= 4 && in.getUnsignedMedium(message + 1) > MAX_LENGTH) {
       String bytes = in.getUnsignedMedium(message + 1) + " bytes (expected: <= " + MAX_LENGTH + ")";
-      refuse(ctx, TlsRecord.ILLEGAL_PARAMETER, "ClientHello: " + bytes);
+      refuse(ctx, TlsRecord.ILLEGAL_PARAMETER, "ClientHello length: " + bytes);
     }
   }
 
@@ -94,7 +94,7 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
     return ctx.executor()
         .newFailedFuture(
             new ProtocolException(
-                "server name: " + shownName + " (expected: one with a certificate)"));
+                "server name: " + shownName + " (expected: a name with a certificate)"));
   }
 
   @Override

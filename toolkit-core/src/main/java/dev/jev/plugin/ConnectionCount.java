@@ -61,7 +61,12 @@ final class ConnectionCount {
     InetAddress network = network(address);
     int bits = prefix(network);
     String size = bits == network.getAddress().length * Byte.SIZE ? "" : "/" + bits;
-    return (max + 1) + " (expected: <= " + max + ") of " + network.getHostAddress() + size;
+    return "connection refused: limit of "
+        + max
+        + " for "
+        + network.getHostAddress()
+        + size
+        + " reached";
   }
 
   private int prefix(InetAddress address) {

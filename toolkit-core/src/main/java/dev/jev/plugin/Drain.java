@@ -172,7 +172,7 @@ public final class Drain implements Plugin {
   @Override
   public synchronized void start(PluginHost host) {
     if (phase != Phase.SERVING) {
-      throw new IllegalStateException("drain has begun already; build a new one");
+      throw new IllegalStateException("drain has already begun; build a new one");
     }
     if (hook != null && hosts.isEmpty()) {
       Runtime.getRuntime().addShutdownHook(hook);
@@ -268,7 +268,7 @@ public final class Drain implements Plugin {
     try {
       host.awaitStop();
     } catch (IllegalStateException e) {
-      log(Level.ERROR, "drain: a server had failed", e);
+      log(Level.ERROR, "drain: a server failed before it was drained", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -294,7 +294,7 @@ public final class Drain implements Plugin {
     try {
       onPhase.accept(now);
     } catch (RuntimeException e) {
-      log(Level.WARNING, "drain: onPhase failed at " + now, e);
+      log(Level.WARNING, "drain: onPhase threw in phase " + now, e);
     }
   }
 

@@ -29,8 +29,6 @@ final class FirstMessage extends DeadlineWheel.Entry {
   @Override
   protected void expire() {
     connection.close(
-        Kind.TIMEOUT,
-        "first message",
-        "none after " + Duration.ofNanos(wheel.maxDelay()) + " (expected: one)");
+        Kind.TIMEOUT, "first message", "no message within " + Duration.ofNanos(wheel.maxDelay()));
   }
 }

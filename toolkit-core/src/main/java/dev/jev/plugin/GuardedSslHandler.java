@@ -55,17 +55,17 @@ final class GuardedSslHandler extends SslHandler {
     int type = TlsRecord.type(in);
     int length = TlsRecord.length(in);
     if (type < TlsRecord.FIRST_TYPE || type > TlsRecord.LAST_TYPE) {
-      refuse(ctx, in, "type of the record: " + type + " (expected: 20..23)");
+      refuse(ctx, in, "record type: " + type + " (expected: 20..23)");
     } else if (TlsRecord.majorVersion(in) != 3) {
       String version = TlsRecord.majorVersion(in) + " (expected: 3)";
-      refuse(ctx, in, "major version of the record: " + version);
+      refuse(ctx, in, "major record version: " + version);
     } else if (length > MAX_RECORD) {
-      refuse(ctx, in, "record: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
+      refuse(ctx, in, "record length: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
     } else if (handshakeFuture().isSuccess()) {
       boolean isLast = in.readableBytes() == TlsRecord.HEADER + length;
       // In TLS 1.3 what comes after the handshake looks like data.
       if (type == TlsRecord.HANDSHAKE) {
-        refuse(ctx, in, "handshake: another one (expected: one, renegotiation is refused)");
+        refuse(ctx, in, "peer began a second handshake; renegotiation is refused");
       } else if (type == TlsRecord.ALERT || (isLast && length <= MAX_HIDDEN_ALERT)) {
         ctx.fireChannelReadComplete(); // which flushes
       }

@@ -44,7 +44,8 @@ final class GzipHeader {
 
   private boolean read(int octet) {
     if (length == MAX_BYTES) {
-      throw new ProtocolException("gzip header: longer (expected: <= " + MAX_BYTES + " bytes)");
+      throw new ProtocolException(
+          "gzip header length: more than " + MAX_BYTES + " bytes (expected: <= " + MAX_BYTES + ")");
     }
     if (length < FIXED_BYTES) {
       readFixed(octet);

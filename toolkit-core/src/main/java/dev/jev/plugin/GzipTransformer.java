@@ -120,7 +120,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
               + Integer.toHexString(actual)
               + " (expected: "
               + Integer.toHexString(expected)
-              + ", as its trailer says)");
+              + ", from the trailer)");
     }
   }
 
@@ -134,7 +134,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
   public void inputEnded() {
     boolean betweenMembers = !inBody && trailerBytes == 0 && header.isEmpty();
     if (!betweenMembers && !(inBody && lastBytes == FLUSH_MARK)) {
-      throw new ProtocolException("gzip: input ended within a block (expected: the rest of it)");
+      throw new ProtocolException("gzip input ended before the end of a member or of a flush");
     }
   }
 

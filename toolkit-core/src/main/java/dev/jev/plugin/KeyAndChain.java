@@ -15,7 +15,7 @@ record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
     PublicKey certificateKey = chain.get(0).getPublicKey();
     if (!key.getAlgorithm().equals(certificateKey.getAlgorithm()) || !verifies(certificateKey)) {
       throw new IllegalArgumentException(
-          "private key in " + files + ": another one (expected: that of the certificate)");
+          "private key in " + files + ": mismatch (expected: the key of the first certificate)");
     }
     return this;
   }

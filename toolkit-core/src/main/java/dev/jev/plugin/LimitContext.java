@@ -26,9 +26,9 @@ interface LimitContext {
   /** Ends one pause. */
   void resumeReading();
 
-  /** Closes the connection because it exceeds the limit that is named {@code subject}. */
-  void close(CloseReason.Kind kind, String subject, String detail);
+  /** Closes the connection because it exceeds the limit that is named {@code limit}. */
+  void close(CloseReason.Kind kind, String limit, String message);
 
   /** Closes the connection because it exceeds a limit, and drops its pending output. */
-  void abort(CloseReason.Kind kind, String subject, String detail);
+  void abort(CloseReason.Kind kind, String limit, String message);
 }

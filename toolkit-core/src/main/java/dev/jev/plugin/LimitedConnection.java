@@ -67,20 +67,20 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public void close(CloseReason.Kind kind, String subject, String detail) {
-    link.close(breach(kind, subject, detail));
+  public void close(CloseReason.Kind kind, String limit, String message) {
+    link.close(breach(kind, limit, message));
   }
 
   @Override
-  public void abort(CloseReason.Kind kind, String subject, String detail) {
-    link.closeNow(breach(kind, subject, detail));
+  public void abort(CloseReason.Kind kind, String limit, String message) {
+    link.closeNow(breach(kind, limit, message));
   }
 
-  private CloseReason breach(CloseReason.Kind kind, String subject, String detail) {
+  private CloseReason breach(CloseReason.Kind kind, String limit, String message) {
     if (breach == null) {
       breach = CloseReason.of(kind);
       SocketAddress remote = link.connection().remoteAddress();
-      limits.log(subject, () -> detail + "; connection of " + remote + " closes");
+      limits.log(limit, () -> "connection to " + remote + " closed: " + message);
     }
     return breach;
   }

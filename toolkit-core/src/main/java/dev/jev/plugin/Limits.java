@@ -123,11 +123,13 @@ public final class Limits implements Plugin {
   @Nullable Throttle newMessageThrottle(LimitContext connection) {
     return messageRate == null
         ? null
-        : new Throttle(connection, "messages", 1, messageRate, closesAtRate);
+        : new Throttle(connection, "message rate", 1, messageRate, closesAtRate);
   }
 
   @Nullable Throttle newByteThrottle(LimitContext connection) {
-    return byteRate == null ? null : new Throttle(connection, "bytes", 0, byteRate, closesAtRate);
+    return byteRate == null
+        ? null
+        : new Throttle(connection, "byte rate", 0, byteRate, closesAtRate);
   }
 
   @Nullable FirstMessage newFirstMessage(LimitContext connection) {
@@ -169,9 +171,8 @@ public final class Limits implements Plugin {
     closed.increment();
   }
 
-  void log(String subject, Supplier<String> detail) {
-    logs.computeIfAbsent(subject, any -> new RateLimitedLog())
-        .warning(() -> subject + ": " + detail.get());
+  void log(String limit, Supplier<String> message) {
+    logs.computeIfAbsent(limit, any -> new RateLimitedLog()).warning(message);
   }
 
   /** The configuration of {@link Limits}; every setter checks its values at once. */

@@ -187,7 +187,11 @@ final class ProxyHeaderParser {
       case TCP4, UDP4 -> 4 + 2;
       case TCP6, UDP6 -> 16 + 2;
       case UNIX_STREAM, UNIX_DATAGRAM -> UNIX_PATH_BYTES;
-      default -> throw malformed("family", String.format("0x%02x", family), "0x00, 0x[123][12]");
+      default ->
+          throw malformed(
+              "family",
+              String.format("0x%02x", family),
+              "0x00, 0x11, 0x12, 0x21, 0x22, 0x31 or 0x32");
     };
   }
 

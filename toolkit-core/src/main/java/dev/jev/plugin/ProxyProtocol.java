@@ -123,7 +123,7 @@ public final class ProxyProtocol implements Plugin {
     private void read(ChannelHandlerContext ctx, ByteBuf in) {
       if (!ProxyHeaderParser.mayBeHeader(in)) {
         if (required) {
-          throw new ProtocolException("first bytes: no PROXY header (expected: one)");
+          throw new ProtocolException("PROXY header missing at the beginning of the connection");
         }
         finish(ctx);
       } else if (ProxyHeaderParser.isHeader(in)) {
@@ -134,7 +134,7 @@ public final class ProxyProtocol implements Plugin {
     private void readHeader(ChannelHandlerContext ctx, ByteBuf in) {
       if (!trusts(peer(ctx))) {
         throw new ProtocolException(
-            "PROXY header from: " + peer(ctx) + " (expected: from one of " + trusted + ")");
+            "sender of the PROXY header: " + peer(ctx) + " (expected: one of " + trusted + ")");
       }
       ProxyHeader header = ProxyHeaderParser.parse(in, peer(ctx), maxHeaderBytes);
       if (header != null) {

@@ -35,7 +35,7 @@ final class ServerNames<T> {
     String lower = name.toLowerCase(Locale.ROOT);
     if (!isName(lower.startsWith("*.") ? lower.substring(2) : lower)) {
       throw new IllegalArgumentException(
-          "name: " + name + " (expected: a host name in ASCII, or *. and one)");
+          "name: " + name + " (expected: an ASCII host name, or *. and a host name)");
     }
     return lower;
   }

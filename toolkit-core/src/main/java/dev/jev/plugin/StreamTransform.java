@@ -135,7 +135,7 @@ public final class StreamTransform implements Plugin {
       ZstdTransformer.load();
     } catch (LinkageError e) {
       throw new IllegalStateException(
-          "zstd: not available (expected: com.github.luben:zstd-jni on the class path)", e);
+          "zstd is not available; add com.github.luben:zstd-jni to the class path", e);
     }
     return new StreamTransform(() -> new ZstdTransformer(level), maxRatio);
   }

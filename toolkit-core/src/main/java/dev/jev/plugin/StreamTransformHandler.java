@@ -145,7 +145,11 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
       int consumed = length - input.readableBytes();
       if (consumed == 0 && !chunk.isReadable() && length > 0) {
         throw new IllegalStateException(
-            "transformer " + transformer.getClass().getName() + " took no byte off " + length);
+            "transformer "
+                + transformer.getClass().getName()
+                + " neither consumed any of "
+                + length
+                + " bytes nor produced output");
       }
       hasMore = input.isReadable() || chunk.readableBytes() >= CHUNK_BYTES;
       if (exceedsRatio(consumed, chunk.readableBytes())) {
@@ -183,7 +187,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
 
   private void closeForRatio() {
     inputFailed = true;
-    String actual = "transformed: " + bytesIn + " bytes into " + bytesOut;
+    String actual = "transformed input: " + bytesOut + " bytes from " + bytesIn;
     String expected = " (expected: <= " + maxRatio + " times as many)";
     link.close(new CloseReason(CloseReason.Kind.LIMIT, new ProtocolException(actual + expected)));
   }

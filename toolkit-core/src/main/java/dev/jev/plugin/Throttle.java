@@ -43,7 +43,7 @@ final class Throttle implements Runnable {
       pause(rate.delay(resumeTokens, paidUntil, now));
     } else if (rate.isExceeded(paidUntil, now)) {
       connection.close(
-          Kind.LIMIT, name + " per second", "too many (expected: <= " + rate.perSecond() + ")");
+          Kind.LIMIT, name, name + " limit of " + rate.perSecond() + " per second exceeded");
     }
   }
 

@@ -120,12 +120,12 @@ public final class Tls implements Plugin {
       TlsFiles files = TlsFiles.read(options.files());
       if (!contexts.isBuiltFrom(files)) {
         contexts = TlsContexts.of(options, files);
-        LOGGER.log(Level.INFO, "TLS: certificates reloaded");
+        LOGGER.log(Level.INFO, "TLS certificates reloaded");
       }
     } catch (RuntimeException e) {
       failure = e.getMessage();
       if (!Objects.equals(failure, lastFailure)) {
-        LOGGER.log(Level.WARNING, "TLS: certificates not reloaded: " + failure, e);
+        LOGGER.log(Level.WARNING, "cannot reload TLS certificates: " + failure, e);
       }
     }
     lastFailure = failure;
@@ -335,14 +335,15 @@ public final class Tls implements Plugin {
      */
     public Tls build() {
       if (!client && identity == null && identities.isEmpty()) {
-        throw new IllegalStateException("no identity of the server; call identity first");
+        throw new IllegalStateException("server has no identity; call identity first");
       }
       if (clientAuth != ClientAuth.NONE && trust == null) {
         throw new IllegalStateException(
-            "nobody to trust with client certificates; call trustPem or trustPkcs12 first");
+            "no trusted authority for client certificates; call trustPem or trustPkcs12 first");
       }
       if (insecure && trust != null) {
-        throw new IllegalStateException("both trust and insecure; call one of them");
+        throw new IllegalStateException(
+            "both a trusted authority and insecure are set; use one of them");
       }
       return new Tls(options());
     }
@@ -378,13 +379,13 @@ public final class Tls implements Plugin {
 
     private void serverOnly(String option) {
       if (client) {
-        throw new IllegalStateException(option + " is for Tls.server()");
+        throw new IllegalStateException(option + " is an option of Tls.server()");
       }
     }
 
     private void clientOnly(String option) {
       if (!client) {
-        throw new IllegalStateException(option + " is for Tls.client()");
+        throw new IllegalStateException(option + " is an option of Tls.client()");
       }
     }
   }

@@ -153,10 +153,11 @@ final class TlsFiles {
       return pkcs8(path, new PKCS8EncodedKeySpec(der));
     }
     if (!kind.equals("ENCRYPTED")) {
-      throw noKey(path, kind + " format (expected: PKCS#8; openssl pkcs8 -topk8 converts)", null);
+      throw noKey(
+          path, kind + " format (expected: PKCS#8; convert it with openssl pkcs8 -topk8)", null);
     }
     if (password == null) {
-      throw noKey(path, "encrypted (expected: a password for it)", null);
+      throw noKey(path, "encrypted (expected: a password)", null);
     }
     return pkcs8(path, decrypt(path, der, password));
   }
@@ -177,9 +178,9 @@ final class TlsFiles {
       return encrypted.getKeySpec(cipher);
     } catch (IOException | NoSuchAlgorithmException e) {
       throw noKey(
-          path, "of an unknown encryption (expected: AES; openssl pkcs8 -topk8 does it)", e);
+          path, "unknown encryption (expected: AES; convert it with openssl pkcs8 -topk8)", e);
     } catch (GeneralSecurityException e) {
-      throw noKey(path, "cannot be decrypted (expected: another password)", e);
+      throw noKey(path, "cannot be decrypted (expected: its password)", e);
     }
   }
 
@@ -191,7 +192,7 @@ final class TlsFiles {
         // It is one of the others.
       }
     }
-    throw noKey(path, "unknown kind (expected: RSA, EC or EdDSA)", null);
+    throw noKey(path, "unknown algorithm (expected: RSA, EC or EdDSA)", null);
   }
 
   private static IllegalArgumentException noKey(

@@ -249,7 +249,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     private static final long serialVersionUID = 1L;
 
     TruncatedException() {
-      super("end of the input: a FIN (expected: close_notify before it; it may be truncated)");
+      super("peer ended its output without close_notify; the input may be truncated");
     }
 
     /** Costs too much for what any peer can do. */

@@ -74,9 +74,7 @@ public final class WireLog implements Plugin {
   private void log(String entry, long omittedBefore) {
     try {
       sink.accept(
-          omittedBefore == 0
-              ? entry
-              : entry + "\n(" + omittedBefore + " entries before were left out)");
+          omittedBefore == 0 ? entry : entry + "\n(" + omittedBefore + " earlier entries omitted)");
     } catch (RuntimeException | Error e) {
       // A log that fails is no reason to close a connection.
     }
@@ -135,7 +133,7 @@ public final class WireLog implements Plugin {
       long omittedBefore = shownBytes == 0 ? -1 : admit();
       if (omittedBefore >= 0) {
         shown += shownBytes;
-        String rest = shownBytes == length ? "" : ", the first " + shownBytes;
+        String rest = shownBytes == length ? "" : ", first " + shownBytes + " shown";
         String table = ByteBufUtil.prettyHexDump(bytes, bytes.readerIndex(), shownBytes);
         log(
             name() + ' ' + operation + ' ' + length + " bytes" + rest + '\n' + table,
@@ -152,7 +150,7 @@ public final class WireLog implements Plugin {
     public void closed(CloseReason reason) {
       long omittedBefore = admit();
       if (omittedBefore >= 0) {
-        String bytes = read + " read, " + written + " written";
+        String bytes = read + " bytes read, " + written + " bytes written";
         log(name() + " closed, " + reason.kind() + ": " + bytes, omittedBefore);
       }
     }

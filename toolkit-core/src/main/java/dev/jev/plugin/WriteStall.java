@@ -67,8 +67,8 @@ final class WriteStall extends DeadlineWheel.Entry {
     if (progress != 0) {
       connection.abort(
           Kind.TIMEOUT,
-          "output taken",
-          "none within " + Duration.ofNanos(timeoutNanos()) + " (expected: some)");
+          "write stall",
+          "socket took no output within " + Duration.ofNanos(timeoutNanos()));
     }
   }
 }

@@ -58,11 +58,11 @@ class ConnectionCountTest {
   @Test
   void refusalNamesTheNetwork() throws Exception {
     assertThat(new ConnectionCount(256, 32, 128).refusal(address("10.1.2.3")))
-        .isEqualTo("257 (expected: <= 256) of 10.1.2.3");
+        .isEqualTo("connection refused: limit of 256 for 10.1.2.3 reached");
     assertThat(new ConnectionCount(256, 24, 64).refusal(address("10.1.2.3")))
-        .isEqualTo("257 (expected: <= 256) of 10.1.2.0/24");
+        .isEqualTo("connection refused: limit of 256 for 10.1.2.0/24 reached");
     assertThat(new ConnectionCount(1, 24, 64).refusal(address("2001:db8::17")))
-        .isEqualTo("2 (expected: <= 1) of 2001:db8:0:0:0:0:0:0/64");
+        .isEqualTo("connection refused: limit of 1 for 2001:db8:0:0:0:0:0:0/64 reached");
   }
 
   @Test

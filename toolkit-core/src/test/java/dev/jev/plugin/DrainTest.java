@@ -246,7 +246,7 @@ class DrainTest {
     assertThat(report(drain.begin()).closed()).isZero();
     assertThatThrownBy(() -> start(Handler.replying(text -> text), drain))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("drain has begun already; build a new one");
+        .hasMessage("drain has already begun; build a new one");
   }
 
   @Test
@@ -260,8 +260,8 @@ class DrainTest {
             .build();
     try (LogCapture log = new LogCapture("dev.jev")) {
       assertThat(report(drain.begin()).cut()).isZero();
-      assertThat(log.messages("drain: onPhase failed at")).hasSize(3);
-      assertThat(log.await("onPhase failed at LEAVING").getThrown()).hasMessage("broken");
+      assertThat(log.messages("drain: onPhase threw in phase")).hasSize(3);
+      assertThat(log.await("onPhase threw in phase LEAVING").getThrown()).hasMessage("broken");
       assertThat(log.await("drain: 0 connections closed in").getLevel()).isEqualTo(Level.INFO);
     }
   }

@@ -184,9 +184,12 @@ class ProxyHeaderTest {
         SIGNATURE + "22                 | , command: 2 (expected: 0 or 1)",
         SIGNATURE + "21 11 0ff1         | : 4097 bytes (expected: <= 4096)",
         SIGNATURE + "21 11 ffff         | : 65551 bytes (expected: <= 4096)",
-        SIGNATURE + "21 10 0000         | , family: 0x10 (expected: 0x00, 0x[123][12])",
-        SIGNATURE + "21 41 0000         | , family: 0x41 (expected: 0x00, 0x[123][12])",
-        SIGNATURE + "21 13 0000         | , family: 0x13 (expected: 0x00, 0x[123][12])",
+        SIGNATURE
+            + "21 10 0000         | , family: 0x10 (expected: 0x00, 0x11, 0x12, 0x21, 0x22, 0x31 or 0x32)",
+        SIGNATURE
+            + "21 41 0000         | , family: 0x41 (expected: 0x00, 0x11, 0x12, 0x21, 0x22, 0x31 or 0x32)",
+        SIGNATURE
+            + "21 13 0000         | , family: 0x13 (expected: 0x00, 0x11, 0x12, 0x21, 0x22, 0x31 or 0x32)",
         SIGNATURE + "21 11 0000         | , addresses: 0 bytes (expected: >= 12)",
         SIGNATURE + "21 21 0001 00      | , addresses: 1 bytes (expected: >= 36)",
         SIGNATURE + "21 31 0001 00      | , addresses: 1 bytes (expected: >= 216)",

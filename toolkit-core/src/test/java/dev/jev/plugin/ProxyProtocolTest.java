@@ -154,7 +154,7 @@ class ProxyProtocolTest {
     try (RawPeer peer = connect(ProxyProtocol.required("127.0.0.1"))) {
       peer.write(new byte[] {'G'}).expectEnd();
     }
-    reasons.expect("PROTOCOL_ERROR: first bytes: no PROXY header (expected: one)");
+    reasons.expect("PROTOCOL_ERROR: PROXY header missing at the beginning of the connection");
   }
 
   @Test
@@ -175,7 +175,9 @@ class ProxyProtocolTest {
     peer.write(bytes(header)).expectEnd();
     peer.close();
     reasons.expect(
-        "PROTOCOL_ERROR: PROXY header from: " + address + " (expected: from one of [10.0.0.0/8])");
+        "PROTOCOL_ERROR: sender of the PROXY header: "
+            + address
+            + " (expected: one of [10.0.0.0/8])");
   }
 
   @ParameterizedTest

@@ -179,7 +179,7 @@ class StreamTransformServerTest {
       peer.shutdownOutput();
       Eventually.holds("it is closed", () -> reasons[0] != null);
       assertThat(reasons[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
-      assertThat(reasons[0].cause()).hasMessageStartingWith("transformed: ");
+      assertThat(reasons[0].cause()).hasMessageStartingWith("transformed input: ");
     }
   }
 
@@ -238,8 +238,8 @@ class StreamTransformServerTest {
     assertThat(output)
         .asString(UTF_8)
         .isEqualTo(
-            "gzip is\njava.lang.IllegalStateException: zstd: not available (expected:"
-                + " com.github.luben:zstd-jni on the class path)\n");
+            "gzip is available\njava.lang.IllegalStateException: zstd is not available; add"
+                + " com.github.luben:zstd-jni to the class path\n");
   }
 
   /** Says what happens if somebody wants zstd. */
@@ -248,7 +248,7 @@ class StreamTransformServerTest {
 
     public static void main(String[] args) {
       StreamTransform.gzip();
-      System.out.println("gzip is");
+      System.out.println("gzip is available");
       try {
         StreamTransform.zstd();
       } catch (IllegalStateException e) {

@@ -109,22 +109,21 @@ class TlsAbuseTest {
       peer.write(text.getBytes(StandardCharsets.US_ASCII));
       assertThat(peer.readAll()).isEqualTo(bytes("15 0303 0002 02 0a")); // unexpected_message
     }
-    reasons.expect(
-        "PROTOCOL_ERROR: first byte: " + first + " (expected: 22, that of a TLS handshake)");
+    reasons.expect("PROTOCOL_ERROR: first byte: " + first + " (expected: 22, a TLS handshake)");
   }
 
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
-        "80 2e 01        | 0a | first byte: 128 (expected: 22, that of a TLS handshake)", // SSL 2
-        "16 02           | 46 | major version of the record: 2 (expected: 3)",
-        "16 0301 0000    | 16 | record: 0 bytes (expected: 1..16384)",
-        "16 0301 4001    | 16 | record: 16385 bytes (expected: 1..16384)",
-        "16 0301 ffff    | 16 | record: 65535 bytes (expected: 1..16384)",
-        "16 0301 0100 02 | 0a | handshake message: 2 (expected: 1, ClientHello)",
-        "16 0301 0100 01 ffffff | 2f | ClientHello: 16777215 bytes (expected: <= 16384)",
-        "16 0301 0100 01 004001 | 2f | ClientHello: 16385 bytes (expected: <= 16384)",
+        "80 2e 01        | 0a | first byte: 128 (expected: 22, a TLS handshake)", // SSL 2
+        "16 02           | 46 | major record version: 2 (expected: 3)",
+        "16 0301 0000    | 16 | record length: 0 bytes (expected: 1..16384)",
+        "16 0301 4001    | 16 | record length: 16385 bytes (expected: 1..16384)",
+        "16 0301 ffff    | 16 | record length: 65535 bytes (expected: 1..16384)",
+        "16 0301 0100 02 | 0a | handshake message type: 2 (expected: 1, ClientHello)",
+        "16 0301 0100 01 ffffff | 2f | ClientHello length: 16777215 bytes (expected: <= 16384)",
+        "16 0301 0100 01 004001 | 2f | ClientHello length: 16385 bytes (expected: <= 16384)",
       })
   void wrongBeginningIsRefusedAtOnce(String sent, String alert, String why) throws Exception {
     for (Tls.Provider provider : List.of(Tls.Provider.JDK, Tls.Provider.BORINGSSL)) {
@@ -187,7 +186,7 @@ class TlsAbuseTest {
     CloseReason end = reasons.next();
     assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     assertThat(end.cause())
-        .hasMessageMatching("records of the ClientHello: \\d+ bytes \\(expected: <= 24576\\)");
+        .hasMessageMatching("ClientHello records: \\d+ bytes \\(expected: <= 24576\\)");
   }
 
   @ParameterizedTest
@@ -266,8 +265,7 @@ class TlsAbuseTest {
           .hasMessageEndingWith("Received close_notify during handshake");
     }
     recorder.expect("connect", "message hi", "close PROTOCOL_ERROR");
-    reasons.expect(
-        "PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
+    reasons.expect("PROTOCOL_ERROR: peer began a second handshake; renegotiation is refused");
   }
 
   @ParameterizedTest
@@ -279,7 +277,7 @@ class TlsAbuseTest {
       peer.write(bytes("17 0303 4801")).readAll();
     }
     recorder.expect("close PROTOCOL_ERROR");
-    reasons.expect("PROTOCOL_ERROR: record: 18433 bytes (expected: <= 18432)");
+    reasons.expect("PROTOCOL_ERROR: record length: 18433 bytes (expected: <= 18432)");
   }
 
   @ParameterizedTest
@@ -319,6 +317,6 @@ class TlsAbuseTest {
       peer.write(Arrays.copyOf(clientHello("localhost"), bytes)).shutdownOutput().readAll();
     }
     reasons.expect(
-        "IO_ERROR: end of the input: a FIN (expected: close_notify before it; it may be truncated)");
+        "IO_ERROR: peer ended its output without close_notify; the input may be truncated");
   }
 }

@@ -78,31 +78,34 @@ class TlsBuilderTest {
   @ValueSource(strings = {"", "*", "*.", "a..b", "-a.b", "a.*.b", "a b", "ü.example", "a.b."})
   void wrongNamesAreRefused(String name) {
     illegal(
-        "name: " + name + " (expected: a host name in ASCII, or *. and one)",
+        "name: " + name + " (expected: an ASCII host name, or *. and a host name)",
         () -> Tls.server().identity(name, localhost));
   }
 
   @Test
   void optionsOfTheOtherSideAreRefused() {
-    missing("insecure is for Tls.client()", () -> Tls.server().insecure());
-    missing("optional is for Tls.server()", () -> Tls.client().optional());
-    missing("serverName is for Tls.client()", () -> Tls.server().serverName("a"));
+    missing("insecure is an option of Tls.client()", () -> Tls.server().insecure());
+    missing("optional is an option of Tls.server()", () -> Tls.client().optional());
+    missing("serverName is an option of Tls.client()", () -> Tls.server().serverName("a"));
     missing(
-        "identity with a name is for Tls.server()", () -> Tls.client().identity("a", localhost));
+        "identity with a name is an option of Tls.server()",
+        () -> Tls.client().identity("a", localhost));
     missing(
-        "wantClientCertificate is for Tls.server()", () -> Tls.client().wantClientCertificate());
+        "wantClientCertificate is an option of Tls.server()",
+        () -> Tls.client().wantClientCertificate());
     missing(
-        "needClientCertificate is for Tls.server()", () -> Tls.client().needClientCertificate());
+        "needClientCertificate is an option of Tls.server()",
+        () -> Tls.client().needClientCertificate());
   }
 
   @Test
   void missingOptionsAreNamed() {
-    missing("no identity of the server; call identity first", () -> Tls.server().build());
+    missing("server has no identity; call identity first", () -> Tls.server().build());
     missing(
-        "nobody to trust with client certificates; call trustPem or trustPkcs12 first",
+        "no trusted authority for client certificates; call trustPem or trustPkcs12 first",
         () -> Tls.server().identity(localhost).needClientCertificate().build());
     missing(
-        "both trust and insecure; call one of them",
+        "both a trusted authority and insecure are set; use one of them",
         () -> Tls.client().trustPem(certificates.authorityPem()).insecure().build());
   }
 
@@ -148,11 +151,13 @@ class TlsBuilderTest {
         "private key in " + chain + ": none (expected: one in PEM)", TlsIdentity.pem(chain, chain));
     Path old = pem("old.key", "RSA PRIVATE KEY", new byte[10]);
     unusable(
-        "private key in " + old + ": RSA format (expected: PKCS#8; openssl pkcs8 -topk8 converts)",
+        "private key in "
+            + old
+            + ": RSA format (expected: PKCS#8; convert it with openssl pkcs8 -topk8)",
         TlsIdentity.pem(chain, old));
     Path garbage = pem("garbage.key", "PRIVATE KEY", new byte[10]);
     unusable(
-        "private key in " + garbage + ": unknown kind (expected: RSA, EC or EdDSA)",
+        "private key in " + garbage + ": unknown algorithm (expected: RSA, EC or EdDSA)",
         TlsIdentity.pem(chain, garbage));
     Path authorities = certificates.authorityPkcs12();
     unusable(
@@ -178,7 +183,7 @@ class TlsBuilderTest {
             certificates.issue(new CertificateBuilder().rsa2048(), "z").getPrivateKeyPEM());
     for (Path wrong : new Path[] {key, rsa}) {
       unusable(
-          "private key in %s and %s: another one (expected: that of the certificate)"
+          "private key in %s and %s: mismatch (expected: the key of the first certificate)"
               .formatted(chain, wrong),
           TlsIdentity.pem(chain, wrong));
     }
@@ -204,10 +209,10 @@ class TlsBuilderTest {
     Path key = encrypted("PBEWithSHA1AndDESede", bundle);
     assertThat(Tls.server().identity(TlsIdentity.pem(chain, key, "secret")).build()).isNotNull();
     unusable(
-        "private key in " + key + ": encrypted (expected: a password for it)",
+        "private key in " + key + ": encrypted (expected: a password)",
         TlsIdentity.pem(chain, key));
     unusable(
-        "private key in " + key + ": cannot be decrypted (expected: another password)",
+        "private key in " + key + ": cannot be decrypted (expected: its password)",
         TlsIdentity.pem(chain, key, "wrong"));
   }
 
@@ -218,7 +223,7 @@ class TlsBuilderTest {
     unusable(
         "private key in "
             + key
-            + ": of an unknown encryption (expected: AES; openssl pkcs8 -topk8 does it)",
+            + ": unknown encryption (expected: AES; convert it with openssl pkcs8 -topk8)",
         TlsIdentity.pem(chain, key, "secret"));
   }
 

@@ -167,6 +167,6 @@ class TlsClientTest {
         };
     server = Server.builder(Texts::new, plain).listen("tcp://127.0.0.1:0").start();
     connect(clientTls(provider), "localhost");
-    reasonsAtClient.expect("PROTOCOL_ERROR: type of the record: 0 (expected: 20..23)");
+    reasonsAtClient.expect("PROTOCOL_ERROR: record type: 0 (expected: 20..23)");
   }
 }

@@ -163,8 +163,7 @@ class TlsProgramsTest {
     Tool.run(
         "R\n".getBytes(StandardCharsets.US_ASCII),
         List.of("openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:" + server.port()));
-    reasons.expect(
-        "PROTOCOL_ERROR: handshake: another one (expected: one, renegotiation is refused)");
+    reasons.expect("PROTOCOL_ERROR: peer began a second handshake; renegotiation is refused");
   }
 
   @ParameterizedTest
@@ -233,7 +232,7 @@ class TlsProgramsTest {
     start(tls(provider));
     String url = "http://127.0.0.1:" + server.port();
     Tool.run(new byte[0], List.of("curl", "-sS", "--http0.9", "-o", "-", url));
-    reasons.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, that of a TLS handshake)");
+    reasons.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, a TLS handshake)");
   }
 
   /** As much of HTTP as a test needs. */

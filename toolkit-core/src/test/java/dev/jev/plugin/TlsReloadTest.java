@@ -122,7 +122,7 @@ class TlsReloadTest {
     assertThatThrownBy(tls::reload)
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "private key in %s and %s: another one (expected: that of the certificate)",
+            "private key in %s and %s: mismatch (expected: the key of the first certificate)",
             chain, key);
     Files.delete(chain);
     assertThatThrownBy(tls::reload)
@@ -136,7 +136,7 @@ class TlsReloadTest {
     start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(20)));
     assertThat(served()).isEqualTo("CN=first");
     write("second");
-    log.await("TLS: certificates reloaded");
+    log.await("TLS certificates reloaded");
     Eventually.holds("the second", () -> served().equals("CN=second"));
   }
 
@@ -144,11 +144,11 @@ class TlsReloadTest {
   void filesThatCannotBeUsedAreLoggedOnce() throws Exception {
     start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(20)));
     Files.writeString(chain, "nonsense");
-    String what = "TLS: certificates not reloaded: certificates in " + chain;
+    String what = "cannot reload TLS certificates: certificates in " + chain;
     assertThat(log.await(what).getLevel()).isEqualTo(Level.WARNING);
     assertThat(served()).isEqualTo("CN=first");
     write("second");
-    log.await("TLS: certificates reloaded");
+    log.await("TLS certificates reloaded");
     assertThat(log.messages(what)).hasSizeLessThanOrEqualTo(2); // half-written files are bad too
   }
 

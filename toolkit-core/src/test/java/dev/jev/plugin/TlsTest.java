@@ -372,7 +372,8 @@ class TlsTest {
           .isInstanceOf(SSLException.class)
           .hasMessageContaining("unrecognized_name");
     }
-    reasons.expect("PROTOCOL_ERROR: server name: " + shown + " (expected: one with a certificate)");
+    reasons.expect(
+        "PROTOCOL_ERROR: server name: " + shown + " (expected: a name with a certificate)");
   }
 
   // Certificates of clients.
@@ -512,7 +513,7 @@ class TlsTest {
       recorder.expect("connect", "message hi", "close IO_ERROR");
     }
     reasons.expect(
-        "IO_ERROR: end of the input: a FIN (expected: close_notify before it; it may be truncated)");
+        "IO_ERROR: peer ended its output without close_notify; the input may be truncated");
   }
 
   @ParameterizedTest

@@ -50,7 +50,8 @@ class WireLogTest {
         name = peer.socket().getLocalSocketAddress().toString();
         assertThat(peer.send("hello").receive()).isEqualTo("hello");
       }
-      assertThat(entry("closed")).endsWith(name + " closed, PEER_CLOSED: 9 read, 9 written");
+      assertThat(entry("closed"))
+          .endsWith(name + " closed, PEER_CLOSED: 9 bytes read, 9 bytes written");
       assertThat(entry("read 9 bytes"))
           .matches("(?s)[0-9a-f]+ " + name + " read 9 bytes\n.*")
           .contains("|00000000| 00 00 00 05 68 65 6c 6c 6f                      |....hello");
@@ -68,11 +69,11 @@ class WireLogTest {
           assertThat(peer.send("hello").receive()).isEqualTo("hello");
         }
       }
-      assertThat(entry("closed")).endsWith("27 read, 27 written");
+      assertThat(entry("closed")).endsWith("27 bytes read, 27 bytes written");
       assertThat(entries).hasSize(4);
-      assertThat(entry("read 9 bytes, the first 4\n")).contains("| 00 00 00 05    ");
-      assertThat(entry("wrote 9 bytes, the first 4\n")).doesNotContain(" 68 ");
-      assertThat(entry("read 9 bytes, the first 2\n")).contains("| 00 00    ");
+      assertThat(entry("read 9 bytes, first 4 shown\n")).contains("| 00 00 00 05    ");
+      assertThat(entry("wrote 9 bytes, first 4 shown\n")).doesNotContain(" 68 ");
+      assertThat(entry("read 9 bytes, first 2 shown\n")).contains("| 00 00    ");
     }
   }
 
@@ -105,15 +106,15 @@ class WireLogTest {
       }
       assertThat(System.nanoTime() - start).isBetween(900_000_000L, 5_000_000_000L);
       int leftOut = 2 * sent - entries.size();
-      assertThat(entry("left out"))
-          .containsPattern("\\n\\(\\d+ entries before were left out\\)$")
-          .contains("(" + leftOut(entry("left out")) + " entries");
-      assertThat(leftOut(entry("left out"))).isBetween(leftOut - 5, leftOut + 1);
+      assertThat(entry("omitted"))
+          .containsPattern("\\n\\(\\d+ earlier entries omitted\\)$")
+          .contains("(" + leftOut(entry("omitted")) + " earlier entries");
+      assertThat(leftOut(entry("omitted"))).isBetween(leftOut - 5, leftOut + 1);
     }
   }
 
   private static int leftOut(String entry) {
-    return Integer.parseInt(entry.replaceAll("(?s).*\\((\\d+) entries.*", "$1"));
+    return Integer.parseInt(entry.replaceAll("(?s).*\\((\\d+) earlier entries.*", "$1"));
   }
 
   @Test
