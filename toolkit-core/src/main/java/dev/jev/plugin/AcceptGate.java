@@ -4,9 +4,11 @@ import dev.jev.PluginHost;
 import java.time.Duration;
 
 /**
- * Keeps a server to a rate of accepted connections: when there are no tokens left it stops
- * accepting until there are some, for 10 ms if the burst allows. Those that were on their way then
- * are paid for by a longer pause.
+ * Limits the rate at which a server accepts connections.
+ *
+ * <p>When no tokens are left, accepting pauses until there are tokens for the connections of 10 ms,
+ * or for one burst if that is less. Connections that are already on their way still come in, and
+ * make the pause longer.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -27,7 +29,7 @@ final class AcceptGate {
     this.paidUntil = rate.full(System.nanoTime());
   }
 
-  /** Counts a connection of the server. */
+  /** Counts an accepted connection. */
   synchronized void accepted() {
     long now = System.nanoTime();
     paidUntil = rate.take(1, paidUntil, now);

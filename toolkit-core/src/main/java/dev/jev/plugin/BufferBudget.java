@@ -4,11 +4,12 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * How many bytes all connections hold together, and which of them hold the most.
+ * The number of buffered bytes of all connections, with a limit.
  *
- * <p>The heaviest are found without a list of all: for each size, to within a factor of two, the
- * bytes of the connections of that size are known. A connection asks whether those that are heavier
- * can make up for the excess without it.
+ * <p>The connections that buffer the most are found without a list of all connections. The budget
+ * keeps the total bytes per size class; sizes in one class differ by less than a factor of two. A
+ * connection asks whether the connections in larger size classes can make up for the excess without
+ * it.
  *
  * <p><b>Threads.</b> Any.
  */
@@ -30,7 +31,7 @@ final class BufferBudget {
     return total.get();
   }
 
-  /** Notes that a connection that held {@code before} bytes holds {@code after}. */
+  /** Records that a connection with {@code before} buffered bytes now has {@code after}. */
   void change(long before, long after) {
     if (before != after) {
       bytesBySize.addAndGet(sizeClass(before), -before);
@@ -39,12 +40,12 @@ final class BufferBudget {
     }
   }
 
-  /** Whether a connection that holds so much should hold no more. */
+  /** Returns whether a connection with this many buffered bytes should stop reading. */
   boolean shouldPause(long buffered) {
     return isAmongLargest(buffered, total() - pauseThreshold);
   }
 
-  /** Whether a connection that holds so much should go. */
+  /** Returns whether a connection with this many buffered bytes should be closed. */
   boolean shouldClose(long buffered) {
     return isAmongLargest(buffered, total() - closeThreshold);
   }
@@ -60,7 +61,7 @@ final class BufferBudget {
     return larger < excess;
   }
 
-  /** Reports the budget for a connection that has to go. */
+  /** Returns the message for a connection that is closed because of the budget. */
   String describe(long buffered) {
     return "95 % of the buffer budget of "
         + limit

@@ -4,7 +4,9 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.DeadlineWheel;
 import java.time.Duration;
 
-/** One connection's share of the {@link BufferBudget}, which is looked at while it has one. */
+/**
+ * The share of one connection in the {@link BufferBudget}, checked periodically while it has one.
+ */
 final class BufferShare extends DeadlineWheel.Entry {
 
   private final LimitContext connection;
@@ -19,7 +21,7 @@ final class BufferShare extends DeadlineWheel.Entry {
     this.wheel = connection.link().deadlineWheel(period);
   }
 
-  /** Bytes have come or gone. */
+  /** Starts the periodic check, after bytes were read or before bytes are written. */
   void bytesChanged() {
     if (!isScheduled()) {
       wheel.schedule(this);
@@ -54,7 +56,7 @@ final class BufferShare extends DeadlineWheel.Entry {
   }
 
   @Override
-  protected void expire() {} // holds nothing
+  protected void expire() {} // deadline() has done everything
 
   void closed() {
     cancel();

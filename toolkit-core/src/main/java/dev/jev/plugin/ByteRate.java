@@ -4,34 +4,39 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * So many bytes a second, given out in the order in which they are asked for.
+ * A rate in bytes per second, given out in the order of requests.
  *
- * <p>Whoever wants to move some bytes gets the time at which it may, and the next one a later time.
- * So there is nothing to refill, and one number is all the state. May be used by any thread.
+ * <p>Each request reserves the time at which its bytes may be moved, and the next request gets a
+ * later time. So there is nothing to refill, and the state is a single number.
+ *
+ * <p><b>Threads.</b> Any.
  */
 final class ByteRate {
 
-  /** A rate that never makes anybody wait: a byte costs no nanosecond. */
+  /** A rate that never causes a delay: a byte takes 0 ns. */
   static final long UNLIMITED = 1L << 50;
 
-  /** How long what was not used may be made up for, so that late timers do not cost rate. */
+  /** Unused time that may be made up for, so that late timers do not lower the rate. */
   private static final long CREDIT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final long bytesPerSecond;
-  private final AtomicLong next; // the first time that is not taken
+  private final AtomicLong next; // the first time that is not reserved
 
   ByteRate(long bytesPerSecond) {
     this.bytesPerSecond = bytesPerSecond;
     this.next = new AtomicLong(System.nanoTime() - CREDIT_NANOS);
   }
 
-  /** Returns when so many bytes may be moved, which may be in the past. */
+  /**
+   * Reserves the time for {@code bytes} and returns when they may be moved, which may be in the
+   * past.
+   */
   long reserve(int bytes, long now) {
     long cost = nanos(bytes);
     return next.updateAndGet(time -> max(time, now - CREDIT_NANOS) + cost) - cost;
   }
 
-  /** How long so many bytes take. */
+  /** Returns the time that {@code bytes} take, in nanoseconds. */
   long nanos(int bytes) {
     return TimeUnit.SECONDS.toNanos(bytes) / bytesPerSecond;
   }

@@ -4,22 +4,22 @@ import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
 
-/** Checks of configuration values, with messages of one shape. */
+/** Checks of configuration values, with uniform messages. */
 final class Checks {
 
-  /** Ten years: in nanoseconds it still is a long. */
+  /** Ten years, which fit into a long as nanoseconds. */
   private static final Duration MAX = Duration.ofDays(3650);
 
   private static final Duration MIN_TIMEOUT = Duration.ofMillis(10);
 
   private Checks() {}
 
-  /** Returns {@code value} if it lies between the two bounds, both included. */
+  /** Returns {@code value} if it is from {@code min} to {@code max}, inclusive. */
   static int inRange(String name, int value, int min, int max) {
     return (int) inRange(name, (long) value, min, max);
   }
 
-  /** Returns {@code value} if it lies between the two bounds, both included. */
+  /** Returns {@code value} if it is from {@code min} to {@code max}, inclusive. */
   static long inRange(String name, long value, long min, long max) {
     if (value < min || value > max) {
       throw new IllegalArgumentException(
@@ -28,9 +28,7 @@ final class Checks {
     return value;
   }
 
-  /**
-   * Returns {@code value} if it is longer than nothing and short enough to count in nanoseconds.
-   */
+  /** Returns {@code value} if it is longer than zero and at most ten years. */
   static Duration positive(String name, Duration value) {
     requireNonNull(value, name);
     if (value.isNegative() || value.isZero() || value.compareTo(MAX) > 0) {
@@ -40,7 +38,10 @@ final class Checks {
     return value;
   }
 
-  /** Returns {@code value} if it is not too short for a {@link dev.jev.DeadlineWheel}. */
+  /**
+   * Returns {@code value} if it is at least 10 ms, the minimum for a {@link dev.jev.DeadlineWheel},
+   * and at most ten years.
+   */
   static Duration timeout(String name, Duration value) {
     if (positive(name, value).compareTo(MIN_TIMEOUT) < 0) {
       throw new IllegalArgumentException(
@@ -49,7 +50,7 @@ final class Checks {
     return value;
   }
 
-  /** Returns {@code value} if it is not negative and short enough to count in nanoseconds. */
+  /** Returns {@code value} if it is from zero to ten years. */
   static Duration notNegative(String name, Duration value) {
     requireNonNull(value, name);
     if (value.isNegative() || value.compareTo(MAX) > 0) {

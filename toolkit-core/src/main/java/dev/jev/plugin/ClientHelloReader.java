@@ -12,17 +12,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the first message of a client, to choose the certificate by the name in it, and refuses
- * with an alert what is none, before anybody keeps much of it.
+ * Reads the ClientHello of a client and chooses the certificate by the server name in it (SNI, RFC
+ * 6066, 3).
  *
- * <p>Replaces itself with a {@link GuardedSslHandler}, which gets the same bytes again.
+ * <p>Input that is not a ClientHello is refused with an alert, before much of it is buffered. The
+ * reader then replaces itself with a {@link GuardedSslHandler}, which gets the same bytes again.
  */
 final class ClientHelloReader extends AbstractSniHandler<SslContext> {
 
-  /** Most bytes of the message. */
+  /** Maximum length of the ClientHello, in bytes. */
   static final int MAX_LENGTH = 16 * 1024;
 
-  /** Most bytes of the records with the message, however small they are. */
+  /** Maximum total length of the records with the ClientHello, in bytes, however small they are. */
   private static final int MAX_RECORDS_LENGTH = 24 * 1024;
 
   private static final int CLIENT_HELLO = 1;
@@ -52,7 +53,7 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
     }
   }
 
-  /** Looks at as much of the first record as there is. */
+  /** Checks as much of the first record as has arrived. */
   private void check(ChannelHandlerContext ctx, ByteBuf in) {
     int readable = in.readableBytes();
     if (readable >= 1 && TlsRecord.type(in) != TlsRecord.HANDSHAKE) {
@@ -108,7 +109,10 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
     }
   }
 
-  /** Sends an alert, and closes when it is written: io_uring writes later. */
+  /**
+   * Sends an alert, and fails the connection when the alert is written, since io_uring writes
+   * later.
+   */
   private void refuse(ChannelHandlerContext ctx, int alert, String message) {
     refused = true;
     ctx.writeAndFlush(TlsRecord.alert(alert))

@@ -7,10 +7,10 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * How many connections there are from each network of some size, of which one address is the
- * smallest. Networks without a connection are not remembered.
+ * The number of connections per network. A network is a range of addresses with a common prefix,
+ * the smallest being a single address. Networks without connections are not stored.
  *
- * <p><b>Threads.</b> Any; every connection counts here twice in its life.
+ * <p><b>Threads.</b> Any. Every connection is added once and removed once.
  */
 final class ConnectionCount {
 
@@ -21,14 +21,17 @@ final class ConnectionCount {
   // Guarded by itself.
   private final Map<InetAddress, Integer> counts = new HashMap<>();
 
-  /** One that counts by the first {@code prefix4} bits of an IPv4 address, say. */
+  /**
+   * Creates a count that allows {@code max} connections per network. A network has {@code prefix4}
+   * bits of an IPv4 address, or {@code prefix6} bits of an IPv6 address.
+   */
   ConnectionCount(int max, int prefix4, int prefix6) {
     this.max = max;
     this.prefix4 = prefix4;
     this.prefix6 = prefix6;
   }
 
-  /** Counts one more, unless there are as many as there may be. */
+  /** Adds a connection from {@code address}; returns false if its network has the maximum. */
   boolean tryAdd(InetAddress address) {
     InetAddress network = network(address);
     synchronized (counts) {
@@ -41,7 +44,7 @@ final class ConnectionCount {
     }
   }
 
-  /** Counts one less. */
+  /** Removes a connection from {@code address}. */
   void remove(InetAddress address) {
     InetAddress network = network(address);
     synchronized (counts) {
@@ -49,14 +52,14 @@ final class ConnectionCount {
     }
   }
 
-  /** How many networks have connections. */
+  /** Returns the number of networks that have connections. */
   int networkCount() {
     synchronized (counts) {
       return counts.size();
     }
   }
 
-  /** What a refusal is reported with. */
+  /** Returns the message for a refused connection. */
   String refusal(InetAddress address) {
     InetAddress network = network(address);
     int bits = prefix(network);
@@ -73,9 +76,9 @@ final class ConnectionCount {
     return address instanceof Inet4Address ? prefix4 : prefix6;
   }
 
-  /** The network of an address, as the first address in it. */
+  /** Returns the network of an address, as the first address in it. */
   private InetAddress network(InetAddress address) {
-    InetAddress plain = of(address.getAddress()); // no IPv4 in IPv6, no scope
+    InetAddress plain = of(address.getAddress()); // no IPv4-mapped address, no scope
     int prefix = prefix(plain);
     byte[] bytes = plain.getAddress();
     for (int i = 0; i < bytes.length; i++) {
@@ -89,7 +92,7 @@ final class ConnectionCount {
     try {
       return InetAddress.getByAddress(bytes);
     } catch (UnknownHostException e) {
-      throw new IllegalArgumentException(e); // of a wrong length, which that of an address is not
+      throw new IllegalArgumentException(e); // not with the length of an address
     }
   }
 }

@@ -15,45 +15,45 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * Shows how a server's event loops and connections are doing: how late the loops are, which code
- * blocks one, and events for Java Flight Recorder.
+ * Measures event-loop lag, reports code that blocks an event loop, and emits events to Java Flight
+ * Recorder.
  *
- * <p><b>Lag.</b> Twice in each {@code blockedLoopThreshold} of the server (500 ms by default) an
- * event loop is given a task; how long that waits is the loop's lag, and what a message has to wait
- * too. {@link #loopLags} has the figures of the last 10 to 20 s.
+ * <p><b>Lag.</b> Each event loop is given a task twice per {@code blockedLoopThreshold} of the
+ * server (500 ms by default). The time that the task waits is the lag of the loop; a message waits
+ * as long. {@link #loopLags} returns the lags of the last 10 to 20 s.
  *
- * <p><b>Flight Recorder.</b> {@code jev.ConnectionOpened}, {@code jev.ConnectionClosed}, {@code
- * jev.WriteStalled}, {@code jev.LoopBlocked} and {@code jev.AcceptPaused}, all in the category Jev
- * and enabled in every recording unless its settings say otherwise. While nothing is recorded a
- * connection costs one small object.
+ * <p><b>Flight Recorder.</b> The events are {@code jev.ConnectionOpened}, {@code
+ * jev.ConnectionClosed}, {@code jev.WriteStalled}, {@code jev.LoopBlocked} and {@code
+ * jev.AcceptPaused}. All are in the category Jev and enabled in every recording unless its settings
+ * say otherwise. While nothing is recorded, the cost is one small object per connection.
  *
- * <p>One instance may watch several servers.
+ * <p>One instance may observe several servers.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public final class Diagnostics implements Plugin {
 
   /**
-   * How late an event loop was.
+   * The lag of one event loop.
    *
    * @param loop the name of its thread
-   * @param count how many times it was asked
-   * @param median half of the lags were shorter, within 12.5 %
-   * @param p99 99 % of the lags were shorter, within 12.5 %
+   * @param count the number of measurements
+   * @param median the median lag, accurate to 12.5 %
+   * @param p99 the 99th percentile of the lag, accurate to 12.5 %
    * @param max the longest lag
    */
   public record LoopLag(String loop, long count, Duration median, Duration p99, Duration max) {}
 
   /**
-   * An event loop that does not come round.
+   * An event loop that is blocked.
    *
    * @param loop the name of its thread
-   * @param time for how long it has been blocked so far
-   * @param stack what it does, the innermost call first
+   * @param time the time for which it has been blocked so far
+   * @param stack the stack trace of its thread, innermost call first
    */
   public record BlockedLoop(String loop, Duration time, List<StackTraceElement> stack) {
 
-    /** Keeps a copy of {@code stack}. */
+    /** Copies {@code stack}. */
     public BlockedLoop {
       stack = List.copyOf(stack);
     }
@@ -68,22 +68,22 @@ public final class Diagnostics implements Plugin {
     this.onBlocked = onBlocked;
   }
 
-  /** Returns a watch. */
+  /** Returns an instance without a listener for blocked event loops. */
   public static Diagnostics create() {
     return new Diagnostics(blocked -> {});
   }
 
   /**
-   * Returns a watch that tells who blocks an event loop for longer than the server's {@code
-   * blockedLoopThreshold} (500 ms by default), once for each time.
+   * Returns an instance that reports each event loop that is blocked for longer than the server's
+   * {@code blockedLoopThreshold} (500 ms by default), once per blockage.
    *
-   * @param onBlocked called on the server's watchdog thread, while the loop is blocked
+   * @param onBlocked the listener, called on the server's watchdog thread while the loop is blocked
    */
   public static Diagnostics create(Consumer<BlockedLoop> onBlocked) {
     return new Diagnostics(requireNonNull(onBlocked, "onBlocked"));
   }
 
-  /** How late each event loop was within the last 10 to 20 s, by name. */
+  /** Returns the lag of each event loop within the last 10 to 20 s, sorted by name. */
   public List<LoopLag> loopLags() {
     long now = System.nanoTime();
     return loops.entrySet().stream()
@@ -92,7 +92,7 @@ public final class Diagnostics implements Plugin {
         .toList();
   }
 
-  // What the server calls.
+  // Called by the server.
 
   @Override
   public void loopLagged(Thread loop, Duration lag) {
@@ -132,14 +132,14 @@ public final class Diagnostics implements Plugin {
     return new ConnectionEvents(link);
   }
 
-  /** What is to be told about one connection when it closes. */
+  /** The state of one connection that is reported when it closes. */
   private static final class ConnectionEvents implements Observer {
 
     private final Link link;
     private final long opened = System.nanoTime();
     private long read;
     private long written;
-    private long stallStart; // since when, or 0
+    private long stallStart; // 0 if output is not stalled
 
     ConnectionEvents(Link link) {
       this.link = link;
@@ -171,12 +171,13 @@ public final class Diagnostics implements Plugin {
 
     @Override
     public void stalled() {
-      stallStart = System.nanoTime() | 1; // never 0
+      stallStart = System.nanoTime() | 1; // not 0
     }
 
     @Override
     public void resumed() {
-      if (stallStart != 0 && link.connection().isOpen()) { // otherwise it is about to be closed
+      if (stallStart != 0
+          && link.connection().isOpen()) { // a closing connection reports in closed()
         report(/* caughtUp= */ true);
         stallStart = 0;
       }

@@ -23,61 +23,63 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ends a server without anybody losing anything: at the JVM's shutdown, as after SIGTERM, and
- * whenever {@link #begin} is called.
+ * Shuts a server down gracefully, on SIGTERM or on request.
+ *
+ * <p>A drain begins with the shutdown of the JVM, as after SIGTERM, or with {@link #begin}.
  *
  * <pre>
  *   SERVING --begin--&gt; LEAVING --acceptTime--&gt; CLOSING --all closed, or deadline--&gt; ENDED
  * </pre>
  *
- * <p>While it is {@code LEAVING} the server accepts and serves as before, and {@link #isReady} is
- * false: time for load balancers to notice and send clients elsewhere. Then the listeners close,
- * and each connection is closed at a random time within {@code spread}, so that the clients do not
- * all come to the next server at once; what was sent goes out first, and the protocol says goodbye
- * in its own way. Who is still there at the deadline is cut off. A connection that comes during all
- * of this is served, and closed within what is left of the spread.
+ * <p>In the phase {@code LEAVING} the server accepts and serves as before, and {@link #isReady}
+ * returns false, so that load balancers have time to notice and to send clients elsewhere. In the
+ * phase {@code CLOSING} the listeners are closed, and each connection is closed at a random time
+ * within {@code spread}, so that the clients do not all reconnect to another server at once. Output
+ * that was sent is written first, and the protocol performs its closing handshake. Connections that
+ * are still open at the deadline are cut off. A connection that arrives during the drain is served,
+ * and closed within the rest of the spread.
  *
- * <p><b>Hurry.</b> A second {@link #begin}, or a second SIGTERM or SIGINT, closes everything that
- * is left at once, and cuts it off 5 s later. OpenJDK notices the second signal, within 20 ms; a
- * JVM that handles its signals in another way may not.
+ * <p><b>Immediate close.</b> A second {@link #begin}, or a second SIGTERM or SIGINT, closes all
+ * remaining connections at once, and cuts them off 5 s later. OpenJDK detects the second signal
+ * within 20 ms; a JVM that handles signals differently may not detect it.
  *
  * <p><b>Shutdown hook.</b> It is installed when the first server starts, and removed when the last
- * one has stopped. Other hooks run at the same time, and the default logging of the JDK ends with
- * one, so that the report may be missing in the log; {@link #ended} has it in any case. After a
- * SIGTERM a JVM exits with status 143; who wants 0 calls {@link Runtime#halt} in a stage after
+ * one has stopped. Other hooks run at the same time. One of them shuts the default logging of the
+ * JDK down, so that the report may be missing in the log; {@link #ended} has it in any case. After
+ * SIGTERM a JVM exits with status 143. To exit with 0, call {@link Runtime#halt} in a stage after
  * {@link #ended}.
  *
  * <p>One instance may drain several servers and clients, all at the same time and only once. A
  * client makes no further attempt to connect once the phase {@code CLOSING} has begun.
  *
- * <p><b>Threads.</b> All methods may be called from any thread. A drain under way has a thread,
- * {@code jev-drain}.
+ * <p><b>Threads.</b> All methods may be called from any thread. A drain in progress has a thread of
+ * its own, {@code jev-drain}.
  */
 public final class Drain implements Plugin {
 
-  /** How far a drain has come. */
+  /** The phase of a drain. */
   public enum Phase {
-    /** It has not begun. */
+    /** The drain has not begun. */
     SERVING,
-    /** The server still accepts, but clients should no longer be sent to it. */
+    /** The server still accepts connections, but clients should no longer be sent to it. */
     LEAVING,
-    /** The listeners are closed, and connections close one after the other. */
+    /** The listeners are closed, and the connections are being closed one by one. */
     CLOSING,
     /** The servers have stopped. */
     ENDED
   }
 
   /**
-   * What a drain has done.
+   * The result of a drain.
    *
-   * @param closed how many connections ended by themselves or were closed in time
-   * @param cut how many were still open at the deadline
-   * @param cutPeers the addresses of those, 100 at most
-   * @param duration how long the drain took
+   * @param closed the number of connections that ended by themselves or were closed in time
+   * @param cut the number of connections that were still open at the deadline
+   * @param cutPeers the addresses of their peers, at most 100
+   * @param duration the time that the drain took
    */
   public record Report(int closed, int cut, List<SocketAddress> cutPeers, Duration duration) {
 
-    /** Keeps a copy of {@code cutPeers}. */
+    /** Copies {@code cutPeers}. */
     public Report {
       cutPeers = List.copyOf(cutPeers);
     }
@@ -125,18 +127,21 @@ public final class Drain implements Plugin {
     return new Builder();
   }
 
-  /** Whether clients should be sent here, as a health check asks: false once a drain has begun. */
+  /**
+   * Returns whether clients should be sent to this server, for a health check; false once a drain
+   * has begun.
+   */
   public boolean isReady() {
     return phase == Phase.SERVING;
   }
 
-  /** How far it has come. */
+  /** Returns the current phase. */
   public Phase phase() {
     return phase;
   }
 
   /**
-   * Begins to drain and returns at once; called again, hurries.
+   * Begins the drain and returns at once. A second call closes all remaining connections at once.
    *
    * @return {@link #ended}
    */
@@ -147,7 +152,7 @@ public final class Drain implements Plugin {
     return ended();
   }
 
-  /** Completes when the drain has ended and its servers have stopped. */
+  /** Returns a stage that completes when the drain has ended and its servers have stopped. */
   public CompletionStage<Report> ended() {
     return ended.minimalCompletionStage();
   }
@@ -162,12 +167,12 @@ public final class Drain implements Plugin {
     return true;
   }
 
-  // What the server calls.
+  // Called by the server.
 
   /**
    * Installs the shutdown hook.
    *
-   * @throws IllegalStateException if the drain or the JVM's shutdown has begun already
+   * @throws IllegalStateException if the drain or the shutdown of the JVM has already begun
    */
   @Override
   public synchronized void start(PluginHost host) {
@@ -187,7 +192,7 @@ public final class Drain implements Plugin {
       try {
         Runtime.getRuntime().removeShutdownHook(hook);
       } catch (IllegalStateException e) {
-        // The JVM shuts down.
+        // The JVM is shutting down and no longer removes hooks.
       }
     }
   }
@@ -195,7 +200,7 @@ public final class Drain implements Plugin {
   @Override
   public Observer install(Link link) {
     links.add(link);
-    if (phase == Phase.CLOSING) { // if that is next, it is among those that are closed then
+    if (phase == Phase.CLOSING) { // a link added earlier is closed when that phase begins
       closeWithinSpread(link);
     }
     return new Observer() {
@@ -215,7 +220,7 @@ public final class Drain implements Plugin {
     link.connection().runAfter(Duration.ofNanos(delay), () -> link.close(STOPPED));
   }
 
-  // The hook's thread.
+  // Thread of the shutdown hook.
 
   private void runHook() {
     Signals signals = new Signals();
@@ -228,7 +233,7 @@ public final class Drain implements Plugin {
     }
   }
 
-  // The draining thread.
+  // Draining thread.
 
   private void run() {
     List<PluginHost> draining = List.copyOf(hosts);
@@ -282,7 +287,10 @@ public final class Drain implements Plugin {
     return System.nanoTime() - beginNanos;
   }
 
-  /** Waits until something holds, at most until so long after the beginning. */
+  /**
+   * Waits until {@code condition} holds, at most until {@code end}, in nanoseconds after the
+   * beginning.
+   */
   private void await(BooleanSupplier condition, long end) {
     for (long left; !condition.getAsBoolean() && (left = end - elapsedNanos()) > 0; ) {
       LockSupport.parkNanos(this, Math.min(left, POLL_NANOS));
@@ -302,11 +310,11 @@ public final class Drain implements Plugin {
     try {
       LOGGER.log(level, message, cause);
     } catch (RuntimeException | Error e) {
-      // The log has ended before us.
+      // The log has been shut down earlier.
     }
   }
 
-  /** The configuration of a {@link Drain}; every setter checks its value at once. */
+  /** The configuration of a {@link Drain}. Every setter checks its value at once. */
   public static final class Builder {
 
     private Duration acceptTime = Duration.ofSeconds(5);
@@ -317,31 +325,43 @@ public final class Drain implements Plugin {
 
     private Builder() {}
 
-    /** How long the server goes on accepting; 5 s by default, zero for not at all. */
+    /**
+     * Sets how long the server continues to accept after the beginning of the drain; 5 s by
+     * default, zero for not at all.
+     */
     public Builder acceptTime(Duration acceptTime) {
       this.acceptTime = Checks.notNegative("acceptTime", acceptTime);
       return this;
     }
 
-    /** Within which time, after that, the connections are closed; 30 s by default. */
+    /**
+     * Sets the time after {@code acceptTime} within which the connections are closed; 30 s by
+     * default.
+     */
     public Builder spread(Duration spread) {
       this.spread = Checks.notNegative("spread", spread);
       return this;
     }
 
-    /** How long after the beginning who is still there is cut off; 60 s by default. */
+    /**
+     * Sets the time after the beginning at which connections that are still open are cut off; 60 s
+     * by default.
+     */
     public Builder deadline(Duration deadline) {
       this.deadline = Checks.positive("deadline", deadline);
       return this;
     }
 
-    /** Leaves the JVM's shutdown alone: only {@link Drain#begin} begins. */
+    /** Installs no shutdown hook: only {@link Drain#begin} begins the drain. */
     public Builder withoutShutdownHook() {
       this.onShutdown = false;
       return this;
     }
 
-    /** Is told of each phase that begins, on the thread that drains; by default nobody is. */
+    /**
+     * Sets a listener that is called at the beginning of each phase, on the draining thread; none
+     * by default.
+     */
     public Builder onPhase(Consumer<Phase> onPhase) {
       this.onPhase = requireNonNull(onPhase, "onPhase");
       return this;

@@ -4,7 +4,7 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.DeadlineWheel;
 import java.time.Duration;
 
-/** Waits for the first message of one connection, though not for ever. */
+/** Closes a connection whose first message does not arrive in time. */
 final class FirstMessage extends DeadlineWheel.Entry {
 
   private final LimitContext connection;

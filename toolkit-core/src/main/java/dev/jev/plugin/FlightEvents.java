@@ -8,7 +8,7 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
-/** What {@link Diagnostics} tells Java Flight Recorder. */
+/** The events that {@link Diagnostics} emits to Java Flight Recorder. */
 final class FlightEvents {
 
   private FlightEvents() {}
@@ -71,7 +71,7 @@ final class FlightEvents {
   @Name("jev.LoopBlocked")
   @Label("Event Loop Blocked")
   @Category("Jev")
-  @StackTrace(false) // it would be the watchdog's
+  @StackTrace(false) // it would be that of the watchdog's thread
   static final class LoopBlocked extends Event {
 
     @Label("Event Loop")

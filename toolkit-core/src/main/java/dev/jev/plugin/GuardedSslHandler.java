@@ -10,21 +10,23 @@ import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 
 /**
- * Netty's handler, which looks at each record before the engine does.
+ * Netty's {@link SslHandler}, with a check of each record before the engine reads it.
  *
- * <p>It refuses what the engines do not: records longer than the standard allows, whose beginning
- * would be kept until their end, and a second handshake, with which a client makes a server work
- * (CVE-2011-1473). It ignores what follows a {@code close_notify}. And before one, it lets out the
- * answers to what came in front of it: some engines send nothing any more afterwards.
+ * <p>The handler refuses two things that engines accept. The first is a record that is longer than
+ * the standard allows: an engine buffers its beginning until the end arrives. The second is another
+ * handshake, with which a client costs a server CPU time (CVE-2011-1473).
+ *
+ * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
+ * flushes the replies to earlier input, since some engines send nothing afterwards.
  */
 final class GuardedSslHandler extends SslHandler {
 
-  /** RFC 5246, 6.2.3: a protected record exceeds the plain one by at most 2048 bytes. */
+  /** RFC 5246, 6.2.3: a protected record exceeds the plaintext by at most 2048 bytes. */
   private static final int MAX_RECORD = TlsRecord.MAX_PLAIN_LENGTH + 2048;
 
   /**
-   * A record of TLS 1.3 with an alert: level, description, the type of the record, 16 bytes of the
-   * cipher, and 16 bytes of padding from the JDK.
+   * Maximum length of a TLS 1.3 record with an alert: level, description, record type, 16 bytes of
+   * the cipher, and 16 bytes of padding from the JDK.
    */
   private static final int MAX_HIDDEN_ALERT = 2 + 1 + 16 + 16;
 
@@ -32,10 +34,10 @@ final class GuardedSslHandler extends SslHandler {
 
   GuardedSslHandler(SSLEngine engine, Executor taskExecutor) {
     super(engine, taskExecutor);
-    setHandshakeTimeoutMillis(0); // ours covers the ClientHello too
+    setHandshakeTimeoutMillis(0); // that of TlsHandshake covers the ClientHello too
   }
 
-  // Called with the beginning of a record, again if it was not complete.
+  // Called at the beginning of a record, and again while the record is incomplete.
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
       throws SSLException {
@@ -63,11 +65,11 @@ final class GuardedSslHandler extends SslHandler {
       refuse(ctx, in, "record length: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
     } else if (handshakeFuture().isSuccess()) {
       boolean isLast = in.readableBytes() == TlsRecord.HEADER + length;
-      // In TLS 1.3 what comes after the handshake looks like data.
+      // In TLS 1.3 every encrypted record has the type of application data (RFC 8446, 5.2).
       if (type == TlsRecord.HANDSHAKE) {
         refuse(ctx, in, "peer began a second handshake; renegotiation is refused");
       } else if (type == TlsRecord.ALERT || (isLast && length <= MAX_HIDDEN_ALERT)) {
-        ctx.fireChannelReadComplete(); // which flushes
+        ctx.fireChannelReadComplete(); // flushes the replies
       }
     }
   }

@@ -4,7 +4,7 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 
 /**
- * Reads the header of a gzip member, RFC 1952, 2.3, however it is split.
+ * Reads the header of a gzip member (RFC 1952, 2.3), however the input is split.
  *
  * <pre>
  *   1f 8b 08 flags time(4) xfl os  [length(2) extra]  [name 00]  [comment 00]  [crc(2)]
@@ -12,7 +12,7 @@ import io.netty.buffer.ByteBuf;
  */
 final class GzipHeader {
 
-  private static final int[] MAGIC = {0x1f, 0x8b, 0x08}; // the last one is "deflate"
+  private static final int[] MAGIC = {0x1f, 0x8b, 0x08}; // the third byte is the method, deflate
   private static final int FIXED_BYTES = 10;
   private static final int MAX_BYTES = 4096;
 
@@ -23,17 +23,17 @@ final class GzipHeader {
   private static final int RESERVED = 0xe0;
 
   private int length;
-  private int flags; // of the fields that are still to come
+  private int flags; // of the optional fields still to come
   private int extraLengthBytes;
   private int extraLength;
   private int crcBytes;
 
-  /** Whether nothing of it has been read. */
+  /** Returns whether no byte of the header has been read. */
   boolean isEmpty() {
     return length == 0;
   }
 
-  /** Takes bytes of the header; returns whether it is complete. */
+  /** Consumes bytes of the header; returns whether it is complete. */
   boolean read(ByteBuf in) {
     boolean complete = false;
     while (!complete && in.isReadable()) {

@@ -10,23 +10,27 @@ import java.util.zip.Inflater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gzip, RFC 1952, as a stream: each flush ends a block of the one member, so that the peer can
- * inflate all that came before.
+ * A gzip stream in each direction (RFC 1952).
  *
- * <p>What comes in may be several members. A peer that ends its output where it has flushed, and
- * not only where its member ends, has lost nothing: it ends in the four bytes that a flush writes.
+ * <p>The output is one member. Each flush ends a block of it, so that the peer can inflate all
+ * output before the flush.
+ *
+ * <p>The input may consist of several members. Input that ends after a flush, rather than at the
+ * end of a member, is complete: it ends with the four bytes that a flush writes.
  */
 final class GzipTransformer implements StreamTransform.Transformer {
 
   private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
-  /** The least room for a flush: with 6 bytes or fewer zlib would write its mark again. */
+  /**
+   * Minimum writable bytes for a flush: with 6 bytes or fewer zlib would write its marker again.
+   */
   private static final int MIN_ROOM = 512;
 
-  /** An empty stored block, which is what a flush ends in (RFC 1951, 3.2.4). */
+  /** Empty stored block, with which a flush ends (RFC 1951, 3.2.4). */
   private static final int FLUSH_MARK = 0x0000ffff;
 
-  /** Magic, deflate, no flags, no time, no hint, unknown system. */
+  /** Magic number, deflate, no flags, no time, no compression hint, unknown operating system. */
   private static final byte[] HEADER = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
 
   private static final int TRAILER_BYTES = 8;
@@ -37,9 +41,9 @@ final class GzipTransformer implements StreamTransform.Transformer {
   private final CRC32 crcIn = new CRC32();
   private GzipHeader header = new GzipHeader();
   private boolean inBody;
-  private int trailerBytes; // that are still to come
+  private int trailerBytes; // still to come
   private long trailer;
-  private int lastBytes; // of the input
+  private int lastBytes; // the last four bytes of the input
 
   private @Nullable Deflater deflater;
   private final CRC32 crcOut = new CRC32();
@@ -48,7 +52,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     this.level = level;
   }
 
-  // In.
+  // Input.
 
   @Override
   public void inbound(ByteBuf in, ByteBuf out) {
@@ -57,7 +61,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
       if (inBody) {
         inflate(in, out);
         if (inBody) {
-          break; // no more input, or no more room
+          break; // no more input, or no more space
         }
       } else if (trailerBytes > 0) {
         readTrailer(in);
@@ -79,7 +83,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     } catch (DataFormatException e) {
       throw new ProtocolException("gzip: " + e.getMessage() + " (expected: RFC 1951)");
     } finally {
-      member.setInput(EMPTY); // and not memory that is given back
+      member.setInput(EMPTY); // keeps no reference to a released buffer
     }
     in.readerIndex(in.writerIndex() - source.remaining());
     crcIn.update(target.flip());
@@ -99,7 +103,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
 
   private void readTrailer(ByteBuf in) {
     while (trailerBytes > 0 && in.isReadable()) {
-      trailer = trailer >>> 8 | (long) in.readUnsignedByte() << 56; // least significant first
+      trailer = trailer >>> 8 | (long) in.readUnsignedByte() << 56; // little-endian
       trailerBytes--;
     }
     if (trailerBytes == 0) {
@@ -138,7 +142,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     }
   }
 
-  // Out.
+  // Output.
 
   @Override
   public void outbound(ByteBuf in, ByteBuf out) {
@@ -161,7 +165,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
     return deflater;
   }
 
-  /** Appends what the deflater gives; returns whether that filled the room for it. */
+  /** Appends the output of the deflater; returns whether it filled the available space. */
   private static boolean deflate(Deflater stream, ByteBuf out, int flush) {
     out.ensureWritable(MIN_ROOM);
     ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
@@ -174,7 +178,7 @@ final class GzipTransformer implements StreamTransform.Transformer {
   public void flush(ByteBuf out) {
     Deflater stream = deflater(out);
     while (deflate(stream, out, Deflater.SYNC_FLUSH)) {
-      // There may be more.
+      // There may be more output.
     }
   }
 

@@ -11,19 +11,19 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Closes connections on which nothing has happened for a time, with {@link CloseReason.Kind#IDLE};
- * or {@linkplain #onIdle does something else} about them, such as to send a ping.
+ * Closes connections that have been idle for a given time, with {@link CloseReason.Kind#IDLE}, or
+ * {@linkplain #onIdle calls an action}, for example to send a ping.
  *
- * <p>The time counts from when a connection is ready for messages; before that the server's {@code
- * handshakeTimeout} rules. It never ends early, and late by at most 1 % or 10 ms, whichever is
- * more. Time in which the process was stopped, or the event loop blocked, is granted once more, up
- * to one timeout: nobody is closed for what nobody could read. While a handler pauses reading
- * nothing is received.
+ * <p>The timeout runs from when a connection is ready for messages; before that the server's {@code
+ * handshakeTimeout} applies. A connection is never closed early, and is closed late by at most 1 %
+ * of the timeout or 10 ms, whichever is more. Time in which the process was suspended or the event
+ * loop was blocked is granted once more, up to one timeout, since no input could be read in it.
+ * While a handler pauses reading, nothing is received.
  *
- * <p>Several reapers do not know of each other: one may send pings, another one close.
+ * <p>Several reapers are independent of each other: one may send pings and another close.
  *
- * <p><b>Costs.</b> One object a connection, one timer an event loop; a read or a write costs a look
- * at the clock and no allocation.
+ * <p><b>Costs.</b> One object per connection and one timer per event loop. A read or a write costs
+ * one reading of the clock and no allocation.
  */
 public final class IdleReaper implements Plugin {
 
@@ -44,43 +44,47 @@ public final class IdleReaper implements Plugin {
   }
 
   /**
-   * For connections from which nothing was received for so long, whatever is sent to them.
+   * Returns a reaper for connections from which nothing was received within the timeout, whatever
+   * is sent to them.
    *
-   * @param timeout 10 ms or more
+   * @param timeout the timeout, 10 ms or more
    */
   public static IdleReaper readIdle(Duration timeout) {
     return new IdleReaper(timeout, /* countsReads= */ true, /* countsWrites= */ false, null);
   }
 
   /**
-   * For connections to which nothing was written for so long, whatever they send. Output that waits
-   * counts as written as long as the socket takes some of it from one timeout to the next.
+   * Returns a reaper for connections to which nothing was written within the timeout, whatever they
+   * send. Pending output counts as written as long as the socket takes some of it from one timeout
+   * to the next.
    *
-   * @param timeout 10 ms or more
+   * @param timeout the timeout, 10 ms or more
    */
   public static IdleReaper writeIdle(Duration timeout) {
     return new IdleReaper(timeout, /* countsReads= */ false, /* countsWrites= */ true, null);
   }
 
   /**
-   * For connections from which nothing was received, and to which nothing was {@linkplain
-   * #writeIdle written}, for so long.
+   * Returns a reaper for connections from which nothing was received, and to which nothing was
+   * {@linkplain #writeIdle written}, within the timeout.
    *
-   * @param timeout 10 ms or more
+   * @param timeout the timeout, 10 ms or more
    */
   public static IdleReaper allIdle(Duration timeout) {
     return new IdleReaper(timeout, /* countsReads= */ true, /* countsWrites= */ true, null);
   }
 
   /**
-   * A reaper that does not close an idle connection but gives it to {@code action}, on its event
-   * loop; and again after each further timeout without activity.
+   * Returns a reaper that passes an idle connection to {@code action} instead of closing it. The
+   * action runs on the event loop of the connection, and again after each further timeout without
+   * activity.
    *
-   * <p>If the action throws, the connection closes with {@link CloseReason.Kind#HANDLER_ERROR}.
+   * <p>If the action throws, the connection is closed with {@link CloseReason.Kind#HANDLER_ERROR}.
    *
-   * @param <O> what can be sent on the connections of the server or client; nobody checks that
+   * @param <O> the messages that can be sent on the connections of the server or client; this is
+   *     not checked
    */
-  @SuppressWarnings("unchecked") // a promise of the caller's
+  @SuppressWarnings("unchecked") // the caller guarantees the type
   public <O> IdleReaper onIdle(Consumer<? super Connection<O>> action) {
     requireNonNull(action, "action");
     return new IdleReaper(
@@ -95,13 +99,13 @@ public final class IdleReaper implements Plugin {
     return new IdleDeadline(link);
   }
 
-  /** What is known of one connection. */
+  /** The idle deadline of one connection. */
   private final class IdleDeadline extends DeadlineWheel.Entry implements Observer {
 
     private final Link link;
     private final DeadlineWheel wheel;
-    private long lastActiveNanos; // when something happened last
-    private long progress; // of output that waits
+    private long lastActiveNanos; // time of the last activity
+    private long progress; // of pending output
 
     IdleDeadline(Link link) {
       this.link = link;

@@ -6,13 +6,13 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.Arrays;
 
-/** A range of addresses, {@code 10.0.0.0/8} for example, or all peers on Unix domain sockets. */
+/** A range of IP addresses, {@code 10.0.0.0/8} for example, or all peers on Unix domain sockets. */
 final class IpSubnet {
 
   private static final String UNIX = "unix";
 
   private final String text;
-  private final byte[] address; // empty for Unix
+  private final byte[] address; // empty for unix
   private final int bits;
 
   private IpSubnet(String text, byte[] address, int bits) {
@@ -21,7 +21,7 @@ final class IpSubnet {
     this.bits = bits;
   }
 
-  /** Reads one from {@code address}, {@code address/bits} or {@code unix}. */
+  /** Parses {@code address}, {@code address/bits} or {@code unix}. */
   static IpSubnet of(String text) {
     if (text.equals(UNIX)) {
       return new IpSubnet(text, new byte[0], 0);

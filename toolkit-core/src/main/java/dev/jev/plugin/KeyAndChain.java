@@ -7,10 +7,15 @@ import java.security.Signature;
 import java.security.cert.X509Certificate;
 import java.util.List;
 
-/** A private key and the certificates that vouch for it, its own first. */
+/** A private key and its certificate chain, which begins with the certificate of the key. */
 record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
 
-  /** Returns itself if the key is that of the first certificate. */
+  /**
+   * Returns this if the key belongs to the first certificate.
+   *
+   * @param files the names of the files, for the message
+   * @throws IllegalArgumentException if it does not
+   */
   KeyAndChain checked(String files) {
     PublicKey certificateKey = chain.get(0).getPublicKey();
     if (!key.getAlgorithm().equals(certificateKey.getAlgorithm()) || !verifies(certificateKey)) {
@@ -29,7 +34,7 @@ record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
       signature.initVerify(certificateKey);
       signature.update((byte) 1);
       return signature.verify(signed);
-    } catch (GeneralSecurityException e) { // of another curve, for example
+    } catch (GeneralSecurityException e) { // the key has another curve, for example
       return false;
     }
   }

@@ -4,14 +4,14 @@ import java.time.Duration;
 import java.util.Arrays;
 
 /**
- * The lags of one event loop in this window of time and the one before.
+ * The lags of one event loop in the current time window and the previous one.
  *
- * <p>A histogram of eight ranges for each power of two, so that a range is at most 12.5 % wide. 2
- * KiB for one loop.
+ * <p>A histogram with eight ranges per power of two, so that a range is at most 12.5 % wide. It
+ * takes 2 KiB per loop.
  */
 final class LagWindow {
 
-  private static final int STEPS = 8; // for each power of two
+  private static final int STEPS = 8; // per power of two
   private static final int RANGES = 256; // the last one begins at 16 s
 
   private final long windowNanos;
@@ -46,7 +46,7 @@ final class LagWindow {
     return new Diagnostics.LoopLag(loop, count, median, p99, Duration.ofNanos(overallMax));
   }
 
-  /** The upper end of the range in which the lag of a rank is. */
+  /** Returns the upper end of the range that contains the lag of the given rank. */
   private long percentile(long rank, long count) {
     long left = Math.min(rank, count);
     for (int i = 0; i < RANGES && left > 0; i++) {
@@ -77,7 +77,10 @@ final class LagWindow {
     hasStarted = true;
   }
 
-  /** Ranges are numbered by the exponent and the three bits behind the first one. */
+  /**
+   * Returns the range of a lag. Its number is the exponent and the three bits after the leading
+   * bit.
+   */
   private static int range(long nanos) {
     if (nanos < STEPS) {
       return (int) Math.max(nanos, 0);

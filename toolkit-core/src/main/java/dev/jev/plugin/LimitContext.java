@@ -11,13 +11,13 @@ import io.netty.channel.Channel;
  */
 interface LimitContext {
 
-  /** The link of the plugin. */
+  /** The plugin link of the connection. */
   Plugin.Link link();
 
   /** The channel of the connection. */
   Channel channel();
 
-  /** Returns the number of bytes that are pending or that were read and not yet unpacked. */
+  /** Returns the number of bytes that are pending, or were read and have not been unpacked. */
   long bufferedBytes();
 
   /** Pauses reading. Calls nest: reading resumes after as many calls of {@link #resumeReading}. */

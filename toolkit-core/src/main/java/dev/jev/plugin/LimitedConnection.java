@@ -35,7 +35,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     this.firstMessage = limits.newFirstMessage(this);
   }
 
-  // What its limits ask for.
+  // LimitContext, called by the limits.
 
   @Override
   public Plugin.Link link() {
@@ -85,9 +85,9 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     return breach;
   }
 
-  // The pipeline, until the connection is admitted.
+  // Channel handler, until the connection is admitted.
 
-  /** The peer's address is known now, also behind a proxy. */
+  /** Admits or closes the connection. The address of the peer is known now, also behind a proxy. */
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
     if (admits()) {
@@ -110,7 +110,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     return true;
   }
 
-  // The observer.
+  // Plugin.Observer.
 
   @Override
   public void connected() {

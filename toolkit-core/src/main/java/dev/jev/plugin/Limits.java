@@ -17,17 +17,17 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Limits what peers may do: connect, talk, keep silent, not read.
+ * Limits the connections of peers, the rates at which they connect and send, how long they may be
+ * silent, and how much output they may leave unread.
  *
- * <p>Each limit is off until it is set. What a connection does beyond one is counted, and logged
- * once a second and kind at most. How many connections there may be in all is {@link
- * Server.Builder#maxConnections}.
+ * <p>Each limit is off until it is set. Violations are counted, and logged at most once per second
+ * and kind. The total number of connections is limited by {@link Server.Builder#maxConnections}.
  *
- * <p>All servers and clients that share an instance share its counts, except for {@link
- * Builder#acceptRate}, which each server has to itself and clients do not have.
+ * <p>All servers and clients that share an instance share its counts. The exception is {@link
+ * Builder#acceptRate}: each server has its own, and clients have none.
  *
- * <p><b>Costs.</b> No timer a connection, except while it is being delayed, and no allocation for a
- * read or a write.
+ * <p><b>Costs.</b> No timer per connection, except while it is delayed, and no allocation per read
+ * or write.
  */
 public final class Limits implements Plugin {
 
@@ -57,32 +57,32 @@ public final class Limits implements Plugin {
     this.budget = builder.bufferBudget == 0 ? null : new BufferBudget(builder.bufferBudget);
   }
 
-  /** Begins with no limit at all. */
+  /** Begins a configuration without any limit. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** What happens to a connection that sends faster than it may. */
+  /** The action for a connection that exceeds a rate. */
   public enum RateLimitAction {
-    /** Its messages wait: nothing more is delivered or read until the rate allows it. */
+    /** Delays its messages: nothing more is delivered or read until the rate allows it. */
     DELAY,
-    /** It is closed, with {@link CloseReason.Kind#LIMIT}. */
+    /** Closes it, with {@link CloseReason.Kind#LIMIT}. */
     CLOSE
   }
 
-  /** How many connections have been refused because there were too many from their network. */
+  /** Returns the number of connections that were refused because their network had the maximum. */
   public long refused() {
     return refused.sum();
   }
 
-  /** How many connections have been closed because of another limit. */
+  /** Returns the number of connections that were closed because of another limit. */
   public long closed() {
     return closed.sum();
   }
 
   /**
-   * How many bytes all connections held when they were last looked at, at most some 50 ms ago; 0
-   * without a {@link Builder#bufferBudget}.
+   * Returns the number of bytes that all connections had buffered at their last check, at most
+   * about 50 ms ago; 0 without a {@link Builder#bufferBudget}.
    */
   public long bufferedBytes() {
     return budget == null ? 0 : budget.total();
@@ -118,7 +118,7 @@ public final class Limits implements Plugin {
     return connection;
   }
 
-  // What a connection asks for.
+  // Called by LimitedConnection.
 
   @Nullable Throttle newMessageThrottle(LimitContext connection) {
     return messageRate == null
@@ -144,7 +144,7 @@ public final class Limits implements Plugin {
     return budget == null ? null : new BufferShare(connection, budget, BUDGET_PERIOD);
   }
 
-  /** Counts a connection from this address, unless that would be one too many. */
+  /** Adds a connection from {@code address}; returns false if a limit is reached. */
   boolean tryAdd(InetAddress address) {
     for (int i = 0; i < connectionCounts.size(); i++) {
       ConnectionCount count = connectionCounts.get(i);
@@ -162,7 +162,7 @@ public final class Limits implements Plugin {
     connectionCounts.forEach(count -> count.remove(address));
   }
 
-  /** How many networks have connections that are counted. */
+  /** Returns the number of networks with connections that are counted. */
   int networkCount() {
     return connectionCounts.stream().mapToInt(ConnectionCount::networkCount).sum();
   }
@@ -175,7 +175,7 @@ public final class Limits implements Plugin {
     logs.computeIfAbsent(limit, any -> new RateLimitedLog()).warning(message);
   }
 
-  /** The configuration of {@link Limits}; every setter checks its values at once. */
+  /** The configuration of {@link Limits}. Every setter checks its values at once. */
   public static final class Builder {
 
     private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
@@ -192,19 +192,19 @@ public final class Limits implements Plugin {
     private Builder() {}
 
     /**
-     * How many connections one address may have; a further one is closed, with {@link
-     * CloseReason.Kind#LIMIT}, before anything is read. Behind a proxy that tells it, the address
-     * is that of the proxy's client. Peers that have no IP address are not counted.
+     * Sets the maximum number of connections per address. A further connection is closed, with
+     * {@link CloseReason.Kind#LIMIT}, before anything is read. Behind a proxy that reports it, the
+     * address is that of the proxy's client. Peers without an IP address are not counted.
      */
     public Builder connectionsPerAddress(int max) {
       return connectionsPerSubnet(max, Integer.SIZE, 4 * Integer.SIZE);
     }
 
     /**
-     * How many connections the addresses that have their first {@code prefix4} bits (IPv4) or
-     * {@code prefix6} bits (IPv6) in common may have together; see {@link #connectionsPerAddress}.
-     * May be set for several sizes, /64 and /48 for example, since one customer often has that many
-     * IPv6 addresses.
+     * Sets the maximum number of connections per subnet: of all addresses that share their first
+     * {@code prefix4} bits (IPv4) or {@code prefix6} bits (IPv6); see {@link
+     * #connectionsPerAddress}. May be set for several prefix lengths, /64 and /48 for example,
+     * since one customer often has that many IPv6 addresses.
      *
      * @param prefix4 1 to 32
      * @param prefix6 1 to 128
@@ -218,10 +218,11 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * How many connections a server accepts each second, and how many at once after it had less to
-     * do. Further ones are delayed, not refused: they wait in the kernel's queue, see {@link
-     * Server#pauseAccepting}, as many as the listener's {@code backlog}. A few that are on their
-     * way at that moment still come in; the next ones wait for longer. Does not concern clients.
+     * Sets the number of connections that a server accepts per second, and the number that it
+     * accepts at once after a quiet period. Further connections are delayed, not refused: they wait
+     * in the kernel's queue, see {@link Server#pauseAccepting}, up to the listener's {@code
+     * backlog}. A few that are already on their way still come in, and make the next ones wait
+     * longer. Does not apply to clients.
      *
      * @param perSecond 1 to 2<sup>30</sup>
      * @param burst 1 to 2<sup>30</sup>
@@ -232,8 +233,8 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * How many messages a connection may send each second, and how many at once after it had sent
-     * less. What happens to more is the {@link #onRateExceeded} policy.
+     * Sets the number of messages that a connection may send per second, and the number that it may
+     * send at once after a quiet period. The {@link #onRateExceeded} action applies to more.
      *
      * @param perSecond 1 to 2<sup>30</sup>
      * @param burst 1 to 2<sup>30</sup>
@@ -244,9 +245,10 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * How many bytes a connection may send each second, and how many at once after it had sent
-     * less. What happens to more is the {@link #onRateExceeded} policy. One read takes up to 64 KiB
-     * from the socket, which all have to be waited for: a smaller burst makes long pauses.
+     * Sets the number of bytes that a connection may send per second, and the number that it may
+     * send at once after a quiet period. The {@link #onRateExceeded} action applies to more. One
+     * read takes up to 64 KiB from the socket, all of which count: a smaller burst makes pauses
+     * long.
      *
      * @param perSecond 1 to 2<sup>30</sup>
      * @param burst 1 to 2<sup>30</sup>
@@ -257,8 +259,8 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * What happens at {@link #messageRate} and {@link #byteRate}; {@link RateLimitAction#DELAY} by
-     * default.
+     * Sets the action for a connection that exceeds {@link #messageRate} or {@link #byteRate};
+     * {@link RateLimitAction#DELAY} by default.
      */
     public Builder onRateExceeded(RateLimitAction action) {
       this.onRateExceeded = requireNonNull(action, "action");
@@ -266,9 +268,11 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * Longest time from when a connection is ready for messages until its first one; a connection
-     * that is silent for longer closes with {@link CloseReason.Kind#TIMEOUT}. Not bounded by
-     * default. The time before is bounded by {@link Server.Builder#handshakeTimeout}.
+     * Sets the maximum time from when a connection is ready for messages until its first message. A
+     * connection that is silent for longer is closed with {@link CloseReason.Kind#TIMEOUT}. Not
+     * limited by default. The time before is limited by {@link Server.Builder#handshakeTimeout}.
+     *
+     * @param timeout 10 ms or more
      */
     public Builder firstMessageTimeout(Duration timeout) {
       firstMessageTimeout = Checks.timeout("firstMessageTimeout", timeout);
@@ -281,10 +285,11 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * Longest time in which output waits and the socket takes nothing of it. Then the connection is
-     * closed, with {@link CloseReason.Kind#TIMEOUT}, and the output dropped: never earlier, and at
-     * most a quarter later. A peer that reads slowly, but reads, is left alone: with epoll and
-     * io_uring one that reads 128 KiB in this time, elsewhere a third of the socket's send buffer.
+     * Sets the maximum time in which output is pending and the socket takes none of it. Then the
+     * connection is closed, with {@link CloseReason.Kind#TIMEOUT}, and its output is dropped: never
+     * early, and late by at most a quarter of the timeout. A peer that reads slowly stays
+     * connected. It must read 128 KiB in this time with epoll and io_uring, and a third of the
+     * socket's send buffer with other transports.
      *
      * @param timeout 10 ms or more
      */
@@ -294,13 +299,14 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * How many bytes all connections together may hold: {@linkplain Connection#pendingBytes waiting
-     * to be written}, or read and not unpacked.
+     * Sets the maximum number of bytes that all connections together may buffer: bytes that are
+     * {@linkplain Connection#pendingBytes pending}, and bytes that were read and have not been
+     * unpacked.
      *
-     * <p>From 80 % of it on nothing more is read from the connections that hold the most, until
-     * they do not any more; from 95 % on those that hold the most are closed, with {@link
-     * CloseReason.Kind#LIMIT}, and what they hold is dropped. Who holds bytes is looked at every 50
-     * ms, so it can be exceeded for as long.
+     * <p>From 80 % of the budget on, nothing more is read from the connections that buffer the
+     * most, until they no longer do. From 95 % on, the connections that buffer the most are closed,
+     * with {@link CloseReason.Kind#LIMIT}, and their buffered bytes are dropped. Connections are
+     * checked every 50 ms, so the budget can be exceeded for that long.
      *
      * @param bytes 1 or more
      */
@@ -309,7 +315,7 @@ public final class Limits implements Plugin {
       return this;
     }
 
-    /** Makes the plugin. */
+    /** Returns the plugin. */
     public Limits build() {
       return new Limits(this);
     }

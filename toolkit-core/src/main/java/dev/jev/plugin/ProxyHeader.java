@@ -7,15 +7,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a proxy told about a connection: {@code connection.attribute(ProxyHeader.class)}.
+ * The header that a proxy sent for a connection: {@code connection.attribute(ProxyHeader.class)}.
  *
- * @param version of the PROXY protocol, 1 or 2
- * @param proxy the address of the proxy: the peer of the socket
- * @param source the address of the proxy's client; null if the proxy speaks for itself (LOCAL) or
- *     does not tell (UNKNOWN)
+ * @param version the version of the PROXY protocol, 1 or 2
+ * @param proxy the address of the proxy, which is the peer of the socket
+ * @param source the address of the proxy's client; null if the proxy connected on its own behalf
+ *     (LOCAL) or does not report it (UNKNOWN)
  * @param destination the address that the client connected to; null if {@code source} is
- * @param tls the TLS between the client and the proxy; null if there is none or it is not told
- * @param tlvs everything that was told beside the addresses, in its order; version 2 only
+ * @param tls the TLS connection between the client and the proxy; null if there is none or it is
+ *     not reported
+ * @param tlvs the values besides the addresses, in the order of the header; version 2 only
  */
 public record ProxyHeader(
     int version,
@@ -25,38 +26,40 @@ public record ProxyHeader(
     @Nullable ClientTls tls,
     List<Tlv> tlvs) {
 
-  /** PP2_TYPE_ALPN: what client and proxy agreed upon (ALPN, RFC 7301). */
+  /** PP2_TYPE_ALPN: the protocol that client and proxy negotiated (ALPN, RFC 7301). */
   public static final int ALPN = 0x01;
 
-  /** PP2_TYPE_AUTHORITY: the host name that the client asked the proxy for. */
+  /** PP2_TYPE_AUTHORITY: the host name that the client requested from the proxy. */
   public static final int AUTHORITY = 0x02;
 
-  /** PP2_TYPE_UNIQUE_ID: up to 128 bytes that name the connection. */
+  /** PP2_TYPE_UNIQUE_ID: up to 128 bytes that identify the connection. */
   public static final int UNIQUE_ID = 0x05;
 
   /** PP2_TYPE_NETNS: the name of the network namespace. */
   public static final int NETNS = 0x30;
 
-  /** Copies the list. */
+  /** Copies {@code tlvs}. */
   public ProxyHeader {
     tlvs = List.copyOf(tlvs);
   }
 
-  /** The first value of a type, read-only, or null; of {@link #UNIQUE_ID} for example. */
+  /** Returns the first value of a type, read-only, or null; of {@link #UNIQUE_ID} for example. */
   public @Nullable ByteBuffer value(int type) {
     return tlvs.stream().filter(tlv -> tlv.type == type).findFirst().map(Tlv::value).orElse(null);
   }
 
-  /** The first value of a type as text in UTF-8, or null; of {@link #AUTHORITY} for example. */
+  /**
+   * Returns the first value of a type as UTF-8 text, or null; of {@link #AUTHORITY} for example.
+   */
   public @Nullable String text(int type) {
     return Tlv.text(tlvs, type);
   }
 
   /**
-   * A type and what belongs to it.
+   * A type and its value.
    *
-   * @param type 0..255
-   * @param value read-only
+   * @param type the type, 0..255
+   * @param value the value, read-only
    */
   public record Tlv(int type, ByteBuffer value) {
 
@@ -65,7 +68,7 @@ public record ProxyHeader(
       value = value.asReadOnlyBuffer();
     }
 
-    /** The value, with an index of its own. */
+    /** Returns the value, with a position and a limit of its own. */
     @Override
     public ByteBuffer value() {
       return value.duplicate();
@@ -81,11 +84,11 @@ public record ProxyHeader(
   }
 
   /**
-   * The TLS between the client and the proxy.
+   * The TLS connection between the client and the proxy.
    *
-   * @param verified whether the client has a certificate that the proxy verified
-   * @param commonName of that certificate, or null
-   * @param protocol the version, or null
+   * @param verified true if the client has a certificate that the proxy verified
+   * @param commonName the common name in that certificate, or null
+   * @param protocol the version of TLS, or null
    * @param cipher the cipher suite, or null
    */
   public record ClientTls(

@@ -20,7 +20,7 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the header of the PROXY protocol, as HAProxy's {@code proxy-protocol.txt} describes it.
+ * Parses the header of the PROXY protocol, as specified by HAProxy's {@code proxy-protocol.txt}.
  *
  * <pre>
  *   PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 CR LF                          version 1
@@ -32,7 +32,7 @@ final class ProxyHeaderParser {
   private static final byte[] V1_PREFIX = "PROXY ".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] V2_SIGNATURE = ByteBufUtil.decodeHexDump("0d0a0d0a000d0a515549540a");
 
-  /** 2.1: the longest line of version 1, CR and LF included. */
+  /** 2.1: maximum length of a header of version 1, including CR and LF. */
   private static final int MAX_V1_BYTES = 107;
 
   private static final int V2_FIXED_BYTES = 16;
@@ -51,7 +51,7 @@ final class ProxyHeaderParser {
   private static final int UNIX_STREAM = 0x31;
   private static final int UNIX_DATAGRAM = 0x32;
 
-  // 2.2: types.
+  // 2.2: types of TLVs.
   private static final int CRC = 0x03;
   private static final int TLS = 0x20;
   private static final int TLS_VERSION = 0x21;
@@ -60,7 +60,7 @@ final class ProxyHeaderParser {
 
   private ProxyHeaderParser() {}
 
-  /** Whether these may be the first bytes of a header, and may be no header any more. */
+  /** Returns whether the bytes that were read may be the beginning of a header. */
   static boolean mayBeHeader(ByteBuf in) {
     return mayBeHeader(in, V1_PREFIX) || mayBeHeader(in, V2_SIGNATURE);
   }
@@ -75,8 +75,8 @@ final class ProxyHeaderParser {
   }
 
   /**
-   * Whether these are the first bytes of a header for certain; else, if they {@linkplain
-   * #mayBeHeader may be}, more will tell.
+   * Returns whether the bytes that were read are certainly the beginning of a header. If they only
+   * {@linkplain #mayBeHeader may be}, more bytes are needed to decide.
    */
   static boolean isHeader(ByteBuf in) {
     int decisiveLength = mayBeHeader(in, V1_PREFIX) ? V1_PREFIX.length : V2_SIGNATURE.length;
@@ -84,9 +84,9 @@ final class ProxyHeaderParser {
   }
 
   /**
-   * Reads a header that has {@linkplain #isHeader begun}.
+   * Parses a header whose beginning was {@linkplain #isHeader recognized}.
    *
-   * @return null, with nothing read, if it is not complete
+   * @return null, with nothing consumed, if the header is incomplete
    */
   static @Nullable ProxyHeader parse(ByteBuf in, SocketAddress proxy, int maxBytes) {
     return mayBeHeader(in, V1_PREFIX) ? parseV1(in, proxy) : parseV2(in, proxy, maxBytes);
@@ -181,7 +181,7 @@ final class ProxyHeaderParser {
     return new ProxyHeader(2, proxy, source, destination, tls(tlvs), tlvs);
   }
 
-  /** How many bytes one of the two addresses has, with its port. */
+  /** Returns the length in bytes of one of the two addresses, with its port. */
   private static int addressBytes(int family) {
     return switch (family) {
       case TCP4, UDP4 -> 4 + 2;
@@ -205,11 +205,14 @@ final class ProxyHeaderParser {
     try {
       return InetAddress.getByAddress(bytes);
     } catch (UnknownHostException e) {
-      throw new AssertionError(e); // the length is right
+      throw new AssertionError(e); // the length is valid
     }
   }
 
-  /** A path ends with a NUL, unless it is a name that begins with one (Linux's abstract names). */
+  /**
+   * Returns a path, which ends before a NUL. A leading NUL is part of it: it marks Linux's abstract
+   * names.
+   */
   private static DomainSocketAddress path(ByteBuffer from) {
     String padded = new String(take(from, UNIX_PATH_BYTES), StandardCharsets.UTF_8);
     int end = padded.indexOf('\0', 1);
@@ -234,7 +237,7 @@ final class ProxyHeaderParser {
     return tlvs;
   }
 
-  /** 2.2.3: the sum is that of the header with a sum of zero. */
+  /** Checks the checksum, which is that of the header with zero in its place (2.2.3). */
   private static void checkSum(byte[] header, List<Tlv> tlvs) {
     for (Tlv tlv : tlvs) {
       if (tlv.type() == CRC) {
@@ -261,14 +264,17 @@ final class ProxyHeaderParser {
     return (int) crc.getValue();
   }
 
-  /** 2.2.6: flags, whether the certificate was verified, and TLVs within the TLV. */
+  /**
+   * Returns the TLS connection of the client: flags, whether the certificate was verified, and TLVs
+   * within the TLV (2.2.6).
+   */
   private static @Nullable ClientTls tls(List<Tlv> tlvs) {
     for (Tlv tlv : tlvs) {
       if (tlv.type() == TLS) {
         ByteBuffer value = tlv.value();
         check(value.remaining() >= 5, "TLV of type 32", value.remaining() + " bytes", ">= 5");
         int flags = value.get();
-        boolean certificate = (flags & 6) != 0; // shown in this connection, or in this session
+        boolean certificate = (flags & 6) != 0; // sent in this connection or in this session
         boolean verified = value.getInt() == 0 && certificate;
         List<Tlv> inner = tlvs(value);
         boolean encrypted = (flags & 1) != 0;
@@ -291,7 +297,7 @@ final class ProxyHeaderParser {
   }
 
   private static ProtocolException malformed(String subject, String actual, String expected) {
-    // What is in the header gets into logs: readable and short.
+    // The message gets into logs, so it contains printable characters only.
     String shown = actual.replaceAll("[^\\x20-\\x7e]", "?");
     return new ProtocolException(
         (subject.isEmpty() ? "PROXY header: " : "PROXY header, " + subject + ": ")

@@ -15,18 +15,19 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Learns the real addresses of connections from a proxy in front of the server, which tells them in
- * a header before the first byte: the PROXY protocol, versions 1 and 2.
+ * Reads the addresses of clients from the header that a proxy in front of the server sends: the
+ * PROXY protocol, versions 1 and 2.
  *
  * <pre>
  *   Server.builder(MyProtocol::new, handler).plugin(ProxyProtocol.required("10.0.0.0/8"))...
  * </pre>
  *
- * <p>{@code connection.remoteAddress()} then is that of the proxy's client, for other plugins too,
- * and {@code connection.attribute(ProxyHeader.class)} has all that was told. Whoever can send a
- * header can claim any address: so it is believed of trusted peers alone. A malformed header, and
- * one from somebody else, closes the connection with {@code PROTOCOL_ERROR}. The server's {@code
- * handshakeTimeout} bounds the wait for it.
+ * <p>The proxy sends the header before the first byte of a connection. {@code
+ * connection.remoteAddress()} then is the address of the proxy's client, for other plugins too, and
+ * {@code connection.attribute(ProxyHeader.class)} has the complete header. The sender of a header
+ * can claim any address, so headers are accepted from trusted peers only. A malformed header, or
+ * one from another peer, closes the connection with {@code PROTOCOL_ERROR}. The server's {@code
+ * handshakeTimeout} limits the wait for the header.
  */
 public final class ProxyProtocol implements Plugin {
 
@@ -43,9 +44,9 @@ public final class ProxyProtocol implements Plugin {
   }
 
   /**
-   * One that accepts no connection without a header, and none from elsewhere.
+   * Returns a plugin that accepts only connections from trusted peers, and only with a header.
    *
-   * @param trusted the addresses of proxies: {@code 10.0.0.0/8}, {@code fd00::/8}, {@code
+   * @param trusted the addresses of the proxies: {@code 10.0.0.0/8}, {@code fd00::/8}, {@code
    *     192.0.2.1}; or {@code unix} for all peers on Unix domain sockets
    */
   public static ProxyProtocol required(String... trusted) {
@@ -54,10 +55,11 @@ public final class ProxyProtocol implements Plugin {
   }
 
   /**
-   * One that accepts connections without a header as well, from everywhere. That needs a protocol
-   * in which the client speaks first, and no message of which begins like a header.
+   * Returns a plugin that also accepts connections without a header, from all peers. This requires
+   * a protocol in which the client speaks first and no message begins like a header.
    *
-   * @param trusted as in {@link #required}; a header from elsewhere is refused
+   * @param trusted the addresses of the proxies, as in {@link #required}; a header from another
+   *     peer is refused
    */
   public static ProxyProtocol optional(String... trusted) {
     return new ProxyProtocol(networks(trusted), /* required= */ false, DEFAULT_MAX_HEADER_BYTES);
@@ -67,7 +69,9 @@ public final class ProxyProtocol implements Plugin {
     return Stream.of(texts).map(IpSubnet::of).toList();
   }
 
-  /** The same with another limit for headers of version 2, in bytes; 4 KiB by default. */
+  /**
+   * Returns a copy with another maximum length of version 2 headers, in bytes; 4 KiB by default.
+   */
   public ProxyProtocol maxHeaderBytes(int maxHeaderBytes) {
     return new ProxyProtocol(
         trusted, required, Checks.inRange("maxHeaderBytes", maxHeaderBytes, 16, 16 + 65535));
@@ -88,7 +92,7 @@ public final class ProxyProtocol implements Plugin {
     return trusted.stream().anyMatch(subnet -> subnet.contains(peer));
   }
 
-  /** Reads the header, and is gone when that is done. */
+  /** Reads the header and then removes itself. */
   private final class Reader extends ByteToMessageDecoder {
 
     private final Link link;
@@ -98,7 +102,7 @@ public final class ProxyProtocol implements Plugin {
       this.link = link;
     }
 
-    /** The connection is told when the header is read. */
+    /** Delays the event until the header has been read. */
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
       if (required && !trusts(peer(ctx))) {
@@ -148,7 +152,7 @@ public final class ProxyProtocol implements Plugin {
 
     private void finish(ChannelHandlerContext ctx) {
       ctx.fireChannelActive();
-      ctx.pipeline().remove(this); // which passes on what is behind the header
+      ctx.pipeline().remove(this); // passes on the bytes after the header
     }
 
     private void refuse(ProtocolException cause) {

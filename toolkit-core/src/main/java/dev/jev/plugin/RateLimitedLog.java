@@ -5,7 +5,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
-/** One kind of event's way to the log: at most once a second, with a count of what was left out. */
+/** Logs one kind of event at most once per second, with the number of events that were left out. */
 final class RateLimitedLog {
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
@@ -14,8 +14,8 @@ final class RateLimitedLog {
   private final AtomicLong next = new AtomicLong(System.nanoTime());
   private final AtomicLong suppressed = new AtomicLong();
 
-  /** Logs a warning, unless there was one within the last second. Never throws. */
-  @SuppressWarnings("EmptyCatch") // a log that fails must not take an event loop with it
+  /** Logs a warning, unless one was logged within the last second. Never throws. */
+  @SuppressWarnings("EmptyCatch") // a failing log must not stop an event loop
   void warning(Supplier<String> message) {
     long now = System.nanoTime();
     long due = next.get();
@@ -28,7 +28,7 @@ final class RateLimitedLog {
       LOGGER.log(
           Level.WARNING, message.get() + (skipped == 0 ? "" : " (and " + skipped + " more)"));
     } catch (Throwable failure) {
-      // Nobody can be told.
+      // There is no other place to report it.
     }
   }
 }

@@ -7,21 +7,23 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What belongs to a host name: to exactly that one, else to {@code *.} and its parent, else the
- * default. A wildcard stands for one label (RFC 6125, 6.4.3).
+ * A map from host names to values, with wildcards and a default.
+ *
+ * <p>A name has the value of exactly this name, else that of {@code *.} and its parent domain, else
+ * the default. A wildcard matches one label (RFC 6125, 6.4.3).
  */
 final class ServerNames<T> {
 
   private static final String LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
 
-  /** RFC 1123, 2.1, and the underscore that some use. */
+  /** Host name of RFC 1123, 2.1, with the underscore that some hosts use. */
   private static final Pattern NAME =
       Pattern.compile("(?=.{1,253}$)" + LABEL + "(\\." + LABEL + ")*");
 
   private final Map<String, T> values = new HashMap<>();
   private final @Nullable T defaultValue;
 
-  /** One that only knows the default; null if there is none. */
+  /** Creates a map that has only a default; null for none. */
   ServerNames(@Nullable T defaultValue) {
     this.defaultValue = defaultValue;
   }
@@ -30,7 +32,7 @@ final class ServerNames<T> {
     values.put(name, value);
   }
 
-  /** Returns a name in lower case if it is a host name. */
+  /** Returns a name in lower case if it is a host name or a wildcard. */
   static String checked(String name) {
     String lower = name.toLowerCase(Locale.ROOT);
     if (!isName(lower.startsWith("*.") ? lower.substring(2) : lower)) {
@@ -40,12 +42,12 @@ final class ServerNames<T> {
     return lower;
   }
 
-  /** Whether a name in lower case is a host name. */
+  /** Returns whether a name in lower case is a host name. */
   static boolean isName(String name) {
     return NAME.matcher(name).matches();
   }
 
-  /** What belongs to a name in lower case, or to no name; null if it is unknown. */
+  /** Returns the value for a name in lower case, or for no name; null if there is none. */
   @Nullable T get(@Nullable String name) {
     if (name == null) {
       return defaultValue;

@@ -3,11 +3,11 @@ package dev.jev.plugin;
 import java.util.stream.Stream;
 
 /**
- * The signals that have come since a JVM's shutdown began.
+ * The signals that have arrived since the shutdown of the JVM began.
  *
- * <p>A program gets no second SIGTERM: it would begin the shutdown that is under way. But OpenJDK
- * gives each signal a thread, {@code SIGTERM handler}, which waits until the shutdown ends. So the
- * signals are counted by their threads.
+ * <p>A program is not notified of a second SIGTERM, since the shutdown is already in progress. But
+ * OpenJDK starts a thread per signal, {@code SIGTERM handler}, which waits until the shutdown ends.
+ * So signals are counted by their threads.
  */
 final class Signals {
 
@@ -16,7 +16,7 @@ final class Signals {
   private final ThreadGroup rootGroup = root(Thread.currentThread().getThreadGroup());
   private final long initialCount = Math.min(count(), 1);
 
-  /** Whether there was a signal besides the one that may have begun the shutdown. */
+  /** Returns whether a signal has arrived besides the one that may have begun the shutdown. */
   boolean anotherArrived() {
     return count() > initialCount;
   }

@@ -3,14 +3,14 @@ package dev.jev.plugin;
 import dev.jev.Plugin;
 import io.netty.channel.ChannelOutboundBuffer;
 
-/** Tells how a socket gets on with what was written to it. */
+/** The progress of the output that is pending at a socket. */
 final class SocketOutput {
 
   private SocketOutput() {}
 
   /**
-   * A number that changes whenever the socket takes something of what waits for it, or {@link
-   * TrafficShaping} lets something of it go on; 0 if nothing waits.
+   * Returns a number that changes whenever the socket takes some of the pending output, or {@link
+   * TrafficShaping} passes some of it on; 0 if no output is pending.
    */
   static long progress(Plugin.Link link) {
     TrafficShaping.Shaper shaper = link.connection().attribute(TrafficShaping.Shaper.class);

@@ -7,63 +7,69 @@ import io.netty.buffer.ByteBuf;
 import java.util.function.Supplier;
 
 /**
- * Turns the bytes of the wire into those of the protocol and back: compression, or anything else.
+ * Transforms the bytes between the socket and the protocol: compression, or any other encoding.
  *
- * <p>Both ways are streams: what a message turns into depends on those before it. Output leaves the
- * {@link Transformer#flush transformer} as often as the connection flushes, so that a message that
- * was sent can be read by the peer at once.
+ * <p>Both directions are streams: the encoding of a message depends on the messages before it. The
+ * {@link Transformer#flush transformer is flushed} whenever the connection is flushed, so that the
+ * peer can decode a message as soon as it is sent.
  *
- * <p><b>Limits.</b> Input is transformed in pieces of 32 KiB, the next one when the connection
- * still reads after the one before. So a few bytes that turn into many cost no more memory than the
- * server's {@code maxFrameBytes} and 64 KiB. They cost time, though: {@link #gzip} and {@link
- * #zstd} close a connection with {@link dev.jev.CloseReason.Kind#LIMIT} when more than 1 MiB has
- * come out of them and that is more than 100 times as much as came in, about the last MiB of it.
+ * <p><b>Limits.</b> Input is transformed in chunks of 32 KiB, the next one only if the connection
+ * still reads after the previous one. So a few bytes that expand to many need no more memory than
+ * the server's {@code maxFrameBytes} and 64 KiB. They need CPU time, though. {@link #gzip} and
+ * {@link #zstd} close a connection with {@link dev.jev.CloseReason.Kind#LIMIT} when their output
+ * exceeds 1 MiB and is more than 100 times the input, measured over about the last MiB of input.
  *
- * <p><b>Errors.</b> Input that cannot be transformed, or ends too early, closes the connection with
- * {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.
+ * <p><b>Errors.</b> Input that cannot be transformed, or that ends too early, closes the connection
+ * with {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.
  */
 public final class StreamTransform implements Plugin {
 
   /**
    * A transform of one connection, which keeps its state in fields.
    *
-   * <p>Called on the connection's event loop. What throws closes the connection.
+   * <p><b>Threads.</b> Event loop of the connection only.
+   *
+   * <p><b>Errors.</b> An exception closes the connection.
    *
    * <p><b>Ownership.</b> Buffers are valid during the call and belong to the caller.
    */
   public interface Transformer {
 
     /**
-     * Takes bytes of the wire off {@code in} and appends those of the protocol to {@code out}.
+     * Consumes bytes of the socket from {@code in} and appends bytes for the protocol to {@code
+     * out}.
      *
-     * <p>Called until {@code in} is empty and {@code out}, which begins empty and with room for 32
-     * KiB, is not full. If what is left to append is more than fits, it should be left for the next
-     * call. A call that neither takes nor appends anything is an error.
+     * <p>Called until {@code in} is empty and {@code out} is not full. At the beginning of a call,
+     * {@code out} is empty and has room for 32 KiB; output that does not fit should be left for the
+     * next call. A call that neither consumes nor appends anything is an error.
      *
-     * @throws dev.jev.ProtocolException if the bytes make no sense
+     * @throws dev.jev.ProtocolException if the bytes are malformed
      */
     void inbound(ByteBuf in, ByteBuf out);
 
     /**
-     * Takes all bytes of the protocol off {@code in} and appends those of the wire to {@code out},
-     * or keeps them until {@link #flush}.
+     * Consumes all bytes of the protocol from {@code in} and appends bytes for the socket to {@code
+     * out}, or keeps them until {@link #flush}.
      */
     void outbound(ByteBuf in, ByteBuf out);
 
-    /** Appends what is left, so that the peer can read all that was given to {@link #outbound}. */
+    /**
+     * Appends all bytes that were kept, so that the peer can decode everything that was passed to
+     * {@link #outbound}.
+     */
     default void flush(ByteBuf out) {}
 
-    /** Appends what ends the stream, if something does; nothing follows it. */
+    /** Appends the end of the stream, if the format has one. Nothing follows it. */
     default void finish(ByteBuf out) {}
 
     /**
-     * Says that the peer has ended its output.
+     * Called when the peer has ended its output.
      *
-     * @throws dev.jev.ProtocolException if there should have been more
+     * @throws dev.jev.ProtocolException if the input is incomplete
      */
     default void inputEnded() {}
 
-    /** Lets go of everything; nothing is called afterwards. */
+    /** Releases all resources. No method is called afterwards. */
     default void close() {}
   }
 
@@ -80,29 +86,27 @@ public final class StreamTransform implements Plugin {
   }
 
   /**
-   * Returns a transform of the user's, without a limit to its ratio.
+   * Returns a transform with a transformer of your own, without a maximum ratio.
    *
-   * @param transformers makes the transformer of each connection
+   * @param transformers a factory, called once per connection
    */
   public static StreamTransform of(Supplier<? extends Transformer> transformers) {
     return new StreamTransform(transformers, Integer.MAX_VALUE);
   }
 
-  /** Returns {@link #gzip(int, int)} of level 6, with 100 as its greatest ratio. */
+  /** Returns {@link #gzip(int, int)} with level 6 and a maximum ratio of 100. */
   public static StreamTransform gzip() {
     return gzip(GZIP_LEVEL, MAX_RATIO);
   }
 
   /**
-   * Returns a transform to gzip streams (RFC 1952), one each way that lasts as long as the
-   * connection.
+   * Returns a transform to gzip streams (RFC 1952), one per direction for the whole connection.
    *
-   * <p>A connection that has received something has about 45 KiB of native memory for it, one that
-   * has sent something about 280 KiB. The peer may end its output behind a flush, without a
-   * trailer.
+   * <p>A connection that has received something uses about 45 KiB of native memory, one that has
+   * sent something about 280 KiB. The peer may end its output after a flush, without a trailer.
    *
-   * @param level 1, the fastest, to 9, the smallest
-   * @param maxRatio how many times as many bytes as came in may come out
+   * @param level the compression level, from 1, the fastest, to 9, the smallest output
+   * @param maxRatio the maximum number of bytes that one received byte may expand to
    */
   public static StreamTransform gzip(int level, int maxRatio) {
     Checks.inRange("level", level, 1, 9);
@@ -110,23 +114,23 @@ public final class StreamTransform implements Plugin {
     return new StreamTransform(() -> new GzipTransformer(level), maxRatio);
   }
 
-  /** Returns {@link #zstd(int, int)} of level 3, with 100 as its greatest ratio. */
+  /** Returns {@link #zstd(int, int)} with level 3 and a maximum ratio of 100. */
   public static StreamTransform zstd() {
     return zstd(ZSTD_LEVEL, MAX_RATIO);
   }
 
   /**
-   * Returns a transform to Zstandard streams (RFC 8878), one frame each way that lasts as long as
-   * the connection.
+   * Returns a transform to Zstandard streams (RFC 8878), one frame per direction for the whole
+   * connection.
    *
-   * <p>A connection that has sent something has up to 900 KiB of native memory for it. One that has
-   * received something has about 200 KiB, or what the peer's window takes, up to 8 MiB; a larger
-   * window is an error. That the input ends too early is not noticed.
+   * <p>A connection that has sent something uses up to 900 KiB of native memory. One that has
+   * received something uses about 200 KiB, or what the peer's window requires, up to 8 MiB; a
+   * larger window is an error. Input that ends too early is not detected.
    *
-   * @param level 1, the fastest, to 19, the smallest
-   * @param maxRatio how many times as many bytes as came in may come out
-   * @throws IllegalStateException if {@code com.github.luben:zstd-jni}, which Jev does not bring
-   *     along, is not there
+   * @param level the compression level, from 1, the fastest, to 19, the smallest output
+   * @param maxRatio the maximum number of bytes that one received byte may expand to
+   * @throws IllegalStateException if {@code com.github.luben:zstd-jni}, which is not a dependency
+   *     of Jev, is not on the class path
    */
   public static StreamTransform zstd(int level, int maxRatio) {
     Checks.inRange("level", level, 1, 19);

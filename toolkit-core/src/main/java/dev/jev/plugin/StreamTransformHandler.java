@@ -18,36 +18,40 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts the bytes of one connection through a {@link Transformer}.
+ * Passes the bytes of one connection through a {@link Transformer}.
  *
- * <p><b>In.</b> A few bytes may turn into very many. So they are passed on piece by piece, and
- * after each piece the connection decides whether it reads on, just as after a read of the socket.
- * If it does not, the rest waits here, and so does the end of the input; {@link #read}, which says
- * that the connection reads again, goes on with that before anything is read from the socket.
+ * <p><b>Input.</b> A few bytes may expand to very many. So the output is passed on in chunks, and
+ * after each chunk the connection decides whether it continues to read, just as after a read of the
+ * socket. If it does not, the rest of the input is kept here, and so is the end of the input.
+ * {@link #read}, which is called when the connection reads again, continues with them before
+ * anything is read from the socket.
  *
- * <p><b>Out.</b> What is written between two flushes becomes one buffer and one write.
+ * <p><b>Output.</b> All writes between two flushes become one buffer and one write.
  */
 final class StreamTransformHandler extends ChannelDuplexHandler implements Plugin.Observer {
 
   static final int CHUNK_BYTES = 32 * 1024;
 
-  /** From so much output on the ratio is limited; of the input about as much is remembered. */
+  /**
+   * Number of output bytes from which the ratio is limited. The ratio covers about as many of the
+   * latest input bytes.
+   */
   private static final long RATIO_BYTES = 1024 * 1024;
 
   private final Plugin.Link link;
   private final Transformer transformer;
   private final int maxRatio;
 
-  private ByteBuf input = Unpooled.EMPTY_BUFFER; // not transformed yet
-  private boolean hasMore; // there is something to transform, in input or in the transformer
+  private ByteBuf input = Unpooled.EMPTY_BUFFER; // not yet transformed
+  private boolean hasMore; // true if input or the transformer has bytes to transform
   private boolean transforming;
   private boolean resumeQueued;
-  private boolean inputFailed; // what still comes is dropped
-  private @Nullable Object inputEndEvent; // the event that says so, until all has been passed on
+  private boolean inputFailed; // further input is dropped
+  private @Nullable Object inputEndEvent; // kept until all input has been passed on
   private long bytesIn;
   private long bytesOut;
 
-  private @Nullable ByteBuf output; // not flushed yet
+  private @Nullable ByteBuf output; // not yet flushed
   private List<ChannelPromise> promises = new ArrayList<>(1);
   private boolean outputEnded;
   private boolean closed;
@@ -58,7 +62,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     this.maxRatio = maxRatio;
   }
 
-  // In.
+  // Input.
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
@@ -88,7 +92,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   public void read(ChannelHandlerContext ctx) {
     if (!hasMore && inputEndEvent == null) {
       ctx.read();
-    } else if (!resumeQueued) { // not now: this may be in the middle of a callback
+    } else if (!resumeQueued) { // later, since a callback may be running
       resumeQueued = true;
       ctx.executor().execute(() -> resume(ctx));
     }
@@ -111,7 +115,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     return ctx.channel().config().isAutoRead();
   }
 
-  /** Transforms the input, or as much of it as the connection wants. */
+  /** Transforms the input, as much of it as the connection reads. */
   private void transform(ChannelHandlerContext ctx) {
     if (transforming) {
       return;
@@ -119,7 +123,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     transforming = true;
     try {
       while (transformChunk(ctx)) {
-        ctx.fireChannelReadComplete(); // the connection decides whether it reads on
+        ctx.fireChannelReadComplete(); // after which the connection may stop reading
         if (closed || !isReading(ctx)) {
           break;
         }
@@ -130,13 +134,13 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
       transforming = false;
     }
     if (hasMore && !inputFailed && !closed) {
-      input = concatenate(ctx, input, Unpooled.EMPTY_BUFFER); // a copy: input may be part of much
+      input = concatenate(ctx, input, Unpooled.EMPTY_BUFFER); // copies a slice of a large buffer
     } else {
       dropInput();
     }
   }
 
-  /** Passes one piece on; returns whether there is more. */
+  /** Passes one chunk on; returns whether there is more. */
   private boolean transformChunk(ChannelHandlerContext ctx) {
     ByteBuf chunk = ctx.alloc().directBuffer(CHUNK_BYTES);
     try {
@@ -163,7 +167,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
   }
 
-  /** Transforms; what comes before a fault is passed on. */
+  /** Transforms input. Output before a fault is passed on. */
   private void inbound(ChannelHandlerContext ctx, ByteBuf chunk) {
     try {
       transformer.inbound(input, chunk);
@@ -217,7 +221,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     ctx.fireUserEventTriggered(event);
   }
 
-  /** Returns a buffer of its own with the bytes of both, and releases them. */
+  /** Returns a new buffer with the bytes of both, and releases them. */
   private static ByteBuf concatenate(ChannelHandlerContext ctx, ByteBuf first, ByteBuf second) {
     try {
       int length = first.readableBytes() + second.readableBytes();
@@ -234,7 +238,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     hasMore = false;
   }
 
-  // Out.
+  // Output.
 
   @Override
   public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
@@ -286,7 +290,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     ctx.write(out, takePromise());
   }
 
-  /** A promise for all that has been written since the last flush. */
+  /** Returns a promise for all writes since the last flush. */
   private ChannelPromise takePromise() {
     List<ChannelPromise> all = promises;
     promises = new ArrayList<>(1);
@@ -308,7 +312,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     boolean first = !outputEnded && !closed;
     outputEnded = true;
     if (first) {
-      ctx.fireExceptionCaught(cause); // before the promises, which say less
+      ctx.fireExceptionCaught(cause); // first: a failed promise closes with IO_ERROR
     }
     dropOutput(cause);
   }
@@ -323,7 +327,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     failed.forEach(promise -> promise.tryFailure(cause));
   }
 
-  // Ending.
+  // Closing.
 
   @Override
   public @Nullable ChannelFuture ending() {
@@ -332,7 +336,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
       return null;
     }
     flush(ctx);
-    outputEnded = true; // nothing can follow
+    outputEnded = true; // nothing may follow
     ByteBuf last = ctx.alloc().directBuffer();
     try {
       transformer.finish(last);
@@ -342,7 +346,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
   }
 
-  /** If the channel is still there, another handler has it now. */
+  /** Releases everything, unless the connection was detached: then the channel is still in use. */
   @Override
   public void closed(CloseReason reason) {
     if (!link.pipeline().channel().isActive()) {

@@ -7,7 +7,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import org.jspecify.annotations.Nullable;
 
-/** Keeps one connection to a rate, of messages or of bytes. */
+/** Limits the rate of messages or of bytes of one connection. */
 final class Throttle implements Runnable {
 
   private final LimitContext connection;
@@ -19,7 +19,7 @@ final class Throttle implements Runnable {
   private long paidUntil;
   private @Nullable ScheduledFuture<?> resumeTask;
 
-  /** One that goes on when there are {@code resumeTokens} tokens, for what comes next. */
+  /** Creates a throttle that resumes reading when there are {@code resumeTokens} tokens. */
   Throttle(
       LimitContext connection, String name, int resumeTokens, TokenBucket rate, boolean closes) {
     this.connection = connection;
@@ -35,7 +35,7 @@ final class Throttle implements Runnable {
     return loop.ticker().nanoTime();
   }
 
-  /** Takes tokens for what has come in. */
+  /** Takes tokens for received messages or bytes. */
   void take(int units) {
     long now = now();
     paidUntil = rate.take(units, paidUntil, now);
@@ -54,7 +54,7 @@ final class Throttle implements Runnable {
     }
   }
 
-  /** Ends the pause, if it is paid for. */
+  /** Ends the pause if there are enough tokens. */
   @Override
   public void run() {
     resumeTask = null;

@@ -19,18 +19,19 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encrypts: TLS 1.3 and 1.2, of a server or of a client.
+ * Encrypts connections with TLS 1.3 or 1.2, as a server or as a client.
  *
  * <pre>
  *   Tls tls = Tls.server().identity(TlsIdentity.pem(chain, key)).build();
  *   Server.builder(MyProtocol::new, handler).plugin(tls).listen("tcp://:5000").start();
  * </pre>
  *
- * <p>A connection is connected when its handshake is over; {@code
- * connection.attribute(TlsSession.class)} then tells what it settled. A peer that does not speak
- * TLS, or whose handshake fails, gets an alert; the connection closes with {@code PROTOCOL_ERROR},
- * as it does when a peer breaks the rules later. One that ends its output without {@code
- * close_notify} may have been cut off: the connection closes with {@code IO_ERROR}.
+ * <p>A connection is connected when its handshake has completed; {@code
+ * connection.attribute(TlsSession.class)} then returns the session. A peer that does not speak TLS,
+ * or whose handshake fails, is sent an alert, and the connection closes with {@code
+ * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Output of a peer that
+ * ends without {@code close_notify} may have been truncated: the connection closes with {@code
+ * IO_ERROR}.
  *
  * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused.
  *
@@ -38,14 +39,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Tls implements Plugin {
 
-  /** Whose code does the work. */
+  /** The implementation of TLS. */
   public enum Provider {
-    /** {@link #BORINGSSL} if it is there, else {@link #JDK}. */
+    /** {@link #BORINGSSL} if it is available, else {@link #JDK}. */
     AUTO,
-    /** The JDK's. */
+    /** The implementation of the JDK. */
     JDK,
     /**
-     * BoringSSL, several times as fast; it is there when {@code
+     * BoringSSL, several times as fast as the JDK. It is available if {@code
      * io.netty:netty-tcnative-boringssl-static} is on the class path, with the classifier of the
      * platform.
      */
@@ -57,7 +58,7 @@ public final class Tls implements Plugin {
   private final TlsOptions options;
 
   // Guarded by this.
-  private @Nullable String lastFailure; // of reloading; it is logged once
+  private @Nullable String lastFailure; // of a reload; the same one is logged once
 
   // Volatile: read by any thread.
   private volatile TlsContexts contexts;
@@ -85,7 +86,7 @@ public final class Tls implements Plugin {
   @Override
   public void start(PluginHost host) {
     if (!options.reloadPeriod().isZero()) {
-      // Not on the event loop, which a slow disk would block.
+      // Not on the event loop, since a slow disk would block it.
       host.runEvery(
           options.reloadPeriod(),
           () -> new Thread(this::reloadIfChanged, "jev-tls-reload").start());
@@ -100,10 +101,10 @@ public final class Tls implements Plugin {
   }
 
   /**
-   * Reads all files again, for the connections that come from now on; those that are open stay as
-   * they are. Reads files, so it blocks.
+   * Reads all files again, for connections from now on; open connections are not affected. Blocks
+   * while it reads.
    *
-   * @throws IllegalArgumentException if a file is not what it should be; nothing changes then
+   * @throws IllegalArgumentException if a file has invalid content; nothing changes then
    * @throws java.io.UncheckedIOException if a file cannot be read; nothing changes then
    */
   public synchronized void reload() {
@@ -134,9 +135,9 @@ public final class Tls implements Plugin {
   /**
    * The configuration of a {@link Tls}.
    *
-   * <p>Every setter checks its value at once and throws {@link IllegalArgumentException} with the
-   * value and what was expected; or {@link IllegalStateException} if the option is one of the other
-   * side.
+   * <p>Every setter checks its value at once. It throws {@link IllegalArgumentException} with the
+   * actual and the expected value, or {@link IllegalStateException} if the option belongs to the
+   * other side.
    */
   public static final class Builder {
 
@@ -164,9 +165,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Who this end is. A client needs none unless the server wants one. A server shows it to
-     * clients that ask for a name without an identity of its own, or for none; without it they are
-     * refused with the alert {@code unrecognized_name}.
+     * Sets the identity of this end. A client needs none unless the server asks for one. A server
+     * presents it to clients that request a name without an identity of its own, or no name.
+     * Without it such clients are refused with the alert {@code unrecognized_name}.
      */
     public Builder identity(TlsIdentity identity) {
       this.identity = requireNonNull(identity, "identity");
@@ -174,9 +175,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Who a server is for clients that ask for a name (SNI).
+     * Sets the identity of a server for clients that request a name (SNI).
      *
-     * @param name a host name such as {@code www.example.com}, or {@code *.example.com} for those
+     * @param name a host name such as {@code www.example.com}, or {@code *.example.com} for names
      *     with one more label that have no identity of their own
      */
     public Builder identity(String name, TlsIdentity identity) {
@@ -186,10 +187,10 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Makes a server take clients without TLS as well, on the same port: those whose first byte is
-     * not 22, with which a handshake begins, or whose second is not 3. For protocols in which the
-     * client speaks first. Who needs to know which it is asks for the {@link TlsSession}; a client
-     * without TLS shows no certificate, whatever {@link #needClientCertificate} demands.
+     * Makes a server accept clients without TLS as well, on the same port: those whose first byte
+     * is not 22, with which a handshake begins, or whose second byte is not 3. For protocols in
+     * which the client speaks first. A connection without TLS has no {@link TlsSession} attribute,
+     * and no client certificate, whatever {@link #needClientCertificate} demands.
      */
     public Builder optional() {
       serverOnly("optional");
@@ -198,15 +199,15 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Trusts peers whose certificates come from the authorities in a PEM file. By default a client
-     * trusts those that the JDK does.
+     * Trusts peers whose certificates are issued by the authorities in a PEM file. By default a
+     * client trusts the authorities that the JDK trusts.
      */
     public Builder trustPem(Path file) {
       trust = new TlsOptions.Trust(file, files -> files.pemCertificates(file));
       return this;
     }
 
-    /** Trusts peers whose certificates come from the authorities in a PKCS#12 file. */
+    /** Trusts peers whose certificates are issued by the authorities in a PKCS#12 file. */
     public Builder trustPkcs12(Path file, String password) {
       requireNonNull(password, "password");
       trust = new TlsOptions.Trust(file, files -> files.pkcs12Certificates(file, password));
@@ -214,8 +215,8 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Makes a client trust everybody, whatever name the certificate is for: for tests. Whoever sits
-     * on the way can read and change everything then.
+     * Makes a client trust every server, whatever name its certificate is for. For tests only: an
+     * attacker on the network path can read and change everything.
      */
     public Builder insecure() {
       clientOnly("insecure");
@@ -224,8 +225,8 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Makes a server ask for a certificate; a client may have none, but not one that is not
-     * trusted. By default it does not ask.
+     * Makes a server ask for a client certificate. A client may have none, but an untrusted one is
+     * refused. By default a server does not ask.
      */
     public Builder wantClientCertificate() {
       serverOnly("wantClientCertificate");
@@ -233,7 +234,7 @@ public final class Tls implements Plugin {
       return this;
     }
 
-    /** Makes a server refuse clients without a certificate that is trusted. */
+    /** Makes a server refuse clients without a trusted certificate. */
     public Builder needClientCertificate() {
       serverOnly("needClientCertificate");
       clientAuth = ClientAuth.REQUIRE;
@@ -241,8 +242,8 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * The name that a client asks for and that the server's certificate must be for; by default the
-     * host it connects to.
+     * Sets the name that a client requests and that the server's certificate must be for; by
+     * default the host that it connects to.
      */
     public Builder serverName(String serverName) {
       clientOnly("serverName");
@@ -251,8 +252,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * The protocols to agree upon (ALPN), the favourite first; none by default. If there is no
-     * agreement the handshake succeeds without, see {@link TlsSession#applicationProtocol}.
+     * Sets the protocols to negotiate (ALPN), in order of preference; none by default. If there is
+     * no common protocol, the handshake succeeds without one, see {@link
+     * TlsSession#applicationProtocol}.
      */
     public Builder applicationProtocols(String... names) {
       for (String name : names) {
@@ -262,7 +264,7 @@ public final class Tls implements Plugin {
       return this;
     }
 
-    /** The versions, {@code TLSv1.3} and {@code TLSv1.2}; both by default. */
+    /** Sets the versions, {@code TLSv1.3} and {@code TLSv1.2}; both by default. */
     public Builder protocols(String... names) {
       for (String name : names) {
         if (!PROTOCOLS.contains(name)) {
@@ -275,15 +277,16 @@ public final class Tls implements Plugin {
       return this;
     }
 
-    /** Whose code does the work; {@link Provider#AUTO} by default. */
+    /** Sets the implementation of TLS; {@link Provider#AUTO} by default. */
     public Builder provider(Provider provider) {
       this.provider = requireNonNull(provider, "provider");
       return this;
     }
 
     /**
-     * Longest time for the handshake, 10 s by default; the connection closes with {@code TIMEOUT}.
-     * The {@code handshakeTimeout} of the server, counted from the accept, ends it as well.
+     * Sets the maximum time for the handshake, 10 s by default. Then the connection is closed with
+     * {@code TIMEOUT}. The {@code handshakeTimeout} of the server, counted from the accept, applies
+     * as well.
      */
     public Builder handshakeTimeout(Duration handshakeTimeout) {
       this.handshakeTimeout = Checks.positive("handshakeTimeout", handshakeTimeout);
@@ -291,14 +294,18 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * How many sessions may be kept for peers that come back, for each identity; 10,000 by default.
+     * Sets the maximum number of sessions that are kept for resumption, per identity; 10,000 by
+     * default.
      */
     public Builder sessionCacheSize(int sessionCacheSize) {
       this.sessionCacheSize = Checks.inRange("sessionCacheSize", sessionCacheSize, 1, 100_000_000);
       return this;
     }
 
-    /** For how long a peer may come back to a session; 1 h by default, in whole seconds. */
+    /**
+     * Sets the time for which a session may be resumed; 1 h by default, in whole seconds, at most 7
+     * days (RFC 8446, 4.6.1).
+     */
     public Builder sessionTimeout(Duration sessionTimeout) {
       long seconds = requireNonNull(sessionTimeout, "sessionTimeout").toSeconds();
       Checks.inRange("seconds of sessionTimeout", seconds, 1, 7 * 24 * 3600); // RFC 8446, 4.6.1
@@ -307,9 +314,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * How often the files are looked at while a server runs, and reloaded if they have changed;
-     * zero, which is the default, is never. Files that cannot be used are logged, and what was
-     * there before stays.
+     * Sets the period at which a running server checks its files and reloads them if they have
+     * changed; zero, the default, disables it. Files that cannot be used are logged, and the
+     * previous ones stay in use.
      */
     public Builder reloadPeriod(Duration reloadPeriod) {
       this.reloadPeriod = Checks.notNegative("reloadPeriod", reloadPeriod);
@@ -317,8 +324,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Who runs what takes long in a handshake: signing with an RSA key takes about a millisecond.
-     * By default the event loop does it itself, which suits all but servers with many handshakes.
+     * Sets the executor for the expensive tasks of a handshake: an RSA signature takes about a
+     * millisecond. By default the event loop runs them, which suits all servers except those with
+     * many handshakes.
      */
     public Builder taskExecutor(Executor taskExecutor) {
       this.taskExecutor = requireNonNull(taskExecutor, "taskExecutor");
@@ -326,11 +334,11 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Reads the files.
+     * Reads the files and returns the plugin.
      *
-     * @throws IllegalStateException if something is missing: a server's identity, trust for the
-     *     certificates of clients, or the provider
-     * @throws IllegalArgumentException if a file is not what it should be
+     * @throws IllegalStateException if something is missing: the identity of a server, trusted
+     *     authorities for client certificates, or the provider
+     * @throws IllegalArgumentException if a file has invalid content
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
     public Tls build() {

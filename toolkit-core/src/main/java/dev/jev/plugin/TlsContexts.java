@@ -18,7 +18,7 @@ import java.util.concurrent.Executor;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
-/** What the files of a {@link Tls} were made into at one time. */
+/** The contexts that were built from the files of a {@link Tls} at one time. */
 final class TlsContexts {
 
   private final TlsFiles files;
@@ -83,7 +83,10 @@ final class TlsContexts {
         : builder.endpointIdentificationAlgorithm("HTTPS"); // RFC 2818, 3.1: the name must match
   }
 
-  /** Without an agreement the handshake goes on, since nothing else is portable. */
+  /**
+   * Returns the configuration of ALPN. The handshake continues without a common protocol, since
+   * nothing else is portable.
+   */
   private static ApplicationProtocolConfig alpn(TlsOptions options) {
     return new ApplicationProtocolConfig(
         Protocol.ALPN,
@@ -96,7 +99,7 @@ final class TlsContexts {
     try {
       SslContext context = builder.build();
       if (context.isServer() && context.sessionContext() instanceof OpenSslSessionContext tickets) {
-        tickets.setTicketKeys(); // BoringSSL makes its own, and new ones every other day
+        tickets.setTicketKeys(); // BoringSSL creates its own and rotates them every other day
       }
       return context;
     } catch (SSLException e) {
@@ -104,22 +107,22 @@ final class TlsContexts {
     }
   }
 
-  /** Whether these files would make the same. */
+  /** Returns whether the contexts were built from files with the same content. */
   boolean isBuiltFrom(TlsFiles others) {
     return files.equalBytes(others);
   }
 
-  /** What a client that asks for this name gets, or null. */
+  /** Returns the context for a client that requests this name, or null. */
   @Nullable SslContext contextFor(@Nullable String name) {
     return contexts.get(name);
   }
 
-  /** A handler for a client that asked for what {@code context} is for. */
+  /** Returns a handler for a client, with the context for the name that it requested. */
   SslHandler newHandler(ByteBufAllocator allocator, SslContext context) {
     return new GuardedSslHandler(context.newEngine(allocator), taskExecutor);
   }
 
-  /** A handler that begins a handshake with a server as soon as it is added. */
+  /** Returns a handler that begins a handshake with a server as soon as it is added. */
   SslHandler newHandler(ByteBufAllocator allocator, @Nullable String host, int port) {
     SslContext context = requireNonNull(contexts.get(null));
     return host == null

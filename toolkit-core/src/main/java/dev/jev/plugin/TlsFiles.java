@@ -35,9 +35,9 @@ import javax.crypto.spec.PBEKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of all files of one {@link Tls} at one time, and what is in them.
+ * The content of all files of one {@link Tls} at one time.
  *
- * <p>They are compared as bytes, since no time stamp tells reliably whether a file is another one.
+ * <p>Files are compared by content, since no time stamp reliably tells whether a file has changed.
  */
 final class TlsFiles {
 
@@ -49,7 +49,7 @@ final class TlsFiles {
 
   private TlsFiles() {}
 
-  /** Reads files. */
+  /** Reads all {@code paths}. */
   static TlsFiles read(Collection<Path> paths) {
     TlsFiles files = new TlsFiles();
     for (Path path : paths) {
@@ -69,7 +69,7 @@ final class TlsFiles {
             .allMatch(path -> Arrays.equals(bytes(path), other.bytes(path)));
   }
 
-  /** The certificates in a PEM file, in their order; at least one. */
+  /** Returns the certificates in a PEM file, in their order; at least one. */
   List<X509Certificate> pemCertificates(Path path) {
     List<X509Certificate> certificates = new ArrayList<>();
     try {
@@ -84,7 +84,7 @@ final class TlsFiles {
     return atLeastOne(path, certificates);
   }
 
-  /** The certificates of authorities in a PKCS#12 file; at least one. */
+  /** Returns the certificates of authorities in a PKCS#12 file; at least one. */
   List<X509Certificate> pkcs12Certificates(Path path, String password) {
     List<X509Certificate> certificates = new ArrayList<>();
     try {
@@ -107,7 +107,7 @@ final class TlsFiles {
     return certificates;
   }
 
-  /** The first private key in a PKCS#12 file. */
+  /** Returns the first private key in a PKCS#12 file, with its chain. */
   KeyAndChain pkcs12Key(Path path, String password) {
     try {
       KeyStore store = pkcs12(path, password);
@@ -130,7 +130,7 @@ final class TlsFiles {
     KeyStore store = KeyStore.getInstance("PKCS12");
     try {
       store.load(open(path), password.toCharArray());
-    } catch (IOException e) { // a wrong password is one too
+    } catch (IOException e) { // also for a wrong password
       throw unreadableStore(path, e);
     }
     return store;
@@ -141,7 +141,7 @@ final class TlsFiles {
         "key store " + path + ": unreadable (expected: PKCS#12 with the given password)", cause);
   }
 
-  /** The private key in a PEM file. */
+  /** Returns the private key in a PEM file. */
   PrivateKey pemKey(Path path, @Nullable String password) {
     Matcher pem = KEY.matcher(new String(bytes(path), StandardCharsets.ISO_8859_1));
     if (!pem.find()) {
@@ -165,7 +165,7 @@ final class TlsFiles {
   private static PKCS8EncodedKeySpec decrypt(Path path, byte[] der, String password) {
     try {
       EncryptedPrivateKeyInfo encrypted = new EncryptedPrivateKeyInfo(der);
-      // Of PBES2 the name alone does not tell the ciphers, the parameters do.
+      // The name PBES2 does not include the ciphers; the parameters do.
       String name = encrypted.getAlgName();
       boolean pbes2 = name.equals("PBES2") || name.equals("1.2.840.113549.1.5.13");
       String algorithm = pbes2 ? encrypted.getAlgParameters().toString() : name;
@@ -189,7 +189,7 @@ final class TlsFiles {
       try {
         return KeyFactory.getInstance(algorithm).generatePrivate(spec);
       } catch (GeneralSecurityException e) {
-        // It is one of the others.
+        // The key has another algorithm.
       }
     }
     throw noKey(path, "unknown algorithm (expected: RSA, EC or EdDSA)", null);

@@ -31,17 +31,16 @@ import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stands between Netty's TLS and the connection, and tells the connection what it has to know: that
- * the handshake is over, who the peer is, and how the connection ends.
+ * Reports the state of TLS to the connection: the end of the handshake, the session, and how the
+ * connection ends. It stands between Netty's handler and the connection.
  *
- * <p><b>Ends.</b> A peer ends its output with a {@code close_notify}; a FIN without one may come
- * from anybody on the way and cut off what the peer had to say (RFC 8446, 6.1). So the former
- * becomes the end of the input, the latter an error. What we end is ended with a {@code
- * close_notify} as well.
+ * <p><b>End of the connection.</b> A peer ends its output with a {@code close_notify}. A FIN
+ * without one may come from an attacker on the network path and truncate the peer's output (RFC
+ * 8446, 6.1). So a {@code close_notify} becomes the end of the input, and a FIN without one becomes
+ * an error. This end sends a {@code close_notify} at the end of its output as well.
  *
- * <p><b>Errors.</b> When a handshake fails Netty says so first and writes the alert afterwards,
- * then closes the channel by itself. So the reason is set in a task of its own, which runs in
- * between.
+ * <p><b>Errors.</b> When a handshake fails, Netty first reports the failure, then writes the alert
+ * and closes the channel. So the close reason is set in a separate task, which runs in between.
  */
 final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer {
 
@@ -53,9 +52,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   private @Nullable ChannelHandlerContext context;
   private @Nullable Future<?> timeout;
   private @Nullable String serverName;
-  private boolean done; // well or not
+  private boolean done; // successful or not
   private boolean failed;
-  private boolean delivered; // something, in this batch of reads
+  private boolean delivered; // true if this batch of reads has delivered data
   private boolean inputEnded;
 
   TlsHandshake(TlsOptions options, TlsContexts contexts, Plugin.Link link) {
@@ -69,7 +68,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     context = ctx;
   }
 
-  /** Begins; the connection is told when it is over. */
+  /** Begins the handshake. The event is passed on when the handshake has completed. */
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
     timeout =
@@ -78,7 +77,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     ctx.pipeline().addBefore(ctx.name(), null, newFirstHandler(ctx));
   }
 
-  /** Who reads first what the peer sends. */
+  /** Returns the handler that is the first to read what the peer sends. */
   private ChannelHandler newFirstHandler(ChannelHandlerContext ctx) {
     if (options.client()) {
       return newClient(ctx);
@@ -127,7 +126,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     }
   }
 
-  /** The peer does not encrypt, and need not: goes out of its way. */
+  /** Continues without TLS, and removes this handler. */
   private void continueInPlaintext(ChannelHandlerContext ctx) {
     finish();
     ctx.fireChannelActive();
@@ -139,7 +138,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       finish();
       failed = true;
       ctx.executor().execute(() -> link.close(reason(failure)));
-    } else if (failure == null && !done) { // any other failure is that the channel is closed
+    } else if (failure == null && !done) { // any other failure means that the channel is closed
       finish();
       link.connection()
           .attribute(
@@ -175,7 +174,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
     if (!delivered && done && options.provider() != SslProvider.JDK) {
-      ctx.flush(); // BoringSSL's engine tells what is wrong with a record when it writes next
+      ctx.flush(); // BoringSSL's engine reports a malformed record at its next write
     }
     delivered = false;
     ctx.fireChannelReadComplete();
@@ -203,7 +202,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     return new CloseReason(Kind.PROTOCOL_ERROR, exception);
   }
 
-  /** What engines throw wraps what says something. */
+  /** Returns the innermost cause, which has the useful message in exceptions of engines. */
   private static Throwable root(Throwable thrown) {
     Throwable root = thrown;
     while (root.getCause() != null) {
@@ -225,8 +224,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   /**
-   * Writes, and drops what can reach the peer no more: TLS 1.2 has us close when the peer does,
-   * whatever is pending (RFC 5246, 7.2.1), and most engines do so in TLS 1.3 too.
+   * Writes, and ignores failures once the peer has ended its output, since output may no longer
+   * reach it: TLS 1.2 requires this end to close when the peer does, whatever is pending (RFC 5246,
+   * 7.2.1), and most engines do the same in TLS 1.3.
    */
   @Override
   public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
@@ -237,14 +237,14 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     }
   }
 
-  /** Lets a {@code close_notify} be the last of the output. */
+  /** Sends a {@code close_notify} as the last output. */
   @Override
   public @Nullable ChannelFuture ending() {
     SslHandler handler = requireNonNull(context).pipeline().get(SslHandler.class);
     return handler == null ? null : handler.closeOutbound();
   }
 
-  /** A FIN without a {@code close_notify} before it. */
+  /** A FIN without a preceding {@code close_notify}. */
   private static final class TruncatedException extends SSLException {
     private static final long serialVersionUID = 1L;
 
@@ -252,7 +252,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       super("peer ended its output without close_notify; the input may be truncated");
     }
 
-    /** Costs too much for what any peer can do. */
+    /** Omits the stack trace, which is too expensive for an error that any peer can cause. */
     @Override
     public synchronized Throwable fillInStackTrace() {
       return this;

@@ -7,7 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who one end of a TLS connection is: a certificate with its chain and its private key, in files.
+ * The identity of one end of a TLS connection: a certificate with its chain and its private key, in
+ * files.
  *
  * <p>The files are read when a {@link Tls} is built and when it is reloaded.
  */
@@ -26,9 +27,9 @@ public final class TlsIdentity {
   }
 
   /**
-   * One in two PEM files.
+   * Returns an identity in two PEM files.
    *
-   * @param chain the certificate, followed by those of the authorities between it and the root
+   * @param chain the certificate, followed by the intermediate certificates between it and the root
    * @param key the private key, in PKCS#8 ({@code BEGIN PRIVATE KEY}); may be the same file
    */
   public static TlsIdentity pem(Path chain, Path key) {
@@ -36,17 +37,17 @@ public final class TlsIdentity {
   }
 
   /**
-   * One in two PEM files.
+   * Returns an identity in two PEM files.
    *
-   * @param chain the certificate, followed by those of the authorities between it and the root
+   * @param chain the certificate, followed by the intermediate certificates between it and the root
    * @param key the private key, in PKCS#8 encrypted with AES ({@code BEGIN ENCRYPTED PRIVATE KEY})
-   * @param password of the key
+   * @param password the password of the key
    */
   public static TlsIdentity pem(Path chain, Path key, String password) {
     return new TlsIdentity(chain, key, requireNonNull(password, "password"), /* pkcs12= */ false);
   }
 
-  /** One in a PKCS#12 key store: the first private key in it. */
+  /** Returns the identity of the first private key in a PKCS#12 key store. */
   public static TlsIdentity pkcs12(Path store, String password) {
     requireNonNull(store, "store");
     return new TlsIdentity(store, store, requireNonNull(password, "password"), /* pkcs12= */ true);
@@ -64,7 +65,7 @@ public final class TlsIdentity {
     return loaded.checked(toString());
   }
 
-  /** The names of the files, without the password. */
+  /** Returns the names of the files, without the password. */
   @Override
   public String toString() {
     return chain.equals(key) ? chain.toString() : chain + " and " + key;

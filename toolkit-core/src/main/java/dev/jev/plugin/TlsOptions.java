@@ -13,14 +13,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link Tls} was built with.
+ * The options of a {@link Tls}.
  *
- * @param client whether this end begins the handshake
- * @param optional whether a server takes clients without TLS too
- * @param identity of this end; for a server that of all names without one
- * @param identities of a server, by name
- * @param trust whose certificates are trusted; null for those the JDK trusts
- * @param insecure whether everybody's are
+ * @param client true if this end begins the handshake
+ * @param optional true if a server accepts clients without TLS as well
+ * @param identity the identity of this end; for a server that of names without their own
+ * @param identities the identities of a server, by name
+ * @param trust the trusted authorities; null for those that the JDK trusts
+ * @param insecure true if every certificate is trusted
  */
 record TlsOptions(
     boolean client,
@@ -40,10 +40,10 @@ record TlsOptions(
     Duration reloadPeriod,
     Executor taskExecutor) {
 
-  /** Certificates in a file, and how they are found in it. */
+  /** A file with certificates, and a function that loads them. */
   record Trust(Path file, Function<TlsFiles, List<X509Certificate>> load) {}
 
-  /** All files that matter. */
+  /** Returns all files that are read. */
   List<Path> files() {
     List<Path> files = new ArrayList<>();
     if (identity != null) {

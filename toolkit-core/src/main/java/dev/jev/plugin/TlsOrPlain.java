@@ -5,10 +5,13 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import java.util.List;
 
-/** Tells by the first two bytes whether a client begins with TLS, and gives way to what follows. */
+/**
+ * Decides by the first two bytes whether a client begins with TLS, and then replaces or removes
+ * itself.
+ */
 final class TlsOrPlain extends ByteToMessageDecoder {
 
-  /** The event that is fired if the client does not begin with TLS. */
+  /** The event that reports a client without TLS. */
   static final Object PLAINTEXT = new Object();
 
   private final TlsContexts contexts;
@@ -29,6 +32,6 @@ final class TlsOrPlain extends ByteToMessageDecoder {
       }
     }
     ctx.fireUserEventTriggered(PLAINTEXT);
-    ctx.pipeline().remove(this); // which passes on what has been read
+    ctx.pipeline().remove(this); // passes on the bytes that were read
   }
 }

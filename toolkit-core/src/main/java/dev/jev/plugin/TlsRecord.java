@@ -4,7 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 
 /**
- * The outside of TLS.
+ * The header of a TLS record.
  *
  * <pre>
  *   type:1  version:2  length:2  fragment:length      RFC 8446, 5.1
@@ -15,7 +15,7 @@ final class TlsRecord {
   static final int HEADER = 5;
   static final int MAX_PLAIN_LENGTH = 1 << 14;
 
-  // RFC 8446, 5.1: types.
+  // RFC 8446, 5.1: types of records.
   static final int FIRST_TYPE = 20;
   static final int ALERT = 21;
   static final int HANDSHAKE = 22;
@@ -44,7 +44,7 @@ final class TlsRecord {
     return record.getUnsignedShort(record.readerIndex() + 3);
   }
 
-  /** A whole record, unencrypted: the connection fails for this reason. */
+  /** Returns a complete, unencrypted record with a fatal alert. */
   static ByteBuf alert(int description) {
     return Unpooled.wrappedBuffer(new byte[] {ALERT, 3, 3, 0, 2, FATAL, (byte) description});
   }

@@ -6,12 +6,13 @@ import javax.security.auth.x500.X500Principal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the handshake of a connection settled: {@code connection.attribute(TlsSession.class)}.
+ * The result of a TLS handshake: {@code connection.attribute(TlsSession.class)}.
  *
  * @param protocol the version, {@code TLSv1.3} for example
  * @param cipher the cipher suite, {@code TLS_AES_128_GCM_SHA256} for example
- * @param serverName the host name the client asked for (SNI, RFC 6066, 3), in lower case, or null
- * @param applicationProtocol what was agreed upon (ALPN, RFC 7301), or null
+ * @param serverName the host name that the client requested (SNI, RFC 6066, 3), in lower case, or
+ *     null
+ * @param applicationProtocol the negotiated protocol (ALPN, RFC 7301), or null
  * @param peerCertificates the verified certificate of the peer and its chain; empty if it has none
  */
 public record TlsSession(
@@ -21,12 +22,12 @@ public record TlsSession(
     @Nullable String applicationProtocol,
     List<X509Certificate> peerCertificates) {
 
-  /** Copies the list. */
+  /** Copies {@code peerCertificates}. */
   public TlsSession {
     peerCertificates = List.copyOf(peerCertificates);
   }
 
-  /** Whom the peer's certificate names, or null if it has none. */
+  /** Returns the subject of the peer's certificate, or null if it has none. */
   public @Nullable X500Principal peer() {
     return peerCertificates.isEmpty() ? null : peerCertificates.get(0).getSubjectX500Principal();
   }

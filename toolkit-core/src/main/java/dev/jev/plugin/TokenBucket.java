@@ -1,13 +1,14 @@
 package dev.jev.plugin;
 
 /**
- * A token bucket: so many units a second, and so many at once.
+ * A token bucket, with a rate in units per second.
  *
- * <p>What has been taken is one number, {@code paidUntil}: the time at which it is all paid for,
- * which may lie ahead. So a bucket is a field of whoever needs one, and this is arithmetic.
+ * <p>The state of a bucket is one number, {@code paidUntil}: the time at which everything that was
+ * taken is paid for, which may lie ahead. It is a field of the bucket's user, so this record only
+ * does the arithmetic.
  *
- * @param perSecond how many units come each second
- * @param burst how many units there are at most
+ * @param perSecond the number of units that are added per second
+ * @param burst the maximum number of units in the bucket
  */
 record TokenBucket(int perSecond, int burst) {
 
@@ -19,22 +20,22 @@ record TokenBucket(int perSecond, int burst) {
         Checks.inRange("burst", burst, 1, 1 << 30));
   }
 
-  /** The {@code paidUntil} of a full bucket. */
+  /** Returns the {@code paidUntil} of a full bucket. */
   long full(long now) {
     return now - nanos(burst);
   }
 
-  /** Takes units, whether they are there or not; returns the new {@code paidUntil}. */
+  /** Takes units, whether they are available or not; returns the new {@code paidUntil}. */
   long take(int units, long paidUntil, long now) {
     return now + Math.max(paidUntil - now, -nanos(burst)) + nanos(units);
   }
 
-  /** Whether more has been taken than there was. */
+  /** Returns whether more was taken than was available. */
   boolean isExceeded(long paidUntil, long now) {
     return paidUntil - now > 0;
   }
 
-  /** In how many nanoseconds there are so many units; 0 or less if they are there. */
+  /** Returns the nanoseconds until {@code units} are available; 0 or less if they are. */
   long delay(int units, long paidUntil, long now) {
     return paidUntil + nanos(units) - now;
   }

@@ -14,25 +14,26 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Limits how many bytes a second go through the sockets, of each connection and of all together.
+ * Limits the bytes per second that pass through the sockets, per connection and in total.
  *
- * <p>Bytes that have to wait are held back, none are dropped: output counts as {@link
- * dev.jev.Connection#pendingBytes pending} until it has left, so that marks, limit and overflow
- * policy of the server apply to it; input is not read, so that the peer's output waits. A socket is
- * read in pieces of up to 256 KiB, whatever the rate: after each there is a pause that makes up for
- * it. A connection that closes has the server's {@code closeTimeout} to write what waits.
+ * <p>Bytes over the rate are delayed; none are dropped. Delayed output counts as {@link
+ * dev.jev.Connection#pendingBytes pending} until it is written, so that the watermarks, the limit
+ * and the overflow policy of the server apply to it. Delayed input is not read, so that the peer's
+ * output waits. A socket is read in batches of up to 256 KiB, whatever the rate; each is followed
+ * by a pause that makes up for it. A connection that closes has the server's {@code closeTimeout}
+ * to write its delayed output.
  *
- * <p>What was not used within the last 100 ms may be made up for. Connections that share a rate
- * take turns.
+ * <p>Rate that was not used within the last 100 ms may be made up for. Connections that share a
+ * rate take turns.
  *
- * <p>Counted is what passes the {@link Plugin.Stage#SOCKET socket}: encrypted, compressed. One
- * instance may shape several servers and clients, which then share the total.
+ * <p>The bytes that count are those at the {@link Plugin.Stage#SOCKET socket}: encrypted,
+ * compressed. One instance may shape several servers and clients, which then share the total.
  *
- * <p>Slows reading by pausing, and leaves {@code autoRead} to the connection.
+ * <p>Reading is slowed by pauses; {@code autoRead} is left to the connection.
  */
 public final class TrafficShaping implements Plugin {
 
-  /** A pause that is shorter is left to the next read. */
+  /** Minimum pause in reading; a shorter one is made up for after the next read. */
   private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private static final int MIN_CHUNK_BYTES = 64;
@@ -53,7 +54,7 @@ public final class TrafficShaping implements Plugin {
     maxChunkBytes = (int) Math.max(Math.min(bytesPerInterval, MAX_CHUNK_BYTES), MIN_CHUNK_BYTES);
   }
 
-  /** Begins the configuration; what is not set is not limited. */
+  /** Begins the configuration; a rate that is not set is not limited. */
   public static Builder builder() {
     return new Builder();
   }
@@ -71,7 +72,7 @@ public final class TrafficShaping implements Plugin {
     return shaper;
   }
 
-  /** Paces one connection. */
+  /** Shapes the traffic of one connection. */
   final class Shaper extends ChannelDuplexHandler implements Observer {
 
     private record PendingWrite(ByteBuf bytes, ChannelPromise promise) {}
@@ -80,7 +81,7 @@ public final class TrafficShaping implements Plugin {
     private final ByteRate reads = new ByteRate(readRate);
     private final ByteRate writes = new ByteRate(writeRate);
     private final ArrayDeque<PendingWrite> queue = new ArrayDeque<>();
-    private long resumeNanos; // when reading may go on, if paused
+    private long resumeNanos; // when reading may resume, if paused
     private boolean paused;
     private long writtenBytes;
     private int chunkBytes; // of the first write in the queue, with a time reserved; or 0
@@ -91,12 +92,12 @@ public final class TrafficShaping implements Plugin {
       this.link = link;
     }
 
-    /** How many bytes it has let go on to the socket. */
+    /** Returns the number of bytes that were passed on to the socket. */
     long writtenBytes() {
       return writtenBytes;
     }
 
-    // Reading: what has come in is charged afterwards.
+    // Reading: bytes are charged after they were read.
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
@@ -133,14 +134,14 @@ public final class TrafficShaping implements Plugin {
       }
     }
 
-    // Writing: each piece is written when its time has come.
+    // Writing: each chunk is written at the time that was reserved for it.
 
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
       if (ctx.channel().isActive()) {
         queue.add(new PendingWrite((ByteBuf) message, promise));
       } else {
-        ctx.write(message, promise); // which fails
+        ctx.write(message, promise); // fails the promise
       }
     }
 
@@ -168,7 +169,10 @@ public final class TrafficShaping implements Plugin {
       flush(ctx);
     }
 
-    /** Reserves the time of the next piece, unless it has one; returns how far away that is. */
+    /**
+     * Reserves the time of the next chunk, unless it has one; returns the nanoseconds until that
+     * time.
+     */
     private long reserve(int bytes) {
       long now = System.nanoTime();
       if (chunkBytes == 0 && bytes > 0) {
@@ -192,9 +196,11 @@ public final class TrafficShaping implements Plugin {
       }
     }
 
-    // Ending.
+    // Closing.
 
-    /** If the channel is still there, another handler has it now. */
+    /**
+     * Drops delayed output, unless the connection was detached: then the channel is still in use.
+     */
     @Override
     public void closed(CloseReason reason) {
       if (!link.pipeline().channel().isActive()) {
@@ -231,7 +237,7 @@ public final class TrafficShaping implements Plugin {
     }
   }
 
-  /** The configuration of {@link TrafficShaping}; every setter checks its value at once. */
+  /** The configuration of {@link TrafficShaping}. Every setter checks its value at once. */
   public static final class Builder {
 
     private long readRate = ByteRate.UNLIMITED;
@@ -241,25 +247,25 @@ public final class TrafficShaping implements Plugin {
 
     private Builder() {}
 
-    /** How many bytes a second are read from one connection. */
+    /** Sets the maximum number of bytes per second that are read from one connection. */
     public Builder readBytesPerSecond(long bytes) {
       readRate = Checks.inRange("readBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
-    /** How many bytes a second are written to one connection. */
+    /** Sets the maximum number of bytes per second that are written to one connection. */
     public Builder writeBytesPerSecond(long bytes) {
       writeRate = Checks.inRange("writeBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
-    /** How many bytes a second are read from all connections together. */
+    /** Sets the maximum number of bytes per second that are read from all connections together. */
     public Builder totalReadBytesPerSecond(long bytes) {
       totalReadRate = Checks.inRange("totalReadBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;
     }
 
-    /** How many bytes a second are written to all connections together. */
+    /** Sets the maximum number of bytes per second that are written to all connections together. */
     public Builder totalWriteBytesPerSecond(long bytes) {
       totalWriteRate = Checks.inRange("totalWriteBytesPerSecond", bytes, 1, ByteRate.UNLIMITED);
       return this;

@@ -16,11 +16,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A log of the bytes that come in and go out, in hexadecimal and as text.
+ * Logs the bytes of connections, in hexadecimal and as text.
  *
- * <p>Everything in it is bounded: how many connections are logged, how many bytes of each, and how
- * often. A connection that is not logged costs nothing. What is logged is what peers sent: keep it
- * as safe as that.
+ * <p>Everything is limited: the number of logged connections, the bytes of each, and the number of
+ * entries per second. A connection that is not logged costs nothing. The log contains what peers
+ * sent: protect it accordingly.
  *
  * <p>One instance may log several servers and clients.
  */
@@ -38,7 +38,7 @@ public final class WireLog implements Plugin {
 
   // Guarded by this.
   private long second = System.nanoTime();
-  private int entries; // in that second
+  private int entries; // logged in that second
   private long omitted;
 
   private WireLog(Builder builder) {
@@ -70,17 +70,20 @@ public final class WireLog implements Plugin {
     return tap;
   }
 
-  /** Logs an entry that was admitted, after so many that were not. */
+  /** Logs an entry, with the number of entries that were omitted before it. */
   private void log(String entry, long omittedBefore) {
     try {
       sink.accept(
           omittedBefore == 0 ? entry : entry + "\n(" + omittedBefore + " earlier entries omitted)");
     } catch (RuntimeException | Error e) {
-      // A log that fails is no reason to close a connection.
+      // A failing log is no reason to close a connection.
     }
   }
 
-  /** Returns how many entries were left out since the last one, or -1 to leave this one out too. */
+  /**
+   * Returns the number of entries that were omitted since the last one, or -1 if this one must be
+   * omitted too.
+   */
   private synchronized long admit() {
     long now = System.nanoTime();
     if (now - second >= SECOND_NANOS) {
@@ -156,7 +159,7 @@ public final class WireLog implements Plugin {
     }
   }
 
-  /** The configuration of a {@link WireLog}; every setter checks its value at once. */
+  /** The configuration of a {@link WireLog}. Every setter checks its value at once. */
   public static final class Builder {
 
     private Stage stage = Stage.SOCKET;
@@ -169,27 +172,33 @@ public final class WireLog implements Plugin {
     private Builder() {}
 
     /**
-     * Which bytes: those of the socket, encrypted ones perhaps ({@link Plugin.Stage#SOCKET}, the
-     * default), those of the protocol ({@link Plugin.Stage#MESSAGES}), or some in between.
+     * Sets which bytes are logged: those of the socket ({@link Plugin.Stage#SOCKET}, the default),
+     * which may be encrypted, those of the protocol ({@link Plugin.Stage#MESSAGES}), or those of a
+     * stage in between.
      */
     public Builder stage(Stage stage) {
       this.stage = requireNonNull(stage, "stage");
       return this;
     }
 
-    /** Logs the first of so many connections, and so on; 1 by default, which is all of them. */
+    /**
+     * Logs one connection in {@code oneIn}, beginning with the first; 1 by default, which logs all.
+     */
     public Builder oneIn(int oneIn) {
       this.oneIn = Checks.inRange("oneIn", oneIn, 1, Integer.MAX_VALUE);
       return this;
     }
 
-    /** How many bytes of one read or write are shown; 256 by default. */
+    /** Sets the maximum number of bytes shown per read or write; 256 by default. */
     public Builder maxBytesShown(int maxBytesShown) {
       this.maxBytesShown = Checks.inRange("maxBytesShown", maxBytesShown, 1, 1 << 20);
       return this;
     }
 
-    /** How many bytes of one connection are shown, both ways together; 64 KiB by default. */
+    /**
+     * Sets the maximum number of bytes shown per connection, both directions together; 64 KiB by
+     * default.
+     */
     public Builder maxBytesPerConnection(long maxBytesPerConnection) {
       this.maxBytesPerConnection =
           Checks.inRange("maxBytesPerConnection", maxBytesPerConnection, 1, Long.MAX_VALUE);
@@ -197,8 +206,8 @@ public final class WireLog implements Plugin {
     }
 
     /**
-     * How many reads, writes and closes of all connections together are logged within a second; 100
-     * by default. How many were left out is told.
+     * Sets the maximum number of reads, writes and closes per second that are logged for all
+     * connections together; 100 by default. The number of omitted entries is logged.
      */
     public Builder maxEntriesPerSecond(int maxEntriesPerSecond) {
       this.maxEntriesPerSecond =
@@ -207,8 +216,8 @@ public final class WireLog implements Plugin {
     }
 
     /**
-     * Who gets the entries, of several lines each, on event loops; by default the {@link
-     * System.Logger} {@code dev.jev.wire}, at level INFO.
+     * Sets the receiver of the entries, which have several lines each. It is called on event loops.
+     * By default it is the {@link System.Logger} {@code dev.jev.wire}, at level INFO.
      */
     public Builder to(Consumer<String> sink) {
       this.sink = requireNonNull(sink, "sink");

@@ -8,19 +8,18 @@ import io.netty.channel.uring.IoUringChannelOption;
 import java.time.Duration;
 
 /**
- * Watches whether one connection's socket takes what is written to it.
+ * Closes a connection whose socket takes none of the pending output in time.
  *
- * <p>It does not tell when it does, so while output waits it is asked, several times in the time
- * that it has. Linux would collect megabytes for a socket and take nothing until a third of them
- * has left, for which a slow peer may need longer than the deadline: so it is told to collect less.
+ * <p>A socket does not report that it takes output, so it is checked several times per timeout
+ * while output is pending. Linux would buffer megabytes per socket and then take nothing until a
+ * third of them has been sent, for which a slow peer may need longer than the timeout. So the
+ * amount of unsent bytes that it buffers is reduced.
  */
 final class WriteStall extends DeadlineWheel.Entry {
 
   private static final int CHECKS_PER_TIMEOUT = 8;
 
-  /**
-   * How many bytes the system takes before it has sent them; half of it is one step of progress.
-   */
+  /** Maximum number of unsent bytes in the kernel; half of it is one step of progress. */
   private static final long UNSENT_BYTES = 128 * 1024;
 
   private final LimitContext connection;
@@ -33,7 +32,8 @@ final class WriteStall extends DeadlineWheel.Entry {
     this.connection = connection;
     this.wheel = connection.link().deadlineWheel(timeout.dividedBy(CHECKS_PER_TIMEOUT));
     ChannelConfig config = connection.channel().config();
-    config.setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES); // if it is epoll's
+    config.setOption(
+        EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES); // no effect on other channels
     config.setOption(IoUringChannelOption.TCP_NOTSENT_LOWAT, UNSENT_BYTES);
   }
 

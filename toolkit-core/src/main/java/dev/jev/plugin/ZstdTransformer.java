@@ -11,18 +11,22 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Zstandard, RFC 8878, as a stream: each flush ends a block of the one frame, so that the peer can
- * decompress all that came before.
+ * A Zstandard stream in each direction (RFC 8878).
  *
- * <p>What comes in may be several frames, and may end anywhere: zstd does not tell whether a block
- * was complete.
+ * <p>The output is one frame. Each flush ends a block of it, so that the peer can decompress all
+ * output before the flush.
+ *
+ * <p>The input may consist of several frames and may end anywhere: zstd does not report whether a
+ * block was complete.
  */
 final class ZstdTransformer implements StreamTransform.Transformer {
 
-  /** RFC 8878, 3.1.1.1.2: windows of 8 MiB should be supported, larger ones need not be. */
+  /**
+   * RFC 8878, 3.1.1.1.2: decoders should support windows of 8 MiB and need not support larger ones.
+   */
   private static final int MAX_WINDOW_LOG = 23;
 
-  /** Enough history for messages; by default the higher levels take 10 MiB and more. */
+  /** Enough history for messages; the higher levels use 10 MiB and more by default. */
   private static final int WINDOW_LOG = 17;
 
   private static final int TABLE_LOG = 16;
@@ -43,7 +47,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
     Zstd.maxCompressionLevel();
   }
 
-  // In.
+  // Input.
 
   @Override
   public void inbound(ByteBuf in, ByteBuf out) {
@@ -72,7 +76,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   }
 
   private Frames frames() throws IOException {
-    if (frames == null || !frames.hasRemaining()) { // the last frame is over
+    if (frames == null || !frames.hasRemaining()) { // the last frame has ended
       closeFrames();
       frames = new Frames();
     }
@@ -86,7 +90,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
     }
   }
 
-  /** What is to be decompressed. */
+  /** The decompressing stream, with an input that is set per call. */
   private static final class Frames extends ZstdDirectBufferDecompressingStreamNoFinalizer {
 
     Frames() throws IOException {
@@ -99,12 +103,12 @@ final class ZstdTransformer implements StreamTransform.Transformer {
       try {
         read(target);
       } finally {
-        source = EMPTY; // and not memory that is given back
+        source = EMPTY; // keeps no reference to a released buffer
       }
     }
   }
 
-  // Out.
+  // Output.
 
   @Override
   public void outbound(ByteBuf in, ByteBuf out) {
@@ -123,18 +127,18 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   @Override
   public void flush(ByteBuf out) {
     while (!compress(EMPTY, out, EndDirective.FLUSH)) {
-      // There is more.
+      // There is more output.
     }
   }
 
   @Override
   public void finish(ByteBuf out) {
     while (compressor != null && !compress(EMPTY, out, EndDirective.END)) {
-      // There is more.
+      // There is more output.
     }
   }
 
-  /** Appends what the compressor gives; returns whether that was all. */
+  /** Appends the output of the compressor; returns whether it is complete. */
   private boolean compress(ByteBuffer source, ByteBuf out, EndDirective until) {
     out.ensureWritable(MIN_ROOM);
     ByteBuffer target = out.nioBuffer(out.writerIndex(), out.writableBytes());
@@ -155,7 +159,10 @@ final class ZstdTransformer implements StreamTransform.Transformer {
     return compressor;
   }
 
-  /** The bytes of {@code in} where native code can read them; to be released. */
+  /**
+   * Returns the bytes of {@code in} in memory that native code can read. The caller releases the
+   * buffer.
+   */
   private static ByteBuf direct(ByteBuf in) {
     if (in.isDirect() && in.nioBufferCount() == 1) {
       return in.retain();

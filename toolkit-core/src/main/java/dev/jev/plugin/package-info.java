@@ -1,8 +1,7 @@
 /**
- * The plugins that come with the toolkit, given to {@code Server.builder(...).plugin(...)}.
+ * The plugins that come with the toolkit, installed with {@code Server.builder(...).plugin(...)}.
  *
- * <p>They are written against the public types of {@link dev.jev} alone: whatever they do, a plugin
- * of a user's can do as well.
+ * <p>They use only the public types of {@link dev.jev}: a plugin of your own has the same API.
  */
 @NullMarked
 package dev.jev.plugin;
