@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** Who is too heavy. */
+/** Tests which connections exceed the budget. */
 class BufferBudgetTest {
 
   private final BufferBudget budget = new BufferBudget(1_000);
@@ -54,6 +54,6 @@ class BufferBudgetTest {
     assertThat(budget.total()).isZero();
     assertThat(budget.shouldPause(Long.MAX_VALUE)).isFalse();
     budget.change(0, 801);
-    assertThat(budget.shouldPause(801)).isTrue(); // nobody else is left in the way
+    assertThat(budget.shouldPause(801)).isTrue(); // no larger connection is left
   }
 }

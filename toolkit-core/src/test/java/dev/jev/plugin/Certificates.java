@@ -11,7 +11,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 
-/** An authority and what it has certified, as files in a directory. */
+/** An authority and the certificates that it has issued, as files in a directory. */
 final class Certificates {
 
   static final String PASSWORD = "secret";
@@ -23,22 +23,22 @@ final class Certificates {
     this.directory = directory;
     this.authority =
         new CertificateBuilder()
-            .subject("CN=authority") // all of them: clients choose by the name
+            .subject("CN=authority") // the same for all: clients choose by the name
             .setIsCertificateAuthority(true)
             .buildSelfSigned();
   }
 
-  /** Certifies a host, or a person, with a key for elliptic curves. */
+  /** Issues a certificate with a key for elliptic curves to a host or a client. */
   X509Bundle issue(String name) throws Exception {
     return issue(new CertificateBuilder().ecp256(), name);
   }
 
-  /** Certifies a host, or a person. */
+  /** Issues a certificate to a host or a client. */
   X509Bundle issue(CertificateBuilder builder, String name) throws Exception {
     return builder.subject("CN=" + name).addSanDnsName(name).buildIssuedBy(authority);
   }
 
-  /** An identity in PEM files. */
+  /** Returns an identity in PEM files. */
   TlsIdentity pem(String name) throws Exception {
     X509Bundle bundle = issue(name);
     return TlsIdentity.pem(
@@ -46,12 +46,12 @@ final class Certificates {
         write(name + ".key", bundle.getPrivateKeyPEM()));
   }
 
-  /** The authority in a PEM file. */
+  /** Returns the authority in a PEM file. */
   Path authorityPem() throws Exception {
     return write("authority.pem", authority.getRootCertificatePEM());
   }
 
-  /** The authority in a PKCS#12 file. */
+  /** Returns the authority in a PKCS#12 file. */
   Path authorityPkcs12() throws Exception {
     KeyStore store = KeyStore.getInstance("PKCS12");
     store.load(null, null);
@@ -59,7 +59,7 @@ final class Certificates {
     return store("authority.p12", store);
   }
 
-  /** A key store with a key in it. */
+  /** Returns a key store with a key. */
   Path pkcs12(String name) throws Exception {
     return store(name + ".p12", issue(name).toKeyStore(PASSWORD.toCharArray()));
   }
@@ -77,7 +77,8 @@ final class Certificates {
   }
 
   /**
-   * What a JDK client needs that trusts the authority, and shows this certificate if it has one.
+   * Returns the context of a JDK client that trusts the authority and presents the given
+   * certificate, if any.
    */
   SSLContext clientContext(@Nullable X509Bundle own) throws Exception {
     KeyManagerFactory keys = null;

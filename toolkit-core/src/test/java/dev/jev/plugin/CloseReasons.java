@@ -9,7 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** A plugin that writes down why connections end, also those that were never connected. */
+/** A plugin that records why connections are closed, also those that were never connected. */
 final class CloseReasons implements Plugin {
 
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
@@ -24,19 +24,19 @@ final class CloseReasons implements Plugin {
     };
   }
 
-  /** Waits for the next end. */
+  /** Waits for the next closed connection. */
   CloseReason next() throws InterruptedException {
     CloseReason reason = reasons.poll(10, TimeUnit.SECONDS);
-    assertThat(reason).as("an end").isNotNull();
+    assertThat(reason).as("close reason").isNotNull();
     return reason;
   }
 
-  /** Waits for the next end, whose text this must be, see {@link CloseReason#toString}. */
+  /** Waits for the next closed connection and checks {@link CloseReason#toString} of its reason. */
   void expect(String reason) throws InterruptedException {
     assertThat(next()).hasToString(reason);
   }
 
-  /** Expects no end for some time. */
+  /** Checks that no connection is closed for some time. */
   void expectNothingFor(Duration time) throws InterruptedException {
     assertThat(reasons.poll(time.toMillis(), TimeUnit.MILLISECONDS)).isNull();
   }

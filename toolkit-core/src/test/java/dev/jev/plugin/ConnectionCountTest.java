@@ -13,7 +13,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/** Counting by network. */
+/** Tests how connections are counted per network. */
 class ConnectionCountTest {
 
   private static InetAddress address(String literal) throws Exception {

@@ -26,7 +26,7 @@ import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingStream;
 import org.junit.jupiter.api.Test;
 
-/** What can be seen of event loops and connections. */
+/** Tests loop lag, blocked loops and events of Flight Recorder. */
 class DiagnosticsTest {
 
   private static Server.Builder<String, String> server(
@@ -39,7 +39,7 @@ class DiagnosticsTest {
         .plugin(diagnostics);
   }
 
-  /** Flight Recorder's events of ours, while a test goes on. */
+  /** Records the events of Jev in Flight Recorder during a test. */
   private static final class Flight implements AutoCloseable {
     private final RecordingStream stream = new RecordingStream();
     private final Queue<RecordedEvent> events = new ConcurrentLinkedQueue<>();
@@ -95,7 +95,7 @@ class DiagnosticsTest {
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
       System.out.println("blocked loop found after " + millis + " ms");
       assertThat(found).isNotNull();
-      assertThat(millis).isLessThan(500); // 50 to 75 ms, and what a busy machine adds
+      assertThat(millis).isLessThan(500); // 50 to 75 ms, more on a busy machine
       assertThat(found.loop()).startsWith("jev-loop-");
       assertThat(found.time()).isBetween(Duration.ofMillis(50), Duration.ofMillis(400));
       assertThat(found.stack()).anyMatch(frame -> frame.getMethodName().equals("blockUntil"));
@@ -104,7 +104,7 @@ class DiagnosticsTest {
       }
       release.countDown();
       assertThat(blocking.receive()).isEqualTo("block");
-      assertThat(blocked).as("once for each time").isEmpty();
+      assertThat(blocked).as("once per blockage").isEmpty();
 
       RecordedEvent event = flight.await("LoopBlocked");
       assertThat(event.getString("loop")).isEqualTo(found.loop());
@@ -186,7 +186,7 @@ class DiagnosticsTest {
         gone.send("go");
         recorder.connection();
         Connection<String> second = recorder.connection();
-        Eventually.holds("it stalls", () -> second.pendingBytes() > 1_000_000);
+        Eventually.holds("output stalls", () -> second.pendingBytes() > 1_000_000);
         gone.reset();
         String name = second.remoteAddress().toString();
         Eventually.holds(
@@ -240,7 +240,7 @@ class DiagnosticsTest {
         .hasMessage("onBlocked");
   }
 
-  // The histogram, with a clock of the test's.
+  // Histogram, with a clock that the test moves.
 
   @Test
   void lagsAreRanked() {

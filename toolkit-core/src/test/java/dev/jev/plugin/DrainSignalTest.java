@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
-/** What signals do to a process with a {@link Drain}. */
+/** Tests the effect of signals on a process with a {@link Drain}. */
 class DrainSignalTest {
 
   private static final byte[] REQUEST = RawPeer.frames("request");
@@ -62,11 +62,11 @@ class DrainSignalTest {
 
     /** Sends SIGTERM, as {@code kill} does. */
     void terminate() {
-      process.toHandle().destroy(); // which leaves the streams open
+      process.toHandle().destroy(); // leaves the streams open
     }
 
     int exitStatus() throws InterruptedException {
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("it exits").isTrue();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("exit").isTrue();
       return process.exitValue();
     }
 
@@ -76,7 +76,7 @@ class DrainSignalTest {
     }
   }
 
-  /** A client that asks again and again, and notes how its connection ended. */
+  /** A client that sends requests repeatedly and records how its connection ended. */
   private static final class Client {
     private final SocketChannel channel;
     private final ByteBuffer reply = ByteBuffer.allocate(REQUEST.length);
@@ -91,7 +91,9 @@ class DrainSignalTest {
       channel.configureBlocking(false);
     }
 
-    /** Takes the answer if it is there, and asks again; returns false when it is over. */
+    /**
+     * Reads the reply, if it has arrived, and sends the next request; returns false when closed.
+     */
     boolean proceed(boolean mayAsk) {
       try {
         int length = channel.read(reply);
@@ -132,7 +134,7 @@ class DrainSignalTest {
     return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
   }
 
-  /** Clients of one thread. */
+  /** The clients of one thread. */
   private static final class ClientThread extends Thread {
     final List<Client> all = new ArrayList<>();
 
@@ -146,7 +148,7 @@ class DrainSignalTest {
     }
   }
 
-  /** Connects a hundred times a second, asks once each time, and waits for the end. */
+  /** Connects 100 times per second, sends one request each time, and waits for the close. */
   private static final class Arrivals extends Thread {
     private final int port;
     private final AtomicInteger refused = new AtomicInteger();
@@ -190,7 +192,8 @@ class DrainSignalTest {
       threads.forEach(Thread::start);
       arrivals.start();
       for (ClientThread thread : threads) {
-        Eventually.holds("all are answered", () -> thread.all.stream().allMatch(Client::isServed));
+        Eventually.holds(
+            "all clients have a reply", () -> thread.all.stream().allMatch(Client::isServed));
       }
       long start = System.nanoTime();
       child.terminate();
@@ -205,33 +208,35 @@ class DrainSignalTest {
         clients.addAll(thread.all);
       }
       arrivals.join();
-      int came = arrivals.all.size();
+      int arrivalCount = arrivals.all.size();
       clients.addAll(arrivals.all);
       int answered = clients.stream().mapToInt(client -> client.answered).sum();
       long resets = clients.stream().filter(c -> c.reset && c.answered > 0).count();
-      long resetUnheard = clients.stream().filter(c -> c.reset && c.answered == 0).count();
-      long askedAgain = clients.stream().filter(client -> client.asked > client.answered).count();
+      long resetsBeforeReply = clients.stream().filter(c -> c.reset && c.answered == 0).count();
+      long unanswered = clients.stream().filter(client -> client.asked > client.answered).count();
       System.out.printf(
           "%s%nstatus %d after %d ms; %d + %d clients, %d refused; replies %d of %d;"
-              + " resets %d, before a reply %d; last request not taken %d%n",
+              + " resets %d, before a reply %d; last request not answered %d%n",
           report,
           status,
           millis,
           CLIENTS,
-          came,
+          arrivalCount,
           arrivals.refused.get(),
           answered,
           served,
           resets,
-          resetUnheard,
-          askedAgain);
+          resetsBeforeReply,
+          unanswered);
       assertThat(status).isZero();
       assertThat(millis).isBetween(4_000L, 15_000L);
       assertThat(report).startsWith("drain: ").doesNotContain("cut off");
       assertThat(answered).as("replies").isEqualTo(served).isGreaterThan(CLIENTS);
       assertThat(resets).isZero();
-      assertThat(came).isGreaterThan(100);
-      assertThat(resetUnheard).as("came in the last moment").isLessThan(came / 20);
+      assertThat(arrivalCount).isGreaterThan(100);
+      assertThat(resetsBeforeReply)
+          .as("reset before the first reply")
+          .isLessThan(arrivalCount / 20);
     }
   }
 
@@ -243,7 +248,7 @@ class DrainSignalTest {
         assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
         child.terminate();
         peer.setSoTimeout(500);
-        peer.getOutputStream().write(REQUEST); // one signal: it serves on
+        peer.getOutputStream().write(REQUEST); // after one signal it still serves
         assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
         LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
         peer.getOutputStream().write(REQUEST);
@@ -273,7 +278,7 @@ class DrainSignalTest {
 
   @Test
   void portIsFreeAtOnceWhenAServerWasKilled() throws Exception {
-    long best = Long.MAX_VALUE; // of three: this machine may be busy
+    long best = Long.MAX_VALUE; // of three, since the machine may be busy
     for (int round = 0; round < 3; round++) {
       best = Math.min(best, killAndStartAgain());
     }
@@ -281,7 +286,7 @@ class DrainSignalTest {
     assertThat(best).isLessThan(100_000);
   }
 
-  /** Returns how many microseconds it takes to start on the port of a process that was killed. */
+  /** Returns the microseconds that it takes to start on the port of a process that was killed. */
   private static long killAndStartAgain() throws Exception {
     List<Socket> peers = new ArrayList<>();
     try (Child child = new Child(0, 0, 0, 10_000)) {

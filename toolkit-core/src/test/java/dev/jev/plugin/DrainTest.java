@@ -23,7 +23,7 @@ import java.util.logging.Level;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Draining within one JVM; what signals do stands in {@link DrainSignalTest}. */
+/** Tests a drain within one JVM; {@link DrainSignalTest} tests signals. */
 class DrainTest {
 
   private static final Duration NONE = Duration.ZERO;
@@ -120,7 +120,7 @@ class DrainTest {
       peers.get(i).send("hi").receive();
     }
     List<Thread> readers = new ArrayList<>();
-    for (RawPeer peer : peers) { // each closes when it has seen the end
+    for (RawPeer peer : peers) { // each closes when it has read the end
       Thread reader =
           new Thread(
               () -> {
@@ -146,7 +146,7 @@ class DrainTest {
       quarters[(int) Math.min(quarter, 3)]++;
     }
     for (int quarter : quarters) {
-      assertThat(quarter).as("of 200 in a quarter of the spread").isBetween(20, 90);
+      assertThat(quarter).as("closes in a quarter of the spread, of 200").isBetween(20, 90);
     }
   }
 
@@ -203,7 +203,7 @@ class DrainTest {
       peer.send("go");
       recorder.expect("connect", "message go");
       drain.begin();
-      Eventually.holds("it closes", () -> drain.phase() == Drain.Phase.CLOSING);
+      Eventually.holds("closing", () -> drain.phase() == Drain.Phase.CLOSING);
       long start = System.nanoTime();
       assertThat(report(drain.begin()).cut()).isEqualTo(1);
       assertThat(Duration.ofNanos(System.nanoTime() - start))
@@ -233,11 +233,11 @@ class DrainTest {
 
   @Test
   void serverThatIsStoppedNeedsNoDrain() throws Exception {
-    Drain drain = Drain.builder().build(); // with a hook, which is removed
+    Drain drain = Drain.builder().build(); // with a hook, which is removed on close
     start(Handler.replying(text -> text), drain).close();
     assertThat(drain.isReady()).isTrue();
     assertThat(drain.ended().toCompletableFuture()).isNotDone();
-    start(Handler.replying(text -> text), drain).close(); // which adds it again
+    start(Handler.replying(text -> text), drain).close(); // adds the hook again
   }
 
   @Test

@@ -6,11 +6,11 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * An echo server in a process of its own, which drains when it gets a signal.
+ * An echo server in a process of its own, which drains on a signal.
  *
  * <p>Its arguments are a port and three times in milliseconds. It prints "starts", its port and, at
- * the end, how many messages it has answered and the report, and exits with 0 if nobody was cut
- * off.
+ * the end, the number of messages it has answered and the report. It exits with 0 if no connection
+ * was cut off.
  */
 final class DrainedServer {
 

@@ -21,7 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A plugin's view of a channel without a connection: what comes in and goes out, as bytes. */
+/** A link to a channel without a connection, with its input and output as bytes. */
 final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
   private final EmbeddedChannel channel = new EmbeddedChannel();
@@ -43,7 +43,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
     return channel;
   }
 
-  // The peer's side.
+  // Peer side.
 
   EmbeddedLink arrive(byte[] bytes, int from, int to) {
     ByteBuf in = channel.alloc().directBuffer().writeBytes(bytes, from, to - from);
@@ -55,7 +55,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
     return arrive(bytes, 0, bytes.length);
   }
 
-  /** All bytes that have been written to the socket since the last call. */
+  /** Returns all bytes that were written to the socket since the last call. */
   byte[] sent() {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     for (ByteBuf out; (out = channel.readOutbound()) != null; out.release()) {
@@ -66,7 +66,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
     return all.toByteArray();
   }
 
-  // The connection's side.
+  // Connection side.
 
   byte[] received() {
     return received.toByteArray();

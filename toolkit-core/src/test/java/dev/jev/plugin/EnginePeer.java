@@ -10,7 +10,7 @@ import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLEngineResult.HandshakeStatus;
 import javax.net.ssl.SSLException;
 
-/** A client that makes the bytes of TLS and lets the test send them. */
+/** A client that produces the bytes of TLS and lets the test send them. */
 final class EnginePeer {
 
   private static final int ROOM = 64 * 1024;
@@ -22,7 +22,7 @@ final class EnginePeer {
     engine.setUseClientMode(true);
   }
 
-  /** The next records to be sent: a ClientHello at first. */
+  /** Returns the next records to send: a ClientHello at first. */
   byte[] wrap(byte... plain) throws SSLException {
     ByteBuffer in = ByteBuffer.wrap(plain);
     ByteBuffer out = ByteBuffer.allocate(ROOM);
@@ -33,7 +33,7 @@ final class EnginePeer {
     return Arrays.copyOf(out.array(), out.position());
   }
 
-  /** The record that ends the output. */
+  /** Returns the record that ends the output. */
   byte[] closeNotify() throws SSLException {
     engine.closeOutbound();
     ByteBuffer out = ByteBuffer.allocate(ROOM);
@@ -43,12 +43,12 @@ final class EnginePeer {
     return Arrays.copyOf(out.array(), out.position());
   }
 
-  /** Does the whole handshake. */
+  /** Performs the complete handshake. */
   EnginePeer handshake(RawPeer peer) throws IOException {
     return finishHandshake(peer.write(wrap()));
   }
 
-  /** Does what follows the ClientHello. */
+  /** Performs the rest of the handshake after the ClientHello. */
   EnginePeer finishHandshake(RawPeer peer) throws IOException {
     ByteBuffer plain = ByteBuffer.allocate(ROOM);
     while (engine.getHandshakeStatus() != HandshakeStatus.NOT_HANDSHAKING) {
@@ -62,7 +62,7 @@ final class EnginePeer {
     return this;
   }
 
-  /** The name in the server's certificate. */
+  /** Returns the name in the certificate of the server. */
   String serverCertificate() throws SSLException {
     X509Certificate certificate = (X509Certificate) engine.getSession().getPeerCertificates()[0];
     return certificate.getSubjectX500Principal().getName();

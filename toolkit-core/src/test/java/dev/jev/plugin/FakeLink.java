@@ -14,7 +14,7 @@ import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** A link that writes down what a plugin does, for a channel whose time the test moves. */
+/** A link that records the calls of a plugin, for a channel whose time the test moves. */
 final class FakeLink implements Plugin.Link {
 
   final Queue<String> events = new ConcurrentLinkedQueue<>();
@@ -39,7 +39,7 @@ final class FakeLink implements Plugin.Link {
           case "attribute" -> null;
           case "pendingBytes" -> pendingBytes();
           case "send" -> events.add("send " + arguments[0]);
-          default -> throw new AssertionError("not expected of a plugin: " + method.getName());
+          default -> throw new AssertionError("unexpected call of a plugin: " + method.getName());
         };
   }
 

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** When connections count as idle, with a clock that the test moves. */
+/** Tests when connections are idle, with a clock that the test moves. */
 class IdleReaperTest {
 
   private static final CloseReason CLOSED = CloseReason.of(CloseReason.Kind.CLOSED);
@@ -41,7 +41,7 @@ class IdleReaperTest {
     return observer;
   }
 
-  /** Moves the time in small steps until there is an event; returns how long that took. */
+  /** Moves the time in small steps until there is an event; returns the elapsed time. */
   private long untilEvent(FakeLink link, long limit) {
     long start = channel.now();
     while (link.events.isEmpty()) {
@@ -198,7 +198,7 @@ class IdleReaperTest {
   void timeCountsFromWhenTheConnectionIsReady() {
     FakeLink link = new FakeLink(channel);
     Observer observer = IdleReaper.readIdle(MINUTE).install(link);
-    observer.received(1); // a handshake
+    observer.received(1); // handshake bytes
     channel.pass(seconds(120));
     assertThat(link.events).isEmpty();
     observer.connected();
@@ -231,7 +231,7 @@ class IdleReaperTest {
     assertThat(timers()).isEqualTo(1);
   }
 
-  /** How many timers the loop has; Netty tells nobody. */
+  /** Returns the number of timers of the loop, which Netty does not expose. */
   private int timers() throws ReflectiveOperationException {
     Field queue = AbstractScheduledEventExecutor.class.getDeclaredField("scheduledTaskQueue");
     queue.setAccessible(true);
@@ -246,7 +246,7 @@ class IdleReaperTest {
     Observer observer = connect(reaper, alive);
     connect(reaper, dead);
     channel.pass(seconds(4));
-    channel.halt(seconds(30)); // nothing runs meanwhile, and the timer before the reads
+    channel.halt(seconds(30)); // nothing runs meanwhile; then the timer runs before the reads
     for (int i = 0; i < 10; i++) {
       observer.received(1);
       channel.pass(seconds(1));

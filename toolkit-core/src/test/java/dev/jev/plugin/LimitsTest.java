@@ -28,7 +28,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What peers may do, over real sockets. */
+/** Tests the limits over real sockets. */
 class LimitsTest {
 
   private final Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
@@ -57,7 +57,7 @@ class LimitsTest {
     return builder.start();
   }
 
-  /** Connects from one of the many addresses of the loopback interface. */
+  /** Connects from one of the many loopback addresses. */
   private Socket connectFrom(String address, Server server) throws Exception {
     Socket socket = new Socket();
     sockets.add(socket);
@@ -104,10 +104,11 @@ class LimitsTest {
       assertThat(limits.refused()).isEqualTo(2);
       assertThat(limits.closed()).isZero();
       second.close();
-      Eventually.holds("one has left", () -> server.connectionCount() == 2);
+      Eventually.holds("one connection is closed", () -> server.connectionCount() == 2);
       expectEcho(connectFrom("127.0.0.1", server));
       assertThat(log.messages("connection refused"))
-          .containsExactly("connection refused: limit of 2 for 127.0.0.1 reached"); // once a second
+          .containsExactly(
+              "connection refused: limit of 2 for 127.0.0.1 reached"); // once per second
     }
     assertThat(limits.networkCount()).isZero();
   }
@@ -118,9 +119,9 @@ class LimitsTest {
     try (Server server = start(limits)) {
       expectEcho(connectFrom("127.0.0.1", server));
       expectEcho(connectFrom("127.0.0.1", server));
-      expectEnd(connectFrom("127.0.0.1", server)); // and does not count for the subnet
+      expectEnd(connectFrom("127.0.0.1", server)); // does not count for the subnet
       expectEcho(connectFrom("127.0.0.2", server));
-      expectEnd(connectFrom("127.0.0.3", server)); // and does not count for its address
+      expectEnd(connectFrom("127.0.0.3", server)); // does not count for its address
       expectEcho(connectFrom("127.0.1.1", server));
       assertThat(limits.refused()).isEqualTo(2);
       assertThat(limits.networkCount()).isEqualTo(5);
@@ -147,7 +148,7 @@ class LimitsTest {
           }
         };
     Limits limits = limits(l -> l.connectionsPerAddress(1));
-    try (Server server = start(limits, proxy)) { // the stages make the order
+    try (Server server = start(limits, proxy)) { // the stages decide the order
       expectEcho(connectFrom("127.0.0.1", server));
       expectEcho(connectFrom("127.0.0.2", server));
       expectEnd(connectFrom("127.0.0.3", server));
@@ -164,14 +165,14 @@ class LimitsTest {
       for (int i = 0; i < 500; i++) {
         expectEnd(connectFrom("127.0.0.1", server));
       }
-      Eventually.holds("only one is left", () -> server.connectionCount() == 1);
+      Eventually.holds("one connection is left", () -> server.connectionCount() == 1);
       assertThat(limits.refused()).isEqualTo(500);
       recorder.expect("connect", "message echo");
       recorder.expectNothingMore();
     }
   }
 
-  // The rate of accepted connections.
+  // Accept rate.
 
   @Test
   void connectionsAreAcceptedAtTheRateAndNoneIsRefused() throws Exception {
@@ -220,7 +221,7 @@ class LimitsTest {
     assertThat(secondsSince(start)).isLessThan(3);
   }
 
-  // Rates of a connection.
+  // Rates per connection.
 
   @Test
   void messagesBeyondTheRateAreDelayedAndInOrder() throws Exception {
@@ -249,7 +250,7 @@ class LimitsTest {
       assertThat(peer.readAll()).isEqualTo(RawPeer.frames("0", "1", "2", "3", "4"));
       recorder.expect("connect", "message 0", "message 1", "message 2", "message 3", "message 4");
       recorder.expect("close LIMIT");
-      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      Eventually.holds("the close is counted", () -> limits.closed() == 1);
       assertThat(log.messages("message rate"))
           .singleElement()
           .asString()
@@ -266,13 +267,13 @@ class LimitsTest {
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
       String[] texts = new String[160];
-      Arrays.setAll(texts, i -> "%4d".formatted(i).repeat(250)); // 1,004 bytes with its length
+      Arrays.setAll(texts, i -> "%4d".formatted(i).repeat(250)); // 1,004 bytes with the length
       long start = System.nanoTime();
       peer.send(texts);
       for (String text : texts) {
         assertThat(peer.receive()).isEqualTo(text);
       }
-      assertThat(secondsSince(start)).isBetween(0.35, 1.5); // the last read is not waited for
+      assertThat(secondsSince(start)).isBetween(0.35, 1.5); // the last read causes no delay
     }
   }
 
@@ -286,7 +287,7 @@ class LimitsTest {
       assertThat(peer.receive()).hasSize(900);
       peer.send("x".repeat(2_000));
       peer.expectEnd();
-      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      Eventually.holds("the close is counted", () -> limits.closed() == 1);
       assertThat(log.messages("byte rate limit of 1000 per second exceeded")).hasSize(1);
     }
   }
@@ -302,11 +303,11 @@ class LimitsTest {
         recorder.connection().closeNow();
         peer.close();
       }
-      Eventually.holds("all have gone", () -> server.connectionCount() == 0);
+      Eventually.holds("all connections are closed", () -> server.connectionCount() == 0);
     }
   }
 
-  // Deadlines.
+  // Timeouts.
 
   @Test
   void silentConnectionIsClosedAtTheFirstMessageTimeout() throws Exception {
@@ -322,7 +323,7 @@ class LimitsTest {
       assertThat(secondsSince(start)).isBetween(0.5, 1.0);
       silent.close();
       recorder.expect("connect", "close TIMEOUT");
-      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      Eventually.holds("the close is counted", () -> limits.closed() == 1);
       assertThat(log.messages("closed: no message within PT0.5S")).hasSize(1);
       talking.send("still there");
       assertThat(talking.receive()).isEqualTo("still there");
@@ -370,11 +371,11 @@ class LimitsTest {
         assertThat(other.receive()).isEqualTo("others are unaffected");
         recorder.expect("message others are unaffected", "close TIMEOUT");
         assertThat(secondsSince(start)).isBetween(0.8, 1.6);
-        assertThat(stuck.read(100)).hasSize(100); // what the kernel had taken
+        assertThat(stuck.read(100)).hasSize(100); // taken by the kernel earlier
         other.send("still");
         assertThat(other.receive()).isEqualTo("still");
       }
-      Eventually.holds("it is counted", () -> limits.closed() == 1);
+      Eventually.holds("the close is counted", () -> limits.closed() == 1);
       assertThat(log.messages("closed: socket took no output within PT0.8S")).hasSize(1);
     }
   }
@@ -417,36 +418,36 @@ class LimitsTest {
     }
   }
 
-  // The budget.
+  // Buffer budget.
 
   @Test
   void largestConnectionIsClosedWhenTheBudgetIsUsedUp() throws Exception {
     Limits limits = limits(l -> l.bufferBudget(600_000));
     try (Server server = start(limits);
-        RawPeer light = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
-      Connection<String> lightOne = recorder.connection();
-      fillPendingBytes(lightOne, 50_000);
-      try (RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
-        Connection<String> heavyOne = recorder.connection();
-        fillPendingBytes(heavyOne, 700_000);
-        Eventually.holds("the heaviest is closed", () -> !heavyOne.isOpen());
-        assertThat(heavy.read(100)).hasSize(100); // what the kernel had taken
-        Eventually.holds("it is counted", () -> limits.closed() == 1);
+        RawPeer smallPeer = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
+      Connection<String> smallConnection = recorder.connection();
+      fillPendingBytes(smallConnection, 50_000);
+      try (RawPeer largePeer = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
+        Connection<String> largeConnection = recorder.connection();
+        fillPendingBytes(largeConnection, 700_000);
+        Eventually.holds("the largest connection is closed", () -> !largeConnection.isOpen());
+        assertThat(largePeer.read(100)).hasSize(100); // taken by the kernel earlier
+        Eventually.holds("the close is counted", () -> limits.closed() == 1);
       }
-      Eventually.holds("what is left is counted", () -> limits.bufferedBytes() < 600_000);
+      Eventually.holds("remaining bytes are counted", () -> limits.bufferedBytes() < 600_000);
       assertThat(limits.bufferedBytes()).isPositive();
-      assertThat(lightOne.isOpen()).isTrue();
-      assertThat(light.read(100)).hasSize(100);
+      assertThat(smallConnection.isOpen()).isTrue();
+      assertThat(smallPeer.read(100)).hasSize(100);
       assertThat(log.messages("95 % of the buffer budget of 600000 bytes exceeded")).hasSize(1);
     }
     assertThat(limits.bufferedBytes()).isZero();
   }
 
-  /** Sends until so many bytes, or a few more, wait because the socket takes no more. */
+  /** Sends until at least {@code bytes} are pending because the socket takes no more. */
   private static void fillPendingBytes(Connection<String> connection, int bytes) throws Exception {
     AtomicInteger unchanged = new AtomicInteger();
     Eventually.holds(
-        bytes + " bytes wait",
+        bytes + " bytes are pending",
         () -> {
           while (connection.pendingBytes() < bytes && connection.send("x".repeat(10_000))) {
             unchanged.set(0);
@@ -462,27 +463,28 @@ class LimitsTest {
     try (Server server =
             Server.<String, String>builder(Texts::new, silent)
                 .listen("127.0.0.1:0")
-                .writeWatermarks(100_000, 1_000_000) // so that the server itself reads on
+                .writeWatermarks(
+                    100_000, 1_000_000) // so that the server itself does not pause reading
                 .plugin(limits)
                 .start();
-        RawPeer heavy = RawPeer.connect(server, /* receiveBuffer= */ 4_096);
-        RawPeer light = RawPeer.connect(server)) {
-      Connection<String> heavyOne = silent.connection();
+        RawPeer largePeer = RawPeer.connect(server, /* receiveBuffer= */ 4_096);
+        RawPeer smallPeer = RawPeer.connect(server)) {
+      Connection<String> largeConnection = silent.connection();
       silent.expect("connect", "connect");
-      fillPendingBytes(heavyOne, 700_000);
-      heavy.send("below the mark");
-      silent.expect("message below the mark");
-      fillPendingBytes(heavyOne, 850_000);
-      Eventually.holds("that is noticed", () -> limits.bufferedBytes() > 800_000);
-      heavy.send("above the mark");
-      light.send("from one that holds little");
-      silent.expect("message from one that holds little");
+      fillPendingBytes(largeConnection, 700_000);
+      largePeer.send("below the threshold");
+      silent.expect("message below the threshold");
+      fillPendingBytes(largeConnection, 850_000);
+      Eventually.holds("the bytes are counted", () -> limits.bufferedBytes() > 800_000);
+      largePeer.send("above the threshold");
+      smallPeer.send("from a small connection");
+      silent.expect("message from a small connection");
       silent.expectNothingMore();
-      Thread reader = new Thread(() -> readAll(heavy));
+      Thread reader = new Thread(() -> readAll(largePeer));
       reader.start();
-      silent.expect("message above the mark");
+      silent.expect("message above the threshold");
       assertThat(limits.closed()).isZero();
-      heavyOne.closeNow();
+      largeConnection.closeNow();
       reader.join();
     }
   }

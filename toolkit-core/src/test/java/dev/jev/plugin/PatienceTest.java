@@ -31,12 +31,12 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How long a server waits for whom, with many peers, processes that stand still, and real time. */
+/** Tests timeouts with many peers, with suspended processes, and in real time. */
 class PatienceTest {
 
   private static final int MANY = 5_000;
 
-  /** A handshake that needs bytes which never come. */
+  /** A handshake that waits for bytes that never arrive. */
   private static final class Endless implements Protocol<String, String> {
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
@@ -54,7 +54,7 @@ class PatienceTest {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  // Peers that say nothing.
+  // Silent peers.
 
   @Test
   void thousandsOfSilentPeersAreClosedAtTheHandshakeTimeout() throws Exception {
@@ -71,7 +71,7 @@ class PatienceTest {
       assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
       assertThat(times[MANY - 1]).isLessThan(4_000);
       assertThat(peers.bytes()).isZero();
-      Eventually.holds("all have gone", () -> server.connectionCount() == 0);
+      Eventually.holds("all connections are closed", () -> server.connectionCount() == 0);
       recorder.expectNothingMore();
     }
   }
@@ -95,9 +95,9 @@ class PatienceTest {
         assertThat(times[MANY - 1]).isLessThan(4_000);
         assertThat(peers.bytes()).isZero();
       }
-      Eventually.holds("only one is left", () -> server.connectionCount() == 1);
+      Eventually.holds("one connection is left", () -> server.connectionCount() == 1);
       assertThat(limits.closed()).isEqualTo(MANY);
-      assertThat(log.messages("no message within PT2S").size()).isBetween(1, 5); // one a second
+      assertThat(log.messages("no message within PT2S").size()).isBetween(1, 5); // one per second
       assertThat(talking.receive()).isEqualTo("hello");
     }
   }
@@ -212,7 +212,7 @@ class PatienceTest {
     }
   }
 
-  /** A process that stood still has not heard its peers, who are alive nevertheless. */
+  /** Tests that a suspended process, which has not read from its peers, closes no active one. */
   @Test
   void suspendedServerClosesNoActivePeer(@TempDir Path directory) throws Exception {
     int count = 200;
@@ -234,7 +234,7 @@ class PatienceTest {
         new DataInputStream(peer.getInputStream()).readFully(echoes);
       }
       long start = System.nanoTime();
-      Eventually.holds("the silent are closed", () -> server.connectionCount() == 0);
+      Eventually.holds("silent connections are closed", () -> server.connectionCount() == 0);
       assertThat(secondsSince(start)).isLessThan(3.5);
     } finally {
       for (Socket peer : peers) {
@@ -243,7 +243,7 @@ class PatienceTest {
     }
   }
 
-  /** Sends a frame from each peer five times a second; returns how many each has sent. */
+  /** Sends five frames per second from each peer; returns the number of frames per peer. */
   private static long talk(List<Socket> peers, byte[] frame, int seconds) throws Exception {
     for (int i = 0; i < 5 * seconds; i++) {
       for (Socket peer : peers) {
@@ -279,7 +279,7 @@ class PatienceTest {
     }
   }
 
-  /** Arms and cancels timers every millisecond; returns how late each time was, in order. */
+  /** Arms and cancels timers every millisecond; returns the sorted delays. */
   private static long[] lags(Connection<String> connection, int timers) throws Exception {
     int times = 2_000;
     long[] lags = new long[times];

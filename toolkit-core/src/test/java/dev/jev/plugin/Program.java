@@ -9,7 +9,7 @@ import java.io.UncheckedIOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** Another program, of which one expects that it understands a format. */
+/** A program that implements a format independently. */
 final class Program {
 
   private Program() {}
@@ -28,7 +28,7 @@ final class Program {
     }
   }
 
-  /** Runs it with an input and returns its output. */
+  /** Runs the program with an input and returns its output. */
   static byte[] run(byte[] input, String... command) throws Exception {
     Process process = new ProcessBuilder(command).start();
     CompletableFuture<Void> writing =

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The header of the PROXY protocol, as bytes. */
+/** Tests the header of the PROXY protocol, as bytes. */
 class ProxyHeaderTest {
 
   private static final int MAX = 4096;
@@ -36,10 +36,10 @@ class ProxyHeaderTest {
 
   private static final String SIGNATURE = "0d0a0d0a000d0a515549540a";
 
-  /** From 192.0.2.1 port 1000 to 198.51.100.1 port 443. */
+  /** Addresses 192.0.2.1 port 1000 and 198.51.100.1 port 443. */
   private static final String TCP4_ADDRESSES = "c0000201 c6336401 03e8 01bb";
 
-  /** Version 2, PROXY, TCP over IPv4, with this behind the addresses. */
+  /** Returns a header of version 2, PROXY, TCP over IPv4, with {@code tlvs} after the addresses. */
   private static String tcp4(String tlvs) {
     int length = 12 + tlvs.replace(" ", "").length() / 2;
     return SIGNATURE + "21 11" + String.format("%04x", length) + TCP4_ADDRESSES + tlvs;
@@ -53,7 +53,7 @@ class ProxyHeaderTest {
     return Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1);
   }
 
-  /** Parses a header with four bytes behind it, byte by byte and at once. */
+  /** Parses a header that is followed by four bytes, byte by byte and at once. */
   private static ProxyHeader parse(ByteBuf header) {
     for (int n = 0; n < header.readableBytes(); n++) {
       ByteBuf part = header.slice(0, n);
@@ -165,9 +165,9 @@ class ProxyHeaderTest {
   @ParameterizedTest
   @CsvSource({
     SIGNATURE + "20 00 0000", // LOCAL
-    SIGNATURE + "20 11 000c" + TCP4_ADDRESSES, // LOCAL, with addresses that do not count
-    SIGNATURE + "20 ff 0003 ffffff", // LOCAL, with what nobody knows
-    SIGNATURE + "21 00 0000", // PROXY of something unspecified
+    SIGNATURE + "20 11 000c" + TCP4_ADDRESSES, // LOCAL, with addresses, which are ignored
+    SIGNATURE + "20 ff 0003 ffffff", // LOCAL, with unknown content
+    SIGNATURE + "21 00 0000", // PROXY of an unspecified family
     SIGNATURE + "21 00 0003 ffffff",
   })
   void binaryHeaderMayCarryNoAddresses(String header) {

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The PROXY protocol in front of a server, over sockets. */
+/** Tests the PROXY protocol in front of a server, over sockets. */
 class ProxyProtocolTest {
 
   private static final String LINE = "PROXY TCP4 192.0.2.1 198.51.100.1 1000 443\r\n";
@@ -46,7 +46,7 @@ class ProxyProtocolTest {
   private RawPeer connect(ProxyProtocol plugin) throws Exception {
     server =
         Server.builder(Texts::new, recorder)
-            .plugin(reasons) // the order of the stages counts, not this one
+            .plugin(reasons) // the stages decide the order
             .plugin(plugin)
             .listen("tcp://127.0.0.1:0")
             .handshakeTimeout(Duration.ofMillis(500))
@@ -68,7 +68,7 @@ class ProxyProtocolTest {
     return both;
   }
 
-  /** Sends a text and expects it back, then closes. */
+  /** Sends a text, expects its echo, and closes. */
   private void expectEcho(RawPeer peer) throws Exception {
     assertThat(peer.send("hi").receive()).isEqualTo("hi");
     peer.close();

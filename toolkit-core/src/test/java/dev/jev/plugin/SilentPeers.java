@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Many clients of one thread that say nothing and note when the server closes. */
+/** Many clients of one thread that send nothing and record when the server closes. */
 final class SilentPeers implements AutoCloseable {
 
   private static final Duration LIMIT = Duration.ofSeconds(20);
@@ -21,7 +21,7 @@ final class SilentPeers implements AutoCloseable {
   private final ByteBuffer buffer = ByteBuffer.allocate(1);
   private long bytes;
 
-  /** Connects so many. */
+  /** Connects {@code count} clients. */
   SilentPeers(Server server, int count) throws IOException {
     for (int i = 0; i < count; i++) {
       long start = System.nanoTime();
@@ -32,7 +32,7 @@ final class SilentPeers implements AutoCloseable {
     }
   }
 
-  /** Waits until all are closed by a FIN; returns how long each was open, in order. */
+  /** Waits until all are closed by a FIN; returns the sorted times that they were open. */
   long[] millisUntilClosed() throws IOException {
     List<Long> times = new ArrayList<>();
     long end = System.nanoTime() + LIMIT.toNanos();
@@ -57,7 +57,7 @@ final class SilentPeers implements AutoCloseable {
       bytes += Math.max(read, 0);
       return read < 0;
     } catch (IOException e) {
-      throw new AssertionError("a reset (expected: FIN)", e);
+      throw new AssertionError("closed by a reset (expected: FIN)", e);
     }
   }
 
@@ -69,7 +69,7 @@ final class SilentPeers implements AutoCloseable {
     }
   }
 
-  /** How many bytes the server has sent. */
+  /** Returns the number of bytes that the server has sent. */
   long bytes() {
     return bytes;
   }

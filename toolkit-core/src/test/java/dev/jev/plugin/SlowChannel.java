@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A channel whose time the test moves, and whose socket takes as many bytes as the test says. */
+/** A channel whose time the test moves, and whose socket takes the bytes that the test allows. */
 final class SlowChannel extends EmbeddedChannel {
 
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
@@ -37,13 +37,13 @@ final class SlowChannel extends EmbeddedChannel {
     unsafe().flush();
   }
 
-  /** Lets the socket take so many bytes of what waits. */
+  /** Lets the socket take {@code bytes} of the pending output. */
   void take(int bytes) {
     room = bytes;
     unsafe().flush();
   }
 
-  /** Moves the time and runs each timer when it is due. */
+  /** Moves the time, and runs each timer when it is due. */
   void pass(long nanos) {
     for (long left = nanos; left > 0; ) {
       long next = untilNextTimer();
@@ -53,13 +53,13 @@ final class SlowChannel extends EmbeddedChannel {
     }
   }
 
-  /** Moves the time at once, as if the loop had been blocked, and then runs what is due. */
+  /** Moves the time at once, as if the loop had been blocked, and then runs the due timers. */
   void halt(long nanos) {
     advanceTimeBy(nanos, NANOSECONDS);
     runPendingTasks();
   }
 
-  /** The one wheel of a span. */
+  /** Returns the shared wheel of a maximum delay. */
   DeadlineWheel wheel(Duration span) {
     return wheels.computeIfAbsent(span, s -> EventLoopWheel.of(eventLoop(), s));
   }
@@ -68,7 +68,7 @@ final class SlowChannel extends EmbeddedChannel {
     return eventLoop().ticker().nanoTime();
   }
 
-  /** How long until the next timer, in nanoseconds; -1 if there is none. */
+  /** Returns the nanoseconds until the next timer; -1 if there is none. */
   long untilNextTimer() {
     return runScheduledPendingTasks();
   }

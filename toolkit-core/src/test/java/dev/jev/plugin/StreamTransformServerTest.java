@@ -25,10 +25,10 @@ import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Transforms between a real server and peers that were written by others. */
+/** Tests transforms between a server and independent implementations. */
 class StreamTransformServerTest {
 
-  /** Sends a text, waits for its echo, ten times; then ends its output and checks the trailer. */
+  /** Sends ten texts and waits for their echoes, then ends its output and checks the trailer. */
   private static final String PYTHON_PEER =
       """
       import socket, struct, sys, zlib
@@ -174,10 +174,10 @@ class StreamTransformServerTest {
         };
     try (Server server = server(handler, StreamTransform.gzip());
         RawPeer peer = RawPeer.connect(server)) {
-      peer.write(gzip(new byte[50_000_000])); // messages without a byte
+      peer.write(gzip(new byte[50_000_000])); // empty messages
       peer.readAll();
       peer.shutdownOutput();
-      Eventually.holds("it is closed", () -> reasons[0] != null);
+      Eventually.holds("the connection is closed", () -> reasons[0] != null);
       assertThat(reasons[0].kind()).isEqualTo(CloseReason.Kind.LIMIT);
       assertThat(reasons[0].cause()).hasMessageStartingWith("transformed input: ");
     }
@@ -210,7 +210,7 @@ class StreamTransformServerTest {
           Stream.generate(() -> RawPeer.frames("x")).limit(100).toArray(byte[][]::new);
       peer.write(gzip(frames));
       Connection<String> connection = seen.connection();
-      Eventually.holds("it is blocked", () -> !connection.isWritable());
+      Eventually.holds("the connection is not writable", () -> !connection.isWritable());
       assertThat(connection.pendingBytes()).isLessThan(8 * 1024 * 1024);
       peer.shutdownOutput();
       byte[] all = new GZIPInputStream(peer.socket().getInputStream()).readAllBytes();
@@ -218,7 +218,7 @@ class StreamTransformServerTest {
     }
   }
 
-  /** A mebibyte that does not become much shorter. */
+  /** Returns one mebibyte that can hardly be compressed. */
   private static String incompressibleText(Connection<String> connection) {
     Random random = new Random(connection.hashCode());
     return random
@@ -242,7 +242,7 @@ class StreamTransformServerTest {
                 + " com.github.luben:zstd-jni to the class path\n");
   }
 
-  /** Says what happens if somebody wants zstd. */
+  /** Prints what happens if zstd is configured. */
   static final class WithoutZstd {
     private WithoutZstd() {}
 

@@ -28,13 +28,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Transforms, byte by byte: what comes in, what goes out, what is refused. */
+/** Tests transforms byte by byte: input, output and faults. */
 class StreamTransformTest {
 
   private static final byte[] TEXT = "a text, a text, and another text".repeat(20).getBytes(UTF_8);
   private static final Object INPUT_END = ChannelInputShutdownEvent.INSTANCE;
 
-  /** The formats, with what makes and reads them elsewhere. */
+  /** The formats, with independent programs that write and read them. */
   enum Format {
     GZIP,
     ZSTD;
@@ -49,7 +49,7 @@ class StreamTransformTest {
       return new EmbeddedLink(transform());
     }
 
-    /** What the program makes of some bytes. */
+    /** Returns the output of the program for {@code bytes}. */
     byte[] pack(byte[] bytes) throws Exception {
       assumeThat(Program.isInstalled(program, "--version")).isTrue();
       return Program.run(bytes, program, "-c");
@@ -61,7 +61,7 @@ class StreamTransformTest {
     }
   }
 
-  // In.
+  // Input.
 
   @ParameterizedTest
   @EnumSource
@@ -112,7 +112,7 @@ class StreamTransformTest {
     link.arrive(format.pack(much));
     link.channel().pipeline().fireUserEventTriggered(INPUT_END);
     assertThat(link.chunks).hasSize(2);
-    assertThat(link.events).as("the end of the input waits too").isEmpty();
+    assertThat(link.events).as("the end of the input is delayed too").isEmpty();
     link.maxChunksBeforePause = 5;
     resume(link);
     assertThat(link.chunks).hasSize(5);
@@ -303,7 +303,7 @@ class StreamTransformTest {
     }
   }
 
-  // Out.
+  // Output.
 
   @ParameterizedTest
   @EnumSource
@@ -326,7 +326,7 @@ class StreamTransformTest {
     EmbeddedLink link = format.open();
     byte[] first = link.write(TEXT).flush().sent();
     byte[] second = link.write(TEXT).flush().sent();
-    assertThat(second).as("it has learned").hasSizeLessThan(first.length / 2);
+    assertThat(second).as("compressed with history").hasSizeLessThan(first.length / 2);
     link.end();
     byte[] all = concat(first, second, link.sent());
     assertThat(format.unpack(all)).isEqualTo(concat(TEXT, TEXT));
@@ -389,9 +389,9 @@ class StreamTransformTest {
     assertThat(late.cause()).isInstanceOf(ClosedChannelException.class);
   }
 
-  // The user's own.
+  // Custom transformers.
 
-  /** Turns small letters into capitals, and knows a letter or two that it refuses. */
+  /** Turns lower case into upper case, and refuses one character. */
   private static final class Capitals implements StreamTransform.Transformer {
     private boolean closed;
 
@@ -478,7 +478,7 @@ class StreamTransformTest {
         .hasMessage("transformers");
   }
 
-  // What the tests share.
+  // Helpers.
 
   private static Throwable fault(EmbeddedLink link) {
     assertThat(link.reason).isNotNull();

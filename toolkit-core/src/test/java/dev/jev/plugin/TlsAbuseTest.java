@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What comes from who means no good, byte by byte. */
+/** Tests malicious input, byte by byte. */
 class TlsAbuseTest {
 
   @TempDir static Path directory;
@@ -146,7 +146,7 @@ class TlsAbuseTest {
     reasons.expect("PROTOCOL_ERROR: TLS: ClientHello length exceeds 16384: 16777215");
   }
 
-  /** 16 KiB announced, which come in records of one byte: six bytes for each. */
+  /** Returns a message of 16 KiB in records of one byte, six bytes per record. */
   private static byte[] drip(int records) {
     byte[] header = bytes("160301000101 160301000100 160301000140 160301000100");
     byte[] drip = Arrays.copyOf(header, header.length + 6 * records);
@@ -199,7 +199,7 @@ class TlsAbuseTest {
         records.writeBytes(new byte[] {22, 3, 1, 0, 1, hello[i]});
       }
       peer.write(records.toByteArray());
-      // The JDK's engine wants a whole message header in a record: either way it is an answer.
+      // The JDK's engine requires a complete message header in a record, and sends an alert.
       assertThat(peer.read()).isIn(22, 21);
     }
     assertThat(reasons.next()).isNotNull();
@@ -259,7 +259,7 @@ class TlsAbuseTest {
     try (TlsPeer peer =
         TlsPeer.connect(server, certificates.clientContext(null), TlsPeer.protocol("TLSv1.2"))) {
       assertThat(peer.send("hi").receive()).isEqualTo("hi");
-      peer.handshake(); // another one
+      peer.handshake(); // a second handshake
       assertThatThrownBy(peer::read)
           .isInstanceOf(SSLException.class)
           .hasMessageEndingWith("Received close_notify during handshake");

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The options of TLS and the files that they name. */
+/** Tests the options of TLS and the files that they name. */
 class TlsBuilderTest {
 
   @TempDir static Path directory;

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** TLS of a client, with a server that has TLS too. */
+/** Tests TLS of a client, with a server that uses TLS. */
 class TlsClientTest {
 
   @TempDir static Path directory;
@@ -81,7 +81,7 @@ class TlsClientTest {
     return connecting;
   }
 
-  /** What TLS settled with the server, when it has. */
+  /** Waits for the connection and returns its TLS session. */
   private TlsSession session() throws InterruptedException {
     atClient.expect("connect");
     return atClient.connection().attribute(TlsSession.class);
@@ -146,10 +146,10 @@ class TlsClientTest {
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void clientShowsItsCertificate(Tls.Provider provider) throws Exception {
     start(serverTls().needClientCertificate().trustPem(certificates.authorityPem()));
-    connect(clientTls(provider).identity(certificates.pem("somebody")), "localhost");
+    connect(clientTls(provider).identity(certificates.pem("client")), "localhost");
     session();
     assertThat(recorder.connection().attribute(TlsSession.class).peer().getName())
-        .isEqualTo("CN=somebody");
+        .isEqualTo("CN=client");
   }
 
   @ParameterizedTest

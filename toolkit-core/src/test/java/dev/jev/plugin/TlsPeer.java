@@ -13,7 +13,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 
-/** The JDK's TLS on a socket that a test can also write to directly. */
+/** A client with the JDK's TLS, on a socket that a test can also write to directly. */
 final class TlsPeer implements AutoCloseable {
 
   private final RawPeer raw;
@@ -30,7 +30,7 @@ final class TlsPeer implements AutoCloseable {
     return over(RawPeer.connect(server), server, context, settings);
   }
 
-  /** Speaks TLS over a connection that is there. */
+  /** Uses TLS on an existing connection. */
   static TlsPeer over(
       RawPeer raw, Server server, SSLContext context, Consumer<SSLParameters> settings)
       throws IOException {
@@ -45,7 +45,7 @@ final class TlsPeer implements AutoCloseable {
     return new TlsPeer(raw, socket);
   }
 
-  /** Asks for a host name. */
+  /** Requests a host name. */
   static Consumer<SSLParameters> name(String name) {
     return parameters -> parameters.setServerNames(List.of(new SNIHostName(name)));
   }
@@ -71,12 +71,12 @@ final class TlsPeer implements AutoCloseable {
     return new String(payload, StandardCharsets.UTF_8);
   }
 
-  /** Reads one byte; -1 is a close_notify, and a FIN without one throws. */
+  /** Reads one byte; returns -1 for a close_notify, and throws for a FIN without one. */
   int read() throws IOException {
     return socket.getInputStream().read();
   }
 
-  /** The name in the server's certificate. */
+  /** Returns the name in the certificate of the server. */
   String serverCertificate() throws IOException {
     X509Certificate certificate = (X509Certificate) socket.getSession().getPeerCertificates()[0];
     return certificate.getSubjectX500Principal().getName();
@@ -86,7 +86,7 @@ final class TlsPeer implements AutoCloseable {
     return socket;
   }
 
-  /** What is below TLS. */
+  /** Returns the connection below TLS. */
   RawPeer raw() {
     return raw;
   }

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** TLS of a server, with OpenSSL and curl as clients. */
+/** Tests TLS of a server, with OpenSSL and curl as clients. */
 class TlsProgramsTest {
 
   @TempDir static Path directory;
@@ -52,7 +52,7 @@ class TlsProgramsTest {
     }
   }
 
-  /** Answers everything with itself, and closes after a certain text. */
+  /** Echoes every message, and closes after "bye". */
   private final class Echo implements Handler<String, String> {
     @Override
     public void onConnect(Connection<String> connection) {
@@ -135,7 +135,7 @@ class TlsProgramsTest {
             .wantClientCertificate()
             .trustPem(certificates.authorityPem())
             .sessionCacheSize(10));
-    X509Bundle client = certificates.issue("somebody");
+    X509Bundle client = certificates.issue("client");
     Path chain = certificates.write("client.pem", client.getCertificatePathPEM());
     Path key = certificates.write("client.key", client.getPrivateKeyPEM());
     String session = directory.resolve("session" + provider + version).toString();
@@ -149,10 +149,10 @@ class TlsProgramsTest {
         .contains("\0\0\0\3bye");
     reasons.expect("CLOSED");
     reasons.expect("CLOSED");
-    // Who the client is, is part of the session.
+    // The certificate of the client is part of the session.
     assertThat(sessions)
         .hasSize(2)
-        .allMatch(one -> one.peer() != null && one.peer().getName().equals("CN=somebody"));
+        .allMatch(one -> one.peer() != null && one.peer().getName().equals("CN=client"));
   }
 
   @ParameterizedTest
@@ -235,7 +235,7 @@ class TlsProgramsTest {
     reasons.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, a TLS handshake)");
   }
 
-  /** As much of HTTP as a test needs. */
+  /** The part of HTTP that a test needs. */
   private static final class Page implements Protocol<String, String> {
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {

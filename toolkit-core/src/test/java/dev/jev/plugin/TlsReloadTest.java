@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** New certificates while a server runs. */
+/** Tests new certificates while a server runs. */
 class TlsReloadTest {
 
   private final Recorder<String, String> recorder =
@@ -137,7 +137,7 @@ class TlsReloadTest {
     assertThat(served()).isEqualTo("CN=first");
     write("second");
     log.await("TLS certificates reloaded");
-    Eventually.holds("the second", () -> served().equals("CN=second"));
+    Eventually.holds("the second certificate", () -> served().equals("CN=second"));
   }
 
   @Test
@@ -149,7 +149,8 @@ class TlsReloadTest {
     assertThat(served()).isEqualTo("CN=first");
     write("second");
     log.await("TLS certificates reloaded");
-    assertThat(log.messages(what)).hasSizeLessThanOrEqualTo(2); // half-written files are bad too
+    assertThat(log.messages(what))
+        .hasSizeLessThanOrEqualTo(2); // a half-written file is another failure
   }
 
   @Test
@@ -168,7 +169,7 @@ class TlsReloadTest {
     try (TlsPeer peer = TlsPeer.connect(server, others.clientContext(null), parameters -> {})) {
       assertThatThrownBy(peer::handshake).isInstanceOf(SSLHandshakeException.class);
     }
-    Eventually.holds("no connection", () -> server.connectionCount() == 0);
+    Eventually.holds("the connection is closed", () -> server.connectionCount() == 0);
     assertThat(log.messages("")).isEmpty();
   }
 }

@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** TLS of a server, with the JDK's client. */
+/** Tests TLS of a server, with the client of the JDK. */
 class TlsTest {
 
   @TempDir static Path directory;
@@ -97,7 +97,7 @@ class TlsTest {
     reasons.expect("PEER_CLOSED");
   }
 
-  // The handshake.
+  // Handshake.
 
   @ParameterizedTest
   @CsvSource({"JDK,TLSv1.3", "JDK,TLSv1.2", "BORINGSSL,TLSv1.3", "BORINGSSL,TLSv1.2"})
@@ -116,7 +116,7 @@ class TlsTest {
     expectEcho(peer);
   }
 
-  // One port for TLS and without.
+  // Optional TLS.
 
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
@@ -138,7 +138,7 @@ class TlsTest {
   void optionalTlsDecidesAtTheFirstByteOrTheSecond() throws Exception {
     start(tls(Tls.Provider.JDK).optional().build());
     try (RawPeer plain = RawPeer.connect(server)) {
-      plain.write(new byte[] {0}); // of a length that is not there yet
+      plain.write(new byte[] {0}); // part of a length
       recorder.expect("connect");
       plain.write(new byte[] {0, 0, 1}).write(new byte[] {'x'});
       assertThat(plain.receive()).isEqualTo("x");
@@ -189,7 +189,7 @@ class TlsTest {
         TlsPeer peer = connect()) {
       assertThat(peer.send("hi").receive()).isEqualTo("hi");
       recorder.expect("connect", "message hi");
-      recorder.expectNothingMore(); // nothing of the idle one
+      recorder.expectNothingMore(); // no event of the idle connection
       idle.handshake();
       recorder.expect("connect");
     }
@@ -376,7 +376,7 @@ class TlsTest {
         "PROTOCOL_ERROR: server name: " + shown + " (expected: a name with a certificate)");
   }
 
-  // Certificates of clients.
+  // Client certificates.
 
   private TlsPeer connect(@Nullable X509Bundle client) throws Exception {
     return TlsPeer.connect(server, certificates.clientContext(client), parameters -> {});
@@ -391,11 +391,11 @@ class TlsTest {
                 ? builder.trustPkcs12(certificates.authorityPkcs12(), Certificates.PASSWORD)
                 : builder.trustPem(certificates.authorityPem()))
             .build());
-    X509Bundle client = certificates.issue("somebody");
+    X509Bundle client = certificates.issue("client");
     TlsPeer peer = connect(client);
     peer.send("hi");
     TlsSession session = recorder.connection().attribute(TlsSession.class);
-    assertThat(session.peer().getName()).isEqualTo("CN=somebody");
+    assertThat(session.peer().getName()).isEqualTo("CN=client");
     assertThat(session.peerCertificates()).containsExactly(client.getCertificatePath());
     assertThat(peer.receive()).isEqualTo("hi");
     recorder.expect("connect", "message hi");
@@ -409,7 +409,7 @@ class TlsTest {
   void clientWithoutACertificateIsRefusedIfItNeedsOne(Tls.Provider provider) throws Exception {
     start(tls(provider).needClientCertificate().trustPem(certificates.authorityPem()).build());
     try (TlsPeer peer = connect((X509Bundle) null)) {
-      // In TLS 1.3 the client is told after its own part of the handshake.
+      // In TLS 1.3 the alert follows the handshake of the client.
       assertThatThrownBy(() -> peer.send("hi").receive())
           .isInstanceOfAny(SSLException.class, SocketException.class);
     }
@@ -423,7 +423,7 @@ class TlsTest {
   void clientWithACertificateThatIsNotTrustedIsRefused(
       Tls.Provider provider, @TempDir Path elsewhere) throws Exception {
     start(tls(provider).wantClientCertificate().trustPem(certificates.authorityPem()).build());
-    X509Bundle stranger = new Certificates(elsewhere).issue("somebody");
+    X509Bundle stranger = new Certificates(elsewhere).issue("client");
     try (TlsPeer peer =
         TlsPeer.connect(server, certificates.clientContext(stranger), parameters -> {})) {
       assertThatThrownBy(() -> peer.send("hi").receive())
@@ -439,7 +439,7 @@ class TlsTest {
     expectEcho(connect((X509Bundle) null));
   }
 
-  // The end.
+  // Closing.
 
   @ParameterizedTest
   @CsvSource({"JDK,TLSv1.3", "JDK,TLSv1.2", "BORINGSSL,TLSv1.3", "BORINGSSL,TLSv1.2"})
@@ -490,7 +490,7 @@ class TlsTest {
       recorder.expect("connect");
       peer.send("one", "two");
       if (protocol.equals("TLSv1.3")) {
-        peer.socket().shutdownOutput(); // close_notify and no FIN
+        peer.socket().shutdownOutput(); // close_notify without a FIN
         assertThat(peer.receive()).isEqualTo("one");
         assertThat(peer.receive()).isEqualTo("two");
         assertThat(peer.read()).isEqualTo(-1);

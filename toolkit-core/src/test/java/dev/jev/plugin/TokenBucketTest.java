@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
-/** The arithmetic of tokens. */
+/** Tests the arithmetic of tokens. */
 class TokenBucketTest {
 
   private static final long NOW = Long.MAX_VALUE - 5; // clocks may overflow
@@ -54,7 +54,7 @@ class TokenBucketTest {
         .hasMessage("perSecond: 0 (expected: 1..1073741824)");
     assertThatThrownBy(() -> TokenBucket.of(1, (1 << 30) + 1))
         .hasMessage("burst: 1073741825 (expected: 1..1073741824)");
-    long paidUntil = TokenBucket.of(1, 1 << 30).full(NOW); // the longest time there is
+    long paidUntil = TokenBucket.of(1, 1 << 30).full(NOW); // the longest possible time
     assertThat(TokenBucket.of(1, 1 << 30).isExceeded(paidUntil, NOW)).isFalse();
   }
 }

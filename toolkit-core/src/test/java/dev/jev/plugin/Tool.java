@@ -12,12 +12,12 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Another program, which speaks TLS with code of its own. */
+/** An independent implementation of TLS. */
 final class Tool {
 
   private Tool() {}
 
-  /** Whether a tool can be run; where everything is tested, it must. */
+  /** Returns whether a tool can be run; it must be in CI. */
   static boolean isInstalled(String tool) {
     boolean installed =
         Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
@@ -28,7 +28,7 @@ final class Tool {
     return installed;
   }
 
-  /** Runs a command to its end and returns all that it prints. */
+  /** Runs a command to its end and returns its output. */
   static String run(byte[] input, List<String> command) throws Exception {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     try (OutputStream in = process.getOutputStream();

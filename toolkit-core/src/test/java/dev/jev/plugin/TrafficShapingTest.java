@@ -19,10 +19,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** How fast bytes go, and what becomes of those that wait. */
+/** Tests the rate of bytes, and what happens to delayed output. */
 class TrafficShapingTest {
 
-  private static final int RATE = 1_000_000; // bytes a second
+  private static final int RATE = 1_000_000; // bytes per second
   private static final double SECONDS = 2;
   private static final int MUCH = (int) (RATE * SECONDS);
 
@@ -49,7 +49,7 @@ class TrafficShapingTest {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  /** Within 10 % of two seconds, and a little for a busy machine. */
+  /** Checks that the time is within 10 % of two seconds, with a margin for a busy machine. */
   private static void assertOnTime(String what, double seconds) {
     System.out.printf("%s: %.3f s for %.1f s worth of bytes%n", what, seconds, SECONDS);
     assertThat(seconds).isBetween(SECONDS * 0.9, SECONDS * 1.15);
@@ -86,7 +86,7 @@ class TrafficShapingTest {
       }
       double seconds = secondsSince(start);
       System.out.printf("one connection read: %.3f s%n", seconds);
-      // What is read at once may be 256 KiB, a quarter of a second.
+      // One batch of reads may be 256 KiB, a quarter of a second.
       assertThat(seconds).isBetween(SECONDS * 0.8, SECONDS * 1.15);
     }
   }
@@ -110,7 +110,7 @@ class TrafficShapingTest {
       double last = 0;
       for (CompletableFuture<Double> end : ends) {
         double seconds = end.get(20, TimeUnit.SECONDS);
-        assertThat(seconds).as("shares are alike").isGreaterThan(SECONDS * 0.6);
+        assertThat(seconds).as("equal shares").isGreaterThan(SECONDS * 0.6);
         last = Math.max(last, seconds);
       }
       assertOnTime("four connections written", last);
@@ -165,10 +165,10 @@ class TrafficShapingTest {
         TrafficShaping.builder().writeBytesPerSecond(1_000).readBytesPerSecond(1_000).build();
     try (Server server = server(Handler.replying(text -> text), shaping).start();
         RawPeer peer = RawPeer.connect(server)) {
-      assertThat(peer.send("first").receive()).isEqualTo("first"); // which loads classes
+      assertThat(peer.send("first").receive()).isEqualTo("first"); // loads classes
       long start = System.nanoTime();
       assertThat(peer.send("hi").receive()).isEqualTo("hi");
-      assertThat(secondsSince(start)).isLessThan(0.3); // which is more than it has to
+      assertThat(secondsSince(start)).isLessThan(0.3); // more than necessary
     }
   }
 
@@ -199,7 +199,7 @@ class TrafficShapingTest {
         RawPeer peer = RawPeer.connect(server)) {
       Connection<String> connection = recorder.connection();
       assertThat(connection.send(text(500_000))).isTrue();
-      Eventually.holds("it is too much", () -> !connection.isWritable());
+      Eventually.holds("the connection is not writable", () -> !connection.isWritable());
       assertThat(peer.receive()).hasSize(500_000);
       recorder.expect("connect", "writable");
       assertThat(connection.isWritable()).isTrue();
@@ -253,10 +253,10 @@ class TrafficShapingTest {
       Connection<String> connection = recorder.connection();
       CompletableFuture<Void> written =
           connection.deliver(text(500_000)).written().toCompletableFuture();
-      Eventually.holds("it waits", () -> connection.pendingBytes() > 400_000);
+      Eventually.holds("output is pending", () -> connection.pendingBytes() > 400_000);
       connection.closeNow();
       recorder.expect("connect", "close CLOSED");
-      Eventually.holds("it has failed", written::isCompletedExceptionally);
+      Eventually.holds("the write has failed", written::isCompletedExceptionally);
       assertThat(connection.pendingBytes()).isZero();
       assertThat(peer.readAll().length).isLessThan(20_000);
     }
@@ -291,7 +291,7 @@ class TrafficShapingTest {
         .hasMessage("totalWriteBytesPerSecond: 0 (expected: 1..1125899906842624)");
   }
 
-  // The pace, with a clock of the test's.
+  // ByteRate, with a clock that the test moves.
 
   @Test
   void timesAreReservedInOrder() {

@@ -17,7 +17,7 @@ import java.util.function.Consumer;
 import java.util.logging.Level;
 import org.junit.jupiter.api.Test;
 
-/** What is logged of the bytes, and what is left out. */
+/** Tests which bytes are logged and which are omitted. */
 class WireLogTest {
 
   private final Queue<String> entries = new ConcurrentLinkedQueue<>();
@@ -85,7 +85,7 @@ class WireLogTest {
           assertThat(peer.send("number " + i).receive()).isEqualTo("number " + i);
         }
       }
-      Eventually.holds("all are closed", () -> server.connectionCount() == 0);
+      Eventually.holds("all connections are closed", () -> server.connectionCount() == 0);
       assertThat(entries.stream().filter(e -> e.contains(" read 12 bytes"))).hasSize(3);
       assertThat(entries).noneMatch(e -> e.contains("number 1") || e.contains("number 2"));
       assertThat(entry("number 0")).isNotNull();
@@ -123,7 +123,7 @@ class WireLogTest {
     Plugin swap = StreamTransform.of(Swap::new);
     Plugin decoded = log().stage(Plugin.Stage.MESSAGES).build();
     Plugin socket = WireLog.builder().to(raw::add).build();
-    try (Server server = echo(decoded, swap, socket); // the stages, not this, are their order
+    try (Server server = echo(decoded, swap, socket); // the stages decide the order
         RawPeer peer = RawPeer.connect(server)) {
       byte[] frame = RawPeer.frames("hi");
       for (int i = 0; i < frame.length; i++) {
