@@ -603,6 +603,114 @@ class PluginTest {
   }
 
   @Test
+  void pluginOfAClientIsStartedBeforeTheFirstAttemptAndStoppedLast() throws Exception {
+    Server started = start(Connection::send);
+    BlockingQueue<String> told = new LinkedBlockingQueue<>();
+    PluginHost[] host = new PluginHost[1];
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost starting) {
+            host[0] = starting;
+            told.add("start " + starting.addresses() + " " + starting.connectionCount());
+          }
+
+          @Override
+          public Observer install(Link link) {
+            told.add("install " + (link.host() == host[0]));
+            return new Observer() {
+              @Override
+              public void closed(CloseReason reason) {
+                told.add("closed");
+              }
+            };
+          }
+
+          @Override
+          public void stop(PluginHost stopping) {
+            told.add("stop " + (stopping == host[0]) + " " + stopping.connectionCount());
+          }
+        };
+    try (Client<String> client =
+        Client.builder(Texts::new, (Connection<String> c, String text) -> told.add(text))
+            .plugin(plugin)
+            .connect("tcp://127.0.0.1:" + started.port())) {
+      client.send("dropped while disconnected");
+      client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS).send("hello");
+      assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("start [] 0");
+      assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("install true");
+      assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("hello");
+      assertThat(host[0].connectionCount()).isEqualTo(1);
+    }
+    assertThat(told).containsExactly("closed", "stop true 0");
+  }
+
+  @Test
+  void pluginThatThrowsFromStartKeepsTheClientFromConnecting() throws Exception {
+    Server started = start(Connection::send);
+    Plugin broken =
+        new Plugin() {
+          @Override
+          public void start(PluginHost host) {
+            throw new IllegalStateException("not today");
+          }
+        };
+    Client.Builder<String, String> builder =
+        Client.<String, String>builder(Texts::new, (connection, text) -> {}).plugin(broken);
+    assertThatIllegalStateException()
+        .isThrownBy(() -> builder.connect("tcp://127.0.0.1:" + started.port()))
+        .withMessage("not today");
+    assertThat(started.connectionCount()).isZero();
+    started.close();
+    Eventually.noServerThreadIsLeft();
+  }
+
+  @Test
+  void hostOfAClientStopsItsAttempts() throws Exception {
+    Server started = start(Connection::send);
+    PluginHost[] host = new PluginHost[1];
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost starting) {
+            host[0] = starting;
+          }
+        };
+    Client<String> client =
+        Client.<String, String>builder(Texts::new, (connection, text) -> {})
+            .plugin(plugin)
+            .reconnect(Duration.ofMillis(1), Duration.ofMillis(1))
+            .connect("tcp://127.0.0.1:" + started.port());
+    Connection<String> connection =
+        client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    host[0].stopAccepting();
+    assertThat(connection.isOpen()).isTrue();
+    connection.close();
+    host[0].awaitStop();
+    assertThat(client.isConnected()).isFalse();
+  }
+
+  @Test
+  void hostOfAClientEndsAnAttemptUnderWay() throws Exception {
+    PluginHost[] host = new PluginHost[1];
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost starting) {
+            host[0] = starting;
+          }
+        };
+    Client<String> client =
+        Client.<String, String>builder(Texts::new, (connection, text) -> {})
+            .plugin(plugin)
+            .reconnect(Duration.ofMinutes(1), Duration.ofMinutes(1))
+            .connect("tcp://127.0.0.1:1"); // no server listens there
+    host[0].stopAccepting();
+    host[0].awaitStop();
+    assertThat(client.connected().toCompletableFuture()).isCompletedExceptionally();
+  }
+
+  @Test
   void thirtyOnePluginsAreTooMany() {
     Server.Builder<String, String> builder = Server.builder(Texts::new, Connection::send);
     for (int i = 0; i < 30; i++) {

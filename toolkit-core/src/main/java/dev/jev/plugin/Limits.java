@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
+import dev.jev.Server;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -68,7 +68,7 @@ public final class Tls implements Plugin {
     this.contexts = TlsContexts.of(options, TlsFiles.read(options.files()));
   }
 
-  /** Begins the configuration of TLS for hosts. */
+  /** Begins the configuration of TLS for servers. */
   public static Builder server() {
     return new Builder(/* client= */ false);
   }

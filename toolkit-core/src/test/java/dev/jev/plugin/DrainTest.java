@@ -3,6 +3,7 @@ package dev.jev.plugin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jev.Client;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Eventually;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -93,6 +95,40 @@ class DrainTest {
 
   private static long millis(Drain.Report report) {
     return report.duration().toMillis();
+  }
+
+  @Test
+  void clientThatReconnectsIsDrainedAndDoesNotComeBack() throws Exception {
+    AtomicInteger connects = new AtomicInteger();
+    Handler<String, String> counting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            connects.incrementAndGet();
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+        };
+    try (Server server =
+        Server.<String, String>builder(Texts::new, counting)
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .start()) {
+      Drain drain = drain(Duration.ZERO, Duration.ofMillis(50), Duration.ofSeconds(20)).build();
+      Client<String> client =
+          Client.<String, String>builder(Texts::new, (connection, text) -> {})
+              .plugin(drain)
+              .reconnect(Duration.ofMillis(1), Duration.ofMillis(1))
+              .connect("tcp://127.0.0.1:" + server.port());
+      client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      Drain.Report report = report(drain.begin());
+      assertThat(report.closed()).isEqualTo(1);
+      assertThat(report.cut()).isZero();
+      assertThat(client.isConnected()).isFalse();
+      Eventually.holds("no connection", () -> server.connectionCount() == 0);
+      assertThat(connects).hasValue(1);
+    }
   }
 
   @Test
