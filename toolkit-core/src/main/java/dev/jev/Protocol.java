@@ -30,17 +30,6 @@ import org.jspecify.annotations.Nullable;
 public interface Protocol<I, O> {
 
   /**
-   * Called once when the connection exists, before any other method.
-   *
-   * <p>A protocol that begins with a handshake overrides this and calls {@link
-   * ProtocolContext#ready} when the handshake is over; until then {@code unpack} must not return a
-   * message.
-   */
-  default void open(ProtocolContext context) {
-    context.ready();
-  }
-
-  /**
    * Takes the next message off {@code in}, or returns null if it is not complete.
    *
    * <p>Called again with what is left after each message, and when more bytes have arrived after a
@@ -61,18 +50,6 @@ public interface Protocol<I, O> {
   @Nullable I unpack(ProtocolContext context, ByteBuf in);
 
   /**
-   * How many messages the protocol has made of consumed bytes and not returned yet; 0 by default.
-   *
-   * <p>For a protocol behind which stands a decoder that makes several messages at once, of a
-   * compressed block for example. While it is positive, {@code unpack} is called also without
-   * unread bytes, and returns one message each time, or null if it has dropped what was held. A
-   * task of {@link ProtocolContext#runAfter} may leave some, too.
-   */
-  default int pendingMessages() {
-    return 0;
-  }
-
-  /**
    * Appends the wire form of {@code message} to {@code out}, apart from its {@link #zeroCopyTail}.
    *
    * <p>Called for every message: should not allocate. What it has written when it throws is undone.
@@ -84,6 +61,40 @@ public interface Protocol<I, O> {
    * @throws IllegalArgumentException if {@code message} cannot be packed
    */
   void pack(O message, ByteBuf out);
+
+  /**
+   * Called once when the connection exists, before any other method.
+   *
+   * <p>A protocol that begins with a handshake overrides this and calls {@link
+   * ProtocolContext#ready} when the handshake is over; until then {@code unpack} must not return a
+   * message.
+   */
+  default void open(ProtocolContext context) {
+    context.ready();
+  }
+
+  /**
+   * Called once when the connection begins to close or is found closed; neither {@code unpack} nor
+   * {@code pack} is called afterwards.
+   *
+   * <p>Releases what the instance holds. Unless the connection is lost already, or detached, what
+   * it writes to {@code context} is still sent: a last message of the protocol's own.
+   */
+  default void close(ProtocolContext context, CloseReason reason) {}
+
+  // Hooks for special protocols.
+
+  /**
+   * How many messages the protocol has made of consumed bytes and not returned yet; 0 by default.
+   *
+   * <p>For a protocol behind which stands a decoder that makes several messages at once, of a
+   * compressed block for example. While it is positive, {@code unpack} is called also without
+   * unread bytes, and returns one message each time, or null if it has dropped what was held. A
+   * task of {@link ProtocolContext#runAfter} may leave some, too.
+   */
+  default int pendingMessages() {
+    return 0;
+  }
 
   /**
    * The end of {@code message} that may leave without being copied, or null (the default) if {@link
@@ -113,15 +124,6 @@ public interface Protocol<I, O> {
   }
 
   /**
-   * Called once when the connection begins to close or is found closed; neither {@code unpack} nor
-   * {@code pack} is called afterwards.
-   *
-   * <p>Releases what the instance holds. Unless the connection is lost already, or detached, what
-   * it writes to {@code context} is still sent: a last message of the protocol's own.
-   */
-  default void close(ProtocolContext context, CloseReason reason) {}
-
-  /**
    * Looks at what the peer still sends after {@link #close}, for a protocol in which both say
    * goodbye; returns whether it has, or true (the default) if that is not waited for.
    *
@@ -134,6 +136,8 @@ public interface Protocol<I, O> {
   default boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
     return true;
   }
+
+  // Variants with other message types.
 
   /**
    * This protocol with other messages: what comes in goes through {@code decode}, what goes out
