@@ -38,12 +38,12 @@ public final class DeadlineWheel {
   private static final int TICKS = 200;
 
   /** A timer that is later than this has been held up. */
-  private static final long LATE_NANOS = Duration.ofMillis(10).toNanos();
+  private static final long BLOCKED_NANOS = Duration.ofMillis(10).toNanos();
 
   /** How many looks the loop takes at once, and how many of them an expiry costs. */
-  private static final int LOOKS_PER_TURN = 16 * 1024;
+  private static final int CHECKS_PER_TURN = 16 * 1024;
 
-  private static final int EXPIRY_LOOKS = 64;
+  private static final int CHECKS_PER_EXPIRY = 64;
 
   private final LongSupplier clock;
   private final Timer timers;
@@ -52,9 +52,9 @@ public final class DeadlineWheel {
   private final long origin;
   private final Node[] buckets;
   private final Node due = new Bucket();
-  private long swept; // the last tick whose bucket has come due
+  private long lastTick; // the last tick whose bucket has come due
   private long graceEnd;
-  private long nextRun;
+  private long timerDue;
   private @Nullable ScheduledTask timer;
 
   /** Starts the one timer that a wheel needs. */
@@ -94,11 +94,11 @@ public final class DeadlineWheel {
   abstract static class Node {
     private Node previous = this;
     private Node next = this;
-    private int graced; // the low half of the time for which there was a grace
+    private int gracedDeadline; // the low half of the time for which there was a grace
 
     private Node() {}
 
-    final boolean isAlone() {
+    final boolean isSelfLinked() {
       return next == this;
     }
 
@@ -116,17 +116,17 @@ public final class DeadlineWheel {
       previous = node;
     }
 
-    final void noteGrace(long time) {
-      graced = (int) time;
+    final void markGraced(long time) {
+      gracedDeadline = (int) time;
     }
 
     final boolean isGraced(long time) {
-      return graced == (int) time;
+      return gracedDeadline == (int) time;
     }
 
     /** Moves all that are in this list to the end of another one. */
     final void moveTo(Node list) {
-      if (!isAlone()) {
+      if (!isSelfLinked()) {
         list.previous.next = next;
         next.previous = list.previous;
         previous.next = list;
@@ -164,7 +164,7 @@ public final class DeadlineWheel {
 
     /** Whether this is going to be looked at. */
     public final boolean isScheduled() {
-      return !isAlone();
+      return !isSelfLinked();
     }
 
     /** Is not looked at again; to be called when its connection is closed, at the latest. */
@@ -191,23 +191,23 @@ public final class DeadlineWheel {
   /** Looks at {@code entry} at a time, at most one span from now, wherever it was before. */
   public void schedule(Entry entry, long time) {
     long now = now();
-    boolean isNext = timer == null || (nextRun - now > 0 && time - nextRun < 0);
+    boolean isNext = timer == null || (timerDue - now > 0 && time - timerDue < 0);
     if (isNext) {
-      swept = tickBefore(now); // until then there is nothing
+      lastTick = tickOf(now); // until then there is nothing
     }
-    place(entry, time - now > 0 ? time : now + 1);
+    insert(entry, time - now > 0 ? time : now + 1);
     if (isNext) {
       startTimer(now);
     }
   }
 
   /** Puts an entry into the bucket that comes due at, or soon after, a time. */
-  private void place(Entry entry, long time) {
+  private void insert(Entry entry, long time) {
     entry.unlink(); // being asked may have brought it back already
-    bucket(tickBefore(time - 1) + 1).append(entry);
+    bucket(tickOf(time - 1) + 1).append(entry);
   }
 
-  private long tickBefore(long time) {
+  private long tickOf(long time) {
     return Math.floorDiv(time - origin, tick);
   }
 
@@ -216,30 +216,30 @@ public final class DeadlineWheel {
   }
 
   /** Looks at all buckets that have come due. */
-  private void sweep() {
+  private void advance() {
     long now = now();
-    long late = now - nextRun;
-    if (late > LATE_NANOS) {
+    long late = now - timerDue;
+    if (late > BLOCKED_NANOS) {
       graceEnd = now + Math.min(late, maxDelay);
     }
-    long last = tickBefore(now);
-    for (long number = Math.max(swept, last - buckets.length) + 1; number <= last; number++) {
+    long last = tickOf(now);
+    for (long number = Math.max(lastTick, last - buckets.length) + 1; number <= last; number++) {
       bucket(number).moveTo(due);
     }
-    swept = last;
+    lastTick = last;
     try {
-      lookAtDue(now);
+      checkDue(now);
     } finally {
       startTimer(now());
     }
   }
 
-  private void lookAtDue(long now) {
-    for (int looks = 0; !due.isAlone() && looks < LOOKS_PER_TURN; looks++) {
+  private void checkDue(long now) {
+    for (int looks = 0; !due.isSelfLinked() && looks < CHECKS_PER_TURN; looks++) {
       Entry entry = (Entry) due.next;
       entry.unlink();
       try {
-        looks += look(entry, now);
+        looks += check(entry, now);
       } catch (Throwable t) {
         RateLimitedLog.write(Level.WARNING, "deadline failed: " + entry.getClass().getName(), t);
       }
@@ -247,22 +247,22 @@ public final class DeadlineWheel {
   }
 
   /** Returns how many looks that cost beside this one. */
-  private int look(Entry entry, long now) {
-    long time = timeFor(entry, now);
+  private int check(Entry entry, long now) {
+    long time = deadlineOrGrace(entry, now);
     if (time - now > 0) {
-      place(entry, time);
+      insert(entry, time);
       return 0;
     }
     entry.expire();
-    return EXPIRY_LOOKS;
+    return CHECKS_PER_EXPIRY;
   }
 
-  private long timeFor(Entry entry, long now) {
+  private long deadlineOrGrace(Entry entry, long now) {
     long time = entry.deadline(now);
     if (time - now > 0 || graceEnd - now <= 0 || entry.isGraced(time)) {
       return time;
     }
-    entry.noteGrace(time);
+    entry.markGraced(time);
     return graceEnd;
   }
 
@@ -272,12 +272,12 @@ public final class DeadlineWheel {
       timer.cancel();
       timer = null;
     }
-    if (!due.isAlone()) {
+    if (!due.isSelfLinked()) {
       startTimer(now, now);
       return;
     }
-    for (long number = swept + 1; number <= swept + buckets.length; number++) {
-      if (!bucket(number).isAlone()) {
+    for (long number = lastTick + 1; number <= lastTick + buckets.length; number++) {
+      if (!bucket(number).isSelfLinked()) {
         startTimer(now, origin + number * tick);
         return;
       }
@@ -285,7 +285,7 @@ public final class DeadlineWheel {
   }
 
   private void startTimer(long now, long time) {
-    nextRun = time;
-    timer = timers.start(this::sweep, time - now);
+    timerDue = time;
+    timer = timers.start(this::advance, time - now);
   }
 }

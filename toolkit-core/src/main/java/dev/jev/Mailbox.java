@@ -28,13 +28,13 @@ final class Mailbox<O> {
 
   private final ConcurrentLinkedQueue<Envelope<O>> entries = new ConcurrentLinkedQueue<>();
   private final AtomicLong bytes = new AtomicLong();
-  private final AtomicBoolean woken = new AtomicBoolean();
-  private final int mark;
-  private volatile boolean overMark;
+  private final AtomicBoolean wakeupPending = new AtomicBoolean();
+  private final int highWatermark;
+  private volatile boolean aboveWatermark;
 
   /** Creates one that notes when more than {@code mark} bytes are in it. */
-  Mailbox(int mark) {
-    this.mark = mark;
+  Mailbox(int highWatermark) {
+    this.highWatermark = highWatermark;
   }
 
   /** The length of a message in bytes, or about that; 0 if it cannot be told. */
@@ -55,8 +55,8 @@ final class Mailbox<O> {
   /** Takes room for an entry and returns how many bytes were there before. */
   long reserve(Envelope<O> envelope) {
     long before = bytes.getAndAdd(envelope.bytes);
-    if (before + envelope.bytes > mark) { // now, when others see it
-      overMark = true;
+    if (before + envelope.bytes > highWatermark) { // now, when others see it
+      aboveWatermark = true;
     }
     return before;
   }
@@ -69,7 +69,7 @@ final class Mailbox<O> {
   /** Adds an entry that has its room; returns whether the event loop is to be woken. */
   boolean add(Envelope<O> envelope) {
     entries.add(envelope);
-    return !woken.get() && woken.compareAndSet(false, true);
+    return !wakeupPending.get() && wakeupPending.compareAndSet(false, true);
   }
 
   /** Takes the oldest entry and its room, or returns null. */
@@ -84,26 +84,26 @@ final class Mailbox<O> {
   /**
    * To be called before polling, so that whoever adds an entry from now on wakes the loop again.
    */
-  void wake() {
-    woken.set(false);
+  void clearWakeup() {
+    wakeupPending.set(false);
   }
 
   long bytes() {
     return bytes.get();
   }
 
-  boolean isOverMark() {
-    return bytes.get() > mark;
+  boolean isAboveWatermark() {
+    return bytes.get() > highWatermark;
   }
 
   /** Whether it was over the mark and is no more; true once. */
-  boolean fellBelowMark() {
-    if (!overMark) {
+  boolean fellBelowWatermark() {
+    if (!aboveWatermark) {
       return false;
     }
-    overMark = false; // before looking, since a thread that goes over the mark now sets it
-    if (isOverMark()) {
-      overMark = true;
+    aboveWatermark = false; // before looking, since a thread that goes over the mark now sets it
+    if (isAboveWatermark()) {
+      aboveWatermark = true;
       return false;
     }
     return true;

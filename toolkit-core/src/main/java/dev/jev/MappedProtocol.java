@@ -17,7 +17,7 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   private final Function<? super B, ? extends O> encode;
 
   private @Nullable ByteBuf tail; // from pack to tail
-  private @Nullable Shared shared; // the latest representation
+  private @Nullable MappedKey sharedKey; // the latest representation
 
   MappedProtocol(
       Protocol<I, O> origin,
@@ -88,10 +88,10 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
     if (inner == null || encode == Function.identity()) {
       return inner;
     }
-    if (shared == null || !shared.origin.equals(inner)) {
-      shared = new Shared(inner, encode);
+    if (sharedKey == null || !sharedKey.origin.equals(inner)) {
+      sharedKey = new MappedKey(inner, encode);
     }
-    return shared;
+    return sharedKey;
   }
 
   @Override
@@ -122,5 +122,5 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   /** What makes the same bytes of the same message. */
-  private record Shared(Object origin, Function<?, ?> encode) {}
+  private record MappedKey(Object origin, Function<?, ?> encode) {}
 }

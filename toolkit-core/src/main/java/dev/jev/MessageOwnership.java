@@ -17,8 +17,8 @@ final class MessageOwnership {
       new FastThreadLocal<>();
 
   private @Nullable ReferenceCounted message;
-  private @Nullable Class<?> uncounted;
-  private @Nullable Class<?> alsoUncounted;
+  private @Nullable Class<?> uncountedType;
+  private @Nullable Class<?> otherUncountedType;
 
   /** That of the current thread, or null if it delivers no messages. */
   static @Nullable MessageOwnership current() {
@@ -51,14 +51,14 @@ final class MessageOwnership {
    */
   private boolean isCounted(Object any) {
     Class<?> type = any.getClass();
-    if (type == uncounted || type == alsoUncounted) {
+    if (type == uncountedType || type == otherUncountedType) {
       return false;
     }
     if (any instanceof ReferenceCounted) {
       return true;
     }
-    alsoUncounted = uncounted;
-    uncounted = type;
+    otherUncountedType = uncountedType;
+    uncountedType = type;
     return false;
   }
 

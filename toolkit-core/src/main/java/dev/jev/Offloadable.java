@@ -20,7 +20,7 @@ interface Offloadable<O> extends Connection<O> {
   void offloaded(boolean busy);
 
   /** Closes the connection if its peer has ended its output and no message is left. */
-  void closeIfPeerHas();
+  void closeIfPeerClosed();
 
   /** Closes because the handler, or its executor, has thrown. */
   void handlerFailed(Throwable cause);

@@ -19,13 +19,13 @@ import org.jspecify.annotations.Nullable;
 final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   /** With so many messages a queue is full. */
-  static final int FULL = 64;
+  static final int MAX_QUEUED = 64;
 
   /** With so few messages a full queue is open again. */
-  private static final int ALMOST_EMPTY = 16;
+  private static final int RESUME_AT_QUEUED = 16;
 
   /** After so many calls other connections get their turn on the thread. */
-  private static final int CALLS_A_TURN = 64;
+  private static final int CALLS_PER_RUN = 64;
 
   /** How many datagrams may wait or be under way; those above it are dropped. */
   private static final int MAX_DATAGRAMS = 1024;
@@ -73,7 +73,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       queue = new Queue(owner);
       owner.attribute(Queue.class, queue);
     }
-    if (!queue.isOf(this)) {
+    if (!queue.belongsTo(this)) {
       throw new IllegalStateException("handler: offloaded twice (expected: once)");
     }
     return queue;
@@ -142,7 +142,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     private long bytes; // of the messages in it, as far as that can be told
     private boolean running;
     private boolean full;
-    private boolean writableWaits;
+    private boolean writableQueued;
 
     private boolean connected; // onConnect was called; by whoever calls
 
@@ -151,7 +151,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     }
 
     @SuppressWarnings("ReferenceEquality")
-    boolean isOf(OffloadedHandler<?, ?> other) {
+    boolean belongsTo(OffloadedHandler<?, ?> other) {
       return OffloadedHandler.this == other;
     }
 
@@ -160,14 +160,14 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       boolean start;
       boolean filled;
       synchronized (this) {
-        if (event.kind == Kind.WRITABLE && writableWaits) {
+        if (event.kind == Kind.WRITABLE && writableQueued) {
           return;
         }
-        writableWaits |= event.kind == Kind.WRITABLE;
+        writableQueued |= event.kind == Kind.WRITABLE;
         events.add(event);
         bytes += event.bytes();
         start = !running;
-        filled = !full && (events.size() >= FULL || bytes >= connection.highWatermark());
+        filled = !full && (events.size() >= MAX_QUEUED || bytes >= connection.highWatermark());
         running = true;
         connection.offloaded(true);
         if (filled) {
@@ -185,15 +185,15 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         executor.execute(this);
       } catch (RejectedExecutionException e) {
         if (connection.hasLoopEnded()) {
-          refuse(e);
+          failRejected(e);
         } else {
-          connection.execute(() -> refuse(e));
+          connection.execute(() -> failRejected(e));
         }
       }
     }
 
     /** Without an executor the connection cannot go on; its end is told on the event loop. */
-    private void refuse(RejectedExecutionException cause) {
+    private void failRejected(RejectedExecutionException cause) {
       boolean closed = false;
       for (Event event; (event = next()) != null; ) {
         closed |= event.kind == Kind.CLOSE;
@@ -210,7 +210,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
     @Override
     public void run() {
-      for (int i = 0; i < CALLS_A_TURN; i++) {
+      for (int i = 0; i < CALLS_PER_RUN; i++) {
         Event event = next();
         if (event == null) {
           return;
@@ -228,16 +228,16 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         running = event != null;
         if (event != null) {
           bytes -= event.bytes();
-          writableWaits &= event.kind != Kind.WRITABLE;
+          writableQueued &= event.kind != Kind.WRITABLE;
         }
         connection.offloaded(running);
-        if (full && events.size() <= ALMOST_EMPTY && bytes <= connection.lowWatermark()) {
+        if (full && events.size() <= RESUME_AT_QUEUED && bytes <= connection.lowWatermark()) {
           full = false;
           connection.resumeAfterOffload();
         }
       }
       if (event == null) {
-        connection.closeIfPeerHas();
+        connection.closeIfPeerClosed();
       }
       return event;
     }

@@ -109,7 +109,7 @@ final class Outbound<O> implements Runnable {
       try {
         connection.loop().executor().execute(this);
       } catch (RejectedExecutionException e) { // the server has stopped
-        box.wake();
+        box.clearWakeup();
         drain(box);
       }
     }
@@ -176,7 +176,7 @@ final class Outbound<O> implements Runnable {
   /** Tells whether output is so far behind that senders had better wait. */
   boolean isWritable() {
     Mailbox<O> box = mailbox;
-    return isChannelWritable() && (box == null || !box.isOverMark());
+    return isChannelWritable() && (box == null || !box.isAboveWatermark());
   }
 
   /** The same without what other threads have sent. */
@@ -231,12 +231,12 @@ final class Outbound<O> implements Runnable {
     if (box == null) {
       return true;
     }
-    box.wake();
+    box.clearWakeup();
     int packed = 0;
     for (Mailbox.Envelope<O> envelope; packed < most && (envelope = box.poll()) != null; packed++) {
       pack(envelope);
     }
-    if (box.fellBelowMark()) {
+    if (box.fellBelowWatermark()) {
       connection.blockOutput(); // until the end of the turn, which then calls onWritable
     }
     return packed < most;
@@ -328,7 +328,7 @@ final class Outbound<O> implements Runnable {
   /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
   void add(ByteBuf bytes) {
     if (mustWait()) {
-      sendQueue().addOwn(bytes);
+      sendQueue().addProtocolBytes(bytes);
     } else {
       try {
         append(bytes);

@@ -20,8 +20,8 @@ final class RateLimitedLog {
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
   private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final AtomicLong next = new AtomicLong(System.nanoTime());
-  private final AtomicLong left = new AtomicLong();
+  private final AtomicLong nextAllowed = new AtomicLong(System.nanoTime());
+  private final AtomicLong suppressed = new AtomicLong();
 
   /**
    * Loads what it takes to report an error.
@@ -44,12 +44,12 @@ final class RateLimitedLog {
   /** Logs a warning, unless there was one within the last second. */
   void warning(String message, @Nullable Throwable cause) {
     long now = System.nanoTime();
-    long due = next.get();
-    if (now - due < 0 || !next.compareAndSet(due, now + PERIOD_NANOS)) {
-      left.incrementAndGet();
+    long due = nextAllowed.get();
+    if (now - due < 0 || !nextAllowed.compareAndSet(due, now + PERIOD_NANOS)) {
+      suppressed.incrementAndGet();
       return;
     }
-    long more = left.getAndSet(0);
+    long more = suppressed.getAndSet(0);
     write(Level.WARNING, more == 0 ? message : message + " (and " + more + " more)", cause);
   }
 

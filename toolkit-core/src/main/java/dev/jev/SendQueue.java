@@ -22,14 +22,14 @@ import org.jspecify.annotations.Nullable;
 final class SendQueue {
 
   /** The shortest time between two looks for messages that have waited too long. */
-  private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+  private static final long MIN_AGE_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /** Something that waits. */
   static final class Item {
 
     private Object content; // a ByteBuf or a SharedMessage
     private long size;
-    private long since; // when it began to wait
+    private long queuedAt; // when it began to wait
     private final @Nullable CompletableFuture<Void> written;
     private final boolean sent; // by send
     private @Nullable SubscriberPort<?> subscriber; // null if it is not for a topic's subscriber
@@ -91,12 +91,12 @@ final class SendQueue {
     }
 
     private boolean isDroppable() {
-      SubscriberPort<?> of = subscriber;
-      return of == null ? sent : !of.policy().closes();
+      SubscriberPort<?> receiver = subscriber;
+      return receiver == null ? sent : !receiver.policy().closes();
     }
 
     private long age(long now) {
-      return now - since;
+      return now - queuedAt;
     }
   }
 
@@ -104,8 +104,8 @@ final class SendQueue {
   private final RateLimitedLog errors;
   private @Nullable Item first;
   private @Nullable Item last;
-  private int unpacked; // entries without bytes
-  private @Nullable ScheduledFuture<?> deadline; // of what may not be dropped
+  private int unpackedCount; // entries without bytes
+  private @Nullable ScheduledFuture<?> ageCheck; // of what may not be dropped
   private volatile long bytes; // written by the event loop, read by any thread
 
   SendQueue(Loop loop, RateLimitedLog errors) {
@@ -127,7 +127,7 @@ final class SendQueue {
   }
 
   /** Adds bytes of the protocol's own, which are never dropped. */
-  void addOwn(ByteBuf packed) {
+  void addProtocolBytes(ByteBuf packed) {
     append(new Item(packed, null, /* sent= */ false, null, null));
   }
 
@@ -147,12 +147,12 @@ final class SendQueue {
       return;
     }
     Item item = new Item(content, null, /* sent= */ false, subscriber, key);
-    item.since = loop.nanoTime();
+    item.queuedAt = loop.nanoTime();
     Item older = key == null ? null : queue.find(key);
     if (older != null) {
       replace(older, item);
     } else {
-      dropAged(queue, policy, item.since);
+      dropExpired(queue, policy, item.queuedAt);
       admit(item, subscriber, room);
     }
   }
@@ -163,8 +163,8 @@ final class SendQueue {
       return;
     }
     older.release();
-    exchange(older, newer.content);
-    older.since = newer.since;
+    replaceContent(older, newer.content);
+    older.queuedAt = newer.queuedAt;
     SubscriberQueue queue = subscriber.queue();
     subscriber.conflate();
     while (queue.bytes() > subscriber.policy().maxBytes()) {
@@ -175,15 +175,17 @@ final class SendQueue {
   private void admit(Item item, SubscriberPort<?> subscriber, long room) {
     SubscriberQueue queue = subscriber.queue();
     SlowConsumer<?> policy = subscriber.policy();
-    long left = room;
-    while (policy.dropsOldest() && queue.oldest() != null && !fits(item, queue, policy, left)) {
-      left += dropOldest(queue);
+    long remaining = room;
+    while (policy.dropsOldest()
+        && queue.oldest() != null
+        && !fits(item, queue, policy, remaining)) {
+      remaining += dropOldest(queue);
     }
-    if (fits(item, queue, policy, left)) {
+    if (fits(item, queue, policy, remaining)) {
       append(item);
       queue.add(item);
-      if (policy.closes() && deadline == null) {
-        lookAgain(policy.maxAgeNanos());
+      if (policy.closes() && ageCheck == null) {
+        scheduleAgeCheck(policy.maxAgeNanos());
       }
       return;
     }
@@ -199,7 +201,7 @@ final class SendQueue {
   }
 
   /** Drops what has waited too long, if it may be dropped. */
-  private void dropAged(SubscriberQueue queue, SlowConsumer<?> policy, long now) {
+  private void dropExpired(SubscriberQueue queue, SlowConsumer<?> policy, long now) {
     for (Item oldest; (oldest = queue.oldest()) != null; ) {
       if (policy.closes() || oldest.age(now) <= policy.maxAgeNanos()) {
         return;
@@ -231,7 +233,7 @@ final class SendQueue {
     for (Item item; (item = first) != null; ) {
       remove(item);
       SubscriberPort<?> subscriber = item.subscriber;
-      if (subscriber == null || !isAged(item, subscriber)) {
+      if (subscriber == null || !isExpired(item, subscriber)) {
         return item;
       }
       drop(item);
@@ -242,33 +244,33 @@ final class SendQueue {
     return null;
   }
 
-  private boolean isAged(Item item, SubscriberPort<?> subscriber) {
+  private boolean isExpired(Item item, SubscriberPort<?> subscriber) {
     return item.age(loop.nanoTime()) > subscriber.policy().maxAgeNanos();
   }
 
   /** Closes the connection if something has waited too long that may not be dropped. */
-  private void look() {
-    deadline = null;
+  private void checkAges() {
+    ageCheck = null;
     long now = loop.nanoTime();
     long soonest = Long.MAX_VALUE;
     for (Item item = first; item != null; item = item.next) {
       SubscriberPort<?> subscriber = item.subscriber;
       if (subscriber != null && subscriber.policy().closes()) {
-        long left = subscriber.policy().maxAgeNanos() - item.age(now);
-        if (left <= 0) {
+        long remaining = subscriber.policy().maxAgeNanos() - item.age(now);
+        if (remaining <= 0) {
           subscriber.closeAsSlow();
           return;
         }
-        soonest = Math.min(soonest, left);
+        soonest = Math.min(soonest, remaining);
       }
     }
     if (soonest < Long.MAX_VALUE) {
-      lookAgain(Math.max(soonest, MIN_PAUSE_NANOS));
+      scheduleAgeCheck(Math.max(soonest, MIN_AGE_CHECK_NANOS));
     }
   }
 
-  private void lookAgain(long nanos) {
-    deadline = loop.executor().schedule(this::look, nanos, TimeUnit.NANOSECONDS);
+  private void scheduleAgeCheck(long nanos) {
+    ageCheck = loop.executor().schedule(this::checkAges, nanos, TimeUnit.NANOSECONDS);
   }
 
   /**
@@ -295,7 +297,7 @@ final class SendQueue {
 
   /** Whether something waits that is still to be packed. */
   boolean hasUnpacked() {
-    return unpacked > 0;
+    return unpackedCount > 0;
   }
 
   /**
@@ -303,22 +305,22 @@ final class SendQueue {
    * goodbye. From now on it cannot be dropped.
    */
   <O> void packAll(SharedMessage.Packer<O> packer) {
-    for (Item item = first; unpacked > 0 && item != null; ) {
+    for (Item item = first; unpackedCount > 0 && item != null; ) {
       Item after = item.next;
       if (item.subscriber != null) {
-        settle(item, item.subscriber, packer);
+        commit(item, item.subscriber, packer);
       }
       item = after;
     }
   }
 
-  private <O> void settle(Item item, SubscriberPort<?> subscriber, SharedMessage.Packer<O> packer) {
+  private <O> void commit(Item item, SubscriberPort<?> subscriber, SharedMessage.Packer<O> packer) {
     if (item.bytes() == null && !pack(item, packer)) {
       remove(item);
       drop(item);
       return;
     }
-    takeOffQueue(item, subscriber);
+    removeFromSubscriber(item, subscriber);
     subscriber.countDelivered();
     item.subscriber = null;
   }
@@ -330,18 +332,18 @@ final class SendQueue {
     if (packed == null) {
       return false;
     }
-    exchange(item, packed);
+    replaceContent(item, packed);
     message.release();
     return true;
   }
 
-  private void exchange(Item item, Object content) {
+  private void replaceContent(Item item, Object content) {
     SubscriberPort<?> subscriber = item.subscriber;
-    unpacked -= item.bytes() == null ? 1 : 0;
+    unpackedCount -= item.bytes() == null ? 1 : 0;
     long before = item.size;
     item.content = content;
     item.size = Item.sizeOf(content);
-    unpacked += item.bytes() == null ? 1 : 0;
+    unpackedCount += item.bytes() == null ? 1 : 0;
     count(item.size - before);
     if (subscriber != null) {
       subscriber.queue().count(item.size - before);
@@ -354,9 +356,9 @@ final class SendQueue {
       remove(item);
       drop(item, Outcome.CLOSED);
     }
-    if (deadline != null) {
-      deadline.cancel(false);
-      deadline = null;
+    if (ageCheck != null) {
+      ageCheck.cancel(false);
+      ageCheck = null;
     }
   }
 
@@ -370,7 +372,7 @@ final class SendQueue {
       last.next = item;
     }
     last = item;
-    unpacked += item.bytes() == null ? 1 : 0;
+    unpackedCount += item.bytes() == null ? 1 : 0;
     count(item.size);
   }
 
@@ -387,15 +389,15 @@ final class SendQueue {
     }
     item.next = null;
     item.previous = null;
-    unpacked -= item.bytes() == null ? 1 : 0;
+    unpackedCount -= item.bytes() == null ? 1 : 0;
     count(-item.size);
     if (item.subscriber != null) {
-      takeOffQueue(item, item.subscriber);
+      removeFromSubscriber(item, item.subscriber);
     }
   }
 
   /** Entries leave in the order of the list, so it is the oldest of its subscription. */
-  private static void takeOffQueue(Item item, SubscriberPort<?> subscriber) {
+  private static void removeFromSubscriber(Item item, SubscriberPort<?> subscriber) {
     subscriber.queue().removeOldest(item);
   }
 

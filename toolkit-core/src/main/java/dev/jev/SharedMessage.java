@@ -26,7 +26,7 @@ class SharedMessage<O> {
 
   private final O message;
   private final long size;
-  private final AtomicInteger holders = new AtomicInteger(1);
+  private final AtomicInteger references = new AtomicInteger(1);
 
   private volatile @Nullable Packed packed; // set with this as guard
 
@@ -72,12 +72,12 @@ class SharedMessage<O> {
   }
 
   final SharedMessage<O> retain() {
-    holders.incrementAndGet();
+    references.incrementAndGet();
     return this;
   }
 
   final void release() {
-    if (holders.decrementAndGet() > 0) {
+    if (references.decrementAndGet() > 0) {
       return;
     }
     for (Packed each = packed; each != null; each = each.others) {

@@ -616,7 +616,7 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   @Override
-  public void closeIfPeerHas() {
+  public void closeIfPeerClosed() {
     if (lifecycle.hasInputEnded()) {
       onLoop(() -> {}); // its end closes
     }

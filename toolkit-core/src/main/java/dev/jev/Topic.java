@@ -90,28 +90,27 @@ public final class Topic<O> {
    *     knows when it ends
    */
   public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
-    StreamConnection<?, O> subscribing = checked(connection);
+    StreamConnection<?, O> stream = requireStream(connection);
     requireNonNull(policy, "policy");
     TopicSubscriber<O> subscriber;
     synchronized (this) {
-      TopicSubscriber<O> present = subscribers.get(subscribing);
+      TopicSubscriber<O> present = subscribers.get(stream);
       if (present != null) {
         present.policy(policy);
         return present;
       }
-      subscriber = new TopicSubscriber<>(shard(subscribing.loop()), subscribing, policy);
-      if (!subscribing.lifecycle().acceptsMessages()
-          || !subscriber.shard().queue().join(subscriber)) {
+      subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
+      if (!stream.lifecycle().acceptsMessages() || !subscriber.shard().queue().join(subscriber)) {
         return subscriber;
       }
-      subscribers.put(subscribing, subscriber);
-      subscriber.shard().count(1);
+      subscribers.put(stream, subscriber);
+      subscriber.shard().addToSubscriberCount(1);
     }
     subscriber.shard().queue().wake();
     return subscriber;
   }
 
-  private static <O> StreamConnection<?, O> checked(Connection<O> connection) {
+  private static <O> StreamConnection<?, O> requireStream(Connection<O> connection) {
     if (requireNonNull(connection, "connection") instanceof StreamConnection<?, O> stream) {
       return stream;
     }
@@ -171,11 +170,11 @@ public final class Topic<O> {
 
   /** Takes a subscriber off, without telling its event loop; returns whether it was there. */
   synchronized boolean forget(TopicSubscriber<O> subscriber) {
-    boolean was = subscribers.remove(subscriber.connection(), subscriber);
-    if (was) {
-      subscriber.shard().count(-1);
+    boolean removed = subscribers.remove(subscriber.connection(), subscriber);
+    if (removed) {
+      subscriber.shard().addToSubscriberCount(-1);
     }
-    return was;
+    return removed;
   }
 
   boolean has(TopicSubscriber<O> subscriber) {
@@ -194,16 +193,16 @@ public final class Topic<O> {
     MessageOwnership.disownCurrent(requireNonNull(message, "message"));
     published.increment();
     TopicMessage<O> topicMessage = new TopicMessage<>(this, message);
-    boolean taken = true;
+    boolean queued = true;
     for (TopicShard<O> shard : shards) {
-      int missing = shard.members();
-      if (missing > 0 && !shard.queue().offer(topicMessage)) {
-        dropped.add(missing);
-        taken = false;
+      int count = shard.subscriberCount();
+      if (count > 0 && !shard.queue().offer(topicMessage)) {
+        dropped.add(count);
+        queued = false;
       }
     }
     topicMessage.release();
-    return taken;
+    return queued;
   }
 
   // Presence.

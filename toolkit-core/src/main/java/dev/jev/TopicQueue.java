@@ -32,7 +32,7 @@ final class TopicQueue implements LoopService, Runnable {
   private static final int MAX_JOINS = 1 << 20;
 
   /** After so many deliveries the loop looks after its sockets. */
-  static final int DELIVERIES_A_SLICE = 256;
+  static final int DELIVERIES_PER_SLICE = 256;
 
   /** So many publications are delivered together. */
   private static final int MAX_BATCH = 64;
@@ -46,10 +46,10 @@ final class TopicQueue implements LoopService, Runnable {
   private final AtomicBoolean scheduled = new AtomicBoolean();
   private volatile boolean ended;
 
-  private final Consumer<TopicMessage<?>> done = this::done;
+  private final Consumer<TopicMessage<?>> releaser = this::release;
   private final List<TopicMessage<?>> batch = new ArrayList<>();
   private @Nullable TopicShard<?> shard; // that the batch is delivered to
-  private int place; // of the next subscriber
+  private int nextSlot; // of the next subscriber
 
   private TopicQueue(Loop loop) {
     this.loop = loop;
@@ -104,7 +104,7 @@ final class TopicQueue implements LoopService, Runnable {
   private synchronized void drain() {
     for (Object next; (next = queue.poll()) != null; ) {
       if (next instanceof TopicMessage<?> topicMessage) {
-        done(topicMessage);
+        release(topicMessage);
       } else {
         forget((TopicSubscriber<?>) next);
       }
@@ -115,7 +115,7 @@ final class TopicQueue implements LoopService, Runnable {
     subscriber.topic().forget(subscriber);
   }
 
-  private void done(TopicMessage<?> topicMessage) {
+  private void release(TopicMessage<?> topicMessage) {
     bytes.addAndGet(-topicMessage.size());
     topicMessage.release();
   }
@@ -125,11 +125,11 @@ final class TopicQueue implements LoopService, Runnable {
   /** Delivers a slice. */
   @Override
   public void run() {
-    int left = DELIVERIES_A_SLICE;
-    while (left > 0) {
+    int remaining = DELIVERIES_PER_SLICE;
+    while (remaining > 0) {
       if (shard != null) {
-        left -= deliver(shard, left);
-      } else if (!next()) {
+        remaining -= deliver(shard, remaining);
+      } else if (!processNext()) {
         scheduled.set(false);
         if (queue.isEmpty() || !scheduled.compareAndSet(false, true)) {
           return;
@@ -144,7 +144,7 @@ final class TopicQueue implements LoopService, Runnable {
   }
 
   /** Takes what is next in the queue; returns whether there was something. */
-  private boolean next() {
+  private boolean processNext() {
     Object next = queue.poll();
     if (next instanceof TopicSubscriber<?> subscriber) {
       if (subscriber.isNew()) {
@@ -152,58 +152,58 @@ final class TopicQueue implements LoopService, Runnable {
       }
       subscriber.joinOrLeave();
     } else if (next instanceof TopicMessage<?> topicMessage) {
-      begin(topicMessage);
+      beginBatch(topicMessage);
     }
     return next != null;
   }
 
-  private void begin(TopicMessage<?> first) {
+  private void beginBatch(TopicMessage<?> first) {
     Topic<?> topic = first.topic();
     batch.add(first);
     while (batch.size() < MAX_BATCH
-        && queue.peek() instanceof TopicMessage<?> more
-        && more.topic() == topic) {
+        && queue.peek() instanceof TopicMessage<?> following
+        && following.topic() == topic) {
       queue.poll();
-      batch.add(more);
+      batch.add(following);
     }
     shard = topic.shardOn(loop);
     if (shard == null) {
       endBatch();
     } else {
-      shard.begin();
+      shard.beginIteration();
     }
   }
 
   private void endBatch() {
     if (shard != null) {
-      shard.end();
+      shard.endIteration();
       shard = null;
     }
-    place = 0;
-    batch.forEach(done);
+    nextSlot = 0;
+    batch.forEach(releaser);
     batch.clear();
   }
 
   /** Delivers the batch to subscribers, up to a number of deliveries; returns how many it were. */
   @SuppressWarnings("unchecked") // they are of one topic
-  private <O> int deliver(TopicShard<O> to, int most) {
+  private <O> int deliver(TopicShard<O> subscribers, int limit) {
     List<TopicMessage<O>> messages = (List<TopicMessage<O>>) (List<?>) batch;
     int delivered = 0;
-    int tried = 0;
+    int attempted = 0;
     loop.publishing = true;
-    while (place < to.places() && tried < most) {
-      TopicSubscriber<O> subscriber = to.at(place++);
+    while (nextSlot < subscribers.slotCount() && attempted < limit) {
+      TopicSubscriber<O> subscriber = subscribers.get(nextSlot++);
       if (subscriber != null) {
         delivered += subscriber.connection().publish(messages, subscriber);
-        tried += messages.size();
+        attempted += messages.size();
       }
     }
     loop.publishing = false;
-    to.topic().delivered(delivered);
-    if (place >= to.places()) {
+    subscribers.topic().delivered(delivered);
+    if (nextSlot >= subscribers.slotCount()) {
       endBatch();
     }
-    return tried + 1;
+    return attempted + 1;
   }
 
   @Override

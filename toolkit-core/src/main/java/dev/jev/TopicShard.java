@@ -7,19 +7,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * The subscribers of one topic on one event loop, in the order in which they joined.
  *
- * <p>Event loop only, except {@link #members}. Who leaves makes a gap, which is closed later: so
- * that nobody is missed when the subscribers are gone through in several slices.
+ * <p>Event loop only, except {@link #subscriberCount}. Who leaves makes a gap, which is closed
+ * later: so that nobody is missed when the subscribers are gone through in several slices.
  */
 final class TopicShard<O> {
 
   private final Topic<O> topic;
   private final Loop loop;
   private final TopicQueue queue; // of the loop
-  private volatile int members; // written with the topic as guard
+  private volatile int subscriberCount; // written with the topic as guard
 
-  private final List<@Nullable TopicSubscriber<O>> joined = new ArrayList<>(1);
-  private int gaps;
-  private boolean busy; // they are gone through
+  private final List<@Nullable TopicSubscriber<O>> slots = new ArrayList<>(1);
+  private int emptySlots;
+  private boolean iterating; // they are gone through
 
   TopicShard(Topic<O> topic, Loop loop) {
     this.topic = topic;
@@ -40,62 +40,62 @@ final class TopicShard<O> {
   }
 
   /** How many are subscribed, including those that are about to join; any thread. */
-  int members() {
-    return members;
+  int subscriberCount() {
+    return subscriberCount;
   }
 
   /** Counts who is subscribed; the caller has the topic's monitor. */
   @SuppressWarnings("NonAtomicVolatileUpdate")
-  void count(int change) {
-    members += change;
+  void addToSubscriberCount(int change) {
+    subscriberCount += change;
   }
 
   /** Adds a subscriber; returns its place. */
   int add(TopicSubscriber<O> subscriber) {
-    joined.add(subscriber);
-    return joined.size() - 1;
+    slots.add(subscriber);
+    return slots.size() - 1;
   }
 
-  void remove(int place) {
-    joined.set(place, null);
-    gaps++;
-    closeGaps();
+  void remove(int slot) {
+    slots.set(slot, null);
+    emptySlots++;
+    compact();
   }
 
   /** How many places there are, with the gaps. */
-  int places() {
-    return joined.size();
+  int slotCount() {
+    return slots.size();
   }
 
   /** The subscriber at a place, or null if it has left. */
-  @Nullable TopicSubscriber<O> at(int place) {
-    return joined.get(place);
+  @Nullable TopicSubscriber<O> get(int slot) {
+    return slots.get(slot);
   }
 
-  /** Keeps everybody's place until {@link #end}. */
-  void begin() {
-    busy = true;
+  /** Keeps everybody's place until {@link #endIteration}. */
+  void beginIteration() {
+    iterating = true;
   }
 
-  void end() {
-    busy = false;
-    closeGaps();
+  void endIteration() {
+    iterating = false;
+    compact();
   }
 
-  private void closeGaps() {
-    if (busy || 2 * gaps <= joined.size()) {
+  private void compact() {
+    if (iterating || 2 * emptySlots <= slots.size()) {
       return;
     }
-    gaps = 0;
-    int places = 0;
-    for (int i = 0; i < joined.size(); i++) {
-      TopicSubscriber<O> subscriber = joined.get(i);
+    emptySlots = 0;
+    int used = 0;
+    for (int i = 0; i < slots.size(); i++) {
+      TopicSubscriber<O> subscriber = slots.get(i);
       if (subscriber != null) {
-        subscriber.index(places);
-        joined.set(places++, subscriber);
+        subscriber.index(used);
+        slots.set(used++, subscriber);
       }
     }
-    joined.subList(places, joined.size()).clear();
-    ((ArrayList<?>) joined).trimToSize();
+    slots.subList(used, slots.size()).clear();
+    ((ArrayList<?>) slots).trimToSize();
   }
 }

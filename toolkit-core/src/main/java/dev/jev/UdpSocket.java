@@ -287,7 +287,7 @@ final class UdpSocket<I, O> extends LoopMember
   }
 
   private void drop(Mailbox<AddressedMessage<O>> box) {
-    box.wake();
+    box.clearWakeup();
     for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = box.poll()) != null; ) {
       drop(envelope.message().message(), envelope.written(), Outcome.CLOSED);
     }
@@ -305,7 +305,7 @@ final class UdpSocket<I, O> extends LoopMember
   /** Packs what other threads have sent. */
   @Override
   public void run() {
-    mailbox.wake();
+    mailbox.clearWakeup();
     for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = mailbox.poll()) != null; ) {
       AddressedMessage<O> addressed = envelope.message();
       try {

@@ -164,10 +164,11 @@ class OffloadTest {
       String[] texts = new String[messages];
       java.util.Arrays.fill(texts, "x");
       peer.send(texts);
-      Eventually.holds("the mailbox is full", () -> unpacked.get() >= OffloadedHandler.FULL - 1);
+      Eventually.holds(
+          "the mailbox is full", () -> unpacked.get() >= OffloadedHandler.MAX_QUEUED - 1);
       java.util.concurrent.locks.LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
       // One is being handled and does not wait.
-      assertThat(unpacked.get()).isLessThanOrEqualTo(OffloadedHandler.FULL + 1);
+      assertThat(unpacked.get()).isLessThanOrEqualTo(OffloadedHandler.MAX_QUEUED + 1);
       release.countDown();
       Eventually.holds("all are handled", () -> handled.get() == messages);
     }

@@ -641,7 +641,7 @@ class TopicTest {
 
   @Test
   void deliveryToManyLetsTheSocketsHaveTheirTurnAndGoesOn() throws Exception {
-    int count = 2 * TopicQueue.DELIVERIES_A_SLICE + 100;
+    int count = 2 * TopicQueue.DELIVERIES_PER_SLICE + 100;
     CompletableFuture<Long> deliveredBefore = new CompletableFuture<>();
     List<Connection<String>> all = new ArrayList<>();
     Recorder<String, String> changing =
@@ -675,7 +675,8 @@ class TopicTest {
                 throw new UncheckedIOException(e);
               }
             });
-    assertThat(deliveredBefore.get(10, TimeUnit.SECONDS)).isEqualTo(TopicQueue.DELIVERIES_A_SLICE);
+    assertThat(deliveredBefore.get(10, TimeUnit.SECONDS))
+        .isEqualTo(TopicQueue.DELIVERIES_PER_SLICE);
     Eventually.holds("all but one have it", () -> topic.counts().delivered() == count - 2);
     topic.publish("second");
     Set<Integer> changed = Set.of(1, 2, count - 2, count - 1);
