@@ -5,18 +5,18 @@ import static java.util.Objects.requireNonNull;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why a connection was closed.
+ * The reason for which a connection was closed.
  *
- * <p>If several things happened, the first one is the reason.
+ * <p>If there are several reasons, the first one counts.
  *
- * @param kind what happened
- * @param cause what was thrown, for the kinds that end in {@code ERROR}; otherwise usually null
+ * @param kind the kind of event that ended the connection
+ * @param cause the exception, for the kinds that end in {@code ERROR}; otherwise usually null
  */
 public record CloseReason(Kind kind, @Nullable Throwable cause) {
 
-  /** What ended a connection. */
+  /** The kind of event that ended a connection. */
   public enum Kind {
-    /** The peer closed its side; everything it had sent before was delivered. */
+    /** The peer closed its side. Everything it had sent before was delivered. */
     PEER_CLOSED,
     /**
      * {@link Connection#close}, {@link Connection#closeNow} or {@link ProtocolContext#close} was
@@ -25,34 +25,38 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     CLOSED,
     /** {@link Server#stop} was called, the event loops were closed, or one of them died. */
     SERVER_STOPPED,
-    /** The peer broke the protocol's rules or the frame limit, or the protocol itself failed. */
+    /** The peer violated the protocol's rules or the frame limit, or the protocol itself failed. */
     PROTOCOL_ERROR,
     /** A callback of the handler, or a task given to {@link Connection#execute}, threw. */
     HANDLER_ERROR,
-    /** The network failed; a reset by the peer, for example. */
+    /** The network failed, for example by a reset from the peer. */
     IO_ERROR,
-    /** More was waiting to be sent than {@link Server.Builder#maxPendingBytes} allows. */
+    /**
+     * The pending output reached {@link Server.Builder#maxPendingBytes}, or a limit of {@link
+     * SlowConsumer#close}.
+     */
     OVERFLOW,
-    /** The handshake, or something else that has a deadline, took too long. */
+    /** The handshake, or another operation with a timeout, took too long. */
     TIMEOUT,
-    /** Nothing was received or sent for too long. */
+    /** The connection was idle for too long: nothing was received or sent. */
     IDLE,
-    /** The peer exceeded a limit that a plugin keeps: too many connections or messages, say. */
+    /** The peer exceeded a limit of a plugin, for example on connections or messages. */
     LIMIT
   }
 
-  /** Checks that {@code kind} is there. */
+  /** Creates a reason with a kind and, optionally, a cause. */
   public CloseReason {
     requireNonNull(kind, "kind");
   }
 
-  /** A reason without a cause. */
+  /** Returns a reason without a cause. */
   public static CloseReason of(Kind kind) {
     return new CloseReason(kind, null);
   }
 
   /**
-   * The kind, followed by the cause if there is one: {@code IO_ERROR: Connection reset by peer}.
+   * Returns the kind, followed by the cause if there is one: {@code IO_ERROR: Connection reset by
+   * peer}.
    */
   @Override
   public String toString() {

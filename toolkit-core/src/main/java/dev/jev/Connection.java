@@ -5,168 +5,182 @@ import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A two-way stream of messages with one peer.
+ * A bidirectional stream of messages to and from one peer.
  *
- * <p>A connection is open from {@link Handler#onConnect} until {@link Handler#onClose}; after that
- * {@link #send} returns false, addresses and attachment stay readable, and every other method is
- * harmless. Implemented by the framework only.
+ * <p>A connection is open from {@link Handler#onConnect} until {@link Handler#onClose}. After that,
+ * {@link #send} returns false, the addresses, attributes and attachment remain readable, and all
+ * other methods may still be called safely. Implemented by the framework only.
  *
  * <p><b>Threads.</b> All handler calls for one connection come from its event loop, one at a time.
- * All methods here may be called from any thread. Messages sent by one thread arrive in the order
- * of the calls.
+ * All methods of this interface may be called from any thread. Messages sent by one thread arrive
+ * in the order of the calls.
  *
- * <p><b>Back-pressure.</b> While more than the {@linkplain Server.Builder#writeWatermarks high
- * mark} is waiting for the peer, nothing more is read from it. A handler that sends of its own
- * accord asks {@link #isWritable} and waits for {@link Handler#onWritable}.
+ * <p><b>Back-pressure.</b> While the pending output exceeds the {@linkplain
+ * Server.Builder#writeWatermarks high watermark}, nothing more is read from the peer. A handler
+ * that sends unprompted checks {@link #isWritable} and continues in {@link Handler#onWritable}.
  *
- * <p><b>Datagrams.</b> A connection of a UDP address sends to the source of one datagram, from the
- * socket that it came in through. It is open until the server stops accepting, and what would close
- * it or stop it reading does nothing; see {@link Server.Builder#listen}.
+ * <p><b>Datagrams.</b> A connection of a UDP address sends to the source address of one datagram,
+ * from the socket that received it. It is open until the server stops accepting. Methods that would
+ * close it or stop it from reading have no effect; see {@link Server.Builder#listen}.
  *
- * @param <O> the messages that can be sent
+ * @param <O> the type of the outbound messages
  */
 public interface Connection<O> extends Scheduler {
 
   /**
    * Queues a message for the peer.
    *
-   * <p>Returns false, and drops the message, if the connection is closing or if {@link
-   * #pendingBytes} has reached the server's {@code maxPendingBytes} (1 MiB by default); what
-   * happens to the connection then is the server's {@link OverflowPolicy}.
+   * <p>Returns false and drops the message if the connection is closing, or if {@link
+   * #pendingBytes} has reached the server's {@code maxPendingBytes} (1 MiB by default). In the
+   * latter case the server's {@link OverflowPolicy} decides what happens to the connection.
    *
-   * <p>Replies to the messages of one read leave with one write; what other threads send is
-   * collected and written once per turn of the event loop.
+   * <p>All replies to the messages of one read are written with a single write. Messages sent by
+   * other threads are collected and written once per turn of the event loop.
    *
-   * <p><b>Ownership.</b> A reference-counted message is consumed on every path.
+   * <p><b>Ownership.</b> The framework takes over a reference-counted message, even if it drops it.
    *
    * @throws IllegalArgumentException if the protocol cannot pack {@code message} and the caller is
-   *     on the connection's event loop; elsewhere the connection closes with {@code HANDLER_ERROR}
+   *     on the connection's event loop; for a message sent by another thread, the connection closes
+   *     with {@code HANDLER_ERROR} instead
    */
   boolean send(O message);
 
   /**
-   * Queues a message like {@link #send}, and tells what becomes of it. Costs an allocation or two.
+   * Queues a message like {@link #send} and reports its outcome. Costs one or two additional
+   * allocations per message.
    *
    * @throws IllegalArgumentException as {@link #send} does
    */
   Delivery deliver(O message);
 
   /**
-   * Whether the peer keeps up: false from when what was written to it exceeds the high mark until
-   * it has fallen below the low mark, and while what other threads have sent and the event loop has
-   * not packed exceeds the high mark. {@link Handler#onWritable} tells when it is true again. False
-   * after the close.
+   * Returns whether the peer keeps up with the output.
+   *
+   * <p>False from the moment the bytes written to the peer exceed the high watermark until they
+   * fall below the low watermark. Also false while the messages that other threads have sent, and
+   * the event loop has not packed yet, exceed the high watermark. {@link Handler#onWritable} is
+   * called when this becomes true again. Always false after the close.
    */
   boolean isWritable();
 
   /**
-   * How many bytes wait to be written to the socket. A message that another thread has sent and the
-   * event loop has not packed yet counts as its length, if that can be told, plus 96 bytes.
+   * Returns the number of bytes that wait to be written to the socket. A message that another
+   * thread has sent and the event loop has not packed yet counts as its length, if known, plus 96
+   * bytes.
    */
   long pendingBytes();
 
-  /** Whether messages can still come in; false as soon as a close has begun. */
+  /** Returns whether messages can still be received; false as soon as a close has begun. */
   boolean isOpen();
 
   /**
-   * Closes after everything sent before has been written.
+   * Closes the connection after everything sent before has been written.
    *
    * <p>No further message is delivered. If the output cannot be written within the server's {@code
-   * closeTimeout} (5 s by default) the rest is dropped. Then the output is shut down and what the
-   * peer still sends is read and dropped, for at most 2 s and 256 KiB, so that the peer gets
-   * everything and no reset. {@link Handler#onClose} is called at the end of it.
+   * closeTimeout} (5 s by default), the rest is dropped. Then the output is shut down, and bytes
+   * that the peer still sends are read and discarded, for at most the {@code lingeringCloseTimeout}
+   * (2 s by default) and at most 256 KiB: the peer receives all output and no reset. Finally,
+   * {@link Handler#onClose} is called.
    */
   void close();
 
-  /** Closes at once and drops what has not been written. */
+  /** Closes the connection at once and drops all output that has not been written. */
   void closeNow();
 
   /**
-   * Ends the output after everything sent before has been written; messages still come in. From now
-   * on {@link #send} returns false.
+   * Shuts down the output after everything sent before has been written; messages are still
+   * received (half-close). From now on {@link #send} returns false.
    */
   void shutdownOutput();
 
   /**
-   * Hands the socket over to a Netty handler, as another protocol begins.
+   * Hands the socket over to a Netty handler, for example to switch to another protocol.
    *
-   * <p>Everything sent before is written first. Then {@code successor} takes this connection's
-   * place in the channel's pipeline and gets the bytes that were not unpacked as its first {@code
-   * channelRead}. The connection counts as closed but {@link Handler#onClose} is not called; from
-   * then on the channel and its memory are the successor's to look after. It cannot outlive the
-   * server's event loops. If the output cannot be written within the server's {@code closeTimeout},
-   * or the successor cannot be added, the connection is closed instead.
+   * <p>Everything sent before is written first. Then {@code successor} replaces this connection in
+   * the channel's pipeline and receives the bytes that were not unpacked as its first {@code
+   * channelRead}. The connection counts as closed, but {@link Handler#onClose} is not called. From
+   * then on the successor is responsible for the channel and its memory. The channel cannot outlive
+   * the server's event loops. If the output cannot be written within the server's {@code
+   * closeTimeout}, or if the successor cannot be added, the connection is closed instead.
    *
    * @throws UnsupportedOperationException if this is a connection of a UDP address
    */
   void detach(ChannelHandler successor);
 
   /**
-   * Stops delivering messages, and reading from the socket, after the current message. Does not
-   * nest: one {@link #resumeReading} undoes it. Meanwhile it may go unnoticed that the peer is
-   * gone.
+   * Stops delivering messages, and reading from the socket, after the current message. Calls do not
+   * nest: one {@link #resumeReading} undoes them. While reading is paused, the loss of the peer may
+   * go unnoticed.
    */
   void pauseReading();
 
-  /** Delivers messages again, first those that have been read but not delivered. */
+  /** Resumes the delivery of messages, beginning with those already read but not delivered. */
   void resumeReading();
 
   /**
-   * Runs a task on the connection's event loop, where it has the same rights as a callback; also
-   * after the close, until the server has stopped.
+   * Runs a task on the connection's event loop, where it has the same rights as a callback. Tasks
+   * still run after the close, until the server has stopped.
    *
-   * <p>It runs later, never inside this call. If it throws, the connection closes with {@code
+   * <p>The task runs later, never inside this call. If it throws, the connection closes with {@code
    * HANDLER_ERROR}.
    */
   void execute(Runnable task);
 
-  /** The address of this end, as the peer sees it: of a unix socket, a {@link UnixAddress}. */
+  /**
+   * Returns the address of this end, as the peer sees it; a {@link UnixAddress} for a unix socket.
+   */
   SocketAddress localAddress();
 
-  /** The address of the peer; behind a proxy that tells it, that of the proxy's client. */
+  /**
+   * Returns the address of the peer. Behind a proxy that reports it, this is the address of the
+   * proxy's client.
+   */
   SocketAddress remoteAddress();
 
   /**
-   * The address, one of {@link Server#addresses}, on which the connection was accepted; that of
-   * this end for a connection of a {@link Client}.
+   * Returns the address, one of {@link Server#addresses}, on which the connection was accepted; for
+   * a connection of a {@link Client}, the address of this end.
    */
   SocketAddress listener();
 
   /**
-   * A connection that sends datagrams to another address from the same socket; what it sends does
-   * not count as an answer, see {@link Server.Builder#listen}.
+   * Returns a connection that sends datagrams to another address from the same socket. These
+   * datagrams do not count as answers, see {@link Server.Builder#listen}.
    *
-   * @throws IllegalArgumentException if {@code address} is no internet address or not resolved
-   * @throws UnsupportedOperationException if this is no connection of a UDP address
+   * @throws IllegalArgumentException if {@code address} is not an internet address or is unresolved
+   * @throws UnsupportedOperationException if this is not a connection of a UDP address
    */
   Connection<O> to(SocketAddress address);
 
   /**
-   * Returns the attribute stored under the given type, or null. Readable after the close.
+   * Returns the attribute stored under the given type, or null. Attributes remain readable after
+   * the close.
    *
-   * <p>Attributes are set by handlers, by plugins (the identity of a peer with a certificate, for
-   * example) and by protocols; of a unix socket there is {@link UnixPeer}.
+   * <p>Attributes are stored by handlers, by protocols and by plugins, for example the identity
+   * from a peer's certificate. The framework stores a {@link UnixPeer} for the connections of a
+   * unix socket.
    */
   <T> @Nullable T attribute(Class<T> type);
 
   /**
-   * Stores an attribute under its type, in place of an earlier one; null removes it.
+   * Stores an attribute under its type and replaces an earlier one; null removes it.
    *
-   * <p>A connection is expected to have few attributes, which rarely change: setting one copies
-   * them all. State that a handler needs for each message belongs into {@link #attach}.
+   * <p>Attributes are meant to be few and to change rarely: each call copies all of them. State
+   * that a handler needs for every message belongs in {@link #attach}.
    */
   <T> void attribute(Class<T> type, @Nullable T value);
 
   /**
-   * Attaches one object of the handler's, or removes it if null: a fast slot beside the attributes,
-   * for state that changes often. Each call replaces the object.
+   * Attaches one object and replaces an earlier one; null removes it. The attachment is a single
+   * slot, faster than an {@linkplain #attribute(Class, Object) attribute}, for state of the handler
+   * that changes often.
    */
   void attach(@Nullable Object attachment);
 
   /**
    * Returns the attached object, or null.
    *
-   * @throws ClassCastException if it is not a {@code type}
+   * @throws ClassCastException if the attached object is not an instance of {@code type}
    */
   <T> @Nullable T attachment(Class<T> type);
 }

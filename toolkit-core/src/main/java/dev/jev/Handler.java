@@ -7,22 +7,22 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server does with connections and their messages.
+ * Handles the connections of a server or client, and their messages.
  *
- * <p>One handler serves all connections of a server, so its fields are shared; what belongs to one
- * connection goes into {@link Connection#attach}.
+ * <p>One handler serves all connections of a server, so its fields are shared. State that belongs
+ * to one connection goes into {@link Connection#attach}.
  *
  * <p><b>Threads.</b> All calls for one connection come from its event loop, one at a time, in this
  * order: {@code onConnect}, any number of {@code onMessage} and {@code onWritable}, then {@code
  * onClose} exactly once, unless the connection was {@linkplain Connection#detach detached}. Calls
- * for different connections run on different threads at the same time. A callback must not block.
+ * for different connections run concurrently, on different threads. A callback must not block.
  *
- * <p><b>Errors.</b> Whatever a callback throws, an {@code Error} included, closes its own
- * connection with {@link CloseReason.Kind#HANDLER_ERROR} and nothing else. It is logged, at most
- * once a second.
+ * <p><b>Errors.</b> Anything that a callback throws, including an {@code Error}, closes that
+ * callback's connection with {@link CloseReason.Kind#HANDLER_ERROR} and affects nothing else. Such
+ * errors are logged at most once per second.
  *
- * @param <I> the messages that come in, as the protocol unpacks them
- * @param <O> the messages that go out, as the protocol packs them
+ * @param <I> the type of the inbound messages, as the protocol unpacks them
+ * @param <O> the type of the outbound messages, as the protocol packs them
  */
 @FunctionalInterface
 public interface Handler<I, O> {
@@ -33,14 +33,14 @@ public interface Handler<I, O> {
   /**
    * Called for every message.
    *
-   * <p>A peer that has ended its output still gets what is sent in this call; what another thread
-   * sends later finds the connection closed. Who answers later {@linkplain Connection#pauseReading
-   * pauses} the connection until then.
+   * <p>A peer that has shut down its output still receives what this call sends. A message that
+   * another thread sends later finds the connection closed. A handler that answers later
+   * {@linkplain Connection#pauseReading pauses} the connection until then.
    *
-   * <p><b>Ownership.</b> A reference-counted message, such as a {@code ByteBuf}, is released by the
-   * framework after this method returns, unless it was sent. To keep it longer, retain it, or
-   * better copy it: a small message may lie in a large buffer. To send it more than once, retain it
-   * once for each further time before the first {@code send}.
+   * <p><b>Ownership.</b> The framework releases a reference-counted message, such as a {@code
+   * ByteBuf}, after this method returns, unless the message was sent. To keep a message longer,
+   * retain it; copying it is better, since a small message may pin a large buffer. To send a
+   * message more than once, retain it once per additional send, before the first {@code send}.
    */
   void onMessage(Connection<O> connection, I message);
 
@@ -48,41 +48,48 @@ public interface Handler<I, O> {
    * Called exactly once, if and only if {@code onConnect} was called, after the socket is closed.
    * Not called for a connection that was {@linkplain Connection#detach detached}.
    *
-   * <p>Sending is no longer possible; addresses and attachment are still readable.
+   * <p>Nothing can be sent any more; the addresses, attributes and attachment are still readable.
    */
   default void onClose(Connection<O> connection, CloseReason reason) {}
 
   /**
-   * Called when the queue of a connection that was not {@linkplain Connection#isWritable()
-   * writable} has drained below the low mark.
+   * Called when a connection that was not {@linkplain Connection#isWritable() writable} has drained
+   * its output below the low watermark.
    */
   default void onWritable(Connection<O> connection) {}
 
   /**
-   * This handler on the threads of {@code executor}, where it may block.
+   * Returns a handler that calls this one on the threads of {@code executor}, where it may block.
    *
-   * <p>For each connection the calls still come one at a time and in order; those for different
-   * connections run side by side, as far as the executor has threads for them, virtual ones
-   * included. When 64 messages of a connection wait, or as many bytes as the high mark allows, it
-   * is not read from, until 16 do, and no more bytes than the low mark. A peer that has ended its
-   * output gets the answers to everything it sent; after any other close the messages that still
-   * wait are dropped. {@code onClose} comes last, on the executor too; if that refuses to run
-   * anything, the connection closes with {@link CloseReason.Kind#HANDLER_ERROR}, and {@code
-   * onClose}, if {@code onConnect} was called, is called on its event loop. Of datagrams at most
-   * 1,024 wait or are under way, in no order, and those above that are dropped.
+   * <p><b>Order.</b> For each connection the calls still come one at a time and in order. Calls for
+   * different connections run concurrently, as far as the executor has threads for them; virtual
+   * threads will do.
    *
-   * <p><b>Ownership</b> is as for {@link #onMessage}, on whatever thread. The executor remains the
-   * caller's, who ends it after the server.
+   * <p><b>Back-pressure.</b> Reading from a connection pauses when 64 of its messages are queued,
+   * or as many bytes as the high watermark. It resumes when at most 16 messages are queued, and no
+   * more bytes than the low watermark.
+   *
+   * <p><b>Closing.</b> A peer that has shut down its output still receives the answers to
+   * everything it sent. After any other close, the queued messages are dropped. {@code onClose}
+   * comes last, on the executor too. If the executor rejects a task, the connection closes with
+   * {@link CloseReason.Kind#HANDLER_ERROR}; {@code onClose} is then called on the event loop, if
+   * {@code onConnect} was called.
+   *
+   * <p><b>Datagrams.</b> At most 1,024 datagrams are queued or being handled, in no particular
+   * order; further ones are dropped.
+   *
+   * <p><b>Ownership.</b> The rules of {@link #onMessage} apply on every thread. The executor
+   * remains the caller's, to be shut down after the server.
    */
   default Handler<I, O> offload(Executor executor) {
     return new OffloadedHandler<>(this, requireNonNull(executor, "executor"));
   }
 
   /**
-   * A handler that answers each message with what {@code reply} returns for it, or not at all if
-   * that is null.
+   * Returns a handler that answers each message with the result of {@code reply}, or not at all if
+   * the result is null.
    *
-   * <p>An inbound message that is reference-counted may itself be the reply.
+   * <p>A reference-counted inbound message may itself be the reply.
    */
   static <I, O> Handler<I, O> replying(Function<? super I, ? extends @Nullable O> reply) {
     requireNonNull(reply, "reply");

@@ -10,35 +10,36 @@ import java.util.function.IntUnaryOperator;
 /**
  * Chooses the event loop of a new connection.
  *
- * <p>Called on the event loop that accepted the connection; several may call at the same time. Not
- * asked for listeners with {@code reuseport=true}, where every loop keeps what it accepts, and for
- * datagrams.
+ * <p>Called on the event loop that accepted the connection, so possibly on several threads at the
+ * same time. Not used for datagrams, nor for listeners with {@code reuseport=true}, where each
+ * event loop keeps the connections it accepts.
  */
 @FunctionalInterface
 public interface LoadBalancing {
 
   /**
-   * Returns the index of the event loop, from 0 up to but not including {@code loops}; any other
-   * closes the connection.
+   * Returns the index of the event loop, from 0 (inclusive) to {@code loops} (exclusive). Any other
+   * result closes the connection.
    *
    * @param peer the address of the new connection's peer
-   * @param loops how many event loops there are
-   * @param connections tells how many connections a loop has, counted when they are assigned
+   * @param loops the number of event loops
+   * @param connections returns the number of connections of the event loop with the given index; a
+   *     connection counts as soon as it is assigned
    */
   int choose(SocketAddress peer, int loops, IntUnaryOperator connections);
 
-  /** One loop after the other. The default. */
+  /** Returns a strategy that takes the event loops in turn. The default. */
   static LoadBalancing roundRobin() {
     AtomicInteger next = new AtomicInteger();
     return (peer, loops, connections) -> Math.floorMod(next.getAndIncrement(), loops);
   }
 
-  /** Any loop. */
+  /** Returns a strategy that takes a random event loop. */
   static LoadBalancing random() {
     return (peer, loops, connections) -> ThreadLocalRandom.current().nextInt(loops);
   }
 
-  /** The loop with the fewest connections. */
+  /** Returns a strategy that takes the event loop with the fewest connections. */
   static LoadBalancing leastConnections() {
     return (peer, loops, connections) -> {
       int least = 0;
@@ -52,13 +53,15 @@ public interface LoadBalancing {
   }
 
   /**
-   * The same loop for all connections from the same address, whatever their port. Peers of a unix
-   * socket usually have no address: they all get the same loop.
+   * Returns a strategy that takes the same event loop for all connections from the same address,
+   * whatever their port. Peers of a unix socket usually have no address: they all get the same
+   * event loop.
    */
   static LoadBalancing sourceHash() {
     return (peer, loops, connections) -> {
       Object source = peer instanceof InetSocketAddress inet ? inet.getAddress() : peer;
-      int hash = Objects.hashCode(source) * 0x9E3779B9; // Fibonacci hashing: neighbours spread out
+      int hash =
+          Objects.hashCode(source) * 0x9E3779B9; // Fibonacci hashing: spreads adjacent addresses
       return Math.floorMod(hash ^ (hash >>> 16), loops);
     };
   }

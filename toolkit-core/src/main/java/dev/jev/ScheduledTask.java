@@ -1,14 +1,14 @@
 package dev.jev;
 
-/** Something that is going to happen later, see {@link Scheduler}. */
+/** A task that runs later, see {@link Scheduler}. */
 public interface ScheduledTask {
 
   /**
-   * Prevents what has not begun; harmless when there is nothing to prevent. A task that cancels its
-   * own timer is not run again.
+   * Cancels all runs that have not begun. Has no effect if there are none. A task that cancels
+   * itself does not run again.
    *
-   * <p>May be called from any thread. Called on the event loop of the timer, nothing is run
-   * afterwards.
+   * <p>May be called from any thread. If called on the task's event loop, no run begins after this
+   * call.
    */
   void cancel();
 }

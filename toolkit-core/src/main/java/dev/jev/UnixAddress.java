@@ -8,12 +8,12 @@ import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import org.jspecify.annotations.Nullable;
 
-/** The address of a unix socket: a path, a name outside the file system, or none. */
+/** The address of a unix socket: a path, a name in the abstract namespace, or no name. */
 public final class UnixAddress extends SocketAddress {
 
   @Serial private static final long serialVersionUID = 1L;
 
-  /** That of a socket which was not given one, as most clients are not. */
+  /** The address of an unnamed socket; most clients are unnamed. */
   static final UnixAddress UNNAMED = new UnixAddress("");
 
   private final String path;
@@ -23,15 +23,15 @@ public final class UnixAddress extends SocketAddress {
   }
 
   /**
-   * An address by its path.
+   * Returns the address with the given path.
    *
-   * @param path absolute; or, in Linux's abstract namespace, a name with {@code @} in front of it
+   * @param path an absolute path, or {@code @} followed by a name in Linux's abstract namespace
    */
   public static UnixAddress of(String path) {
     return new UnixAddress(requireNonNull(path, "path"));
   }
 
-  /** The same address, as one of this type if Netty or the JDK made it for a unix socket. */
+  /** Converts a unix address of Netty or the JDK to this type; returns any other as it is. */
   static SocketAddress from(SocketAddress address) {
     if (address instanceof DomainSocketAddress netty) {
       return ofBytes(netty.path());
@@ -43,7 +43,7 @@ public final class UnixAddress extends SocketAddress {
     return path.isEmpty() ? UNNAMED : new UnixAddress(path.replace('\0', '@'));
   }
 
-  /** The path; a name with {@code @} in front of it; or nothing. */
+  /** Returns the path, {@code @} followed by an abstract name, or an empty string if unnamed. */
   public String path() {
     return path;
   }
@@ -62,7 +62,9 @@ public final class UnixAddress extends SocketAddress {
     return path.hashCode();
   }
 
-  /** In the form that {@link Server.Builder#listen} takes: {@code unix:///run/app.sock}. */
+  /**
+   * Returns the address as {@link Server.Builder#listen} takes it: {@code unix:///run/app.sock}.
+   */
   @Override
   public String toString() {
     return path.startsWith("/") ? "unix://" + path : "unix:" + path;

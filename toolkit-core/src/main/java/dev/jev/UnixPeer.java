@@ -9,17 +9,18 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The process at the other end of a unix socket, as the kernel knows it: {@code
- * connection.attribute(UnixPeer.class)}, from {@link Handler#onConnect} on. Not there with NIO,
- * since the JDK does not tell.
+ * The credentials of the process at the other end of a unix socket, as reported by the kernel.
  *
- * @param pid its process id when it connected; 0 if the platform does not tell
- * @param uid its effective user id when it connected
- * @param gid its effective group id when it connected
+ * <p>Available as {@code connection.attribute(UnixPeer.class)} from {@link Handler#onConnect} on.
+ * Not available with the NIO transport, since the JDK does not report credentials.
+ *
+ * @param pid the process id at the time of the connect; 0 if the platform does not report it
+ * @param uid the effective user id at the time of the connect
+ * @param gid the effective group id at the time of the connect
  */
 public record UnixPeer(int pid, int uid, int gid) {
 
-  /** The peer of an accepted connection, or null if it is not known. */
+  /** Returns the peer of an accepted connection, or null if it is not known. */
   static @Nullable UnixPeer of(Channel accepted) throws IOException {
     PeerCredentials peer = credentials(accepted);
     return peer == null ? null : new UnixPeer(Math.max(peer.pid(), 0), peer.uid(), gid(peer));
@@ -35,7 +36,7 @@ public record UnixPeer(int pid, int uid, int gid) {
     return accepted instanceof KQueueDomainSocketChannel kqueue ? kqueue.peerCredentials() : null;
   }
 
-  /** On Linux there is exactly one. */
+  /** Returns the first group id, on Linux the only one; -1 if there is none. */
   private static int gid(PeerCredentials peer) {
     int[] all = peer.gids();
     return all.length == 0 ? -1 : all[0];
