@@ -8,16 +8,16 @@ import io.netty.util.ReferenceCounted;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A protocol whose messages are made of another one's, see {@link Protocol#map}. */
-@SuppressWarnings("ReferenceEquality") // whether a function returned its very argument
+/** A protocol that converts the messages of another protocol, see {@link Protocol#map}. */
+@SuppressWarnings("ReferenceEquality") // a function may return its own argument
 final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
 
   private final Protocol<I, O> origin;
   private final Function<? super I, ? extends A> decode;
   private final Function<? super B, ? extends O> encode;
 
-  private @Nullable ByteBuf tail; // from pack to tail
-  private @Nullable MappedKey sharedKey; // the latest representation
+  private @Nullable ByteBuf tail; // set by pack, taken by zeroCopyTail
+  private @Nullable MappedKey sharedKey; // the latest encoding key
 
   MappedProtocol(
       Protocol<I, O> origin,
@@ -121,6 +121,6 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
     return result;
   }
 
-  /** What makes the same bytes of the same message. */
+  /** An encoding key: the key of the original protocol and the mapping function. */
   private record MappedKey(Object origin, Function<?, ?> encode) {}
 }

@@ -5,58 +5,61 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the bytes of one connection become messages, and messages bytes.
+ * Converts between the bytes of one connection and its messages.
  *
- * <p>There is one instance for each connection, so what has to be remembered between two reads
- * lives in fields. Unlike a Netty decoder a protocol neither loops, nor collects a list, nor
- * accumulates: it looks at the unread bytes and returns one message, or null. The framework owns
- * the loop, keeps the bytes that are left over, and puts all replies to one read into one write.
+ * <p>There is one instance per connection, so state that must survive between two reads lives in
+ * fields. Unlike a Netty decoder, a protocol does not loop, collect a list of messages or
+ * accumulate bytes: it reads from the unread bytes and returns one message, or null. The framework
+ * owns the loop, keeps the remaining bytes, and combines all replies to one read into one write.
+ *
+ * <p>Most protocols implement only {@link #unpack} and {@link #pack}.
  *
  * <p><b>Threads.</b> All methods are called on the connection's event loop.
  *
- * <p><b>Datagrams.</b> A UDP socket has one instance for all its peers; each datagram is unpacked
- * alone and has to be exactly one message, see {@link Server.Builder#listen}. A protocol that
- * begins with a handshake does not work there.
+ * <p><b>Datagrams.</b> A UDP socket has one instance for all its peers. Each datagram is unpacked
+ * on its own and must contain exactly one message, see {@link Server.Builder#listen}. A protocol
+ * that begins with a handshake does not work there.
  *
- * <p><b>Errors.</b> Bytes that break the protocol's rules are answered by throwing a {@link
- * ProtocolException}: what was sent before it still goes out, then the connection closes with
- * {@link CloseReason.Kind#PROTOCOL_ERROR}. Anything else that {@link #open} or {@link #unpack}
- * throws has the same effect; what {@link #pack} throws goes to the sender, see {@link
+ * <p><b>Errors.</b> A protocol answers bytes that violate its rules by throwing a {@link
+ * ProtocolException}. Everything sent before is still written, then the connection closes with
+ * {@link CloseReason.Kind#PROTOCOL_ERROR}. Any other exception from {@link #open} or {@link
+ * #unpack} has the same effect. An exception from {@link #pack} is passed to the sender, see {@link
  * Connection#send}.
  *
- * @param <I> the messages that come in
- * @param <O> the messages that go out
+ * @param <I> the type of the inbound messages
+ * @param <O> the type of the outbound messages
  */
 public interface Protocol<I, O> {
 
   /**
-   * Takes the next message off {@code in}, or returns null if it is not complete.
+   * Reads the next message from {@code in}, or returns null if it is not complete.
    *
-   * <p>Called again with what is left after each message, and when more bytes have arrived after a
-   * null. Bytes that were read from {@code in} stay consumed, also when null is returned; bytes
-   * that were not are still there at the next call. A message must consume at least one byte,
-   * unless it is an empty datagram or one of those that were {@link #pendingMessages}.
+   * <p>Called again with the remaining bytes after each message, and with more bytes after a null.
+   * Bytes that were read from {@code in} stay consumed, even if null is returned; unread bytes are
+   * still there at the next call. A message must consume at least one byte, unless it is an empty
+   * datagram or one of the {@link #pendingMessages}.
    *
-   * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}: a protocol refuses a longer
-   * one as soon as it knows the length, and the framework refuses to accumulate more than that for
-   * one frame.
+   * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}. A protocol rejects a longer
+   * frame as soon as it knows the length; the framework does not accumulate more than that for one
+   * frame.
    *
-   * <p><b>Ownership.</b> {@code in} belongs to the framework and is valid during the call. A
-   * message that refers to it takes a reference of its own, as {@link ByteBuf#readRetainedSlice}
-   * does; the framework releases that after {@link Handler#onMessage}.
+   * <p><b>Ownership.</b> {@code in} belongs to the framework and is valid during the call only. A
+   * message that refers to it holds a reference of its own, as {@link ByteBuf#readRetainedSlice}
+   * does; the framework releases that reference after {@link Handler#onMessage}.
    *
-   * @throws ProtocolException if the bytes break the protocol's rules
+   * @throws ProtocolException if the bytes violate the protocol's rules
    */
   @Nullable I unpack(ProtocolContext context, ByteBuf in);
 
   /**
-   * Appends the wire form of {@code message} to {@code out}, apart from its {@link #zeroCopyTail}.
+   * Appends the encoded form of {@code message} to {@code out}, without its {@link #zeroCopyTail}.
    *
-   * <p>Called for every message: should not allocate. What it has written when it throws is undone.
+   * <p>Called for every message, and should not allocate. If it throws, the bytes that it has
+   * written are removed again.
    *
-   * <p><b>Ownership.</b> {@code message} is released by the framework afterwards if it is
-   * reference-counted, and its indices should be left alone, since it may be sent again; {@code
-   * out} is valid during the call and may hold earlier messages.
+   * <p><b>Ownership.</b> The framework releases a reference-counted {@code message} afterwards. Its
+   * indices should not be changed, since it may be sent again. {@code out} is valid during the call
+   * only and may contain earlier messages.
    *
    * @throws IllegalArgumentException if {@code message} cannot be packed
    */
@@ -65,9 +68,9 @@ public interface Protocol<I, O> {
   /**
    * Called once when the connection exists, before any other method.
    *
-   * <p>A protocol that begins with a handshake overrides this and calls {@link
-   * ProtocolContext#ready} when the handshake is over; until then {@code unpack} must not return a
-   * message.
+   * <p>A protocol that begins with a handshake overrides this method and calls {@link
+   * ProtocolContext#ready} when the handshake is complete. Until then {@code unpack} must not
+   * return a message.
    */
   default void open(ProtocolContext context) {
     context.ready();
@@ -77,61 +80,67 @@ public interface Protocol<I, O> {
    * Called once when the connection begins to close or is found closed; neither {@code unpack} nor
    * {@code pack} is called afterwards.
    *
-   * <p>Releases what the instance holds. Unless the connection is lost already, or detached, what
-   * it writes to {@code context} is still sent: a last message of the protocol's own.
+   * <p>Releases the resources of this instance. Bytes written to {@code context} are still sent,
+   * for example a close frame, unless the connection is already lost or detached.
    */
   default void close(ProtocolContext context, CloseReason reason) {}
 
-  // Hooks for special protocols.
+  // Hooks for special protocols: batch decoders, zero copy, topics, closing handshakes.
 
   /**
-   * How many messages the protocol has made of consumed bytes and not returned yet; 0 by default.
+   * Returns the number of messages that the protocol has decoded from consumed bytes and not
+   * returned yet; 0 by default.
    *
-   * <p>For a protocol behind which stands a decoder that makes several messages at once, of a
-   * compressed block for example. While it is positive, {@code unpack} is called also without
-   * unread bytes, and returns one message each time, or null if it has dropped what was held. A
-   * task of {@link ProtocolContext#runAfter} may leave some, too.
+   * <p>For a protocol on top of a decoder that produces several messages at once, for example from
+   * a compressed block. While the number is positive, {@code unpack} is called even without unread
+   * bytes, and returns one message per call, or null if it has dropped the pending messages. A task
+   * of {@link ProtocolContext#runAfter} may add pending messages, too.
    */
   default int pendingMessages() {
     return 0;
   }
 
   /**
-   * The end of {@code message} that may leave without being copied, or null (the default) if {@link
-   * #pack} writes all of it.
+   * Returns the end of {@code message} that may be written without copying, or null (the default)
+   * if {@link #pack} writes the whole message.
    *
-   * <p>Called right after {@code pack}. A long tail is written to the socket as it is, a short one
-   * is appended to the other output.
+   * <p>Called right after {@code pack}. A long tail is written to the socket as it is; a short one
+   * is copied behind the other output.
    *
-   * <p><b>Ownership.</b> The buffer stays the message's: the framework retains it if it needs it
-   * longer than {@code message}.
+   * <p><b>Ownership.</b> The buffer remains the message's. The framework retains it if it needs the
+   * buffer longer than {@code message}.
    */
   default @Nullable ByteBuf zeroCopyTail(O message) {
     return null;
   }
 
   /**
-   * What stands for the bytes that {@link #pack} and {@link #zeroCopyTail} make of a message:
-   * connections whose protocols return equal objects make the same bytes of the same message, and
-   * making them changes nothing in the protocol. So a message of a {@link Topic} is packed once for
-   * all of them, by any of them. Null (the default) if it has to be packed for each connection.
+   * Returns a key that identifies the encoding of outbound messages, or null (the default) if a
+   * message must be packed for each connection.
    *
-   * <p>Called for each delivery of a published message: should not allocate. It may change, to null
-   * too: it is the answer for the next message to be packed.
+   * <p>Protocols that return equal keys produce the same bytes for the same message, in {@link
+   * #pack} and {@link #zeroCopyTail}, and producing them does not change the state of the protocol.
+   * A message of a {@link Topic} is then packed once for all these connections, by any of their
+   * protocols.
+   *
+   * <p>Called for each delivery of a published message, and should not allocate. The key may
+   * change, also to null: it applies to the next message to be packed.
    */
   default @Nullable Object encodingKey() {
     return null;
   }
 
   /**
-   * Looks at what the peer still sends after {@link #close}, for a protocol in which both say
-   * goodbye; returns whether it has, or true (the default) if that is not waited for.
+   * Reads what the peer still sends after {@link #close}, for a protocol with a closing handshake.
    *
-   * <p>Called right after {@code close}, also without unread bytes, and whenever more have come
-   * until it returns true; bytes are consumed as in {@link #unpack}. Meanwhile what was written is
-   * sent, but neither do plugins end the output nor is the socket's shut down, for at most the
-   * {@code closeTimeout}. Not called if the connection is lost or detached; what it throws counts
-   * as true.
+   * <p>Called right after {@code close}, even without unread bytes, and again whenever more bytes
+   * have arrived, until it returns true; bytes are consumed as in {@link #unpack}. Meanwhile the
+   * written bytes are sent, but plugins do not end the output and the socket's output is not shut
+   * down. The wait ends after the {@code closeTimeout} at the latest. Not called if the connection
+   * is lost or detached. An exception counts as true.
+   *
+   * @return true if the peer has completed its side of the handshake, or if the protocol does not
+   *     wait for it (the default)
    */
   default boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
     return true;
@@ -140,31 +149,33 @@ public interface Protocol<I, O> {
   // Variants with other message types.
 
   /**
-   * This protocol with other messages: what comes in goes through {@code decode}, what goes out
-   * through {@code encode}.
+   * Returns this protocol with other message types: {@code decode} converts inbound messages,
+   * {@code encode} converts outbound ones.
    *
-   * <p>Called for every message, on the event loop. What a function throws, or a null, becomes a
-   * {@link ProtocolException} with that as its cause.
+   * <p>Both functions are called per message, on the event loop. A {@link ProtocolException} that a
+   * function throws is passed on. Any other {@code RuntimeException} becomes the cause of a {@code
+   * ProtocolException}. A null result is a {@code ProtocolException}, too.
    *
    * <p><b>Ownership.</b> A reference-counted argument of {@code decode} is released afterwards,
-   * unless it is the result; that of {@code encode} is left alone. A reference-counted result is
-   * released by the framework; a buffer that refers to the argument takes a reference of its own,
-   * as {@link ByteBuf#retainedSlice} does. What {@code encode} makes is copied on its way out.
+   * unless it is the result; an argument of {@code encode} is left alone. A reference-counted
+   * result is released by the framework; a buffer that refers to the argument must hold a reference
+   * of its own, as {@link ByteBuf#retainedSlice} does. A reference-counted result of {@code encode}
+   * is copied when it is packed.
    *
-   * <p>Of a message that is published to a {@link Topic}, {@code encode} may be called once for all
-   * connections that have the very same function.
+   * <p>For a message that is published to a {@link Topic}, {@code encode} may be called once for
+   * all connections that use the very same function object.
    */
   default <A, B> Protocol<A, B> map(
       Function<? super I, ? extends A> decode, Function<? super B, ? extends O> encode) {
     return new MappedProtocol<>(this, decode, encode);
   }
 
-  /** This protocol with other messages coming in, see {@link #map}. */
+  /** Returns this protocol with another type of inbound messages, see {@link #map}. */
   default <A> Protocol<A, O> mapInbound(Function<? super I, ? extends A> decode) {
     return map(decode, Function.identity());
   }
 
-  /** This protocol with other messages going out, see {@link #map}. */
+  /** Returns this protocol with another type of outbound messages, see {@link #map}. */
   default <B> Protocol<I, B> mapOutbound(Function<? super B, ? extends O> encode) {
     return map(Function.identity(), encode);
   }

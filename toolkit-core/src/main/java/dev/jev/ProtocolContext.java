@@ -6,33 +6,35 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A protocol's own line to its peer, for bytes that no handler sent: the reply to a handshake, a
- * pong, a farewell.
+ * The operations of a protocol on its connection: write handshake bytes, close it, set timers.
  *
- * <p><b>Threads.</b> To be called on the connection's event loop, except {@link #ready}, {@link
- * #runAfter} and what says so.
+ * <p>A protocol writes here what no handler has sent: the reply to a handshake, a pong, a close
+ * frame.
+ *
+ * <p><b>Threads.</b> Methods must be called on the connection's event loop, except {@link #ready},
+ * {@link #runAfter} and those that say otherwise.
  */
 public interface ProtocolContext {
 
   /**
-   * Says that messages may flow: {@link Handler#onConnect} is called, as soon as the protocol's
-   * current call has returned.
+   * Signals that the handshake is complete and messages may flow.
    *
-   * <p>Bytes that have arrived meanwhile are unpacked then. Calling it again has no effect.
+   * <p>{@link Handler#onConnect} is called as soon as the protocol's current call has returned. The
+   * bytes that have arrived in the meantime are unpacked then. Further calls have no effect.
    */
   void ready();
 
   /**
-   * Whether {@link #ready} has taken effect: what a protocol asks whose handshake another thread
-   * finishes. Changes on the event loop, never during a call of the protocol.
+   * Returns whether {@link #ready} has taken effect, for a protocol whose handshake is completed by
+   * another thread. Changes on the event loop, never during a call of the protocol.
    */
   boolean isReady();
 
   /**
    * Writes bytes to the peer, behind everything that was sent before.
    *
-   * <p><b>Ownership.</b> {@code bytes} is consumed on every path; after the connection's close it
-   * is dropped.
+   * <p><b>Ownership.</b> The framework takes over {@code bytes}, even if it drops them because the
+   * connection is closed.
    */
   void write(ByteBuf bytes);
 
@@ -45,45 +47,46 @@ public interface ProtocolContext {
   }
 
   /**
-   * Closes the connection after everything written so far, for a reason, unless a close has begun
-   * already. Does nothing for datagrams.
+   * Closes the connection after everything written so far, with the given reason. Has no effect if
+   * a close has already begun, or for datagrams.
    */
   void close(CloseReason reason);
 
   /**
-   * Closes the connection for a reason and drops what has not been written, as {@link
-   * Connection#closeNow} does: for a peer that is gone. Does nothing for datagrams.
+   * Closes the connection with the given reason and drops all output that has not been written, as
+   * {@link Connection#closeNow} does: for a peer that is gone. Has no effect for datagrams.
    */
   void closeNow(CloseReason reason);
 
   /**
-   * Runs a task on the connection's event loop once, after {@code delay}, unless the connection is
-   * closed by then; also during the handshake. What it throws closes the connection with {@link
-   * CloseReason.Kind#PROTOCOL_ERROR}.
+   * Runs a task once on the connection's event loop, after {@code delay}, unless the connection is
+   * closed by then. Also available during the handshake. An exception closes the connection with
+   * {@link CloseReason.Kind#PROTOCOL_ERROR}.
    *
-   * <p>For datagrams it runs unless the protocol was replaced by then, what it throws is logged,
-   * and what it writes is dropped, since there is nobody to answer.
+   * <p>For datagrams, the task runs unless the protocol has been replaced by then. Exceptions are
+   * logged, and what the task writes is dropped, since there is no peer to receive it.
    */
   ScheduledTask runAfter(Duration delay, Runnable task);
 
   /**
-   * What looks at the connections of the event loop after at most {@code maxDelay}: for a deadline
-   * that every connection has, instead of a timer for each. Spans should be few.
+   * Returns the event loop's timing wheel for delays of at most {@code maxDelay}. It serves
+   * deadlines that every connection has, in place of one timer per connection. All callers with the
+   * same {@code maxDelay} share one wheel, so the number of different values should be small.
    *
    * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
    */
   DeadlineWheel deadlineWheel(Duration maxDelay);
 
   /**
-   * Since when what the peer sends is read as it comes, in nanoseconds of {@link
-   * DeadlineWheel#now}; now, while somebody pauses reading or the peer does not take its output.
-   * For who waits for the peer to say something.
+   * Returns the time since which bytes of the peer have been read without a pause, in nanoseconds
+   * of {@link DeadlineWheel#now}. Returns the current time while reading is paused, or while the
+   * peer does not take its output. For a protocol that expects the peer to send something in time.
    */
   long readingSince();
 
   /**
    * Stores an attribute of the connection under its type, for the handler; null removes it. See
-   * {@link Connection#attribute(Class, Object)}. Does nothing for datagrams.
+   * {@link Connection#attribute(Class, Object)}. Has no effect for datagrams.
    */
   <T> void attribute(Class<T> type, @Nullable T value);
 
@@ -94,14 +97,14 @@ public interface ProtocolContext {
   <T> @Nullable T attribute(Class<T> type);
 
   /**
-   * The address of the peer, see {@link Connection#remoteAddress}; null for datagrams, of which
-   * each has its own. Any thread may ask.
+   * Returns the address of the peer, see {@link Connection#remoteAddress}; null for datagrams,
+   * since each has a source address of its own. May be called from any thread.
    */
   @Nullable SocketAddress remoteAddress();
 
   /**
-   * The longest frame, in bytes with its header, that the server or client accepts: {@link
-   * Server.Builder#maxFrameBytes}.
+   * Returns the maximum length of a frame, in bytes with its header, that the server or client
+   * accepts: {@link Server.Builder#maxFrameBytes}.
    */
   int maxFrameBytes();
 }
