@@ -7,8 +7,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something that a server or a client does beside its protocol and handler: TLS, limits, idle
- * timeouts, a log of the bytes.
+ * An extension of a server or client beside its protocol and handler: TLS, limits, idle timeouts, a
+ * log of the bytes.
  *
  * <p>One instance may serve several servers and clients. All methods have defaults that do nothing.
  *
@@ -16,59 +16,61 @@ import org.jspecify.annotations.Nullable;
  *   socket --&gt; SOCKET --&gt; ADDRESS --&gt; ADMISSION --&gt; ENCRYPTION --&gt; TRANSFORM --&gt; MESSAGES --&gt; Protocol
  * </pre>
  *
- * <p>A plugin that has to settle something with the peer before messages may flow adds a handler to
- * the {@linkplain Link#pipeline pipeline} that holds {@code channelActive} back until it is
- * settled; the {@code handshakeTimeout} bounds all of that together. Datagrams do not pass through
- * plugins.
+ * <p><b>Handshakes.</b> A plugin that needs a handshake with the peer before messages may flow adds
+ * a handler to the {@linkplain Link#pipeline pipeline} that delays {@code channelActive} until the
+ * handshake is complete. The {@code handshakeTimeout} bounds all these handshakes together.
  *
- * <p><b>Errors.</b> What a plugin throws from {@link #install} or from an {@link Observer} closes
- * that connection with {@link CloseReason.Kind#HANDLER_ERROR}; what it throws from {@link #start}
- * keeps the server or client from starting. Anything else is logged.
+ * <p><b>Datagrams</b> do not pass through plugins.
+ *
+ * <p><b>Errors.</b> An exception from {@link #install} or from an {@link Observer} closes that
+ * connection with {@link CloseReason.Kind#HANDLER_ERROR}. An exception from {@link #start} keeps
+ * the server or client from starting. All others are logged.
  */
 public interface Plugin {
 
-  /** Where in the way of the bytes a plugin stands, from the socket to the protocol. */
+  /** The position of a plugin between the socket and the protocol. */
   enum Stage {
     /** Sees the bytes of the socket. */
     SOCKET,
-    /** Finds out who the peer is. */
+    /** Determines the address of the peer. */
     ADDRESS,
-    /** Decides who may come in. */
+    /** Admits or refuses connections. */
     ADMISSION,
-    /** Encrypts. */
+    /** Encrypts and decrypts. */
     ENCRYPTION,
-    /** Changes bytes into other bytes. */
+    /** Transforms the stream of bytes, for example by compression. */
     TRANSFORM,
     /** Sees the bytes that the protocol sees. The default. */
     MESSAGES
   }
 
   /**
-   * Called once per server or client, on the thread that starts it: when all addresses of a server
-   * are bound and none accepts yet, or before a client's first attempt to connect.
+   * Called once per server or client, on the thread that starts it. At that time all addresses of a
+   * server are bound but none accepts yet, and a client has not tried to connect.
    */
   default void start(PluginHost host) {}
 
   /**
-   * Called once after {@link #start}, when all connections of the server or client are closed and
-   * its timers are cancelled, on the thread that stops it.
+   * Called once after {@link #start}, on the thread that stops the server or client, when all its
+   * connections are closed and its scheduled tasks are cancelled.
    */
   default void stop(PluginHost host) {}
 
   /**
-   * Where {@link #install} stands among the plugins; those of one stage stand as they were added.
+   * Returns the position of {@link #install} among the plugins. Plugins of one stage keep the order
+   * in which they were added.
    */
   default Stage stage() {
     return Stage.MESSAGES;
   }
 
   /**
-   * Called once for each new connection, on its event loop, before anything is read.
+   * Called once per new connection, on its event loop, before anything is read.
    *
-   * <p>May add handlers behind those that are there, with {@code link.pipeline().addLast}. Without
-   * one, the connection keeps the fast way from the socket to the protocol.
+   * <p>May add handlers behind the existing ones, with {@code link.pipeline().addLast}. A
+   * connection without such handlers keeps the fast path from the socket to the protocol.
    *
-   * @return who is told what happens on the connection, or null
+   * @return the observer of the connection, or null
    */
   default @Nullable Observer install(Link link) {
     return null;
@@ -78,69 +80,73 @@ public interface Plugin {
    * Called on the watchdog's thread when an event loop has run a task that was given to it.
    *
    * @param loop the thread of the event loop
-   * @param lag how long the task waited
+   * @param lag the time that the task waited
    */
   default void loopLagged(Thread loop, Duration lag) {}
 
   /**
-   * Called on the watchdog's thread when an event loop has not come round for {@code
-   * blockedLoopThreshold}; once for each time it is blocked.
+   * Called on the watchdog's thread when an event loop has been blocked for {@code
+   * blockedLoopThreshold}; once each time it is blocked.
    *
-   * @param loop the thread of the event loop, whose stack shows what it does
-   * @param time for how long it has been blocked so far
+   * @param loop the thread of the event loop, whose stack shows what blocks it
+   * @param time the time for which it has been blocked so far
    */
   default void loopBlocked(Thread loop, Duration time) {}
 
   /**
    * Called on an event loop when accepting pauses because the process has run out of file
-   * descriptors, or the like.
+   * descriptors or a similar resource.
    */
   default void acceptPaused(SocketAddress listener, Throwable cause) {}
 
   /**
-   * What a plugin may do with one connection.
+   * The operations of a plugin on one connection.
    *
-   * <p><b>Threads.</b> {@link #pipeline} and {@link #deadlineWheel} on the connection's event loop;
-   * everything else on any thread.
+   * <p><b>Threads.</b> {@link #pipeline} and {@link #deadlineWheel} must be called on the
+   * connection's event loop; all other methods may be called from any thread.
    */
   interface Link {
 
-    /** The connection. Usable from {@link Plugin#install} on; open later, see {@link Observer}. */
+    /**
+     * Returns the connection. It may be used from {@link Plugin#install} on, but opens later, see
+     * {@link Observer#connected}.
+     */
     Connection<?> connection();
 
-    /** Returns the server or client of the connection, as {@link Plugin#start} got it. */
+    /** Returns the server or client of the connection, as passed to {@link Plugin#start}. */
     PluginHost host();
 
-    /** Netty's pipeline of the connection. */
+    /** Returns the Netty pipeline of the connection. */
     ChannelPipeline pipeline();
 
-    /** Sets what {@link Connection#remoteAddress} and {@link Connection#localAddress} return. */
+    /** Sets the results of {@link Connection#remoteAddress} and {@link Connection#localAddress}. */
     void addresses(SocketAddress remote, SocketAddress local);
 
-    /** Closes like {@link Connection#close}, for a reason. */
+    /** Closes like {@link Connection#close}, with the given reason. */
     void close(CloseReason reason);
 
-    /** Closes like {@link Connection#closeNow}, for a reason. */
+    /** Closes like {@link Connection#closeNow}, with the given reason. */
     void closeNow(CloseReason reason);
 
     /**
      * Stops delivering messages, and reading from the socket, after the current message, until
      * {@link #resumeReading}.
      *
-     * <p>Every plugin has a pause of its own, and so has the {@linkplain Connection#pauseReading
-     * user}: reading goes on when nobody pauses. Does not nest.
+     * <p>Each plugin has a pause of its own, and so has the {@linkplain Connection#pauseReading
+     * user}: reading continues when all pauses have ended. Calls do not nest.
      */
     void pauseReading();
 
     /** Ends this plugin's pause. */
     void resumeReading();
 
-    /** How many bytes have been read and not been unpacked. */
+    /** Returns the number of bytes that have been read and not been unpacked. */
     long unreadBytes();
 
     /**
-     * What looks at the connections of the event loop after at most {@code maxDelay}: for a
-     * deadline that every connection has, instead of a timer for each. Spans should be few.
+     * Returns the event loop's timing wheel for delays of at most {@code maxDelay}. It serves
+     * deadlines that every connection has, in place of one timer per connection. All callers with
+     * the same {@code maxDelay} share one wheel, so the number of different values should be small.
      *
      * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
      */
@@ -148,57 +154,57 @@ public interface Plugin {
   }
 
   /**
-   * Is told what happens on one connection; state that belongs to the connection lives in its
-   * fields.
+   * Observes the events of one connection. State that belongs to the connection lives in fields.
    *
    * <p>Called on the connection's event loop. {@link #received}, {@link #message} and {@link
    * #flushing} are called often and should not allocate.
    */
   interface Observer {
 
-    /** The connection is ready for messages; {@link Handler#onConnect} follows. */
+    /** Called when the connection is ready for messages; {@link Handler#onConnect} follows. */
     default void connected() {}
 
-    /** Bytes have come in, which are going to be unpacked. */
+    /** Called when bytes have been received, before they are unpacked. */
     default void received(int bytes) {}
 
     /**
-     * A message is going to be delivered. If the plugin pauses reading now, the next one is not
-     * until it resumes.
+     * Called before a message is delivered. If the plugin pauses reading in this call, the next
+     * message is delivered only after it resumes.
      */
     default void message() {}
 
-    /** Bytes are going to be written to the socket. */
+    /** Called before bytes are written to the socket. */
     default void flushing(int bytes) {}
 
-    /** The socket has taken everything that was written to it. */
+    /** Called when the socket has taken everything that was written to it. */
     default void written() {}
 
     /**
-     * The output ends: everything that was sent has been written. What a plugin writes now is the
-     * last, before the socket's output is shut down.
+     * Called when the output ends, after everything that was sent has been written. Bytes that a
+     * plugin writes now are the last ones before the socket's output is shut down.
      *
-     * <p>Called for the plugin next to the protocol first, and for the next one when the first has
-     * finished.
+     * <p>Called for the plugin next to the protocol first, and for each further plugin when the
+     * previous one has finished.
      *
-     * @return completes when it is written, or null if nothing is
+     * @return a future that completes when the plugin's last bytes are written, or null if there
+     *     are none
      */
     default @Nullable ChannelFuture ending() {
       return null;
     }
 
-    /** The peer has fallen behind: more waits for it than the high mark. */
+    /** Called when the peer falls behind: the pending output exceeds the high watermark. */
     default void stalled() {}
 
-    /** The peer has caught up, see {@link #stalled}; or the connection closes. */
+    /** Called when the peer has caught up after {@link #stalled}, or when the connection closes. */
     default void resumed() {}
 
     /**
-     * The connection is closed, for this reason; nothing is called after it.
+     * Called when the connection is closed; no other call follows.
      *
-     * <p>Called exactly once for every observer, also when {@link #connected} never was, after
-     * {@link Handler#onClose}; and for a {@linkplain Connection#detach detached} connection, with
-     * the reason {@link CloseReason.Kind#CLOSED}.
+     * <p>Called exactly once per observer, after {@link Handler#onClose}, even if {@link
+     * #connected} was never called. Also called for a {@linkplain Connection#detach detached}
+     * connection, with the reason {@link CloseReason.Kind#CLOSED}.
      */
     default void closed(CloseReason reason) {}
   }

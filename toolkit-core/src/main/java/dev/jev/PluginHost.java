@@ -7,46 +7,50 @@ import java.util.List;
 /**
  * A {@link Server} or {@link Client}, as its plugins see it.
  *
- * <p>Tasks run on one of its event loops, always the same one for one task.
+ * <p>Scheduled tasks run on one of its event loops, always the same one per task.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public interface PluginHost extends Scheduler {
 
-  /** Returns the addresses that a server listens on, in the order they were given; else none. */
+  /**
+   * Returns the addresses that a server listens on, in the order in which they were configured;
+   * empty for a client.
+   */
   List<SocketAddress> addresses();
 
-  /** Returns the number of open connections; those that are closing count, detached ones do not. */
+  /** Returns the number of open connections, including closing ones, but not detached ones. */
   int connectionCount();
 
   /**
-   * Leaves new connections in the kernel's queues until {@link #resumeAccepting}. A client accepts
-   * none: no effect.
+   * Leaves new connections in the kernel's backlog until {@link #resumeAccepting}. Has no effect on
+   * a client.
    *
-   * @param owner the owner of this pause; accepting goes on when no owner pauses it any more
+   * @param owner the owner of this pause; accepting resumes when all owners have ended their pauses
    */
   void pauseAccepting(Object owner);
 
-  /** Ends the pause of {@code owner}, if there is one. */
+  /** Ends the pause of {@code owner}. Has no effect if there is none. */
   void resumeAccepting(Object owner);
 
   /**
-   * Opens no further connection: a server {@linkplain Server#stopAccepting closes its listeners}, a
+   * Stops opening connections. A server {@linkplain Server#stopAccepting closes its listeners}, a
    * client makes no further attempt to connect. Open connections stay open.
    */
   void stopAccepting();
 
   /**
-   * Begins to stop and returns at once: closes every connection after its output, and what is still
-   * open after {@code grace} at once. A second call can shorten the grace.
+   * Begins a graceful shutdown and returns at once. Every connection is closed after its output has
+   * been written; connections that are still open after {@code grace} are closed at once. A second
+   * call can shorten the grace period.
    */
   void stop(Duration grace);
 
   /**
    * Waits until the server or client has stopped.
    *
-   * @throws IllegalStateException if it stopped because an event loop died, or if called on an
-   *     event loop or by the thread that stops it
+   * @throws IllegalStateException if it stopped because an event loop died, or if this method is
+   *     called on an event loop or on the thread that stops the server or client
    * @throws InterruptedException if the calling thread is interrupted
    */
   void awaitStop() throws InterruptedException;
