@@ -6,18 +6,18 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message for many connections, with its packed forms, which they share.
+ * A message for many connections, with the packed forms that they share.
  *
- * <p>Each holder keeps the message: its publisher, each event loop until it has delivered it, and
- * the items of a {@link SendQueue} that are packed only when they are written. The packed forms
- * have reference counts of their own besides.
+ * <p>The message is reference-counted. References are held by its publisher, by each event loop
+ * until it has delivered the message, and by items of a {@link SendQueue} that are packed only when
+ * they are written. The packed forms have reference counts of their own.
  */
 class SharedMessage<O> {
 
-  /** Packs messages in the way of one connection's protocol. */
+  /** Packs messages with the protocol of one connection. */
   interface Packer<O> {
 
-    /** Returns the packed message, or null, which is logged, if the protocol cannot pack it. */
+    /** Returns the packed message; logs and returns null if the protocol cannot pack it. */
     @Nullable ByteBuf packShared(SharedMessage<O> message);
   }
 
@@ -28,7 +28,7 @@ class SharedMessage<O> {
   private final long size;
   private final AtomicInteger references = new AtomicInteger(1);
 
-  private volatile @Nullable Packed packed; // set with this as guard
+  private volatile @Nullable Packed packed; // writes guarded by this
 
   SharedMessage(O message) {
     this.message = message;
@@ -39,14 +39,14 @@ class SharedMessage<O> {
     return message;
   }
 
-  /** Returns the size that counts while the message waits, in bytes. */
+  /** Returns the size that counts towards limits while the message is queued, in bytes. */
   final long size() {
     return size;
   }
 
   /**
-   * Returns the bytes for an encoding key, or null, which is logged, if the protocol cannot pack
-   * the message. They belong to this message; their indices must not be changed.
+   * Returns the bytes for an encoding key; logs and returns null if the protocol cannot pack the
+   * message. The bytes belong to this message, and their indices must not be changed.
    */
   final @Nullable ByteBuf packed(Object encodingKey, Packer<O> packer) {
     Packed found = find(encodingKey);
@@ -61,7 +61,7 @@ class SharedMessage<O> {
     return candidate;
   }
 
-  /** Packs the message unless another event loop just has; a loop that needs the bytes waits. */
+  /** Packs the message, or waits for another event loop that is packing it. */
   private synchronized Packed pack(Object encodingKey, Packer<O> packer) {
     Packed found = find(encodingKey);
     if (found == null) {

@@ -1,15 +1,16 @@
 package dev.jev;
 
 /**
- * A message that tells how many bytes it has, so that those which wait on other threads' behalf can
- * be counted: in {@link Connection#pendingBytes}, and by a {@link Topic}.
+ * A message that knows its size in bytes.
  *
- * <p>To be implemented by types of messages that may be large. Of a {@code ByteBuf}, a {@code
- * ByteBufHolder}, a {@code byte[]} and a {@code CharSequence} it is known anyway; any other message
- * counts as 0 bytes, besides the 96 that each counts.
+ * <p>The size counts while a message that another thread has sent or published is queued: in {@link
+ * Connection#pendingBytes}, and for the limits of a {@link Topic}. Message types that may be large
+ * should implement this interface. The sizes of {@code ByteBuf}, {@code ByteBufHolder}, {@code
+ * byte[]} and {@code CharSequence} are known without it. All other messages count as 0 bytes. Each
+ * message counts 96 bytes in addition.
  */
 public interface Sized {
 
-  /** How many bytes it has, or about that; any thread may ask. */
+  /** Returns the size in bytes, or an estimate. May be called from any thread. */
   long sizeBytes();
 }

@@ -7,27 +7,30 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happens to the messages of a {@link Topic} that a subscriber takes more slowly than they are
+ * The policy for a subscriber that takes the messages of a {@link Topic} more slowly than they are
  * published.
  *
- * <p>A published message waits while more than the connection's {@linkplain
- * Server.Builder#writeWatermarks high mark} (256 KiB by default) is in its socket's buffer, or
- * others wait already. Of what waits a policy can still dispose; bytes in the socket's buffer, or
- * the kernel's, leave in any case. Who needs fresh messages more than smooth ones lowers the marks.
+ * <p><b>Queue.</b> A published message is queued while the connection's write buffer exceeds the
+ * {@linkplain Server.Builder#writeWatermarks high watermark} (256 KiB by default), or while other
+ * messages are queued. The policy applies to queued messages only: bytes in the write buffer or in
+ * the kernel are always sent. Lower watermarks make the delivered messages fresher and the flow
+ * less smooth.
  *
- * <p><b>Limits.</b> For each subscription, {@link #maxBytes} (256 KiB by default) may wait for
- * {@link #maxAge} (30 s by default); one message may wait even if it is longer. Besides, everything
- * that waits for the peer, of all subscriptions and of {@link Connection#send}, counts as {@link
- * Connection#pendingBytes}; once that has reached the server's {@link
- * Server.Builder#maxPendingBytes}, the policy is applied too. A message counts as its bytes plus
- * 96. So a subscription that may use a good part of {@code maxPendingBytes} leaves less of it to
- * what is sent, which has the server's {@link OverflowPolicy}; and one of {@link
- * OverflowPolicy#DROP_OLDEST} makes room by dropping published messages, too, but not those of
- * {@link #close}.
+ * <p><b>Limits.</b> Per subscription, up to {@link #maxBytes} (256 KiB by default) may be queued
+ * for up to {@link #maxAge} (30 s by default). A message counts as its length plus 96 bytes; a
+ * single message may be queued even if it is longer than the limit.
  *
- * <p>Immutable; one can be used for any number of subscriptions.
+ * <p>In addition, everything queued for the peer, by all subscriptions and by {@link
+ * Connection#send}, counts as {@link Connection#pendingBytes}. The policy also applies once that
+ * has reached the server's {@link Server.Builder#maxPendingBytes}. A subscription that may use a
+ * large part of {@code maxPendingBytes} therefore leaves less of it to messages that are sent, and
+ * those are subject to the server's {@link OverflowPolicy}. {@link OverflowPolicy#DROP_OLDEST}
+ * makes room by dropping published messages too, except those of a subscription with {@link
+ * #close}.
  *
- * @param <O> the messages of the topic
+ * <p>Immutable; one instance may be used for any number of subscriptions.
+ *
+ * @param <O> the type of the topic's messages
  */
 public final class SlowConsumer<O> {
 
@@ -37,7 +40,7 @@ public final class SlowConsumer<O> {
   private static final SlowConsumer<Object> DROP_NEWEST = of(Action.DROP_NEWEST);
   private static final SlowConsumer<Object> DROP_OLDEST = of(Action.DROP_OLDEST);
 
-  /** What is done at a limit. */
+  /** The action taken at a limit. */
   private enum Action {
     CLOSE,
     DROP_NEWEST,
@@ -62,32 +65,36 @@ public final class SlowConsumer<O> {
   }
 
   /**
-   * Closes the connection at once with {@link CloseReason.Kind#OVERFLOW}: the peer never sees a
-   * gap. The default.
+   * Returns a policy that closes the connection at once with {@link CloseReason.Kind#OVERFLOW}, so
+   * that the peer never sees a gap. The default.
    */
   @SuppressWarnings("unchecked") // it has no messages
   public static <O> SlowConsumer<O> close() {
     return (SlowConsumer<O>) CLOSE;
   }
 
-  /** Drops the message that is too much. */
+  /** Returns a policy that drops the new message. */
   @SuppressWarnings("unchecked") // it has no messages
   public static <O> SlowConsumer<O> dropNewest() {
     return (SlowConsumer<O>) DROP_NEWEST;
   }
 
-  /** Drops the oldest of this subscription that wait, as many as are in the way. */
+  /**
+   * Returns a policy that drops the oldest queued messages of the subscription, as many as needed
+   * to make room for the new one.
+   */
   @SuppressWarnings("unchecked") // it has no messages
   public static <O> SlowConsumer<O> dropOldest() {
     return (SlowConsumer<O>) DROP_OLDEST;
   }
 
   /**
-   * Replaces a message that waits by a newer one with an equal key, in its place; at a limit it is
-   * {@link #dropOldest}. A message whose key is null replaces none.
+   * Returns a policy that replaces a queued message with a newer one of an equal key, at the same
+   * position in the queue. At a limit it works like {@link #dropOldest}. A message whose key is
+   * null replaces no other.
    *
-   * <p>{@code key} is called on the connection's event loop, only for messages that have to wait,
-   * and perhaps on several event loops at once. If it throws, the message is dropped.
+   * <p>{@code key} is called on the connection's event loop, possibly on several event loops at
+   * once, and only for messages that have to be queued. If it throws, the message is dropped.
    */
   public static <O> SlowConsumer<O> conflate(Function<? super O, ?> key) {
     return new SlowConsumer<>(
@@ -97,15 +104,22 @@ public final class SlowConsumer<O> {
         DEFAULT_MAX_AGE.toNanos());
   }
 
-  /** The same with another limit of what may wait, in bytes; 1 KiB to 1 GiB. */
+  /**
+   * Returns this policy with another limit of queued bytes per subscription, from 1 KiB to 1 GiB.
+   *
+   * @throws IllegalArgumentException if {@code maxBytes} is out of range
+   */
   public SlowConsumer<O> maxBytes(int maxBytes) {
     int checked = Checks.inRange("maxBytes", maxBytes, 1024, 1 << 30);
     return new SlowConsumer<>(action, key, checked, maxAgeNanos);
   }
 
   /**
-   * The same with another age: a message that has waited longer is dropped instead of written; with
-   * {@link #close} the connection closes, also if no further message comes.
+   * Returns this policy with another maximum age. A message that has been queued for longer is
+   * dropped instead of written. With {@link #close}, the connection closes, even if no further
+   * message is published.
+   *
+   * @throws IllegalArgumentException if {@code maxAge} is not longer than zero
    */
   public SlowConsumer<O> maxAge(Duration maxAge) {
     long nanos = Checks.positive("maxAge", maxAge).toNanos();
@@ -120,7 +134,7 @@ public final class SlowConsumer<O> {
     return action == Action.DROP_OLDEST;
   }
 
-  /** The key by which a message is conflated, or null. */
+  /** Returns the key by which a message is conflated, or null. */
   @Nullable Object key(O message) {
     return key == null ? null : key.apply(message);
   }

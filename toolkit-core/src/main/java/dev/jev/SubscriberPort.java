@@ -3,10 +3,10 @@ package dev.jev;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A subscription, as its connection sees it: a policy, a queue, counters and an end.
+ * A subscription from the point of view of its connection: a policy, a queue, counters and an end.
  *
- * <p>There may be a million, so fields are few: what only a slow subscriber needs is in its {@link
- * SubscriberQueue}.
+ * <p>A process may have a million instances, so there are few fields. State that only a slow
+ * subscriber needs is in its {@link SubscriberQueue}.
  */
 abstract class SubscriberPort<O> {
 
@@ -14,7 +14,7 @@ abstract class SubscriberPort<O> {
   private volatile SlowConsumer<? super O> policy;
   private volatile @Nullable SubscriberQueue queue;
 
-  // Event loop only: neighbors in the connection's list.
+  // Event loop only: links of the connection's list of subscriptions.
   @Nullable SubscriberPort<?> next;
   @Nullable SubscriberPort<?> previous;
 
@@ -30,14 +30,14 @@ abstract class SubscriberPort<O> {
     this.policy = policy;
   }
 
-  /** Returns the queue and its counters, or null if no message has waited or was dropped yet. */
+  /** Returns the queue and its counters, or null if no message was queued or dropped yet. */
   final @Nullable SubscriberQueue queueIfAny() {
     return queue;
   }
 
   // Event loop only.
 
-  /** Returns the queue and its counters, created when first asked for. */
+  /** Returns the queue and its counters, created on first use. */
   final SubscriberQueue queue() {
     SubscriberQueue existing = queue;
     if (existing == null) {
@@ -47,32 +47,32 @@ abstract class SubscriberPort<O> {
     return existing;
   }
 
-  /** Counts a message that is not going to be delivered. */
+  /** Counts a message that will not be delivered. */
   final void drop() {
     queue().drop();
     countDropped();
   }
 
-  /** Counts a message that was replaced by a newer one. */
+  /** Counts a queued message that was replaced by a newer one. */
   final void conflate() {
     queue().conflate();
     countConflated();
   }
 
-  /** Counts a message that has waited and is written. */
+  /** Counts a queued message that is written. */
   abstract void countDelivered();
 
   abstract void countDropped();
 
   abstract void countConflated();
 
-  /** Closes the connection, because it is too slow. */
+  /** Closes the connection because it is too slow. */
   abstract void closeAsSlow();
 
   /** Ends the subscription; {@link #leave} follows. */
   abstract void forget();
 
-  /** Leaves the connection's list, and notifies the observers. */
+  /** Removes this from the connection's list and notifies the topic's observer. */
   abstract void leave();
 
   /** Links this in front of a list; returns the new first element. */

@@ -6,15 +6,16 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of one subscription waits in its connection's {@link SendQueue}, and what was lost.
+ * The queued messages of one subscription, with its drop counters.
  *
- * <p>Event loop only, except the numbers.
+ * <p>The messages are items of the connection's {@link SendQueue}; this class links those of one
+ * subscription. Event loop only, except the counters.
  */
 final class SubscriberQueue {
 
   private @Nullable Item oldest;
   private @Nullable Item newest;
-  private @Nullable Map<Object, Item> byKey; // while there are some
+  private @Nullable Map<Object, Item> byKey; // null while there are none
 
   // Volatile: written by the event loop, read by any thread.
   private volatile long bytes;
@@ -45,7 +46,7 @@ final class SubscriberQueue {
     count(item.size());
   }
 
-  /** Notes that the oldest entry waits no more. */
+  /** Removes the oldest item. */
   void removeOldest(Item item) {
     oldest = item.nextOfSubscriber;
     if (oldest == null) {
@@ -60,7 +61,7 @@ final class SubscriberQueue {
     count(-item.size());
   }
 
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes, as below
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread only, as below
   void count(long change) {
     bytes += change;
   }

@@ -1,30 +1,36 @@
 package dev.jev;
 
 /**
- * That a connection gets what is published to a {@link Topic}; ends by itself when the connection
- * closes.
+ * A connection's subscription to a {@link Topic}. Ends when the connection closes.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public interface Subscription {
 
   /**
-   * Ends it; what was published before, and waits for the peer, is still sent. Without effect if it
-   * has ended already.
+   * Ends the subscription. Messages that were published before, and are queued for the peer, are
+   * still sent. Has no effect if the subscription has already ended.
    */
   void cancel();
 
-  /** Whether the connection is subscribed, by this subscription. */
+  /** Returns whether the connection is subscribed through this subscription. */
   boolean isActive();
 
-  /** How many bytes wait because the peer is slow; each message counts 96 more than it has. */
+  /**
+   * Returns the number of bytes queued because the peer is slow. Each message counts as its length
+   * plus 96 bytes.
+   */
   long pendingBytes();
 
-  /** How many messages were dropped: by the {@link SlowConsumer}, or as the connection closed. */
+  /**
+   * Returns the number of messages that were dropped, by the {@link SlowConsumer} or because the
+   * connection closed.
+   */
   long dropped();
 
   /**
-   * How many messages that waited were replaced by newer ones, see {@link SlowConsumer#conflate}.
+   * Returns the number of queued messages that were replaced by newer ones, see {@link
+   * SlowConsumer#conflate}.
    */
   long conflated();
 }

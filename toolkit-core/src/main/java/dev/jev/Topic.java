@@ -10,7 +10,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Connections that get the same messages.
+ * A publish-subscribe topic: connections that receive the same messages.
  *
  * <pre>
  *   Topic&lt;String&gt; news = Topic.of("news");
@@ -18,26 +18,27 @@ import org.jspecify.annotations.Nullable;
  *   news.publish("something new");    // anywhere
  * </pre>
  *
- * <p>The connections may be those of any servers and clients, on any event loops. A connection that
- * closes leaves by itself.
+ * <p>The connections may belong to any servers and clients, on any event loops. A connection that
+ * closes is unsubscribed automatically.
  *
  * <p><b>Delivery.</b> A message is packed once for all connections whose protocols have the same
- * {@linkplain Protocol#encodingKey representation}, and one task for each event loop gives it to
- * the subscribers there. That is always later, never inside {@link #publish}. A connection that is
- * slow has it wait as its {@link SlowConsumer} says, and costs the others nothing. A message that a
- * protocol cannot pack is logged and dropped; the connections stay open.
+ * {@linkplain Protocol#encodingKey encoding key}. One task per event loop delivers it to the
+ * subscribers there, always later, never inside {@link #publish}. Messages for a slow connection
+ * are queued as its {@link SlowConsumer} allows; other connections are not affected. A message that
+ * a protocol cannot pack is logged and dropped; the connections stay open.
  *
- * <p><b>Order.</b> What one thread publishes, to this topic and to others, and whom it subscribes
- * and unsubscribes in between, takes effect in this order on each connection; and a message that it
- * {@linkplain Connection#send sent} to a connection arrives before what it publishes afterwards.
+ * <p><b>Order.</b> The messages that one thread publishes, to this topic and to others, and its
+ * calls to subscribe and unsubscribe, take effect in the order of the calls on each connection. A
+ * message that this thread {@linkplain Connection#send sends} to a connection arrives before the
+ * messages that it publishes afterwards.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  *
- * <p><b>Limits.</b> For each event loop at most 16 MiB of publications to all topics wait to be
- * delivered there; each counts as its length, if that can be told, plus 96 bytes. What waits for
- * one connection is limited by its {@link SlowConsumer}.
+ * <p><b>Limits.</b> Per event loop, at most 16 MiB of messages to all topics are queued for
+ * delivery; each counts as its length, if known, plus 96 bytes. The messages queued for one
+ * connection are limited by its {@link SlowConsumer}.
  *
- * @param <O> the messages
+ * @param <O> the type of the messages
  */
 public final class Topic<O> {
 
@@ -45,8 +46,8 @@ public final class Topic<O> {
   private final Observer<O> observer;
 
   private final ConcurrentHashMap<StreamConnection<?, ?>, TopicSubscriber<O>> subscribers =
-      new ConcurrentHashMap<>(); // changed with this as guard
-  private volatile List<TopicShard<O>> shards = List.of(); // set with this as guard
+      new ConcurrentHashMap<>(); // writes guarded by this
+  private volatile List<TopicShard<O>> shards = List.of(); // writes guarded by this
 
   private final LongAdder published = new LongAdder();
   private final LongAdder delivered = new LongAdder();
@@ -59,35 +60,38 @@ public final class Topic<O> {
     this.observer = requireNonNull(observer, "observer");
   }
 
-  /** A topic without subscribers. The name is for logs, and need not be unique. */
+  /** Creates a topic without subscribers. The name appears in logs and need not be unique. */
   public static <O> Topic<O> of(String name) {
     return new Topic<>(name, new Observer<>() {});
   }
 
-  /** A topic whose {@code observer} is told who joins and leaves. */
+  /** Creates a topic whose {@code observer} is called when a connection joins or leaves. */
   public static <O> Topic<O> of(String name, Observer<O> observer) {
     return new Topic<>(name, observer);
   }
 
-  /** The name that it was given. */
+  /** Returns the name of the topic. */
   public String name() {
     return name;
   }
 
-  /** Subscribes a connection, which is closed if it is too slow: {@link SlowConsumer#close}. */
+  /**
+   * Subscribes a connection with the policy {@link SlowConsumer#close}: it is closed if it is too
+   * slow.
+   */
   public Subscription subscribe(Connection<O> connection) {
     return subscribe(connection, SlowConsumer.close());
   }
 
   /**
-   * Subscribes a connection: it gets what is published from now on.
+   * Subscribes a connection: it receives the messages that are published from now on.
    *
-   * <p>If it is subscribed already, only the policy changes. Without effect if the connection, or
-   * its output, is closed, or if a million others wait for its event loop to let them join: then
-   * the result is not active.
+   * <p>If the connection is already subscribed, only its policy changes. The call has no effect,
+   * and the returned subscription is not active, if the connection or its output is closed, or if
+   * 1,048,576 subscriptions are already waiting to join on its event loop.
    *
-   * @throws IllegalArgumentException if this is the connection of a UDP address, of which nobody
-   *     knows when it ends
+   * @throws IllegalArgumentException if this is a connection of a UDP address: such a connection
+   *     has no end that would cancel the subscription
    */
   public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
     StreamConnection<?, O> stream = requireStream(connection);
@@ -122,7 +126,7 @@ public final class Topic<O> {
             + " (expected: one of a server or client, and not of datagrams)");
   }
 
-  /** The subscribers on a loop, or null if there were none yet. */
+  /** Returns the subscribers on an event loop, or null if there never were any. */
   @Nullable TopicShard<O> shardOn(Loop loop) {
     for (TopicShard<O> shard : shards) {
       if (shard.loop() == loop) {
@@ -132,7 +136,7 @@ public final class Topic<O> {
     return null;
   }
 
-  /** The same, made if need be; the caller holds the monitor. */
+  /** Returns the shard of an event loop, created on demand. The caller holds the monitor. */
   private TopicShard<O> shard(Loop loop) {
     TopicShard<O> shard = shardOn(loop);
     if (shard != null) {
@@ -147,8 +151,10 @@ public final class Topic<O> {
   }
 
   /**
-   * Ends the subscription of a connection; what was published before, and waits for the peer, is
-   * still sent. Returns whether there was one.
+   * Ends the subscription of a connection. Messages that were published before, and are queued for
+   * the peer, are still sent.
+   *
+   * @return true if the connection was subscribed
    */
   public boolean unsubscribe(Connection<?> connection) {
     requireNonNull(connection, "connection");
@@ -168,7 +174,7 @@ public final class Topic<O> {
     return true;
   }
 
-  /** Takes a subscriber off, without telling its event loop; returns whether it was there. */
+  /** Removes a subscriber without notifying its event loop; returns whether it was present. */
   synchronized boolean forget(TopicSubscriber<O> subscriber) {
     boolean removed = subscribers.remove(subscriber.connection(), subscriber);
     if (removed) {
@@ -182,12 +188,12 @@ public final class Topic<O> {
   }
 
   /**
-   * Sends a message to all subscribers, a little later.
+   * Queues a message for delivery to all subscribers.
    *
-   * <p>Returns false if an event loop is so far behind that its queue is full: its subscribers do
-   * not get this message.
+   * <p>Returns false if an event loop is so far behind that its queue is full; the subscribers on
+   * that loop do not receive this message.
    *
-   * <p><b>Ownership.</b> A reference-counted message is consumed on every path.
+   * <p><b>Ownership.</b> The framework takes over a reference-counted message, even if it drops it.
    */
   public boolean publish(O message) {
     MessageOwnership.disownCurrent(requireNonNull(message, "message"));
@@ -207,31 +213,31 @@ public final class Topic<O> {
 
   // Presence.
 
-  /** How many connections are subscribed. */
+  /** Returns the number of subscribed connections. */
   public int size() {
     return subscribers.size();
   }
 
-  /** Whether a connection is subscribed. */
+  /** Returns whether a connection is subscribed. */
   public boolean contains(Connection<?> connection) {
     return subscribers.containsKey(requireNonNull(connection, "connection"));
   }
 
   /**
-   * Calls {@code action} with each connection that is subscribed, on the calling thread; who joins
-   * or leaves meanwhile may be among them or not.
+   * Calls {@code action} with each subscribed connection, on the calling thread. Connections that
+   * join or leave during the call may or may not be included.
    */
   public void forEach(Consumer<? super Connection<O>> action) {
     subscribers.values().forEach(subscriber -> action.accept(subscriber.connection()));
   }
 
-  /** What has happened so far. */
+  /** Returns the counts of messages and closed connections so far. */
   public Counts counts() {
     return new Counts(
         published.sum(), delivered.sum(), dropped.sum(), conflated.sum(), closed.sum());
   }
 
-  // What the event loops tell.
+  // Reports from the event loops.
 
   Observer<O> observer() {
     return observer;
@@ -253,40 +259,42 @@ public final class Topic<O> {
     closed.increment();
   }
 
-  /** {@code topic} and the name. */
+  /** Returns {@code topic}, followed by the name. */
   @Override
   public String toString() {
     return "topic " + name;
   }
 
   /**
-   * Is told who joins and leaves a topic.
+   * Observes connections that join and leave a topic.
    *
-   * <p>Called on the connection's event loop, never inside another callback: {@code onJoin} before
-   * the first message is delivered to it, {@code onLeave} exactly once after each {@code onJoin},
-   * and before {@link Handler#onClose}. What they throw closes the connection with {@link
-   * CloseReason.Kind#HANDLER_ERROR}. They may publish, subscribe and unsubscribe.
+   * <p>Called on the connection's event loop, never inside another callback. {@code onJoin} comes
+   * before the first message is delivered to the connection. {@code onLeave} comes exactly once
+   * after each {@code onJoin}, and before {@link Handler#onClose}. An exception closes the
+   * connection with {@link CloseReason.Kind#HANDLER_ERROR}. Both methods may publish, subscribe and
+   * unsubscribe.
    *
-   * @param <O> the messages of the topic
+   * @param <O> the type of the topic's messages
    */
   public interface Observer<O> {
 
-    /** A connection has subscribed. */
+    /** Called when a connection has subscribed. */
     default void onJoin(Connection<O> connection) {}
 
-    /** A connection has unsubscribed, or was, or begins to close. */
+    /** Called when a connection was unsubscribed or begins to close. */
     default void onLeave(Connection<O> connection) {}
   }
 
   /**
-   * What has happened to the messages of a topic.
+   * The number of published messages of a topic, and their outcomes.
    *
    * @param published calls of {@link Topic#publish}
-   * @param delivered messages given to a socket's buffer, counted for each subscriber
-   * @param dropped messages that a subscriber did not get: by its policy, because a queue was full,
-   *     they could not be packed, or its connection closed while they waited
-   * @param conflated messages that were replaced by newer ones while they waited
-   * @param closed connections that were closed for being slow
+   * @param delivered messages passed to a connection's write buffer, counted per subscriber
+   * @param dropped messages that a subscriber did not receive: because of its policy, because a
+   *     queue was full, because the message could not be packed, or because the connection closed
+   *     while the message was queued
+   * @param conflated queued messages that were replaced by newer ones
+   * @param closed connections that were closed because they were too slow
    */
   public record Counts(long published, long delivered, long dropped, long conflated, long closed) {}
 }

@@ -1,6 +1,6 @@
 package dev.jev;
 
-/** A message that was published to a topic. */
+/** A message published to a topic. */
 final class TopicMessage<O> extends SharedMessage<O> {
 
   private final Topic<O> topic;
@@ -14,7 +14,7 @@ final class TopicMessage<O> extends SharedMessage<O> {
     return topic;
   }
 
-  /** Names the message in the log. */
+  /** Returns a description for the log. */
   @Override
   public String toString() {
     return "a message of " + topic;

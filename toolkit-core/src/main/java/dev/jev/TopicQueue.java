@@ -13,28 +13,28 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is published, and who joins and leaves, on the way to one event loop: of all topics, in
- * order.
+ * The queue of one event loop for published messages, joins and leaves of all topics, in order.
  *
  * <p>A {@link TopicMessage} is delivered to the subscribers on this loop. A {@link TopicSubscriber}
- * that comes out joins, and the second time leaves. One task delivers as much as it finds; after a
- * slice it lets the loop look after its sockets, and goes on where it was. Messages of one topic
- * that follow each other are delivered together, so that each subscriber is flushed once.
+ * joins the first time it is taken from the queue, and leaves the second time. One task empties the
+ * queue. After a slice it lets the loop serve its sockets, then continues where it stopped.
+ * Consecutive messages of one topic are delivered as a batch, so that each subscriber is flushed
+ * once.
  *
- * <p>Event loop only, except where it says otherwise.
+ * <p>Event loop only, except where noted.
  */
 final class TopicQueue implements LoopService, Runnable {
 
-  /** Of this size the publications that wait may be. */
+  /** Maximum total size of queued messages, in bytes. */
   static final long MAX_BYTES = 16 * 1024 * 1024;
 
-  /** So many subscribers may wait to join. */
+  /** Maximum number of pending joins. */
   private static final int MAX_JOINS = 1 << 20;
 
-  /** After so many deliveries the loop looks after its sockets. */
+  /** Number of deliveries after which the loop serves its sockets again. */
   static final int DELIVERIES_PER_SLICE = 256;
 
-  /** So many publications are delivered together. */
+  /** Maximum number of messages in a batch. */
   private static final int MAX_BATCH = 64;
 
   private final Loop loop;
@@ -48,8 +48,8 @@ final class TopicQueue implements LoopService, Runnable {
 
   private final Consumer<TopicMessage<?>> releaser = this::release;
   private final List<TopicMessage<?>> batch = new ArrayList<>();
-  private @Nullable TopicShard<?> shard; // that the batch is delivered to
-  private int nextSlot; // of the next subscriber
+  private @Nullable TopicShard<?> shard; // receives the batch
+  private int nextSlot; // of the next subscriber in the shard
 
   private TopicQueue(Loop loop) {
     this.loop = loop;
@@ -62,7 +62,7 @@ final class TopicQueue implements LoopService, Runnable {
 
   // Any thread.
 
-  /** Takes a publication, of which it becomes a holder; returns false if too many wait. */
+  /** Adds a message and retains it; returns false if the queue is full. */
   boolean offer(TopicMessage<?> topicMessage) {
     if (bytes.getAndAdd(topicMessage.size()) >= MAX_BYTES) {
       bytes.addAndGet(-topicMessage.size());
@@ -73,7 +73,10 @@ final class TopicQueue implements LoopService, Runnable {
     return true;
   }
 
-  /** Takes a subscriber that joins, unless too many do; {@link #wake} is to be called next. */
+  /**
+   * Adds a subscriber that joins; returns false if too many joins are pending. The caller calls
+   * {@link #wake} next.
+   */
   boolean join(TopicSubscriber<?> subscriber) {
     if (joins.incrementAndGet() > MAX_JOINS) {
       joins.decrementAndGet();
@@ -82,7 +85,10 @@ final class TopicQueue implements LoopService, Runnable {
     return queue.add(subscriber);
   }
 
-  /** Takes a subscriber that leaves, which it was given before; then as for {@link #join}. */
+  /**
+   * Adds a subscriber that leaves; it must have been added by {@link #join} before. The caller
+   * calls {@link #wake} next.
+   */
   void leave(TopicSubscriber<?> subscriber) {
     queue.add(subscriber);
   }
@@ -100,7 +106,7 @@ final class TopicQueue implements LoopService, Runnable {
     }
   }
 
-  /** Drops what came too late. */
+  /** Drops everything that was added after the end of the loop. */
   private synchronized void drain() {
     for (Object next; (next = queue.poll()) != null; ) {
       if (next instanceof TopicMessage<?> topicMessage) {
@@ -122,7 +128,7 @@ final class TopicQueue implements LoopService, Runnable {
 
   // Event loop only.
 
-  /** Delivers a slice. */
+  /** Processes one slice of the queue. */
   @Override
   public void run() {
     int remaining = DELIVERIES_PER_SLICE;
@@ -136,14 +142,14 @@ final class TopicQueue implements LoopService, Runnable {
         }
       }
     }
-    try { // not execute: such a task would run before the sockets are looked after
+    try { // not execute: such a task would run before the sockets are served
       loop.executor().schedule(this, 0, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
       end();
     }
   }
 
-  /** Takes what is next in the queue; returns whether there was something. */
+  /** Processes the next element of the queue; returns false if the queue is empty. */
   private boolean processNext() {
     Object next = queue.poll();
     if (next instanceof TopicSubscriber<?> subscriber) {
@@ -184,8 +190,13 @@ final class TopicQueue implements LoopService, Runnable {
     batch.clear();
   }
 
-  /** Delivers the batch to subscribers, up to a number of deliveries; returns how many it were. */
-  @SuppressWarnings("unchecked") // they are of one topic
+  /**
+   * Delivers the batch to the next subscribers of a shard; returns the number of attempted
+   * deliveries plus one.
+   *
+   * @param limit the number of deliveries after which no further subscriber is served
+   */
+  @SuppressWarnings("unchecked") // all messages of a batch are of one topic
   private <O> int deliver(TopicShard<O> subscribers, int limit) {
     List<TopicMessage<O>> messages = (List<TopicMessage<O>>) (List<?>) batch;
     int delivered = 0;

@@ -7,19 +7,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * The subscribers of one topic on one event loop, in the order in which they joined.
  *
- * <p>Event loop only, except {@link #subscriberCount}. Who leaves makes a gap, which is closed
- * later: so that nobody is missed when the subscribers are gone through in several slices.
+ * <p>A subscriber that leaves empties its slot. Empty slots are removed later, so that an iteration
+ * over the slots in several slices skips no subscriber.
+ *
+ * <p>Event loop only, except {@link #subscriberCount}.
  */
 final class TopicShard<O> {
 
   private final Topic<O> topic;
   private final Loop loop;
   private final TopicQueue queue; // of the loop
-  private volatile int subscriberCount; // written with the topic as guard
+  private volatile int subscriberCount; // writes guarded by the topic
 
   private final List<@Nullable TopicSubscriber<O>> slots = new ArrayList<>(1);
   private int emptySlots;
-  private boolean iterating; // they are gone through
+  private boolean iterating;
 
   TopicShard(Topic<O> topic, Loop loop) {
     this.topic = topic;
@@ -39,18 +41,18 @@ final class TopicShard<O> {
     return queue;
   }
 
-  /** How many are subscribed, including those that are about to join; any thread. */
+  /** Returns the number of subscribers, including those that are about to join. Any thread. */
   int subscriberCount() {
     return subscriberCount;
   }
 
-  /** Counts who is subscribed; the caller has the topic's monitor. */
+  /** Changes the number of subscribers; the caller holds the topic's monitor. */
   @SuppressWarnings("NonAtomicVolatileUpdate")
   void addToSubscriberCount(int change) {
     subscriberCount += change;
   }
 
-  /** Adds a subscriber; returns its place. */
+  /** Adds a subscriber; returns its slot. */
   int add(TopicSubscriber<O> subscriber) {
     slots.add(subscriber);
     return slots.size() - 1;
@@ -62,17 +64,17 @@ final class TopicShard<O> {
     compact();
   }
 
-  /** How many places there are, with the gaps. */
+  /** Returns the number of slots, including empty ones. */
   int slotCount() {
     return slots.size();
   }
 
-  /** The subscriber at a place, or null if it has left. */
+  /** Returns the subscriber in a slot, or null if it has left. */
   @Nullable TopicSubscriber<O> get(int slot) {
     return slots.get(slot);
   }
 
-  /** Keeps everybody's place until {@link #endIteration}. */
+  /** Keeps all subscribers in their slots until {@link #endIteration}. */
   void beginIteration() {
     iterating = true;
   }

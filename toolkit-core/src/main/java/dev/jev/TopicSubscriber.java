@@ -3,14 +3,14 @@ package dev.jev;
 /** A connection's subscription to a topic. */
 final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription {
 
-  // In place of an index.
+  // Values of index without a slot.
   private static final int NEW = -1;
   private static final int GONE = -2;
 
   private final TopicShard<O> shard;
   private final StreamConnection<?, O> connection;
 
-  private int index = NEW; // in the shard; event loop only
+  private int index = NEW; // slot in the shard; event loop only
 
   TopicSubscriber(
       TopicShard<O> shard, StreamConnection<?, O> connection, SlowConsumer<? super O> policy) {
@@ -59,7 +59,7 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     return queue == null ? 0 : queue.conflated();
   }
 
-  /** Names the topic in the log. */
+  /** Returns the topic's name for the log. */
   @Override
   public String toString() {
     return topic().toString();
@@ -90,7 +90,7 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     }
   }
 
-  /** Returns whether it has not joined yet. */
+  /** Returns whether this subscriber has not joined yet. */
   boolean isNew() {
     return index == NEW;
   }
@@ -99,7 +99,7 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     this.index = index;
   }
 
-  /** Takes its turn in the topic's queue: the first time it joins, the second time it leaves. */
+  /** Joins when the topic queue processes this subscriber first, leaves the second time. */
   void joinOrLeave() {
     if (index == NEW) {
       join();
