@@ -9,26 +9,28 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks at the connections of one event loop when it is time to, with one timer for all of them:
- * for deadlines that every connection has and that move all the time.
+ * A timing wheel: one timer per event loop for the deadlines of all its connections. Made for
+ * deadlines that every connection has and that move with every event, such as idle timeouts.
  *
- * <p>A loop has one for each span that is asked for, see {@link Plugin.Link#deadlineWheel} and
- * {@link ProtocolContext#deadlineWheel}, which all plugins and protocols share.
+ * <p>An event loop has one wheel per maximum delay, shared by all plugins and protocols, see {@link
+ * Plugin.Link#deadlineWheel} and {@link ProtocolContext#deadlineWheel}.
  *
- * <p><b>Buckets.</b> Time is cut into ticks, and the entries that are to be looked at within one
- * tick are in one bucket, a circular list that runs through the entries themselves. An entry that
- * is active does not touch the wheel: it notes the time, and when its bucket comes due it is asked
- * {@link Entry#deadline until when all is well} and moves to the bucket of that time. So an event
- * costs one store, and a look costs O(1) and no allocation. The timer is set for the first bucket
- * that is not empty; an empty wheel has none.
+ * <p><b>Buckets.</b> Time is divided into ticks. The entries to be checked within one tick form a
+ * bucket, a circular list linked through the entries themselves. An event does not move its entry:
+ * it only stores the time of the event. When its bucket comes due, the entry is checked: the wheel
+ * asks for its current {@link Entry#deadline deadline}, and either expires the entry or moves it to
+ * the bucket of that deadline. An event therefore costs one store, and a check takes O(1) time and
+ * no allocation. The timer is set for the first bucket that is not empty; an empty wheel has no
+ * timer.
  *
- * <p><b>Exactness.</b> No entry expires early. It may be late by one tick, which is 1/200 of the
- * wheel's span but not less than 5 ms, and by what the event loop's timers are late.
+ * <p><b>Precision.</b> No entry expires early. It may expire late by one tick, plus the delay of
+ * the event loop's timer. A tick is 1/200 of the maximum delay, but at least 5 ms.
  *
- * <p><b>Grace.</b> When the timer comes late, the loop was blocked or the process stopped, and what
- * the peers have sent meanwhile waits in the sockets. Then an entry that is due gets the same time
- * once more, though at most one span. So a stop of 30 s expires no peer that is alive. There is no
- * second grace for the same time, so that a loop that is always late still expires the dead.
+ * <p><b>Grace period.</b> If the timer fires late, the event loop was blocked or the process
+ * suspended, and bytes that the peers have sent may still be waiting in the sockets. Entries that
+ * are due then get a grace period as long as the timer's delay, but no longer than the maximum
+ * delay. A stop of 30 s therefore expires no peer that is alive. There is no second grace period
+ * for the same deadline, so that an event loop that is always late still expires dead peers.
  *
  * <p><b>Threads.</b> Event loop only.
  */
@@ -37,19 +39,20 @@ public final class DeadlineWheel {
   private static final long MIN_TICK_NANOS = Duration.ofMillis(5).toNanos();
   private static final int TICKS = 200;
 
-  /** A timer that is later than this has been held up. */
+  /** Delay of the timer above which the event loop counts as blocked. */
   private static final long BLOCKED_NANOS = Duration.ofMillis(10).toNanos();
 
-  /** How many looks the loop takes at once, and how many of them an expiry costs. */
+  /** Maximum number of checks before the event loop serves its sockets again. */
   private static final int CHECKS_PER_TURN = 16 * 1024;
 
+  /** Number of additional checks that an expiry counts as. */
   private static final int CHECKS_PER_EXPIRY = 64;
 
   private final LongSupplier clock;
   private final Timer timers;
   private final long maxDelay;
-  private final long tick;
-  private final long origin;
+  private final long tick; // duration of a tick in nanoseconds
+  private final long origin; // start of tick 0
   private final Node[] buckets;
   private final Node due = new Bucket();
   private long lastTick; // the last tick whose bucket has come due
@@ -57,25 +60,25 @@ public final class DeadlineWheel {
   private long timerDue;
   private @Nullable ScheduledTask timer;
 
-  /** Starts the one timer that a wheel needs. */
+  /** Starts the timer of a wheel. */
   @FunctionalInterface
   public interface Timer {
 
     /**
-     * Runs a task once, later, on the event loop of the wheel.
+     * Runs a task once, after a delay, on the event loop of the wheel.
      *
-     * @param delayNanos the delay in nanoseconds; a negative one counts as zero
-     * @return the timer, which the wheel may cancel
+     * @param delayNanos the delay in nanoseconds; a negative delay counts as zero
+     * @return the scheduled task, which the wheel may cancel
      */
     ScheduledTask start(Runnable task, long delayNanos);
   }
 
   /**
-   * Creates a wheel of its own, for implementations of {@link Plugin.Link} and {@link
-   * ProtocolContext} that are not the framework's.
+   * Creates a separate wheel, for implementations of {@link Plugin.Link} and {@link
+   * ProtocolContext} outside the framework.
    *
-   * @param maxDelay the longest time until an entry is checked; longer than zero
-   * @param clock the time in nanoseconds, as {@link System#nanoTime} counts it
+   * @param maxDelay the maximum delay until an entry is checked; longer than zero
+   * @param clock returns the time in nanoseconds, like {@link System#nanoTime}
    * @param timers starts timers that follow the same clock
    * @throws IllegalArgumentException if {@code maxDelay} is not longer than zero
    */
@@ -90,11 +93,13 @@ public final class DeadlineWheel {
     Arrays.setAll(buckets, i -> new Bucket());
   }
 
-  /** A place in a circular list; one that is in none is a list of its own, and so is a bucket. */
+  /**
+   * A node of a circular list. Empty buckets, and entries in no bucket, are linked to themselves.
+   */
   abstract static class Node {
     private Node previous = this;
     private Node next = this;
-    private int gracedDeadline; // the low half of the time for which there was a grace
+    private int gracedDeadline; // low 32 bits of the last deadline that got a grace period
 
     private Node() {}
 
@@ -116,15 +121,15 @@ public final class DeadlineWheel {
       previous = node;
     }
 
-    final void markGraced(long time) {
-      gracedDeadline = (int) time;
+    final void markGraced(long deadline) {
+      gracedDeadline = (int) deadline;
     }
 
-    final boolean isGraced(long time) {
-      return gracedDeadline == (int) time;
+    final boolean isGraced(long deadline) {
+      return gracedDeadline == (int) deadline;
     }
 
-    /** Moves all that are in this list to the end of another one. */
+    /** Moves all other nodes of this list to the end of another list. */
     final void moveTo(Node list) {
       if (!isSelfLinked()) {
         list.previous.next = next;
@@ -140,60 +145,67 @@ public final class DeadlineWheel {
   private static final class Bucket extends Node {}
 
   /**
-   * What is looked at. A class and not an interface, since the lists run through it: to watch a
-   * connection takes one object.
+   * An entry of a timing wheel, with a deadline that may move. A class and not an interface, since
+   * it contains the links of its bucket: a connection needs one object per wheel.
    */
   public abstract static class Entry extends Node {
 
-    /** One that is not looked at yet. */
+    /** Creates an entry that is not scheduled. */
     protected Entry() {}
 
     /**
-     * Until when nothing needs to be done, at most one span after {@code now}; a time that has
-     * passed if it does. Called often and should not allocate.
+     * Returns the current deadline, in nanoseconds of {@link DeadlineWheel#now}, at most the
+     * maximum delay after {@code now}. The entry expires if the deadline has passed. Called often,
+     * and should not allocate.
      *
-     * @param now the wheel's {@link DeadlineWheel#now}, in nanoseconds
+     * @param now the current time of the wheel, in nanoseconds
      */
     protected abstract long deadline(long now);
 
     /**
-     * Called when something needs to be done; the entry is not in the wheel any more, and may be
-     * watched again. What it throws is logged.
+     * Called when the deadline has passed. The entry is no longer in the wheel and may be scheduled
+     * again. An exception is logged.
      */
     protected abstract void expire();
 
-    /** Whether this is going to be looked at. */
+    /** Returns whether this entry is in a wheel. */
     public final boolean isScheduled() {
       return !isSelfLinked();
     }
 
-    /** Is not looked at again; to be called when its connection is closed, at the latest. */
+    /**
+     * Removes this entry from its wheel. Must be called when its connection closes, at the latest.
+     */
     public final void cancel() {
       unlink();
     }
   }
 
-  /** The time that is meant by all times here, in nanoseconds: that of the event loop's timers. */
+  /** Returns the current time of the event loop's timers, in nanoseconds. */
   public long now() {
     return clock.getAsLong();
   }
 
-  /** After which time at most an entry is looked at, in nanoseconds. */
+  /** Returns the maximum delay of this wheel, in nanoseconds. */
   public long maxDelay() {
     return maxDelay;
   }
 
-  /** Looks at {@code entry} one span from now, wherever it was before. */
+  /** Schedules a check of {@code entry} after the maximum delay, in place of an earlier one. */
   public void schedule(Entry entry) {
     schedule(entry, now() + maxDelay);
   }
 
-  /** Looks at {@code entry} at a time, at most one span from now, wherever it was before. */
+  /**
+   * Schedules a check of {@code entry}, in place of an earlier one.
+   *
+   * @param time the time of the check, at most the maximum delay from {@link #now}, in nanoseconds
+   */
   public void schedule(Entry entry, long time) {
     long now = now();
     boolean isNext = timer == null || (timerDue - now > 0 && time - timerDue < 0);
     if (isNext) {
-      lastTick = tickOf(now); // until then there is nothing
+      lastTick = tickOf(now); // no bucket is due before the new entry's
     }
     insert(entry, time - now > 0 ? time : now + 1);
     if (isNext) {
@@ -201,9 +213,9 @@ public final class DeadlineWheel {
     }
   }
 
-  /** Puts an entry into the bucket that comes due at, or soon after, a time. */
+  /** Moves an entry to the bucket that comes due at the given time, or up to one tick later. */
   private void insert(Entry entry, long time) {
-    entry.unlink(); // being asked may have brought it back already
+    entry.unlink(); // its deadline method may have scheduled it
     bucket(tickOf(time - 1) + 1).append(entry);
   }
 
@@ -215,18 +227,19 @@ public final class DeadlineWheel {
     return buckets[(int) number & (buckets.length - 1)];
   }
 
-  /** Looks at all buckets that have come due. */
+  /** Advances the wheel to the current time and checks all entries that have come due. */
   private void advance() {
     long now = now();
-    long late = now - timerDue;
-    if (late > BLOCKED_NANOS) {
-      graceEnd = now + Math.min(late, maxDelay);
+    long delay = now - timerDue;
+    if (delay > BLOCKED_NANOS) {
+      graceEnd = now + Math.min(delay, maxDelay);
     }
-    long last = tickOf(now);
-    for (long number = Math.max(lastTick, last - buckets.length) + 1; number <= last; number++) {
+    long currentTick = tickOf(now);
+    long firstTick = Math.max(lastTick, currentTick - buckets.length) + 1;
+    for (long number = firstTick; number <= currentTick; number++) {
       bucket(number).moveTo(due);
     }
-    lastTick = last;
+    lastTick = currentTick;
     try {
       checkDue(now);
     } finally {
@@ -235,34 +248,35 @@ public final class DeadlineWheel {
   }
 
   private void checkDue(long now) {
-    for (int looks = 0; !due.isSelfLinked() && looks < CHECKS_PER_TURN; looks++) {
+    for (int checks = 0; !due.isSelfLinked() && checks < CHECKS_PER_TURN; checks++) {
       Entry entry = (Entry) due.next;
       entry.unlink();
       try {
-        looks += check(entry, now);
+        checks += check(entry, now);
       } catch (Throwable t) {
         RateLimitedLog.write(Level.WARNING, "deadline failed: " + entry.getClass().getName(), t);
       }
     }
   }
 
-  /** Returns how many looks that cost beside this one. */
+  /** Expires or moves an entry; returns the number of additional checks that this counts as. */
   private int check(Entry entry, long now) {
-    long time = deadlineOrGrace(entry, now);
-    if (time - now > 0) {
-      insert(entry, time);
+    long deadline = deadlineOrGrace(entry, now);
+    if (deadline - now > 0) {
+      insert(entry, deadline);
       return 0;
     }
     entry.expire();
     return CHECKS_PER_EXPIRY;
   }
 
+  /** Returns the deadline of an entry, or the end of its grace period. */
   private long deadlineOrGrace(Entry entry, long now) {
-    long time = entry.deadline(now);
-    if (time - now > 0 || graceEnd - now <= 0 || entry.isGraced(time)) {
-      return time;
+    long deadline = entry.deadline(now);
+    if (deadline - now > 0 || graceEnd - now <= 0 || entry.isGraced(deadline)) {
+      return deadline;
     }
-    entry.markGraced(time);
+    entry.markGraced(deadline);
     return graceEnd;
   }
 
