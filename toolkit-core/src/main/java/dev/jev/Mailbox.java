@@ -9,16 +9,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages that other threads have sent on a connection and its event loop has not packed.
+ * The messages that other threads have sent on a connection and its event loop has not packed yet.
  *
- * <p>Any thread, without locks. A connection on which only the event loop sends has none.
+ * <p>Lock-free; for any thread. A connection on which only the event loop sends has no mailbox.
  */
 final class Mailbox<O> {
 
-  /** What a message counts for besides its bytes; the same as in Netty's accounting. */
+  /** Number of bytes that a message counts in addition to its length, as in Netty's accounting. */
   static final int MESSAGE_OVERHEAD = 96;
 
-  /** A message, with what it counts for. */
+  /** A message, the number of bytes that it counts as, and its completion. */
   record Envelope<O>(O message, long bytes, @Nullable CompletableFuture<Void> written) {
 
     static <O> Envelope<O> of(O message, @Nullable CompletableFuture<Void> written) {
@@ -32,12 +32,12 @@ final class Mailbox<O> {
   private final int highWatermark;
   private volatile boolean aboveWatermark;
 
-  /** Creates one that notes when more than {@code mark} bytes are in it. */
+  /** Creates a mailbox that records when it contains more than {@code highWatermark} bytes. */
   Mailbox(int highWatermark) {
     this.highWatermark = highWatermark;
   }
 
-  /** The length of a message in bytes, or about that; 0 if it cannot be told. */
+  /** Returns the length of a message in bytes, or an estimate; 0 if it is unknown. */
   static long sizeOf(Object message) {
     return message instanceof ByteBuf buffer
         ? buffer.readableBytes()
@@ -52,27 +52,27 @@ final class Mailbox<O> {
                         : 0;
   }
 
-  /** Takes room for an entry and returns how many bytes were there before. */
+  /** Reserves space for a message and returns the number of bytes before. */
   long reserve(Envelope<O> envelope) {
     long before = bytes.getAndAdd(envelope.bytes);
-    if (before + envelope.bytes > highWatermark) { // now, when others see it
+    if (before + envelope.bytes > highWatermark) { // set as soon as isAboveWatermark is true
       aboveWatermark = true;
     }
     return before;
   }
 
-  /** Gives back the room of an entry that does not come. */
+  /** Releases the space of a message that will not be added. */
   void cancel(Envelope<O> envelope) {
     bytes.addAndGet(-envelope.bytes);
   }
 
-  /** Adds an entry that has its room; returns whether the event loop is to be woken. */
+  /** Adds a message with reserved space; returns whether the caller has to wake the event loop. */
   boolean add(Envelope<O> envelope) {
     entries.add(envelope);
     return !wakeupPending.get() && wakeupPending.compareAndSet(false, true);
   }
 
-  /** Takes the oldest entry and its room, or returns null. */
+  /** Removes the oldest message and releases its space; returns null if there is none. */
   @Nullable Envelope<O> poll() {
     Envelope<O> envelope = entries.poll();
     if (envelope != null) {
@@ -82,7 +82,7 @@ final class Mailbox<O> {
   }
 
   /**
-   * To be called before polling, so that whoever adds an entry from now on wakes the loop again.
+   * Called before polling, so that a thread that adds a message from now on wakes the loop again.
    */
   void clearWakeup() {
     wakeupPending.set(false);
@@ -96,12 +96,12 @@ final class Mailbox<O> {
     return bytes.get() > highWatermark;
   }
 
-  /** Whether it was over the mark and is no more; true once. */
+  /** Returns true once after the size has fallen from above the high watermark to it or below. */
   boolean fellBelowWatermark() {
     if (!aboveWatermark) {
       return false;
     }
-    aboveWatermark = false; // before looking, since a thread that goes over the mark now sets it
+    aboveWatermark = false; // before the check: a thread that exceeds it from now on sets it again
     if (isAboveWatermark()) {
       aboveWatermark = true;
       return false;

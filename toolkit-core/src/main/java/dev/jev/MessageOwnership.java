@@ -6,10 +6,10 @@ import io.netty.util.concurrent.FastThreadLocal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The reference to the message that a thread is delivering to a handler: the framework's, until the
- * handler sends the message.
+ * The owner of the reference to the message that a thread is delivering to a handler: the
+ * framework, until the handler sends the message.
  *
- * <p>One for each thread that delivers messages, and used by it only.
+ * <p>One instance per thread that delivers messages, used by that thread only.
  */
 final class MessageOwnership {
 
@@ -20,17 +20,17 @@ final class MessageOwnership {
   private @Nullable Class<?> uncountedType;
   private @Nullable Class<?> otherUncountedType;
 
-  /** That of the current thread, or null if it delivers no messages. */
+  /** Returns the instance of the current thread, or null if the thread delivers no messages. */
   static @Nullable MessageOwnership current() {
     return CURRENT.get();
   }
 
-  /** Makes this the current thread's, or none if null. */
+  /** Sets the instance of the current thread; null removes it. */
   static void enter(@Nullable MessageOwnership ownership) {
     CURRENT.set(ownership);
   }
 
-  /** Notes that a message is sent which the current thread may be delivering. */
+  /** Records that a message is sent, which may be the one that this thread is delivering. */
   static void disownCurrent(Object sent) {
     MessageOwnership ownership = CURRENT.get();
     if (ownership != null) {
@@ -38,23 +38,23 @@ final class MessageOwnership {
     }
   }
 
-  /** Notes that the framework owns a reference to the message that it is about to deliver. */
+  /** Records that the framework owns a reference to the message that it is about to deliver. */
   void own(Object delivered) {
     message = isCounted(delivered) ? (ReferenceCounted) delivered : null;
   }
 
   /**
-   * Whether a message has a reference count.
+   * Returns whether a message has a reference count.
    *
-   * <p>Called for every message. Most types have none, and to find that out of an interface is
-   * slow: so the last such types are remembered.
+   * <p>Called for every message. Most types have no reference count, and a failing {@code
+   * instanceof} with an interface is slow, so the last two such types are cached.
    */
-  private boolean isCounted(Object any) {
-    Class<?> type = any.getClass();
+  private boolean isCounted(Object candidate) {
+    Class<?> type = candidate.getClass();
     if (type == uncountedType || type == otherUncountedType) {
       return false;
     }
-    if (any instanceof ReferenceCounted) {
+    if (candidate instanceof ReferenceCounted) {
       return true;
     }
     otherUncountedType = uncountedType;
@@ -77,7 +77,7 @@ final class MessageOwnership {
     }
   }
 
-  /** Notes that {@code sent} is sent, so that its reference has a new owner. */
+  /** Records that {@code sent} is sent, so that its reference has a new owner. */
   void disown(Object sent) {
     if (message != null && sent instanceof ReferenceCounted counted && sharesCount(counted)) {
       message = null;
@@ -85,9 +85,10 @@ final class MessageOwnership {
   }
 
   /**
-   * Whether both have the same reference count: they are the same, or one is a view of the other.
+   * Returns whether the sent message shares the reference count of the delivered one: both are the
+   * same object, or one is a view of the other.
    *
-   * <p>A view does not tell whose it is, so this looks whether the counts move together.
+   * <p>A view does not expose its origin, so this checks whether the counts change together.
    */
   private boolean sharesCount(ReferenceCounted sent) {
     ReferenceCounted owned = message;

@@ -8,31 +8,33 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What waits in order for the channel to become writable, and can be dropped or replaced meanwhile.
+ * The output that waits, in order, for the channel to become writable. Queued messages can still be
+ * dropped or replaced.
  *
- * <p>Published messages wait here as their {@link SlowConsumer} says, messages that were sent if
- * the oldest of them are dropped at the limit; and everything else once something waits.
+ * <p>Published messages are queued according to their {@link SlowConsumer}. Sent messages are
+ * queued with {@link OverflowPolicy#DROP_OLDEST}. While the queue is not empty, all other output is
+ * queued behind it.
  *
- * <p>A published message waits as the bytes that it shares with other connections. Where it has no
- * such bytes it is packed only when it is written, since to pack it may change what the protocol
- * packs next, and it may still be dropped.
+ * <p>A published message is queued as the bytes that it shares with other connections. Without
+ * shared bytes, it is packed only when it is written: packing may change the state of the protocol,
+ * and the message may still be dropped.
  *
  * <p>Event loop only, except {@link #bytes}.
  */
 final class SendQueue {
 
-  /** The shortest time between two looks for messages that have waited too long. */
+  /** Minimum time between two checks for messages that exceed their maximum age. */
   private static final long MIN_AGE_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
-  /** Something that waits. */
+  /** A queued message, or bytes of the protocol. */
   static final class Item {
 
     private Object content; // a ByteBuf or a SharedMessage
     private long size;
-    private long queuedAt; // when it began to wait
+    private long queuedAt; // in nanoseconds of the loop
     private final @Nullable CompletableFuture<Void> written;
-    private final boolean sent; // by send
-    private @Nullable SubscriberPort<?> subscriber; // null if it is not for a topic's subscriber
+    private final boolean sent; // by Connection.send
+    private @Nullable SubscriberPort<?> subscriber; // null if not published, or already counted
     final @Nullable Object key;
 
     private @Nullable Item next;
@@ -59,17 +61,17 @@ final class SendQueue {
           : (long) ((ByteBuf) content).readableBytes() + Mailbox.MESSAGE_OVERHEAD;
     }
 
-    /** What it counts for, in bytes. */
+    /** Returns the number of bytes that this item counts as. */
     long size() {
       return size;
     }
 
-    /** A packed message, or bytes of the protocol's own; null if it is to be packed. */
+    /** Returns the packed message or the protocol's bytes; null if it is not packed yet. */
     @Nullable ByteBuf bytes() {
       return content instanceof ByteBuf bytes ? bytes : null;
     }
 
-    /** The message to be packed, if there are no bytes. */
+    /** Returns the message to be packed, if {@link #bytes} is null. */
     SharedMessage<?> shared() {
       return (SharedMessage<?>) content;
     }
@@ -104,8 +106,8 @@ final class SendQueue {
   private final RateLimitedLog errors;
   private @Nullable Item first;
   private @Nullable Item last;
-  private int unpackedCount; // entries without bytes
-  private @Nullable ScheduledFuture<?> ageCheck; // of what may not be dropped
+  private int unpackedCount; // items that are not packed yet
+  private @Nullable ScheduledFuture<?> ageCheck; // for subscribers that are closed when slow
   private volatile long bytes; // written by the event loop, read by any thread
 
   SendQueue(Loop loop, RateLimitedLog errors) {
@@ -126,14 +128,16 @@ final class SendQueue {
     append(new Item(packed, written, /* sent= */ true, null, null));
   }
 
-  /** Adds bytes of the protocol's own, which are never dropped. */
+  /** Adds bytes that the protocol has written itself; they are never dropped. */
   void addProtocolBytes(ByteBuf packed) {
     append(new Item(packed, null, /* sent= */ false, null, null));
   }
 
   /**
-   * Adds a published message, or does instead what the subscriber's policy says. Takes over {@code
-   * content}, its packed bytes or itself; {@code room} is how much more may wait.
+   * Adds a published message, or applies the subscriber's policy.
+   *
+   * @param content the packed bytes, or the shared message; ownership passes to the queue
+   * @param room the number of bytes that may still be queued on the connection
    */
   <O> void add(Object content, O message, SubscriberPort<O> subscriber, long room) {
     SlowConsumer<? super O> policy = subscriber.policy();
@@ -142,7 +146,7 @@ final class SendQueue {
     try {
       key = policy.key(message);
     } catch (Throwable t) {
-      errors.warning("no key of a message of " + subscriber, t);
+      errors.warning("conflation key failed for a message of " + subscriber, t);
       drop(new Item(content, null, /* sent= */ false, subscriber, null));
       return;
     }
@@ -175,13 +179,13 @@ final class SendQueue {
   private void admit(Item item, SubscriberPort<?> subscriber, long room) {
     SubscriberQueue queue = subscriber.queue();
     SlowConsumer<?> policy = subscriber.policy();
-    long remaining = room;
+    long available = room;
     while (policy.dropsOldest()
         && queue.oldest() != null
-        && !fits(item, queue, policy, remaining)) {
-      remaining += dropOldest(queue);
+        && !fits(item, queue, policy, available)) {
+      available += dropOldest(queue);
     }
-    if (fits(item, queue, policy, remaining)) {
+    if (fits(item, queue, policy, available)) {
       append(item);
       queue.add(item);
       if (policy.closes() && ageCheck == null) {
@@ -196,11 +200,11 @@ final class SendQueue {
   }
 
   private static boolean fits(Item item, SubscriberQueue queue, SlowConsumer<?> policy, long room) {
-    boolean isFirst = queue.oldest() == null; // which may be longer than the limit
+    boolean isFirst = queue.oldest() == null; // a single message may exceed the limit
     return room > 0 && (isFirst || queue.bytes() + item.size <= policy.maxBytes());
   }
 
-  /** Drops what has waited too long, if it may be dropped. */
+  /** Drops messages that exceed the maximum age, unless the policy closes the connection. */
   private void dropExpired(SubscriberQueue queue, SlowConsumer<?> policy, long now) {
     for (Item oldest; (oldest = queue.oldest()) != null; ) {
       if (policy.closes() || oldest.age(now) <= policy.maxAgeNanos()) {
@@ -210,7 +214,7 @@ final class SendQueue {
     }
   }
 
-  /** Drops the oldest entry of a subscription, which there is; returns its size. */
+  /** Drops the oldest item of a subscription; returns its size, or 0 if there is none. */
   private long dropOldest(SubscriberQueue queue) {
     Item oldest = queue.oldest();
     if (oldest == null) {
@@ -228,7 +232,10 @@ final class SendQueue {
     }
   }
 
-  /** Takes the oldest entry that has not waited too long, or returns null. */
+  /**
+   * Removes the oldest item that does not exceed its maximum age, and drops those before it;
+   * returns null if there is none.
+   */
   @Nullable Item poll() {
     for (Item item; (item = first) != null; ) {
       remove(item);
@@ -248,7 +255,7 @@ final class SendQueue {
     return item.age(loop.nanoTime()) > subscriber.policy().maxAgeNanos();
   }
 
-  /** Closes the connection if something has waited too long that may not be dropped. */
+  /** Closes the connection if a message that may not be dropped exceeds its maximum age. */
   private void checkAges() {
     ageCheck = null;
     long now = loop.nanoTime();
@@ -274,7 +281,8 @@ final class SendQueue {
   }
 
   /**
-   * Drops the oldest entries that may be, never the newest one, until there are few enough bytes.
+   * Drops the oldest droppable items, never the newest item, until at most {@code limit} bytes are
+   * queued.
    */
   void shrink(long limit) {
     for (Item item = first; bytes > limit && item != null && item != last; ) {
@@ -295,14 +303,14 @@ final class SendQueue {
     }
   }
 
-  /** Whether something waits that is still to be packed. */
+  /** Returns whether an item is not packed yet. */
   boolean hasUnpacked() {
     return unpackedCount > 0;
   }
 
   /**
-   * Packs what is not packed, for a protocol that is about to pack something behind it, or to say
-   * goodbye. From now on it cannot be dropped.
+   * Packs all items that are not packed yet, before the protocol packs a further message or writes
+   * its close frame. Published messages can no longer be dropped afterwards.
    */
   <O> void packAll(SharedMessage.Packer<O> packer) {
     for (Item item = first; unpackedCount > 0 && item != null; ) {
@@ -396,12 +404,12 @@ final class SendQueue {
     }
   }
 
-  /** Entries leave in the order of the list, so it is the oldest of its subscription. */
+  /** Removes the oldest item of a subscription; items leave in the order of the list. */
   private static void removeFromSubscriber(Item item, SubscriberPort<?> subscriber) {
     subscriber.queue().removeOldest(item);
   }
 
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread only
   private void count(long change) {
     bytes += change;
   }

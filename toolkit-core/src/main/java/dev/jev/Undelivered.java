@@ -6,7 +6,7 @@ import java.nio.channels.ClosedChannelException;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** The end of messages that are not sent. */
+/** Releases messages that are not sent, and fails their futures. */
 final class Undelivered {
 
   private Undelivered() {}
@@ -18,7 +18,11 @@ final class Undelivered {
     return outcome;
   }
 
-  /** Fails the future of a message, if it has one; {@code overLimit} says why it was dropped. */
+  /**
+   * Fails the future of a message, if it has one.
+   *
+   * @param overLimit the message of the exception, unless the outcome is {@code CLOSED}
+   */
   static void fail(@Nullable CompletableFuture<Void> written, Outcome outcome, String overLimit) {
     if (written != null) {
       written.completeExceptionally(

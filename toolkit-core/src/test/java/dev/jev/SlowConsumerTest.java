@@ -241,7 +241,7 @@ class SlowConsumerTest {
     try (LogCapture log = new LogCapture("dev.jev")) {
       publish(100, 101);
       peer.run();
-      assertThat(log.messages("no key of a message of topic news")).hasSize(1);
+      assertThat(log.messages("conflation key failed for a message of topic news")).hasSize(1);
     }
     assertThat(subscription.dropped()).isEqualTo(1);
     assertThat(peer.connection().isOpen()).isTrue();
