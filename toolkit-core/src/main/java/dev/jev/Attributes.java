@@ -6,12 +6,12 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Immutable maps of attributes by type: small, read often and changed rarely. */
+/** Immutable maps of attributes by type, copied on write: small, often read, rarely changed. */
 final class Attributes {
 
   private Attributes() {}
 
-  /** Returns a copy with {@code value} under {@code type}, or with nothing under it if null. */
+  /** Returns a copy with {@code value} stored under {@code type}, or removed if null. */
   static <T> Map<Class<?>, Object> with(
       Map<Class<?>, Object> attributes, Class<T> type, @Nullable T value) {
     Map<Class<?>, Object> copy = new HashMap<>(attributes);

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** How many connections the process's limit of file descriptors allows. */
+/** The number of connections that the process's limit of file descriptors allows. */
 final class FileDescriptors {
 
   private static final Pattern MAX_OPEN_FILES = Pattern.compile("Max open files\\s+(\\w+)");
@@ -14,7 +14,7 @@ final class FileDescriptors {
 
   private FileDescriptors() {}
 
-  /** Nine tenths of the limit, less 64; 10,000 if the limit is not known. */
+  /** Returns nine tenths of the limit, minus 64; 10,000 if the limit is not known. */
   static int maxConnections() {
     try {
       Matcher soft = MAX_OPEN_FILES.matcher(Files.readString(Path.of("/proc/self/limits")));
@@ -22,7 +22,7 @@ final class FileDescriptors {
         return maxConnections(soft.group(1));
       }
     } catch (IOException | RuntimeException e) {
-      // Not Linux, or not as expected.
+      // Not Linux, or an unknown format.
     }
     return UNKNOWN_LIMIT_CONNECTIONS;
   }

@@ -1,6 +1,6 @@
 package dev.jev;
 
-/** A kind of sockets. */
+/** The address family or protocol of a socket. */
 enum Network {
   TCP,
   UDP,

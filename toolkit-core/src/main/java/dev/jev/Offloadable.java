@@ -1,6 +1,8 @@
 package dev.jev;
 
-/** A connection whose handler runs on other threads, as {@link OffloadedHandler} sees it. */
+/**
+ * The operations of {@link OffloadedHandler} on a connection whose handler runs on other threads.
+ */
 interface Offloadable<O> extends Connection<O> {
 
   /** Returns the number of queued bytes at which reading pauses, and below which it resumes. */
@@ -14,17 +16,17 @@ interface Offloadable<O> extends Connection<O> {
   void resumeAfterOffload();
 
   /**
-   * Sets whether messages are queued or being handled. Meanwhile the connection stays open, even if
-   * its peer has ended its output.
+   * Sets whether messages are queued or being handled. While they are, the connection stays open,
+   * even if its peer has shut down its output.
    */
   void offloaded(boolean busy);
 
-  /** Closes the connection if its peer has ended its output and no message is left. */
+  /** Closes the connection if its peer has shut down its output and no message is left. */
   void closeIfPeerClosed();
 
-  /** Closes because the handler, or its executor, has thrown. */
+  /** Closes the connection because the handler or its executor has thrown. */
   void handlerFailed(Throwable cause);
 
-  /** Returns whether the event loop has ended, so that it runs no task any more. */
+  /** Returns whether the event loop has ended and runs no more tasks. */
   boolean hasLoopEnded();
 }

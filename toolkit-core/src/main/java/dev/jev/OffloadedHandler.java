@@ -10,24 +10,24 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Calls another handler on the threads of an executor, for each connection one call at a time and
- * in order.
+ * Calls another handler on the threads of an executor, per connection one call at a time and in
+ * order.
  *
- * <p>Every connection has a queue. When it is full, of messages or of their bytes, nothing more is
- * unpacked, and read, until most of it is done.
+ * <p>Each connection has a queue. When it is full, by number of messages or by bytes, unpacking and
+ * reading pause until most of the queue has been handled.
  */
 final class OffloadedHandler<I, O> implements Handler<I, O> {
 
-  /** With so many messages a queue is full. */
+  /** Number of queued events at which a queue is full and reading pauses. */
   static final int MAX_QUEUED = 64;
 
-  /** With so few messages a full queue is open again. */
+  /** Number of queued events at which reading resumes. */
   private static final int RESUME_AT_QUEUED = 16;
 
-  /** After so many calls other connections get their turn on the thread. */
+  /** Maximum number of calls before other connections get the thread. */
   private static final int CALLS_PER_RUN = 64;
 
-  /** How many datagrams may wait or be under way; those above it are dropped. */
+  /** Maximum number of datagrams that are queued or being handled; further ones are dropped. */
   private static final int MAX_DATAGRAMS = 1024;
 
   private final Handler<I, O> handler;
@@ -74,7 +74,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       owner.attribute(Queue.class, queue);
     }
     if (!queue.belongsTo(this)) {
-      throw new IllegalStateException("handler: offloaded twice (expected: once)");
+      throw new IllegalStateException("handler is offloaded twice; call offload once");
     }
     return queue;
   }
@@ -83,7 +83,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     if (datagrams.incrementAndGet() > MAX_DATAGRAMS) {
       datagrams.decrementAndGet();
       ReferenceCountUtil.release(message);
-      errors.warning("datagrams: " + (MAX_DATAGRAMS + 1) + " (expected: <= " + MAX_DATAGRAMS + ")");
+      errors.warning("datagram dropped: limit of " + MAX_DATAGRAMS + " reached");
       return;
     }
     try {
@@ -104,7 +104,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     }
   }
 
-  /** Calls the handler with a message that belongs to the current thread. */
+  /** Calls the handler with a message whose reference the current thread owns. */
   private void deliver(Connection<O> connection, I message) {
     MessageOwnership outer = MessageOwnership.current();
     MessageOwnership ownership = new MessageOwnership();
@@ -132,19 +132,19 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     }
   }
 
-  /** What waits to be handled for one connection. */
+  /** The events of one connection that wait to be handled. */
   private final class Queue implements Runnable {
 
     private final Offloadable<O> connection;
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
-    private long bytes; // of the messages in it, as far as that can be told
+    private long bytes; // total size of the queued messages, as far as known
     private boolean running;
     private boolean full;
     private boolean writableQueued;
 
-    private boolean connected; // onConnect was called; by whoever calls
+    private boolean connected; // onConnect was called; used by the thread that runs the calls
 
     Queue(Offloadable<O> connection) {
       this.connection = connection;
@@ -155,7 +155,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       return OffloadedHandler.this == other;
     }
 
-    /** Adds an event, on the event loop. */
+    /** Adds an event. Event loop only. */
     void add(Event event) {
       boolean start;
       boolean filled;
@@ -192,7 +192,10 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       }
     }
 
-    /** Without an executor the connection cannot go on; its end is told on the event loop. */
+    /**
+     * Drops the queued events and closes the connection, because the executor has rejected its
+     * task. Runs on the event loop, unless that has ended.
+     */
     private void failRejected(RejectedExecutionException cause) {
       boolean closed = false;
       for (Event event; (event = next()) != null; ) {
@@ -220,7 +223,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       execute();
     }
 
-    /** Takes the next event; with null this mailbox is not running any more. */
+    /** Removes the next event; null ends the run of this queue. */
     private @Nullable Event next() {
       Event event;
       synchronized (this) {
@@ -242,7 +245,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       return event;
     }
 
-    @SuppressWarnings("unchecked") // what onMessage put there
+    @SuppressWarnings("unchecked") // only onMessage adds messages
     private void call(Event event) {
       try {
         switch (event.kind) {

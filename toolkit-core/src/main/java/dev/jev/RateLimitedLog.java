@@ -10,10 +10,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One kind of event's way to the log: at most once a second, with a count of what was left out.
+ * Logs one kind of event at most once per second, with a count of the suppressed events.
  *
- * <p>Never throws. A logging back end that fails, because no file can be opened for example, must
- * not take an event loop with it.
+ * <p>Never throws: a logging back end that fails, for example because no file can be opened, must
+ * not end an event loop.
  */
 final class RateLimitedLog {
 
@@ -24,10 +24,10 @@ final class RateLimitedLog {
   private final AtomicLong suppressed = new AtomicLong();
 
   /**
-   * Loads what it takes to report an error.
+   * Loads the classes and files that logging an error needs.
    *
-   * <p>The first record that the JDK's logging writes opens files: time zones, classes. When no
-   * file descriptor is left that fails, with an Error, in the middle of reporting just that.
+   * <p>The JDK's logging opens files for its first record: time zones, classes. Without a free file
+   * descriptor this fails with an {@code Error}, just when the lack of descriptors is to be logged.
    */
   static void warmUp() {
     ZonedDateTime now = ZonedDateTime.now(ZoneId.systemDefault());
@@ -53,9 +53,8 @@ final class RateLimitedLog {
     write(Level.WARNING, more == 0 ? message : message + " (and " + more + " more)", cause);
   }
 
-  /** Logs without a limit: for what happens once. */
-  @SuppressWarnings(
-      "CatchAndPrintStackTrace") // the log itself failed: standard error is what is left
+  /** Logs without a rate limit, for events that happen once. */
+  @SuppressWarnings("CatchAndPrintStackTrace") // logging failed: standard error is the last resort
   static void write(Level level, String message, @Nullable Throwable cause) {
     try {
       LOGGER.log(level, message, cause);
@@ -63,7 +62,7 @@ final class RateLimitedLog {
       try {
         failure.printStackTrace();
       } catch (Throwable ignored) {
-        // Nobody can be told.
+        // There is no other place to report it.
       }
     }
   }
