@@ -40,8 +40,9 @@ import org.jspecify.annotations.Nullable;
  * and closed within the rest of the spread.
  *
  * <p><b>Immediate close.</b> A second {@link #begin}, or a second SIGTERM or SIGINT, closes all
- * remaining connections at once, and cuts them off 5 s later. OpenJDK detects the second signal
- * within 20 ms; a JVM that handles signals differently may not detect it.
+ * remaining connections at once, and cuts them off 5 s later, or at the deadline if that is
+ * earlier. OpenJDK detects the second signal within 20 ms; a JVM that handles signals differently
+ * may not detect it.
  *
  * <p><b>Shutdown hook.</b> It is installed when the first server starts, and removed when the last
  * one has stopped. Other hooks run at the same time. One of them shuts the default logging of the
