@@ -100,7 +100,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     this.endpoint = builder.newEndpoint("client", new Owner());
     this.pluginHost = endpoint.clientHost(() -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
-    this.loop = endpoint.eventLoops().here();
+    this.loop = endpoint.eventLoops().currentOrNext();
     this.outbox = new ClientOutbox<>(builder.whileDisconnected == WhileDisconnected.QUEUE, config);
     endpoint.join();
     try {
@@ -227,7 +227,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     retry = null;
     if (!closing) {
       attempt =
-          new ConnectAttempt(loop, target, connectTimeout, resolver, this::open, new Answer());
+          new ConnectAttempt(
+              loop, target, connectTimeout, resolver, this::open, new AttemptCallback());
       attempt.start();
     }
   }
@@ -254,7 +255,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     return promise;
   }
 
-  private final class Answer implements ConnectAttempt.Caller {
+  private final class AttemptCallback implements ConnectAttempt.Callback {
 
     @Override
     public void connected(ChannelHandlerContext context) {
@@ -264,7 +265,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
         channel.close();
       } else if (channel instanceof DatagramChannel socket) {
         openUdp(context, socket);
-      } else if (isItself(channel)) {
+      } else if (isConnectedToItself(channel)) {
         channel.config().setOption(ChannelOption.SO_LINGER, 0); // and free the port at once
         channel.close();
         failed(ConnectAttempt.failure(target, "connected to itself", null));
@@ -284,7 +285,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
    * Whether both ends are one socket, which happens when nobody listens on a port of this machine
    * and the kernel takes just that port for this end.
    */
-  private static boolean isItself(Channel channel) {
+  private static boolean isConnectedToItself(Channel channel) {
     SocketAddress local = channel.localAddress();
     return local instanceof InetSocketAddress && local.equals(channel.remoteAddress());
   }
@@ -315,7 +316,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     udp = socket;
     context.pipeline().addLast(peer.socket());
     context.pipeline().remove(context.handler());
-    socket.closeFuture().addListener(closed -> closedUdp());
+    socket.closeFuture().addListener(closed -> udpClosed());
     sink = peer;
     ready = peer;
     readySince = loop.nanoTime();
@@ -329,15 +330,15 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     return new UdpConnection<>(handler, socket.remoteAddress(), /* allowance= */ Long.MAX_VALUE);
   }
 
-  private void closedUdp() {
+  private void udpClosed() {
     udp = null;
-    forget();
+    clearConnection();
     if (!closing) {
-      lost();
+      connectionLost();
     }
   }
 
-  private void forget() {
+  private void clearConnection() {
     outbox.disconnect();
     sink = null;
     ready = null;
@@ -359,11 +360,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
         cause.getMessage() + "; next attempt in " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
   }
 
-  private void lost() {
+  private void connectionLost() {
     if (backoff == null) {
       end();
     } else if (!closing) {
-      backoff.lasted(loop.nanoTime() - readySince);
+      backoff.connectionLasted(loop.nanoTime() - readySince);
       retry(backoff);
     }
   }
@@ -450,9 +451,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     @Override
     public void disconnected(CloseReason reason) {
       boolean wasReady = ready != null;
-      forget();
+      clearConnection();
       if (wasReady) {
-        lost();
+        connectionLost();
       } else {
         failed(
             ConnectAttempt.failure(
@@ -463,7 +464,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     /** The socket belongs to somebody who needs the event loop; that ends with the client. */
     @Override
     public void detached() {
-      forget();
+      clearConnection();
       closing = true;
       outbox.close();
     }

@@ -33,7 +33,7 @@ final class ClientBackoff {
   }
 
   /** Begins anew if a connection has lasted longer than the bound. */
-  void lasted(long nanos) {
+  void connectionLasted(long nanos) {
     if (nanos > boundNanos) {
       boundNanos = firstNanos;
     }

@@ -20,9 +20,9 @@ import org.jspecify.annotations.Nullable;
 final class ClientOutbox<O> {
 
   /** After so many messages the other connections of the loop get their turn. */
-  private static final int MESSAGES_A_TURN = 1024;
+  private static final int MAX_MESSAGES_PER_TURN = 1024;
 
-  private final boolean queues;
+  private final boolean queueing;
   private final int maxPendingBytes;
   private final boolean dropsOldest;
 
@@ -33,8 +33,8 @@ final class ClientOutbox<O> {
   private long bytes;
   private boolean closed;
 
-  ClientOutbox(boolean queues, ConnectionConfig<?, O> config) {
-    this.queues = queues;
+  ClientOutbox(boolean queueing, ConnectionConfig<?, O> config) {
+    this.queueing = queueing;
     this.maxPendingBytes = config.maxPendingBytes();
     this.dropsOldest = config.overflow() == OverflowPolicy.DROP_OLDEST;
   }
@@ -53,10 +53,10 @@ final class ClientOutbox<O> {
   }
 
   private Outcome sendLater(
-      @Nullable MessageSink<O> closedLine, O message, @Nullable CompletableFuture<Void> written) {
+      @Nullable MessageSink<O> closedSink, O message, @Nullable CompletableFuture<Void> written) {
     MessageOwnership.disownCurrent(message);
     List<Mailbox.Envelope<O>> dropped = new ArrayList<>(0);
-    Outcome outcome = enqueue(closedLine, Mailbox.Envelope.of(message, written), dropped);
+    Outcome outcome = enqueue(closedSink, Mailbox.Envelope.of(message, written), dropped);
     if (outcome == null) {
       return send(message, written);
     }
@@ -66,13 +66,13 @@ final class ClientOutbox<O> {
 
   /** Adds to the queue, unless another line than a closed one has become open: then null. */
   private synchronized @Nullable Outcome enqueue(
-      @Nullable MessageSink<O> closedLine,
+      @Nullable MessageSink<O> closedSink,
       Mailbox.Envelope<O> envelope,
       List<Mailbox.Envelope<O>> dropped) {
-    if (open != closedLine) {
+    if (open != closedSink) {
       return null;
     }
-    if (!queues || closed) {
+    if (!queueing || closed) {
       return Outcome.CLOSED;
     }
     if (bytes >= maxPendingBytes && !dropsOldest) {
@@ -119,7 +119,7 @@ final class ClientOutbox<O> {
 
   /** Gives what waits to the line, as far as that is writable. */
   void drain(MessageSink<O> sink) {
-    for (int i = 0; i < MESSAGES_A_TURN; i++) {
+    for (int i = 0; i < MAX_MESSAGES_PER_TURN; i++) {
       if (open == sink || !sink.isDrainable()) {
         return; // it drains again when it is, or is about to close
       }

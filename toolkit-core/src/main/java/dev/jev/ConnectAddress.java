@@ -63,7 +63,7 @@ record ConnectAddress(
    * The addresses of the wanted family in the order in which they are to be tried: the families in
    * turn, beginning with that of the first address (RFC 8305, 4).
    */
-  List<SocketAddress> order(InetAddress[] addresses) {
+  List<SocketAddress> interleave(InetAddress[] addresses) {
     List<InetAddress> wanted = Stream.of(addresses).filter(this::isWanted).distinct().toList();
     boolean firstIs6 = !wanted.isEmpty() && isIp6(wanted.get(0));
     Iterator<InetAddress> some = wanted.stream().filter(a -> isIp6(a) == firstIs6).iterator();

@@ -61,7 +61,7 @@ final class ConnectAttempt {
    * Is told how it ended, once, unless the attempt was {@linkplain ConnectAttempt#cancel
    * cancelled}.
    */
-  interface Caller {
+  interface Callback {
 
     /**
      * A socket is connected. The context's handler is to be replaced, and its {@code channelActive}
@@ -77,11 +77,11 @@ final class ConnectAttempt {
   private final Duration timeout;
   private final Resolver resolver;
   private final Sockets sockets;
-  private final Caller caller;
+  private final Callback callback;
 
   // Event loop only.
   private final Queue<SocketAddress> untried = new ArrayDeque<>();
-  private final List<Channel> trying = new ArrayList<>();
+  private final List<Channel> connecting = new ArrayList<>();
   private final List<Throwable> failures = new ArrayList<>();
   private @Nullable Future<?> deadline;
   private @Nullable Future<?> stagger;
@@ -93,13 +93,13 @@ final class ConnectAttempt {
       Duration timeout,
       Resolver resolver,
       Sockets sockets,
-      Caller caller) {
+      Callback callback) {
     this.loop = loop;
     this.target = target;
     this.timeout = timeout;
     this.resolver = resolver;
     this.sockets = sockets;
-    this.caller = caller;
+    this.callback = callback;
   }
 
   void start() {
@@ -123,7 +123,7 @@ final class ConnectAttempt {
   private Runnable resolve() {
     try {
       InetAddress[] addresses = resolver.resolve(target.host());
-      return () -> resolved(target.order(addresses));
+      return () -> resolved(target.interleave(addresses));
     } catch (Throwable t) {
       return () -> fail(t);
     }
@@ -156,8 +156,8 @@ final class ConnectAttempt {
       stagger = schedule(this::tryNext, STAGGER_NANOS);
     }
     try {
-      ChannelFuture connected = sockets.connect(address, new Winner());
-      trying.add(connected.channel());
+      ChannelFuture connected = sockets.connect(address, new ConnectedHandler());
+      connecting.add(connected.channel());
       connected.addListener(
           done -> {
             if (!done.isSuccess()) {
@@ -172,12 +172,12 @@ final class ConnectAttempt {
   private void failed(@Nullable Channel channel, Throwable cause) {
     if (channel != null) {
       channel.close();
-      trying.remove(channel);
+      connecting.remove(channel);
     }
     failures.add(cause);
     if (!untried.isEmpty()) {
       tryNext();
-    } else if (trying.isEmpty()) {
+    } else if (connecting.isEmpty()) {
       fail(failures.get(0));
     }
   }
@@ -193,7 +193,7 @@ final class ConnectAttempt {
   private void fail(Throwable cause) {
     if (!ended) {
       cancel();
-      caller.failed(failure(target, reason(cause), cause));
+      callback.failed(failure(target, reason(cause), cause));
     }
   }
 
@@ -208,7 +208,7 @@ final class ConnectAttempt {
   }
 
   private static String reason(Throwable failure) {
-    Throwable root = Transport.root(failure);
+    Throwable root = Transport.rootCause(failure);
     String message = root.getMessage();
     if (message == null && root instanceof FileNotFoundException) { // of a unix socket
       return "No such file or directory";
@@ -222,7 +222,7 @@ final class ConnectAttempt {
     cancel(deadline);
     cancel(stagger);
     untried.clear();
-    List.copyOf(trying).forEach(Channel::close);
+    List.copyOf(connecting).forEach(Channel::close);
   }
 
   private static void cancel(@Nullable Future<?> timer) {
@@ -236,7 +236,7 @@ final class ConnectAttempt {
   }
 
   /** Takes part in the race with one socket. */
-  private final class Winner extends ChannelInboundHandlerAdapter {
+  private final class ConnectedHandler extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
@@ -244,9 +244,9 @@ final class ConnectAttempt {
         ctx.close();
         return;
       }
-      trying.remove(ctx.channel());
+      connecting.remove(ctx.channel());
       cancel();
-      caller.connected(ctx);
+      callback.connected(ctx);
     }
   }
 }

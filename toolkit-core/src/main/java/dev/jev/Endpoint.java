@@ -45,9 +45,9 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   private final List<Plugin> plugins;
   private final Owner owner;
   private final AtomicInteger open = new AtomicInteger(); // connections
-  private final AtomicInteger known = new AtomicInteger(); // and those that are being closed
+  private final AtomicInteger unfinished = new AtomicInteger(); // and those that are being closed
   private final LoopTimers timers = new LoopTimers();
-  private final Thread stopper = new Thread(this::runStop, "jev-stop");
+  private final Thread stopThread = new Thread(this::runStop, "jev-stop");
   private final CountDownLatch stopped = new CountDownLatch(1);
 
   // Guarded by this.
@@ -114,15 +114,15 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       stopping = started;
       started = List.of();
     }
-    tell(stopping, plugin -> plugin.stop(owner.pluginHost()));
+    forEach(stopping, plugin -> plugin.stop(owner.pluginHost()));
   }
 
   /** Calls {@code action} with each plugin; what one throws is logged. */
-  void tellPlugins(Consumer<Plugin> action) {
-    tell(plugins, action);
+  void forEachPlugin(Consumer<Plugin> action) {
+    forEach(plugins, action);
   }
 
-  private static void tell(List<Plugin> plugins, Consumer<Plugin> action) {
+  private static void forEach(List<Plugin> plugins, Consumer<Plugin> action) {
     for (Plugin plugin : plugins) {
       try {
         action.accept(plugin);
@@ -140,7 +140,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       unadmit();
       return false;
     }
-    known.incrementAndGet();
+    unfinished.incrementAndGet();
     return true;
   }
 
@@ -151,8 +151,8 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
   @Override
   public void forget() {
-    if (known.decrementAndGet() == 0 && stopping) {
-      LockSupport.unpark(stopper);
+    if (unfinished.decrementAndGet() == 0 && stopping) {
+      LockSupport.unpark(stopThread);
     }
   }
 
@@ -200,23 +200,23 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     synchronized (this) {
       if (stopBegun) {
         graceEnd = Math.min(graceEnd - end, 0) + end;
-        LockSupport.unpark(stopper);
+        LockSupport.unpark(stopThread);
       } else {
         stopBegun = true;
         graceEnd = end;
-        stopper.start();
+        stopThread.start();
       }
     }
   }
 
   @Override
   public void loopLagged(Thread loop, Duration lag) {
-    tellPlugins(plugin -> plugin.loopLagged(loop, lag));
+    forEachPlugin(plugin -> plugin.loopLagged(loop, lag));
   }
 
   @Override
   public void loopBlocked(Thread loop, Duration time) {
-    tellPlugins(plugin -> plugin.loopBlocked(loop, time));
+    forEachPlugin(plugin -> plugin.loopBlocked(loop, time));
   }
 
   @Override
@@ -233,7 +233,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
   /** Waits for the end of the stop; see {@link Server#awaitStop}. */
   void awaitStop() throws InterruptedException {
-    if (Thread.currentThread() == stopper) {
+    if (Thread.currentThread() == stopThread) {
       throw new IllegalStateException(
           "awaitStop called from the thread that stops the " + name + "; it would wait for itself");
     }
@@ -241,7 +241,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       throw new IllegalStateException("awaitStop called on an event loop; it would block the loop");
     }
     stopped.await();
-    stopper.join();
+    stopThread.join();
     if (death != null) {
       throw new IllegalStateException(
           name + " stopped because an event loop died: " + death, death);
@@ -250,14 +250,14 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
   @Override
   public void awaitUninterruptibly() {
-    if (Thread.currentThread() == stopper) {
+    if (Thread.currentThread() == stopThread) {
       return; // a plugin, or whoever waits for a client, is told by the thread that stops
     }
     boolean interrupted = false;
     while (true) {
       try {
         stopped.await();
-        stopper.join();
+        stopThread.join();
         break;
       } catch (InterruptedException e) {
         interrupted = true;
@@ -298,7 +298,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
   private void awaitEmpty(LongSupplier end) {
     for (long left; (left = end.getAsLong() - System.nanoTime()) > 0; ) {
-      if (known.get() == 0 || eventLoops.loops().stream().allMatch(Loop::hasEnded)) {
+      if (unfinished.get() == 0 || eventLoops.loops().stream().allMatch(Loop::hasEnded)) {
         return;
       }
       LockSupport.parkNanos(this, left);

@@ -114,7 +114,7 @@ public final class EventLoops implements AutoCloseable {
   }
 
   /** The loop that this is called on, or else the next one. */
-  Loop here() {
+  Loop currentOrNext() {
     Loop current = Loop.current();
     return current != null && loops.contains(current) ? current : next();
   }

@@ -70,7 +70,7 @@ final class Loop {
   private @Nullable ByteBuf readBuffer;
   private @Nullable ByteBuf packBuffer;
   private boolean packBufferLent;
-  private boolean packBufferGone; // Netty has it, not only slices of it
+  private boolean packBufferPassedOn; // Netty has it, not only slices of it
   boolean publishing; // to one connection after the other
   private final List<Channel> listeners = new ArrayList<>();
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
@@ -225,7 +225,7 @@ final class Loop {
       return ALLOCATOR.directBuffer(SMALL_PACK_BYTES);
     }
     ByteBuf buffer = packBuffer;
-    if (buffer != null && !packBufferGone && buffer.refCnt() > 1 && hasRoom(buffer)) {
+    if (buffer != null && !packBufferPassedOn && buffer.refCnt() > 1 && hasRoom(buffer)) {
       packBufferLent = true;
       return buffer.retain();
     }
@@ -237,7 +237,7 @@ final class Loop {
       packBuffer = buffer;
     }
     packBufferLent = true;
-    packBufferGone = false;
+    packBufferPassedOn = false;
     return buffer.clear().retain();
   }
 
@@ -248,7 +248,7 @@ final class Loop {
   /** Says that a buffer of {@link #borrowPackBuffer} goes to Netty as it is, not in slices. */
   @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
   void packedWhole(ByteBuf buffer) {
-    packBufferGone |= buffer == packBuffer;
+    packBufferPassedOn |= buffer == packBuffer;
   }
 
   /** Says that nothing more is packed into a buffer of {@link #borrowPackBuffer}. */

@@ -64,14 +64,14 @@ final class LoopWatchdog implements Runnable {
   public void run() {
     while (!stopped) {
       long now = System.nanoTime();
-      probes.forEach(probe -> look(probe, now));
+      probes.forEach(probe -> check(probe, now));
       LockSupport.parkNanos(Math.max(limitNanos / 2, MIN_PERIOD_NANOS));
     }
   }
 
-  private void look(Probe probe, long now) {
+  private void check(Probe probe, long now) {
     if (probe.answered) {
-      tellLag(probe);
+      reportLag(probe);
       if (probe.reported) {
         probe.reported = false;
         report(probe, now, "went on", null);
@@ -90,7 +90,7 @@ final class LoopWatchdog implements Runnable {
     }
   }
 
-  private void tellLag(Probe probe) {
+  private void reportLag(Probe probe) {
     Thread thread = probe.loop.thread();
     if (thread != null && probe.lag > 0) {
       Duration lag = Duration.ofNanos(probe.lag);

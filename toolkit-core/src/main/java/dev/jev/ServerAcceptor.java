@@ -129,7 +129,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     }
     failing = true;
     pause(ctx.channel(), paused);
-    endpoint.tellPlugins(plugin -> plugin.acceptPaused(SocketAddresses.of(ctx.channel()), cause));
+    endpoint.forEachPlugin(plugin -> plugin.acceptPaused(SocketAddresses.of(ctx.channel()), cause));
     ctx.executor()
         .schedule(
             () -> {

@@ -63,7 +63,7 @@ final class ServerSockets<I, O> {
     }
 
     /** Lets nobody find it who has not found it yet, where that is possible. */
-    void hide() {
+    void deleteFile() {
       if (file != null) {
         file.remove();
       }
@@ -104,7 +104,7 @@ final class ServerSockets<I, O> {
   private final int maxConnections;
   private final List<ListeningSocket> sockets = new CopyOnWriteArrayList<>();
   private final List<SocketAddress> addresses = new ArrayList<>();
-  private final Set<Object> pausers = ConcurrentHashMap.newKeySet();
+  private final Set<Object> pauseOwners = ConcurrentHashMap.newKeySet();
   private volatile boolean opened; // something may have been taken
   private volatile boolean closing; // whoever pauses
 
@@ -157,7 +157,7 @@ final class ServerSockets<I, O> {
   }
 
   private static String message(Throwable failure) {
-    Throwable root = Transport.root(failure);
+    Throwable root = Transport.rootCause(failure);
     return root.getMessage() == null ? root.toString() : root.getMessage();
   }
 
@@ -172,7 +172,7 @@ final class ServerSockets<I, O> {
     try {
       configure(socket, listenAddress);
       socket.pipeline().addLast(intake);
-      finish(loop.executor().register(socket));
+      await(loop.executor().register(socket));
     } catch (Throwable t) {
       socket.unsafe().closeForcibly();
       throw t;
@@ -236,7 +236,7 @@ final class ServerSockets<I, O> {
       throw new IOException("reuseport: true (expected: a transport that has it)");
     }
     if (listenAddress.device() != null) {
-      transport().tieToDevice(socket.config(), listenAddress.device());
+      transport().bindToDevice(socket.config(), listenAddress.device());
     }
   }
 
@@ -244,19 +244,19 @@ final class ServerSockets<I, O> {
       Channel socket, ListenAddress listenAddress, SocketAddress address) throws IOException {
     if (address instanceof UnixAddress unix) {
       if (unix.isAbstract()) {
-        finish(socket.bind(transport().abstractAddress(unix)));
+        await(socket.bind(transport().abstractAddress(unix)));
         return null;
       }
       return UnixSocketFile.create(
           Path.of(unix.path()),
           listenAddress.mode(),
-          temporary -> finish(socket.bind(transport().unixAddress(temporary))));
+          temporary -> await(socket.bind(transport().unixAddress(temporary))));
     }
     InetAddress group = multicast(address);
     if (group != null) {
       socket.config().setOption(ChannelOption.SO_REUSEADDR, true); // as others may listen too
     }
-    finish(socket.bind(address));
+    await(socket.bind(address));
     if (group != null) {
       join(
           (DatagramChannel) socket,
@@ -272,7 +272,7 @@ final class ServerSockets<I, O> {
     if (chosen == null) {
       throw new IOException("interface: " + name + " (expected: one of this machine)");
     }
-    finish(socket.joinGroup(group, chosen));
+    await(socket.joinGroup(group, chosen));
   }
 
   private static @Nullable NetworkInterface anyForMulticast() throws IOException {
@@ -284,7 +284,7 @@ final class ServerSockets<I, O> {
     return NetworkInterface.getByInetAddress(InetAddress.getLoopbackAddress());
   }
 
-  private static void finish(ChannelFuture step) throws IOException {
+  private static void await(ChannelFuture step) throws IOException {
     Throwable cause = step.awaitUninterruptibly().cause();
     if (cause != null) {
       throw cause instanceof IOException io ? io : new IOException(cause);
@@ -307,23 +307,23 @@ final class ServerSockets<I, O> {
     pauseOrResume();
   }
 
-  void pause(Object who) {
-    pausers.add(who);
+  void pause(Object owner) {
+    pauseOwners.add(owner);
     pauseOrResume();
   }
 
-  void resume(Object who) {
-    pausers.remove(who);
+  void resume(Object owner) {
+    pauseOwners.remove(owner);
     pauseOrResume();
   }
 
   private void pauseOrResume() {
-    sockets.forEach(source -> source.pause(() -> !opened || !(closing || pausers.isEmpty())));
+    sockets.forEach(source -> source.pause(() -> !opened || !(closing || pauseOwners.isEmpty())));
   }
 
   /** Takes what the kernel has queued, then closes all sockets, and waits for that. */
   void close() {
-    sockets.forEach(ListeningSocket::hide);
+    sockets.forEach(ListeningSocket::deleteFile);
     if (opened) {
       drain();
     }

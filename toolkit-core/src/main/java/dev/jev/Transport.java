@@ -112,7 +112,7 @@ public enum Transport {
 
   /** What a failure and its root say. */
   static String reason(Throwable failure) {
-    String why = String.valueOf(root(failure).getMessage());
+    String why = String.valueOf(rootCause(failure).getMessage());
     String what = failure.getMessage();
     return what == null || what.equals(why) ? why : what + ": " + why;
   }
@@ -123,7 +123,7 @@ public enum Transport {
     return os.startsWith("Linux") ? EPOLL : os.startsWith("Windows") ? NIO : KQUEUE;
   }
 
-  static Throwable root(Throwable failure) {
+  static Throwable rootCause(Throwable failure) {
     Throwable root = failure;
     while (root.getCause() != null) {
       root = root.getCause();
@@ -151,7 +151,7 @@ public enum Transport {
   ServerChannel newServerChannel(Network network, @Nullable SocketProtocolFamily family)
       throws IOException {
     if (network == Network.LOCAL && this != LOCAL) {
-      throw unable("LOCAL, for an address local://");
+      throw unsupported("LOCAL, for an address local://");
     }
     return switch (network) {
       case TCP -> newTcpServer(family);
@@ -167,7 +167,7 @@ public enum Transport {
       case EPOLL -> new EpollServerSocketChannel(family);
       case KQUEUE -> new KQueueServerSocketChannel();
       case NIO -> new NioServerSocketChannel(SelectorProvider.provider(), family);
-      case AUTO, LOCAL -> throw unable("one with sockets");
+      case AUTO, LOCAL -> throw unsupported("one with sockets");
     };
   }
 
@@ -177,7 +177,7 @@ public enum Transport {
       case EPOLL -> new EpollServerDomainSocketChannel();
       case KQUEUE -> new KQueueServerDomainSocketChannel();
       case NIO -> new NioServerDomainSocketChannel();
-      case AUTO, LOCAL -> throw unable("one with sockets");
+      case AUTO, LOCAL -> throw unsupported("one with sockets");
     };
   }
 
@@ -201,7 +201,7 @@ public enum Transport {
       case EPOLL -> new EpollDatagramChannel(family);
       case KQUEUE -> new KQueueDatagramChannel(family);
       case NIO -> new NioDatagramChannel(family);
-      case AUTO, LOCAL -> throw unable("one with sockets");
+      case AUTO, LOCAL -> throw unsupported("one with sockets");
     };
   }
 
@@ -232,7 +232,7 @@ public enum Transport {
    */
   SocketAddress abstractAddress(UnixAddress address) throws IOException {
     if (this != EPOLL && this != IO_URING) {
-      throw unable("EPOLL or IO_URING, for a name outside the file system");
+      throw unsupported("EPOLL or IO_URING, for a name outside the file system");
     }
     return new DomainSocketAddress("\0" + address.path().substring(1)); // unix(7)
   }
@@ -242,9 +242,9 @@ public enum Transport {
    *
    * @throws IOException if that is not possible or not allowed
    */
-  void tieToDevice(ChannelConfig config, String device) throws IOException {
+  void bindToDevice(ChannelConfig config, String device) throws IOException {
     if (this != EPOLL && this != IO_URING) {
-      throw unable("EPOLL or IO_URING, for the option device");
+      throw unsupported("EPOLL or IO_URING, for the option device");
     }
     ByteBuffer name = ByteBuffer.allocateDirect(INTERFACE_NAME_BYTES);
     name.put(device.getBytes(StandardCharsets.UTF_8)).clear();
@@ -258,11 +258,11 @@ public enum Transport {
           "device: "
               + device
               + " (expected: one of this machine, and the right CAP_NET_RAW): "
-              + root(e).getMessage());
+              + rootCause(e).getMessage());
     }
   }
 
-  private IOException unable(String expected) {
+  private IOException unsupported(String expected) {
     return new IOException("transport: " + this + " (expected: " + expected + ")");
   }
 

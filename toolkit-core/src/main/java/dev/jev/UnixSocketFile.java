@@ -114,8 +114,8 @@ final class UnixSocketFile {
       return locked(
           path,
           () -> {
-            refuseUnlessStale(path);
-            return new UnixSocketFile(path, place(path, mode, binder));
+            checkReplaceable(path);
+            return new UnixSocketFile(path, bindAndRename(path, mode, binder));
           });
     } catch (AccessDeniedException e) {
       throw new IOException("directory: " + directory + " (expected: one that may be written to)");
@@ -129,7 +129,7 @@ final class UnixSocketFile {
     }
   }
 
-  private static void refuseUnlessStale(Path path) throws IOException {
+  private static void checkReplaceable(Path path) throws IOException {
     if (!Files.exists(path, NOFOLLOW_LINKS)) {
       return;
     }
@@ -149,7 +149,7 @@ final class UnixSocketFile {
   }
 
   /** Returns what tells the file from others. */
-  private static Object place(Path path, int mode, Binder binder) throws IOException {
+  private static Object bindAndRename(Path path, int mode, Binder binder) throws IOException {
     String name = ".j" + UUID.randomUUID().toString().substring(0, 8);
     Path directory = path.resolveSibling(name);
     Path socket = directory.resolve("s");
@@ -158,7 +158,7 @@ final class UnixSocketFile {
     try {
       binder.bind(socket);
       Files.setPosixFilePermissions(socket, permissions(mode));
-      Object key = key(socket);
+      Object key = readKey(socket);
       Files.move(socket, path, StandardCopyOption.ATOMIC_MOVE);
       return key;
     } finally {
@@ -178,7 +178,7 @@ final class UnixSocketFile {
     return permissions;
   }
 
-  private static Object key(Path file) throws IOException {
+  private static Object readKey(Path file) throws IOException {
     return Files.readAttributes(file, BasicFileAttributes.class, NOFOLLOW_LINKS).fileKey();
   }
 
@@ -199,7 +199,7 @@ final class UnixSocketFile {
   private boolean removeOnce() throws IOException {
     Object own = key;
     key = null;
-    return own != null && own.equals(key(path)) && Files.deleteIfExists(path);
+    return own != null && own.equals(readKey(path)) && Files.deleteIfExists(path);
   }
 
   // The lock.
@@ -211,7 +211,7 @@ final class UnixSocketFile {
       while (System.nanoTime() - end < 0) {
         try (FileChannel file = FileChannel.open(lock, LOCK_OPTIONS, OWNER_ONLY);
             FileLock held = file.tryLock()) {
-          if (held != null && isStillThere(file, lock)) {
+          if (held != null && isCurrent(file, lock)) {
             try {
               return action.run();
             } finally {
@@ -229,7 +229,7 @@ final class UnixSocketFile {
    * Whether the file that is locked was not deleted before it was. Not to be found out by reading:
    * whoever closes a file gives up all locks of his process on it, see fcntl(2).
    */
-  private static boolean isStillThere(FileChannel file, Path lock) throws IOException {
+  private static boolean isCurrent(FileChannel file, Path lock) throws IOException {
     int mark = ThreadLocalRandom.current().nextInt(MAX_MARK);
     file.truncate(0).write(ByteBuffer.allocate(1), mark);
     try {

@@ -67,7 +67,7 @@ class ClientBackoffTest {
   void connectionThatLastedBeginsAnew() {
     ClientBackoff backoff = new ClientBackoff(100, 30_000, ClientBackoffTest::longest);
     waits(backoff, 4); // the next bound is 1,600
-    backoff.lasted(1_601);
+    backoff.connectionLasted(1_601);
     assertThat(waits(backoff, 2)).containsExactly(100L, 200L);
   }
 
@@ -75,7 +75,7 @@ class ClientBackoffTest {
   void connectionThatDidNotLastGoesOnWaitingLonger() {
     ClientBackoff backoff = new ClientBackoff(100, 30_000, ClientBackoffTest::longest);
     waits(backoff, 4);
-    backoff.lasted(1_600);
+    backoff.connectionLasted(1_600);
     assertThat(waits(backoff, 2)).containsExactly(1_600L, 3_200L);
   }
 }

@@ -62,7 +62,7 @@ class ConnectAttemptTest {
     return attempt.promise;
   }
 
-  private final class End implements ConnectAttempt.Caller {
+  private final class RecordingCallback implements ConnectAttempt.Callback {
 
     @Override
     public void connected(ChannelHandlerContext context) {
@@ -115,7 +115,7 @@ class ConnectAttemptTest {
             Duration.ofSeconds(10),
             host -> addresses(literals),
             this::open,
-            new End());
+            new RecordingCallback());
     started.start();
     Eventually.holds(
         "the name is looked up",
@@ -138,23 +138,23 @@ class ConnectAttemptTest {
 
   @Test
   void familiesTakeTurnsBeginningWithTheFirst() throws Exception {
-    assertThat(ConnectAddress.parse("tcp://x:1").order(addresses(A6, B6, A4, B4, C4)))
+    assertThat(ConnectAddress.parse("tcp://x:1").interleave(addresses(A6, B6, A4, B4, C4)))
         .containsExactly(sockets(A6, A4, B6, B4, C4));
-    assertThat(ConnectAddress.parse("tcp://x:1").order(addresses(A4, B4, A6, B6)))
+    assertThat(ConnectAddress.parse("tcp://x:1").interleave(addresses(A4, B4, A6, B6)))
         .containsExactly(sockets(A4, A6, B4, B6));
   }
 
   @Test
   void addressThatIsGivenTwiceIsTriedOnce() throws Exception {
-    assertThat(ConnectAddress.parse("tcp://x:1").order(addresses(A4, B4, A4)))
+    assertThat(ConnectAddress.parse("tcp://x:1").interleave(addresses(A4, B4, A4)))
         .containsExactly(sockets(A4, B4));
   }
 
   @Test
   void tcp4AndTcp6TakeOneFamily() throws Exception {
-    assertThat(ConnectAddress.parse("tcp4://x:1").order(addresses(A6, A4, B6)))
+    assertThat(ConnectAddress.parse("tcp4://x:1").interleave(addresses(A6, A4, B6)))
         .containsExactly(sockets(A4));
-    assertThat(ConnectAddress.parse("tcp6://x:1").order(addresses(A4, A6, B4, B6)))
+    assertThat(ConnectAddress.parse("tcp6://x:1").interleave(addresses(A4, A6, B4, B6)))
         .containsExactly(sockets(A6, B6));
   }
 
@@ -272,7 +272,7 @@ class ConnectAttemptTest {
             Duration.ofSeconds(10),
             InetAddress::getAllByName,
             this::open,
-            new End());
+            new RecordingCallback());
     started.start();
     assertThat(tried()).containsExactly(A6);
   }
