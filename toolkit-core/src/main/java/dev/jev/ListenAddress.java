@@ -17,15 +17,15 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An address to listen on, as {@link Server.Builder#listen} takes it.
+ * An address to listen on, in the syntax of {@link Server.Builder#listen}.
  *
- * @param uri the text it was read from
- * @param network what kind of sockets it is about
- * @param family the address family it is restricted to, or null for both
- * @param host a name or a literal address, empty for all addresses of the machine; or the path of a
- *     unix socket, or the name of a local one
- * @param port from 0, any free one, to 65535; 0 where there are no ports
- * @param options those that were given, checked
+ * @param uri the text that was parsed
+ * @param network the kind of socket
+ * @param family the only address family to accept, or null for both
+ * @param host a host name or literal address, empty for all addresses of the machine; or the path
+ *     of a unix socket, or the name of a local one
+ * @param port the port, 0 to 65535, where 0 is any free port; 0 for networks without ports
+ * @param options the options that were given, with checked values
  */
 record ListenAddress(
     String uri,
@@ -35,10 +35,10 @@ record ListenAddress(
     int port,
     Map<String, String> options) {
 
-  /** What is waiting to be accepted; Linux cuts it to net.core.somaxconn. */
+  /** The default backlog; Linux reduces it to net.core.somaxconn. */
   private static final int DEFAULT_BACKLOG = 4096;
 
-  /** RFC 9000, 8: three times is what a source that is perhaps not the true one may be answered. */
+  /** RFC 9000, 8: the limit of replies to an address that is not validated. */
   private static final int DEFAULT_AMPLIFICATION = 3;
 
   private static final String SYNTAX =
@@ -99,14 +99,14 @@ record ListenAddress(
       @Nullable String query) {
     Map<String, String> options = new LinkedHashMap<>();
     ListenAddress listenAddress = new ListenAddress(uri, network, family, host, port, options);
-    List<String> known =
-        host.startsWith("@") ? List.of("backlog") : options(network); // there is no file
+    List<String> allowed =
+        host.startsWith("@") ? List.of("backlog") : options(network); // no file, so no mode
     for (String option : query == null || query.isEmpty() ? new String[0] : query.split("&", -1)) {
       int equals = option.indexOf('=');
       String name = equals < 0 ? option : option.substring(0, equals);
-      if (!known.contains(name)) {
+      if (!allowed.contains(name)) {
         throw new IllegalArgumentException(
-            "option: " + name + " (expected: " + list(known) + ") in " + uri);
+            "option: " + name + " (expected: " + list(allowed) + ") in " + uri);
       }
       options.put(name, equals < 0 ? "" : option.substring(equals + 1));
       listenAddress.check(name);
@@ -133,7 +133,7 @@ record ListenAddress(
     }
   }
 
-  /** Whether every event loop has a socket of its own. */
+  /** Returns whether every event loop opens its own socket. */
   boolean reusePort() {
     String value = options.getOrDefault("reuseport", "false");
     return switch (value) {
@@ -144,17 +144,17 @@ record ListenAddress(
     };
   }
 
-  /** How many connections may wait to be accepted. */
+  /** Returns the maximum number of connections that wait to be accepted. */
   int backlog() {
     return number("backlog", DEFAULT_BACKLOG, 1, 1 << 20);
   }
 
-  /** How many times what it sent a datagram's source is answered at most; 0: without a limit. */
+  /** Returns the maximum size of replies as a multiple of the datagram's size; 0 for no limit. */
   int amplification() {
     return number("amplification", DEFAULT_AMPLIFICATION, 0, 1_000_000);
   }
 
-  /** The permissions of a unix socket's file. */
+  /** Returns the permissions of the file of a unix socket. */
   int mode() {
     String value = options.getOrDefault("mode", "0600");
     if (!MODE.matcher(value).matches()) {
@@ -163,17 +163,17 @@ record ListenAddress(
     return Integer.parseInt(value, /* radix= */ 8);
   }
 
-  /** The network interface to which the socket is tied, or null. */
+  /** Returns the network interface that the socket is bound to, or null. */
   @Nullable String device() {
     return interfaceName("device");
   }
 
-  /** The network interface on which a multicast group is joined, or null for any. */
+  /** Returns the network interface on which to join a multicast group, or null for any. */
   @Nullable String multicastInterface() {
     return interfaceName("interface");
   }
 
-  /** IFNAMSIZ of linux/if.h is 16, with a zero at the end. */
+  /** Returns the name of an interface. IFNAMSIZ of linux/if.h is 16, with the final zero. */
   private @Nullable String interfaceName(String option) {
     String value = options.get(option);
     if (value != null && (value.isEmpty() || value.length() > 15)) {
@@ -183,8 +183,8 @@ record ListenAddress(
     return value;
   }
 
-  private int number(String option, int preset, int min, int max) {
-    return number(option, options.getOrDefault(option, String.valueOf(preset)), min, max);
+  private int number(String option, int defaultValue, int min, int max) {
+    return number(option, options.getOrDefault(option, String.valueOf(defaultValue)), min, max);
   }
 
   private static int number(String name, String value, int min, int max) {
@@ -205,9 +205,9 @@ record ListenAddress(
   }
 
   /**
-   * The address as a socket knows it; looks the host up.
+   * Resolves the host and returns the address to bind to.
    *
-   * @throws UnknownHostException if it has no address of the family
+   * @throws UnknownHostException if the host has no address of the family
    */
   SocketAddress resolve() throws UnknownHostException {
     return switch (network) {

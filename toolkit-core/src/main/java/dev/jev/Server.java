@@ -11,23 +11,30 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Listens on one or more addresses and runs a {@link Handler} over the connections it accepts.
+ * A server that listens on one or more addresses and calls a {@link Handler} for the connections it
+ * accepts.
  *
  * <pre>
  *   Server server = Server.builder(MyProtocol::new, new MyHandler()).listen("tcp://:5000").start();
  * </pre>
  *
- * <p>A server runs from {@link Builder#start} until {@link #stop}. All its listeners share its
- * event loops, one thread each, which other servers and clients can {@linkplain EventLoops share}
- * too.
+ * <p>A server runs from {@link Builder#start} until {@link #stop}. All its listeners use the same
+ * event loops, which have one thread each. Other servers and clients can {@linkplain EventLoops
+ * share} them.
  *
- * <p><b>Faults.</b> Nothing that happens in one connection ends another one or the server. When the
- * process has no file descriptor left, accepting pauses and goes on by itself. An event loop that
- * does not come round for long is reported in the log with its stack. If the thread of an event
- * loop dies, the server cannot keep its promises: it reports that, stops at once, and {@link
- * #awaitStop} throws.
+ * <p><b>Faults.</b>
  *
- * <p><b>Threads.</b> All methods may be called from any thread, callbacks included.
+ * <ul>
+ *   <li>A failure in one connection affects neither the other connections nor the server.
+ *   <li>Accepting pauses when the process has run out of file descriptors, and resumes
+ *       automatically.
+ *   <li>An event loop that is blocked for longer than {@code blockedLoopThreshold} is logged with
+ *       its stack trace.
+ *   <li>If the thread of an event loop dies, the server logs the cause and stops immediately, since
+ *       it can no longer serve the connections of that loop. {@link #awaitStop} then throws.
+ * </ul>
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread, including from callbacks.
  */
 public final class Server implements PluginHost, AutoCloseable {
 
@@ -70,27 +77,29 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Begins the configuration of a server.
+   * Returns a new builder.
    *
-   * @param protocols makes the protocol of each connection; called once for each, on the event loop
-   *     that accepts it, so perhaps on several threads at once
-   * @param handler gets the messages of all connections
-   * @param <I> the messages that come in
-   * @param <O> the messages that go out
+   * @param protocols a factory that creates the protocol of each connection. It is called once per
+   *     connection, on the event loop that accepts it, and may be called by several threads at the
+   *     same time.
+   * @param handler the handler of all connections
+   * @param <I> the type of inbound messages
+   * @param <O> the type of outbound messages
    */
   public static <I, O> Builder<I, O> builder(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
     return new Builder<>(protocols, handler);
   }
 
-  /** The transport in use; never {@link Transport#AUTO}. */
+  /** Returns the transport in use; never {@link Transport#AUTO}. */
   public Transport transport() {
     return endpoint.eventLoops().transport();
   }
 
   /**
-   * The addresses listened on, in the order they were given, with the real port for port 0: an
-   * {@link InetSocketAddress} for TCP and UDP, a {@link UnixAddress} for a unix socket.
+   * Returns the addresses of the listeners, in the order in which they were added: an {@link
+   * InetSocketAddress} for TCP and UDP, a {@link UnixAddress} for a unix socket. For port 0, the
+   * address contains the port that the system chose.
    */
   @Override
   public List<SocketAddress> addresses() {
@@ -98,9 +107,9 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * The port of the first address.
+   * Returns the port of the first address.
    *
-   * @throws IllegalStateException if that has no port
+   * @throws IllegalStateException if the first address has no port
    */
   public int port() {
     if (addresses().get(0) instanceof InetSocketAddress first) {
@@ -109,23 +118,32 @@ public final class Server implements PluginHost, AutoCloseable {
     throw new IllegalStateException("first address has no port: " + addresses().get(0));
   }
 
-  /** How many connections are open; those that are closing are counted, detached ones are not. */
+  /**
+   * Returns the number of open connections. Connections that are closing are counted, detached ones
+   * are not.
+   */
   @Override
   public int connectionCount() {
     return endpoint.connectionCount();
   }
 
   /**
-   * How many datagrams of UDP addresses were dropped: those received that were longer than allowed
-   * or not exactly one message, and those to be sent that were over a limit, could not be packed on
-   * the event loop by order of another thread, or were refused by the system. What the kernel drops
-   * before the server sees it, or after it has taken it, is not counted.
+   * Returns the number of datagrams that the UDP addresses have dropped:
+   *
+   * <ul>
+   *   <li>received datagrams that were longer than allowed or did not contain exactly one message;
+   *   <li>outbound datagrams that exceeded a limit, or that the system refused;
+   *   <li>messages sent by another thread that could not be packed on the event loop.
+   * </ul>
+   *
+   * <p>Datagrams that the kernel drops, before the server receives them or after the socket has
+   * taken them, are not counted.
    */
   public long droppedDatagrams() {
     return sockets.droppedDatagrams();
   }
 
-  /** The event loops, for a client or another server that wants to share them. */
+  /** Returns the event loops, which clients and other servers can share. */
   public EventLoops eventLoops() {
     return endpoint.eventLoops();
   }
@@ -146,10 +164,10 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Leaves new connections waiting in the kernel's queues, and datagrams too, until {@link
-   * #resumeAccepting}.
+   * Stops accepting connections and reading datagrams until {@link #resumeAccepting}. Meanwhile
+   * both stay in the kernel's queues.
    *
-   * @param owner the owner of this pause; accepting goes on when no owner pauses it any more
+   * @param owner the owner of this pause. Accepting resumes once every owner has ended its pause.
    */
   @Override
   public void pauseAccepting(Object owner) {
@@ -162,14 +180,16 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Closes all listeners for good, UDP sockets too; connections that are open stay open. Those that
-   * wait in the kernel's queues are accepted first, for at most half a second and whoever pauses,
-   * and datagrams are delivered. Returns when that is done, unless called on an event loop.
+   * Closes all listeners permanently, including UDP sockets. Open connections stay open.
    *
-   * <p>A TCP connection that arrives in the last moment may be reset; on Linux it goes to another
-   * listener of the same address, with {@code reuseport}, if the system has {@code
-   * net.ipv4.tcp_migrate_req=1}. The file of a unix socket is deleted before its queue is emptied,
-   * so none of its connections is lost.
+   * <p>The server first accepts the connections and delivers the datagrams that are in the kernel's
+   * queues, for at most 500 ms, even while accepting is paused. This method returns when the
+   * listeners are closed, or immediately if called on an event loop.
+   *
+   * <p>A TCP connection that arrives just before its listener closes may be reset. On Linux, with
+   * {@code reuseport} and the system setting {@code net.ipv4.tcp_migrate_req=1}, the kernel moves
+   * it to another listener of the same address. The file of a unix socket is deleted before its
+   * queue is drained, so none of its connections is lost.
    */
   @Override
   public void stopAccepting() {
@@ -181,20 +201,30 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Begins to stop and returns at once; {@link #awaitStop} waits for the end of it.
+   * Begins a graceful shutdown and returns immediately. {@link #awaitStop} waits for its end.
    *
-   * <p>{@linkplain #stopAccepting Stops accepting}, ends all timers, and closes every connection
-   * with {@link CloseReason.Kind#SERVER_STOPPED}, in the way of {@link Connection#close}: what was
-   * sent before goes out, messages that have not been delivered are dropped. What is still open
-   * after {@code grace} is closed at once. Then the event loops end. A second call can shorten the
-   * grace.
+   * <ol>
+   *   <li>The server {@linkplain #stopAccepting stops accepting} and cancels all its timers.
+   *   <li>It closes every connection with {@link CloseReason.Kind#SERVER_STOPPED}, as {@link
+   *       Connection#close} does: messages sent before are written, messages not delivered yet are
+   *       dropped.
+   *   <li>After {@code grace}, it closes the remaining connections immediately.
+   *   <li>It ends its event loops, unless they are shared.
+   * </ol>
+   *
+   * <p>A second call can shorten the grace period but not extend it.
+   *
+   * @param grace the time for connections to close; zero closes them immediately
    */
   @Override
   public void stop(Duration grace) {
     endpoint.stop(grace);
   }
 
-  /** Stops with a grace of 10 s, and waits for the end unless called on an event loop. */
+  /**
+   * Stops the server with a grace period of 10 s, and waits until it has stopped unless called on
+   * an event loop.
+   */
   @Override
   public void close() {
     stop(CLOSE_GRACE);
@@ -204,12 +234,13 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Waits until the server has stopped: all connections closed, all their {@code onClose} called
-   * (or queued, if the handler is {@linkplain Handler#offload offloaded}), all event loops ended.
+   * Waits until the server has stopped: all connections are closed, all their {@code onClose}
+   * methods have been called (or queued, if the handler is {@linkplain Handler#offload offloaded}),
+   * and the server's own event loops have ended.
    *
-   * @throws IllegalStateException if the server stopped because an event loop died, or if called on
-   *     one of the event loops
-   * @throws InterruptedException if the calling thread is interrupted meanwhile
+   * @throws IllegalStateException if the server stopped because an event loop died, or if this is
+   *     called on one of the event loops or from the thread that stops the server
+   * @throws InterruptedException if the calling thread is interrupted while it waits
    */
   @Override
   public void awaitStop() throws InterruptedException {
@@ -217,10 +248,10 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * The configuration of a {@link Server}.
+   * A builder of {@link Server}.
    *
-   * @param <I> the messages that come in
-   * @param <O> the messages that go out
+   * @param <I> the type of inbound messages
+   * @param <O> the type of outbound messages
    */
   public static final class Builder<I, O> extends EndpointBuilder<I, O, Builder<I, O>> {
 
@@ -248,69 +279,90 @@ public final class Server implements PluginHost, AutoCloseable {
      *   local://name
      * </pre>
      *
-     * <p>Without a host it is all addresses of the machine; a literal IPv6 address stands in
-     * brackets. Port 0 is any free one, see {@link Server#addresses}. {@code tcp} and {@code udp}
-     * take IPv4 and IPv6; with {@code 4} or {@code 6} they take one of them (NIO cannot keep IPv4
-     * off {@code tcp6} and {@code udp6}; io_uring and kqueue need a host for {@code tcp4}). {@code
-     * local} is for {@link Transport#LOCAL} alone.
+     * <ul>
+     *   <li>An empty host means all addresses of the machine. A literal IPv6 address is written in
+     *       brackets.
+     *   <li>Port 0 lets the system choose a free port; {@link Server#addresses} returns it.
+     *   <li>{@code tcp} and {@code udp} accept IPv4 and IPv6. The schemes with {@code 4} or {@code
+     *       6} accept one family. With NIO, {@code tcp6} and {@code udp6} accept IPv4 too. With
+     *       io_uring and kqueue, {@code tcp4} needs a host.
+     *   <li>{@code local} is available with {@link Transport#LOCAL} only, and is the only scheme of
+     *       that transport.
+     * </ul>
      *
      * <p>Options follow as {@code ?option=value&...}:
      *
      * <ul>
-     *   <li>{@code backlog}: how many connections may wait to be accepted, 4096 by default; the
-     *       system may have a lower limit
-     *   <li>{@code reuseport}: false by default; if true every event loop has a socket of its own
-     *       and keeps what comes through it
-     *   <li>{@code device}: the network interface to which the socket is tied; epoll and io_uring
-     *       only, and only for who has the right to
-     *   <li>{@code mode}: the permissions of the file, octal, 0600 by default
-     *   <li>{@code interface}: where a multicast group is joined; by default on the first interface
-     *       that can
-     *   <li>{@code amplification}: how many times what it sent the source of a datagram is answered
-     *       at most, 3 by default, 0 without a limit
+     *   <li>{@code backlog}: the maximum number of connections that wait to be accepted; 4096 by
+     *       default. The system may impose a lower limit.
+     *   <li>{@code reuseport}: if true, every event loop has its own socket and keeps the
+     *       connections and datagrams that arrive there; false by default.
+     *   <li>{@code device}: the network interface that the socket is bound to. Needs epoll or
+     *       io_uring, and the permission to bind to it ({@code CAP_NET_RAW}).
+     *   <li>{@code mode}: the file permissions in octal; 0600 by default.
+     *   <li>{@code interface}: the network interface on which to join a multicast group; by default
+     *       the first one that supports multicast.
+     *   <li>{@code amplification}: the maximum size of the replies to one datagram, as a multiple
+     *       of its size; 3 by default, 0 for no limit.
      * </ul>
      *
-     * <p><b>UDP.</b> A datagram is a message, of up to 65,507 bytes or {@code maxFrameBytes} if
-     * that is less. The handler gets a connection that sends to the datagram's source, and only
-     * {@code onMessage} is called. Closing, pausing and shutting down that connection do nothing;
-     * its timers, and {@code send}, go on until the server stops. There is one protocol for each
-     * socket; it gets each datagram alone, an empty one too, and has to make one message of it. A
-     * handshake is not waited for, {@link ProtocolContext#write} sends to the source of the
-     * datagram that is being unpacked, {@link ProtocolContext#close} does nothing; plugins see
-     * nothing. {@code send} returns false, and the {@link OverflowPolicy} is not asked, if {@code
-     * maxPendingBytes} wait in the socket, if the message is packed to no bytes, or if the answers
-     * to one datagram would be longer than {@code amplification} allows, each counted with 28 bytes
-     * of headers: who sends a forged source must not get others flooded. Sent on another thread
-     * than the event loop, such a message is dropped later. {@link Connection#to} has no such
-     * limit: call it for addresses that have proved true. If the host is a multicast address, the
-     * socket joins the group.
+     * <p><b>UDP.</b> Each datagram is one message. Its maximum length is 65,507 bytes, or {@code
+     * maxFrameBytes} if that is less. If the host is a multicast address, the socket joins the
+     * group.
      *
-     * <p><b>Unix sockets.</b> The file appears at the path when the socket listens and has its
-     * permissions. A file of a server that is no more is replaced; one at which somebody listens,
-     * or that is not a socket, is left alone, and the start fails. {@link Server#stopAccepting} and
-     * {@link Server#stop} delete it, if it is still the server's own. Paths have up to 106 bytes,
-     * directories up to 93; while the server starts there are two more files beside the path, which
-     * begin with a dot. The peer is known as {@link UnixPeer}. With NIO and io_uring a connection
-     * closes at once when its peer has ended its output: what the socket has not taken of the
-     * answers by then is lost.
+     * <ul>
+     *   <li>The handler gets a connection that sends to the source of the datagram. Only {@code
+     *       onMessage} is called. Closing, pausing and shutting down that connection have no
+     *       effect. Its timers and {@code send} work until the server stops.
+     *   <li>There is one protocol per socket. It unpacks each datagram separately, including empty
+     *       ones, and must produce exactly one message from it. The server does not wait for a
+     *       handshake. {@link ProtocolContext#write} sends to the source of the datagram being
+     *       unpacked, {@link ProtocolContext#close} has no effect.
+     *   <li>Plugins do not see datagrams.
+     *   <li>{@code send} returns false, without applying the {@link OverflowPolicy}, if {@code
+     *       maxPendingBytes} are pending in the socket, if the message packs to zero bytes, or if
+     *       the replies to the datagram would exceed {@code amplification}. On a thread other than
+     *       the event loop, {@code send} accepts such a message, which is dropped later.
+     *   <li>The amplification limit counts 28 bytes of headers per datagram. It keeps an attacker
+     *       from flooding a third party by means of forged source addresses. {@link Connection#to}
+     *       is not subject to it: use that method for validated addresses only.
+     * </ul>
      *
-     * @throws IllegalArgumentException if {@code uri} is none of these
+     * <p><b>Unix sockets.</b>
+     *
+     * <ul>
+     *   <li>The file appears at the path only once the socket listens and has its permissions.
+     *   <li>The file of a server that has died is replaced. A socket that is in use, or a file that
+     *       is not a socket, is not replaced, and the start fails.
+     *   <li>{@link Server#stopAccepting} and {@link Server#stop} delete the file, unless another
+     *       one has taken its place.
+     *   <li>Paths have at most 106 bytes, their directories at most 93. While the server starts,
+     *       there are two more files next to the path, whose names begin with a dot.
+     *   <li>The attribute {@link UnixPeer} of a connection describes its peer.
+     *   <li>With NIO and io_uring, a connection closes immediately when its peer shuts down its
+     *       output. Output that the socket has not taken by then is lost.
+     * </ul>
+     *
+     * @throws IllegalArgumentException if {@code uri} is not such an address
      */
     public Builder<I, O> listen(String uri) {
       listenAddresses.add(ListenAddress.parse(uri));
       return this;
     }
 
-    /** How connections get their event loop; {@link LoadBalancing#roundRobin} by default. */
+    /**
+     * Sets the strategy that assigns connections to event loops; {@link LoadBalancing#roundRobin}
+     * by default.
+     */
     public Builder<I, O> loadBalancing(LoadBalancing loadBalancing) {
       this.loadBalancing = requireNonNull(loadBalancing, "loadBalancing");
       return this;
     }
 
     /**
-     * How many connections may be open; a further one is closed as soon as it is accepted. By
-     * default nine tenths of the process's limit of file descriptors, less 64; 10,000 if that is
-     * not known.
+     * Sets the maximum number of open connections. A connection above the limit is closed as soon
+     * as it is accepted. The default is nine tenths of the process's limit of file descriptors,
+     * minus 64, or 10,000 if that limit is not known.
      */
     public Builder<I, O> maxConnections(int maxConnections) {
       this.maxConnections = Checks.inRange("maxConnections", maxConnections, 1, Integer.MAX_VALUE);
@@ -320,9 +372,11 @@ public final class Server implements PluginHost, AutoCloseable {
     /**
      * Starts a server that accepts connections on all addresses.
      *
-     * @throws IllegalStateException if there is no address, or the transport is not available
+     * @throws IllegalStateException if there is no address, if the transport is not available, or
+     *     if the shared event loops are closed
      * @throws IllegalArgumentException if two limits contradict each other
-     * @throws UncheckedIOException if an address cannot be listened on; none is then
+     * @throws UncheckedIOException if the server cannot listen on one of the addresses; it then
+     *     listens on none
      */
     public Server start() {
       if (listenAddresses.isEmpty()) {

@@ -11,10 +11,12 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handler of a listening socket: gives every connection an event loop.
+ * The channel handler of a listening socket, which assigns every accepted connection to an event
+ * loop.
  *
- * <p>When the process has no file descriptor left, accepting pauses, for 10 ms at first and up to 1
- * s, since the socket would stay readable and spin the loop.
+ * <p>When the process has run out of file descriptors, accepting pauses: for 10 ms at first, and
+ * for twice as long after each further failure, up to 1 s. Without a pause the socket would stay
+ * readable and the loop would spin.
  */
 final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements ServerIntake {
 
@@ -24,7 +26,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
 
   private final Endpoint endpoint;
   private final ConnectionConfig<I, O> config;
-  private final @Nullable Loop own; // keeps what it accepts
+  private final @Nullable Loop own; // of a reuseport socket: gets all its connections; else null
   private final LoadBalancing balancing;
   private final int maxConnections;
   private final RateLimitedLog log = new RateLimitedLog();
@@ -54,7 +56,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     return taken;
   }
 
-  /** Accepts no more, or again, whether or not accepting fails just now. */
+  /** Pauses or resumes accepting, which also pauses while accepts fail. */
   @Override
   public void pause(Channel listener, boolean pause) {
     paused = pause;
@@ -62,7 +64,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
   }
 
   @Override
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread only
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     Channel child = (Channel) message;
     taken++;
@@ -95,25 +97,25 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     return loops.get(index);
   }
 
-  /** Makes a channel, which the endpoint has counted, a connection on {@code loop}. */
+  /** Creates the connection of a channel that the endpoint has counted, and registers it. */
   private void register(Loop loop, Channel child) throws IOException {
     StreamConnection<?, ?> connection = ConnectionFactory.create(config, loop, child);
     child.pipeline().addLast(ConnectionFactory.handler(connection));
     ChannelFuture registered = loop.executor().register(child);
     loop.assign();
-    if (registered.cause() != null) { // the loop has ended, and would call no listener
-      forget(loop);
+    if (registered.cause() != null) { // the loop has ended and calls no listener
+      uncount(loop);
     } else {
       registered.addListener(
           done -> {
             if (!done.isSuccess()) {
-              forget(loop);
+              uncount(loop);
             }
           });
     }
   }
 
-  private void forget(Loop loop) {
+  private void uncount(Loop loop) {
     loop.unassign();
     endpoint.unadmit();
     endpoint.forget();
@@ -121,9 +123,9 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.warning("cannot accept on " + SocketAddresses.of(ctx.channel()) + "; trying again", cause);
+    log.warning("cannot accept on " + SocketAddresses.of(ctx.channel()) + "; will retry", cause);
     if (failing) {
-      // io_uring goes on accepting, and failing, during the pause: at least not with all its might.
+      // io_uring continues to accept, and to fail, during the pause. Parking slows it down.
       LockSupport.parkNanos(FAILING_ACCEPT_NANOS);
       return;
     }

@@ -3,12 +3,12 @@ package dev.jev;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 
-/** The handler of a server's socket: takes what the kernel has queued. */
+/** The channel handler of a listening socket, which takes connections or datagrams from it. */
 interface ServerIntake extends ChannelHandler {
 
-  /** Stops or resumes taking. Event loop only. */
+  /** Pauses or resumes reading from the socket. Event loop only. */
   void pause(Channel socket, boolean pause);
 
-  /** Returns how many connections or datagrams have been taken. Any thread. */
+  /** Returns the number of connections or datagrams taken so far. Any thread. */
   long taken();
 }

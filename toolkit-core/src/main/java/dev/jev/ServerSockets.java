@@ -33,26 +33,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * The sockets that a server listens on.
  *
- * <p>Not for use by several threads before {@link #open}; by any thread afterwards.
+ * <p><b>Threads.</b> One thread before {@link #open}, any thread afterwards.
  */
 final class ServerSockets<I, O> {
 
-  /** How long closing a socket may take before it is no longer waited for. */
-  private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
+  /** Maximum time to wait for a socket to close. */
+  private static final long CLOSE_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-  /** A queue of the kernel is empty when nothing came out of it for so long. */
+  /** Time without a new connection or datagram after which a kernel queue counts as empty. */
   private static final long QUIET_MILLIS = 2;
 
-  /** How long the kernel's queues are emptied at most, if more and more comes. */
+  /** Maximum time for draining the kernel's queues while more connections or datagrams arrive. */
   private static final long DRAIN_MILLIS = 500;
 
-  /** How many connections are accepted in one turn, so that busy ones do not keep others out. */
+  /** Maximum number of accepts per read batch, so that open connections get their turn. */
   private static final int MAX_ACCEPTS = 64;
 
   private record ListeningSocket(
       Channel socket, ServerIntake intake, @Nullable UnixSocketFile file) {
 
-    /** Pauses or resumes, as is right when its loop gets there. */
+    /** Pauses or resumes the intake, as {@code pause} says when the event loop runs this. */
     void pause(BooleanSupplier pause) {
       onLoop(
           () -> {
@@ -62,14 +62,14 @@ final class ServerSockets<I, O> {
           });
     }
 
-    /** Lets nobody find it who has not found it yet, where that is possible. */
+    /** Deletes the file of a unix socket, so that no further peer can connect. */
     void deleteFile() {
       if (file != null) {
         file.remove();
       }
     }
 
-    /** Tells when the kernel's queue is empty. */
+    /** Returns a future that completes when the kernel's queue is empty. */
     CompletableFuture<Void> drain() {
       CompletableFuture<Void> empty = new CompletableFuture<>();
       if (!onLoop(() -> drain(/* before= */ -1, empty))) {
@@ -78,7 +78,10 @@ final class ServerSockets<I, O> {
       return empty;
     }
 
-    /** Its loop looks at the socket between any two timers, so the second one knows. */
+    /**
+     * Completes the future if nothing was taken since the last call. The event loop reads from the
+     * socket between two timers, so an unchanged count means that the queue is empty.
+     */
     private void drain(long before, CompletableFuture<Void> empty) {
       long now = intake.taken();
       if (now == before) {
@@ -93,7 +96,7 @@ final class ServerSockets<I, O> {
         socket.eventLoop().execute(action);
         return true;
       } catch (RejectedExecutionException e) {
-        return false; // its event loop has died, and the socket with it
+        return false; // the event loop has ended and has closed the socket
       }
     }
   }
@@ -105,8 +108,8 @@ final class ServerSockets<I, O> {
   private final List<ListeningSocket> sockets = new CopyOnWriteArrayList<>();
   private final List<SocketAddress> addresses = new ArrayList<>();
   private final Set<Object> pauseOwners = ConcurrentHashMap.newKeySet();
-  private volatile boolean opened; // something may have been taken
-  private volatile boolean closing; // whoever pauses
+  private volatile boolean opened; // connections and datagrams may have been taken
+  private volatile boolean closing; // the queues are drained, even while accepting is paused
 
   ServerSockets(
       Endpoint endpoint,
@@ -119,23 +122,23 @@ final class ServerSockets<I, O> {
     this.maxConnections = maxConnections;
   }
 
-  /** The addresses listened on, in the order they were given. */
+  /** Returns the addresses of the listeners, in the order in which they were added. */
   List<SocketAddress> addresses() {
     return List.copyOf(addresses);
   }
 
-  /** How many datagrams were dropped. */
+  /** Returns the number of dropped datagrams; see {@link Server#droppedDatagrams}. */
   long droppedDatagrams() {
     long dropped = 0;
-    for (ListeningSocket source : sockets) {
-      dropped += source.intake instanceof UdpSocket<?, ?> udp ? udp.dropped() : 0;
+    for (ListeningSocket listening : sockets) {
+      dropped += listening.intake instanceof UdpSocket<?, ?> udp ? udp.dropped() : 0;
     }
     return dropped;
   }
 
   // Opening.
 
-  /** Opens one socket, or one for each loop, which then keeps what comes through it. */
+  /** Opens one socket, or with {@code reuseport} one per event loop. */
   void listen(ListenAddress listenAddress) {
     try {
       SocketAddress address = listenAddress.resolve();
@@ -185,7 +188,7 @@ final class ServerSockets<I, O> {
       sockets.add(new ListeningSocket(socket, intake, file));
       return bound;
     } catch (Throwable t) {
-      socket.close().awaitUninterruptibly(STUCK_NANOS, NANOSECONDS);
+      socket.close().awaitUninterruptibly(CLOSE_TIMEOUT_NANOS, NANOSECONDS);
       throw t;
     }
   }
@@ -203,7 +206,7 @@ final class ServerSockets<I, O> {
       throw new IOException(
           "interface: "
               + listenAddress.multicastInterface()
-              + " (expected: with a multicast address)");
+              + " (expected: only with a multicast address)");
     }
     return transport().newDatagramChannel(family);
   }
@@ -233,7 +236,7 @@ final class ServerSockets<I, O> {
       throw new IOException("host: none (expected: one, for tcp4 with " + transport() + ")");
     }
     if (listenAddress.reusePort() && !transport().reusePort(socket.config())) {
-      throw new IOException("reuseport: true (expected: a transport that has it)");
+      throw new IOException("reuseport: true (expected: a transport that supports it)");
     }
     if (listenAddress.device() != null) {
       transport().bindToDevice(socket.config(), listenAddress.device());
@@ -254,7 +257,7 @@ final class ServerSockets<I, O> {
     }
     InetAddress group = multicast(address);
     if (group != null) {
-      socket.config().setOption(ChannelOption.SO_REUSEADDR, true); // as others may listen too
+      socket.config().setOption(ChannelOption.SO_REUSEADDR, true); // for several receivers
     }
     await(socket.bind(address));
     if (group != null) {
@@ -268,14 +271,15 @@ final class ServerSockets<I, O> {
 
   private static void join(DatagramChannel socket, InetSocketAddress group, @Nullable String name)
       throws IOException {
-    NetworkInterface chosen = name == null ? anyForMulticast() : NetworkInterface.getByName(name);
+    NetworkInterface chosen =
+        name == null ? firstMulticastInterface() : NetworkInterface.getByName(name);
     if (chosen == null) {
-      throw new IOException("interface: " + name + " (expected: one of this machine)");
+      throw new IOException("interface: " + name + " (expected: an interface of this machine)");
     }
     await(socket.joinGroup(group, chosen));
   }
 
-  private static @Nullable NetworkInterface anyForMulticast() throws IOException {
+  private static @Nullable NetworkInterface firstMulticastInterface() throws IOException {
     for (NetworkInterface each : NetworkInterface.networkInterfaces().toList()) {
       if (each.isUp() && each.supportsMulticast() && !each.isLoopback()) {
         return each;
@@ -301,7 +305,7 @@ final class ServerSockets<I, O> {
 
   // Pausing and closing.
 
-  /** Takes what comes from now on. */
+  /** Begins to accept connections and to read datagrams. */
   void open() {
     opened = true;
     pauseOrResume();
@@ -318,19 +322,20 @@ final class ServerSockets<I, O> {
   }
 
   private void pauseOrResume() {
-    sockets.forEach(source -> source.pause(() -> !opened || !(closing || pauseOwners.isEmpty())));
+    sockets.forEach(
+        listening -> listening.pause(() -> !opened || !(closing || pauseOwners.isEmpty())));
   }
 
-  /** Takes what the kernel has queued, then closes all sockets, and waits for that. */
+  /** Drains the kernel's queues, closes all sockets, and waits until they are closed. */
   void close() {
     sockets.forEach(ListeningSocket::deleteFile);
     if (opened) {
       drain();
     }
-    long closed = System.nanoTime() + STUCK_NANOS;
-    sockets.forEach(source -> source.socket.close());
-    for (ListeningSocket source : sockets) {
-      source.socket.closeFuture().awaitUninterruptibly(closed - System.nanoTime(), NANOSECONDS);
+    long end = System.nanoTime() + CLOSE_TIMEOUT_NANOS;
+    sockets.forEach(listening -> listening.socket.close());
+    for (ListeningSocket listening : sockets) {
+      listening.socket.closeFuture().awaitUninterruptibly(end - System.nanoTime(), NANOSECONDS);
     }
   }
 

@@ -5,7 +5,7 @@ import io.netty.util.AttributeKey;
 import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
-/** The addresses of sockets as users know them, which Netty may not know. */
+/** The addresses of sockets as users see them, which can differ from Netty's. */
 final class SocketAddresses {
 
   private static final AttributeKey<SocketAddress> ADDRESS =
@@ -23,13 +23,13 @@ final class SocketAddresses {
     return address == null ? socket.localAddress() : address;
   }
 
-  /** Returns the address of this end of a connection. */
+  /** Returns the local address of a connection. */
   static SocketAddress local(Channel channel) {
     SocketAddress own = UnixAddress.from(channel.localAddress());
     return own instanceof UnixAddress && channel.parent() != null ? listener(channel) : own;
   }
 
-  /** Returns the address that accepted a connection, or that of this end if none did. */
+  /** Returns the address of the listener of a connection, or the local address without one. */
   static SocketAddress listener(Channel channel) {
     Channel parent = channel.parent();
     return parent == null ? UnixAddress.from(channel.localAddress()) : of(parent);

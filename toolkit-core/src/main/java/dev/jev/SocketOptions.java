@@ -6,18 +6,17 @@ import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.uring.IoUringChannelOption;
 
 /**
- * What the sockets of connections are set to.
+ * The socket options of connections.
  *
- * @param noDelay whether small writes leave at once
- * @param keepAliveSeconds after how much silence the kernel asks whether the peer is there; 0:
- *     never
- * @param sendBufferBytes the kernel's buffer for output; 0: as it decides
- * @param receiveBufferBytes the kernel's buffer for input; 0: as it decides
+ * @param noDelay true to send small writes immediately (TCP_NODELAY)
+ * @param keepAliveSeconds the idle time before the kernel sends keep-alive probes; 0 for none
+ * @param sendBufferBytes the size of the kernel's send buffer; 0 for the kernel's choice
+ * @param receiveBufferBytes the size of the kernel's receive buffer; 0 for the kernel's choice
  */
 record SocketOptions(
     boolean noDelay, int keepAliveSeconds, int sendBufferBytes, int receiveBufferBytes) {
 
-  /** Options that a kind of socket does not know are left alone. */
+  /** Sets the options, except those that the kind of socket does not support. */
   void apply(ChannelConfig config, Transport transport) {
     config.setOption(ChannelOption.TCP_NODELAY, noDelay);
     if (keepAliveSeconds > 0) {
@@ -31,7 +30,7 @@ record SocketOptions(
     applyBuffers(config);
   }
 
-  /** The buffers, which a listening socket hands down to what it accepts. */
+  /** Sets the buffer sizes, which accepted connections inherit from their listening socket. */
   void applyBuffers(ChannelConfig config) {
     if (sendBufferBytes > 0) {
       config.setOption(ChannelOption.SO_SNDBUF, sendBufferBytes);

@@ -47,7 +47,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** The operating system's interface through which a server moves bytes. */
+/** The operating system interface that a server or client uses for its sockets. */
 public enum Transport {
   /** Epoll on Linux, kqueue on macOS and BSD, NIO elsewhere. The default. */
   AUTO,
@@ -55,35 +55,35 @@ public enum Transport {
   IO_URING,
   /** Linux epoll. */
   EPOLL,
-  /** The kqueue of macOS and BSD. */
+  /** The kqueue interface of macOS and BSD. */
   KQUEUE,
-  /** The JDK's selectors: on every platform. */
+  /** The selectors of the JDK, available on every platform. */
   NIO,
   /**
-   * Inside this process, for tests: no sockets, and only addresses {@code local://name}. Never
-   * chosen by {@link #AUTO}.
+   * Connections inside this process, for tests. There are no sockets, and only {@code local://name}
+   * addresses. Never chosen by {@link #AUTO}.
    */
   LOCAL;
 
-  /** What datagrams are read into at a time, as far as they come singly. */
+  /** Maximum total size of a batch of datagrams per system call, unless one alone is longer. */
   private static final int DATAGRAM_BATCH_BYTES = 512 * 1024;
 
-  /** How many datagrams are read in a row. */
+  /** Maximum number of datagrams per read batch. */
   private static final int MAX_DATAGRAM_BATCH = 64;
 
   // linux/if.h and asm-generic/socket.h
   private static final int INTERFACE_NAME_BYTES = 16;
   private static final int SO_BINDTODEVICE = 25;
 
-  /** A state of tcp_info, of linux/tcp.h: the connection does not exist any more. */
+  /** The state of tcp_info (linux/tcp.h) for a connection that no longer exists. */
   private static final int TCP_CLOSE = 7;
 
-  /** Whether a server on this machine can use it. */
+  /** Returns whether this transport is available on this machine. */
   public boolean isAvailable() {
     return unavailabilityCause() == null;
   }
 
-  /** Why a server on this machine cannot use it, or null if it can. */
+  /** Returns the reason why this transport is not available on this machine, or null if it is. */
   public @Nullable Throwable unavailabilityCause() {
     return switch (this) {
       case AUTO, NIO, LOCAL -> null;
@@ -94,9 +94,9 @@ public enum Transport {
   }
 
   /**
-   * Returns the transport to use: this one, or the one that AUTO stands for.
+   * Returns the transport to use: this one, or the platform's for AUTO.
    *
-   * @throws IllegalStateException if it is not available
+   * @throws IllegalStateException if this transport is not available
    */
   Transport resolve() {
     if (this == AUTO) {
@@ -110,14 +110,14 @@ public enum Transport {
     return this;
   }
 
-  /** What a failure and its root say. */
+  /** Returns the messages of a failure and of its root cause. */
   static String reason(Throwable failure) {
-    String why = String.valueOf(rootCause(failure).getMessage());
-    String what = failure.getMessage();
-    return what == null || what.equals(why) ? why : what + ": " + why;
+    String cause = String.valueOf(rootCause(failure).getMessage());
+    String message = failure.getMessage();
+    return message == null || message.equals(cause) ? cause : message + ": " + cause;
   }
 
-  /** The native transport that this platform should have had, for the log when NIO has to do. */
+  /** Returns the native transport of this platform, to be named in the log when NIO is used. */
   static Transport nativeOfPlatform() {
     String os = System.getProperty("os.name", "");
     return os.startsWith("Linux") ? EPOLL : os.startsWith("Windows") ? NIO : KQUEUE;
@@ -138,14 +138,15 @@ public enum Transport {
       case KQUEUE -> KQueueIoHandler.newFactory();
       case NIO -> NioIoHandler.newFactory();
       case LOCAL -> LocalIoHandler.newFactory();
-      case AUTO -> throw new IllegalStateException("AUTO is not resolved");
+      case AUTO -> throw new IllegalStateException("transport AUTO is not resolved");
     };
   }
 
   /**
-   * Creates a listening socket for connections.
+   * Creates a listening socket.
    *
-   * @param family null means IPv6 if the machine has it, which takes both
+   * @param family the address family; null for IPv6 if the machine supports it, which accepts both
+   *     families
    * @throws IOException if this transport has no such sockets
    */
   ServerChannel newServerChannel(Network network, @Nullable SocketProtocolFamily family)
@@ -181,7 +182,7 @@ public enum Transport {
     };
   }
 
-  /** Whether the peer has reset a connection, as far as the transport can tell. */
+  /** Returns whether the peer has reset a connection; always false except with epoll. */
   static boolean isReset(Channel channel) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
       return socket.tcpInfo().state() == TCP_CLOSE;
@@ -190,9 +191,10 @@ public enum Transport {
   }
 
   /**
-   * Creates a socket for datagrams.
+   * Creates a datagram socket.
    *
-   * @param family null means IPv6 if the machine has it, which takes both
+   * @param family the address family; null for IPv6 if the machine supports it, which accepts both
+   *     families
    * @throws IOException if this transport has no such sockets
    */
   DatagramChannel newDatagramChannel(@Nullable SocketProtocolFamily family) throws IOException {
@@ -205,7 +207,10 @@ public enum Transport {
     };
   }
 
-  /** Lets a socket read datagrams of up to so many bytes, many with one system call if it can. */
+  /**
+   * Configures a socket to read datagrams of up to {@code maxBytes}, with several per system call
+   * if the transport supports it.
+   */
   void readDatagrams(ChannelConfig config, int maxBytes) {
     boolean many =
         switch (this) {
@@ -220,15 +225,15 @@ public enum Transport {
         new FixedRecvByteBufAllocator(count * maxBytes).maxMessagesPerRead(MAX_DATAGRAM_BATCH));
   }
 
-  /** The address of a unix socket in the file system. */
+  /** Returns the address of a unix socket in the file system. */
   SocketAddress unixAddress(Path path) {
     return this == NIO ? UnixDomainSocketAddress.of(path) : new DomainSocketAddress(path.toFile());
   }
 
   /**
-   * The address of a unix socket outside the file system.
+   * Returns the abstract address of a unix socket, outside the file system.
    *
-   * @throws IOException if this transport does not have that
+   * @throws IOException if this transport does not support abstract addresses
    */
   SocketAddress abstractAddress(UnixAddress address) throws IOException {
     if (this != EPOLL && this != IO_URING) {
@@ -238,9 +243,9 @@ public enum Transport {
   }
 
   /**
-   * Ties a socket to a network interface.
+   * Binds a socket to a network interface.
    *
-   * @throws IOException if that is not possible or not allowed
+   * @throws IOException if this is not possible or not permitted
    */
   void bindToDevice(ChannelConfig config, String device) throws IOException {
     if (this != EPOLL && this != IO_URING) {
@@ -257,7 +262,7 @@ public enum Transport {
       throw new IOException(
           "device: "
               + device
-              + " (expected: one of this machine, and the right CAP_NET_RAW): "
+              + " (expected: an interface of this machine, and the capability CAP_NET_RAW): "
               + rootCause(e).getMessage());
     }
   }
@@ -266,7 +271,7 @@ public enum Transport {
     return new IOException("transport: " + this + " (expected: " + expected + ")");
   }
 
-  /** Lets every event loop listen on the same address; returns whether that is possible. */
+  /** Enables several sockets on the same address; returns whether that is supported. */
   boolean reusePort(ChannelConfig config) {
     if (this == NIO) {
       SocketOption<Boolean> option = StandardSocketOptions.SO_REUSEPORT;
@@ -275,14 +280,14 @@ public enum Transport {
     return config.setOption(UnixChannelOption.SO_REUSEPORT, true);
   }
 
-  /** Whether a socket for all addresses can be had for one family alone. */
+  /** Returns whether a socket for all addresses can be restricted to one family. */
   boolean canRestrictTo(@Nullable SocketProtocolFamily family) {
     return family != SocketProtocolFamily.INET || this == EPOLL || this == NIO;
   }
 
-  /** Keeps an IPv6 socket that is bound to all addresses from taking IPv4 too. */
+  /** Restricts an IPv6 socket for all addresses to IPv6. */
   void restrictToIp6(ChannelConfig config) {
-    if (this != NIO) { // which has no such option
+    if (this != NIO) { // NIO has no such option
       int ipv6Only = this == KQUEUE ? 27 : 26; // IPV6_V6ONLY of netinet6/in6.h and linux/in6.h
       config.setOption(
           new IntegerUnixChannelOption("IPV6_V6ONLY", /* IPPROTO_IPV6 */ 41, ipv6Only), 1);

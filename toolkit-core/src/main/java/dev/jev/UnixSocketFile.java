@@ -35,40 +35,41 @@ import org.jspecify.annotations.Nullable;
 /**
  * The file of a listening unix socket.
  *
- * <p><b>Problem.</b> Binding creates the file, with permissions that are narrowed only afterwards,
- * and fails if there is one, though it may be left over from a process that has died. To delete
- * what stands there, before it binds or at its close, could hit a file that is somebody else's.
+ * <p><b>Problem.</b> Binding a unix socket creates its file, and permissions can be restricted only
+ * afterwards. Binding fails if the file exists, even if the process that created it has died.
+ * Deleting the file at the path, before binding or when closing, could delete the file of another
+ * process.
  *
- * <p><b>Way.</b> The socket is bound in a directory of its own, into which nobody else can look,
- * gets its permissions there, and is then renamed to its path, which is atomic. So no process sees
- * a socket that does not listen or has other permissions, and Netty knows only a path that nobody
- * uses any more. Before that, what stands at the path is looked at: only a socket at which nobody
- * listens is replaced.
+ * <p><b>Solution.</b> The socket is bound in a temporary directory that only the owner can enter,
+ * gets its permissions there, and is then renamed to its path. A rename is atomic, so no process
+ * sees a socket that does not listen or has wrong permissions. Netty knows only the temporary path,
+ * which is no longer in use. The file at the path is checked before the rename: only a socket
+ * without a listener is replaced.
  *
- * <p><b>Race.</b> Two servers could both find the same stale file, and the second rename would
- * steal the path from the first server. Looking and renaming therefore happen under the lock of a
- * file beside the path. That file is deleted under the lock too, so who gets the lock of a deleted
- * one tries again; it knows its own by a length that it gives it.
+ * <p><b>Race.</b> Two servers could find the same stale file, and the second rename would take the
+ * path from the first server. Check and rename therefore hold the lock of a file next to the path.
+ * That lock file is deleted under the lock too. A process that has locked a deleted file tries
+ * again. It recognizes its own lock file by a random length that it gives the file.
  *
- * <p>At the end the file is deleted, under the lock, if it is still the same one, and before the
- * socket is closed: until then no other file can have its inode.
+ * <p>At the end the file is deleted under the lock, if it is still the same file. This happens
+ * before the socket is closed, since until then no other file can have the same inode.
  */
 final class UnixSocketFile {
 
-  /** unix(7): sun_path has 108 bytes, with a zero at the end; the JDK takes one less. */
+  /** unix(7): sun_path has 108 bytes with the final zero; the JDK accepts one byte less. */
   private static final int MAX_PATH_BYTES = 106;
 
-  /** In the directory of the path: {@code .j}, eight characters, and {@code /s}. */
+  /** Length of the temporary path's end: a slash, {@code .j}, eight characters, {@code /s}. */
   private static final int TEMPORARY_BYTES = 13;
 
-  /** How long somebody else may have the lock. */
+  /** Maximum time to wait for the lock. */
   private static final long LOCK_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-  private static final int MAX_MARK = 1 << 20;
+  private static final int MAX_MARKER = 1 << 20;
 
   private static final long LOCK_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
-  /** The lock of a file is one between processes. */
+  /** The lock between the threads of this process; a file lock works only between processes. */
   private static final Object LOCK_OF_THIS_PROCESS = new Object();
 
   private static final Set<OpenOption> LOCK_OPTIONS =
@@ -91,17 +92,18 @@ final class UnixSocketFile {
   }
 
   private final Path path;
-  private @Nullable Object key; // null when it is deleted; guarded by LOCK_OF_THIS_PROCESS
+  private @Nullable Object fileKey; // null once deleted; guarded by LOCK_OF_THIS_PROCESS
 
-  private UnixSocketFile(Path path, Object key) {
+  private UnixSocketFile(Path path, Object fileKey) {
     this.path = path;
-    this.key = key;
+    this.fileKey = fileKey;
   }
 
   /**
    * Binds a socket so that it appears at {@code path}.
    *
-   * @throws IOException if there is something that must not be replaced, or no place for it
+   * @throws IOException if the file at the path must not be replaced, or the directory is missing
+   *     or not writable, or the path is too long
    */
   static UnixSocketFile create(Path path, int mode, Binder binder) throws IOException {
     Path directory = path.getParent();
@@ -118,7 +120,7 @@ final class UnixSocketFile {
             return new UnixSocketFile(path, bindAndRename(path, mode, binder));
           });
     } catch (AccessDeniedException e) {
-      throw new IOException("directory: " + directory + " (expected: one that may be written to)");
+      throw new IOException("directory: " + directory + " (expected: one that is writable)");
     }
   }
 
@@ -129,26 +131,27 @@ final class UnixSocketFile {
     }
   }
 
+  /** Throws unless the path is free, or has a socket without a listener. */
   private static void checkReplaceable(Path path) throws IOException {
     if (!Files.exists(path, NOFOLLOW_LINKS)) {
       return;
     }
     int mode = (Integer) Files.getAttribute(path, "unix:mode", NOFOLLOW_LINKS);
     if ((mode & TYPE_MASK) != SOCKET_TYPE) {
-      throw new BindException("not a socket, and left alone");
+      throw new BindException("exists and is not a socket; not replaced");
     }
     try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
       probe.configureBlocking(false);
       probe.connect(UnixDomainSocketAddress.of(path));
     } catch (ConnectException e) {
-      return; // refused: nobody listens
-    } catch (IOException e) { // its queue is full, or this process may not know
+      return; // refused, so there is no listener
+    } catch (IOException e) { // its backlog is full, or this process has no permission to connect
       throw new BindException("address in use: " + e.getMessage());
     }
     throw new BindException("address in use");
   }
 
-  /** Returns what tells the file from others. */
+  /** Returns the key that identifies the file. */
   private static Object bindAndRename(Path path, int mode, Binder binder) throws IOException {
     String name = ".j" + UUID.randomUUID().toString().substring(0, 8);
     Path directory = path.resolveSibling(name);
@@ -158,9 +161,9 @@ final class UnixSocketFile {
     try {
       binder.bind(socket);
       Files.setPosixFilePermissions(socket, permissions(mode));
-      Object key = readKey(socket);
+      Object fileKey = readKey(socket);
       Files.move(socket, path, StandardCopyOption.ATOMIC_MOVE);
-      return key;
+      return fileKey;
     } finally {
       Files.deleteIfExists(socket);
       Files.deleteIfExists(directory);
@@ -183,22 +186,22 @@ final class UnixSocketFile {
   }
 
   /**
-   * Deletes the file if it is still this one; to be called before the socket is closed. Later calls
-   * do nothing, since another file may have its inode then.
+   * Deletes the file, if it is still the same file. To be called before the socket is closed. Later
+   * calls do nothing, since another file may then have the same inode.
    */
   void remove() {
     try {
       locked(path, this::removeOnce);
     } catch (NoSuchFileException e) {
-      // Somebody else did it, or has deleted the directory.
+      // Another process has deleted the file or its directory.
     } catch (IOException e) {
       RateLimitedLog.write(Level.WARNING, "cannot delete " + path, e);
     }
   }
 
   private boolean removeOnce() throws IOException {
-    Object own = key;
-    key = null;
+    Object own = fileKey;
+    fileKey = null;
     return own != null && own.equals(readKey(path)) && Files.deleteIfExists(path);
   }
 
@@ -210,8 +213,8 @@ final class UnixSocketFile {
     synchronized (LOCK_OF_THIS_PROCESS) {
       while (System.nanoTime() - end < 0) {
         try (FileChannel file = FileChannel.open(lock, LOCK_OPTIONS, OWNER_ONLY);
-            FileLock held = file.tryLock()) {
-          if (held != null && isCurrent(file, lock)) {
+            FileLock fileLock = file.tryLock()) {
+          if (fileLock != null && isCurrent(file, lock)) {
             try {
               return action.run();
             } finally {
@@ -222,18 +225,19 @@ final class UnixSocketFile {
         LockSupport.parkNanos(LOCK_PAUSE_NANOS);
       }
     }
-    throw new BindException("address in use: another process has the lock " + lock);
+    throw new BindException("address in use: another process holds the lock " + lock);
   }
 
   /**
-   * Whether the file that is locked was not deleted before it was. Not to be found out by reading:
-   * whoever closes a file gives up all locks of his process on it, see fcntl(2).
+   * Returns whether the locked file is still the one at {@code lock}, and was not deleted before it
+   * was locked. It compares lengths instead of reading the file at {@code lock}, since closing that
+   * file would release all locks of this process on it, see fcntl(2).
    */
   private static boolean isCurrent(FileChannel file, Path lock) throws IOException {
-    int mark = ThreadLocalRandom.current().nextInt(MAX_MARK);
-    file.truncate(0).write(ByteBuffer.allocate(1), mark);
+    int marker = ThreadLocalRandom.current().nextInt(MAX_MARKER);
+    file.truncate(0).write(ByteBuffer.allocate(1), marker);
     try {
-      return Files.size(lock) == mark + 1L;
+      return Files.size(lock) == marker + 1L;
     } catch (NoSuchFileException e) {
       return false;
     }

@@ -154,7 +154,8 @@ class SocketOptionsTest {
           .hasMessageStartingWith(
               "cannot listen on "
                   + uri
-                  + ": device: jev9 (expected: one of this machine, and the right CAP_NET_RAW): ")
+                  + ": device: jev9"
+                  + " (expected: an interface of this machine, and the capability CAP_NET_RAW): ")
           .hasMessageContaining("No such device");
     }
   }

@@ -788,11 +788,11 @@ class UdpTest {
         .isInstanceOf(UncheckedIOException.class)
         .hasMessage(
             "cannot listen on udp://239.255.77.1:0?interface=jev9:"
-                + " interface: jev9 (expected: one of this machine)");
+                + " interface: jev9 (expected: an interface of this machine)");
     assertThatThrownBy(() -> start(Transport.AUTO, "udp://127.0.0.1:0?interface=lo", this::echo))
         .hasMessage(
             "cannot listen on udp://127.0.0.1:0?interface=lo:"
-                + " interface: lo (expected: with a multicast address)");
+                + " interface: lo (expected: only with a multicast address)");
   }
 
   @ParameterizedTest

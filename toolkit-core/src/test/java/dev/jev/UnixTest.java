@@ -349,10 +349,10 @@ class UnixTest {
     STALE_SOCKET(null),
     LIVE_SOCKET("address in use"),
     LIVE_SOCKET_WITH_A_FULL_QUEUE("address in use: Resource temporarily unavailable"),
-    REGULAR_FILE("not a socket, and left alone"),
-    DIRECTORY("not a socket, and left alone"),
-    SYMLINK_TO_NOTHING("not a socket, and left alone"),
-    SYMLINK_TO_A_STALE_SOCKET("not a socket, and left alone");
+    REGULAR_FILE("exists and is not a socket; not replaced"),
+    DIRECTORY("exists and is not a socket; not replaced"),
+    SYMLINK_TO_NOTHING("exists and is not a socket; not replaced"),
+    SYMLINK_TO_A_STALE_SOCKET("exists and is not a socket; not replaced");
 
     private final @Nullable String refusal;
 
@@ -622,7 +622,8 @@ class UnixTest {
             .start();
     try {
       assertThat(locker.inputReader().readLine()).isEqualTo("true");
-      expectRefusal(Transport.AUTO, path(), "address in use: another process has the lock " + lock);
+      expectRefusal(
+          Transport.AUTO, path(), "address in use: another process holds the lock " + lock);
     } finally {
       locker.getOutputStream().close();
       assertThat(locker.waitFor(10, TimeUnit.SECONDS)).isTrue();
@@ -676,7 +677,7 @@ class UnixTest {
     expectRefusal(
         Transport.AUTO,
         inner.resolve("a.sock"),
-        "directory: " + inner + " (expected: one that may be written to)");
+        "directory: " + inner + " (expected: one that is writable)");
   }
 
   // The end.
