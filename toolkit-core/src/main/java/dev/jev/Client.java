@@ -27,8 +27,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Connects to an address and runs a {@link Handler} over that connection, and over the next one if
- * it is lost.
+ * A client that connects to an address and calls a {@link Handler} for the connection, and for
+ * later ones if it reconnects.
  *
  * <pre>
  *   Client&lt;String&gt; client =
@@ -36,34 +36,41 @@ import org.jspecify.annotations.Nullable;
  *   client.connected().thenAccept(connection -&gt; connection.send("hello"));
  * </pre>
  *
- * <p>There is one connection at a time, of the same kind as a server's: every one that becomes
- * ready is told to the handler with {@link Handler#onConnect}, and in the end with {@link
- * Handler#onClose}. Unless it is told to {@linkplain Builder#reconnect reconnect}, a client closes
- * itself when its connection is closed or does not come about.
+ * <p>A client has at most one connection at a time. The connection behaves like one of a {@link
+ * Server}: {@link Handler#onConnect} is called when it is ready, {@link Handler#onClose} when it is
+ * closed. When the connection is closed, or cannot be established, the client closes itself, unless
+ * it is configured to {@linkplain Builder#reconnect reconnect}.
  *
- * <p><b>Threads.</b> All methods may be called from any thread, callbacks included. All connections
- * of a client are on the same event loop; a client that is made in a callback, on the event loops
- * of that callback, is on that very loop.
+ * <p><b>Plugins.</b> {@link Plugin#start} is called before the first attempt to connect, by the
+ * thread that calls {@link Builder#connect}. If it throws, {@code connect} closes the client and
+ * throws the same exception. {@link Plugin#stop} is called at the end of the stop, when the
+ * connection is closed and the timers are cancelled. {@link PluginHost#stopAccepting} ends the
+ * attempts to connect: an open connection stays open, a client without one closes.
  *
- * @param <O> the messages that can be sent
+ * <p><b>Threads.</b> All methods may be called from any thread, including from callbacks. All
+ * connections of a client use the same event loop. A client that is created in a callback, and
+ * shares the event loops of that callback, uses the event loop that called it.
+ *
+ * @param <O> the type of outbound messages
  */
 public final class Client<O> implements Scheduler, AutoCloseable {
 
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
-  /** How long closing waits for the event loop before it goes on without. */
-  private static final long STUCK_SECONDS = 5;
+  /** Maximum time that closing waits for the event loop. */
+  private static final long LOOP_TIMEOUT_SECONDS = 5;
 
-  /** What becomes of messages that are sent while there is no connection. */
+  /** The policy for messages that are sent while there is no connection. */
   public enum WhileDisconnected {
-    /** They are dropped, and {@link Client#send} returns false. The default. */
+    /** Drops the message; {@link Client#send} returns false. The default. */
     REJECT,
     /**
-     * They wait, at most {@code maxPendingBytes} of them, for the next connection, and are sent in
-     * their order right after its {@link Handler#onConnect}. Each counts as its length, if that can
-     * be told, plus 96 bytes. Beyond the limit they are dropped, with {@link
-     * OverflowPolicy#DROP_OLDEST} the oldest of them, else the newest. Those that wait when the
-     * client is closed are dropped.
+     * Queues the message for the next connection.
+     *
+     * <p>Queued messages are sent in order, immediately after {@link Handler#onConnect}. The queue
+     * holds up to {@code maxPendingBytes}. Each message counts as its length, if that is known,
+     * plus 96 bytes. When the queue is full, the new message is dropped, or with {@link
+     * OverflowPolicy#DROP_OLDEST} the oldest ones. Closing the client drops all queued messages.
      */
     QUEUE
   }
@@ -71,7 +78,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private final ConnectAddress target;
   private final Duration connectTimeout;
   private final ConnectAttempt.Resolver resolver;
-  private @Nullable ClientBackoff backoff; // null: it does not reconnect; event loop only
+  private @Nullable ClientBackoff backoff; // null: no reconnect; event loop only
   private final Endpoint endpoint;
   private final PluginHost pluginHost;
   private final ConnectionConfig<?, O> config;
@@ -82,13 +89,13 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   // Volatile: read by any thread.
   private volatile boolean closing;
-  private volatile @Nullable Connection<O> ready; // onConnect was called, onClose was not
+  private volatile @Nullable Connection<O> ready; // from its onConnect to its onClose
 
   // Event loop only.
   private @Nullable ConnectAttempt attempt;
   private @Nullable Future<?> retry;
   private @Nullable StreamConnection<?, O> connection; // ready or not
-  private @Nullable MessageSink<O> sink; // of what is ready
+  private @Nullable MessageSink<O> sink; // the ready connection
   private @Nullable Channel udp;
   private long readySince;
 
@@ -113,12 +120,13 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /**
-   * Begins the configuration of a client.
+   * Returns a new builder.
    *
-   * @param protocols makes the protocol of each connection, on its event loop
-   * @param handler gets the messages of all connections
-   * @param <I> the messages that come in
-   * @param <O> the messages that go out
+   * @param protocols a factory that creates the protocol of each connection; called on the event
+   *     loop of the client
+   * @param handler the handler of all connections
+   * @param <I> the type of inbound messages
+   * @param <O> the type of outbound messages
    */
   public static <I, O> Builder<I, O> builder(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
@@ -126,48 +134,51 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /**
-   * Queues a message for the peer, as {@link Connection#send} does. Without a connection it is
-   * dropped, or it waits for one, see {@link Builder#whileDisconnected}.
+   * Sends a message to the peer, as {@link Connection#send} does. While there is no connection, the
+   * message is dropped or queued, see {@link Builder#whileDisconnected}.
    *
-   * <p>A message that was taken can still be lost, with the connection that it was sent on.
+   * <p>An accepted message is still lost if its connection is closed before it is delivered.
    *
-   * <p><b>Ownership.</b> A reference-counted message is consumed on every path.
+   * <p><b>Ownership.</b> A reference-counted message is consumed in all cases, including when this
+   * method returns false or throws.
    *
-   * @return whether it was taken
-   * @throws IllegalArgumentException as {@link Connection#send} does
+   * @return true if the message was accepted
+   * @throws IllegalArgumentException if {@link Connection#send} throws it
    */
   public boolean send(O message) {
     return outbox.send(requireNonNull(message, "message"), null) == Outcome.TAKEN;
   }
 
-  /** Queues a message like {@link #send}, and tells what becomes of it. */
+  /** Sends a message like {@link #send}, and returns its {@link Delivery}. */
   public Delivery deliver(O message) {
     CompletableFuture<Void> written = new CompletableFuture<>();
     Outcome outcome = outbox.send(requireNonNull(message, "message"), written);
     return new Delivery(outcome, written.minimalCompletionStage());
   }
 
-  /** The connection, from its {@code onConnect} to its {@code onClose}; otherwise null. */
+  /** Returns the connection, from its {@code onConnect} to its {@code onClose}, or else null. */
   public @Nullable Connection<O> connection() {
     return ready;
   }
 
-  /** Whether there is a connection that is not being closed. */
+  /** Returns whether there is a connection that is not closing. */
   public boolean isConnected() {
     Connection<O> current = ready;
     return current != null && current.isOpen();
   }
 
   /**
-   * Completes with the first connection, on its event loop after {@code onConnect}; exceptionally,
-   * with an {@link IOException}, if the client is closed before, or if the first attempt fails and
-   * the client does not reconnect.
+   * Returns a stage that completes with the first connection, on its event loop, after {@code
+   * onConnect}.
+   *
+   * <p>It completes exceptionally with an {@link IOException} if the client is closed before, or if
+   * the first attempt fails and the client does not reconnect.
    */
   public CompletionStage<Connection<O>> connected() {
     return connected.minimalCompletionStage();
   }
 
-  /** The event loops, for a server or another client that wants to share them. */
+  /** Returns the event loops, which servers and other clients can share. */
   public EventLoops eventLoops() {
     return endpoint.eventLoops();
   }
@@ -188,9 +199,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /**
-   * Closes for good: the connection in the way of {@link Connection#close}, then the timers and the
-   * client's own event loops. Waits for the end of that, at most 10 s for the connection, unless
-   * called on an event loop.
+   * Closes the client permanently. It closes the connection as {@link Connection#close} does, then
+   * cancels the timers and ends the client's own event loops. A connection that is still open after
+   * 10 s is closed immediately.
+   *
+   * <p>Waits until the client has stopped, unless called on an event loop.
    */
   @Override
   public void close() {
@@ -211,7 +224,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     try {
       loop.executor().execute(action);
     } catch (RejectedExecutionException e) {
-      // It has ended, and with it this client.
+      // The event loop has ended, and this client with it.
     }
   }
 
@@ -239,7 +252,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     SocketAddress remote = ClientSockets.address(transport, address);
     Channel channel = ClientSockets.open(transport, target);
     config.sockets().applyBuffers(channel.config());
-    channel.config().setConnectTimeoutMillis(0); // ours is another one
+    channel.config().setConnectTimeoutMillis(0); // ConnectAttempt has a timeout for all addresses
     channel.pipeline().addLast(handler);
     ChannelPromise promise = channel.newPromise();
     loop.executor()
@@ -266,7 +279,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       } else if (channel instanceof DatagramChannel socket) {
         openUdp(context, socket);
       } else if (isConnectedToItself(channel)) {
-        channel.config().setOption(ChannelOption.SO_LINGER, 0); // and free the port at once
+        channel.config().setOption(ChannelOption.SO_LINGER, 0); // frees the port immediately
         channel.close();
         failed(ConnectAttempt.failure(target, "connected to itself", null));
       } else {
@@ -282,15 +295,15 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /**
-   * Whether both ends are one socket, which happens when nobody listens on a port of this machine
-   * and the kernel takes just that port for this end.
+   * Returns whether both ends are the same socket. This happens when no process listens on a port
+   * of this machine and the kernel chooses the same port as the local one.
    */
   private static boolean isConnectedToItself(Channel channel) {
     SocketAddress local = channel.localAddress();
     return local instanceof InetSocketAddress && local.equals(channel.remoteAddress());
   }
 
-  /** Makes a connection of a channel. */
+  /** Creates the connection of a connected channel. */
   private void adopt(ChannelHandlerContext context) {
     endpoint.admit(Integer.MAX_VALUE);
     StreamConnection<?, O> adopted;
@@ -310,9 +323,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     context.fireChannelActive();
   }
 
-  /** Sends datagrams and gets those of the peer; the kernel keeps others away. */
+  /** Opens a connection on a UDP socket; the kernel drops datagrams from other sources. */
   private void openUdp(ChannelHandlerContext context, DatagramChannel socket) {
-    UdpConnection<O> peer = udpConnection(config, socket);
+    UdpConnection<O> peer = newUdpConnection(config, socket);
     udp = socket;
     context.pipeline().addLast(peer.socket());
     context.pipeline().remove(context.handler());
@@ -325,8 +338,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     connected.complete(peer);
   }
 
-  private <I> UdpConnection<O> udpConnection(ConnectionConfig<I, O> of, DatagramChannel socket) {
-    UdpSocket<I, O> handler = new UdpSocket<>(of, loop, socket, /* amplification= */ 0);
+  private <I> UdpConnection<O> newUdpConnection(
+      ConnectionConfig<I, O> typed, DatagramChannel socket) {
+    UdpSocket<I, O> handler = new UdpSocket<>(typed, loop, socket, /* amplification= */ 0);
     return new UdpConnection<>(handler, socket.remoteAddress(), /* allowance= */ Long.MAX_VALUE);
   }
 
@@ -345,7 +359,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     connection = null;
   }
 
-  /** An attempt to connect has failed, or its connection was closed before it was ready. */
+  /** Handles a failed attempt to connect, or a connection that was closed before it was ready. */
   private void failed(IOException cause) {
     if (closing) {
       return;
@@ -355,7 +369,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       end();
       return;
     }
-    long nanos = retry(backoff);
+    long nanos = scheduleRetry(backoff);
     failures.warning(
         cause.getMessage() + "; next attempt in " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
   }
@@ -365,17 +379,17 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       end();
     } else if (!closing) {
       backoff.connectionLasted(loop.nanoTime() - readySince);
-      retry(backoff);
+      scheduleRetry(backoff);
     }
   }
 
-  /** Connects again a little later, and returns how much. */
-  private long retry(ClientBackoff waits) {
-    long nanos = waits.nextNanos();
+  /** Schedules the next attempt, and returns the delay in nanoseconds. */
+  private long scheduleRetry(ClientBackoff delays) {
+    long nanos = delays.nextNanos();
     try {
       retry = loop.executor().schedule(this::startAttempt, nanos, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
-      // The event loop has ended, and with it this client.
+      // The event loop has ended, and this client with it.
     }
     return nanos;
   }
@@ -386,12 +400,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     endpoint.stop(Duration.ZERO);
   }
 
-  /** Makes no further attempt; without a connection the client is closed. */
+  /** Ends the attempts to connect. A client without a connection closes. */
   private void stopConnecting() {
     backoff = null;
     if (connection == null && ready == null && !closing) {
       cancel();
-      failed(ConnectAttempt.failure(target, "the client connects no more", null));
+      failed(ConnectAttempt.failure(target, "the client has stopped connecting", null));
     }
   }
 
@@ -406,7 +420,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
   }
 
-  /** Closes after everything sent before was given to the system. */
+  /** Closes the UDP socket after it has passed all pending datagrams to the system. */
   private void closeUdp() {
     if (udp != null && ready instanceof UdpConnection<O> peer) {
       peer.socket().run();
@@ -415,7 +429,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
   }
 
-  /** Receives the events of the connections and of the stop. */
+  /** Receives the events of the connections, and of the stop. */
   private final class Owner implements Endpoint.Owner {
 
     @Override
@@ -461,7 +475,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       }
     }
 
-    /** The socket belongs to somebody who needs the event loop; that ends with the client. */
+    /** Keeps the client open, since the detached channel needs its event loop. */
     @Override
     public void detached() {
       clearConnection();
@@ -482,7 +496,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
           });
       try {
         if (!loop.hasEnded()) {
-          done.await(STUCK_SECONDS, TimeUnit.SECONDS);
+          done.await(LOOP_TIMEOUT_SECONDS, TimeUnit.SECONDS);
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -496,10 +510,10 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   }
 
   /**
-   * The configuration of a {@link Client}.
+   * A builder of {@link Client}.
    *
-   * @param <I> the messages that come in
-   * @param <O> the messages that go out
+   * @param <I> the type of inbound messages
+   * @param <O> the type of outbound messages
    */
   public static final class Builder<I, O> extends EndpointBuilder<I, O, Builder<I, O>> {
 
@@ -525,28 +539,39 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /**
-     * Longest time for one attempt, from the name to a connected socket, however many addresses the
-     * name has; 10 s by default. The {@link #handshakeTimeout} begins then.
+     * Sets the maximum duration of one attempt, from the name lookup to the connected socket and
+     * including all addresses of the name; 10 s by default. The {@link #handshakeTimeout} begins
+     * when the socket is connected.
      */
     public Builder<I, O> connectTimeout(Duration connectTimeout) {
       this.connectTimeout = Checks.positive("connectTimeout", connectTimeout);
       return this;
     }
 
-    /** {@link #reconnect(Duration, Duration)} after at most 100 ms at first, and 30 s later. */
+    /**
+     * Enables {@linkplain #reconnect(Duration, Duration) reconnecting} with a minimum backoff of
+     * 100 ms and a maximum of 30 s.
+     */
     public Builder<I, O> reconnect() {
       return reconnect(Duration.ofMillis(100), Duration.ofSeconds(30));
     }
 
     /**
-     * Connects again when an attempt has failed or the connection is closed, until the client is;
-     * by default it does not.
+     * Enables reconnecting with exponential backoff and full jitter; disabled by default. The
+     * client connects again when an attempt fails or its connection is closed, until the client
+     * itself is closed.
      *
-     * <p>It waits before each attempt, for a random time from zero to a bound: so clients that have
-     * lost the same server do not come back all at once. The bound is {@code minBackoff}, doubles
-     * with each attempt up to {@code maxBackoff}, and is {@code minBackoff} again after a
-     * connection that was ready for longer than the bound. Attempts that fail are logged, at most
-     * once a second.
+     * <p>The delay before each further attempt is random, between zero and a bound. The randomness
+     * keeps the clients of a failed server from reconnecting all at once. The bound begins at
+     * {@code minBackoff} and doubles with each attempt up to {@code maxBackoff}. After a connection
+     * that was ready for longer than the bound, it begins at {@code minBackoff} again.
+     *
+     * <p>Failed attempts are logged at most once per second.
+     *
+     * @param minBackoff the first bound; longer than zero
+     * @param maxBackoff the maximum bound; at least {@code minBackoff}
+     * @throws IllegalArgumentException if one of them is not longer than zero, or {@code
+     *     minBackoff} is longer than {@code maxBackoff}
      */
     public Builder<I, O> reconnect(Duration minBackoff, Duration maxBackoff) {
       this.minBackoff = Checks.positive("minBackoff", minBackoff);
@@ -559,20 +584,21 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /**
-     * What happens to messages without a connection; {@link WhileDisconnected#REJECT} by default.
+     * Sets the policy for messages that are sent while there is no connection: {@link
+     * WhileDisconnected#REJECT}, the default, or {@link WhileDisconnected#QUEUE}.
      */
     public Builder<I, O> whileDisconnected(WhileDisconnected whileDisconnected) {
       this.whileDisconnected = requireNonNull(whileDisconnected, "whileDisconnected");
       return this;
     }
 
-    /** How names become addresses, for tests. */
+    /** Sets the resolver of host names, for tests. */
     Builder<I, O> resolver(ConnectAttempt.Resolver resolver) {
       this.resolver = resolver;
       return this;
     }
 
-    /** What decides about the waits, for tests. */
+    /** Sets the source of randomness of the backoff, for tests. */
     Builder<I, O> random(LongUnaryOperator random) {
       this.random = random;
       return this;
@@ -585,23 +611,32 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /**
-     * Makes a client and begins to connect it, to {@code
-     * [tcp|tcp4|tcp6|udp|udp4|udp6]://host:port}, {@code unix:///path}, {@code unix:@name} or
-     * {@code local://name}; returns at once.
+     * Creates a client and begins to connect it. Returns immediately; {@link Client#connected}
+     * completes when the connection is ready.
      *
-     * <p>Without a scheme it is {@code tcp}, which takes IPv4 and IPv6; {@code tcp4} and {@code
-     * tcp6} take one of them. A literal IPv6 address stands in brackets. The addresses of a name
-     * are looked up for each attempt; if there are several, they are tried in the order of RFC
-     * 8305, a further one every 250 ms until one connects. For {@code unix} and {@code local} see
-     * {@link Server.Builder#listen}. TLS is a plugin.
+     * <pre>
+     *   [tcp[4|6]://]host:port
+     *   udp[4|6]://host:port
+     *   unix:///path or unix:@name
+     *   local://name
+     * </pre>
      *
-     * <p>With {@code udp} each datagram is a message, to the address and from it; those of others
-     * are not delivered. There is no {@code onConnect} and no {@code onClose}, and plugins do not
-     * see datagrams. What cannot be sent, because nobody listens there for example, is lost.
+     * <p>The default scheme is {@code tcp}, which uses IPv4 and IPv6; {@code tcp4} and {@code tcp6}
+     * use one of them. A literal IPv6 address is written in brackets. Unix sockets and {@code
+     * local} are described at {@link Server.Builder#listen}. TLS is a plugin.
      *
-     * @throws IllegalArgumentException if that is no such address, the transport has no such
-     *     sockets, or two limits contradict each other
-     * @throws IllegalStateException if the transport is not available, or the shared event loops
+     * <p>Every attempt looks the name up again. If a name has several addresses, the client tries
+     * them in the order of RFC 8305: the next one when one has failed, or after 250 ms, until one
+     * connects.
+     *
+     * <p><b>UDP.</b> Each datagram is one message. The client sends to the address, and receives
+     * from it only. {@code onConnect} and {@code onClose} are not called, and plugins do not see
+     * datagrams. A datagram that cannot be sent, for example because no process listens at the
+     * address, is lost.
+     *
+     * @throws IllegalArgumentException if {@code uri} is not such an address, if the transport does
+     *     not support it, or if two limits contradict each other
+     * @throws IllegalStateException if the transport is not available, or if the shared event loops
      *     are closed
      */
     public Client<O> connect(String uri) {

@@ -3,39 +3,42 @@ package dev.jev;
 import java.util.function.LongUnaryOperator;
 
 /**
- * How long a client waits before it connects again: at random, so that clients which lost the same
- * server do not come back at the same time, up to a bound that doubles each time.
+ * The delays between a client's attempts to connect: exponential backoff with full jitter.
  *
- * <p>Used by one thread at a time.
+ * <p>Each delay is random, between zero and a bound, so that the clients of a failed server do not
+ * reconnect all at once. The bound doubles with each delay.
+ *
+ * <p><b>Threads.</b> Used by one thread at a time.
  */
 final class ClientBackoff {
 
-  private final long firstNanos;
-  private final long capNanos;
+  private final long minNanos;
+  private final long maxNanos;
   private final LongUnaryOperator random;
   private long boundNanos;
 
   /**
-   * @param random returns any number from zero up to but not including its argument
+   * @param random a function that returns a random number from zero (inclusive) to its argument
+   *     (exclusive)
    */
-  ClientBackoff(long firstNanos, long capNanos, LongUnaryOperator random) {
-    this.firstNanos = firstNanos;
-    this.capNanos = capNanos;
+  ClientBackoff(long minNanos, long maxNanos, LongUnaryOperator random) {
+    this.minNanos = minNanos;
+    this.maxNanos = maxNanos;
     this.random = random;
-    this.boundNanos = firstNanos;
+    this.boundNanos = minNanos;
   }
 
-  /** The next wait; from zero to the bound, which doubles until it is the cap. */
+  /** Returns the next delay, from zero to the bound, and doubles the bound up to the maximum. */
   long nextNanos() {
     long bound = boundNanos;
-    boundNanos = bound > capNanos / 2 ? capNanos : 2 * bound;
+    boundNanos = bound > maxNanos / 2 ? maxNanos : 2 * bound;
     return random.applyAsLong(bound + 1);
   }
 
-  /** Begins anew if a connection has lasted longer than the bound. */
+  /** Resets the bound to the minimum if a connection has lasted longer than the bound. */
   void connectionLasted(long nanos) {
     if (nanos > boundNanos) {
-      boundNanos = firstNanos;
+      boundNanos = minNanos;
     }
   }
 }

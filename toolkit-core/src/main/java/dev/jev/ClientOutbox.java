@@ -8,25 +8,26 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of a client's messages to its connection, or to a queue while there is none.
+ * The outbound messages of a client, which go to its connection or, while there is none, to a
+ * queue.
  *
- * <p>Whoever finds a line {@code open} gives it the message, without a lock. Otherwise the message
- * joins the queue. When a line has come, its event loop empties the queue, as far as the line is
- * writable, and only when nothing is left does the line become {@code open}: so no message
- * overtakes another one.
+ * <p>A sender that finds an open sink offers it the message without a lock. Otherwise the message
+ * is queued. When there is a new connection, its event loop drains the queue as long as the
+ * connection is writable. The sink becomes open only when the queue is empty, so messages stay in
+ * order.
  *
- * <p>What waits counts as in a {@link Mailbox}.
+ * <p>Queued messages count as in a {@link Mailbox}.
  */
 final class ClientOutbox<O> {
 
-  /** After so many messages the other connections of the loop get their turn. */
+  /** Maximum number of queued messages per turn, so that other connections get theirs. */
   private static final int MAX_MESSAGES_PER_TURN = 1024;
 
   private final boolean queueing;
   private final int maxPendingBytes;
   private final boolean dropsOldest;
 
-  private volatile @Nullable MessageSink<O> open; // set with this as guard
+  private volatile @Nullable MessageSink<O> open; // written while holding this
 
   // Guarded by this.
   private final ArrayDeque<Mailbox.Envelope<O>> queue = new ArrayDeque<>();
@@ -64,7 +65,7 @@ final class ClientOutbox<O> {
     return outcome == Outcome.TAKEN ? outcome : Undelivered.drop(message, written, outcome);
   }
 
-  /** Adds to the queue, unless another line than a closed one has become open: then null. */
+  /** Adds a message to the queue, or returns null if another sink has become open meanwhile. */
   private synchronized @Nullable Outcome enqueue(
       @Nullable MessageSink<O> closedSink,
       Mailbox.Envelope<O> envelope,
@@ -91,7 +92,7 @@ final class ClientOutbox<O> {
     Undelivered.drop(envelope.message(), envelope.written(), outcome);
   }
 
-  /** Drops what waits, and what is to come. */
+  /** Drops the queued messages and all later ones. */
   void close() {
     List<Mailbox.Envelope<O>> dropped;
     synchronized (this) {
@@ -105,23 +106,23 @@ final class ClientOutbox<O> {
 
   // Event loop only.
 
-  /** Takes a line, at once if nobody waits. */
+  /** Sets the new sink, which opens immediately if the queue is empty. */
   synchronized void connect(MessageSink<O> sink) {
     if (queue.isEmpty()) {
       open = sink;
     }
   }
 
-  /** Lets the line go. */
+  /** Removes the sink. */
   synchronized void disconnect() {
     open = null;
   }
 
-  /** Gives what waits to the line, as far as that is writable. */
+  /** Offers queued messages to the sink as long as it is writable. */
   void drain(MessageSink<O> sink) {
     for (int i = 0; i < MAX_MESSAGES_PER_TURN; i++) {
       if (open == sink || !sink.isDrainable()) {
-        return; // it drains again when it is, or is about to close
+        return; // a sink that becomes drainable again causes another drain
       }
       if (!sink.isBelowLimit()) {
         break;
@@ -153,7 +154,7 @@ final class ClientOutbox<O> {
         drop(envelope, Outcome.CLOSED);
       }
       return false;
-    } catch (Throwable t) { // the protocol cannot pack it
+    } catch (Throwable t) { // the protocol cannot pack the message
       sink.packingFailed(t);
       return sink.isDrainable();
     }

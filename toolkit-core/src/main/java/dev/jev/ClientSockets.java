@@ -14,13 +14,13 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 
-/** The sockets that a client connects. */
+/** Factory methods for the sockets that a client connects. */
 final class ClientSockets {
 
   private ClientSockets() {}
 
   /**
-   * Checks that a transport has sockets of a kind.
+   * Checks that the transport supports the target's kind of socket.
    *
    * @throws IllegalArgumentException if it does not
    */
@@ -49,7 +49,8 @@ final class ClientSockets {
       case EPOLL -> new EpollSocketChannel();
       case KQUEUE -> new KQueueSocketChannel();
       case NIO -> new NioSocketChannel();
-      case AUTO, LOCAL -> throw new IllegalStateException("has no sockets: " + transport);
+      case AUTO, LOCAL ->
+          throw new IllegalStateException("transport without sockets: " + transport);
     };
   }
 
@@ -59,11 +60,12 @@ final class ClientSockets {
       case EPOLL -> new EpollDomainSocketChannel();
       case KQUEUE -> new KQueueDomainSocketChannel();
       case NIO -> new NioDomainSocketChannel();
-      case AUTO, LOCAL -> throw new IllegalStateException("has no sockets: " + transport);
+      case AUTO, LOCAL ->
+          throw new IllegalStateException("transport without sockets: " + transport);
     };
   }
 
-  /** An address as the transport's sockets take it. */
+  /** Returns an address in the form that the transport's sockets accept. */
   static SocketAddress address(Transport transport, SocketAddress address) throws IOException {
     if (!(address instanceof UnixAddress unix)) {
       return address;

@@ -15,13 +15,14 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An address to connect to, as {@link Client.Builder#connect} takes it.
+ * An address to connect to, in the syntax of {@link Client.Builder#connect}.
  *
- * @param uri the text it was read from
- * @param network what kind of socket it needs
- * @param family the address family it is restricted to, or null for both
- * @param host a name or a literal address; or the path of a unix socket, or the name of a local one
- * @param port from 1 to 65535; 0 where there are no ports
+ * @param uri the text that was parsed
+ * @param network the kind of socket
+ * @param family the only address family to use, or null for both
+ * @param host a host name or literal address; or the path of a unix socket, or the name of a local
+ *     one
+ * @param port the port, 1 to 65535; 0 for networks without ports
  */
 record ConnectAddress(
     String uri, Network network, @Nullable SocketProtocolFamily family, String host, int port) {
@@ -49,38 +50,38 @@ record ConnectAddress(
     return target;
   }
 
-  /** Whether the host is to be looked up, and may have several addresses. */
+  /** Returns whether the host has to be resolved, and may have several addresses. */
   boolean isIp() {
     return network == Network.TCP || network == Network.UDP;
   }
 
-  /** The address of a target without a host. */
+  /** Returns the address of a target that needs no resolving. */
   SocketAddress address() {
     return network == Network.LOCAL ? new LocalAddress(host) : UnixAddress.of(host);
   }
 
   /**
-   * The addresses of the wanted family in the order in which they are to be tried: the families in
-   * turn, beginning with that of the first address (RFC 8305, 4).
+   * Returns the addresses of the allowed family in the order of the attempts. The families
+   * alternate, beginning with that of the first address (RFC 8305, 4).
    */
   List<SocketAddress> interleave(InetAddress[] addresses) {
-    List<InetAddress> wanted = Stream.of(addresses).filter(this::isWanted).distinct().toList();
-    boolean firstIs6 = !wanted.isEmpty() && isIp6(wanted.get(0));
-    Iterator<InetAddress> some = wanted.stream().filter(a -> isIp6(a) == firstIs6).iterator();
-    Iterator<InetAddress> others = wanted.stream().filter(a -> isIp6(a) != firstIs6).iterator();
-    List<SocketAddress> ordered = new ArrayList<>(wanted.size());
-    while (some.hasNext() || others.hasNext()) {
-      if (some.hasNext()) {
-        ordered.add(new InetSocketAddress(some.next(), port));
+    List<InetAddress> allowed = Stream.of(addresses).filter(this::isAllowed).distinct().toList();
+    boolean firstIs6 = !allowed.isEmpty() && isIp6(allowed.get(0));
+    Iterator<InetAddress> first = allowed.stream().filter(a -> isIp6(a) == firstIs6).iterator();
+    Iterator<InetAddress> second = allowed.stream().filter(a -> isIp6(a) != firstIs6).iterator();
+    List<SocketAddress> interleaved = new ArrayList<>(allowed.size());
+    while (first.hasNext() || second.hasNext()) {
+      if (first.hasNext()) {
+        interleaved.add(new InetSocketAddress(first.next(), port));
       }
-      if (others.hasNext()) {
-        ordered.add(new InetSocketAddress(others.next(), port));
+      if (second.hasNext()) {
+        interleaved.add(new InetSocketAddress(second.next(), port));
       }
     }
-    return ordered;
+    return interleaved;
   }
 
-  private boolean isWanted(InetAddress address) {
+  private boolean isAllowed(InetAddress address) {
     return family == null || isIp6(address) == (family == SocketProtocolFamily.INET6);
   }
 

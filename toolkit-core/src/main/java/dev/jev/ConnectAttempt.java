@@ -25,24 +25,24 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One attempt to get a socket that is connected to a {@link ConnectAddress}.
+ * One attempt to connect a socket to a {@link ConnectAddress}.
  *
- * <p><b>Addresses.</b> A name may have several, and some of them may lead nowhere. They are tried
- * one after the other, the next one as soon as one has failed, or after 250 ms without waiting for
- * those before it. The first that connects wins, the others are closed (RFC 8305, 5).
+ * <p><b>Addresses.</b> A name may have several addresses, some of them unreachable. They are tried
+ * one after the other. The next one begins as soon as one has failed, or after 250 ms, while the
+ * earlier ones go on. The first socket that connects is used, the others are closed (RFC 8305, 5).
  *
- * <p><b>Threads.</b> Names are looked up on a thread of their own, since that blocks. Everything
- * else is event loop only.
+ * <p><b>Threads.</b> Names are resolved on a separate thread, since that blocks. All other methods
+ * are event loop only.
  */
 final class ConnectAttempt {
 
   /** RFC 8305, 8: the Connection Attempt Delay. */
   static final long STAGGER_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
-  /** What the system calls that fail are called, in front of the reason. */
+  /** The name of the failed system call, with which Netty's messages begin. */
   private static final Pattern SYSTEM_CALL = Pattern.compile("^[\\w ]+\\(\\.\\.\\) failed[^:]*: ");
 
-  /** Looks up the addresses of a name; may block. */
+  /** Resolves a host name; may block. */
   interface Resolver {
     InetAddress[] resolve(String host) throws UnknownHostException;
   }
@@ -51,24 +51,27 @@ final class ConnectAttempt {
   interface Sockets {
 
     /**
-     * Returns what tells of a failure; {@code handler}, in the new channel's pipeline, tells of
-     * success.
+     * Opens a socket with {@code handler} in its pipeline.
+     *
+     * @return the future that fails if the socket cannot be connected. Success is signaled by
+     *     {@code channelActive} of the handler.
      */
     ChannelFuture connect(SocketAddress address, ChannelHandler handler) throws IOException;
   }
 
   /**
-   * Is told how it ended, once, unless the attempt was {@linkplain ConnectAttempt#cancel
-   * cancelled}.
+   * Receives the result of an attempt, exactly once unless the attempt is {@linkplain
+   * ConnectAttempt#cancel cancelled}.
    */
   interface Callback {
 
     /**
-     * A socket is connected. The context's handler is to be replaced, and its {@code channelActive}
-     * to be passed on.
+     * Takes over a connected socket. The callback has to replace the context's handler and to fire
+     * {@code channelActive}.
      */
     void connected(ChannelHandlerContext context);
 
+    /** Handles the failure of the attempt. */
     void failed(IOException cause);
   }
 
@@ -110,7 +113,7 @@ final class ConnectAttempt {
       resolve().run(); // does not block
     } else {
       Thread thread = new Thread(() -> onLoop(resolve()), "jev-resolve");
-      thread.setDaemon(true); // it may wait for a name server that does not answer
+      thread.setDaemon(true); // it may wait long for a name server
       thread.start();
     }
   }
@@ -119,7 +122,7 @@ final class ConnectAttempt {
     return NetUtil.isValidIpV4Address(host) || NetUtil.isValidIpV6Address(host);
   }
 
-  /** Looks the host up; returns what is to be done on the event loop then. */
+  /** Resolves the host, and returns the next step, to be run on the event loop. */
   private Runnable resolve() {
     try {
       InetAddress[] addresses = resolver.resolve(target.host());
@@ -133,14 +136,14 @@ final class ConnectAttempt {
     try {
       loop.executor().execute(action);
     } catch (RejectedExecutionException e) {
-      // The event loop has ended, and with it the client.
+      // The event loop has ended, and the client with it.
     }
   }
 
   private void resolved(List<SocketAddress> addresses) {
     untried.addAll(addresses);
     if (untried.isEmpty()) {
-      fail(new UnknownHostException(target.host() + " has no address of that family"));
+      fail(new UnknownHostException(target.host() + " has no address of the requested family"));
     } else {
       tryNext();
     }
@@ -161,15 +164,15 @@ final class ConnectAttempt {
       connected.addListener(
           done -> {
             if (!done.isSuccess()) {
-              failed(connected.channel(), done.cause());
+              addressFailed(connected.channel(), done.cause());
             }
           });
-    } catch (Throwable t) { // no file descriptor left, for example
-      failed(null, t);
+    } catch (Throwable t) { // out of file descriptors, for example
+      addressFailed(null, t);
     }
   }
 
-  private void failed(@Nullable Channel channel, Throwable cause) {
+  private void addressFailed(@Nullable Channel channel, Throwable cause) {
     if (channel != null) {
       channel.close();
       connecting.remove(channel);
@@ -187,7 +190,8 @@ final class ConnectAttempt {
     fail(
         failures.isEmpty()
             ? new SocketTimeoutException(reason)
-            : new SocketTimeoutException(reason + ", besides: " + reason(failures.get(0))));
+            : new SocketTimeoutException(
+                reason + "; another address failed: " + reason(failures.get(0))));
   }
 
   private void fail(Throwable cause) {
@@ -216,7 +220,7 @@ final class ConnectAttempt {
     return message == null ? root.toString() : SYSTEM_CALL.matcher(message).replaceFirst("");
   }
 
-  /** Ends the attempt; nobody is told. */
+  /** Ends the attempt without a call of the callback. */
   void cancel() {
     ended = true;
     cancel(deadline);
@@ -235,7 +239,7 @@ final class ConnectAttempt {
     return loop.executor().schedule(action, nanos, TimeUnit.NANOSECONDS);
   }
 
-  /** Takes part in the race with one socket. */
+  /** Ends the attempt when its socket is the first one that is connected. */
   private final class ConnectedHandler extends ChannelInboundHandlerAdapter {
 
     @Override

@@ -232,7 +232,8 @@ class ConnectAttemptTest {
     pass(10_000);
     assertThat(ends)
         .containsExactly(
-            "cannot connect to tcp://name:1: no answer within PT10S, besides: Connection refused");
+            "cannot connect to tcp://name:1: no answer within PT10S;"
+                + " another address failed: Connection refused");
   }
 
   @Test
@@ -259,7 +260,8 @@ class ConnectAttemptTest {
   void nameWithoutAnAddressOfTheFamilyFails() throws Exception {
     dial("tcp6://name:1", A4);
     assertThat(ends)
-        .containsExactly("cannot connect to tcp6://name:1: name has no address of that family");
+        .containsExactly(
+            "cannot connect to tcp6://name:1: name has no address of the requested family");
     assertThat(failure).hasCauseInstanceOf(UnknownHostException.class);
   }
 
