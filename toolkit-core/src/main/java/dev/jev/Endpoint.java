@@ -18,12 +18,12 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The part of a server or client that both have: event loops, plugins, timers, the count of its
- * connections, and the stop.
+ * The common part of a server and a client: event loops, plugins, timers, connection counts, and
+ * the stop.
  */
 final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
-  /** The time after which the stop reports what should have happened at once, in nanoseconds. */
+  /** Maximum time for a step that should be immediate; also the grace after a loop has died. */
   private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   /** The server or client, which opens the connections. */
@@ -32,10 +32,10 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     /** Returns the server or client, as plugins see it. */
     PluginHost pluginHost();
 
-    /** Stops opening connections, and waits for that. Called by the stopping thread. */
+    /** Stops opening connections, and waits until it has. Called by the stopping thread. */
     void closeSockets();
 
-    /** Called by the stopping thread when no connection is open and no timer runs any more. */
+    /** Called by the stopping thread when all connections are closed and all timers cancelled. */
     default void closed() {}
   }
 
@@ -44,20 +44,20 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   private final boolean ownsLoops;
   private final List<Plugin> plugins;
   private final Owner owner;
-  private final AtomicInteger open = new AtomicInteger(); // connections
-  private final AtomicInteger unfinished = new AtomicInteger(); // and those that are being closed
+  private final AtomicInteger open = new AtomicInteger(); // open connections
+  private final AtomicInteger unfinished = new AtomicInteger(); // before their last callback
   private final LoopTimers timers = new LoopTimers();
   private final Thread stopThread = new Thread(this::runStop, "jev-stop");
   private final CountDownLatch stopped = new CountDownLatch(1);
 
   // Guarded by this.
   private boolean stopBegun;
-  private List<Plugin> started = List.of(); // plugins
+  private List<Plugin> started = List.of(); // plugins to be stopped
 
   // Volatile: read by any thread.
   private volatile boolean stopping;
   private volatile long graceEnd;
-  private volatile @Nullable Throwable death;
+  private volatile @Nullable Throwable loopFailure;
 
   Endpoint(
       String name, EventLoops eventLoops, boolean ownsLoops, List<Plugin> plugins, Owner owner) {
@@ -68,7 +68,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     this.owner = owner;
   }
 
-  /** Joins the users of the event loops; from now on it may be stopped with them. */
+  /** Joins the users of the event loops, which may stop it from now on. */
   void join() {
     eventLoops.add(this);
   }
@@ -98,8 +98,8 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   }
 
   /**
-   * Starts the plugins, in the order of their stages. If one throws, the others are not started,
-   * but all are stopped.
+   * Starts the plugins in the order of their stages. If one throws, the remaining ones are not
+   * started, but the stop calls {@link Plugin#stop} of all.
    */
   void startPlugins() {
     synchronized (this) {
@@ -117,7 +117,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     forEach(stopping, plugin -> plugin.stop(owner.pluginHost()));
   }
 
-  /** Calls {@code action} with each plugin; what one throws is logged. */
+  /** Calls {@code action} with each plugin, and logs exceptions. */
   void forEachPlugin(Consumer<Plugin> action) {
     forEach(plugins, action);
   }
@@ -187,7 +187,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       task.run();
       return true;
     } catch (Throwable t) {
-      RateLimitedLog.write(Level.WARNING, "task failed, its timer ends", t);
+      RateLimitedLog.write(Level.WARNING, "task failed; its timer is cancelled", t);
       return false;
     }
   }
@@ -225,13 +225,13 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       if (stopBegun) {
         return;
       }
-      death = cause;
+      loopFailure = cause;
     }
     RateLimitedLog.write(Level.ERROR, "an event loop died; the " + name + " stops", cause);
     stop(Duration.ofNanos(STUCK_NANOS));
   }
 
-  /** Waits for the end of the stop; see {@link Server#awaitStop}. */
+  /** Waits until the endpoint has stopped; see {@link Server#awaitStop}. */
   void awaitStop() throws InterruptedException {
     if (Thread.currentThread() == stopThread) {
       throw new IllegalStateException(
@@ -242,16 +242,16 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     }
     stopped.await();
     stopThread.join();
-    if (death != null) {
+    if (loopFailure != null) {
       throw new IllegalStateException(
-          name + " stopped because an event loop died: " + death, death);
+          name + " stopped because an event loop died: " + loopFailure, loopFailure);
     }
   }
 
   @Override
   public void awaitUninterruptibly() {
     if (Thread.currentThread() == stopThread) {
-      return; // a plugin, or whoever waits for a client, is told by the thread that stops
+      return; // called by a plugin or a callback of the stop, which must not wait for itself
     }
     boolean interrupted = false;
     while (true) {
@@ -272,7 +272,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     try {
       stopAll();
     } catch (Throwable t) {
-      RateLimitedLog.write(Level.ERROR, name + " did not stop as it should", t);
+      RateLimitedLog.write(Level.ERROR, "the " + name + " failed to stop", t);
     } finally {
       stopped.countDown();
     }
@@ -308,20 +308,20 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   private void onEachConnection(Consumer<LoopMember> action) {
     for (Loop loop : eventLoops.loops()) {
       try {
-        loop.executor().execute(() -> loop.forEach(member -> onOwn(member, action)));
+        loop.executor().execute(() -> loop.forEach(member -> applyIfOwn(member, action)));
       } catch (RejectedExecutionException e) {
-        // The loop has died, and its connections with it.
+        // The event loop has ended, and its connections with it.
       }
     }
   }
 
-  private void onOwn(LoopMember member, Consumer<LoopMember> action) {
+  private void applyIfOwn(LoopMember member, Consumer<LoopMember> action) {
     if (member.host() == this) {
       action.accept(member);
     }
   }
 
-  /** Returns a client as its plugins see it; {@code stopConnecting} ends its attempts. */
+  /** Returns the client as its plugins see it; {@code stopConnecting} ends its attempts. */
   PluginHost clientHost(Runnable stopConnecting) {
     return new PluginHost() {
 

@@ -10,14 +10,15 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the configurations of a {@link Server} and of a {@link Client} have in common.
+ * The common options of {@link Server.Builder} and {@link Client.Builder}.
  *
- * <p>Every setter checks its value at once and throws {@link IllegalArgumentException} with the
- * value and what was expected.
+ * <p>Every setter checks its argument immediately. It throws {@link IllegalArgumentException} with
+ * the actual and the expected value.
  *
- * @param <I> the messages that come in
- * @param <O> the messages that go out
- * @param <B> the type of the builder itself: the one reason why this is a class to inherit from
+ * @param <I> the type of inbound messages
+ * @param <O> the type of outbound messages
+ * @param <B> the type of the builder, which the setters return. This is the only reason for a
+ *     superclass.
  */
 public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> {
 
@@ -46,7 +47,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
 
   abstract B self();
 
-  /** Adds a plugin; up to 30, see {@link Plugin.Stage} for their order. */
+  /** Adds a plugin; at most 30. {@link Plugin.Stage} determines their order. */
   public B plugin(Plugin plugin) {
     requireNonNull(plugin, "plugin");
     Checks.inRange("plugins", plugins.size() + 1, 1, ConnectionObservers.MAX);
@@ -54,15 +55,18 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     return self();
   }
 
-  /** How bytes are moved; {@link Transport#AUTO} by default. Not with shared event loops. */
+  /**
+   * Sets the transport; {@link Transport#AUTO} by default. Cannot be combined with shared event
+   * loops.
+   */
   public B transport(Transport transport) {
     ownLoops().transport(transport);
     return self();
   }
 
   /**
-   * How many event loops; by default as many as processors, for a client one. Not with shared event
-   * loops.
+   * Sets the number of event loops. The default is the number of processors for a server, and 1 for
+   * a client. Cannot be combined with shared event loops.
    */
   public B eventLoops(int eventLoops) {
     ownLoops().count(eventLoops);
@@ -70,8 +74,8 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
-   * After how long an event loop that does not come round is reported; 500 ms by default. Not with
-   * shared event loops.
+   * Sets the time after which a blocked event loop is reported; 500 ms by default. Cannot be
+   * combined with shared event loops.
    */
   public B blockedLoopThreshold(Duration blockedLoopThreshold) {
     ownLoops().blockedLoopThreshold(blockedLoopThreshold);
@@ -85,7 +89,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     return ownLoops;
   }
 
-  /** What the event loops use, or are going to; perhaps AUTO. */
+  /** Returns the transport of the event loops, or the configured one, which may be AUTO. */
   Transport transport() {
     EventLoops shared = sharedLoops;
     return shared != null ? shared.transport() : ownLoops().transport();
@@ -95,15 +99,18 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     return EventLoops.builder();
   }
 
-  /** Uses event loops that others use too, instead of its own; they outlive it. */
+  /**
+   * Uses shared event loops instead of own ones. They keep running after the server or client has
+   * stopped.
+   */
   public B eventLoops(EventLoops eventLoops) {
     this.sharedLoops = requireNonNull(eventLoops, "eventLoops");
     return self();
   }
 
   /**
-   * The longest inbound frame in bytes, header included; 1 MiB by default. A longer one closes the
-   * connection with {@link CloseReason.Kind#PROTOCOL_ERROR}.
+   * Sets the maximum length of an inbound frame in bytes, including its header; 1 MiB by default. A
+   * longer frame closes the connection with {@link CloseReason.Kind#PROTOCOL_ERROR}.
    */
   public B maxFrameBytes(int maxFrameBytes) {
     this.maxFrameBytes = Checks.inRange("maxFrameBytes", maxFrameBytes, 1, 1 << 30);
@@ -111,9 +118,9 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
-   * How many bytes may wait to be written to one peer; 1 MiB by default. A message that is sent
-   * when so many wait already meets the {@link #overflow} policy; so there are never more than this
-   * and one message.
+   * Sets the maximum number of pending bytes per connection, which are sent and not yet written; 1
+   * MiB by default. The {@link #overflow} policy applies to a message that is sent when the limit
+   * is reached. Pending output therefore exceeds the limit by at most one message.
    */
   public B maxPendingBytes(int maxPendingBytes) {
     this.maxPendingBytes = Checks.inRange("maxPendingBytes", maxPendingBytes, 1, 1 << 30);
@@ -121,9 +128,11 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
-   * The marks of back-pressure, in bytes waiting to be written to one peer: above {@code high} the
-   * connection is not writable and nothing is read from it, until fewer than {@code low} wait. 64
-   * KiB and 256 KiB by default.
+   * Sets the watermarks of back-pressure, in pending bytes per connection; 64 KiB and 256 KiB by
+   * default.
+   *
+   * @param low the low watermark: below it the connection becomes writable and is read from again
+   * @param high the high watermark: above it the connection is not writable and is not read from
    */
   public B writeWatermarks(int low, int high) {
     Checks.inRange("high", high, 1, 1 << 30);
@@ -132,31 +141,38 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     return self();
   }
 
-  /** What happens at {@link #maxPendingBytes}; {@link OverflowPolicy#CLOSE} by default. */
+  /**
+   * Sets the policy that applies at {@link #maxPendingBytes}; {@link OverflowPolicy#CLOSE} by
+   * default.
+   */
   public B overflow(OverflowPolicy overflow) {
     this.overflow = requireNonNull(overflow, "overflow");
     return self();
   }
 
   /**
-   * Longest time from the accept, or from the connect, until all handshakes are over, those of
-   * plugins and the protocol's; 10 s by default.
+   * Sets the maximum time from the accept or connect until all handshakes are complete, those of
+   * the plugins and that of the protocol; 10 s by default.
    */
   public B handshakeTimeout(Duration handshakeTimeout) {
     this.handshakeTimeout = Checks.positive("handshakeTimeout", handshakeTimeout);
     return self();
   }
 
-  /** Longest time for writing what is pending when a connection closes; 5 s by default. */
+  /**
+   * Sets the maximum time for writing the pending output of a closing connection; 5 s by default.
+   */
   public B closeTimeout(Duration closeTimeout) {
     this.closeTimeout = Checks.positive("closeTimeout", closeTimeout);
     return self();
   }
 
   /**
-   * How long a connection that closes waits for its peer to close too, after everything is written
-   * and the output shut down; 2 s by default. Zero closes at once, and input that is unread then
-   * becomes a reset that may cost the peer what it has not read.
+   * Sets the time that a closing connection waits for its peer to close, after all output is
+   * written and the output is shut down; 2 s by default.
+   *
+   * <p>Zero closes the socket immediately. If there is unread input then, the kernel resets the
+   * connection, and the peer may lose output that it has not read.
    */
   public B lingeringCloseTimeout(Duration lingeringCloseTimeout) {
     this.lingeringCloseTimeout = Checks.notNegative("lingeringCloseTimeout", lingeringCloseTimeout);
@@ -164,7 +180,8 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
-   * Whether small writes leave at once instead of waiting for more (TCP_NODELAY); true by default.
+   * Sets whether small writes are sent immediately instead of being delayed (TCP_NODELAY); true by
+   * default.
    */
   public B tcpNoDelay(boolean tcpNoDelay) {
     this.tcpNoDelay = tcpNoDelay;
@@ -172,45 +189,52 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
-   * After how much silence the kernel asks whether the peer is still there (SO_KEEPALIVE), in whole
-   * seconds; zero, the default, is never. With NIO and kqueue the time is the system's own.
+   * Enables keep-alive probes (SO_KEEPALIVE) after the given idle time, in whole seconds and at
+   * least 1 s; zero, the default, disables them. With NIO and kqueue, the system determines the
+   * idle time.
    */
   public B tcpKeepAlive(Duration tcpKeepAlive) {
     this.tcpKeepAlive = Checks.notNegative("tcpKeepAlive", tcpKeepAlive);
     return self();
   }
 
-  /** The kernel's buffer for output in bytes (SO_SNDBUF); by default the kernel decides. */
+  /**
+   * Sets the size of the kernel's send buffer in bytes (SO_SNDBUF); chosen by the kernel by
+   * default.
+   */
   public B sendBufferBytes(int sendBufferBytes) {
     this.sendBufferBytes = Checks.inRange("sendBufferBytes", sendBufferBytes, 1024, 1 << 30);
     return self();
   }
 
-  /** The kernel's buffer for input in bytes (SO_RCVBUF); by default the kernel decides. */
+  /**
+   * Sets the size of the kernel's receive buffer in bytes (SO_RCVBUF); chosen by the kernel by
+   * default.
+   */
   public B receiveBufferBytes(int receiveBufferBytes) {
     this.receiveBufferBytes =
         Checks.inRange("receiveBufferBytes", receiveBufferBytes, 1024, 1 << 30);
     return self();
   }
 
-  /** Checks what can only be checked together. */
+  /** Checks the options that depend on each other. */
   void check() {
     if (highWatermark > maxPendingBytes) {
       throw new IllegalArgumentException(
           "maxPendingBytes: "
               + maxPendingBytes
-              + " (expected: >= high mark "
+              + " (expected: >= high watermark "
               + highWatermark
               + ")");
     }
     if (sharedLoops != null && ownLoops != null) {
       throw new IllegalStateException(
-          "shared event loops have a number, transport and blockedLoopThreshold of their own;"
+          "shared event loops have their own count, transport and blockedLoopThreshold;"
               + " set these on EventLoops.builder()");
     }
   }
 
-  /** Makes the server or client be: with the event loops that it is to use, its own or others'. */
+  /** Creates the endpoint, with the shared event loops or with its own. */
   Endpoint newEndpoint(String name, Endpoint.Owner owner) {
     EndpointWarmUp.run();
     EventLoops shared = sharedLoops;

@@ -3,13 +3,14 @@ package dev.jev;
 import java.net.InetSocketAddress;
 import java.util.List;
 
-/**
- * What would block an event loop, or fail, if it were done for the first time when it is needed.
- */
+/** Initialization that would block an event loop, or could fail, if it happened on first use. */
 final class EndpointWarmUp {
 
-  /** Without a file descriptor left they could not be loaded, and nothing could be closed. */
-  private static final List<Class<?>> CLASSES_OF_A_CLOSE =
+  /**
+   * The classes that closing a connection needs. Without a free file descriptor they could not be
+   * loaded, and no connection could be closed.
+   */
+  private static final List<Class<?>> CLASSES_FOR_CLOSE =
       List.of(
           LoopMember.class,
           StreamConnection.class,
@@ -31,7 +32,7 @@ final class EndpointWarmUp {
 
   static void run() {
     RateLimitedLog.warmUp();
-    CLASSES_OF_A_CLOSE.forEach(EndpointWarmUp::load);
+    CLASSES_FOR_CLOSE.forEach(EndpointWarmUp::load);
     UnixAddress.from(new InetSocketAddress(0));
     Loop.ALLOCATOR.directBuffer(Loop.READ_BYTES).release();
   }

@@ -19,20 +19,20 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Event loops, of one thread each, that several servers and clients can share.
+ * A group of event loops, with one thread each, that several servers and clients can share.
  *
- * <p>A server or client that is given none makes its own, and ends them when it stops. These here
- * belong to whoever made them and run until {@link #close}.
+ * <p>A server or client that is not given event loops creates its own, and ends them when it stops.
+ * Shared event loops belong to the caller that created them, and run until {@link #close}.
  *
- * <p>An event loop that does not come round for long is reported in the log with its stack. If the
- * thread of one dies, all servers and clients on these event loops stop.
+ * <p>An event loop that is blocked for longer than {@code blockedLoopThreshold} is logged with its
+ * stack trace. If the thread of an event loop dies, all servers and clients of the group stop.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public final class EventLoops implements AutoCloseable {
 
-  /** How long closing waits for what should happen at once, before it reports that it did not. */
-  private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
+  /** Maximum time for the shutdown of the event loops, which should be immediate. */
+  private static final long SHUTDOWN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final Transport transport;
   private final MultiThreadIoEventLoopGroup group;
@@ -40,7 +40,7 @@ public final class EventLoops implements AutoCloseable {
   private final List<Loop> loops = new ArrayList<>();
   private final List<EventLoopsUser> users = new CopyOnWriteArrayList<>();
   private final LoopWatchdog watchdog;
-  private final AtomicInteger turn = new AtomicInteger();
+  private final AtomicInteger nextIndex = new AtomicInteger();
   private volatile boolean closing;
 
   private EventLoops(Builder builder) {
@@ -71,29 +71,31 @@ public final class EventLoops implements AutoCloseable {
   private static void logFallback() {
     Throwable cause = Transport.nativeOfPlatform().unavailabilityCause();
     if (cause != null) {
-      String why = Transport.nativeOfPlatform() + " is not available: " + Transport.reason(cause);
-      RateLimitedLog.write(Level.WARNING, "transport: NIO, because " + why, null);
+      String reason =
+          Transport.nativeOfPlatform() + " is not available: " + Transport.reason(cause);
+      RateLimitedLog.write(Level.WARNING, "transport: NIO, because " + reason, null);
     }
   }
 
-  /** Begins the configuration of event loops. */
+  /** Returns a new builder. */
   public static Builder builder() {
     return new Builder();
   }
 
-  /** The transport in use; never {@link Transport#AUTO}. */
+  /** Returns the transport in use; never {@link Transport#AUTO}. */
   public Transport transport() {
     return transport;
   }
 
-  /** How many event loops there are. */
+  /** Returns the number of event loops. */
   public int count() {
     return loops.size();
   }
 
   /**
-   * Stops the servers and clients that still use these event loops, without a grace, and ends the
-   * threads; waits for all that, unless called on one of the event loops.
+   * Stops the servers and clients that still use these event loops, without a grace period, and
+   * ends the threads. Waits until both have ended, or returns immediately if called on an event
+   * loop.
    */
   @Override
   public void close() {
@@ -108,12 +110,12 @@ public final class EventLoops implements AutoCloseable {
     return loops;
   }
 
-  /** The loop that is next in turn for what may be on any. */
+  /** Returns the next loop, round-robin. */
   Loop next() {
-    return loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
+    return loops.get(Math.floorMod(nextIndex.getAndIncrement(), loops.size()));
   }
 
-  /** The loop that this is called on, or else the next one. */
+  /** Returns the loop of the calling thread if it belongs to this group, or else the next one. */
   Loop currentOrNext() {
     Loop current = Loop.current();
     return current != null && loops.contains(current) ? current : next();
@@ -126,13 +128,13 @@ public final class EventLoops implements AutoCloseable {
 
   synchronized void add(EventLoopsUser user) {
     if (closing) {
-      throw new IllegalStateException("event loops are closed; make new ones");
+      throw new IllegalStateException("event loops are closed; create new ones");
     }
     users.add(user);
   }
 
-  /** From now on nobody joins the users. */
-  private synchronized void closeToUsers() {
+  /** Refuses further users. */
+  private synchronized void refuseUsers() {
     closing = true;
   }
 
@@ -140,13 +142,13 @@ public final class EventLoops implements AutoCloseable {
     users.remove(user);
   }
 
-  /** Stops who still uses the loops, ends the threads, and waits for all that. */
+  /** Stops the remaining users, ends the threads, and waits until both have ended. */
   void end(Duration grace) {
-    closeToUsers();
+    refuseUsers();
     users.forEach(user -> user.stop(grace));
     users.forEach(EventLoopsUser::awaitUninterruptibly);
-    group.shutdownGracefully(0, STUCK_NANOS, NANOSECONDS);
-    group.terminationFuture().awaitUninterruptibly(STUCK_NANOS, NANOSECONDS);
+    group.shutdownGracefully(0, SHUTDOWN_NANOS, NANOSECONDS);
+    group.terminationFuture().awaitUninterruptibly(SHUTDOWN_NANOS, NANOSECONDS);
     join(watchdog.stop());
     threads.forEach(EventLoops::join);
   }
@@ -158,9 +160,9 @@ public final class EventLoops implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     if (thread.isAlive()) {
-      Throwable stack = new Throwable("its stack");
+      Throwable stack = new Throwable("stack of the thread");
       stack.setStackTrace(thread.getStackTrace());
-      RateLimitedLog.write(Level.ERROR, "thread " + thread.getName() + " does not end", stack);
+      RateLimitedLog.write(Level.ERROR, "thread " + thread.getName() + " did not end", stack);
     }
   }
 
@@ -168,12 +170,12 @@ public final class EventLoops implements AutoCloseable {
     if (closing) {
       return;
     }
-    Throwable death =
-        cause != null ? cause : new IllegalStateException("its executor was shut down");
-    users.forEach(user -> user.loopDied(death));
+    Throwable failure =
+        cause != null ? cause : new IllegalStateException("the event loop was shut down");
+    users.forEach(user -> user.loopDied(failure));
   }
 
-  /** The configuration of {@link EventLoops}. */
+  /** A builder of {@link EventLoops}. */
   public static final class Builder {
 
     private Transport transport = Transport.AUTO;
@@ -186,19 +188,19 @@ public final class EventLoops implements AutoCloseable {
       return transport;
     }
 
-    /** How bytes are moved; {@link Transport#AUTO} by default. */
+    /** Sets the transport; {@link Transport#AUTO} by default. */
     public Builder transport(Transport transport) {
       this.transport = requireNonNull(transport, "transport");
       return this;
     }
 
-    /** How many event loops; by default as many as processors. */
+    /** Sets the number of event loops, which is the number of processors by default. */
     public Builder count(int count) {
       this.count = Checks.inRange("eventLoops", count, 1, 1024);
       return this;
     }
 
-    /** After how long an event loop that does not come round is reported; 500 ms by default. */
+    /** Sets the time after which a blocked event loop is reported; 500 ms by default. */
     public Builder blockedLoopThreshold(Duration blockedLoopThreshold) {
       this.blockedLoopThreshold = Checks.positive("blockedLoopThreshold", blockedLoopThreshold);
       return this;

@@ -2,21 +2,21 @@ package dev.jev;
 
 import java.time.Duration;
 
-/** A server or client, as its event loops and their watchdog see it. */
+/** A server or client as its event loops and their watchdog see it. */
 interface EventLoopsUser {
 
-  /** Begins to stop; what is open after {@code grace} is closed at once. Any thread. */
+  /** Begins to stop; connections still open after {@code grace} are closed at once. Any thread. */
   void stop(Duration grace);
 
-  /** Waits for the end of the stop. */
+  /** Waits until the user has stopped. */
   void awaitUninterruptibly();
 
   /** Handles the death of the thread of an event loop. */
   void loopDied(Throwable cause);
 
-  /** Reports on the watchdog's thread for how long a task of an event loop has waited. */
+  /** Called on the watchdog's thread with the time that a task waited for an event loop. */
   void loopLagged(Thread loop, Duration lag);
 
-  /** Reports on the watchdog's thread that an event loop is blocked. */
+  /** Called on the watchdog's thread with the time that an event loop has been blocked. */
   void loopBlocked(Thread loop, Duration time);
 }

@@ -276,7 +276,7 @@ class ClientTest {
   void contradictingLimitsAreRefused() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> client().maxPendingBytes(1).connect("tcp://127.0.0.1:1"))
-        .withMessage("maxPendingBytes: 1 (expected: >= high mark 262144)");
+        .withMessage("maxPendingBytes: 1 (expected: >= high watermark 262144)");
   }
 
   @Test
@@ -710,7 +710,7 @@ class ClientTest {
     loops.close();
     assertThatIllegalStateException()
         .isThrownBy(() -> client().eventLoops(loops).connect("tcp://127.0.0.1:1"))
-        .withMessage("event loops are closed; make new ones");
+        .withMessage("event loops are closed; create new ones");
   }
 
   @Test

@@ -64,7 +64,7 @@ class EventLoopsTest {
     Eventually.noServerThreadIsLeft();
     assertThatIllegalStateException()
         .isThrownBy(() -> start(loops, recorder))
-        .withMessage("event loops are closed; make new ones");
+        .withMessage("event loops are closed; create new ones");
   }
 
   @Test
@@ -91,7 +91,7 @@ class EventLoopsTest {
                       .eventLoops(3)
                       .start())
           .withMessage(
-              "shared event loops have a number, transport and blockedLoopThreshold of their own;"
+              "shared event loops have their own count, transport and blockedLoopThreshold;"
                   + " set these on EventLoops.builder()");
     }
   }

@@ -246,7 +246,8 @@ class SchedulerTest {
       Eventually.holds("it is logged", () -> !log.records().isEmpty());
       pass(MS.multipliedBy(20));
       assertThat(log.records()).hasSize(1);
-      assertThat(log.records().get(0).getMessage()).isEqualTo("task failed, its timer ends");
+      assertThat(log.records().get(0).getMessage())
+          .isEqualTo("task failed; its timer is cancelled");
     }
     assertThat(runs).hasValue(1);
     assertThat(peer.send("hello").receive()).isEqualTo("hello");

@@ -209,10 +209,10 @@ class ServerBuilderTest {
     Server.Builder<String, String> builder = builder().listen("tcp://127.0.0.1:0");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> builder.maxPendingBytes(256 * 1024 - 1).start())
-        .withMessage("maxPendingBytes: 262143 (expected: >= high mark 262144)");
+        .withMessage("maxPendingBytes: 262143 (expected: >= high watermark 262144)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> builder.maxPendingBytes(100).writeWatermarks(1, 101).start())
-        .withMessage("maxPendingBytes: 100 (expected: >= high mark 101)");
+        .withMessage("maxPendingBytes: 100 (expected: >= high watermark 101)");
     Eventually.noServerThreadIsLeft();
     builder.writeWatermarks(1, 100).start().close(); // and either order of the two calls will do
     builder.writeWatermarks(1, 200).maxPendingBytes(200).start().close();
