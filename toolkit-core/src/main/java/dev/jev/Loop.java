@@ -22,46 +22,46 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An event loop, the connections on it and the two buffers they share.
+ * An event loop with its connections and the two buffers that they share.
  *
- * <p><b>Buffers.</b> Only one connection reads at a time, and nearly always whatever it reads is
- * unpacked, answered and written before the next one reads. So a loop needs one buffer to read into
- * and one to pack replies into, and a connection needs none of its own. When somebody keeps a
- * reference, a handler to a message or a socket to output it has not taken, the loop leaves that
- * part of the buffer alone: it goes on behind it, or with a new buffer.
+ * <p><b>Buffers.</b> One connection reads at a time. Its input is nearly always unpacked, answered
+ * and written before the next connection reads. A loop therefore needs one read buffer and one pack
+ * buffer, and connections need none. A handler may keep a reference to a message, and a socket one
+ * to output that it has not taken. The loop then does not overwrite that part of the buffer: it
+ * continues behind it, or with a new buffer.
  */
 final class Loop {
 
-  /** The most that one read takes from a socket. */
+  /** Maximum number of bytes per read. */
   static final int READ_BYTES = 64 * 1024;
 
-  /** Room in front of what is read, for the beginning of a frame that an earlier read left over. */
+  /** Free bytes in front of the read input, for the beginning of a frame from an earlier read. */
   static final int HEADROOM = 4 * 1024;
 
-  /** A read buffer with less room than this is replaced. */
+  /** Minimum free space of a read buffer; a buffer with less is replaced. */
   private static final int MIN_READ_BYTES = 16 * 1024;
 
-  /** What the shared buffer for output holds without growing. */
+  /** Initial capacity of the shared pack buffer. */
   static final int PACK_BYTES = 64 * 1024;
 
-  /** An output buffer whose beginning is in use goes on being used with so much room. */
+  /** Minimum free space of a pack buffer whose beginning is in use; one with less is replaced. */
   private static final int MIN_PACK_ROOM_BYTES = 8 * 1024;
 
-  /** First size of a buffer for output while another connection has the shared one. */
+  /** Initial capacity of a separate pack buffer, used while the shared one is borrowed. */
   private static final int SMALL_PACK_BYTES = 512;
 
   /**
-   * Where all buffers come from. A slice of one of its buffers is recycled, and has a reference
-   * count of its own, which is how a message that was sent is told from one that was not.
+   * The allocator of all buffers. Its slices are pooled objects with their own reference count,
+   * which tells messages that were sent from those that were not.
    */
   static final ByteBufAllocator ALLOCATOR = PooledByteBufAllocator.DEFAULT;
 
   private static final FastThreadLocal<@Nullable Loop> CURRENT = new FastThreadLocal<>();
 
   private final EventLoop executor;
-  private final ArrayDeque<LoopMember> waiting = new ArrayDeque<>(); // for their turns
+  private final ArrayDeque<LoopMember> waiting = new ArrayDeque<>(); // members that requested turns
 
-  // Event loop only: of the batch of reads that is going on, see Inbound.
+  // Event loop only: the current read batch, see Inbound.
   int reads;
   int attempted;
   int lastRead;
@@ -70,19 +70,19 @@ final class Loop {
   private @Nullable ByteBuf readBuffer;
   private @Nullable ByteBuf packBuffer;
   private boolean packBufferLent;
-  private boolean packBufferPassedOn; // Netty has it, not only slices of it
-  boolean publishing; // to one connection after the other
+  private boolean packBufferPassedOn; // Netty has the buffer itself, not only slices of it
+  boolean publishing; // a message to several connections in a row
   private final List<Channel> listeners = new ArrayList<>();
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
   private @Nullable LoopMember first;
-  @Nullable LoopMember turn; // the member that has its turn
+  @Nullable LoopMember turn; // the member whose turn it is
   private boolean turnsScheduled;
   private boolean ended;
   private final MessageOwnership ownership = new MessageOwnership();
-  private final Map<Class<?>, LoopService> services = new ConcurrentHashMap<>(); // by any thread
+  private final Map<Class<?>, LoopService> services = new ConcurrentHashMap<>(); // any thread
 
   private final AtomicInteger connections = new AtomicInteger();
-  private volatile @Nullable Thread thread; // null until it has begun
+  private volatile @Nullable Thread thread; // null until it runs
 
   Loop(EventLoop executor) {
     this.executor = executor;
@@ -103,12 +103,12 @@ final class Loop {
     return executor.inEventLoop();
   }
 
-  /** The thread, or null if it has not begun. */
+  /** Returns the thread, or null if it does not run yet. */
   @Nullable Thread thread() {
     return thread;
   }
 
-  /** The time by which the loop's timers go, in nanoseconds. */
+  /** Returns the time of the loop's timers, in nanoseconds. */
   long nanoTime() {
     return ((AbstractScheduledEventExecutor) executor).ticker().nanoTime();
   }
@@ -118,13 +118,13 @@ final class Loop {
     return () -> timer.cancel(false);
   }
 
-  /** The wheel of a span, made when it is first asked for. */
+  /** Returns the wheel with the given maximum delay, created on first use. Event loop only. */
   DeadlineWheel deadlineWheel(Duration maxDelay) {
     return wheels.computeIfAbsent(
-        maxDelay, s -> new DeadlineWheel(s, this::nanoTime, this::startTimer));
+        maxDelay, delay -> new DeadlineWheel(delay, this::nanoTime, this::startTimer));
   }
 
-  /** How many connections, of whomever, have been assigned to this loop and are not closed. */
+  /** Returns the number of open connections of all servers and clients on this loop. */
   int connections() {
     return connections.get();
   }
@@ -137,22 +137,22 @@ final class Loop {
     connections.decrementAndGet();
   }
 
-  /** The loop whose thread this is, or null. */
+  /** Returns the loop of the calling thread, or null. */
   static @Nullable Loop current() {
     return CURRENT.get();
   }
 
-  /** Returns the loop's service of a type, created when it is first asked for. Any thread. */
+  /** Returns the loop's service of a type, created on first use. Any thread. */
   <S extends LoopService> S service(Class<S> type, Function<? super Loop, S> factory) {
     return type.cast(services.computeIfAbsent(type, t -> factory.apply(this)));
   }
 
-  /** The reference to the message that is being delivered. */
+  /** Returns the ownership state of the message that is being delivered. */
   MessageOwnership ownership() {
     return ownership;
   }
 
-  /** Notes a listening socket that lives on this loop and ends with it. */
+  /** Adds a listening socket, which is closed when this loop ends. */
   void add(Channel listener) {
     listeners.add(listener);
     listener.closeFuture().addListener(closed -> listeners.remove(listener));
@@ -181,7 +181,7 @@ final class Loop {
     member.previous = null;
   }
 
-  /** Calls {@code action} with each member; it may remove that one. */
+  /** Calls {@code action} with each member, which it may remove. */
   void forEach(Consumer<LoopMember> action) {
     for (LoopMember member = first; member != null; ) {
       LoopMember next = member.next;
@@ -191,13 +191,13 @@ final class Loop {
   }
 
   /**
-   * Returns the buffer to read into, with at least {@link #HEADROOM} bytes in front of its two
-   * equal indices that are free to be overwritten. The caller gets a reference.
+   * Returns the buffer to read into. It is empty, with at least {@link #HEADROOM} free bytes in
+   * front of its indices. The caller gets a reference and has to release it.
    */
   ByteBuf readBuffer() {
     ByteBuf buffer = readBuffer;
     if (buffer != null) {
-      // A kept message starts the next read behind it; if nothing was kept, the buffer is all free.
+      // Messages that are still referenced are not overwritten: the next read begins behind them.
       int start = buffer.refCnt() == 1 ? HEADROOM : buffer.writerIndex() + HEADROOM;
       if (buffer.capacity() - start >= MIN_READ_BYTES) {
         return buffer.setIndex(start, start).retain();
@@ -209,16 +209,18 @@ final class Loop {
     return buffer.setIndex(HEADROOM, HEADROOM).retain();
   }
 
-  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  @SuppressWarnings("ReferenceEquality") // the same buffer, not equal content
   boolean isReadBuffer(ByteBuf buffer) {
     return buffer == readBuffer;
   }
 
   /**
-   * Returns a buffer to pack output into, behind what is in it. The caller gets a reference.
+   * Returns a buffer to pack output into, behind its present content. The caller gets a reference
+   * and has to release it.
    *
-   * <p>It is empty, or the sockets have slices of what is in it: one slow peer, or with io_uring
-   * any, would otherwise cost a whole buffer for each little message that is published.
+   * <p>The buffer is empty, or sockets still have slices of its content. It is reused in that case,
+   * since otherwise one slow peer, or with io_uring any peer, would cost a whole buffer per small
+   * published message.
    */
   ByteBuf borrowPackBuffer() {
     if (packBufferLent || ended) {
@@ -245,21 +247,21 @@ final class Loop {
     return buffer.capacity() - buffer.writerIndex() >= MIN_PACK_ROOM_BYTES;
   }
 
-  /** Says that a buffer of {@link #borrowPackBuffer} goes to Netty as it is, not in slices. */
-  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  /** Called when a borrowed pack buffer itself, not only slices of it, is passed to Netty. */
+  @SuppressWarnings("ReferenceEquality") // the same buffer, not equal content
   void packedWhole(ByteBuf buffer) {
     packBufferPassedOn |= buffer == packBuffer;
   }
 
-  /** Says that nothing more is packed into a buffer of {@link #borrowPackBuffer}. */
-  @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
+  /** Ends the loan of a buffer from {@link #borrowPackBuffer}. */
+  @SuppressWarnings("ReferenceEquality") // the same buffer, not equal content
   void packed(ByteBuf buffer) {
     if (buffer == packBuffer) {
       packBufferLent = false;
     }
   }
 
-  /** Gives a member a turn, after those that have requested one before. */
+  /** Schedules a turn of a member, after the turns requested earlier. */
   void turnLater(LoopMember member) {
     waiting.add(member);
     if (!turnsScheduled) {
@@ -273,13 +275,13 @@ final class Loop {
     for (int n = waiting.size(); n > 0; n--) {
       try {
         waiting.remove().takeTurn();
-      } catch (Throwable t) { // no memory, not even to close it
-        RateLimitedLog.write(System.Logger.Level.ERROR, "a connection could not have its turn", t);
+      } catch (Throwable t) { // out of memory, even for closing the connection
+        RateLimitedLog.write(System.Logger.Level.ERROR, "turn of a connection failed", t);
       }
     }
   }
 
-  /** Closes what is still open and gives the buffers back; the last thing on the loop's thread. */
+  /** Closes all sockets and connections and releases the buffers; the loop thread's last task. */
   void end() {
     ended = true;
     List.copyOf(listeners).forEach(Channel::close);
@@ -298,12 +300,12 @@ final class Loop {
     MessageOwnership.enter(null);
   }
 
-  /** Whether the loop's thread is about to end. */
+  /** Returns whether the loop is shutting down. */
   boolean isEnding() {
     return executor.isShuttingDown();
   }
 
-  /** Whether the loop's thread runs nothing any more. */
+  /** Returns whether the loop accepts no more tasks. */
   boolean hasEnded() {
     return executor.isShutdown();
   }

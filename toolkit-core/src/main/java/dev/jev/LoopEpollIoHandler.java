@@ -11,12 +11,13 @@ import io.netty.channel.epoll.EpollIoOps;
 import io.netty.util.concurrent.ThreadAwareExecutor;
 
 /**
- * Netty's epoll, except that a socket stays registered while nothing is asked of it.
+ * Netty's epoll handler, except that a socket without interest in any event stays registered.
  *
- * <p>When a peer's FIN meets a connection that is not being read from, no event is left to wait
- * for. Then such a socket stays in the epoll set with no event but those that epoll always reports,
- * errors and hang-ups, and edge-triggered, so that they come once; outside the set the next event
- * asked for would fail with ENOENT, and close the connection.
+ * <p>When the peer of a connection that is not being read from sends a FIN, no event of interest is
+ * left, and Netty would remove the socket from the epoll set. Registering interest again would then
+ * fail with ENOENT and close the connection. This handler keeps the socket in the set, with only
+ * the events that epoll always reports: errors and hang-ups. They are edge-triggered, so each is
+ * reported once.
  */
 final class LoopEpollIoHandler implements IoHandler {
 
@@ -41,12 +42,13 @@ final class LoopEpollIoHandler implements IoHandler {
     };
   }
 
-  private record SteadyRegistration(IoRegistration epoll) implements IoRegistration {
+  /** A registration that replaces "no events" with an empty edge-triggered set. */
+  private record RetainedRegistration(IoRegistration epoll) implements IoRegistration {
 
     @Override
     public long submit(IoOps ops) {
-      boolean nothing = ((EpollIoOps) ops).value() == EpollIoOps.NONE.value();
-      return epoll.submit(nothing ? EpollIoOps.EPOLLET : ops);
+      boolean none = ((EpollIoOps) ops).value() == EpollIoOps.NONE.value();
+      return epoll.submit(none ? EpollIoOps.EPOLLET : ops);
     }
 
     @Override
@@ -68,7 +70,7 @@ final class LoopEpollIoHandler implements IoHandler {
 
   @Override
   public IoRegistration register(IoHandle handle) throws Exception {
-    return new SteadyRegistration(epoll.register(handle));
+    return new RetainedRegistration(epoll.register(handle));
   }
 
   @Override

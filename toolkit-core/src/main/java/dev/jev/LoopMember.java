@@ -8,20 +8,20 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A channel handler that has turns on an event loop: a connection or a UDP socket.
+ * A channel handler that runs in turns on an event loop: a connection or a UDP socket.
  *
- * <p><b>Turns.</b> All work is done in turns of the event loop: a batch of reads, a task, a timer.
- * {@link #enter} opens a turn and {@link #leave} ends it: {@link #settle} then does the work that
- * became due meanwhile. A loop has one turn at a time, so a callback never runs inside another one.
+ * <p><b>Turns.</b> All work is done in turns: a read batch, a task, a timer. {@link #enter} begins
+ * a turn and {@link #leave} ends it. At the end, {@link #settle} does the work that has become due
+ * during the turn. A loop has one turn at a time, so a callback never runs inside another one.
  *
- * <p>A superclass and not a part, because a connection that is idle must not cost another object.
+ * <p>This is a superclass rather than a field, to save one object per connection.
  */
 abstract class LoopMember extends ChannelInboundHandlerAdapter implements Scheduler {
 
   final Loop loop;
-  private volatile @Nullable LoopTimers timers; // read by any thread; created when first used
+  private volatile @Nullable LoopTimers timers; // read by any thread; created on first use
 
-  // Event loop only: neighbors in the loop's list.
+  // Event loop only: the links of the loop's list.
   @Nullable LoopMember next;
   @Nullable LoopMember previous;
 
@@ -40,35 +40,36 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     return loop.inEventLoop();
   }
 
-  /** Returns the server or client that this belongs to. */
+  /** Returns the server or client that owns this member. */
   abstract Object host();
 
   /**
-   * Does the work that is due at the end of a turn, up to a limit; returns whether some is left.
+   * Performs the work that is due at the end of a turn, up to a limit. Returns whether work
+   * remains.
    */
   abstract boolean settle();
 
-  /** Handles an exception that a task of the user or the protocol has thrown. */
+  /** Handles an exception thrown by a task of the user or of the protocol. */
   abstract void fail(Kind kind, Throwable cause);
 
-  /** Returns whether it is closed, so that no timer runs any more. Any thread. */
+  /** Returns whether this member is closed, so that no more timers run. Any thread. */
   abstract boolean isClosed();
 
-  /** Begins to close, for the given reason. */
+  /** Begins to close, with the given reason. */
   abstract void stop(CloseReason reason);
 
-  /** Closes at once, for the given reason. */
+  /** Closes immediately, with the given reason. */
   abstract void abort(CloseReason reason);
 
-  /** Closes and releases everything, since the thread of the event loop ends. */
+  /** Closes and releases all resources, because the thread of the event loop ends. */
   abstract void end(CloseReason reason);
 
   // Turns; event loop only.
 
   /**
-   * Opens a turn; returns whether it is the outermost one, for {@link #leave}.
+   * Begins a turn. Returns whether it is the outermost one, which {@link #leave} needs to know.
    *
-   * <p>If another member of the loop has its turn, this one requests a turn of its own.
+   * <p>During the turn of another member of the loop, this one requests its own turn.
    */
   final boolean enter() {
     if (loop.turn == null) {
@@ -87,7 +88,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     boolean more = false;
     try {
       more = settle();
-    } catch (Throwable t) { // no memory for a buffer, for example
+    } catch (Throwable t) { // out of memory, for example
       abort(new CloseReason(Kind.IO_ERROR, t));
     } finally {
       loop.turn = null;
@@ -97,14 +98,14 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     }
   }
 
-  /** Requests a turn, unless the current one is its own and so settles anyway. */
+  /** Requests a turn, unless the current one is this member's, whose end settles anyway. */
   final void turnSoon() {
     if (loop.turn != this) {
       requestTurn();
     }
   }
 
-  /** Requests a turn after those that have been requested before. */
+  /** Requests a turn, after the turns requested earlier. */
   final void requestTurn() {
     if (!turnRequested) {
       turnRequested = true;
@@ -112,7 +113,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     }
   }
 
-  /** Has the turn that was requested. */
+  /** Runs the requested turn. */
   void takeTurn() {
     turnRequested = false;
     leave(enter());
@@ -125,7 +126,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     return run(task, Kind.HANDLER_ERROR);
   }
 
-  /** Runs a task in a turn like {@link #run(Runnable)}; its exceptions have the given kind. */
+  /** Runs a task like {@link #run(Runnable)}, with the given kind of close for its exceptions. */
   final boolean run(Runnable task, Kind fault) {
     boolean outermost = enter();
     boolean done = false;
@@ -140,9 +141,9 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
   }
 
   /**
-   * Runs an action in a turn: at once if this is the event loop, else later. Any thread.
+   * Runs an action in a turn: immediately on the event loop, later on other threads. Any thread.
    *
-   * <p>An empty action lets the end of its turn do what is due.
+   * <p>An empty action has the turn's end do the work that is due.
    */
   final void onLoop(Runnable action) {
     if (loop.inEventLoop()) {
@@ -154,12 +155,12 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     }
   }
 
-  /** Runs an action later on the event loop, not in a turn. Any thread. */
+  /** Runs an action later on the event loop, outside a turn. Any thread. */
   public final void onLoopLater(Runnable action) {
     try {
       loop.executor().execute(action);
     } catch (RejectedExecutionException e) {
-      // The event loop has ended, and this with it.
+      // The event loop has ended, and this member with it.
     }
   }
 
@@ -197,7 +198,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     return existing;
   }
 
-  /** Ends all timers; {@link #isClosed} is true already. */
+  /** Cancels all timers. {@link #isClosed} already returns true. */
   final void endTimers() {
     LoopTimers existing = timers;
     if (existing != null) {

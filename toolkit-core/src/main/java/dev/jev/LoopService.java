@@ -1,8 +1,8 @@
 package dev.jev;
 
-/** An object of which each event loop has one, and which ends with it; see {@link Loop#service}. */
+/** An object that exists once per event loop and ends with it; see {@link Loop#service}. */
 interface LoopService {
 
-  /** Releases everything; the last call on the loop's thread. */
+  /** Releases all resources. Called on the loop's thread when the loop ends. */
   void end();
 }

@@ -12,16 +12,16 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** The timers of a connection, a server or a client, which end together. Any thread. */
+/** The timers of a connection, server or client, which end together. Any thread. */
 final class LoopTimers {
 
   private final Set<LoopTimer> active = ConcurrentHashMap.newKeySet();
   private volatile boolean ended;
 
   /**
-   * Runs {@code task} once.
+   * Runs a task once.
    *
-   * @param runner runs a task and returns whether it went well
+   * @param runner a function that runs a task and returns whether it succeeded
    */
   ScheduledTask runAfter(Loop loop, Duration delay, Runnable task, Predicate<Runnable> runner) {
     long nanos = Checks.notNegative("delay", delay).toNanos();
@@ -40,7 +40,7 @@ final class LoopTimers {
     return start(new Ticker(loop, runner, ticker), 0);
   }
 
-  /** Cancels all timers, and those that are still to come. */
+  /** Cancels all timers, including those started later. */
   void end() {
     ended = true;
     active.forEach(LoopTimer::cancel);
@@ -95,7 +95,7 @@ final class LoopTimers {
       }
     }
 
-    /** In how many nanoseconds it runs again; negative if it does not. */
+    /** Returns the delay of the next run in nanoseconds, or a negative number for none. */
     long nextNanos() {
       return -1;
     }
@@ -131,33 +131,33 @@ final class LoopTimers {
     }
   }
 
-  /** A task that says when it wants to run again. */
+  /** A task that returns the delay of its next run. */
   private final class Ticker extends LoopTimer {
 
-    private final Pause pause;
+    private final TickerTask task;
 
     Ticker(Loop loop, Predicate<Runnable> runner, Supplier<Duration> ticker) {
-      this(loop, runner, new Pause(ticker));
+      this(loop, runner, new TickerTask(ticker));
     }
 
-    private Ticker(Loop loop, Predicate<Runnable> runner, Pause pause) {
-      super(loop, runner, pause);
-      this.pause = pause;
+    private Ticker(Loop loop, Predicate<Runnable> runner, TickerTask task) {
+      super(loop, runner, task);
+      this.task = task;
     }
 
     @Override
     long nextNanos() {
-      return pause.nanos;
+      return task.nanos;
     }
   }
 
-  /** Asks a ticker, and remembers what it returned. */
-  private static final class Pause implements Runnable {
+  /** Calls a ticker and stores its result. */
+  private static final class TickerTask implements Runnable {
 
     private final Supplier<Duration> ticker;
     private long nanos;
 
-    Pause(Supplier<Duration> ticker) {
+    TickerTask(Supplier<Duration> ticker) {
       this.ticker = ticker;
     }
 

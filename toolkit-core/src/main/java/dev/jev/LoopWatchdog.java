@@ -7,29 +7,32 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread that finds event loops which do not come round.
+ * A thread that detects blocked event loops.
  *
- * <p>It gives every loop a task, again as soon as the loop has run it, and looks how long the loop
- * takes. A loop that takes too long is reported once, with the stack of its thread, and once more
- * when it goes on.
+ * <p>It submits a task to every loop, and a new one once the loop has run it, and measures how long
+ * the task waits. A loop that takes longer than the threshold is reported once, with the stack
+ * trace of its thread, and once more when it has run the task.
  */
 final class LoopWatchdog implements Runnable {
 
-  /** What is known of one loop. Written by the watchdog, except {@code answered}. */
+  /**
+   * The state of one loop. Its task writes {@code lagNanos} and {@code completed}, the watchdog
+   * writes the rest. The volatile field publishes the others.
+   */
   private static final class Probe {
     final Loop loop;
-    long asked;
+    long submittedNanos;
     boolean reported;
-    long lag;
-    volatile boolean answered = true;
+    long lagNanos;
+    volatile boolean completed = true;
 
     Probe(Loop loop) {
       this.loop = loop;
     }
 
-    void answer() {
-      lag = System.nanoTime() - asked;
-      answered = true;
+    void complete() {
+      lagNanos = System.nanoTime() - submittedNanos;
+      completed = true;
     }
   }
 
@@ -53,7 +56,7 @@ final class LoopWatchdog implements Runnable {
     thread.start();
   }
 
-  /** Tells the thread to end, and returns it. */
+  /** Requests the end of the thread, and returns the thread. */
   Thread stop() {
     stopped = true;
     LockSupport.unpark(thread);
@@ -70,21 +73,21 @@ final class LoopWatchdog implements Runnable {
   }
 
   private void check(Probe probe, long now) {
-    if (probe.answered) {
+    if (probe.completed) {
       reportLag(probe);
       if (probe.reported) {
         probe.reported = false;
-        report(probe, now, "went on", null);
+        report(probe, now, "resumed after", null);
       }
-      probe.answered = false;
-      probe.asked = now;
+      probe.completed = false;
+      probe.submittedNanos = now;
       try {
-        probe.loop.executor().execute(probe::answer);
+        probe.loop.executor().execute(probe::complete);
       } catch (RuntimeException e) {
-        probe.answered = false; // the loop has ended: somebody else sees to that
+        probe.completed = false; // the loop has ended, which EventLoops handles
         probe.reported = true;
       }
-    } else if (!probe.reported && now - probe.asked > limitNanos) {
+    } else if (!probe.reported && now - probe.submittedNanos > limitNanos) {
       probe.reported = true;
       reportBlocked(probe, now);
     }
@@ -92,8 +95,8 @@ final class LoopWatchdog implements Runnable {
 
   private void reportLag(Probe probe) {
     Thread thread = probe.loop.thread();
-    if (thread != null && probe.lag > 0) {
-      Duration lag = Duration.ofNanos(probe.lag);
+    if (thread != null && probe.lagNanos > 0) {
+      Duration lag = Duration.ofNanos(probe.lagNanos);
       users.forEach(user -> user.loopLagged(thread, lag));
     }
   }
@@ -101,20 +104,20 @@ final class LoopWatchdog implements Runnable {
   private void reportBlocked(Probe probe, long now) {
     Thread thread = probe.loop.thread();
     if (thread == null) {
-      return; // it has not even begun
+      return; // the thread does not run yet
     }
-    Duration time = Duration.ofNanos(now - probe.asked);
+    Duration time = Duration.ofNanos(now - probe.submittedNanos);
     users.forEach(user -> user.loopBlocked(thread, time));
     Throwable stack = new Throwable("stack of the blocked event loop");
     stack.setStackTrace(thread.getStackTrace());
-    report(probe, now, "is blocked", stack);
+    report(probe, now, "has been blocked for", stack);
   }
 
-  private static void report(Probe probe, long now, String what, @Nullable Throwable stack) {
-    long millis = TimeUnit.NANOSECONDS.toMillis(now - probe.asked);
+  private static void report(Probe probe, long now, String event, @Nullable Throwable stack) {
+    long millis = TimeUnit.NANOSECONDS.toMillis(now - probe.submittedNanos);
     RateLimitedLog.write(
         System.Logger.Level.WARNING,
-        "event loop " + name(probe.loop.thread()) + " " + what + " after " + millis + " ms",
+        "event loop " + name(probe.loop.thread()) + " " + event + " " + millis + " ms",
         stack);
   }
 

@@ -210,9 +210,10 @@ class FaultTest {
 
       long start = System.nanoTime();
       second.getOutputStream().write(RawPeer.frames("block"));
-      LogRecord blocked = log.await(" is blocked after ");
+      LogRecord blocked = log.await(" has been blocked for ");
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
-      assertThat(blocked.getMessage()).matches("event loop jev-loop-\\S+ is blocked after \\d+ ms");
+      assertThat(blocked.getMessage())
+          .matches("event loop jev-loop-\\S+ has been blocked for \\d+ ms");
       assertThat(blocked.getThrown()).hasMessage("stack of the blocked event loop");
       assertThat(blocked.getThrown().getStackTrace())
           .extracting(StackTraceElement::getMethodName)
@@ -221,11 +222,11 @@ class FaultTest {
       for (int i = 0; i < 10; i++) {
         assertThat(Echo.of(first, "goes on")).isEqualTo("goes on");
       }
-      String loop = blocked.getMessage().replaceFirst(" is blocked.*", "");
-      assertThat(log.messages(loop + " went on")).isEmpty();
+      String loop = blocked.getMessage().replaceFirst(" has been blocked.*", "");
+      assertThat(log.messages(loop + " resumed")).isEmpty();
       release.countDown();
-      assertThat(log.await(loop + " went on after ").getThrown()).isNull();
-      assertThat(log.messages(loop + " is blocked")).hasSize(1);
+      assertThat(log.await(loop + " resumed after ").getThrown()).isNull();
+      assertThat(log.messages(loop + " has been blocked")).hasSize(1);
       assertThat(Echo.of(first, "hi again")).isEqualTo("hi again");
     } finally {
       release.countDown();

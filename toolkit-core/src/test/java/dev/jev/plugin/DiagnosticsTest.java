@@ -110,7 +110,7 @@ class DiagnosticsTest {
       assertThat(event.getString("loop")).isEqualTo(found.loop());
       assertThat(event.getDuration("blockedFor")).isEqualTo(found.time());
       assertThat(event.getString("stack")).contains("DiagnosticsTest.blockUntil").contains("\n");
-      assertThat(log.await("is blocked after").getMessage()).contains(found.loop());
+      assertThat(log.await("has been blocked for").getMessage()).contains(found.loop());
 
       Eventually.holds(
           "the lag is seen",
