@@ -36,7 +36,7 @@ final class ConnectionLifecycle {
   private static final byte CLOSED = 3;
 
   /** For how many bytes input is dropped after the output was shut down. */
-  private static final int LINGER_BYTES = 256 * 1024;
+  private static final int MAX_LINGER_BYTES = 256 * 1024;
 
   private final StreamConnection<?, ?> connection;
 
@@ -49,9 +49,9 @@ final class ConnectionLifecycle {
   // Event loop only.
   private @Nullable CloseReason reason;
   private @Nullable ScheduledFuture<?> deadline; // of the handshake, the last flush or the linger
-  private int lingered;
+  private int lingeredBytes;
   private boolean outputEnded; // nothing may be packed any more
-  private boolean awaitingPeer; // its goodbye; everything was flushed
+  private boolean awaitingPeerClose; // its goodbye; everything was flushed
   private boolean lingering;
 
   ConnectionLifecycle(StreamConnection<?, ?> connection) {
@@ -102,7 +102,7 @@ final class ConnectionLifecycle {
   /** Gives the handshake its time, counted from the first call, unless it is over. */
   void awaitReady() {
     if (state == OPENING && deadline == null) {
-      expire(
+      startDeadline(
           connection.config().handshakeTimeoutNanos(),
           () -> startClose(CloseReason.of(Kind.TIMEOUT)));
     }
@@ -128,13 +128,13 @@ final class ConnectionLifecycle {
       return;
     }
     boolean outermost = connection.enter();
-    connection.outbound().packMail();
+    connection.outbound().packMailbox();
     if (begin(why, /* mayWait= */ true)) {
-      flush(this::awaitPeer);
+      flush(this::awaitPeerClose);
       if (!lingering && channel().isOpen()) {
-        expire(connection.config().closeTimeoutNanos(), this::giveUp);
+        startDeadline(connection.config().closeTimeoutNanos(), this::closeTimedOut);
       }
-      connection.read(true);
+      connection.setAutoRead(true);
     }
     connection.leave(outermost);
   }
@@ -162,7 +162,7 @@ final class ConnectionLifecycle {
     if (mayWait) {
       connection.outbound().packSendQueue();
     }
-    connection.driver().sayGoodbye(why, mayWait);
+    connection.driver().closeProtocol(why, mayWait);
     return true;
   }
 
@@ -179,30 +179,30 @@ final class ConnectionLifecycle {
   }
 
   /** Waits for the peer's goodbye, if the protocol has one. */
-  private void awaitPeer() {
-    awaitingPeer = true;
-    if (inputEnded || !connection.driver().isWaiting()) {
-      parted();
+  private void awaitPeerClose() {
+    awaitingPeerClose = true;
+    if (inputEnded || !connection.driver().isAwaitingPeerClose()) {
+      endPeerCloseWait();
     }
   }
 
   /** Nothing more of the peer is waited for: lets the plugins add what they have to. */
-  void parted() {
-    if (awaitingPeer) {
-      awaitingPeer = false;
-      connection.observers().end(this::linger);
+  void endPeerCloseWait() {
+    if (awaitingPeerClose) {
+      awaitingPeerClose = false;
+      connection.observers().endOutput(this::linger);
     }
   }
 
-  private void giveUp() {
-    if (!awaitingPeer) {
+  private void closeTimedOut() {
+    if (!awaitingPeerClose) {
       closeSocket();
       return;
     }
-    expire(
+    startDeadline(
         connection.config().lingeringCloseNanos(), this::closeSocket); // if the plugins take longer
-    connection.driver().stopWaiting();
-    parted();
+    connection.driver().stopAwaitingPeerClose();
+    endPeerCloseWait();
   }
 
   /** Tells the peer that nothing more comes, and waits for it to say the same. */
@@ -223,18 +223,18 @@ final class ConnectionLifecycle {
     if (!duplex.isOutputShutdown()) {
       duplex.shutdownOutput();
     }
-    expire(nanos, this::closeSocket);
+    startDeadline(nanos, this::closeSocket);
   }
 
   /** Takes what comes in after the close has begun, which only a protocol's goodbye is found in. */
-  void dropInput(ByteBuf bytes) {
-    if (connection.driver().isWaiting()) {
-      connection.driver().readLate(bytes);
+  void readAfterClose(ByteBuf bytes) {
+    if (connection.driver().isAwaitingPeerClose()) {
+      connection.driver().readPeerClose(bytes);
       return;
     }
-    lingered += lingering ? bytes.readableBytes() : 0;
+    lingeredBytes += lingering ? bytes.readableBytes() : 0;
     bytes.release();
-    if (lingered > LINGER_BYTES) {
+    if (lingeredBytes > MAX_LINGER_BYTES) {
       closeSocket();
     }
   }
@@ -242,8 +242,8 @@ final class ConnectionLifecycle {
   /** The peer has ended its output; returns whether the connection takes notice of it. */
   boolean endInput() {
     inputEnded = true;
-    if (awaitingPeer) {
-      parted();
+    if (awaitingPeerClose) {
+      endPeerCloseWait();
     } else if (lingering) {
       closeSocket();
     } else {
@@ -271,23 +271,23 @@ final class ConnectionLifecycle {
           if (outputEnded || !(channel() instanceof DuplexChannel duplex)) {
             return;
           }
-          connection.outbound().packMail();
-          flush(() -> connection.observers().end(duplex::shutdownOutput));
+          connection.outbound().packMailbox();
+          flush(() -> connection.observers().endOutput(duplex::shutdownOutput));
         });
   }
 
   /** Lets go of everything and tells everybody, after the channel was closed; once. */
   void finish() {
-    begin(CloseReason.of(whyClosed()), /* mayWait= */ false);
+    begin(CloseReason.of(kindOfUnpromptedClose()), /* mayWait= */ false);
     if (state == CLOSED) {
       return;
     }
     outputEnded = true;
-    leave();
+    deregister();
     connection.outbound().release();
-    connection.driver().stopWaiting();
+    connection.driver().stopAwaitingPeerClose();
     CloseReason why = requireNonNull(reason);
-    betweenTurns(() -> callbacks(why));
+    runAsTurn(() -> callbacks(why));
     host().forget();
   }
 
@@ -301,7 +301,7 @@ final class ConnectionLifecycle {
   }
 
   /** Runs an action whose effects on other connections follow after it. */
-  private void betweenTurns(Runnable action) {
+  private void runAsTurn(Runnable action) {
     Loop loop = connection.loop();
     LoopMember outer = loop.turn;
     loop.turn = connection;
@@ -335,12 +335,12 @@ final class ConnectionLifecycle {
   }
 
   /** Why Netty has closed the channel of its own accord. */
-  private Kind whyClosed() {
+  private Kind kindOfUnpromptedClose() {
     boolean stopping = connection.loop().isEnding();
     return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
   }
 
-  private void leave() {
+  private void deregister() {
     state = CLOSED;
     cancelDeadline();
     connection.endTimers();
@@ -349,7 +349,7 @@ final class ConnectionLifecycle {
     host().unadmit();
   }
 
-  private void expire(long nanos, Runnable action) {
+  private void startDeadline(long nanos, Runnable action) {
     cancelDeadline();
     deadline =
         connection
@@ -382,12 +382,12 @@ final class ConnectionLifecycle {
             return;
           }
           if (!outputEnded) {
-            connection.outbound().packMail();
+            connection.outbound().packMailbox();
           }
           outputEnded = true;
           ChannelPromise flushed = connection.context().newPromise();
           connection.outbound().flushAll(flushed);
-          expire(
+          startDeadline(
               connection.config().closeTimeoutNanos(),
               () -> startClose(CloseReason.of(Kind.CLOSED)));
           // Later: this may be a callback, with bytes that are not kept yet.
@@ -408,8 +408,8 @@ final class ConnectionLifecycle {
     }
     CloseReason why = CloseReason.of(Kind.CLOSED);
     begin(why, /* mayWait= */ false);
-    leave();
-    betweenTurns(this::leaveTopics);
+    deregister();
+    runAsTurn(this::leaveTopics);
     connection.observers().closed(why);
     host().events().detached();
     host().forget();

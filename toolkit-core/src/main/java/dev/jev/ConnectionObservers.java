@@ -17,13 +17,13 @@ final class ConnectionObservers {
   /** How many plugins there may be, each with its bit for its pause. */
   static final int MAX = 30;
 
-  private static final Plugin.Observer[] NOBODY = {};
+  private static final Plugin.Observer[] NO_OBSERVERS = {};
 
   /** Those of a connection without plugins. */
   static final ConnectionObservers NONE = new ConnectionObservers(null);
 
   private final @Nullable StreamConnection<?, ?> connection; // null for NONE
-  private Plugin.Observer[] observers = NOBODY;
+  private Plugin.Observer[] observers = NO_OBSERVERS;
 
   private ConnectionObservers(@Nullable StreamConnection<?, ?> connection) {
     this.connection = connection;
@@ -44,14 +44,14 @@ final class ConnectionObservers {
     List<Plugin.Observer> installed = new ArrayList<>(plugins.size());
     try {
       for (int i = 0; i < plugins.size(); i++) {
-        int pause = StreamConnection.PLUGIN_PAUSE << i;
-        Plugin.Observer observer = plugins.get(i).install(new PluginLink(connection, pause));
+        int pauseBit = StreamConnection.PLUGIN_PAUSE << i;
+        Plugin.Observer observer = plugins.get(i).install(new PluginLink(connection, pauseBit));
         if (observer != null) {
           installed.add(observer);
         }
       }
     } finally {
-      observers = installed.toArray(NOBODY);
+      observers = installed.toArray(NO_OBSERVERS);
     }
   }
 
@@ -60,7 +60,7 @@ final class ConnectionObservers {
   }
 
   void connected() {
-    tell(Plugin.Observer::connected);
+    notifyObservers(Plugin.Observer::connected);
   }
 
   void received(int bytes) {
@@ -94,23 +94,23 @@ final class ConnectionObservers {
   }
 
   void written() {
-    tell(Plugin.Observer::written);
+    notifyObservers(Plugin.Observer::written);
   }
 
   void stalled() {
-    tell(Plugin.Observer::stalled);
+    notifyObservers(Plugin.Observer::stalled);
   }
 
   void resumed() {
-    tell(Plugin.Observer::resumed);
+    notifyObservers(Plugin.Observer::resumed);
   }
 
   void closed(CloseReason reason) {
-    tell(observer -> observer.closed(reason));
-    observers = NOBODY;
+    notifyObservers(observer -> observer.closed(reason));
+    observers = NO_OBSERVERS;
   }
 
-  private void tell(Consumer<Plugin.Observer> event) {
+  private void notifyObservers(Consumer<Plugin.Observer> event) {
     for (Plugin.Observer observer : observers) {
       try {
         event.accept(observer);
@@ -121,16 +121,16 @@ final class ConnectionObservers {
   }
 
   /** Lets all observers end their output, the one next to the protocol first, and then goes on. */
-  void end(Runnable then) {
-    end(observers, observers.length - 1, then);
+  void endOutput(Runnable then) {
+    endOutput(observers, observers.length - 1, then);
   }
 
-  private void end(Plugin.Observer[] all, int last, Runnable then) {
+  private void endOutput(Plugin.Observer[] all, int last, Runnable then) {
     for (int i = last; i >= 0; i--) {
       ChannelFuture ended = ending(all[i]);
       if (ended != null && !ended.isDone()) {
         int next = i - 1;
-        ended.addListener(done -> end(all, next, then));
+        ended.addListener(done -> endOutput(all, next, then));
         return;
       }
     }
@@ -151,7 +151,8 @@ final class ConnectionObservers {
   }
 
   /** What one plugin may do with the connection. */
-  private record PluginLink(StreamConnection<?, ?> connection, int pause) implements Plugin.Link {
+  private record PluginLink(StreamConnection<?, ?> connection, int pauseBit)
+      implements Plugin.Link {
 
     @Override
     public PluginHost host() {
@@ -180,12 +181,12 @@ final class ConnectionObservers {
 
     @Override
     public void pauseReading() {
-      connection.pause(pause);
+      connection.pause(pauseBit);
     }
 
     @Override
     public void resumeReading() {
-      connection.resume(pause);
+      connection.resume(pauseBit);
     }
 
     @Override
@@ -194,8 +195,8 @@ final class ConnectionObservers {
     }
 
     @Override
-    public DeadlineWheel deadlineWheel(Duration span) {
-      return connection.loop().deadlineWheel(span);
+    public DeadlineWheel deadlineWheel(Duration maxDelay) {
+      return connection.loop().deadlineWheel(maxDelay);
     }
   }
 

@@ -37,9 +37,9 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /** After so many full reads the other connections of the loop get their turn. */
-  private static final int MAX_READS = 4;
+  private static final int MAX_READS_PER_BATCH = 4;
 
-  private static final int MIN_ROOM = 16 * 1024;
+  private static final int MIN_ROOM_BYTES = 16 * 1024;
 
   private final Loop loop;
   private @Nullable ByteBuf unread;
@@ -86,14 +86,14 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   void keep(ByteBuf bytes) {
     int length = bytes.readableBytes();
     if (bytes == unread) {
-      if (length > 0 && bytes.capacity() <= Math.max(4L * length, 2L * MIN_ROOM)) {
+      if (length > 0 && bytes.capacity() <= Math.max(4L * length, 2L * MIN_ROOM_BYTES)) {
         return;
       }
       unread = null;
     }
     try {
       if (length > 0) {
-        int capacity = length <= Loop.HEADROOM ? length : Math.max(2 * length, MIN_ROOM);
+        int capacity = length <= Loop.HEADROOM ? length : Math.max(2 * length, MIN_ROOM_BYTES);
         unread = Loop.ALLOCATOR.directBuffer(capacity).writeBytes(bytes);
       }
     } finally {
@@ -173,7 +173,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   @Override
   public ByteBuf allocate(ByteBufAllocator allocator) {
     if (detached) {
-      return allocator.ioBuffer(MIN_ROOM);
+      return allocator.ioBuffer(MIN_ROOM_BYTES);
     }
     if (paused && !refusedWhilePaused) {
       // A FIN makes the native transports read all that the socket holds, paused or not. That would
@@ -184,7 +184,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
     ByteBuf kept = unread;
     if (kept != null && kept.readableBytes() > Loop.HEADROOM) {
-      return withRoom(kept, MIN_ROOM).retain();
+      return withRoom(kept, MIN_ROOM_BYTES).retain();
     }
     return loop.readBuffer();
   }
@@ -226,12 +226,12 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
 
   @Override
   public boolean continueReading() {
-    return !paused && loop.reads < MAX_READS && loop.lastRead == loop.attempted;
+    return !paused && loop.reads < MAX_READS_PER_BATCH && loop.lastRead == loop.attempted;
   }
 
   @Override
   public boolean continueReading(UncheckedBooleanSupplier maybeMore) {
-    return !paused && loop.reads < MAX_READS && maybeMore.get();
+    return !paused && loop.reads < MAX_READS_PER_BATCH && maybeMore.get();
   }
 
   @Override

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   other threads --&gt; Mailbox --+
- *                               +--&gt; pack --&gt; packing --&gt; Netty's outbound buffer --&gt; socket
+ *                               +--&gt; pack --&gt; packBuffer --&gt; Netty's outbound buffer --&gt; socket
  *   event loop -----------------+      (--&gt; SendQueue --&gt;)
  * </pre>
  *
@@ -35,26 +35,26 @@ final class Outbound<O> implements Runnable {
   private static final int SPILL_BYTES = 32 * 1024;
 
   /** After so many messages of other threads the other connections of the loop get their turn. */
-  private static final int MESSAGES_A_TURN = 1024;
+  private static final int MAX_MESSAGES_PER_TURN = 1024;
 
   /** A shorter tail costs less to copy than to write as a buffer of its own. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
 
   /** While output waits for the socket a tail pins the buffer it lies in, so more is copied. */
-  private static final int MIN_WAITING_TAIL_BYTES = 32 * 1024;
+  private static final int MIN_PENDING_TAIL_BYTES = 32 * 1024;
 
   private final StreamConnection<?, O> connection;
 
   // Event loop only.
-  private @Nullable ByteBuf packing;
-  private int handedOver; // index in packing up to which it has been written
+  private @Nullable ByteBuf packBuffer;
+  private int writtenIndex; // index in packBuffer up to which it has been written
   private int unflushedBytes; // written but not flushed
-  private @Nullable List<CompletableFuture<Void>> tracking; // for the bytes in packing
-  private boolean awaitsWritten; // a marker for the plugins is on its way
+  private @Nullable List<CompletableFuture<Void>> packedFutures; // for the bytes in packBuffer
+  private boolean writtenMarkerPending; // a marker for the plugins is on its way
 
   // Volatile: written by the event loop, read by any thread.
-  private volatile long passing; // bytes in the handlers of plugins and behind them
-  private volatile boolean passingOverMark;
+  private volatile long pipelineBytes; // bytes in the handlers of plugins and behind them
+  private volatile boolean pipelineOverWatermark;
 
   // Volatile: set once, read by any thread.
   private volatile @Nullable SendQueue sendQueue;
@@ -154,11 +154,11 @@ final class Outbound<O> implements Runnable {
   private boolean admits() {
     ConnectionConfig<?, ?> config = connection.config();
     // A channel that is not blocked holds no more than the high mark: no need to ask it each time.
-    boolean surely =
+    boolean belowLimit =
         !connection.isOutputBlocked()
             && mailbox == null
             && config.highWatermark() + unwrittenBytes() < config.maxPendingBytes();
-    return surely || admits(pendingBytes());
+    return belowLimit || admits(pendingBytes());
   }
 
   /** Whether a message may join so many pending bytes. */
@@ -181,7 +181,7 @@ final class Outbound<O> implements Runnable {
 
   /** The same without what other threads have sent. */
   boolean isChannelWritable() {
-    return connection.channel().isWritable() && !passingOverMark;
+    return connection.channel().isWritable() && !pipelineOverWatermark;
   }
 
   long pendingBytes() {
@@ -190,15 +190,15 @@ final class Outbound<O> implements Runnable {
   }
 
   private long pendingOnLoop() {
-    SendQueue waiting = sendQueue;
+    SendQueue queue = sendQueue;
     return pendingInChannel()
         + (connection.inEventLoop() ? unwrittenBytes() : 0)
-        + (waiting == null ? 0 : waiting.bytes());
+        + (queue == null ? 0 : queue.bytes());
   }
 
   private long pendingInChannel() {
     if (!connection.isDirect()) {
-      return passing;
+      return pipelineBytes;
     }
     ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
     return buffer == null ? 0 : buffer.totalPendingWriteBytes();
@@ -210,7 +210,7 @@ final class Outbound<O> implements Runnable {
   @Override
   public void run() {
     boolean outermost = connection.enter();
-    boolean all = packMail(MESSAGES_A_TURN);
+    boolean all = packMailbox(MAX_MESSAGES_PER_TURN);
     connection.leave(outermost);
     if (!all) {
       connection.onLoopLater(this);
@@ -218,15 +218,15 @@ final class Outbound<O> implements Runnable {
   }
 
   /** Packs all that other threads have sent. */
-  void packMail() {
+  void packMailbox() {
     Mailbox<O> box = mailbox;
     if (box != null && box.bytes() > 0) {
-      packMail(Integer.MAX_VALUE);
+      packMailbox(Integer.MAX_VALUE);
     }
   }
 
   /** Packs what other threads have sent; returns whether that was all. */
-  private boolean packMail(int most) {
+  private boolean packMailbox(int most) {
     Mailbox<O> box = mailbox;
     if (box == null) {
       return true;
@@ -258,7 +258,7 @@ final class Outbound<O> implements Runnable {
 
   private Outcome pack(O message, @Nullable CompletableFuture<Void> written) {
     try {
-      if (mustWait()) {
+      if (mustQueue()) {
         packToSendQueue(message, written);
       } else {
         pack(message);
@@ -280,13 +280,13 @@ final class Outbound<O> implements Runnable {
   }
 
   private void pack(O message) {
-    ByteBuf out = packing();
+    ByteBuf out = packBuffer();
     int start = out.writerIndex();
     ByteBuf tail;
     try {
       tail = connection.driver().pack(message, out);
     } catch (Throwable t) {
-      out.writerIndex(Math.max(start, handedOver));
+      out.writerIndex(Math.max(start, writtenIndex));
       throw t;
     }
     if (tail != null) {
@@ -294,31 +294,31 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  private ByteBuf packing() {
-    ByteBuf out = packing;
+  private ByteBuf packBuffer() {
+    ByteBuf out = packBuffer;
     if (out == null) {
       out = connection.loop().borrowPackBuffer();
-      packing = out;
-      handedOver = out.writerIndex();
+      packBuffer = out;
+      writtenIndex = out.writerIndex();
     }
     return out;
   }
 
   private int unwrittenBytes() {
-    ByteBuf out = packing;
-    return out == null ? 0 : out.writerIndex() - handedOver;
+    ByteBuf out = packBuffer;
+    return out == null ? 0 : out.writerIndex() - writtenIndex;
   }
 
   /** Adds bytes behind what is packed, without copying if they are many. */
   private void append(ByteBuf bytes) {
-    append(bytes, pendingInChannel() > 0 ? MIN_WAITING_TAIL_BYTES : MIN_TAIL_BYTES);
+    append(bytes, pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES);
   }
 
   /** Adds bytes behind what is packed, copied if they are fewer than {@code min}. */
   private void append(ByteBuf bytes, int min) {
     int length = bytes.readableBytes();
     if (length < min) {
-      packing().writeBytes(bytes, bytes.readerIndex(), length);
+      packBuffer().writeBytes(bytes, bytes.readerIndex(), length);
     } else {
       writePacked(/* last= */ false);
       write(bytes.retainedSlice(), connection.context().voidPromise());
@@ -326,8 +326,8 @@ final class Outbound<O> implements Runnable {
   }
 
   /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
-  void add(ByteBuf bytes) {
-    if (mustWait()) {
+  void addProtocolBytes(ByteBuf bytes) {
+    if (mustQueue()) {
       sendQueue().addProtocolBytes(bytes);
     } else {
       try {
@@ -341,10 +341,10 @@ final class Outbound<O> implements Runnable {
   }
 
   private void track(CompletableFuture<Void> written) {
-    if (tracking == null) {
-      tracking = new ArrayList<>(2);
+    if (packedFutures == null) {
+      packedFutures = new ArrayList<>(2);
     }
-    tracking.add(written);
+    packedFutures.add(written);
   }
 
   /** Writes what has gathered if it is much, without waiting for the end of the turn. */
@@ -372,27 +372,27 @@ final class Outbound<O> implements Runnable {
     }
     connection.observers().flushing(bytes);
     connection.context().flush();
-    tellWhenWritten();
+    notifyWhenWritten();
   }
 
   /** Tells the plugins when the socket has taken everything. */
-  private void tellWhenWritten() {
-    if (awaitsWritten) {
+  private void notifyWhenWritten() {
+    if (writtenMarkerPending) {
       return;
     }
     if (pendingInChannel() == 0) {
       connection.observers().written();
       return;
     }
-    awaitsWritten = true;
+    writtenMarkerPending = true;
     connection
         .context()
         .writeAndFlush(Unpooled.EMPTY_BUFFER)
         .addListener(
             done -> {
-              awaitsWritten = false;
+              writtenMarkerPending = false;
               if (done.isSuccess()) { // later, since it is still counted as pending
-                connection.loop().executor().execute(this::tellWhenWritten);
+                connection.loop().executor().execute(this::notifyWhenWritten);
               }
             });
   }
@@ -410,17 +410,17 @@ final class Outbound<O> implements Runnable {
 
   /** Gives the packed bytes to Netty; {@code last} if nothing is going to be packed behind them. */
   private void writePacked(boolean last) {
-    ByteBuf out = packing;
+    ByteBuf out = packBuffer;
     if (out == null) {
       return;
     }
     int length = unwrittenBytes();
-    if (length > 0 || tracking != null) {
-      int start = handedOver;
-      handedOver = out.writerIndex();
+    if (length > 0 || packedFutures != null) {
+      int start = writtenIndex;
+      writtenIndex = out.writerIndex();
       if (length == 0) { // somebody wants to know of a tail
         write(Unpooled.EMPTY_BUFFER, takePromise());
-      } else if (pendingInChannel() > 0 || connection.isWrittenLater()) {
+      } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
         // What waits for the socket should hold no more memory than it needs.
         write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
       } else if (last && start == 0 && !connection.loop().publishing) {
@@ -431,14 +431,14 @@ final class Outbound<O> implements Runnable {
       }
     }
     if (last) {
-      releasePacking(out);
+      releasePackBuffer(out);
     }
   }
 
-  private void releasePacking(ByteBuf out) {
+  private void releasePackBuffer(ByteBuf out) {
     connection.loop().packed(out);
     out.release();
-    packing = null;
+    packBuffer = null;
   }
 
   private void write(ByteBuf bytes, ChannelPromise promise) {
@@ -447,32 +447,32 @@ final class Outbound<O> implements Runnable {
     if (connection.isDirect()) {
       connection.context().write(bytes, promise);
     } else {
-      pass(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
+      writeThroughPlugins(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
     }
   }
 
   /** Writes through the plugins, which may keep bytes for a while: so these are counted here. */
   @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
-  private void pass(ByteBuf bytes, int length, ChannelPromise promise) {
-    passing += length;
-    if (passing > connection.config().highWatermark()) {
-      passingOverMark = true;
+  private void writeThroughPlugins(ByteBuf bytes, int length, ChannelPromise promise) {
+    pipelineBytes += length;
+    if (pipelineBytes > connection.config().highWatermark()) {
+      pipelineOverWatermark = true;
       connection.blockOutput();
     }
     connection.context().write(bytes, promise);
     promise.addListener(
         done -> {
-          passing -= length;
-          if (passingOverMark && passing < connection.config().lowWatermark()) {
-            passingOverMark = false;
+          pipelineBytes -= length;
+          if (pipelineOverWatermark && pipelineBytes < connection.config().lowWatermark()) {
+            pipelineOverWatermark = false;
             connection.turnSoon();
           }
         });
   }
 
   private ChannelPromise takePromise() {
-    List<CompletableFuture<Void>> futures = tracking;
-    tracking = null;
+    List<CompletableFuture<Void>> futures = packedFutures;
+    packedFutures = null;
     return futures == null ? connection.context().voidPromise() : promise(futures);
   }
 
@@ -495,47 +495,47 @@ final class Outbound<O> implements Runnable {
 
   // The send queue.
 
-  private boolean mustWait() {
-    SendQueue waiting = sendQueue;
-    return (waiting != null && !waiting.isEmpty()) || (isDropOldest() && !isChannelWritable());
+  private boolean mustQueue() {
+    SendQueue queue = sendQueue;
+    return (queue != null && !queue.isEmpty()) || (isDropOldest() && !isChannelWritable());
   }
 
   private SendQueue sendQueue() {
-    SendQueue waiting = sendQueue;
-    if (waiting == null) {
-      waiting = new SendQueue(connection.loop(), connection.config().errors());
-      sendQueue = waiting;
+    SendQueue queue = sendQueue;
+    if (queue == null) {
+      queue = new SendQueue(connection.loop(), connection.config().errors());
+      sendQueue = queue;
     }
-    return waiting;
+    return queue;
   }
 
   private void packToSendQueue(O message, @Nullable CompletableFuture<Void> written) {
     packSendQueue();
-    SendQueue waiting = sendQueue();
-    waiting.addMessage(connection.driver().pack(message), written);
+    SendQueue queue = sendQueue();
+    queue.addMessage(connection.driver().pack(message), written);
     if (isDropOldest()) {
-      long elsewhere = pendingOnLoop() - waiting.bytes();
-      waiting.shrink(connection.config().maxPendingBytes() - elsewhere);
+      long elsewhere = pendingOnLoop() - queue.bytes();
+      queue.shrink(connection.config().maxPendingBytes() - elsewhere);
     }
   }
 
   /** Packs what waits and is not packed yet. */
   void packSendQueue() {
-    SendQueue waiting = sendQueue;
-    if (waiting != null && waiting.hasUnpacked()) {
-      waiting.packAll(connection.driver());
+    SendQueue queue = sendQueue;
+    if (queue != null && queue.hasUnpacked()) {
+      queue.packAll(connection.driver());
     }
   }
 
   /** Writes from the send queue as long as the channel takes it, or all of it. */
   private void writeSendQueue(boolean all) {
-    SendQueue waiting = sendQueue;
-    while (waiting != null && (all || isChannelWritable())) {
-      SendQueue.Item item = waiting.poll();
+    SendQueue queue = sendQueue;
+    while (queue != null && (all || isChannelWritable())) {
+      SendQueue.Item item = queue.poll();
       if (item == null) {
         break;
       }
-      writeWaiting(item);
+      writeItem(item);
       if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
         writePacked(/* last= */ true);
         flushWritten();
@@ -545,7 +545,7 @@ final class Outbound<O> implements Runnable {
   }
 
   @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
-  private void writeWaiting(SendQueue.Item item) {
+  private void writeItem(SendQueue.Item item) {
     try {
       ByteBuf bytes = item.bytes();
       boolean packed = bytes != null || packPublished((SharedMessage<O>) item.shared());
@@ -571,17 +571,17 @@ final class Outbound<O> implements Runnable {
 
   /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
   boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
-    Object representation = connection.driver().encodingKey();
+    Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
-    if (representation != null) {
-      shared = published.packed(representation, connection.driver());
+    if (encodingKey != null) {
+      shared = published.packed(encodingKey, connection.driver());
       if (shared == null) {
         subscriber.drop();
         return false;
       }
     }
-    if (isBehind()) {
-      await(published, shared, subscriber);
+    if (mustQueuePublished()) {
+      enqueue(published, shared, subscriber);
       return false;
     }
     if (shared != null) {
@@ -595,12 +595,12 @@ final class Outbound<O> implements Runnable {
   }
 
   /** Whether published messages have to wait. */
-  private boolean isBehind() {
-    SendQueue waiting = sendQueue;
-    return (waiting != null && !waiting.isEmpty()) || !isChannelWritable();
+  private boolean mustQueuePublished() {
+    SendQueue queue = sendQueue;
+    return (queue != null && !queue.isEmpty()) || !isChannelWritable();
   }
 
-  private void await(
+  private void enqueue(
       SharedMessage<O> published, @Nullable ByteBuf shared, SubscriberPort<O> subscriber) {
     long room = connection.config().maxPendingBytes() - pendingOnLoop();
     Object content = shared == null ? published.retain() : shared.retain();
@@ -612,23 +612,23 @@ final class Outbound<O> implements Runnable {
       pack(published.message());
       return true;
     } catch (Throwable t) {
-      connection.driver().cannotPack(published, t);
+      connection.driver().logPackFailure(published, t);
       return false;
     }
   }
 
   /** Drops everything; the connection is closed. */
   void release() {
-    if (packing != null) {
-      releasePacking(packing);
+    if (packBuffer != null) {
+      releasePackBuffer(packBuffer);
     }
-    if (tracking != null) {
-      tracking.forEach(future -> Undelivered.drop("", future, Outcome.CLOSED));
-      tracking = null;
+    if (packedFutures != null) {
+      packedFutures.forEach(future -> Undelivered.drop("", future, Outcome.CLOSED));
+      packedFutures = null;
     }
-    SendQueue waiting = sendQueue;
-    if (waiting != null) {
-      waiting.release();
+    SendQueue queue = sendQueue;
+    if (queue != null) {
+      queue.release();
     }
     Mailbox<O> box = mailbox;
     if (box != null) {

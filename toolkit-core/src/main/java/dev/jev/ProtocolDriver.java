@@ -25,14 +25,14 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   private final StreamConnection<I, O> connection;
   private final Protocol<I, O> protocol;
-  private @Nullable ArrayDeque<ByteBuf> early; // came while others were unpacked
+  private @Nullable ArrayDeque<ByteBuf> deferred; // came while others were unpacked
 
   private boolean opened; // the protocol's open was called
-  private boolean calling; // one of the protocol's methods is running
+  private boolean inProtocolCall; // one of the protocol's methods is running
   private boolean readyDue;
   private @Nullable CloseReason closeDue;
   private boolean abortDue;
-  private boolean waiting; // for the peer's goodbye
+  private boolean awaitingPeerClose; // for the peer's goodbye
   private boolean unpacking;
   private boolean unpackDue; // there are unread bytes that nobody looks at unless asked to
 
@@ -45,13 +45,13 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   void open() {
     opened = true;
-    calling = true;
+    inProtocolCall = true;
     try {
       protocol.open(this);
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
     } finally {
-      calling = false;
+      inProtocolCall = false;
     }
     connection.connectIfReady();
     closeIfDue();
@@ -64,12 +64,12 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   /** Packs a message; returns the tail that is still to be written, or null. */
   @Nullable ByteBuf pack(O message, ByteBuf out) {
-    calling = true;
+    inProtocolCall = true;
     try {
       protocol.pack(message, out);
       return protocol.zeroCopyTail(message);
     } finally {
-      calling = false;
+      inProtocolCall = false;
       if (closeDue != null) {
         connection.turnSoon();
       }
@@ -97,13 +97,13 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     try {
       return pack(message.message());
     } catch (Throwable t) {
-      cannotPack(message, t);
+      logPackFailure(message, t);
       return null;
     }
   }
 
   /** Logs that a published message cannot be packed. */
-  void cannotPack(SharedMessage<O> message, Throwable why) {
+  void logPackFailure(SharedMessage<O> message, Throwable why) {
     connection.config().errors().warning("cannot pack " + message, why);
   }
 
@@ -116,74 +116,75 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
    * Lets the protocol say goodbye, and wait for the peer's if it {@code mayWait}: not if the
    * connection is lost, or handed over with all that is unread.
    */
-  void sayGoodbye(CloseReason why, boolean mayWait) {
+  void closeProtocol(CloseReason why, boolean mayWait) {
     if (!opened) {
       return;
     }
-    waiting = mayWait;
-    calling = true;
+    awaitingPeerClose = mayWait;
+    inProtocolCall = true;
     try {
       protocol.close(this, why);
     } catch (Throwable t) {
       connection.config().errors().warning("protocol failed to close", t);
     } finally {
-      calling = false;
+      inProtocolCall = false;
     }
     if (mayWait) {
-      waiting = !isGoodbye(Unpooled.EMPTY_BUFFER);
+      awaitingPeerClose = !hasPeerClosed(Unpooled.EMPTY_BUFFER);
       if (!unpacking) {
-        part(connection.unread());
+        findPeerClose(connection.unread());
       }
     }
   }
 
   /** Whether the peer's goodbye is waited for. */
-  boolean isWaiting() {
-    return waiting;
+  boolean isAwaitingPeerClose() {
+    return awaitingPeerClose;
   }
 
   /** Drops what came after the protocol's goodbye, and what still comes. */
-  void stopWaiting() {
-    waiting = false;
-    releaseEarly();
+  void stopAwaitingPeerClose() {
+    awaitingPeerClose = false;
+    releaseDeferred();
     if (connection.unread() != null) {
       connection.inbound().release();
     }
   }
 
   /** Takes what was read after the close. */
-  void readLate(ByteBuf arrived) {
-    if (calling || isBehind()) { // a plugin reads while it writes
-      addEarly(arrived);
+  void readPeerClose(ByteBuf arrived) {
+    if (inProtocolCall || mustDefer()) { // a plugin reads while it writes
+      defer(arrived);
     } else {
-      part(connection.inbound().add(arrived));
+      findPeerClose(connection.inbound().add(arrived));
     }
   }
 
   /** Shows the protocol all that is unread, and keeps what it waits for the rest of. */
-  private void part(@Nullable ByteBuf unread) {
-    ByteBuf bytes = unread == null ? nextEarly() : unread;
+  private void findPeerClose(@Nullable ByteBuf unread) {
+    ByteBuf bytes = unread == null ? nextDeferred() : unread;
     while (bytes != null) {
-      waiting = waiting && !isGoodbye(bytes) && bytes.readableBytes() <= maxFrameBytes();
-      if (!waiting) {
+      awaitingPeerClose =
+          awaitingPeerClose && !hasPeerClosed(bytes) && bytes.readableBytes() <= maxFrameBytes();
+      if (!awaitingPeerClose) {
         bytes.skipBytes(bytes.readableBytes());
       }
       connection.inbound().keep(bytes);
-      bytes = nextEarly();
+      bytes = nextDeferred();
     }
-    if (!waiting) {
-      connection.lifecycle().parted();
+    if (!awaitingPeerClose) {
+      connection.lifecycle().endPeerCloseWait();
     }
   }
 
-  private boolean isGoodbye(ByteBuf bytes) {
-    calling = true;
+  private boolean hasPeerClosed(ByteBuf bytes) {
+    inProtocolCall = true;
     try {
       return protocol.awaitPeerClose(this, bytes);
     } catch (Throwable t) { // the peer's last words make no sense
       return true;
     } finally {
-      calling = false;
+      inProtocolCall = false;
     }
   }
 
@@ -213,27 +214,29 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   /** Whether what is read now has to wait for what was read before. */
-  boolean isBehind() {
-    return unpacking || (early != null && !early.isEmpty());
+  boolean mustDefer() {
+    return unpacking || (deferred != null && !deferred.isEmpty());
   }
 
-  /** Takes what has been read while {@link #isBehind}. */
-  void readEarly(ByteBuf arrived) {
-    addEarly(arrived);
+  /** Takes what has been read while {@link #mustDefer}. */
+  void readDeferred(ByteBuf arrived) {
+    defer(arrived);
     unpackDue = true;
     connection.turnSoon();
   }
 
-  private void addEarly(ByteBuf arrived) {
-    if (early == null) {
-      early = new ArrayDeque<>();
+  private void defer(ByteBuf arrived) {
+    if (deferred == null) {
+      deferred = new ArrayDeque<>();
     }
-    early.add(arrived);
+    deferred.add(arrived);
   }
 
   /** All unread bytes with the first of those that came while others were unpacked, or null. */
-  private @Nullable ByteBuf nextEarly() {
-    return early == null || early.isEmpty() ? null : connection.inbound().add(early.remove());
+  private @Nullable ByteBuf nextDeferred() {
+    return deferred == null || deferred.isEmpty()
+        ? null
+        : connection.inbound().add(deferred.remove());
   }
 
   /** Notes that bytes which came before the connection was ready may be unpacked. */
@@ -245,10 +248,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     return unpackDue;
   }
 
-  void unpackKept() {
+  void unpackUnread() {
     unpackDue = false;
-    ByteBuf behind = nextEarly();
-    unpackDue = early != null && !early.isEmpty();
+    ByteBuf behind = nextDeferred();
+    unpackDue = deferred != null && !deferred.isEmpty();
     ByteBuf bytes = behind == null ? connection.unread() : behind;
     if (bytes == null && pendingMessages() > 0) {
       bytes = Unpooled.EMPTY_BUFFER;
@@ -261,21 +264,21 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   private void keep(ByteBuf bytes) {
     if (connection.lifecycle().isClosing()) {
-      part(bytes);
+      findPeerClose(bytes);
     } else {
       connection.inbound().keep(bytes);
     }
   }
 
   /** Drops what came while other bytes were unpacked. */
-  void releaseEarly() {
+  void releaseDeferred() {
     handOver(ByteBuf::release);
   }
 
   /** Gives away what came while other bytes were unpacked. */
   void handOver(Consumer<ByteBuf> successor) {
-    while (early != null && !early.isEmpty()) {
-      successor.accept(early.remove());
+    while (deferred != null && !deferred.isEmpty()) {
+      successor.accept(deferred.remove());
     }
   }
 
@@ -284,7 +287,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     unpacking = true;
     try {
       while (bytes.isReadable() || pendingMessages() > 0) {
-        if (!connection.readsOn()) {
+        if (!connection.mayRead()) {
           unpackDue = true;
           connection.inbound().pause();
           return;
@@ -301,11 +304,11 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Unpacks and delivers one message; returns whether there may be another one. */
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
-    int held = pendingMessages();
+    int pendingBefore = pendingMessages();
     I message = unpackOne(bytes);
     boolean becameReady = connection.connectIfReady();
     if (message != null) {
-      if (bytes.readerIndex() == start && pendingMessages() >= held) {
+      if (bytes.readerIndex() == start && pendingMessages() >= pendingBefore) {
         refuse(message, "took no byte off it");
       } else if (!connection.isConnected()) {
         refuse(message, "was not ready");
@@ -314,7 +317,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       }
     }
     closeIfDue();
-    if (message == null && !becameReady && pendingMessages() >= held) {
+    if (message == null && !becameReady && pendingMessages() >= pendingBefore) {
       refuseTooLong(bytes);
       return false;
     }
@@ -322,14 +325,14 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   private @Nullable I unpackOne(ByteBuf bytes) {
-    calling = true;
+    inProtocolCall = true;
     try {
       return protocol.unpack(this, bytes);
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return null;
     } finally {
-      calling = false;
+      inProtocolCall = false;
     }
   }
 
@@ -366,7 +369,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       return;
     }
     readyDue = true;
-    if (!calling) {
+    if (!inProtocolCall) {
       connection.onLoop(() -> {}); // its end connects
     }
   }
@@ -383,7 +386,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   @Override
   public void write(ByteBuf bytes) {
     if (connection.lifecycle().acceptsOutput()) {
-      connection.outbound().add(bytes);
+      connection.outbound().addProtocolBytes(bytes);
     } else {
       bytes.release();
     }
@@ -392,7 +395,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   @Override
   public void close(CloseReason reason) {
     closeDue = requireNonNull(reason, "reason");
-    if (!calling) {
+    if (!inProtocolCall) {
       connection.onLoop(() -> {}); // its end closes
     }
   }

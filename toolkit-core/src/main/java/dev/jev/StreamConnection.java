@@ -47,7 +47,7 @@ final class StreamConnection<I, O> extends LoopMember
   static final int PLUGIN_PAUSE = 1 << 2; // of the first plugin
 
   /** After so many rounds of things to do the other connections of the loop get their turn. */
-  private static final int ROUNDS_A_TURN = 16;
+  private static final int MAX_ROUNDS_PER_TURN = 16;
 
   private static final RecvByteBufAllocator BUFFERS_BEHIND_PLUGINS =
       new AdaptiveRecvByteBufAllocator();
@@ -139,7 +139,7 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   /** Whether even a socket that is not slow takes output later: io_uring, at the loop's end. */
-  boolean isWrittenLater() {
+  boolean isWriteDeferred() {
     return direct && !batches;
   }
 
@@ -153,29 +153,29 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   boolean settle() {
     boolean more = true;
-    for (int round = 0; more && round < ROUNDS_A_TURN; round++) {
+    for (int round = 0; more && round < MAX_ROUNDS_PER_TURN; round++) {
       outbound.flush();
       more = unblockOutput();
       if (connectIfReady()) {
         driver.unpackLater();
         more = true;
       }
-      if (driver.isUnpackDue() && readsOn()) {
-        driver.unpackKept();
+      if (driver.isUnpackDue() && mayRead()) {
+        driver.unpackUnread();
         more = true;
       }
       driver.closeIfDue();
     }
-    goOnReading();
-    return more || (driver.isUnpackDue() && readsOn()); // a channel may read on the spot
+    updateReading();
+    return more || (driver.isUnpackDue() && mayRead()); // a channel may read on the spot
   }
 
-  private void goOnReading() {
+  private void updateReading() {
     if (!lifecycle.isClosing()) {
-      if (lifecycle.hasInputEnded() && readsOn() && !offloaded && !driver.isUnpackDue()) {
+      if (lifecycle.hasInputEnded() && mayRead() && !offloaded && !driver.isUnpackDue()) {
         lifecycle.startClose(CloseReason.of(Kind.PEER_CLOSED));
       } else {
-        read(readsOn() && !lifecycle.hasInputEnded());
+        setAutoRead(mayRead() && !lifecycle.hasInputEnded());
       }
     }
   }
@@ -187,7 +187,7 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   /** Whether messages may be unpacked, and more be read. */
-  boolean readsOn() {
+  boolean mayRead() {
     return !lifecycle.isClosing() && pauses == 0 && !outputBlocked && !lifecycle.isCloseRequested();
   }
 
@@ -201,13 +201,13 @@ final class StreamConnection<I, O> extends LoopMember
     resume(USER_PAUSE);
   }
 
-  void pause(int who) {
-    PAUSES.updateAndGet(this, all -> all | who);
+  void pause(int pauseBit) {
+    PAUSES.updateAndGet(this, all -> all | pauseBit);
     onLoop(() -> {}); // its end stops reading
   }
 
-  void resume(int who) {
-    PAUSES.updateAndGet(this, all -> all & ~who);
+  void resume(int pauseBit) {
+    PAUSES.updateAndGet(this, all -> all & ~pauseBit);
     onLoop(() -> {}); // its end goes on reading
   }
 
@@ -221,7 +221,7 @@ final class StreamConnection<I, O> extends LoopMember
     return in == null ? 0 : in.unreadBytes();
   }
 
-  void read(boolean on) {
+  void setAutoRead(boolean on) {
     if (!on) {
       inbound().pause();
     } else if (inbound != null) {
@@ -235,18 +235,18 @@ final class StreamConnection<I, O> extends LoopMember
 
   /** Since when what arrives is read, by the time of the loop; now, if it is not. */
   long readingSince() {
-    return readsOn() && channel.config().isAutoRead() ? readingSince : loop.nanoTime();
+    return mayRead() && channel.config().isAutoRead() ? readingSince : loop.nanoTime();
   }
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     ByteBuf arrived = (ByteBuf) message;
     if (lifecycle.isClosing()) {
-      lifecycle.dropInput(arrived);
+      lifecycle.readAfterClose(arrived);
       return;
     }
-    if (driver.isBehind()) { // a plugin reads while it writes
-      driver.readEarly(arrived);
+    if (driver.mustDefer()) { // a plugin reads while it writes
+      driver.readDeferred(arrived);
       return;
     }
     if (pauses != 0 && direct) { // the transport reads only because of an error, or of an end
@@ -413,7 +413,7 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
-      if (!readsOn()) {
+      if (!mayRead()) {
         abortIfReset();
       }
       leave(enter());
@@ -527,7 +527,7 @@ final class StreamConnection<I, O> extends LoopMember
     boolean outermost = enter();
     int left = 0;
     try {
-      outbound.packMail(); // what was sent before
+      outbound.packMailbox(); // what was sent before
       for (int i = 0; i < messages.size() && lifecycle.acceptsMessages(); i++) {
         left += outbound.publish(messages.get(i), subscriber) ? 1 : 0;
       }
