@@ -11,6 +11,7 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -252,6 +253,14 @@ final class ConnectionLifecycle {
     return false;
   }
 
+  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
+  void abortIfReset() {
+    if (Transport.isReset(channel())) {
+      IOException cause = new IOException("connection reset by peer after its FIN");
+      abort(new CloseReason(Kind.IO_ERROR, cause));
+    }
+  }
+
   /** Closes the socket without asking the plugins' handlers, which have had their say. */
   private void closeSocket() {
     ChannelHandlerContext nextToSocket = channel().pipeline().firstContext();
@@ -294,10 +303,19 @@ final class ConnectionLifecycle {
   private void callbacks(CloseReason why) {
     leaveTopics();
     if (connection.isConnected()) {
-      connection.callOnClose(why);
+      callOnClose(connection, why);
     }
     connection.observers().closed(why);
     host().events().disconnected(why);
+  }
+
+  private static <I, O> void callOnClose(StreamConnection<I, O> connection, CloseReason why) {
+    ConnectionConfig<I, O> config = connection.config();
+    try {
+      config.handler().onClose(connection, why);
+    } catch (Throwable t) {
+      config.errors().warning("handler failed in onClose of " + connection.remoteAddress(), t);
+    }
   }
 
   /** Runs an action whose effects on other connections follow after it. */

@@ -250,7 +250,7 @@ final class StreamConnection<I, O> extends LoopMember
       return;
     }
     if (pauses != 0 && direct) { // the transport reads only because of an error, or of an end
-      abortIfReset();
+      lifecycle.abortIfReset();
     }
     boolean outermost = enter(); // until channelReadComplete, if that follows
     observers.received(arrived.readableBytes());
@@ -367,15 +367,6 @@ final class StreamConnection<I, O> extends LoopMember
     onLoop(() -> lifecycle.abort(reason));
   }
 
-  /** Calls onClose. */
-  void callOnClose(CloseReason reason) {
-    try {
-      config.handler().onClose(this, reason);
-    } catch (Throwable t) {
-      config.errors().warning("handler failed in onClose of " + remoteAddress(), t);
-    }
-  }
-
   @Override
   void stop(CloseReason reason) {
     lifecycle.startClose(reason);
@@ -414,19 +405,11 @@ final class StreamConnection<I, O> extends LoopMember
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
       if (!mayRead()) {
-        abortIfReset();
+        lifecycle.abortIfReset();
       }
       leave(enter());
     }
     ctx.fireUserEventTriggered(event);
-  }
-
-  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
-  private void abortIfReset() {
-    if (Transport.isReset(channel)) {
-      IOException cause = new IOException("connection reset by peer after its FIN");
-      lifecycle.abort(new CloseReason(Kind.IO_ERROR, cause));
-    }
   }
 
   @Override
