@@ -13,14 +13,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** An address that a UDP socket sends to; made for each datagram that comes in. */
+/** A remote address that a UDP socket sends to. Created for each inbound datagram. */
 final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
 
   private final UdpSocket<?, O> socket;
   private final InetSocketAddress peer;
 
   // Event loop only.
-  private long allowance; // bytes that may be sent, headers included
+  private long allowance; // bytes that may still be sent, including headers
 
   // Volatile: set and read by any thread.
   private volatile @Nullable Object attachment;
@@ -40,7 +40,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
     return peer;
   }
 
-  /** Takes bytes off what may be sent; returns whether there were so many. Event loop only. */
+  /** Subtracts bytes from the allowance; returns false if it is too small. Event loop only. */
   boolean spend(int bytes) {
     if (bytes > allowance) {
       return false;
@@ -76,7 +76,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
     return socket.isOpen();
   }
 
-  // There is nothing to close or to read.
+  // No effect: the socket is shared by all remote addresses.
 
   @Override
   public void close() {}
@@ -104,7 +104,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
       return new UdpConnection<>(socket, inet, Long.MAX_VALUE);
     }
     throw new IllegalArgumentException(
-        "address: " + address + " (expected: an internet address that is resolved)");
+        "address: " + address + " (expected: a resolved internet address)");
   }
 
   @Override
@@ -163,7 +163,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
     return type.cast(attachment);
   }
 
-  // The peer of a client. What is too much for the socket is lost, as on the network.
+  // MessageSink, for a client. Messages that the socket cannot take are lost, as on the network.
 
   @Override
   public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
@@ -171,7 +171,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
       return Outcome.CLOSED;
     }
     Outcome outcome = socket.send(this, message, written);
-    return outcome == Outcome.CLOSED ? Outcome.OVER_LIMIT : outcome; // it is dropped already
+    return outcome == Outcome.CLOSED ? Outcome.OVER_LIMIT : outcome; // socket.send has dropped it
   }
 
   @Override

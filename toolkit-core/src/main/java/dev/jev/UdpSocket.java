@@ -22,19 +22,21 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handler of a UDP socket, in which each datagram is a message.
+ * The handler of a UDP socket, on which each datagram is one message.
  *
- * <p><b>In.</b> One protocol serves all peers of the socket. It gets each datagram alone, and is
- * replaced when it does not make exactly one message of it, since it may wait for bytes that never
- * come or have kept some that belong to nobody. So a bad datagram costs only itself.
+ * <p><b>Inbound.</b> One protocol serves all peers of the socket. It unpacks each datagram alone.
+ * If it does not make exactly one message of a datagram, it is replaced, since it may wait for
+ * bytes that never arrive, or may have kept bytes that belong to no later datagram. So a bad
+ * datagram costs only itself.
  *
- * <p><b>Out.</b> Datagrams that are sent in one turn of the loop are flushed together, so that one
- * system call takes many of them. Other threads put messages into the mailbox. What waits in both
- * is bounded by {@code maxPendingBytes}; above that messages are dropped, as on the net.
+ * <p><b>Outbound.</b> The datagrams sent in one turn of the loop are flushed together, so that one
+ * system call takes many of them. Other threads put messages into the mailbox. {@code
+ * maxPendingBytes} bounds the bytes in both places; beyond it messages are dropped, as on the
+ * network.
  *
- * <p><b>Spoofing.</b> Nobody knows whether a datagram's source is the true one. Whoever answers a
- * short datagram with much may be used to flood a third party; so answers are limited to a multiple
- * of what came in (RFC 9000, 8).
+ * <p><b>Spoofing.</b> The source address of a datagram may be forged. A server that answers short
+ * datagrams with long ones can be abused to flood a third party. So answers are limited to a
+ * multiple of the bytes received (RFC 9000, 8).
  */
 final class UdpSocket<I, O> extends LoopMember
     implements ServerIntake, ChannelFutureListener, Runnable {
@@ -42,10 +44,10 @@ final class UdpSocket<I, O> extends LoopMember
   /** RFC 768 and RFC 791: 65,535 bytes less 20 of the IP header and 8 of the UDP header. */
   static final int MAX_PAYLOAD_BYTES = 65507;
 
-  /** The least that IP and UDP put in front of a payload. */
+  /** Minimum length of the IP and UDP headers of a datagram: 20 and 8 bytes. */
   private static final int HEADER_BYTES = 28;
 
-  /** So many unflushed bytes are flushed before the end of the turn. */
+  /** Size of unflushed output at which it is flushed before the end of the turn. */
   private static final int SPILL_BYTES = 64 * 1024;
 
   private final ConnectionConfig<I, O> config;
@@ -58,8 +60,8 @@ final class UdpSocket<I, O> extends LoopMember
   private final Context context = new Context();
 
   // Event loop only.
-  private @Nullable Protocol<I, O> protocol; // null: a new one is due
-  private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; asked for by any thread
+  private @Nullable Protocol<I, O> protocol; // null until needed, and after a bad datagram
+  private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; read by any thread
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
 
   private volatile long taken; // written by the event loop, read by any thread
@@ -75,11 +77,11 @@ final class UdpSocket<I, O> extends LoopMember
     this.maxBytes = Math.min(config.maxFrameBytes(), MAX_PAYLOAD_BYTES);
     this.mailbox = new Mailbox<>(config.highWatermark());
     channel.config().setAllocator(Loop.ALLOCATOR);
-    // One byte more than may come tells what is too long, also when the system cuts it off.
+    // One byte more than allowed reveals a datagram that is too long, even if the system cuts it.
     config.host().transport().readDatagrams(channel.config(), maxBytes + 1);
   }
 
-  // What the connections ask for; any thread.
+  // For the connections; any thread.
 
   SocketAddress address() {
     return SocketAddresses.of(channel);
@@ -103,7 +105,7 @@ final class UdpSocket<I, O> extends LoopMember
     return taken;
   }
 
-  /** How many datagrams were dropped, see {@link Server#droppedDatagrams}. */
+  /** Returns the number of dropped datagrams, see {@link Server#droppedDatagrams}. */
   long dropped() {
     return dropped.sum();
   }
@@ -154,7 +156,7 @@ final class UdpSocket<I, O> extends LoopMember
     loop.ownership().release();
   }
 
-  /** Returns the one message that a datagram is, or null if it is anything else. */
+  /** Returns the message of a datagram, or null if the datagram is not exactly one message. */
   private @Nullable I unpack(ByteBuf bytes) {
     I message = null;
     try {
@@ -163,9 +165,9 @@ final class UdpSocket<I, O> extends LoopMember
         return message;
       }
     } catch (ProtocolException e) {
-      // The peer's fault, which is only counted.
+      // The peer's fault: only counted.
     } catch (Throwable t) {
-      config.errors().warning("protocol failed for a datagram of " + address(), t);
+      config.errors().warning("protocol failed on a datagram received on " + address(), t);
     }
     ReferenceCountUtil.safeRelease(message);
     replaceProtocol(Kind.PROTOCOL_ERROR);
@@ -193,7 +195,7 @@ final class UdpSocket<I, O> extends LoopMember
     try {
       old.close(context, CloseReason.of(why));
     } catch (Throwable t) {
-      config.errors().warning("protocol failed to close", t);
+      config.errors().warning("protocol failed in close", t);
     }
   }
 
@@ -210,14 +212,14 @@ final class UdpSocket<I, O> extends LoopMember
     ctx.fireChannelInactive();
   }
 
-  // As a member of the loop, which closes its channel.
+  // LoopMember.
 
   @Override
   ConnectionHost host() {
     return config.host();
   }
 
-  /** Datagrams are flushed once for all that came in together, see {@link #takeTurn}. */
+  /** Returns false: {@link #takeTurn} flushes once for all datagrams that arrived together. */
   @Override
   boolean settle() {
     return false;
@@ -231,7 +233,7 @@ final class UdpSocket<I, O> extends LoopMember
 
   @Override
   void fail(Kind kind, Throwable cause) {
-    config.errors().warning("task of " + address() + " failed", cause);
+    config.errors().warning("task failed on " + address(), cause);
   }
 
   @Override
@@ -302,7 +304,7 @@ final class UdpSocket<I, O> extends LoopMember
 
   // Sending; event loop only.
 
-  /** Packs what other threads have sent. */
+  /** Packs and flushes the messages of the mailbox. */
   @Override
   public void run() {
     mailbox.clearWakeup();
@@ -315,7 +317,7 @@ final class UdpSocket<I, O> extends LoopMember
         config.errors().warning("cannot pack a datagram for " + addressed.to().peer(), t);
       }
     }
-    channel.flush(); // at once: the socket may be about to be closed
+    channel.flush(); // at once, since the socket may close next
   }
 
   private Outcome pack(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
@@ -361,20 +363,20 @@ final class UdpSocket<I, O> extends LoopMember
     }
   }
 
-  /** Consumes {@code datagram}. */
+  /** Writes a datagram, which is consumed. */
   private Outcome write(
       UdpConnection<O> to, ByteBuf datagram, @Nullable CompletableFuture<Void> written) {
     int length = datagram.readableBytes();
-    if (length == 0) { // Netty does not send empty ones
+    if (length == 0) { // Netty does not send empty datagrams
       return drop(datagram, written, Outcome.OVER_LIMIT);
     }
     if (!to.spend(length + HEADER_BYTES)) {
       log.warning(
           "datagram for "
               + to.peer()
-              + " dropped: it would be answered with more than "
+              + " dropped: its answers would exceed "
               + amplification
-              + " times what it sent; see the option amplification of "
+              + " times the bytes received; see the option amplification of "
               + address());
       return drop(datagram, written, Outcome.OVER_LIMIT);
     }
@@ -401,7 +403,7 @@ final class UdpSocket<I, O> extends LoopMember
     }
   }
 
-  /** What becomes of a datagram that was given to the system. */
+  /** Counts a datagram that the system has not sent. */
   @Override
   public void operationComplete(ChannelFuture sent) {
     if (!sent.isSuccess()) {
@@ -409,7 +411,7 @@ final class UdpSocket<I, O> extends LoopMember
     }
   }
 
-  /** What the protocol can do: answer the source of the datagram that is being unpacked. */
+  /** The protocol's context: writes to the source of the datagram that is being unpacked. */
   private final class Context implements ProtocolContext {
 
     @Override

@@ -293,8 +293,7 @@ class UdpTest {
     Connection<String> connection = known.get(10, TimeUnit.SECONDS);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> connection.to(InetSocketAddress.createUnresolved("nowhere", 1)))
-        .withMessage(
-            "address: nowhere/<unresolved>:1 (expected: an internet address that is resolved)");
+        .withMessage("address: nowhere/<unresolved>:1 (expected: a resolved internet address)");
   }
 
   @ParameterizedTest
@@ -470,7 +469,7 @@ class UdpTest {
       assertThat(log.messages("datagram for"))
           .singleElement()
           .isEqualTo(
-              "datagram for %s dropped: it would be answered with more than 3 times what it sent;"
+              "datagram for %s dropped: its answers would exceed 3 times the bytes received;"
                       .formatted(client.getLocalSocketAddress())
                   + " see the option amplification of "
                   + server.addresses().get(0));
