@@ -4,21 +4,21 @@ import io.netty.channel.WriteBufferWaterMark;
 import java.util.function.Supplier;
 
 /**
- * What all connections of a server or client have in common.
+ * The configuration that all connections of a server or client share.
  *
  * @param host the server or client
- * @param protocols makes the protocol of each connection
- * @param handler gets the messages of all connections
- * @param maxFrameBytes most bytes of one inbound frame
- * @param maxPendingBytes most outbound bytes waiting in one connection
- * @param watermarks pending bytes below which a connection is writable again, and above which it is
- *     not
- * @param overflow what happens at {@code maxPendingBytes}
- * @param handshakeTimeoutNanos longest time until {@link ProtocolContext#ready}
- * @param closeTimeoutNanos longest time for writing what is pending at a close
- * @param lingeringCloseNanos longest time for which input is dropped after that
- * @param sockets what the sockets are set to
- * @param errors log for what handlers and protocols throw
+ * @param protocols supplier of one protocol per connection
+ * @param handler the handler of all connections
+ * @param maxFrameBytes maximum length of an inbound frame, in bytes
+ * @param maxPendingBytes maximum pending outbound bytes of a connection
+ * @param watermarks pending bytes: above the high watermark a connection is not writable, below the
+ *     low one it is writable again
+ * @param overflow policy for a message beyond {@code maxPendingBytes}
+ * @param handshakeTimeoutNanos maximum time until {@link ProtocolContext#ready}
+ * @param closeTimeoutNanos maximum time at a close for the pending output and the close handshake
+ * @param lingeringCloseNanos maximum time for which input is read and dropped after that
+ * @param sockets options of the sockets
+ * @param errors log for exceptions of handlers and protocols
  */
 record ConnectionConfig<I, O>(
     ConnectionHost host,

@@ -14,7 +14,7 @@ final class ConnectionFactory {
 
   private ConnectionFactory() {}
 
-  /** Creates the connection of a channel, and configures the channel. */
+  /** Creates the connection of a channel and configures the channel. */
   static <I, O> StreamConnection<I, O> create(
       ConnectionConfig<I, O> config, Loop loop, Channel channel) throws IOException {
     StreamConnection<I, O> connection = new StreamConnection<>(config, loop, channel);
@@ -30,17 +30,17 @@ final class ConnectionFactory {
       ConnectionConfig<?, ?> config, ChannelConfig channel, StreamConnection<?, ?> connection) {
     Transport transport = config.host().transport();
     config.sockets().apply(channel, transport);
-    // The peer's FIN must not close the connection before what was sent to it is written.
+    // The peer's FIN must not close the channel while output is pending.
     channel.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     channel.setWriteBufferWaterMark(config.watermarks());
     channel.setAllocator(Loop.ALLOCATOR);
-    // With io_uring a read is under way while others happen, so each needs a buffer of its own.
+    // With io_uring several reads are in progress at once, so each needs a buffer of its own.
     if (transport != Transport.IO_URING) {
       channel.setRecvByteBufAllocator(connection);
     }
   }
 
-  /** Returns the handler for the pipeline: the connection, or one that first installs plugins. */
+  /** Returns the handler to add: the connection, or an initializer that installs plugins first. */
   static ChannelHandler handler(StreamConnection<?, ?> connection) {
     if (connection.observers() == ConnectionObservers.NONE) {
       return connection;

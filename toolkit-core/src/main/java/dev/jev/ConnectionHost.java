@@ -2,7 +2,7 @@ package dev.jev;
 
 import java.util.List;
 
-/** The server or client of a connection, as the connection sees it. */
+/** A server or client, as its connections see it. */
 interface ConnectionHost {
 
   /** Returns the server or client, as plugins see it. */
@@ -13,16 +13,16 @@ interface ConnectionHost {
 
   Transport transport();
 
-  /** Returns whether a connection that opens now is too late. */
+  /** Returns whether the server or client is stopping, so that a new connection has to close. */
   boolean isStopping();
 
-  /** Counts a connection, unless {@code max} are open already. */
+  /** Counts a connection, unless {@code max} are open already; returns whether it was counted. */
   boolean admit(int max);
 
   /** Counts a connection as closed. */
   void unadmit();
 
-  /** Forgets a connection after all its callbacks: nothing of it is left. */
+  /** Notes that all callbacks of a connection have returned and none follows. */
   void forget();
 
   /** Returns the receiver of the events of the connections. */
@@ -43,7 +43,7 @@ interface ConnectionHost {
     /** Called after {@link Handler#onClose}. */
     default void disconnected(CloseReason reason) {}
 
-    /** Called when the channel of a connection was handed over. */
+    /** Called after the channel of a connection was handed over, see {@link Connection#detach}. */
     default void detached() {}
   }
 }

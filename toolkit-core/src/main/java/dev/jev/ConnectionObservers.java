@@ -11,15 +11,15 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The observers that the plugins have put on one connection. Event loop only. */
+/** The observers that the plugins have installed on one connection. Event loop only. */
 final class ConnectionObservers {
 
-  /** How many plugins there may be, each with its bit for its pause. */
+  /** Maximum number of plugins, each of which has one bit of the pauses. */
   static final int MAX = 30;
 
   private static final Plugin.Observer[] NO_OBSERVERS = {};
 
-  /** Those of a connection without plugins. */
+  /** The observers of a connection without plugins: none. */
   static final ConnectionObservers NONE = new ConnectionObservers(null);
 
   private final @Nullable StreamConnection<?, ?> connection; // null for NONE
@@ -120,7 +120,10 @@ final class ConnectionObservers {
     }
   }
 
-  /** Lets all observers end their output, the one next to the protocol first, and then goes on. */
+  /**
+   * Lets each observer end its output, beginning with the observer next to the protocol, then runs
+   * {@code then}.
+   */
   void endOutput(Runnable then) {
     endOutput(observers, observers.length - 1, then);
   }
@@ -150,7 +153,7 @@ final class ConnectionObservers {
     requireNonNull(connection).fail(CloseReason.Kind.HANDLER_ERROR, t);
   }
 
-  /** What one plugin may do with the connection. */
+  /** One plugin's link to the connection. */
   private record PluginLink(StreamConnection<?, ?> connection, int pauseBit)
       implements Plugin.Link {
 
@@ -200,6 +203,6 @@ final class ConnectionObservers {
     }
   }
 
-  /** The addresses that a plugin found out, instead of the socket's. */
+  /** The addresses that a plugin has set, in place of the socket's. */
   record Addresses(SocketAddress remote, SocketAddress local) {}
 }

@@ -4,20 +4,20 @@ import dev.jev.Delivery.Outcome;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** A connection, as a client's queue of outbound messages sees it. */
+/** A connection, as a client's outbox sees it. */
 interface MessageSink<O> {
 
-  /** Sends a message, which stays the caller's if the outcome is {@link Outcome#CLOSED}. */
+  /** Sends a message; does not consume it if the outcome is {@link Outcome#CLOSED}. */
   Outcome offer(O message, @Nullable CompletableFuture<Void> written);
 
-  /** Returns whether queued messages may follow; if not, the queue is told when they may again. */
+  /** Returns whether queued messages may be sent; if not, the outbox is notified when they may. */
   boolean isDrainable();
 
-  /** Returns whether a message would be taken, and not be over the limit of pending bytes. */
+  /** Returns whether the pending bytes are below the limit, so that a message is accepted. */
   boolean isBelowLimit();
 
   void onLoopLater(Runnable action);
 
-  /** Handles an exception of the protocol, which could not pack a message. */
+  /** Handles an exception that the protocol has thrown while packing a message. */
   void packingFailed(Throwable cause);
 }
