@@ -8,26 +8,38 @@ import io.netty.util.UncheckedBooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the bytes of one connection are read to, and where they stay until they are unpacked.
+ * The input buffer of one connection: the place where the socket is read to, and where bytes stay
+ * until they are unpacked. It is also Netty's handle that decides how much to read.
  *
- * <p>Three places, so that bytes are moved as little as possible and an idle connection holds none:
+ * <p><b>Problem.</b> A buffer per connection would make idle connections expensive, and copying all
+ * input into one would make busy ones slow. Most reads end at the end of a frame, so a buffer of
+ * the connection's own is needed only while a frame is incomplete.
+ *
+ * <p><b>Three places.</b> The length of the incomplete frame decides where the next bytes go:
  *
  * <ul>
- *   <li>Nothing is left over, the usual case: the socket is read into the loop's buffer and
- *       unpacked there.
- *   <li>A short beginning of a frame is left over: it is kept in a buffer of its size. The next
- *       read goes into the loop's buffer again and the beginning is put in front of it.
- *   <li>A long one is left over: it is kept in a buffer with room, and the socket is read into that
- *       room. The buffer doubles as bytes arrive, never because a length was announced.
+ *   <li>No bytes are left over, the usual case: the socket is read into the loop's buffer, and the
+ *       bytes are unpacked there.
+ *   <li>At most {@link Loop#HEADROOM} bytes are left over: they move to a buffer of exactly their
+ *       size. The next read goes to the loop's buffer again, and the kept bytes are copied into the
+ *       headroom in front of the new bytes.
+ *   <li>More bytes are left over: they move to a buffer with room, and the socket is read into that
+ *       room. The buffer doubles as bytes arrive.
  * </ul>
+ *
+ * <p>With io_uring, and behind handlers of plugins, bytes arrive in other buffers. They are
+ * unpacked there if no bytes are left over, else appended to the kept bytes.
+ *
+ * <p><b>Invariants.</b> The unread bytes are always contiguous. An idle connection without an
+ * incomplete frame has no buffer. A buffer grows because bytes have arrived, never because a peer
+ * has announced a length.
  *
  * <p>Event loop only.
  */
-@SuppressWarnings(
-    "ReferenceEquality") // buffers are compared with ==: the very one, not one with equal bytes
+@SuppressWarnings("ReferenceEquality") // == asks for the same buffer, not for equal bytes
 final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
 
-  /** Says to Netty that now is not the time to read. */
+  /** Thrown by {@link #allocate} to keep Netty from reading during a pause. */
   static final class Paused extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -36,7 +48,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
   }
 
-  /** After so many full reads the other connections of the loop get their turn. */
+  /** Maximum full reads per read batch, so that other connections of the loop get their turn. */
   private static final int MAX_READS_PER_BATCH = 4;
 
   private static final int MIN_ROOM_BYTES = 16 * 1024;
@@ -53,14 +65,14 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /**
-   * Adds what has arrived and returns all unread bytes; {@link #keep} is to be called with them.
+   * Adds bytes that have arrived; returns all unread bytes, which must be given to {@link #keep}.
    */
   ByteBuf add(ByteBuf arrived) {
     ByteBuf kept = unread;
     if (kept == null) {
       return loop.isReadBuffer(arrived) ? arrived : pooled(arrived);
     }
-    if (arrived == kept) { // it was read into the room behind the kept bytes
+    if (arrived == kept) { // they were read into the room behind the kept bytes
       arrived.release();
       return kept;
     }
@@ -80,9 +92,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     return kept;
   }
 
-  /**
-   * Keeps what is left of {@code bytes} after unpacking, and little more memory than that needs.
-   */
+  /** Keeps the bytes that are left after unpacking, in little more memory than they need. */
   void keep(ByteBuf bytes) {
     int length = bytes.readableBytes();
     if (bytes == unread) {
@@ -102,8 +112,8 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /**
-   * The bytes in a buffer whose slices have reference counts of their own, see {@link
-   * MessageOwnership}.
+   * Returns the bytes in a buffer whose slices have reference counts of their own, see {@link
+   * MessageOwnership}. Consumes {@code bytes}.
    */
   private static ByteBuf pooled(ByteBuf bytes) {
     if (bytes.alloc() == Loop.ALLOCATOR) {
@@ -116,13 +126,13 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
   }
 
-  /** How many bytes are kept; on another thread, as it last saw them. */
+  /** Returns the number of kept bytes; another thread may get an older one. */
   int unreadBytes() {
     ByteBuf kept = unread;
     return kept == null ? 0 : kept.readableBytes();
   }
 
-  /** The bytes that were kept, or null. */
+  /** Returns the kept bytes, or null if there are none. */
   @Nullable ByteBuf unread() {
     return unread;
   }
@@ -156,9 +166,9 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /**
-   * Lends the loop's buffer to this channel no longer, since it gets a new owner.
+   * Stops lending the loop's buffer to the channel, which gets a new owner.
    *
-   * @return the unread bytes, which are the new owner's too, or null
+   * @return the unread bytes, which the new owner gets too, or null
    */
   @Nullable ByteBuf detach() {
     ByteBuf kept = unread;
@@ -168,7 +178,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     return kept;
   }
 
-  // What Netty asks for when a socket is readable.
+  // RecvByteBufAllocator.ExtendedHandle, called by Netty when the socket is readable.
 
   @Override
   public ByteBuf allocate(ByteBufAllocator allocator) {
@@ -176,9 +186,9 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
       return allocator.ioBuffer(MIN_ROOM_BYTES);
     }
     if (paused && !refusedWhilePaused) {
-      // A FIN makes the native transports read all that the socket holds, paused or not. That would
-      // be as much as the kernel's buffer; so it is refused, and read after the pause. If they ask
-      // again it is because of an error, and reading is the only way to be told of it.
+      // After a FIN the native transports read everything that the socket holds, even during a
+      // pause. That may be as much as the kernel's buffer, so the first read is refused, and made
+      // after the pause. A second one means an error, which only a read can report.
       refusedWhilePaused = true;
       throw new Paused();
     }

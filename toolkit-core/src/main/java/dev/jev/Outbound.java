@@ -12,7 +12,7 @@ import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of one connection's messages to its socket.
+ * The output path of one connection, from messages to the socket.
  *
  * <pre>
  *   other threads --&gt; Mailbox --+
@@ -20,40 +20,49 @@ import org.jspecify.annotations.Nullable;
  *   event loop -----------------+      (--&gt; SendQueue --&gt;)
  * </pre>
  *
- * <p>On the event loop a message is packed at once, behind the others of the same turn, into one
- * buffer that is written and flushed when the turn ends. Other threads put messages into the
- * mailbox and wake the loop, once for as many as it then finds. Netty's outbound buffer holds what
- * the socket has not taken.
+ * <p><b>Path of a message.</b> A message sent on the event loop is packed at once, behind the other
+ * messages of the turn, into one pack buffer. The buffer is written and flushed when the turn ends,
+ * or earlier when {@link #SPILL_BYTES} have gathered. A message from another thread goes to the
+ * mailbox, which wakes the event loop once for all messages that it then finds. Netty's outbound
+ * buffer holds the bytes that the socket has not taken.
  *
- * <p>Bytes cannot be dropped once they are there, since part of a message may be on its way. So
- * with {@link OverflowPolicy#DROP_OLDEST} messages that meet an unwritable channel wait in the
- * backlog, each packed by itself.
+ * <p><b>Send queue.</b> Bytes in Netty's outbound buffer cannot be dropped, since part of a message
+ * may be sent already. So messages that may still be dropped or replaced wait in the send queue
+ * while the channel is not writable: messages sent with {@link OverflowPolicy#DROP_OLDEST}, each
+ * packed by itself, and published messages. All later output waits behind them.
+ *
+ * <p><b>Limits.</b> Bytes in all these places are pending, but another thread does not count the
+ * pack buffer. A message is over the limit if {@code maxPendingBytes} are pending. The protocol's
+ * own bytes have no limit. Above the high watermark the connection stops reading.
+ *
+ * <p><b>Invariants.</b> The messages of one thread leave in the order of their sends. A future is
+ * completed exactly once: when the last byte is written, or when the message is dropped.
  */
 final class Outbound<O> implements Runnable {
 
-  /** Output of this size is written without waiting for the end of the turn. */
+  /** Size of unflushed output at which it is flushed before the end of the turn. */
   private static final int SPILL_BYTES = 32 * 1024;
 
-  /** After so many messages of other threads the other connections of the loop get their turn. */
+  /** Maximum mailbox messages packed per turn, so that other connections of the loop get theirs. */
   private static final int MAX_MESSAGES_PER_TURN = 1024;
 
-  /** A shorter tail costs less to copy than to write as a buffer of its own. */
+  /** Minimum length of a zero-copy tail; a shorter one costs less to copy than to write. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
 
-  /** While output waits for the socket a tail pins the buffer it lies in, so more is copied. */
+  /** The same while output waits for the socket, where a tail would pin the buffer it lies in. */
   private static final int MIN_PENDING_TAIL_BYTES = 32 * 1024;
 
   private final StreamConnection<?, O> connection;
 
   // Event loop only.
   private @Nullable ByteBuf packBuffer;
-  private int writtenIndex; // index in packBuffer up to which it has been written
+  private int writtenIndex; // packBuffer is written up to this index
   private int unflushedBytes; // written but not flushed
-  private @Nullable List<CompletableFuture<Void>> packedFutures; // for the bytes in packBuffer
-  private boolean writtenMarkerPending; // a marker for the plugins is on its way
+  private @Nullable List<CompletableFuture<Void>> packedFutures; // of the messages in packBuffer
+  private boolean writtenMarkerPending; // an empty write, after which plugins are notified
 
   // Volatile: written by the event loop, read by any thread.
-  private volatile long pipelineBytes; // bytes in the handlers of plugins and behind them
+  private volatile long pipelineBytes; // bytes in the handlers of plugins and after them
   private volatile boolean pipelineOverWatermark;
 
   // Volatile: set once, read by any thread.
@@ -75,7 +84,7 @@ final class Outbound<O> implements Runnable {
     return outcome;
   }
 
-  /** Sends like {@link #send}, but leaves a message alone for which it is too late. */
+  /** Sends like {@link #send}, but does not consume the message if the outcome is CLOSED. */
   Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
     if (!connection.lifecycle().acceptsMessages()) {
       return Outcome.CLOSED;
@@ -129,7 +138,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Makes room for the message that is about to come; what is packed already does so itself. */
+  /** Makes room in the mailbox for a message; the send queue makes room itself. */
   private void dropOldest(Mailbox<O> box) {
     while (pendingBytes() > connection.config().maxPendingBytes()) {
       Mailbox.Envelope<O> oldest = box.poll();
@@ -150,10 +159,10 @@ final class Outbound<O> implements Runnable {
     return connection.config().overflow() == OverflowPolicy.DROP_OLDEST;
   }
 
-  /** Whether a message of the event loop may join what is pending. */
+  /** Returns whether a message sent on the event loop is within the limit of pending bytes. */
   private boolean admits() {
     ConnectionConfig<?, ?> config = connection.config();
-    // A channel that is not blocked holds no more than the high mark: no need to ask it each time.
+    // Fast path: a channel that is not blocked holds at most as much as its high watermark.
     boolean belowLimit =
         !connection.isOutputBlocked()
             && mailbox == null
@@ -161,7 +170,7 @@ final class Outbound<O> implements Runnable {
     return belowLimit || admits(pendingBytes());
   }
 
-  /** Whether a message may join so many pending bytes. */
+  /** Returns whether a message may be added to the given number of pending bytes. */
   private boolean admits(long pending) {
     return pending < connection.config().maxPendingBytes() || isDropOldest();
   }
@@ -173,13 +182,13 @@ final class Outbound<O> implements Runnable {
     return Undelivered.drop(message, written, Outcome.OVER_LIMIT);
   }
 
-  /** Tells whether output is so far behind that senders had better wait. */
+  /** Returns whether the output is below its watermark, so that senders need not wait. */
   boolean isWritable() {
     Mailbox<O> box = mailbox;
     return isChannelWritable() && (box == null || !box.isAboveWatermark());
   }
 
-  /** The same without what other threads have sent. */
+  /** Returns the same as {@link #isWritable}, without regard to the mailbox. */
   boolean isChannelWritable() {
     return connection.channel().isWritable() && !pipelineOverWatermark;
   }
@@ -206,7 +215,7 @@ final class Outbound<O> implements Runnable {
 
   // Event loop only.
 
-  /** Packs what other threads have sent, in a turn of its own. */
+  /** Packs the messages of the mailbox in a turn, up to a limit per turn. */
   @Override
   public void run() {
     boolean outermost = connection.enter();
@@ -217,7 +226,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Packs all that other threads have sent. */
+  /** Packs all messages of the mailbox. */
   void packMailbox() {
     Mailbox<O> box = mailbox;
     if (box != null && box.bytes() > 0) {
@@ -225,7 +234,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Packs what other threads have sent; returns whether that was all. */
+  /** Packs at most {@code most} messages of the mailbox; returns whether these were all. */
   private boolean packMailbox(int most) {
     Mailbox<O> box = mailbox;
     if (box == null) {
@@ -309,12 +318,12 @@ final class Outbound<O> implements Runnable {
     return out == null ? 0 : out.writerIndex() - writtenIndex;
   }
 
-  /** Adds bytes behind what is packed, without copying if they are many. */
+  /** Appends bytes to the packed output; long ones are not copied. */
   private void append(ByteBuf bytes) {
     append(bytes, pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES);
   }
 
-  /** Adds bytes behind what is packed, copied if they are fewer than {@code min}. */
+  /** Appends bytes to the packed output, copied if they are fewer than {@code min}. */
   private void append(ByteBuf bytes, int min) {
     int length = bytes.readableBytes();
     if (length < min) {
@@ -325,7 +334,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Adds a protocol's own bytes, whatever is pending. Consumes them. */
+  /** Appends the protocol's own bytes, regardless of limits. Consumes them. */
   void addProtocolBytes(ByteBuf bytes) {
     if (mustQueue()) {
       sendQueue().addProtocolBytes(bytes);
@@ -347,14 +356,14 @@ final class Outbound<O> implements Runnable {
     packedFutures.add(written);
   }
 
-  /** Writes what has gathered if it is much, without waiting for the end of the turn. */
+  /** Flushes early if {@link #SPILL_BYTES} have gathered. */
   private void spill() {
     if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
       flush();
     }
   }
 
-  /** Writes all that has been packed to the socket, or as much as it takes. */
+  /** Writes the packed output and flushes it to the socket, which takes as much as it can. */
   void flush() {
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ false);
@@ -375,7 +384,7 @@ final class Outbound<O> implements Runnable {
     notifyWhenWritten();
   }
 
-  /** Tells the plugins when the socket has taken everything. */
+  /** Notifies the plugins when the socket has taken all output. */
   private void notifyWhenWritten() {
     if (writtenMarkerPending) {
       return;
@@ -391,13 +400,13 @@ final class Outbound<O> implements Runnable {
         .addListener(
             done -> {
               writtenMarkerPending = false;
-              if (done.isSuccess()) { // later, since it is still counted as pending
+              if (done.isSuccess()) { // later: the marker still counts as pending
                 connection.loop().executor().execute(this::notifyWhenWritten);
               }
             });
   }
 
-  /** Writes everything, the send queue too; the promise tells when the socket has taken it. */
+  /** Flushes all output and the send queue; the promise completes when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ true);
@@ -408,7 +417,7 @@ final class Outbound<O> implements Runnable {
     connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
   }
 
-  /** Gives the packed bytes to Netty; {@code last} if nothing is going to be packed behind them. */
+  /** Writes the packed bytes to Netty; {@code last} if no more are packed into the buffer. */
   private void writePacked(boolean last) {
     ByteBuf out = packBuffer;
     if (out == null) {
@@ -418,10 +427,10 @@ final class Outbound<O> implements Runnable {
     if (length > 0 || packedFutures != null) {
       int start = writtenIndex;
       writtenIndex = out.writerIndex();
-      if (length == 0) { // somebody wants to know of a tail
+      if (length == 0) { // the futures are those of a tail
         write(Unpooled.EMPTY_BUFFER, takePromise());
       } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
-        // What waits for the socket should hold no more memory than it needs.
+        // Output that waits for the socket should hold no more memory than it needs.
         write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
       } else if (last && start == 0 && !connection.loop().publishing) {
         connection.loop().packedWhole(out);
@@ -451,7 +460,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Writes through the plugins, which may keep bytes for a while: so these are counted here. */
+  /** Writes through the plugins' handlers, which may keep bytes, so these are counted here. */
   @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   private void writeThroughPlugins(ByteBuf bytes, int length, ChannelPromise promise) {
     pipelineBytes += length;
@@ -519,7 +528,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Packs what waits and is not packed yet. */
+  /** Packs the queued messages that are not packed yet. */
   void packSendQueue() {
     SendQueue queue = sendQueue;
     if (queue != null && queue.hasUnpacked()) {
@@ -527,7 +536,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Writes from the send queue as long as the channel takes it, or all of it. */
+  /** Writes from the send queue while the channel is writable, or all of it. */
   private void writeSendQueue(boolean all) {
     SendQueue queue = sendQueue;
     while (queue != null && (all || isChannelWritable())) {
@@ -554,7 +563,7 @@ final class Outbound<O> implements Runnable {
         track(item.written());
         write(bytes.retain(), takePromise());
       } else if (bytes != null) {
-        append(bytes, MIN_TAIL_BYTES); // they pin nothing but themselves
+        append(bytes, MIN_TAIL_BYTES); // they pin no larger buffer
       }
       SubscriberPort<?> subscriber = item.subscriber();
       if (subscriber != null && packed) {
@@ -569,7 +578,7 @@ final class Outbound<O> implements Runnable {
 
   // Published messages.
 
-  /** Packs a published message, or lets it wait; returns whether it was packed. In a turn. */
+  /** Packs a published message, or queues it; returns whether it was packed. In a turn. */
   boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
@@ -594,7 +603,7 @@ final class Outbound<O> implements Runnable {
     return true;
   }
 
-  /** Whether published messages have to wait. */
+  /** Returns whether published messages have to wait in the send queue. */
   private boolean mustQueuePublished() {
     SendQueue queue = sendQueue;
     return (queue != null && !queue.isEmpty()) || !isChannelWritable();
@@ -617,7 +626,7 @@ final class Outbound<O> implements Runnable {
     }
   }
 
-  /** Drops everything; the connection is closed. */
+  /** Drops all output, since the connection is closed. */
   void release() {
     if (packBuffer != null) {
       releasePackBuffer(packBuffer);
