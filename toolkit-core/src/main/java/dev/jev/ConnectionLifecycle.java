@@ -16,18 +16,44 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The life of a connection: its state, its deadlines and its end.
+ * The lifecycle of a connection: its state, its deadlines and the steps of its close.
  *
  * <pre>
  *   OPENING --ready--&gt; OPEN --close--&gt; CLOSING --socket closed--&gt; CLOSED
  * </pre>
  *
- * In {@code CLOSING} output is flushed, then the socket's output is shut down, then input is read
- * and dropped until the peer closes too, so that the kernel has no reason to send a reset that
- * would destroy what the peer has not read (RFC 9112, 9.6). Between the two a protocol may wait for
- * the peer's goodbye. All waits have a deadline.
+ * <p><b>Problem.</b> If a TCP socket is closed while input is unread, or if input arrives later,
+ * the kernel sends a reset. A reset makes the peer's kernel discard data that the peer has not
+ * read, for example the reply that was just sent. So a close has to linger: it ends the output
+ * first and keeps reading until the peer closes too (RFC 9112, 9.6).
  *
- * <p>Event loop only, except where it says otherwise.
+ * <p><b>States.</b>
+ *
+ * <ul>
+ *   <li>{@code OPENING}: the handshakes of the plugins and the protocol are in progress, for at
+ *       most the {@code handshakeTimeout}.
+ *   <li>{@code OPEN}: messages flow.
+ *   <li>{@code CLOSING}: no message is delivered or accepted. The steps of the lingering close are:
+ *       <ol>
+ *         <li>The protocol packs its last bytes, such as a close frame, and all output is flushed.
+ *         <li>A protocol with a close handshake waits for the peer's close, see {@link
+ *             Protocol#awaitPeerClose}.
+ *         <li>The plugins end their output, for example with TLS's close_notify.
+ *         <li>The socket's output is shut down. Input is read and dropped until the peer closes,
+ *             within a limit of time and bytes.
+ *       </ol>
+ *   <li>{@code CLOSED}: the socket is closed, or handed over by {@link #detach}.
+ * </ul>
+ *
+ * <p>The {@code closeTimeout} bounds the first three steps together, the {@code
+ * lingeringCloseTimeout} bounds the fourth. If the peer's close does not arrive in time, the
+ * plugins get the {@code lingeringCloseTimeout} to end their output. {@link #abort} skips all
+ * steps.
+ *
+ * <p><b>Invariants.</b> The first close reason is kept. Every wait has a deadline. {@code onClose}
+ * is called exactly once if {@code onConnect} was called and the connection was not detached.
+ *
+ * <p>Event loop only, unless stated otherwise.
  */
 final class ConnectionLifecycle {
 
@@ -36,7 +62,7 @@ final class ConnectionLifecycle {
   private static final byte CLOSING = 2;
   private static final byte CLOSED = 3;
 
-  /** For how many bytes input is dropped after the output was shut down. */
+  /** Maximum bytes of input that are dropped after the output was shut down. */
   private static final int MAX_LINGER_BYTES = 256 * 1024;
 
   private final StreamConnection<?, ?> connection;
@@ -49,19 +75,19 @@ final class ConnectionLifecycle {
 
   // Event loop only.
   private @Nullable CloseReason reason;
-  private @Nullable ScheduledFuture<?> deadline; // of the handshake, the last flush or the linger
+  private @Nullable ScheduledFuture<?> deadline; // of the handshake or the close
   private int lingeredBytes;
-  private boolean outputEnded; // nothing may be packed any more
-  private boolean awaitingPeerClose; // its goodbye; everything was flushed
-  private boolean lingering;
+  private boolean outputEnded; // nothing more may be packed
+  private boolean awaitingPeerClose; // all output is flushed already
+  private boolean lingering; // the output is shut down
 
   ConnectionLifecycle(StreamConnection<?, ?> connection) {
     this.connection = connection;
   }
 
-  // What others ask; any thread.
+  // State; any thread.
 
-  /** Whether {@link #ready} has not been called and no close has begun. */
+  /** Returns whether {@link #ready} has not been called and no close has begun. */
   boolean isOpening() {
     return state == OPENING;
   }
@@ -74,7 +100,7 @@ final class ConnectionLifecycle {
     return state == CLOSED;
   }
 
-  /** Whether a close has begun, on the event loop. */
+  /** Returns whether a close has begun on the event loop. */
   boolean isClosing() {
     return state >= CLOSING;
   }
@@ -83,24 +109,24 @@ final class ConnectionLifecycle {
     return closeRequested;
   }
 
-  /** Whether a message may be sent. */
+  /** Returns whether a message may be sent. */
   boolean acceptsMessages() {
     return state == OPEN && !closeRequested && !outputEndRequested;
   }
 
-  /** Whether the peer has ended its output. */
+  /** Returns whether the peer has ended its output. */
   boolean hasInputEnded() {
     return inputEnded;
   }
 
-  /** Whether output can still be packed: what was sent before a close still is. */
+  /** Returns whether output may be packed; messages sent before a close still are. */
   boolean acceptsOutput() {
     return !outputEnded;
   }
 
-  // Beginning.
+  // Opening.
 
-  /** Gives the handshake its time, counted from the first call, unless it is over. */
+  /** Starts the handshake timeout at the first call, unless the handshake is over. */
   void awaitReady() {
     if (state == OPENING && deadline == null) {
       startDeadline(
@@ -109,7 +135,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Messages may flow. */
+  /** Notes that the handshakes are over and messages may flow. */
   void ready() {
     state = OPEN;
     cancelDeadline();
@@ -117,12 +143,12 @@ final class ConnectionLifecycle {
 
   // Closing.
 
-  /** Says that no message is delivered or taken any more; the close itself follows. Any thread. */
+  /** Stops the delivery and acceptance of messages; the close itself follows. Any thread. */
   void requestClose() {
     closeRequested = true;
   }
 
-  /** Closes after everything sent so far has been written, unless a close has begun already. */
+  /** Closes after all messages sent so far are written, unless a close has begun already. */
   void startClose(CloseReason why) {
     closeRequested = true;
     if (reason != null) {
@@ -140,10 +166,10 @@ final class ConnectionLifecycle {
     connection.leave(outermost);
   }
 
-  /** Closes and drops what has not been written. */
+  /** Closes at once and drops unwritten output. */
   void abort(CloseReason why) {
     if (state == CLOSED) {
-      return; // or detached: the channel is somebody else's
+      return; // if detached, the channel belongs to the successor
     }
     closeRequested = true;
     begin(why, /* mayWait= */ false);
@@ -151,7 +177,10 @@ final class ConnectionLifecycle {
     closeSocket();
   }
 
-  /** Sets the reason, once, and lets the protocol say goodbye, perhaps to wait for the peer's. */
+  /**
+   * Sets the reason, once, and closes the protocol, which then awaits the peer's close if it {@code
+   * mayWait}.
+   */
   private boolean begin(CloseReason why, boolean mayWait) {
     if (reason != null) {
       return false;
@@ -167,10 +196,10 @@ final class ConnectionLifecycle {
     return true;
   }
 
-  /** Writes everything, and then goes on. */
+  /** Writes all pending output, then runs {@code then}. */
   private void flush(Runnable then) {
     outputEnded = true;
-    if (!connection.driver().isOpened()) { // nothing can have been sent
+    if (!connection.driver().isOpened()) { // so nothing was sent
       then.run();
       return;
     }
@@ -179,7 +208,7 @@ final class ConnectionLifecycle {
     flushed.addListener(done -> then.run());
   }
 
-  /** Waits for the peer's goodbye, if the protocol has one. */
+  /** Waits for the peer's close if the protocol has a close handshake. */
   private void awaitPeerClose() {
     awaitingPeerClose = true;
     if (inputEnded || !connection.driver().isAwaitingPeerClose()) {
@@ -187,7 +216,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Nothing more of the peer is waited for: lets the plugins add what they have to. */
+  /** Ends the wait for the peer's close, if any; the plugins then end their output. */
   void endPeerCloseWait() {
     if (awaitingPeerClose) {
       awaitingPeerClose = false;
@@ -200,13 +229,13 @@ final class ConnectionLifecycle {
       closeSocket();
       return;
     }
-    startDeadline(
-        connection.config().lingeringCloseNanos(), this::closeSocket); // if the plugins take longer
+    // The plugins may take some time to end their output.
+    startDeadline(connection.config().lingeringCloseNanos(), this::closeSocket);
     connection.driver().stopAwaitingPeerClose();
     endPeerCloseWait();
   }
 
-  /** Tells the peer that nothing more comes, and waits for it to say the same. */
+  /** Shuts the output down and waits for the peer to close. */
   private void linger() {
     if (state == CLOSED) {
       return;
@@ -227,7 +256,7 @@ final class ConnectionLifecycle {
     startDeadline(nanos, this::closeSocket);
   }
 
-  /** Takes what comes in after the close has begun, which only a protocol's goodbye is found in. */
+  /** Handles input that arrives after the close has begun: reads the peer's close or drops it. */
   void readAfterClose(ByteBuf bytes) {
     if (connection.driver().isAwaitingPeerClose()) {
       connection.driver().readPeerClose(bytes);
@@ -240,7 +269,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** The peer has ended its output; returns whether the connection takes notice of it. */
+  /** Notes the peer's end of output; returns whether the connection has to handle it. */
   boolean endInput() {
     inputEnded = true;
     if (awaitingPeerClose) {
@@ -253,7 +282,12 @@ final class ConnectionLifecycle {
     return false;
   }
 
-  /** A reset behind a FIN reads as an end like any other, which a paused connection waits at. */
+  /**
+   * Aborts if the peer has sent a reset behind its FIN.
+   *
+   * <p>Such a reset reads like any end of input, which a paused connection handles only after it
+   * has resumed.
+   */
   void abortIfReset() {
     if (Transport.isReset(channel())) {
       IOException cause = new IOException("connection reset by peer after its FIN");
@@ -261,7 +295,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Closes the socket without asking the plugins' handlers, which have had their say. */
+  /** Closes the socket, bypassing the plugins' handlers, which have ended their output. */
   private void closeSocket() {
     ChannelHandlerContext nextToSocket = channel().pipeline().firstContext();
     if (nextToSocket == null) {
@@ -271,7 +305,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Shuts the output down after everything sent so far. */
+  /** Shuts the output down after all messages sent so far are written. Any thread. */
   void shutdownOutput() {
     outputEndRequested = true;
     connection.onLoop(
@@ -285,7 +319,7 @@ final class ConnectionLifecycle {
         });
   }
 
-  /** Lets go of everything and tells everybody, after the channel was closed; once. */
+  /** Releases everything and calls the callbacks, once, after the channel was closed. */
   void finish() {
     begin(CloseReason.of(kindOfUnpromptedClose()), /* mayWait= */ false);
     if (state == CLOSED) {
@@ -318,7 +352,10 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Runs an action whose effects on other connections follow after it. */
+  /**
+   * Runs an action as a turn of this connection, so that other connections on which it acts have
+   * their turns after it.
+   */
   private void runAsTurn(Runnable action) {
     Loop loop = connection.loop();
     LoopMember outer = loop.turn;
@@ -330,7 +367,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Ends all subscriptions; the topics' observers are notified soon. */
+  /** Ends all subscriptions; the observers of the topics are notified in a later task. */
   private void unsubscribe() {
     if (connection.subscribed == null) {
       return;
@@ -352,7 +389,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Why Netty has closed the channel of its own accord. */
+  /** Returns the kind of a close that Netty has begun unprompted. */
   private Kind kindOfUnpromptedClose() {
     boolean stopping = connection.loop().isEnding();
     return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
@@ -389,9 +426,9 @@ final class ConnectionLifecycle {
     }
   }
 
-  // Handing over.
+  // Detaching.
 
-  /** Gives the channel to {@code successor} after everything sent so far. */
+  /** Hands the channel over to {@code successor} after all pending output. Any thread. */
   void detach(ChannelHandler successor) {
     closeRequested = true;
     connection.onLoop(
@@ -408,7 +445,7 @@ final class ConnectionLifecycle {
           startDeadline(
               connection.config().closeTimeoutNanos(),
               () -> startClose(CloseReason.of(Kind.CLOSED)));
-          // Later: this may be a callback, with bytes that are not kept yet.
+          // Later, since this may be a callback during which unread bytes are not stored yet.
           flushed.addListener(done -> connection.onLoopLater(() -> handOver(successor)));
         });
   }

@@ -13,11 +13,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The protocol of one connection: the loop that lets it unpack what was read, and its line to the
- * peer.
+ * The driver of one connection's protocol: calls its methods, runs its unpack loop, and is its
+ * {@link ProtocolContext}.
  *
- * <p>What the protocol asks for while one of its methods runs, to be ready or to close, happens
- * when that method has returned.
+ * <p><b>Requests.</b> If the protocol calls {@link #ready} or {@link #close} from one of its own
+ * methods, the request takes effect when that method has returned.
+ *
+ * <p><b>Re-entrancy.</b> A write can make a plugin's handler read, even in the middle of the unpack
+ * loop. Bytes that arrive then are deferred, and unpacked after the bytes that were read before.
  *
  * <p>Event loop only, except {@link #ready} and {@link #runAfter}.
  */
@@ -25,23 +28,23 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   private final StreamConnection<I, O> connection;
   private final Protocol<I, O> protocol;
-  private @Nullable ArrayDeque<ByteBuf> deferred; // came while others were unpacked
+  private @Nullable ArrayDeque<ByteBuf> deferred; // arrived during the unpack loop
 
   private boolean opened; // the protocol's open was called
-  private boolean inProtocolCall; // one of the protocol's methods is running
+  private boolean inProtocolCall;
   private boolean readyDue;
   private @Nullable CloseReason closeDue;
   private boolean abortDue;
-  private boolean awaitingPeerClose; // for the peer's goodbye
+  private boolean awaitingPeerClose;
   private boolean unpacking;
-  private boolean unpackDue; // there are unread bytes that nobody looks at unless asked to
+  private boolean unpackDue; // unread bytes wait for the end of a turn
 
   ProtocolDriver(StreamConnection<I, O> connection) {
     this.connection = connection;
     this.protocol = requireNonNull(connection.config().protocols().get(), "protocol");
   }
 
-  // The protocol.
+  // Calls of the protocol.
 
   void open() {
     opened = true;
@@ -57,12 +60,12 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     closeIfDue();
   }
 
-  /** Whether the handshakes of all plugins are over, and the protocol's has begun. */
+  /** Returns whether the handshakes of all plugins are over and the protocol's has begun. */
   boolean isOpened() {
     return opened;
   }
 
-  /** Packs a message; returns the tail that is still to be written, or null. */
+  /** Packs a message; returns the zero-copy tail that the caller has to write, or null. */
   @Nullable ByteBuf pack(O message, ByteBuf out) {
     inProtocolCall = true;
     try {
@@ -76,7 +79,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Packs a message into a buffer of its own, which the caller gets a reference to. */
+  /** Packs a message into a new buffer, which the caller has to release. */
   ByteBuf pack(O message) {
     ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
     try {
@@ -91,7 +94,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     return bytes;
   }
 
-  /** Packs a published message like {@link #pack}; returns null, which is logged, if it cannot. */
+  /** Packs a published message into a new buffer; logs a failure and returns null. */
   @Override
   public @Nullable ByteBuf packShared(SharedMessage<O> message) {
     try {
@@ -107,14 +110,16 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     connection.config().errors().warning("cannot pack " + message, why);
   }
 
-  /** What stands for the bytes of messages, see {@link Protocol#encodingKey}. */
+  /** Returns the protocol's {@link Protocol#encodingKey}. */
   @Nullable Object encodingKey() {
     return protocol.encodingKey();
   }
 
   /**
-   * Lets the protocol say goodbye, and wait for the peer's if it {@code mayWait}: not if the
-   * connection is lost, or handed over with all that is unread.
+   * Closes the protocol, which may write its last bytes, and then awaits the peer's close if {@code
+   * mayWait}.
+   *
+   * <p>It may not wait if the connection is lost, or handed over with its unread bytes.
    */
   void closeProtocol(CloseReason why, boolean mayWait) {
     if (!opened) {
@@ -125,7 +130,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     try {
       protocol.close(this, why);
     } catch (Throwable t) {
-      connection.config().errors().warning("protocol failed to close", t);
+      connection.config().errors().warning("protocol failed in close", t);
     } finally {
       inProtocolCall = false;
     }
@@ -137,12 +142,12 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Whether the peer's goodbye is waited for. */
+  /** Returns whether the protocol still awaits the peer's close. */
   boolean isAwaitingPeerClose() {
     return awaitingPeerClose;
   }
 
-  /** Drops what came after the protocol's goodbye, and what still comes. */
+  /** Stops awaiting the peer's close: drops the bytes that have arrived and those to come. */
   void stopAwaitingPeerClose() {
     awaitingPeerClose = false;
     releaseDeferred();
@@ -151,16 +156,18 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Takes what was read after the close. */
+  /** Takes bytes that were read after the close, and looks for the peer's close in them. */
   void readPeerClose(ByteBuf arrived) {
-    if (inProtocolCall || mustDefer()) { // a plugin reads while it writes
+    if (inProtocolCall || mustDefer()) { // re-entrant
       defer(arrived);
     } else {
       findPeerClose(connection.inbound().add(arrived));
     }
   }
 
-  /** Shows the protocol all that is unread, and keeps what it waits for the rest of. */
+  /**
+   * Passes all unread bytes to a protocol that awaits the peer's close; keeps an incomplete frame.
+   */
   private void findPeerClose(@Nullable ByteBuf unread) {
     ByteBuf bytes = unread == null ? nextDeferred() : unread;
     while (bytes != null) {
@@ -181,7 +188,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     inProtocolCall = true;
     try {
       return protocol.awaitPeerClose(this, bytes);
-    } catch (Throwable t) { // the peer's last words make no sense
+    } catch (Throwable t) { // the peer's close is malformed
       return true;
     } finally {
       inProtocolCall = false;
@@ -202,7 +209,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   // Unpacking.
 
-  /** Takes what has been read, and unpacks it now if this is a turn of the connection's. */
+  /** Takes bytes that were read; unpacks them if {@code now}, else at the end of a turn. */
   void read(ByteBuf arrived, boolean now) {
     ByteBuf bytes = connection.inbound().add(arrived);
     if (now) {
@@ -213,12 +220,12 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     keep(bytes);
   }
 
-  /** Whether what is read now has to wait for what was read before. */
+  /** Returns whether bytes that arrive now must wait for bytes that were read before. */
   boolean mustDefer() {
     return unpacking || (deferred != null && !deferred.isEmpty());
   }
 
-  /** Takes what has been read while {@link #mustDefer}. */
+  /** Takes bytes that were read while {@link #mustDefer} is true. */
   void readDeferred(ByteBuf arrived) {
     defer(arrived);
     unpackDue = true;
@@ -232,14 +239,17 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     deferred.add(arrived);
   }
 
-  /** All unread bytes with the first of those that came while others were unpacked, or null. */
+  /**
+   * Appends the first deferred buffer to the unread bytes and returns them; null if none is
+   * deferred.
+   */
   private @Nullable ByteBuf nextDeferred() {
     return deferred == null || deferred.isEmpty()
         ? null
         : connection.inbound().add(deferred.remove());
   }
 
-  /** Notes that bytes which came before the connection was ready may be unpacked. */
+  /** Notes that bytes which arrived before the connection was ready may be unpacked. */
   void unpackLater() {
     unpackDue = true;
   }
@@ -270,19 +280,19 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Drops what came while other bytes were unpacked. */
+  /** Drops the deferred bytes. */
   void releaseDeferred() {
     handOver(ByteBuf::release);
   }
 
-  /** Gives away what came while other bytes were unpacked. */
+  /** Passes the deferred bytes on to {@code successor}, with their references. */
   void handOver(Consumer<ByteBuf> successor) {
     while (deferred != null && !deferred.isEmpty()) {
       successor.accept(deferred.remove());
     }
   }
 
-  /** Unpacks and delivers messages until there are no more or reading is stopped. */
+  /** Unpacks and delivers messages until none is complete or reading is stopped. */
   private void unpack(ByteBuf bytes) {
     unpacking = true;
     try {
@@ -301,7 +311,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Unpacks and delivers one message; returns whether there may be another one. */
+  /** Unpacks and delivers one message; returns whether another one may follow. */
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
     int pendingBefore = pendingMessages();
@@ -309,9 +319,9 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     boolean becameReady = connection.connectIfReady();
     if (message != null) {
       if (bytes.readerIndex() == start && pendingMessages() >= pendingBefore) {
-        refuse(message, "took no byte off it");
+        refuse(message, "returned a message but consumed no bytes");
       } else if (!connection.isConnected()) {
-        refuse(message, "was not ready");
+        refuse(message, "returned a message before it was ready");
       } else {
         connection.dispatch(message);
       }
@@ -345,10 +355,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  private void refuse(I message, String why) {
+  private void refuse(I message, String fault) {
     ReferenceCountUtil.safeRelease(message);
-    String fault = "protocol " + protocol.getClass().getName() + " returned a message but " + why;
-    connection.fail(Kind.PROTOCOL_ERROR, new IllegalStateException(fault));
+    String subject = "protocol " + protocol.getClass().getName();
+    connection.fail(Kind.PROTOCOL_ERROR, new IllegalStateException(subject + " " + fault));
   }
 
   private void refuseTooLong(ByteBuf bytes) {
@@ -360,7 +370,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  // The protocol's line to its peer.
+  // ProtocolContext.
 
   @Override
   public void ready() {
@@ -370,7 +380,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
     readyDue = true;
     if (!inProtocolCall) {
-      connection.onLoop(() -> {}); // its end connects
+      connection.onLoop(() -> {}); // the end of the turn connects
     }
   }
 
@@ -396,7 +406,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   public void close(CloseReason reason) {
     closeDue = requireNonNull(reason, "reason");
     if (!inProtocolCall) {
-      connection.onLoop(() -> {}); // its end closes
+      connection.onLoop(() -> {}); // the end of the turn closes
     }
   }
 

@@ -23,30 +23,39 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection: the last handler in its channel's pipeline, and nearly always the only one, which
- * runs the whole loop from bytes to messages and back.
+ * A connection over a stream socket: the last handler in its channel's pipeline, and usually the
+ * only one. It moves bytes from the socket to the handler and messages from the handler back.
  *
- * <p><b>Turns.</b> See {@link LoopMember}. The end of a turn flushes what was packed, then does
- * what became due meanwhile, and only then decides whether to read on.
+ * <p><b>Turns.</b> A callback may send, pause or close at any point. If each call took effect at
+ * once, callbacks would nest and every reply would cost a write. So all work happens in turns of
+ * the event loop, see {@link LoopMember}, and a call during a turn only notes what is due. At the
+ * end of the turn {@link #settle} flushes the packed output, calls {@code onWritable} and {@code
+ * onConnect} if they are due, unpacks the bytes that are left over, and begins a close that the
+ * protocol has requested. It repeats this until nothing is due, within a limit, and then decides
+ * whether to read on. Hence callbacks never nest, and one read batch costs one write.
  *
- * <p><b>Lifecycle.</b> From the first handshake to the last byte: see {@link ConnectionLifecycle}.
+ * <p><b>Back-pressure.</b> The socket is read, and read bytes are unpacked, only while {@code
+ * pauses} is 0 and {@code outputBlocked} is false. The user, an offloaded handler and each plugin
+ * have one bit each in {@code pauses}. {@code outputBlocked} is set when the output exceeds its
+ * high watermark, and cleared when a turn ends below the low watermark. So a peer that does not
+ * read its replies gets no further requests handled.
  *
- * <p><b>Back-pressure.</b> Reading, and unpacking what was read, stops while a pause is set or
- * {@code outputBlocked} is. The latter is set when the output exceeds its high watermark, and
- * cleared when a turn ends below the low watermark.
+ * <p><b>Close.</b> {@link ConnectionLifecycle} has the states, the deadlines and the lingering
+ * close.
  *
- * <p><b>Plugins.</b> Where the bytes pass through handlers of plugins, they may arrive at any time
- * and in any buffer. The connection is not {@code direct} then, and assumes less.
+ * <p><b>Plugins.</b> If handlers of plugins stand between the socket and the connection, bytes may
+ * arrive at any time, even during a write, and in any buffer. Such a connection is not {@code
+ * direct} and relies on neither the loop's read buffer nor Netty's count of pending bytes.
  */
 final class StreamConnection<I, O> extends LoopMember
     implements Offloadable<O>, MessageSink<O>, RecvByteBufAllocator {
 
-  // Bits of pauses: the reasons not to read.
+  // Bits of pauses: reasons not to read.
   private static final int USER_PAUSE = 1;
   private static final int OFFLOAD_PAUSE = 1 << 1;
-  static final int PLUGIN_PAUSE = 1 << 2; // of the first plugin
+  static final int PLUGIN_PAUSE = 1 << 2; // the first plugin's bit
 
-  /** After so many rounds of things to do the other connections of the loop get their turn. */
+  /** Maximum rounds of due work per turn, so that other connections of the loop get theirs. */
   private static final int MAX_ROUNDS_PER_TURN = 16;
 
   private static final RecvByteBufAllocator BUFFERS_BEHIND_PLUGINS =
@@ -59,28 +68,28 @@ final class StreamConnection<I, O> extends LoopMember
   private final ConnectionConfig<I, O> config;
   private final Channel channel;
   private final ProtocolDriver<I, O> driver;
-  private @Nullable Inbound inbound; // from the first read on
+  private @Nullable Inbound inbound; // created by the first read
   private final Outbound<O> outbound;
   private final ConnectionLifecycle lifecycle = new ConnectionLifecycle(this);
   private final ConnectionObservers observers;
 
   // Volatile: read by any thread.
   private volatile int pauses;
-  private volatile boolean offloaded; // other threads have messages
+  private volatile boolean offloaded; // messages are queued or handled on other threads
   private volatile @Nullable Object attachment;
   private volatile Map<Class<?>, Object> attributes = Map.of();
 
-  // Event loop only: the first of its subscriptions.
+  // Event loop only: the head of the list of subscriptions.
   @Nullable SubscriberPort<?> subscribed;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
 
-  private boolean direct; // no handler stands between the socket and this one
-  private boolean batches; // channelReadComplete follows each channelRead at once
+  private boolean direct; // no other handler between the socket and this one
+  private boolean batches; // no other turn between channelRead and channelReadComplete
   private boolean connected; // onConnect was called
   private boolean outputBlocked;
-  private long readingSince; // when reading was last resumed
+  private long readingSince; // when reading last resumed, by the loop's clock
 
   StreamConnection(ConnectionConfig<I, O> config, Loop loop, Channel channel) {
     super(loop);
@@ -91,7 +100,7 @@ final class StreamConnection<I, O> extends LoopMember
     this.observers = ConnectionObservers.of(this);
   }
 
-  // Its parts.
+  // Parts of the connection.
 
   ConnectionConfig<I, O> config() {
     return config;
@@ -128,17 +137,17 @@ final class StreamConnection<I, O> extends LoopMember
     return requireNonNull(context);
   }
 
-  /** Whether onConnect was called. */
+  /** Returns whether {@code onConnect} was called. */
   boolean isConnected() {
     return connected;
   }
 
-  /** Whether the channel's own buffer is all that waits for the socket. */
+  /** Returns whether all pending output is in the channel's own buffer. */
   boolean isDirect() {
     return direct;
   }
 
-  /** Whether even a socket that is not slow takes output later: io_uring, at the loop's end. */
+  /** Returns whether even a fast socket is written to later: io_uring, at the loop's end. */
   boolean isWriteDeferred() {
     return direct && !batches;
   }
@@ -167,7 +176,7 @@ final class StreamConnection<I, O> extends LoopMember
       driver.closeIfDue();
     }
     updateReading();
-    return more || (driver.isUnpackDue() && mayRead()); // a channel may read on the spot
+    return more || (driver.isUnpackDue() && mayRead()); // setAutoRead may read at once
   }
 
   private void updateReading() {
@@ -181,12 +190,12 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   @Override
-  @SuppressWarnings("deprecation") // Netty's own interface has a deprecated type in it
+  @SuppressWarnings("deprecation") // the return type of Netty's interface is deprecated
   public Handle newHandle() {
     return direct ? inbound() : BUFFERS_BEHIND_PLUGINS.newHandle();
   }
 
-  /** Whether messages may be unpacked, and more be read. */
+  /** Returns whether messages may be unpacked and more bytes read. */
   boolean mayRead() {
     return !lifecycle.isClosing() && pauses == 0 && !outputBlocked && !lifecycle.isCloseRequested();
   }
@@ -203,15 +212,15 @@ final class StreamConnection<I, O> extends LoopMember
 
   void pause(int pauseBit) {
     PAUSES.updateAndGet(this, all -> all | pauseBit);
-    onLoop(() -> {}); // its end stops reading
+    onLoop(() -> {}); // the end of the turn stops reading
   }
 
   void resume(int pauseBit) {
     PAUSES.updateAndGet(this, all -> all & ~pauseBit);
-    onLoop(() -> {}); // its end goes on reading
+    onLoop(() -> {}); // the end of the turn resumes reading
   }
 
-  /** The bytes that were read and are kept, or null. */
+  /** Returns the bytes that were read and not unpacked, or null if there are none. */
   @Nullable ByteBuf unread() {
     return inbound == null ? null : inbound.unread();
   }
@@ -233,7 +242,10 @@ final class StreamConnection<I, O> extends LoopMember
     }
   }
 
-  /** Since when what arrives is read, by the time of the loop; now, if it is not. */
+  /**
+   * Returns the time since which arriving bytes are read, by the loop's clock; the current time if
+   * reading is stopped.
+   */
   long readingSince() {
     return mayRead() && channel.config().isAutoRead() ? readingSince : loop.nanoTime();
   }
@@ -245,18 +257,18 @@ final class StreamConnection<I, O> extends LoopMember
       lifecycle.readAfterClose(arrived);
       return;
     }
-    if (driver.mustDefer()) { // a plugin reads while it writes
+    if (driver.mustDefer()) { // re-entrant: a handler of a plugin reads while it writes
       driver.readDeferred(arrived);
       return;
     }
-    if (pauses != 0 && direct) { // the transport reads only because of an error, or of an end
+    if (pauses != 0 && direct) { // a paused transport reads only at an error or at the end
       lifecycle.abortIfReset();
     }
-    boolean outermost = enter(); // until channelReadComplete, if that follows
+    boolean outermost = enter(); // left at channelReadComplete if batches
     observers.received(arrived.readableBytes());
     try {
       driver.read(arrived, /* now= */ outermost);
-    } catch (Throwable t) { // no memory for a buffer, for example
+    } catch (Throwable t) { // out of memory for a buffer, for example
       lifecycle.abort(new CloseReason(Kind.IO_ERROR, t));
     }
     if (outermost && !batches) {
@@ -270,7 +282,7 @@ final class StreamConnection<I, O> extends LoopMember
     leave((batches && loop.turn == this) || enter());
   }
 
-  /** Gives a message to the handler. */
+  /** Delivers a message to the handler. */
   void dispatch(I message) {
     observers.message();
     if (lifecycle.isClosing()) {
@@ -304,14 +316,14 @@ final class StreamConnection<I, O> extends LoopMember
     if (driver.isOpened() || lifecycle.isCloseRequested()) {
       return;
     }
-    channel.localAddress(); // the channel remembers both addresses
+    channel.localAddress(); // the channel caches both, for use after the close
     channel.remoteAddress();
     if (config.host().isStopping()) {
       lifecycle.abort(CloseReason.of(Kind.SERVER_STOPPED));
       return;
     }
     direct = channel.pipeline().firstContext() == ctx && !(channel instanceof LocalChannel);
-    // With io_uring other connections have their turns between the reads of one batch.
+    // With io_uring, turns of other connections come between the reads of one batch.
     batches = direct && config.host().transport() != Transport.IO_URING;
     readingSince = loop.nanoTime();
     boolean outermost = enter();
@@ -320,7 +332,7 @@ final class StreamConnection<I, O> extends LoopMember
     leave(outermost);
   }
 
-  /** Calls onConnect if that is due; returns whether it was. */
+  /** Calls {@code onConnect} if it is due; returns whether it was. */
   boolean connectIfReady() {
     if (!driver.isReadyDue() || !lifecycle.isOpening()) {
       return false;
@@ -350,7 +362,7 @@ final class StreamConnection<I, O> extends LoopMember
 
   void close(CloseReason reason) {
     lifecycle.requestClose();
-    if (context == null) { // a plugin that is being installed
+    if (context == null) { // called by a plugin during its installation
       onLoopLater(() -> close(reason));
     } else {
       onLoop(() -> lifecycle.startClose(reason));
@@ -396,7 +408,7 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   void fail(Kind kind, Throwable cause) {
     if (kind == Kind.HANDLER_ERROR || !(cause instanceof ProtocolException)) {
-      config.errors().warning(kind + ": connection of " + remoteAddress() + " closes", cause);
+      config.errors().warning(kind + ": closing connection of " + remoteAddress(), cause);
     }
     lifecycle.startClose(new CloseReason(kind, cause));
   }
@@ -419,7 +431,7 @@ final class StreamConnection<I, O> extends LoopMember
     }
     boolean network = cause instanceof IOException || cause instanceof OutOfMemoryError;
     if (!network && !(cause instanceof ProtocolException) && !lifecycle.isClosing()) {
-      config.errors().warning("connection of " + remoteAddress() + " closes", cause);
+      config.errors().warning("closing connection of " + remoteAddress(), cause);
     }
     lifecycle.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
   }
@@ -427,13 +439,13 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
     if (!(channel.config() instanceof SocketChannelConfig)) {
-      lifecycle.endInput(); // it may know no other end
+      lifecycle.endInput(); // such a channel may report no other end of input
     }
     lifecycle.finish();
     ctx.fireChannelInactive();
   }
 
-  /** A channel that was never active goes without an event of its own. */
+  /** Finishes a channel that was never active, for which Netty fires no channelInactive. */
   @Override
   public void channelUnregistered(ChannelHandlerContext ctx) {
     lifecycle.finish();
@@ -464,7 +476,7 @@ final class StreamConnection<I, O> extends LoopMember
     ctx.fireChannelWritabilityChanged();
   }
 
-  /** Stops reading until a turn ends with a writable channel, which then calls onWritable. */
+  /** Stops reading until a turn ends with a writable channel and calls {@code onWritable}. */
   void blockOutput() {
     if (!outputBlocked) {
       outputBlocked = true;
@@ -505,23 +517,23 @@ final class StreamConnection<I, O> extends LoopMember
     return outbound.pendingBytes();
   }
 
-  /** Gives published messages to the peer, in a turn; returns how many have left at once. */
+  /** Writes published messages in a turn; returns how many were packed without queueing. */
   int publish(List<? extends SharedMessage<O>> messages, SubscriberPort<O> subscriber) {
     boolean outermost = enter();
     int left = 0;
     try {
-      outbound.packMailbox(); // what was sent before
+      outbound.packMailbox(); // messages sent before come first
       for (int i = 0; i < messages.size() && lifecycle.acceptsMessages(); i++) {
         left += outbound.publish(messages.get(i), subscriber) ? 1 : 0;
       }
-    } catch (Throwable t) { // no memory for a buffer, for example
+    } catch (Throwable t) { // out of memory for a buffer, for example
       lifecycle.abort(new CloseReason(Kind.IO_ERROR, t));
     }
     leave(outermost);
     return left;
   }
 
-  // The rest of Connection.
+  // Other methods of Connection, Offloadable and MessageSink.
 
   @Override
   public void execute(Runnable task) {
@@ -571,8 +583,6 @@ final class StreamConnection<I, O> extends LoopMember
     attributes = Attributes.with(attributes, type, value);
   }
 
-  // The rest of Offloadable and MessageSink.
-
   @Override
   public int highWatermark() {
     return config.highWatermark();
@@ -601,7 +611,7 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void closeIfPeerClosed() {
     if (lifecycle.hasInputEnded()) {
-      onLoop(() -> {}); // its end closes
+      onLoop(() -> {}); // the end of the turn closes
     }
   }
 

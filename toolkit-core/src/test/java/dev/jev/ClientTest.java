@@ -686,7 +686,7 @@ class ClientTest {
                 .connect(uri(server))) {
       get(client.connected());
       client.send("hi");
-      log.await("HANDLER_ERROR: connection of");
+      log.await("HANDLER_ERROR: closing connection of");
     }
   }
 

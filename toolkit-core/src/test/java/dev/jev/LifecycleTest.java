@@ -294,7 +294,7 @@ class LifecycleTest {
     }
     assertThat(closed.get(10, TimeUnit.SECONDS).cause())
         .hasMessageStartingWith("protocol dev.jev.LifecycleTest$")
-        .hasMessageEndingWith("returned a message but took no byte off it");
+        .hasMessageEndingWith("returned a message but consumed no bytes");
   }
 
   @ParameterizedTest

@@ -133,7 +133,7 @@ class PendingMessagesTest {
         RawPeer peer = connect(() -> endless, handler)) {
       peer.write(new byte[] {2}).expectEnd();
       assertThat(closed.get(10, TimeUnit.SECONDS).cause())
-          .hasMessageEndingWith("returned a message but took no byte off it");
+          .hasMessageEndingWith("returned a message but consumed no bytes");
       assertThat(log.records()).hasSize(1);
     }
   }
