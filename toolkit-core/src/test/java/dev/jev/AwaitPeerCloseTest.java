@@ -175,7 +175,7 @@ class AwaitPeerCloseTest {
   }
 
   @Test
-  void goodbyeOfThePeerEndsTheConnectionWithItsReason() throws Exception {
+  void closeOfThePeerEndsTheConnectionWithItsReason() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
     try (RawPeer peer = connect(Transport.AUTO, recorder)) {
       write(peer, "ciao");
@@ -283,7 +283,7 @@ class AwaitPeerCloseTest {
   }
 
   @Test
-  void answerThatAPluginReadsWhileItWritesTheGoodbyeIsFoundBehindTheRest() throws Exception {
+  void answerThatAPluginReadsWhileItWritesTheCloseIsFoundBehindTheRest() throws Exception {
     Recorder<String, String> recorder = new Recorder<>((connection, letter) -> connection.close());
     try (RawPeer peer = connect(Transport.AUTO, recorder, reading("ao", "bye!"))) {
       write(peer, "xdataci");

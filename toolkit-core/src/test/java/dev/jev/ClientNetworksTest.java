@@ -109,7 +109,7 @@ class ClientNetworksTest {
   }
 
   @Test
-  void localNameThatNobodyHasFails() throws Exception {
+  void localNameWithoutAListenerFails() throws Exception {
     try (Client<String> client = client().transport(Transport.LOCAL).connect("local://nobody")) {
       assertThat(failure(client.connected()))
           .hasMessageMatching("cannot connect to local://nobody: .*[cC]onnection refused.*");
@@ -169,7 +169,7 @@ class ClientNetworksTest {
 
   @Test
   @EnabledOnOs(OS.LINUX)
-  void unixClientKnowsWhoListens() throws Exception {
+  void unixClientKnowsTheListenersCredentials() throws Exception {
     String uri = "unix://" + directory.resolve("socket");
     try (Server server = echo(uri).transport(Transport.EPOLL).start();
         Client<String> client = client().transport(Transport.EPOLL).connect(uri)) {
@@ -201,7 +201,7 @@ class ClientNetworksTest {
 
   @ParameterizedTest
   @MethodSource("dev.jev.Available#transports")
-  void portThatNobodyHasDoesNotEndAUdpClient(Transport transport) throws Exception {
+  void closedPortDoesNotEndAUdpClient(Transport transport) throws Exception {
     int port;
     try (DatagramSocket free = new DatagramSocket(0, InetAddress.getLoopbackAddress())) {
       port = free.getLocalPort();

@@ -425,7 +425,7 @@ class ClientTest {
   }
 
   @Test
-  void whoWaitsForAConnectionMayCloseTheClientThatIsClosed() throws Exception {
+  void callbackOfConnectedMayCloseTheClientThatIsClosed() throws Exception {
     Client<String> client = client().reconnect().connect("tcp://127.0.0.1:1");
     CompletableFuture<Void> told = new CompletableFuture<>();
     client
@@ -726,7 +726,7 @@ class ClientTest {
   }
 
   @Test
-  void connectedOfAClosedClientFailsForWhoeverAsksLate() {
+  void connectedFailsWhenCalledAfterTheClose() {
     Client<String> client = client().connect("tcp://127.0.0.1:1");
     client.close();
     assertThatThrownBy(() -> get(client.connected()))

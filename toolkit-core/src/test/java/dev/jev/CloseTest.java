@@ -406,7 +406,7 @@ class CloseTest {
   }
 
   @Test
-  void protocolMayCloseItsWireWhileItPacks() throws Exception {
+  void protocolMayCloseItsContextWhileItPacks() throws Exception {
     class Last implements Protocol<String, String> {
       private final Texts texts = new Texts();
       private @Nullable ProtocolContext context;

@@ -246,7 +246,7 @@ class ConnectAttemptTest {
   }
 
   @Test
-  void cancelledAttemptClosesItsSocketsAndTellsNobody() throws Exception {
+  void cancelledAttemptClosesItsSocketsWithoutACallback() throws Exception {
     ConnectAttempt started = dial("tcp://name:1", A4, B4, C4);
     pass(250);
     started.cancel();

@@ -132,7 +132,7 @@ class DeadlineWheelTest {
   }
 
   @Test
-  void entryThatFailsIsLoggedAndKeepsNobodyFromBeingFound() {
+  void entryThatFailsIsLoggedAndDoesNotStopTheOthers() {
     DeadlineWheel.Entry faulty =
         new Due(wheel.now() + 1) {
           @Override

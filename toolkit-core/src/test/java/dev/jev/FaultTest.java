@@ -365,7 +365,7 @@ class FaultTest {
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
-  void peersThatResetWhileBeingAcceptedHarmNobody(Transport transport) throws Exception {
+  void peersThatResetWhileBeingAcceptedDoNoHarm(Transport transport) throws Exception {
     Census census = new Census();
     server =
         Server.builder(Texts::new, census)

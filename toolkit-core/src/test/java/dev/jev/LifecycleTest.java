@@ -180,7 +180,7 @@ class LifecycleTest {
   }
 
   @Test
-  void whatIsThrownByOnCloseHarmsNobody() throws Exception {
+  void whatIsThrownByOnCloseDoesNoHarm() throws Exception {
     Recorder<String, String> recorder =
         new Recorder<>(
             new Handler<>() {
@@ -565,7 +565,7 @@ class LifecycleTest {
   }
 
   @Test
-  void protocolMaySayGoodbyeAndIsClosedOnce() throws Exception {
+  void protocolMayWriteInCloseAndIsClosedOnce() throws Exception {
     Recorder<String, String> recorder = new Recorder<>((connection, message) -> connection.close());
     Queue<CloseReason.Kind> closes = new ConcurrentLinkedQueue<>();
     class Polite implements Protocol<String, String> {

@@ -83,7 +83,7 @@ class PendingMessagesTest {
   }
 
   @Test
-  void heldMessagesWaitWhileReadingIsPausedAndComeBeforeTheClose() throws Exception {
+  void pendingMessagesWaitWhileReadingIsPausedAndComeBeforeTheClose() throws Exception {
     Recorder<String, String> pausing =
         new Recorder<>((connection, message) -> connection.pauseReading());
     try (RawPeer peer = connect(Bursts::new, pausing)) {
@@ -100,7 +100,7 @@ class PendingMessagesTest {
   }
 
   @Test
-  void heldMessagesAreNotDeliveredAfterAClose() throws Exception {
+  void pendingMessagesAreNotDeliveredAfterAClose() throws Exception {
     Recorder<String, String> closing = new Recorder<>((connection, message) -> connection.close());
     try (RawPeer peer = connect(Bursts::new, closing)) {
       peer.write(new byte[] {9}).expectEnd();
@@ -110,7 +110,7 @@ class PendingMessagesTest {
   }
 
   @Test
-  void heldMessagesThatDoNotGetFewerAreRefused() throws Exception {
+  void pendingMessagesThatDoNotGetFewerAreRefused() throws Exception {
     CompletableFuture<CloseReason> closed = new CompletableFuture<>();
     Protocol<String, String> endless =
         new Bursts() {
@@ -233,7 +233,7 @@ class PendingMessagesTest {
   }
 
   @Test
-  void droppingWhatIsHeldDoesNotDelayWhatIsUnread() throws Exception {
+  void droppingPendingMessagesDoesNotDelayUnreadBytes() throws Exception {
     Protocol<String, String> forgetful =
         new Bursts() {
           @Override

@@ -413,7 +413,7 @@ class PluginTest {
   }
 
   @Test
-  void everybodyHasAPauseOfHisOwn() throws Exception {
+  void eachPluginAndTheUserHaveTheirOwnPause() throws Exception {
     Queue<Plugin.Link> links = new ConcurrentLinkedQueue<>();
     Plugin first = new LinkKeeper(links);
     Plugin second = new LinkKeeper(links);
@@ -521,7 +521,7 @@ class PluginTest {
   }
 
   @Test
-  void farewellOfAPluginIsTheLastThatThePeerGets() throws Exception {
+  void lastBytesOfAPluginAreTheLastThatThePeerGets() throws Exception {
     Plugin farewell =
         new Plugin() {
           @Override

@@ -164,7 +164,7 @@ class ProtocolContextTest {
   }
 
   @Test
-  void wireTellsSinceWhenItReads() throws Exception {
+  void contextReturnsSinceWhenItReads() throws Exception {
     try (RawPeer peer = RawPeer.connect(server)) {
       ProtocolContext context = next(wires);
       peer.send("hi").receive();

@@ -135,7 +135,7 @@ class StopTest {
   }
 
   @Test
-  void graceThatEndsCutsOffWhoDoesNotRead() throws Exception {
+  void graceThatEndsCutsOffPeersThatDoNotRead() throws Exception {
     Recorder<String, String> recorder =
         new Recorder<>((connection, message) -> connection.send("x".repeat(8 * 1024 * 1024)));
     Server server =

@@ -146,7 +146,7 @@ class TopicTest {
   }
 
   @Test
-  void whoHasUnsubscribedGetsNothingMore() throws Exception {
+  void unsubscribedConnectionGetsNothingMore() throws Exception {
     Connection<String> connection = connect(start(1));
     Subscription first = topic.subscribe(connection);
     topic.publish("one");
@@ -432,7 +432,7 @@ class TopicTest {
   // Presence.
 
   @Test
-  void listenerIsToldOnceOfEachWhoJoinsAndLeaves() throws Exception {
+  void listenerIsNotifiedOnceOfEachJoinAndLeave() throws Exception {
     Server running = start(2);
     Connection<String> first = connect(running);
     Connection<String> second = connect(running);

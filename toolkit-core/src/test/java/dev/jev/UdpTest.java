@@ -850,7 +850,7 @@ class UdpTest {
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
-  void wireWritesToTheSourceAndItsCloseDoesNothing(Transport transport) throws Exception {
+  void contextWritesToTheSourceAndItsCloseDoesNothing(Transport transport) throws Exception {
     class Polite implements Protocol<String, String> {
       @Override
       public String unpack(ProtocolContext context, ByteBuf in) {

@@ -462,7 +462,7 @@ class UnixTest {
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
-  void fileOfSomebodyElseIsLeftAtTheStop(Transport transport) throws Exception {
+  void foreignFileIsLeftAtTheStop(Transport transport) throws Exception {
     Server server = start(transport, path());
     Files.delete(path());
     Files.writeString(path(), "precious");
@@ -610,7 +610,7 @@ class UnixTest {
   }
 
   @Test
-  void lockThatSomebodyHasIsNotWaitedForForEver() throws Exception {
+  void lockOfAnotherProcessIsNotWaitedForForEver() throws Exception {
     Path lock = directory.resolve(".a.sock.lock");
     Process locker =
         new ProcessBuilder(
