@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What docs/coming-from-evio-gev-gnet.md promises and no other test shows as a whole. */
+/** Promises of docs/coming-from-evio-gev-gnet.md that no other test shows as a whole. */
 class AncestryTest {
 
   private @Nullable Server server;
@@ -115,7 +115,7 @@ class AncestryTest {
           @Override
           public void onMessage(Connection<String> connection, String message) {
             stopIn("message");
-            connection.send("x".repeat(500_000)); // above the high mark
+            connection.send("x".repeat(500_000)); // above the high watermark
           }
 
           @Override
@@ -131,7 +131,7 @@ class AncestryTest {
           private void stopIn(String here) {
             if (here.equals(place)) {
               started.join().stop(Duration.ofSeconds(5));
-              started.join().stop(Duration.ofSeconds(5)); // again is harmless
+              started.join().stop(Duration.ofSeconds(5)); // a second stop is harmless
             }
           }
         };
@@ -267,7 +267,7 @@ class AncestryTest {
       ChannelConfig config = accepted.get(10, TimeUnit.SECONDS);
       assertThat(config.getOption(ChannelOption.TCP_NODELAY)).isTrue(); // by default
       assertThat(config.getOption(ChannelOption.SO_KEEPALIVE)).isTrue();
-      // Linux doubles what is asked for.
+      // Linux doubles the requested size.
       assertThat(config.getOption(ChannelOption.SO_SNDBUF)).isBetween(100_000, 200_000);
       assertThat(config.getOption(ChannelOption.SO_RCVBUF)).isBetween(50_000, 100_000);
       peer.shutdownOutput().expectEnd();

@@ -79,12 +79,12 @@ class ArchitectureTest {
         .check(CORE);
   }
 
-  /** A jump of the machine's clock changes nothing, since nobody looks at it. */
+  /** The wall clock is not read, so a jump of the machine's clock changes nothing. */
   @Test
   void nothingAsksForTheTimeOfDay() {
     noClasses()
         .that()
-        .doNotHaveSimpleName("RateLimitedLog") // which only loads what logging needs
+        .doNotHaveSimpleName("RateLimitedLog") // only loads the classes that logging needs
         .should()
         .callMethodWhere(target(name("now")).and(target(owner(resideInAPackage("java.time..")))))
         .orShould()

@@ -5,7 +5,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.stream.Stream;
 
-/** What this machine has. */
+/** The transports and other features that this machine has. */
 final class Available {
 
   private Available() {}

@@ -24,12 +24,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A protocol in which both ends say goodbye: "bye!" and "ciao". */
+/** A protocol with a close handshake: "bye!" and "ciao". */
 class AwaitPeerCloseTest {
 
   private @Nullable Server server;
 
-  /** Each letter is a message; what stands between the goodbyes is none. */
+  /** Each letter is a message, except letters between the two closes. */
   private static class Polite implements Protocol<String, String> {
 
     private boolean answered;
@@ -251,7 +251,7 @@ class AwaitPeerCloseTest {
     recorder.expect("message x");
   }
 
-  /** Reads a text of the peer's as soon as it has written another one. */
+  /** Reads a text from the peer as soon as it has written another one. */
   private static Plugin reading(String text, String behind) {
     return new Plugin() {
       @Override
@@ -307,7 +307,7 @@ class AwaitPeerCloseTest {
     try (RawPeer peer = connect(Transport.AUTO, recorder, reading("aociao", "y"))) {
       write(peer, "xdataci");
       recorder.expect("message x");
-      assertThat(onLoop(recorder::threads)).isNotEmpty(); // the handler has done its part
+      assertThat(onLoop(recorder::threads)).isNotEmpty(); // the handler has run
       recorder.connection().close();
       assertThat(peer.read(text.length())).hasSize(text.length());
       expectBye(peer);
@@ -345,7 +345,7 @@ class AwaitPeerCloseTest {
     recorder.expect("close CLOSED");
   }
 
-  /** What is true when the event loop has done what it was about to do. */
+  /** Returns a value computed on the event loop, after the tasks that it has now. */
   private <T> T onLoop(Supplier<T> question) throws Exception {
     CompletableFuture<T> answer = new CompletableFuture<>();
     server.runAfter(Duration.ZERO, () -> answer.complete(question.get()));

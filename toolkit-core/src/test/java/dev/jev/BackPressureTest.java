@@ -45,7 +45,7 @@ class BackPressureTest {
     return Server.builder(protocol, handler).listen("tcp://127.0.0.1:0").eventLoops(1);
   }
 
-  /** Runs an empty task on the connection's loop, and waits for it. */
+  /** Runs an empty task on the connection's loop and waits for it. */
   private static void turn(Connection<?> connection) throws Exception {
     CompletableFuture<Void> ran = new CompletableFuture<>();
     connection.execute(() -> ran.complete(null));
@@ -76,7 +76,7 @@ class BackPressureTest {
     server = builder(Buffers::new, echo).transport(transport).start();
     long memoryBefore = PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory();
     int frame = 4000;
-    int frames = 15_000; // 60 MB: more than the kernel takes on both ways
+    int frames = 15_000; // 60 MB: more than the kernel buffers in both directions
     try (RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 16 * KIB)) {
       AtomicLong written = new AtomicLong();
       CompletableFuture<Void> flood =
@@ -93,14 +93,14 @@ class BackPressureTest {
 
       assertThat(flood).isNotDone();
       assertThat(connection.isWritable()).isFalse();
-      // At most the high mark, one spill of 32 KiB and one read; far from the limit of 1 MiB.
+      // At most the high watermark, one spill of 32 KiB and one read; far from the limit of 1 MiB.
       assertThat(peak.get()).isLessThan(256 * KIB + 64 * KIB);
       assertThat(connection.pendingBytes()).isLessThan(256 * KIB + 64 * KIB);
       long memory = PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory() - memoryBefore;
       assertThat(memory).as("direct memory").isLessThanOrEqualTo(16 * 1024 * KIB);
       assertThat(received.get()).isLessThan((long) frame * frames);
 
-      for (int i = 0; i < frames; i++) { // and now it reads: nothing is lost
+      for (int i = 0; i < frames; i++) { // the peer reads now: nothing is lost
         assertThat(peer.read(4)).isEqualTo(RawPeer.length(frame));
         assertThat(peer.read(frame)[0]).isEqualTo((byte) i);
       }
@@ -218,7 +218,7 @@ class BackPressureTest {
       assertThat(peak).isBetween(1024L * KIB - 11_000, 1024L * KIB + 11_000);
       recorder.expect("connect", "close OVERFLOW");
       assertThat(connection.isOpen()).isFalse();
-      assertThat(peer.socket().isClosed()).isFalse(); // it was us
+      assertThat(peer.socket().isClosed()).isFalse(); // the server has closed it
     }
   }
 
@@ -379,7 +379,7 @@ class BackPressureTest {
   @EnumSource(names = {"EPOLL"})
   void resetBehindAnEndIsNoticedWhileReadingIsPaused(Transport transport) throws Exception {
     assumeThat(transport.isAvailable()).isTrue();
-    for (int bytes : new int[] {0, 10, 200_000}) { // that wait in front of the end
+    for (int bytes : new int[] {0, 10, 200_000}) { // pending before the end
       Recorder<String, String> recorder = Recorder.silent();
       server = builder(Texts::new, recorder).transport(transport).start();
       RawPeer peer = RawPeer.connect(server);
@@ -388,7 +388,7 @@ class BackPressureTest {
       turn(connection);
       peer.write(new byte[bytes]).shutdownOutput();
       for (int i = 0; i < 100; i++) {
-        turn(connection); // lets the FIN be noticed
+        turn(connection); // the FIN is noticed
       }
       peer.reset();
       recorder.expect("connect", "close IO_ERROR");
@@ -412,7 +412,7 @@ class BackPressureTest {
       recorder.expect("connect", "message question");
       Connection<String> connection = recorder.connection();
       for (int i = 0; i < 100; i++) {
-        turn(connection); // lets the FIN be noticed
+        turn(connection); // the FIN is noticed
       }
       for (int i = 0; i < 12; i++) {
         assertThat(connection.send(large)).isTrue();

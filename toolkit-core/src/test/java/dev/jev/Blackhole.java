@@ -10,15 +10,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An address of this machine that answers nobody: a socket whose queue of connections is full, so
- * that the kernel drops those that come.
+ * An address of this machine that never answers: a listening socket with a full backlog, so that
+ * the kernel drops new connections.
  */
 final class Blackhole implements AutoCloseable {
 
   private final ServerSocket socket;
   private final List<Socket> queue = new ArrayList<>();
 
-  /** One on a loopback address such as 127.0.0.2, and any free port if that is 0. */
+  /** Creates one on a loopback address such as 127.0.0.2; port 0 is any free port. */
   Blackhole(String host, int port) throws IOException {
     socket = new ServerSocket(port, 1, InetAddress.getByName(host));
     try {
@@ -28,7 +28,7 @@ final class Blackhole implements AutoCloseable {
         waiting.connect(new InetSocketAddress(host, port()), 200);
       }
     } catch (SocketTimeoutException e) {
-      // It is full.
+      // The backlog is full.
     }
   }
 

@@ -3,7 +3,7 @@ package dev.jev;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** Byte buffers, each behind its length in four bytes, neither copied in nor out. */
+/** Byte buffers, each after its length in four bytes, copied neither in nor out. */
 final class Buffers implements Protocol<ByteBuf, ByteBuf> {
 
   @Override

@@ -32,15 +32,15 @@ public final class ChildJvm implements AutoCloseable {
     this.port = Integer.parseInt(readLine());
   }
 
-  /** Starts one that can open so many files, with its classes in jars, as in production. */
+  /** Starts one with a limit of open files and its classes in jars, as in production. */
   public static ChildJvm withFiles(int limit, Path directory, String... arguments)
       throws IOException {
     return withFiles(limit, packed(classPath(), directory), directory, arguments);
   }
 
   /**
-   * Starts one that can open so many files, and opens one for each class that it loads, as from an
-   * IDE.
+   * Starts one with a limit of open files, which opens a file for each class that it loads, as an
+   * IDE does.
    */
   public static ChildJvm withFilesAndUnpackedClasses(int limit, Path directory, String... arguments)
       throws IOException {
@@ -56,13 +56,13 @@ public final class ChildJvm implements AutoCloseable {
     return start(command, directory);
   }
 
-  /** Starts one with an option for the JVM. */
+  /** Starts one with a JVM option. */
   public static ChildJvm withOption(String option, Path directory, String... arguments)
       throws IOException {
     return start(java(classPath(), List.of(option), arguments), directory);
   }
 
-  /** Starts one without the jars in which there is native code. */
+  /** Starts one without the jars that contain native code. */
   public static ChildJvm withoutNativeJars(Path directory, String... arguments) throws IOException {
     String classPath = classPath(".*(slf4j|netty-transport-native-(epoll|io_uring|kqueue)).*");
     return start(java(classPath, List.of(), arguments), directory);
@@ -73,7 +73,7 @@ public final class ChildJvm implements AutoCloseable {
     return start(java(classPath(), List.of(), "AUTO", "default", timeout.toString()), directory);
   }
 
-  /** The class path of the tests, without what would log by itself. */
+  /** The class path of the tests, without libraries that log by themselves. */
   private static String classPath() {
     return classPath(".*slf4j.*");
   }
@@ -150,13 +150,13 @@ public final class ChildJvm implements AutoCloseable {
     }
   }
 
-  /** Sends it a signal: STOP, or CONT to go on. */
+  /** Sends it a signal: STOP, or CONT to continue. */
   public void signal(String name) throws Exception {
     Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
     assertThat(kill.waitFor()).isZero();
   }
 
-  /** Waits, and returns which part of one processor it took meanwhile. */
+  /** Waits, and returns the share of one processor that it used meanwhile. */
   public double load(long millis) throws Exception {
     long ticks = ticks();
     long start = System.nanoTime();

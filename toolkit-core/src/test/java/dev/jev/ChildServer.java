@@ -8,11 +8,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * An echo server in a process of its own, which a {@link ChildJvm} runs.
+ * An echo server that a {@link ChildJvm} runs in its own process.
  *
- * <p>Its arguments are a transport, a number of connections, or "default" for that, and if it is to
- * close idle connections, after how long. It prints its transport and its port, and ends with its
- * standard input.
+ * <p>Its arguments are a transport, a limit of connections or "default", and optionally the idle
+ * timeout. It prints its transport and its port, and ends with its standard input.
  */
 final class ChildServer {
 

@@ -8,10 +8,10 @@ import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 
-/** How long a client waits before it connects again. */
+/** The time that a client waits before it reconnects. */
 class ClientBackoffTest {
 
-  /** Always the largest number that is allowed. */
+  /** A random source that always returns the largest allowed number. */
   static long longest(long bound) {
     return bound - 1;
   }

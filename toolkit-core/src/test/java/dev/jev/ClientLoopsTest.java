@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Clients on event loops of others, and many of them. */
+/** Clients on shared event loops, and many clients. */
 class ClientLoopsTest {
 
   private final Recorder<String, String> recorder = Recorder.silent();
@@ -156,7 +156,7 @@ class ClientLoopsTest {
                   .eventLoops(3)
                   .start();
           RawPeer peer = RawPeer.connect(proxy)) {
-        for (int i = 0; i < 1_000; i++) { // the first of them wait for the connection
+        for (int i = 0; i < 1_000; i++) { // the first ones wait for the connection
           peer.send("m" + i);
         }
         for (int i = 0; i < 1_000; i++) {

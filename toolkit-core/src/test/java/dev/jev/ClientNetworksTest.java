@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Clients of what is not TCP: inside the process, unix sockets, UDP. */
+/** Clients of other networks than TCP: inside the process, unix sockets, UDP. */
 class ClientNetworksTest {
 
   private final Recorder<String, String> recorder = Recorder.silent();
@@ -110,9 +110,9 @@ class ClientNetworksTest {
 
   @Test
   void localNameWithoutAListenerFails() throws Exception {
-    try (Client<String> client = client().transport(Transport.LOCAL).connect("local://nobody")) {
+    try (Client<String> client = client().transport(Transport.LOCAL).connect("local://absent")) {
       assertThat(failure(client.connected()))
-          .hasMessageMatching("cannot connect to local://nobody: .*[cC]onnection refused.*");
+          .hasMessageMatching("cannot connect to local://absent: .*[cC]onnection refused.*");
     }
   }
 
@@ -210,17 +210,12 @@ class ClientNetworksTest {
         Client<String> client = client().transport(transport).connect("udp://127.0.0.1:" + port)) {
       get(client.connected());
       for (int i = 0; i < 20; i++) {
-        client
-            .deliver("nobody hears")
-            .written()
-            .toCompletableFuture()
-            .exceptionally(e -> null)
-            .join();
+        client.deliver("unheard").written().toCompletableFuture().exceptionally(e -> null).join();
       }
       assertThat(client.isConnected()).isTrue();
       try (Server server = echo("udp://127.0.0.1:" + port).start()) {
-        client.runEvery(Duration.ofMillis(5), () -> client.send("somebody"));
-        recorder.expect("message somebody");
+        client.runEvery(Duration.ofMillis(5), () -> client.send("anything"));
+        recorder.expect("message anything");
         assertThat(server.addresses()).hasSize(1);
       }
       assertThat(log.messages("cannot receive")).hasSizeLessThan(5);

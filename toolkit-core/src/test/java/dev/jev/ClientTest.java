@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** One connection from a client to a server. What happens after it: {@link ReconnectTest}. */
+/** One connection from a client to a server. {@link ReconnectTest} has the next ones. */
 class ClientTest {
 
   private final Recorder<String, String> atServer =
@@ -75,7 +75,7 @@ class ClientTest {
     }
   }
 
-  /** Waits until a server, with its event loops and the watchdog, is all that is left. */
+  /** Waits until only the threads of a server are left: its event loops and the watchdog. */
   static void onlyThreadsAreThoseOf(Server server) throws Exception {
     int expected = server.eventLoops().count() + 1;
     Eventually.holds("few threads", () -> Eventually.serverThreads().size() == expected);
@@ -350,7 +350,7 @@ class ClientTest {
   }
 
   @Test
-  @EnabledOnOs(OS.LINUX) // where all of 127/8 is this machine
+  @EnabledOnOs(OS.LINUX) // where all of 127/8 is local
   void addressThatDoesNotAnswerIsOvertaken() throws Exception {
     try (Server server = server().start();
         Blackhole nowhere = new Blackhole("127.0.0.2", server.port())) {
@@ -370,7 +370,7 @@ class ClientTest {
   }
 
   @Test
-  @EnabledOnOs(OS.LINUX) // where all of 127/8 is this machine
+  @EnabledOnOs(OS.LINUX) // where all of 127/8 is local
   void addressThatRefusesIsSkippedAtOnce() throws Exception {
     try (Server server = server().start()) {
       long start = System.nanoTime();
@@ -652,7 +652,7 @@ class ClientTest {
         while (client.send("x".repeat(50_000))) {
           assertThat(connection.isOpen()).isTrue();
         }
-        awaitATurn(connection); // which packs what was sent
+        awaitATurn(connection); // which packs the sent messages
         Eventually.holds("not writable", () -> !connection.isWritable());
         peer.getOutputStream().write(RawPeer.frames("unread"));
         awaitATurn(connection);

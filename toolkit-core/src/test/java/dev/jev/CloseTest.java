@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Closing: all that was sent before arrives, nothing after, and without a reset. */
+/** Closing: everything sent before arrives, nothing after, and without a reset. */
 class CloseTest {
 
   private static final int BIG = 8 * 1024 * 1024;
@@ -386,7 +386,7 @@ class CloseTest {
           @Override
           public void onMessage(Connection<String> connection, String message) {
             if (message.equals("first")) {
-              CompletableFuture.runAsync(connection::close).join(); // while the batch is going on
+              CompletableFuture.runAsync(connection::close).join(); // during the read batch
             } else {
               delivered.complete(true);
             }

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The race for one socket, with a clock that the test moves and sockets that do as it says. */
+/** The race for one socket, with a clock and sockets that the test controls. */
 class ConnectAttemptTest {
 
   private static final String A4 = "192.0.2.1";
@@ -89,7 +89,7 @@ class ConnectAttemptTest {
   void release() {
     tries.forEach(attempt -> attempt.channel.finishAndReleaseAll());
     clock.finishAndReleaseAll();
-    loop.end(); // this thread is no event loop any more
+    loop.end(); // this thread is no longer an event loop
   }
 
   private static InetAddress[] addresses(String... literals) throws UnknownHostException {
@@ -106,7 +106,7 @@ class ConnectAttemptTest {
         .toArray(SocketAddress[]::new);
   }
 
-  /** Dials a name that has these addresses, and waits until the first one is tried. */
+  /** Connects to a name with these addresses, and waits until the first one is tried. */
   private ConnectAttempt dial(String uri, String... literals) throws Exception {
     ConnectAttempt started =
         new ConnectAttempt(

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** The wheel itself; what stands on it is told by IdleReaperTest and LimitsTest. */
+/** The wheel itself; IdleReaperTest and LimitsTest test its users. */
 @Timeout(60)
 class DeadlineWheelTest {
 
@@ -33,7 +33,7 @@ class DeadlineWheelTest {
     channel.finishAndReleaseAll();
   }
 
-  /** Something that is due at a time, and notes when it was found to be. */
+  /** An entry with a deadline that notes when it was found due. */
   private class Due extends DeadlineWheel.Entry {
 
     private final long due;
@@ -54,7 +54,7 @@ class DeadlineWheelTest {
     }
   }
 
-  /** Lets time pass and runs each timer when it is due; returns how many runs there were. */
+  /** Lets time pass and runs each timer when it is due; returns the number of runs. */
   private int pass(long nanos) {
     int runs = 0;
     for (long left = nanos; left > 0; ) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Deadlines, with a clock that the test moves. */
+/** Deadlines, with a clock that the test advances. */
 class DeadlinesTest {
 
   private final Recorder<String, String> recorder = Recorder.silent();
@@ -29,7 +29,7 @@ class DeadlinesTest {
   private final Endpoint endpoint =
       new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
 
-  /** A socket that takes nothing while {@code full}, and notes that its output was shut down. */
+  /** A socket that takes nothing while {@code full}, and notes the shutdown of its output. */
   private static final class PatientChannel extends EmbeddedChannel implements DuplexChannel {
     private boolean full;
     private boolean outputShutdown;

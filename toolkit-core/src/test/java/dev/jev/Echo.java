@@ -8,7 +8,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** A client of a server that speaks {@link Texts} and answers each with itself. */
+/** A client of an echo server for {@link Texts}. */
 final class Echo {
 
   private Echo() {}

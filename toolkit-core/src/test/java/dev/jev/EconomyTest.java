@@ -21,13 +21,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
-/** What is done once for many messages, or not at all. */
+/** Work that is done once for many messages, or not at all. */
 class EconomyTest {
 
-  /** Stands between a connection and its socket, and writes down what passes. */
+  /** Records the writes and flushes between a connection and its socket. */
   private static final class Tap extends ChannelOutboundHandlerAdapter {
     final List<String> calls = new ArrayList<>();
-    int mostMemory; // bytes of the buffer that a written one is a part of
+    int mostMemory; // bytes of the buffer that a written slice belongs to
 
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
@@ -71,7 +71,7 @@ class EconomyTest {
         });
   }
 
-  /** With io_uring a written buffer is held until the loop goes round. */
+  /** A buffer written with io_uring is kept until the next iteration of the loop. */
   @Test
   void outputThatLeavesLaterHoldsNoMoreMemoryThanItNeeds() throws Exception {
     assumeTrue(Transport.IO_URING.isAvailable());
@@ -153,7 +153,7 @@ class EconomyTest {
   @Test
   void messageCostsNoAllocation() throws Exception {
     ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
-    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // which allocates a lot
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // it allocates a lot
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     CompletableFuture<Thread> loop = new CompletableFuture<>();
     Handler<ByteBuf, ByteBuf> echo =
@@ -192,7 +192,7 @@ class EconomyTest {
   @Test
   void deliveryOfAPublishedMessageCostsNoAllocation() throws Exception {
     ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
-    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // which allocates a lot
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.DISABLED); // it allocates a lot
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     Recorder<String, String> recorder = Recorder.silent();
     Topic<String> topic = Topic.of("news");
@@ -221,7 +221,7 @@ class EconomyTest {
       int ofNetty = PlatformDependent.hasUnsafe() ? 0 : 128;
       assertThat((double) allocated / rounds / subscribers)
           .as("bytes per delivery")
-          .isLessThan(ofNetty + 16); // what each publication costs, and the watchdog
+          .isLessThan(ofNetty + 16); // the cost of each publication, and the watchdog
     } finally {
       for (RawPeer peer : peers) {
         peer.close();

@@ -6,7 +6,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 
-/** Deadline wheels on event loops whose time a test moves. */
+/** Deadline wheels on event loops whose time a test advances. */
 public final class EventLoopWheel {
 
   private EventLoopWheel() {}

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 
-/** Waits for what happens on other threads and tells nobody. */
+/** Waits for events on other threads of which there is no notification. */
 public final class Eventually {
 
   private static final long LIMIT_NANOS = Duration.ofSeconds(10).toNanos();

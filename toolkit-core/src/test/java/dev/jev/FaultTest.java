@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a server survives, and how it ends when it cannot. */
+/** Faults that a server survives, and its end if it cannot. */
 class FaultTest {
 
   private static final String TRANSPORTS = "dev.jev.Available#transports";
@@ -67,7 +67,7 @@ class FaultTest {
     // The first thing this server logs, and its first message, come when no file can be opened.
     try (ChildJvm child = ChildJvm.withFiles(200, directory, transport.name(), "10000")) {
       for (int i = 0; i < 400; i++) {
-        connect(child.port()); // what is not accepted waits in the backlog
+        connect(child.port()); // unaccepted connections wait in the backlog
       }
       Eventually.holds(
           "no file is left",
@@ -243,7 +243,7 @@ class FaultTest {
 
   // A loop that dies.
 
-  /** How the thread of an event loop comes to its end. */
+  /** The ways in which the thread of an event loop ends. */
   private enum Death {
     SHUT_DOWN {
       @Override
@@ -254,7 +254,7 @@ class FaultTest {
     ERROR {
       @Override
       void kill(EventLoop loop) throws Exception {
-        // Netty catches what a task throws. It does not catch what its logger throws then.
+        // Netty catches exceptions of tasks, but not those of its logger.
         AtomicBoolean once = new AtomicBoolean();
         try (LogCapture log =
                 new LogCapture(
@@ -327,7 +327,7 @@ class FaultTest {
     assertThat(server.connectionCount()).isZero();
     assertThat(victims.send("too late")).isFalse();
     victims.close();
-    if (transport != Transport.IO_URING) { // a ring that is gone closes no file any more
+    if (transport != Transport.IO_URING) { // a ring that is gone no longer closes files
       assertThat(isFree(port)).isTrue();
     }
     Eventually.noServerThreadIsLeft();
@@ -388,7 +388,7 @@ class FaultTest {
     census.expectAllClosedOnce(census.connects.get());
   }
 
-  /** Answers each message with itself and counts what happens to which connection. */
+  /** An echo handler that counts the events of each connection. */
   private static final class Census implements Handler<String, String> {
 
     final AtomicInteger connects = new AtomicInteger();

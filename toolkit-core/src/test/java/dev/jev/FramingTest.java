@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** However the bytes of frames arrive, the messages are the same. */
+/** Framing: the messages are the same, however the bytes of the frames arrive. */
 class FramingTest {
 
   private static Server start(Transport transport, Handler<String, String> handler) {
@@ -39,7 +39,7 @@ class FramingTest {
       for (int split = 0; split <= bytes.length; split++) {
         try (RawPeer peer = RawPeer.connect(server)) {
           peer.write(Arrays.copyOfRange(bytes, 0, split));
-          recorder.connection().execute(() -> {}); // lets the loop come round between the writes
+          recorder.connection().execute(() -> {}); // one loop iteration between the writes
           peer.write(Arrays.copyOfRange(bytes, split, bytes.length));
           assertThat(peer.read(bytes.length)).isEqualTo(bytes);
         }

@@ -17,11 +17,11 @@ import org.junit.platform.launcher.LauncherSessionListener;
 /**
  * Fails a run of tests that leaked a reference-counted object of Netty.
  *
- * <p>Netty finds a leak only when the object was garbage and somebody allocates afterwards. So this
- * listener replaces Netty's detectors before the first test, collects garbage after the last one,
- * and then makes each detector look again.
+ * <p>Netty finds a leak only if the object was collected and another one is allocated afterwards.
+ * So this listener replaces Netty's detectors before the first test, collects garbage after the
+ * last one, and then makes each detector check again.
  *
- * <p>What it throws then ends the run: the leaks stand on standard error, and the build fails.
+ * <p>Its exception then ends the run: the leaks are on standard error, and the build fails.
  */
 public final class LeakListener implements LauncherSessionListener {
   private static final int ROUNDS = 3;
@@ -106,9 +106,9 @@ public final class LeakListener implements LauncherSessionListener {
       leaks.add("LEAK: " + resourceType + " was not released");
     }
 
-    /** Reports what was collected: tracking an object is what makes Netty look at its queue. */
+    /** Reports collected objects: Netty checks its queue when it tracks an object. */
     void look() {
-      @SuppressWarnings("unchecked") // A detector never looks into what it tracks.
+      @SuppressWarnings("unchecked") // A detector never uses the objects that it tracks.
       T probe = (T) new Object();
       trackForcibly(probe).close(probe);
     }

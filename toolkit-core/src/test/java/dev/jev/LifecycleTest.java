@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The life of a connection: which callbacks come, in which order, and with which reason. */
+/** The lifecycle of a connection: its callbacks, their order and the close reasons. */
 class LifecycleTest {
 
   private @Nullable Server server;
@@ -144,7 +144,7 @@ class LifecycleTest {
     for (String fault : new String[] {"exception", "error", "overflow"}) {
       try (RawPeer peer = RawPeer.connect(server)) {
         peer.send("ok", fault, "never delivered");
-        assertThat(peer.receive()).isEqualTo("ok"); // what was sent before still arrives
+        assertThat(peer.receive()).isEqualTo("ok"); // messages sent before still arrive
         peer.expectEnd();
       }
       recorder.expect("connect", "message ok", "message " + fault, "close HANDLER_ERROR");
@@ -511,14 +511,14 @@ class LifecycleTest {
 
   @Test
   void readyMayComeFromAnotherThreadWhileBytesWait() throws Exception {
-    CompletableFuture<ProtocolContext> wire = new CompletableFuture<>();
+    CompletableFuture<ProtocolContext> contextFuture = new CompletableFuture<>();
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
     class Asking implements Protocol<String, String> {
       private final Texts texts = new Texts();
 
       @Override
       public void open(ProtocolContext opened) {
-        wire.complete(opened);
+        contextFuture.complete(opened);
       }
 
       @Override
@@ -534,7 +534,7 @@ class LifecycleTest {
     try (RawPeer peer = RawPeer.connect(start(Asking::new, recorder))) {
       peer.send("waited", "too");
       recorder.expectNothingMore();
-      wire.get(10, TimeUnit.SECONDS).ready();
+      contextFuture.get(10, TimeUnit.SECONDS).ready();
       assertThat(peer.receive()).isEqualTo("waited");
       assertThat(peer.receive()).isEqualTo("too");
     }

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What becomes of the text of an address to listen on. */
+/** Addresses to listen on, and their listeners. */
 class ListenTest {
 
   private static final String TRANSPORTS = "dev.jev.Available#transports";
@@ -107,7 +107,7 @@ class ListenTest {
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
   void tcp4WithoutHostIsAllIpv4Addresses(Transport transport) throws Exception {
-    if (transport == Transport.IO_URING) { // whose sockets for all addresses take both families
+    if (transport == Transport.IO_URING) { // its wildcard sockets take both families
       assertThatThrownBy(() -> start(transport, "tcp4://:0"))
           .isInstanceOf(UncheckedIOException.class)
           .hasMessage(
@@ -127,7 +127,7 @@ class ListenTest {
     assumeTrue(Available.ip6());
     start(transport, "tcp6://:0");
     expectEcho("::1");
-    if (transport != Transport.NIO) { // which cannot tell the system to keep IPv4 off
+    if (transport != Transport.NIO) { // it cannot exclude IPv4
       expectRefusal("127.0.0.1");
     }
   }
@@ -212,11 +212,11 @@ class ListenTest {
             .transport(transport)
             .eventLoops(2)
             .listen("tcp://127.0.0.1:0?reuseport=true")
-            .loadBalancing((peer, loops, connections) -> 0) // is not asked
+            .loadBalancing((peer, loops, connections) -> 0) // not called
             .start();
     assertThat(server.addresses()).hasSize(1);
     for (int i = 0; i < 200; i++) {
-      Echo.of("127.0.0.1", server.port(), "who?");
+      Echo.of("127.0.0.1", server.port(), "hello");
     }
     assertThat(counts).hasSize(2);
     assertThat(counts.values()).allMatch(count -> count > 20);
@@ -327,8 +327,8 @@ class ListenTest {
   }
 
   /**
-   * With net.ipv4.tcp_migrate_req=1 a connection that comes in the moment of the close goes to the
-   * other listener; without, nobody may come in that moment.
+   * Connections that arrive during the close go to the other listener with
+   * net.ipv4.tcp_migrate_req=1; without it no connection may arrive at that moment.
    */
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
@@ -389,7 +389,7 @@ class ListenTest {
       end.set(true);
       clients.join();
       boolean migrates = migratesRequests();
-      assertThat(reset.get()).isLessThanOrEqualTo(migrates ? 0 : 2); // one client: one a listener
+      assertThat(reset.get()).isLessThanOrEqualTo(migrates ? 0 : 2); // one client: one per listener
     }
   }
 

@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which event loop a new connection gets. */
+/** The choice of the event loop for a new connection. */
 class LoadBalancingTest {
 
   private static final int LOOPS = 4;
@@ -337,7 +337,7 @@ class LoadBalancingTest {
     assertThat(sizes(loops)).containsExactly(3L);
   }
 
-  /** What a user's function can do wrong. */
+  /** Faults of a user's function. */
   private enum Wrong {
     NEGATIVE,
     TOO_LARGE,

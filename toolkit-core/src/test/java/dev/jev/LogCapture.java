@@ -7,7 +7,7 @@ import java.util.function.Consumer;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
-/** Takes what is logged under a name, instead of its being printed. */
+/** Captures the records of a logger, which are then not printed. */
 public final class LogCapture implements AutoCloseable {
 
   private final Queue<LogRecord> records = new ConcurrentLinkedQueue<>();
@@ -19,7 +19,7 @@ public final class LogCapture implements AutoCloseable {
     this(name, log -> {});
   }
 
-  /** One that also does something with each record, for example throw. */
+  /** Creates one that also runs an action with each record, for example to throw. */
   public LogCapture(String name, Consumer<LogRecord> then) {
     this.then = then;
     this.logger = Logger.getLogger(name);
@@ -27,12 +27,12 @@ public final class LogCapture implements AutoCloseable {
     logger.addHandler(output);
   }
 
-  /** What has been logged so far. */
+  /** The records so far. */
   public List<LogRecord> records() {
     return List.copyOf(records);
   }
 
-  /** Drops what has been logged so far. */
+  /** Drops the records so far. */
   public void forget() {
     records.clear();
   }

@@ -2,12 +2,12 @@ package dev.jev;
 
 import java.net.InetAddress;
 
-/** A net in which every name is this machine's. */
+/** A network in which every name resolves to this machine. */
 public final class Loopback {
 
   private Loopback() {}
 
-  /** Lets a client find this machine, by whatever name it is given. */
+  /** Resolves every name of a client to this machine. */
   public static <I, O> Client.Builder<I, O> client(Client.Builder<I, O> builder) {
     return builder.resolver(
         host -> new InetAddress[] {InetAddress.getByAddress(host, new byte[] {127, 0, 0, 1})});

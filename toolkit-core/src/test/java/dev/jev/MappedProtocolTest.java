@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** What {@link Protocol#map} makes of messages and of functions that fail. */
+/** Mapped protocols, see {@link Protocol#map}: messages, and functions that fail. */
 class MappedProtocolTest {
 
   /** All bytes are one message, whose payload leaves as a tail. */
@@ -172,7 +172,7 @@ class MappedProtocolTest {
     out.release();
   }
 
-  /** A wire that must not be used. */
+  /** A context that must not be used. */
   private static final class NoWire implements ProtocolContext {
 
     @Override

@@ -167,7 +167,7 @@ class OffloadTest {
       Eventually.holds(
           "the mailbox is full", () -> unpacked.get() >= OffloadedHandler.MAX_QUEUED - 1);
       java.util.concurrent.locks.LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
-      // One is being handled and does not wait.
+      // One message is being handled and is not queued.
       assertThat(unpacked.get()).isLessThanOrEqualTo(OffloadedHandler.MAX_QUEUED + 1);
       release.countDown();
       Eventually.holds("all are handled", () -> handled.get() == messages);
@@ -228,7 +228,7 @@ class OffloadTest {
     }
   }
 
-  /** An executor that takes so many tasks and refuses the others. */
+  /** An executor that accepts a number of tasks and refuses the others. */
   private static Executor refusingAfter(int tasks) {
     AtomicInteger taken = new AtomicInteger();
     return task -> {

@@ -20,30 +20,30 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** A protocol that makes several messages at once, and what else it may ask of its wire. */
+/** A protocol that makes several messages at once, and other uses of its context. */
 class PendingMessagesTest {
 
   private final Recorder<String, String> recorder = Recorder.silent();
   private @Nullable Server server;
 
-  /** Each byte is as many messages as it says. */
+  /** Each byte is as many messages as its value. */
   private static class Bursts implements Protocol<String, String> {
 
     private int last;
-    int held;
+    int pending;
 
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
-      if (held == 0) {
+      if (pending == 0) {
         last = in.readByte();
-        held = last;
+        pending = last;
       }
-      return held == 0 ? null : last + "/" + held--;
+      return pending == 0 ? null : last + "/" + pending--;
     }
 
     @Override
     public int pendingMessages() {
-      return held;
+      return pending;
     }
 
     @Override
@@ -53,7 +53,7 @@ class PendingMessagesTest {
 
     @Override
     public void close(ProtocolContext context, CloseReason reason) {
-      held = 0;
+      pending = 0;
     }
   }
 
@@ -180,7 +180,7 @@ class PendingMessagesTest {
           @Override
           public void open(ProtocolContext context) {
             super.open(context);
-            context.runAfter(Duration.ZERO, () -> held = 2);
+            context.runAfter(Duration.ZERO, () -> pending = 2);
           }
         };
     try (RawPeer peer = connect(() -> late, recorder)) {
@@ -238,8 +238,8 @@ class PendingMessagesTest {
         new Bursts() {
           @Override
           public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
-            if (held == 1) {
-              held = 0;
+            if (pending == 1) {
+              pending = 0;
               return null;
             }
             return super.unpack(context, in);
@@ -258,7 +258,7 @@ class PendingMessagesTest {
         new Bursts() {
           @Override
           public int pendingMessages() {
-            throw new IllegalStateException("held");
+            throw new IllegalStateException("pending");
           }
         };
     try (LogCapture log = new LogCapture("dev.jev");
@@ -286,7 +286,7 @@ class PendingMessagesTest {
     }
   }
 
-  /** Reads 40 frames of one message each, and the peer's end, while it writes. */
+  /** Reads 40 frames of one message each, and the peer's end of output, while it writes. */
   private static final class ReadingWriter extends ChannelDuplexHandler implements Plugin {
 
     private boolean read;

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a plugin is told and what it can do. */
+/** Plugins: the events they observe, and what they can do with a connection. */
 class PluginTest {
 
   private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
@@ -159,7 +159,7 @@ class PluginTest {
     assertThat(events).isEmpty();
   }
 
-  /** Adds a handler that notes what passes, and its name to what it notes. */
+  /** Adds a handler that notes the bytes that pass, with its name. */
   private Plugin passing(String name, Plugin.Stage stage) {
     return new Plugin() {
       @Override
@@ -212,7 +212,7 @@ class PluginTest {
     expect("out encryption", "out admission", "out address", "out socket");
   }
 
-  /** Inverts all bits, both ways. */
+  /** Inverts all bits, in both directions. */
   private static final class Inverter extends ChannelDuplexHandler {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
@@ -522,7 +522,7 @@ class PluginTest {
 
   @Test
   void lastBytesOfAPluginAreTheLastThatThePeerGets() throws Exception {
-    Plugin farewell =
+    Plugin lastBytes =
         new Plugin() {
           @Override
           public Observer install(Link link) {
@@ -535,7 +535,7 @@ class PluginTest {
             };
           }
         };
-    start((connection, message) -> connection.close(), farewell);
+    start((connection, message) -> connection.close(), lastBytes);
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.send("hello");
       assertThat(new String(peer.readAll(), StandardCharsets.US_ASCII)).isEqualTo("bye");

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What a protocol can do with its wire, over real sockets. */
+/** The context of a protocol, over real sockets. */
 @Timeout(60)
 class ProtocolContextTest {
 
@@ -26,7 +26,7 @@ class ProtocolContextTest {
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
   private Server server;
 
-  /** A protocol that gives its wire away, and closes when it is told to. */
+  /** A protocol that publishes its context, and closes on command. */
   private final class Told implements Protocol<String, String> {
 
     private final Texts texts = new Texts();

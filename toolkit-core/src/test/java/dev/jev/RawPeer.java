@@ -11,7 +11,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
-/** A client that is nothing but a socket, so that a test decides about every byte. */
+/** A client that is only a socket, so that a test controls every byte. */
 public final class RawPeer implements AutoCloseable {
 
   private final Socket socket = new Socket();
@@ -24,7 +24,8 @@ public final class RawPeer implements AutoCloseable {
   }
 
   /**
-   * Connects with a receive buffer of a size, in bytes, that limits what the kernel takes for it.
+   * Connects with a receive buffer of the given size, in bytes, which limits what the kernel
+   * buffers.
    */
   public static RawPeer connect(Server server, int receiveBuffer) throws IOException {
     RawPeer peer = new RawPeer();
@@ -38,7 +39,7 @@ public final class RawPeer implements AutoCloseable {
     return peer;
   }
 
-  /** The wire form of some texts, see {@link Texts}. */
+  /** The packed form of some texts, see {@link Texts}. */
   public static byte[] frames(String... texts) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (String text : texts) {
@@ -84,7 +85,7 @@ public final class RawPeer implements AutoCloseable {
     return socket.getInputStream().readNBytes(length);
   }
 
-  /** Reads up to the end, which must be a FIN and no reset. */
+  /** Reads up to the end, which must be a FIN and not a reset. */
   public byte[] readAll() throws IOException {
     return socket.getInputStream().readAllBytes();
   }

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a client does when it has no connection: it waits, connects again, and keeps messages. */
+/** A client without a connection: it waits, reconnects and queues messages. */
 class ReconnectTest {
 
   private static final Duration MILLISECOND = Duration.ofMillis(1);
@@ -45,7 +45,7 @@ class ReconnectTest {
     Eventually.noServerThreadIsLeft();
   }
 
-  /** Starts a server on a port, or on any free one if that is 0. */
+  /** Starts a server on a port; 0 is any free port. */
   private Server serve(int port) {
     return Server.<String, String>builder(Texts::new, atServer)
         .listen("tcp://127.0.0.1:" + port)
@@ -430,7 +430,7 @@ class ReconnectTest {
         Client<String> client = client().connect("tcp://127.0.0.1:" + server.port())) {
       get(client.connected());
       for (int i = 0; i < 3; i++) {
-        recorder.expect("connect"); // before the reset, which would make the attempt fail
+        recorder.expect("connect"); // before the reset, which would fail the attempt
         Connection<String> accepted = atServer.connection();
         ((StreamConnection<?, ?>) accepted)
             .channel()

@@ -9,10 +9,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/**
- * A handler that writes down what it is told, in the order of the calls, and then lets another one
- * do something about it.
- */
+/** A handler that records its calls in order and then delegates them to another handler. */
 public final class Recorder<I, O> implements Handler<I, O> {
 
   private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
@@ -24,7 +21,7 @@ public final class Recorder<I, O> implements Handler<I, O> {
     this.then = then;
   }
 
-  /** One that does nothing but write down. */
+  /** Creates one that only records. */
   public static <I, O> Recorder<I, O> silent() {
     return new Recorder<>((connection, message) -> {});
   }
@@ -66,7 +63,7 @@ public final class Recorder<I, O> implements Handler<I, O> {
     return connection;
   }
 
-  /** Waits for these events, which must be the next ones in this order. */
+  /** Waits for these events, which must be the next ones, in this order. */
   public void expect(String... expected) throws InterruptedException {
     String[] seen = new String[expected.length];
     for (int i = 0; i < seen.length; i++) {
@@ -75,7 +72,7 @@ public final class Recorder<I, O> implements Handler<I, O> {
     }
   }
 
-  /** Says that nothing has happened besides what was expected. */
+  /** Asserts that there are no events besides the expected ones. */
   public void expectNothingMore() {
     assertThat(events).isEmpty();
   }

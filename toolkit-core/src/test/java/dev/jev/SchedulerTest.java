@@ -55,7 +55,7 @@ class SchedulerTest {
     return whose.equals("server") ? server : connection;
   }
 
-  /** Waits for so long, by a timer that has nothing to do with the test. */
+  /** Waits for a duration, by a timer that is independent of the test. */
   private static void pass(Duration time) {
     long end = System.nanoTime() + time.toNanos();
     for (long left; (left = end - System.nanoTime()) > 0; ) {

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Sending: order, batching, outcomes and who owns a buffer. */
+/** Sending: order, batching, outcomes and ownership of buffers. */
 class SendTest {
 
   private @Nullable Server server;

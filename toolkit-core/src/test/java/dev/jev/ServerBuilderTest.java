@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What can be configured, and what cannot. */
+/** Valid and invalid configurations. */
 class ServerBuilderTest {
 
   private static final Handler<String, String> ECHO = Handler.replying(text -> text);
@@ -194,7 +194,7 @@ class ServerBuilderTest {
     assertThatNullPointerException().isThrownBy(() -> call.accept(builder())).withMessage(name);
   }
 
-  // What only shows at the start.
+  // Faults found at the start.
 
   @Test
   void startWithoutAnAddressIsRefused() throws Exception {
@@ -214,7 +214,7 @@ class ServerBuilderTest {
         .isThrownBy(() -> builder.maxPendingBytes(100).writeWatermarks(1, 101).start())
         .withMessage("maxPendingBytes: 100 (expected: >= high watermark 101)");
     Eventually.noServerThreadIsLeft();
-    builder.writeWatermarks(1, 100).start().close(); // and either order of the two calls will do
+    builder.writeWatermarks(1, 100).start().close(); // the two calls may be in either order
     builder.writeWatermarks(1, 200).maxPendingBytes(200).start().close();
   }
 

@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What a topic does with a subscriber that takes its messages slowly. */
+/** A topic with a slow subscriber. */
 class SlowConsumerTest {
 
-  /** Of a text of three characters in the backlog: the frame and the overhead. */
+  /** Size of a queued text of three characters: its frame and the overhead. */
   private static final int WAITING_BYTES = 4 + 3 + 96;
 
   private final Recorder<String, String> recorder = Recorder.silent();
@@ -41,7 +41,7 @@ class SlowConsumerTest {
     assertThat(peer.connection().isWritable()).isFalse();
   }
 
-  /** What arrives once the peer takes everything, but for what has filled the socket's buffer. */
+  /** The texts that arrive once the peer takes everything, except those that filled the socket. */
   private static List<String> rest(SlowPeer<String> peer) {
     List<String> texts = peer.unblock().texts();
     assertThat(texts.get(0)).isEqualTo("x".repeat(SlowPeer.HIGH_MARK));
@@ -129,7 +129,7 @@ class SlowConsumerTest {
     peer.run().pass(Duration.ofMillis(6_999));
     recorder.expect("connect", "writable");
     assertThat(peer.connection().isOpen()).isTrue();
-    peer.pass(Duration.ofMillis(11)); // it is looked for every 10 ms
+    peer.pass(Duration.ofMillis(11)); // checked every 10 ms
     assertThat(peer.connection().isOpen()).isFalse();
   }
 
@@ -201,7 +201,7 @@ class SlowConsumerTest {
     assertThat(subscription.conflated()).isEqualTo(3);
     assertThat(rest(peer)).containsExactly("a2", "b3 is longer", "c1", "d1");
     topic.publish("b4");
-    topic.publish("b5"); // nobody waits any more
+    topic.publish("b5"); // no message is queued any more
     assertThat(peer.texts()).containsExactly("b4", "b5");
     assertThat(subscription.pendingBytes()).isZero();
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(9, 6, 0, 3, 0));
@@ -219,7 +219,7 @@ class SlowConsumerTest {
       topic.publish("n" + i + "-");
     }
     topic.publish("k0b");
-    topic.publish("k1a"); // one too many: k0b goes
+    topic.publish("k1a"); // one too many: k0b is dropped
     topic.publish("k0c"); // and n0
     peer.run();
     assertThat(subscription.conflated()).isEqualTo(1);

@@ -12,9 +12,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
-/**
- * A connection to a peer that takes nothing until it is told to, with a clock that the test moves.
- */
+/** A connection to a peer that takes nothing until told to, with a clock that the test advances. */
 final class SlowPeer<O> implements AutoCloseable {
 
   static final int HIGH_MARK = 2_000;
@@ -53,7 +51,7 @@ final class SlowPeer<O> implements AutoCloseable {
     run();
   }
 
-  /** One for {@link Texts}, with a handler that does nothing. */
+  /** Creates one for {@link Texts}, with a handler that does nothing. */
   static SlowPeer<String> ofTexts() {
     return new SlowPeer<>(Texts::new, (connection, message) -> {}, OverflowPolicy.CLOSE);
   }
@@ -66,7 +64,7 @@ final class SlowPeer<O> implements AutoCloseable {
     return loop;
   }
 
-  /** Runs what the event loop has to do. */
+  /** Runs the tasks of the event loop. */
   SlowPeer<O> run() {
     channel.runScheduledPendingTasks();
     channel.runPendingTasks();
@@ -91,7 +89,7 @@ final class SlowPeer<O> implements AutoCloseable {
     return run();
   }
 
-  /** The texts that have arrived since it was last asked, see {@link Texts}. */
+  /** The texts that have arrived since the last call, see {@link Texts}. */
   List<String> texts() {
     run();
     List<String> texts = new ArrayList<>();

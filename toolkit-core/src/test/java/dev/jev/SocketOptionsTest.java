@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What sockets are set to, read back from sockets that are in use. */
+/** Socket options, read back from sockets in use. */
 class SocketOptionsTest {
 
   private static final String TRANSPORTS = "dev.jev.Available#transports";
@@ -87,7 +87,7 @@ class SocketOptionsTest {
     }
   }
 
-  /** tcp(7): a window is scaled by what the listening socket had when the connection came. */
+  /** tcp(7): the window scale depends on the listening socket at the time of the connection. */
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
   void receiveBufferIsSetBeforeTheSocketListens(Transport transport) throws Exception {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Stopping: in-flight replies leave, every onClose is called, nothing stays behind. */
+/** Stopping: in-flight replies leave, every onClose is called, nothing is left. */
 class StopTest {
 
   private static final int CONNECTIONS = 1_000;
@@ -113,7 +113,7 @@ class StopTest {
 
             private void stopIf(String here) {
               if (callback.equals(here)) {
-                server.join().close(); // which would wait if this were another thread
+                server.join().close(); // it would wait on another thread
               }
             }
           };
@@ -162,7 +162,7 @@ class StopTest {
     RawPeer peer = RawPeer.connect(first);
     assertThat(peer.send("hi").receive()).isEqualTo("hi");
     first.close();
-    first.close(); // again is harmless
+    first.close(); // a second close is harmless
     recorder.expect("connect", "message hi", "close SERVER_STOPPED");
     assertThatThrownBy(() -> RawPeer.connect(first)).isInstanceOf(ConnectException.class);
     peer.close();

@@ -31,9 +31,9 @@ import org.junit.jupiter.api.Test;
 /** The storeys of {@code dev.jev}: each class belongs to one, and arrows only go down. */
 class StoreysTest {
 
-  /** From the ground up. A class may depend on its own storey and on those below. */
+  /** The storeys, from the ground up. A class may depend on its own storey and on those below. */
   private enum Storey {
-    /** The small types of the API, and what needs nothing of Jev but them. */
+    /** The small types of the API, and classes that need only these. */
     GROUND(
         "Attributes Checks CloseReason Connection DeadlineWheel Delivery FileDescriptors Handler"
             + " LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
@@ -46,7 +46,7 @@ class StoreysTest {
         "EventLoops EventLoopsUser Loop LoopEpollIoHandler LoopMember LoopService LoopTimers"
             + " LoopWatchdog SocketOptions Transport"),
 
-    /** From a socket to the handler and back. */
+    /** The path from a socket to the handler and back. */
     CONNECTION(
         "ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
             + " Inbound MessageSink Outbound ProtocolDriver SendQueue ServerIntake SharedMessage"

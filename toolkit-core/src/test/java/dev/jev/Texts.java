@@ -4,7 +4,7 @@ import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** Strings, each behind its length in four bytes. */
+/** Strings, each after its length in four bytes. */
 public final class Texts implements Protocol<String, String> {
 
   @Override

@@ -14,7 +14,7 @@ import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
-/** Real connections on one event loop whose time the test moves; the test is their peers. */
+/** Real connections on one event loop whose time the test advances; the test plays the peers. */
 public final class TimedConnections<I, O> implements AutoCloseable {
 
   private static final WriteBufferWaterMark MARKS = new WriteBufferWaterMark(1_000, 50_000);
@@ -64,24 +64,24 @@ public final class TimedConnections<I, O> implements AutoCloseable {
       return connection;
     }
 
-    /** Lets nothing more of the output leave. */
+    /** Stops the output. */
     public void fill() {
       full = true;
     }
 
-    /** Lets the output leave again. */
+    /** Resumes the output. */
     public void drain() {
       full = false;
       flush();
       runPendingTasks();
     }
 
-    /** Lets bytes of the peer's come in. */
+    /** Delivers bytes of the peer. */
     public void arrive(byte[] bytes) {
       writeInbound(Loop.ALLOCATOR.directBuffer().writeBytes(bytes));
     }
 
-    /** Takes what was sent to the peer since the last time. */
+    /** Takes the bytes sent to the peer since the last call. */
     public byte[] sent() {
       ByteArrayOutputStream all = new ByteArrayOutputStream();
       for (ByteBuf out; (out = readOutbound()) != null; out.release()) {
@@ -109,7 +109,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
     return loop.nanoTime();
   }
 
-  /** Lets time pass, and runs each timer when it is due. */
+  /** Advances the time and runs each timer when it is due. */
   public void pass(Duration time) {
     for (long left = time.toNanos(); left > 0; ) {
       long next = clock.runScheduledPendingTasks();
@@ -119,13 +119,13 @@ public final class TimedConnections<I, O> implements AutoCloseable {
     }
   }
 
-  /** Moves the time at once, as if the process had been stopped, and then runs what is due. */
+  /** Advances the time at once, as if the process had been stopped, then runs due timers. */
   public void halt(Duration time) {
     clock.advanceTimeBy(time.toNanos(), TimeUnit.NANOSECONDS);
     clock.runPendingTasks();
   }
 
-  /** How many timers the event loop has; Netty tells nobody. */
+  /** The number of timers of the event loop, which Netty does not publish. */
   public int timers() throws ReflectiveOperationException {
     Field queue = AbstractScheduledEventExecutor.class.getDeclaredField("scheduledTaskQueue");
     queue.setAccessible(true);

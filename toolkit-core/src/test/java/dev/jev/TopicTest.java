@@ -32,10 +32,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Publishing to many connections, and who gets it. */
+/** Publishing to the connections that have subscribed. */
 class TopicTest {
 
-  /** Writes down who joins and leaves, and on which connection's loop that is. */
+  /** Records joins and leaves, and on which connection's loop they happen. */
   private static final class Presence implements Topic.Observer<String> {
     private final Queue<String> events = new ConcurrentLinkedQueue<>();
     private final Set<Connection<String>> here = ConcurrentHashMap.newKeySet();
@@ -112,7 +112,7 @@ class TopicTest {
     return peers.get(index);
   }
 
-  /** Waits until what was published before has been delivered on a connection's loop. */
+  /** Waits until earlier publications have been delivered on a connection's loop. */
   private static void turn(Connection<?> connection) throws Exception {
     for (int i = 0; i < 3; i++) {
       CompletableFuture<Void> ran = new CompletableFuture<>();
@@ -126,7 +126,7 @@ class TopicTest {
   void subscribersGetWhatIsPublishedAfterwards(Transport transport) throws Exception {
     assumeThat(transport.isAvailable()).isTrue();
     Server running = start(2, transport);
-    assertThat(topic.publish("nobody hears this")).isTrue();
+    assertThat(topic.publish("unheard")).isTrue();
     for (int i = 0; i < 5; i++) {
       Subscription subscription = topic.subscribe(connect(running));
       assertThat(subscription.isActive()).isTrue();
@@ -160,7 +160,7 @@ class TopicTest {
     second.cancel();
     topic.publish("four");
     topic.subscribe(connection);
-    first.cancel(); // it was another one
+    first.cancel(); // an older subscription
     topic.publish("five");
     assertThat(peer(0).receive()).isEqualTo("one");
     assertThat(peer(0).receive()).isEqualTo("three");
@@ -191,7 +191,7 @@ class TopicTest {
         expectedOfSend += 3;
       } else {
         assertThat(number).isEqualTo(expectedOfTopics);
-        assertThat(number).isLessThan(expectedOfSend); // no overtaking of what was sent before
+        assertThat(number).isLessThan(expectedOfSend); // messages sent before come first
         expectedOfTopics += number % 3 == 1 ? 1 : 2;
       }
     }
@@ -252,7 +252,7 @@ class TopicTest {
       Recorder<String, String> ofClient = Recorder.silent();
       try (Client<String> client =
           Client.builder(Texts::new, ofClient).connect("127.0.0.1:" + first.port())) {
-        topic.subscribe(recorder.connection()); // the client's at the server
+        topic.subscribe(recorder.connection()); // the server's end of the client
         topic.subscribe(connect(second));
         Connection<String> own = ofClient.connection();
         topic.subscribe(own);
@@ -273,7 +273,7 @@ class TopicTest {
     Topic<ByteBuf> buffers = Topic.of("buffers");
     Recorder<ByteBuf, ByteBuf> ofBuffers =
         new Recorder<>(
-            (connection, message) -> buffers.publish(message)); // the very one that came in
+            (connection, message) -> buffers.publish(message)); // the same buffer that came in
     Server running =
         Server.builder(Buffers::new, ofBuffers).listen("127.0.0.1:0").eventLoops(2).start();
     server = running;
@@ -329,7 +329,7 @@ class TopicTest {
 
   // Packing.
 
-  /** Texts that count how often they are packed, by the representation that they were given. */
+  /** Texts that count how often they are packed, with a given encoding key. */
   private static final class Counting implements Protocol<String, String> {
     private final Texts texts = new Texts();
     private final @Nullable Object representation;
@@ -571,7 +571,7 @@ class TopicTest {
             new Topic.Observer<>() {
               @Override
               public void onJoin(Connection<String> connection) {
-                holder.get(0).publish("somebody is here");
+                holder.get(0).publish("hello all");
               }
 
               @Override
@@ -582,7 +582,7 @@ class TopicTest {
     holder.add(lobby);
     Connection<String> connection = connect(running);
     lobby.subscribe(connection);
-    assertThat(peer(0).receive()).isEqualTo("somebody is here");
+    assertThat(peer(0).receive()).isEqualTo("hello all");
     lobby.unsubscribe(connection);
     assertThat(peer(0).receive()).isEqualTo("you have left");
   }
@@ -688,8 +688,7 @@ class TopicTest {
         assertThat(peer(i).receive()).isEqualTo("second");
       }
     }
-    Eventually.holds(
-        "those who are there have it", () -> topic.counts().delivered() == 2L * count - 6);
+    Eventually.holds("all subscribers have it", () -> topic.counts().delivered() == 2L * count - 6);
     assertThat(topic.size()).isEqualTo(count - 4);
   }
 

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Which transport a server gets. */
+/** The choice of a transport for a server. */
 class TransportTest {
 
   @TempDir private Path directory;

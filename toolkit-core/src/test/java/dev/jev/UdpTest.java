@@ -54,7 +54,7 @@ class UdpTest {
   private DatagramSocket client;
   private @Nullable Server server;
 
-  /** The bytes of a datagram as a text; what begins with {@code !} is malformed. */
+  /** The bytes of a datagram as a text; a text that begins with {@code !} is malformed. */
   private static final class Datagrams implements Protocol<String, String> {
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
@@ -70,7 +70,7 @@ class UdpTest {
     }
   }
 
-  /** Buffers, neither copied in nor out. */
+  /** Buffers, copied neither in nor out. */
   private static final class Slices implements Protocol<ByteBuf, ByteBuf> {
     @Override
     public ByteBuf unpack(ProtocolContext context, ByteBuf in) {
@@ -161,7 +161,7 @@ class UdpTest {
     assertThat(server.droppedDatagrams()).isEqualTo(count);
   }
 
-  // In and out.
+  // Inbound and outbound.
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
@@ -378,7 +378,7 @@ class UdpTest {
     assertThat(late.get()).isEqualTo(count);
   }
 
-  // What is dropped.
+  // Dropped datagrams.
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
@@ -510,7 +510,7 @@ class UdpTest {
           if (message.equals("hi")) {
             connection.send(message);
           } else {
-            connection.to(closedPort(message)).send("nobody there");
+            connection.to(closedPort(message)).send("hello");
             sent.countDown();
           }
         });
@@ -856,12 +856,12 @@ class UdpTest {
       public String unpack(ProtocolContext context, ByteBuf in) {
         assertThat(context.isReady()).isTrue();
         context.ready();
-        context.write(wire(in));
+        context.write(pong(in));
         context.close();
         return in.readCharSequence(in.readableBytes(), UTF_8).toString();
       }
 
-      private ByteBuf wire(ByteBuf in) {
+      private ByteBuf pong(ByteBuf in) {
         return in.alloc().buffer().writeBytes("pong".getBytes(UTF_8));
       }
 

@@ -55,7 +55,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Unix sockets, and what becomes of their files. */
+/** Unix sockets and their files. */
 @EnabledOnOs(OS.LINUX)
 class UnixTest {
 
@@ -343,7 +343,7 @@ class UnixTest {
     assertThat(seen.get(10, TimeUnit.SECONDS)).isNotEmpty().containsOnly("rw-r-----");
   }
 
-  /** What may stand at the path. */
+  /** Things that may exist at the path. */
   private enum Found {
     NOTHING(null),
     STALE_SOCKET(null),
@@ -360,7 +360,7 @@ class UnixTest {
       this.refusal = refusal;
     }
 
-    /** Makes it; returns what is to be closed after the test. */
+    /** Creates it; returns the resource to close after the test. */
     private AutoCloseable make(Path path) throws IOException {
       switch (this) {
         case NOTHING -> {}
@@ -453,7 +453,7 @@ class UnixTest {
       old.stopAccepting();
       assertThat(files()).isEmpty();
       start(transport, path());
-      assertThat(echoOf(client, "two")).isEqualTo("two"); // the old one still serves
+      assertThat(echoOf(client, "two")).isEqualTo("two"); // the old server still serves
     }
     old.close();
     expectEcho(path());
@@ -530,7 +530,7 @@ class UnixTest {
     return done;
   }
 
-  /** Run by other processes: each tries to get the path, and says whether it has. */
+  /** The program of other processes: each tries to get the path and prints whether it has. */
   public static final class Starter {
     private Starter() {}
 
@@ -593,7 +593,7 @@ class UnixTest {
     assertThat(files()).containsExactly("a.sock");
   }
 
-  /** Has a lock in another process, until its input ends. */
+  /** The program of another process: keeps a lock until its input ends. */
   public static final class Locker {
     private Locker() {}
 
@@ -673,7 +673,7 @@ class UnixTest {
   void directoryThatMayNotBeWrittenToIsRefused() throws Exception {
     Path inner = Files.createDirectory(directory.resolve("inner"));
     Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-xr-xr-x"));
-    assumeTrue(!Files.isWritable(inner)); // root may everything
+    assumeTrue(!Files.isWritable(inner)); // root may write anywhere
     expectRefusal(
         Transport.AUTO,
         inner.resolve("a.sock"),
