@@ -183,9 +183,6 @@ public final class LocalSweepCommand implements Callable<Integer> {
     public void addresses(SocketAddress remote, SocketAddress local) {}
 
     @Override
-    public <T> void attribute(Class<T> type, T value) {}
-
-    @Override
     public void close(CloseReason reason) {}
 
     @Override
