@@ -63,7 +63,6 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   /** What counts as pending while it is not writable: more than the default high mark. */
   private static final long PENDING_BYTES = 256 * 1024 + 1;
 
-  private static final Duration MAX = Duration.ofDays(3650);
   private static final System.Logger LOG = System.getLogger("dev.jev.test");
 
   private final Handler<? super I, O> handler;
@@ -449,15 +448,15 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   @Override
   public ScheduledTask runAfter(Duration delay, Runnable task) {
-    long nanos = notNegative("delay", delay);
+    long nanos = ManualClock.nanos("delay", delay);
     return start(new ClockTimer(requireNonNull(task, "task"), () -> -1), nanos);
   }
 
   @Override
   public ScheduledTask runEvery(Duration period, Runnable task) {
-    if (period.isNegative() || period.isZero() || period.compareTo(MAX) > 0) {
+    if (period.isNegative() || period.isZero() || period.compareTo(ManualClock.MAX_DELAY) > 0) {
       throw new IllegalArgumentException(
-          "period: " + period + " (expected: > PT0S and <= " + MAX + ")");
+          "period: " + period + " (expected: > PT0S and <= " + ManualClock.MAX_DELAY + ")");
     }
     long nanos = period.toNanos();
     long begin = clock.nanoTime();
@@ -471,16 +470,8 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   public ScheduledTask runTicker(Supplier<Duration> ticker) {
     requireNonNull(ticker, "ticker");
     long[] pause = new long[1];
-    Runnable task = () -> pause[0] = notNegative("ticker", ticker.get());
+    Runnable task = () -> pause[0] = ManualClock.nanos("ticker", ticker.get());
     return start(new ClockTimer(task, () -> pause[0]), 0);
-  }
-
-  private static long notNegative(String name, Duration value) {
-    requireNonNull(value, name);
-    if (value.isNegative() || value.compareTo(MAX) > 0) {
-      throw new IllegalArgumentException(name + ": " + value + " (expected: PT0S.." + MAX + ")");
-    }
-    return value.toNanos();
   }
 
   private ScheduledTask start(ClockTimer timer, long nanos) {

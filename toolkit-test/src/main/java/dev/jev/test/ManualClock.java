@@ -2,10 +2,13 @@ package dev.jev.test;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.DeadlineWheel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,7 +18,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ManualClock {
 
+  /** Ten years, as in the framework, which is still a long in nanoseconds. */
+  static final Duration MAX_DELAY = Duration.ofDays(3650);
+
   private final List<Task> tasks = new ArrayList<>();
+  private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
   private long now;
   private long order;
 
@@ -54,6 +61,11 @@ public final class ManualClock {
     now += time.toNanos();
   }
 
+  /** Returns the number of scheduled tasks that have not run yet, timers included. */
+  public int pendingTasks() {
+    return tasks.size();
+  }
+
   /** Does something after a time, which {@link #advance} has to reach; zero is the next one. */
   public void schedule(Duration delay, Runnable action) {
     schedule(delay.toNanos(), action);
@@ -64,6 +76,23 @@ public final class ManualClock {
     Task task = new Task(now + nanos, order++, requireNonNull(action, "action"));
     tasks.add(task);
     return () -> tasks.remove(task);
+  }
+
+  /** Returns the wheel of a delay: one for all users of this clock, as on an event loop. */
+  DeadlineWheel wheel(Duration maxDelay) {
+    return wheels.computeIfAbsent(
+        maxDelay,
+        any -> new DeadlineWheel(any, () -> now, (task, nanos) -> schedule(nanos, task)::run));
+  }
+
+  /** Returns a delay in nanoseconds, if it is one that the framework accepts. */
+  static long nanos(String name, Duration delay) {
+    requireNonNull(delay, name);
+    if (delay.isNegative() || delay.compareTo(MAX_DELAY) > 0) {
+      throw new IllegalArgumentException(
+          name + ": " + delay + " (expected: PT0S.." + MAX_DELAY + ")");
+    }
+    return delay.toNanos();
   }
 
   private @Nullable Task next(long end) {
