@@ -38,25 +38,25 @@ final class AbuseChecks<I, O> {
   private static final byte[] LIKELY = "0123456789-+$*:\r\n ,\"{}[]abAB\0".getBytes(ISO_8859_1);
   private static final Pattern NUMBER = Pattern.compile("[0-9]+");
 
-  private final ProtocolContract<I, O> contract;
-  private final TrialRunner<I, O> rig;
+  private final ContractOptions<I, O> options;
+  private final TrialRunner<I, O> runner;
   private final Random random;
 
-  AbuseChecks(ProtocolContract<I, O> contract) {
-    this.contract = contract;
-    this.rig = new TrialRunner<>(contract);
-    this.random = rig.random();
+  AbuseChecks(ContractOptions<I, O> options) {
+    this.options = options;
+    this.runner = new TrialRunner<>(options);
+    this.random = runner.random();
   }
 
-  TrialRunner<I, O> rig() {
-    return rig;
+  TrialRunner<I, O> runner() {
+    return runner;
   }
 
   // What has to be refused.
 
   void refusals() {
-    for (ProtocolContract.Refused sample : contract.refusals) {
-      byte[] bytes = TrialRunner.concat(rig.opening(), sample.bytes());
+    for (ContractOptions.Refused sample : options.refusals) {
+      byte[] bytes = TrialRunner.concat(runner.opening(), sample.bytes());
       expectRefused(bytes, sample.message());
       expectRefused(bytes, sample.message(), IntStream.range(1, bytes.length).toArray());
       expectRefused(bytes, sample.message(), FramingChecks.randomSplits(bytes.length, random));
@@ -64,7 +64,7 @@ final class AbuseChecks<I, O> {
   }
 
   private void expectRefused(byte[] bytes, String message, int... splits) {
-    rig.feed(
+    runner.feed(
         bytes,
         trial -> {
           Throwable refusal = trial.refusal();
@@ -79,14 +79,14 @@ final class AbuseChecks<I, O> {
   }
 
   void limit() {
-    for (Script script : rig.scripts()) {
+    for (Script script : runner.scripts()) {
       int length = script.bytes().length - script.opening();
       if (script.packed() && script.expected().size() == 1 && length > LONG_BYTES) {
         expectBeyondLimit(script, length - 1);
-        rig.feed(
-            rig.trial(Math.max(length, script.opening())),
+        runner.feed(
+            runner.trial(Math.max(length, script.opening())),
             script.bytes(),
-            trial -> rig.expect(script.expected(), trial));
+            trial -> runner.expect(script.expected(), trial));
       }
     }
     for (byte[] beginning : beginnings()) {
@@ -97,12 +97,12 @@ final class AbuseChecks<I, O> {
   }
 
   private void expectBeyondLimit(Script script, int limit) {
-    if (contract.stream || script.opening() > limit) {
+    if (options.stream || script.opening() > limit) {
       return;
     }
     for (int[] splits : new int[][] {{}, {script.bytes().length - 1}}) {
-      rig.feed(
-          rig.trial(limit),
+      runner.feed(
+          runner.trial(limit),
           script.bytes(),
           trial -> {
             if (trial.refusal() == null || !trial.messages().isEmpty()) {
@@ -120,7 +120,7 @@ final class AbuseChecks<I, O> {
 
   /** Frames that have begun, in several ways, at most 8. */
   private List<byte[]> beginnings() {
-    Script script = rig.scripts().get(0);
+    Script script = runner.scripts().get(0);
     int frame = script.bytes().length - script.opening();
     return IntStream.of(0, 1, 2, 4, 5, 8, frame / 2, frame - 1)
         .filter(length -> length < frame)
@@ -136,13 +136,13 @@ final class AbuseChecks<I, O> {
   private void endless(byte[] beginning, byte filler) {
     Set<@Nullable Object> skipping = new HashSet<>(); // what comes of next to no filling
     byte[] little = filled(beginning, filler, 2 * END_BYTES);
-    rig.feed(
-        rig.trial(contract.maxFrameBytes).unframed(),
+    runner.feed(
+        runner.trial(options.maxFrameBytes).unframed(),
         little,
         trial -> skipping.addAll(trial.messages()));
-    byte[] much = filled(beginning, filler, 2 * contract.maxFrameBytes + READ_BYTES);
-    rig.feed(
-        rig.trial(contract.maxFrameBytes).unframed(),
+    byte[] much = filled(beginning, filler, 2 * options.maxFrameBytes + READ_BYTES);
+    runner.feed(
+        runner.trial(options.maxFrameBytes).unframed(),
         much,
         trial -> expectBounded(trial, skipping),
         IntStream.range(1, much.length).filter(i -> i % READ_BYTES == 0).toArray());
@@ -157,23 +157,23 @@ final class AbuseChecks<I, O> {
   }
 
   private void expectBounded(Trial<I, O> trial, Set<@Nullable Object> skipping) {
-    for (int i = 0; i < trial.messages().size() && !contract.stream; i++) {
+    for (int i = 0; i < trial.messages().size() && !options.stream; i++) {
       int frame = trial.frames().get(i);
-      if (frame > contract.maxFrameBytes && !skipping.contains(trial.messages().get(i))) {
+      if (frame > options.maxFrameBytes && !skipping.contains(trial.messages().get(i))) {
         throw new Violation(
             "frame: "
                 + frame
                 + " bytes, delivered (expected: refused, <= "
-                + contract.maxFrameBytes
+                + options.maxFrameBytes
                 + ")");
       }
     }
-    if (trial.held() > 2L * contract.maxFrameBytes + SPARE_BYTES) {
+    if (trial.held() > 2L * options.maxFrameBytes + SPARE_BYTES) {
       throw new Violation(
           "buffers: "
               + trial.held()
               + " bytes for one frame (expected: <= 2 * "
-              + contract.maxFrameBytes
+              + options.maxFrameBytes
               + " + "
               + SPARE_BYTES
               + ")");
@@ -183,10 +183,10 @@ final class AbuseChecks<I, O> {
   // What must do no harm.
 
   void garbage() {
-    byte[] opening = rig.opening();
-    for (int round = 0; round < contract.rounds; round++) {
+    byte[] opening = runner.opening();
+    for (int round = 0; round < options.rounds; round++) {
       byte[] bytes = garbage(1 + random.nextInt(GARBAGE_BYTES), round % 4);
-      hostile(round % 8 < 4 ? TrialRunner.concat(opening, bytes) : bytes, contract.maxFrameBytes);
+      hostile(round % 8 < 4 ? TrialRunner.concat(opening, bytes) : bytes, options.maxFrameBytes);
     }
   }
 
@@ -205,14 +205,14 @@ final class AbuseChecks<I, O> {
   }
 
   void mutations() {
-    List<Script> scripts = rig.scripts();
-    for (int round = 0; round < contract.rounds; round++) {
+    List<Script> scripts = runner.scripts();
+    for (int round = 0; round < options.rounds; round++) {
       byte[] bytes = scripts.get(round % scripts.size()).bytes();
       bytes = Arrays.copyOf(bytes, Math.min(bytes.length, MUTATED_BYTES));
       for (int i = random.nextInt(4); i >= 0; i--) {
         bytes = mutate(bytes);
       }
-      hostile(bytes, contract.maxFrameBytes);
+      hostile(bytes, options.maxFrameBytes);
     }
   }
 
@@ -252,8 +252,8 @@ final class AbuseChecks<I, O> {
     long[] allocated = {Long.MAX_VALUE};
     for (int i = 0; i < MEASUREMENTS && allocated[0] > bound; i++) { // the first loads classes
       boolean last = i == MEASUREMENTS - 1;
-      rig.feed(
-          rig.trial(maxFrameBytes),
+      runner.feed(
+          runner.trial(maxFrameBytes),
           bytes,
           trial -> {
             allocated[0] = Math.min(allocated[0], trial.allocated());
@@ -274,7 +274,7 @@ final class AbuseChecks<I, O> {
 
   /** Lengths of megabytes where a header may have one, and next to nothing behind. */
   void declaredLengths() {
-    for (Script script : rig.scripts()) {
+    for (Script script : runner.scripts()) {
       byte[] bytes = Arrays.copyOf(script.bytes(), Math.min(script.bytes().length, 512));
       int last = Math.min(bytes.length, script.opening() + HEADER_BYTES);
       for (int at = Math.min(script.opening(), bytes.length); at < last; at++) {

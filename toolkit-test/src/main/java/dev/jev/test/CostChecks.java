@@ -22,20 +22,20 @@ final class CostChecks<I, O> {
   private static final int MEASUREMENTS = 3;
   private static final byte[] FILLERS = {'A', '1', ' ', 0x01};
 
-  private final ProtocolContract<I, O> contract;
-  private final TrialRunner<I, O> rig;
+  private final ContractOptions<I, O> options;
+  private final TrialRunner<I, O> runner;
 
-  CostChecks(ProtocolContract<I, O> contract) {
-    this.contract = contract;
-    this.rig = new TrialRunner<>(contract);
+  CostChecks(ContractOptions<I, O> options) {
+    this.options = options;
+    this.runner = new TrialRunner<>(options);
   }
 
-  TrialRunner<I, O> rig() {
-    return rig;
+  TrialRunner<I, O> runner() {
+    return runner;
   }
 
   void linearTime() {
-    for (Script script : rig.scripts()) {
+    for (Script script : runner.scripts()) {
       drip(Arrays.copyOf(script.bytes(), Math.min(script.bytes().length, 8 * DRIP_BYTES)));
       int frame = script.bytes().length - script.opening();
       for (int length : new int[] {0, 1, 4, 8, frame / 2, frame - 1}) {
@@ -48,15 +48,15 @@ final class CostChecks<I, O> {
 
   private byte[] filled(Script script, int length, byte filler) {
     int start = script.opening() + Math.max(length, 0);
-    int fill = Math.min(DRIP_BYTES, contract.maxFrameBytes);
+    int fill = Math.min(DRIP_BYTES, options.maxFrameBytes);
     byte[] bytes = Arrays.copyOf(script.bytes(), start + fill);
     Arrays.fill(bytes, start, bytes.length, filler);
     return bytes;
   }
 
   private void drip(byte[] bytes) {
-    rig.feed(
-        rig.trial(contract.maxFrameBytes).directOnly(),
+    runner.feed(
+        runner.trial(options.maxFrameBytes).directOnly(),
         bytes,
         trial -> {
           long bound = LOOKS * (trial.fed() + 64L);
@@ -75,18 +75,18 @@ final class CostChecks<I, O> {
   }
 
   void idleMemory() {
-    Script script = rig.scripts().get(0);
+    Script script = runner.scripts().get(0);
     long best = Long.MAX_VALUE;
-    for (int i = 0; i < MEASUREMENTS && best > contract.maxIdleBytes; i++) {
+    for (int i = 0; i < MEASUREMENTS && best > options.maxIdleBytes; i++) {
       long bare = idleBytes(Nothing::new, new byte[0]);
-      best = Math.min(best, Math.max(0, idleBytes(contract.protocols, script.bytes()) - bare));
+      best = Math.min(best, Math.max(0, idleBytes(options.protocols, script.bytes()) - bare));
     }
-    if (best > contract.maxIdleBytes) {
+    if (best > options.maxIdleBytes) {
       throw new Violation(
           "idle instance: "
               + best
               + " bytes (expected: <= "
-              + contract.maxIdleBytes
+              + options.maxIdleBytes
               + "), after this input");
     }
   }
@@ -94,15 +94,15 @@ final class CostChecks<I, O> {
   /** How many bytes an instance takes that has seen some messages; its buffers included. */
   private long idleBytes(Supplier<? extends Protocol<I, O>> protocols, byte[] bytes) {
     List<Trial<I, O>> idle = new ArrayList<>(INSTANCES);
-    Random random = new Random(contract.seed);
+    Random random = new Random(options.seed);
     long before = used();
     long buffers = 0;
     try {
       for (int i = 0; i < INSTANCES; i++) {
         Trial<I, O> trial =
-            new Trial<>(protocols.get(), contract.key, contract.maxFrameBytes, random).unframed();
+            new Trial<>(protocols.get(), options.key, options.maxFrameBytes, random).unframed();
         idle.add(trial);
-        rig.guarded(
+        runner.guarded(
             trial,
             bytes,
             new int[0],

@@ -15,77 +15,77 @@ final class FramingChecks<I, O> {
   private static final int MANY_BYTES = 1 << 20;
   private static final int READ_BYTES = 64 * 1024;
 
-  private final ProtocolContract<I, O> contract;
-  private final TrialRunner<I, O> rig;
+  private final ContractOptions<I, O> options;
+  private final TrialRunner<I, O> runner;
 
-  FramingChecks(ProtocolContract<I, O> contract) {
-    this.contract = contract;
-    this.rig = new TrialRunner<>(contract);
+  FramingChecks(ContractOptions<I, O> options) {
+    this.options = options;
+    this.runner = new TrialRunner<>(options);
   }
 
-  TrialRunner<I, O> rig() {
-    return rig;
+  TrialRunner<I, O> runner() {
+    return runner;
   }
 
   void roundTrip() {
-    if (!contract.messages.isEmpty()) {
-      Script all = rig.repeated(1);
-      rig.expect(all);
+    if (!options.messages.isEmpty()) {
+      Script all = runner.repeated(1);
+      runner.expect(all);
     }
   }
 
   void wholeInput() {
-    rig.scripts().forEach(rig::expect);
+    runner.scripts().forEach(runner::expect);
   }
 
   void oneByteAtATime() {
-    for (Script script : rig.scripts()) {
-      rig.expect(script, IntStream.range(1, script.bytes().length).toArray());
+    for (Script script : runner.scripts()) {
+      runner.expect(script, IntStream.range(1, script.bytes().length).toArray());
     }
   }
 
   void everySplitInTwo() {
-    for (Script script : rig.scripts()) {
-      for (int split : positions(script.bytes().length, rig.random())) {
-        rig.expect(script, split);
+    for (Script script : runner.scripts()) {
+      for (int split : positions(script.bytes().length, runner.random())) {
+        runner.expect(script, split);
       }
     }
   }
 
   void randomSplits() {
-    List<Script> scripts = rig.scripts();
-    for (int round = 0; round < contract.rounds; round++) {
+    List<Script> scripts = runner.scripts();
+    for (int round = 0; round < options.rounds; round++) {
       Script script = scripts.get(round % scripts.size());
-      rig.expect(script, randomSplits(script.bytes().length, rig.random()));
+      runner.expect(script, randomSplits(script.bytes().length, runner.random()));
     }
   }
 
   void manyInOneRead() {
-    Script once = rig.repeated(1);
+    Script once = runner.repeated(1);
     int perRun = Math.max(1, Math.max(once.expected().size(), once.bytes().length * 2 / 1024));
     int times = Math.max(2, MANY_MESSAGES / perRun);
     times = Math.min(times, Math.max(2, MANY_BYTES / Math.max(1, once.bytes().length)));
-    Script many = rig.repeated(times);
-    rig.expect(many);
+    Script many = runner.repeated(times);
+    runner.expect(many);
     int length = many.bytes().length;
-    rig.expect(many, IntStream.range(1, length).filter(i -> i % READ_BYTES == 0).toArray());
-    rig.expect(many, IntStream.range(1, length).filter(i -> i % 1021 == 0).toArray());
+    runner.expect(many, IntStream.range(1, length).filter(i -> i % READ_BYTES == 0).toArray());
+    runner.expect(many, IntStream.range(1, length).filter(i -> i % 1021 == 0).toArray());
   }
 
   /** Two connections whose reads come in turn; what one has seen is no business of the other. */
   void independentInstances() {
-    List<Script> scripts = rig.scripts();
+    List<Script> scripts = runner.scripts();
     for (Script one : scripts.subList(0, Math.min(scripts.size(), 16))) {
       interleave(one, scripts.get(scripts.size() - 1));
     }
   }
 
   private void interleave(Script one, Script two) {
-    Trial<I, O> first = rig.trial(contract.maxFrameBytes);
-    Trial<I, O> second = rig.trial(contract.maxFrameBytes);
+    Trial<I, O> first = runner.trial(options.maxFrameBytes);
+    Trial<I, O> second = runner.trial(options.maxFrameBytes);
     int[] splits = IntStream.range(1, one.bytes().length).toArray();
     try {
-      rig.guarded(
+      runner.guarded(
           first,
           one.bytes(),
           splits,
@@ -97,8 +97,8 @@ final class FramingChecks<I, O> {
               readOne(first, one, i);
               readOne(second, two, i);
             }
-            rig.expect(one.expected(), first);
-            rig.expect(two.expected(), second);
+            runner.expect(one.expected(), first);
+            runner.expect(two.expected(), second);
             first.end();
             second.end();
           });
@@ -114,8 +114,8 @@ final class FramingChecks<I, O> {
   }
 
   void truncation() {
-    for (Script script : rig.scripts()) {
-      if (contract.stream) {
+    for (Script script : runner.scripts()) {
+      if (options.stream) {
         truncateStream(script);
       } else {
         truncate(script);
@@ -126,18 +126,18 @@ final class FramingChecks<I, O> {
   private void truncate(Script script) {
     List<Integer>[] ends = newHolder();
     int length = script.bytes().length;
-    rig.feed(
+    runner.feed(
         script.bytes(),
         trial -> {
-          rig.expect(script.expected(), trial);
+          runner.expect(script.expected(), trial);
           ends[0] = trial.ends();
           expectNeedsAll(script, trial.ends());
         },
         IntStream.range(1, length).toArray());
-    for (int cut : positions(length, rig.random())) {
+    for (int cut : positions(length, runner.random())) {
       int complete = (int) ends[0].stream().filter(end -> end <= cut).count();
       byte[] bytes = Arrays.copyOf(script.bytes(), cut);
-      rig.feed(bytes, trial -> rig.expect(script.expected().subList(0, complete), trial));
+      runner.feed(bytes, trial -> runner.expect(script.expected().subList(0, complete), trial));
     }
   }
 
@@ -158,10 +158,10 @@ final class FramingChecks<I, O> {
   }
 
   private void truncateStream(Script script) {
-    for (int cut : positions(script.bytes().length, rig.random())) {
+    for (int cut : positions(script.bytes().length, runner.random())) {
       byte[] bytes = Arrays.copyOf(script.bytes(), cut);
       byte[] all = TrialRunner.joined(script.expected()).bytes();
-      rig.feed(
+      runner.feed(
           bytes,
           trial -> {
             byte[] came = TrialRunner.joined(trial.messages()).bytes();

@@ -76,30 +76,10 @@ import org.junit.jupiter.api.DynamicTest;
  */
 public final class ProtocolContract<I, O> {
 
-  final Supplier<? extends Protocol<I, O>> protocols;
-  @Nullable Supplier<? extends Protocol<O, I>> counterpart;
-  final List<I> messages = new ArrayList<>();
-  final List<WireSample> wires = new ArrayList<>();
-  final List<Refused> refusals = new ArrayList<>();
-  Function<? super I, ?> key = message -> message;
-  byte[] opening = {};
-  boolean stream;
-  int maxFrameBytes = 64 * 1024;
-  long maxIdleBytes = 1024;
-  long seed = 1;
-  int rounds = 2000;
-  Duration deadline = Duration.ofSeconds(60);
-
-  /** Bytes, and the snapshots of the messages they give. */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  record WireSample(byte[] bytes, List<@Nullable Object> expected) {}
-
-  /** Bytes that are refused, and the message of the exception. */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  record Refused(byte[] bytes, String message) {}
+  private final ContractOptions<I, O> options;
 
   private ProtocolContract(Supplier<? extends Protocol<I, O>> protocols) {
-    this.protocols = protocols;
+    this.options = new ContractOptions<>(protocols);
   }
 
   /**
@@ -114,7 +94,7 @@ public final class ProtocolContract<I, O> {
    * the protocol itself, which is right if its messages are the same in both directions.
    */
   public ProtocolContract<I, O> counterpart(Supplier<? extends Protocol<O, I>> counterpart) {
-    this.counterpart = requireNonNull(counterpart, "counterpart");
+    options.counterpart = requireNonNull(counterpart, "counterpart");
     return this;
   }
 
@@ -125,7 +105,7 @@ public final class ProtocolContract<I, O> {
    * of a {@code ByteBuf}, and anything else retained. It must live until the checks are done.
    */
   public ProtocolContract<I, O> message(I message) {
-    messages.add(requireNonNull(message, "message"));
+    options.messages.add(requireNonNull(message, "message"));
     return this;
   }
 
@@ -150,9 +130,9 @@ public final class ProtocolContract<I, O> {
   private ProtocolContract<I, O> add(byte[] bytes, List<I> messages) {
     List<@Nullable Object> snapshots = new ArrayList<>();
     for (I message : messages) {
-      snapshots.add(Snapshot.of(key.apply(message)));
+      snapshots.add(Snapshot.of(options.key.apply(message)));
     }
-    wires.add(new WireSample(bytes, snapshots));
+    options.wires.add(new ContractOptions.WireSample(bytes, snapshots));
     return this;
   }
 
@@ -166,7 +146,8 @@ public final class ProtocolContract<I, O> {
 
   /** Adds bytes that are refused, see {@link #refused(String, String)}. */
   public ProtocolContract<I, O> refused(byte[] bytes, String message) {
-    refusals.add(new Refused(bytes.clone(), requireNonNull(message, "message")));
+    options.refusals.add(
+        new ContractOptions.Refused(bytes.clone(), requireNonNull(message, "message")));
     return this;
   }
 
@@ -175,7 +156,7 @@ public final class ProtocolContract<I, O> {
    * default, or what the protocol that packs the messages writes when it is opened.
    */
   public ProtocolContract<I, O> opening(byte... bytes) {
-    opening = bytes.clone();
+    options.opening = bytes.clone();
     return this;
   }
 
@@ -187,7 +168,7 @@ public final class ProtocolContract<I, O> {
    * everything else by {@code equals}.
    */
   public ProtocolContract<I, O> comparing(Function<? super I, ?> key) {
-    this.key = requireNonNull(key, "key");
+    options.key = requireNonNull(key, "key");
     return this;
   }
 
@@ -196,19 +177,19 @@ public final class ProtocolContract<I, O> {
    * together, are compared, and no frame is too long.
    */
   public ProtocolContract<I, O> stream() {
-    stream = true;
+    options.stream = true;
     return this;
   }
 
   /** Sets what {@link ProtocolContext#maxFrameBytes} returns; 65,536 bytes by default. */
   public ProtocolContract<I, O> maxFrameBytes(int maxFrameBytes) {
-    this.maxFrameBytes = positive("maxFrameBytes", maxFrameBytes);
+    options.maxFrameBytes = positive("maxFrameBytes", maxFrameBytes);
     return this;
   }
 
   /** Sets how many bytes an idle instance may take, with its buffers; 1,024 by default. */
   public ProtocolContract<I, O> maxIdleBytes(int maxIdleBytes) {
-    this.maxIdleBytes = positive("maxIdleBytes", maxIdleBytes);
+    options.maxIdleBytes = positive("maxIdleBytes", maxIdleBytes);
     return this;
   }
 
@@ -217,13 +198,13 @@ public final class ProtocolContract<I, O> {
    * it.
    */
   public ProtocolContract<I, O> seed(long seed) {
-    this.seed = seed;
+    options.seed = seed;
     return this;
   }
 
   /** Sets how many inputs each of the random checks tries; 2,000 by default. */
   public ProtocolContract<I, O> rounds(int rounds) {
-    this.rounds = positive("rounds", rounds);
+    options.rounds = positive("rounds", rounds);
     return this;
   }
 
@@ -232,7 +213,7 @@ public final class ProtocolContract<I, O> {
     if (deadline.isNegative() || deadline.isZero()) {
       throw new IllegalArgumentException("deadline: " + deadline + " (expected: > PT0S)");
     }
-    this.deadline = deadline;
+    options.deadline = deadline;
     return this;
   }
 
@@ -270,7 +251,7 @@ public final class ProtocolContract<I, O> {
 
   private AssertionError failure(List<AssertionError> failures, int checks) {
     StringBuilder text = new StringBuilder();
-    text.append(name()).append(": ").append(failures.size()).append(" of ").append(checks);
+    text.append(options.name()).append(": ").append(failures.size()).append(" of ").append(checks);
     text.append(" checks failed");
     for (AssertionError each : failures) {
       text.append(System.lineSeparator()).append("* ").append(each.getMessage());
@@ -278,11 +259,6 @@ public final class ProtocolContract<I, O> {
     AssertionError failure = new AssertionError(text.toString());
     failures.forEach(failure::addSuppressed);
     return failure;
-  }
-
-  /** The protocol's name in reports. */
-  String name() {
-    return protocols.get().getClass().getName();
   }
 
   private List<Check> checks() {
@@ -310,8 +286,8 @@ public final class ProtocolContract<I, O> {
     return new Check(
         name,
         () -> {
-          FramingChecks<I, O> checks = new FramingChecks<>(this);
-          Deadline.run(name, deadline, () -> body.accept(checks), checks.rig()::explain);
+          FramingChecks<I, O> checks = new FramingChecks<>(options);
+          Deadline.run(name, options.deadline, () -> body.accept(checks), checks.runner()::explain);
         });
   }
 
@@ -319,8 +295,8 @@ public final class ProtocolContract<I, O> {
     return new Check(
         name,
         () -> {
-          AbuseChecks<I, O> checks = new AbuseChecks<>(this);
-          Deadline.run(name, deadline, () -> body.accept(checks), checks.rig()::explain);
+          AbuseChecks<I, O> checks = new AbuseChecks<>(options);
+          Deadline.run(name, options.deadline, () -> body.accept(checks), checks.runner()::explain);
         });
   }
 
@@ -328,8 +304,8 @@ public final class ProtocolContract<I, O> {
     return new Check(
         name,
         () -> {
-          CostChecks<I, O> checks = new CostChecks<>(this);
-          Deadline.run(name, deadline, () -> body.accept(checks), checks.rig()::explain);
+          CostChecks<I, O> checks = new CostChecks<>(options);
+          Deadline.run(name, options.deadline, () -> body.accept(checks), checks.runner()::explain);
         });
   }
 

@@ -19,12 +19,12 @@ final class TrialRunner<I, O> {
 
   private static final int MAX_SPLITS_SHOWN = 16;
 
-  private final ProtocolContract<I, O> contract;
+  private final ContractOptions<I, O> options;
   private final Random random;
 
-  TrialRunner(ProtocolContract<I, O> contract) {
-    this.contract = contract;
-    this.random = new Random(contract.seed);
+  TrialRunner(ContractOptions<I, O> options) {
+    this.options = options;
+    this.random = new Random(options.seed);
   }
 
   Random random() {
@@ -32,8 +32,8 @@ final class TrialRunner<I, O> {
   }
 
   Trial<I, O> trial(int maxFrameBytes) {
-    Trial<I, O> trial = new Trial<>(contract.protocols.get(), contract.key, maxFrameBytes, random);
-    return contract.stream ? trial.unframed() : trial;
+    Trial<I, O> trial = new Trial<>(options.protocols.get(), options.key, maxFrameBytes, random);
+    return options.stream ? trial.unframed() : trial;
   }
 
   // Scripts.
@@ -41,10 +41,10 @@ final class TrialRunner<I, O> {
   /** A script for each sample and one for all of them together. */
   List<Script> scripts() {
     List<Script> scripts = new ArrayList<>();
-    for (I message : contract.messages) {
+    for (I message : options.messages) {
       scripts.add(packed(List.of(message)));
     }
-    for (ProtocolContract.WireSample sample : contract.wires) {
+    for (ContractOptions.WireSample sample : options.wires) {
       scripts.add(wire(sample));
     }
     if (scripts.size() > 1) {
@@ -66,7 +66,7 @@ final class TrialRunner<I, O> {
     List<Script> parts = new ArrayList<>();
     List<I> messages = new ArrayList<>();
     for (int i = 0; i < times; i++) {
-      messages.addAll(contract.messages);
+      messages.addAll(options.messages);
     }
     if (!messages.isEmpty()) {
       parts.add(packed(messages));
@@ -86,7 +86,7 @@ final class TrialRunner<I, O> {
     return new Script(bytes.toByteArray(), opening, expected, wires.isEmpty());
   }
 
-  private Script wire(ProtocolContract.WireSample sample) {
+  private Script wire(ContractOptions.WireSample sample) {
     byte[] opening = opening();
     byte[] bytes = concat(opening, sample.bytes());
     return new Script(bytes, opening.length, sample.expected(), /* packed= */ false);
@@ -94,9 +94,9 @@ final class TrialRunner<I, O> {
 
   /** What a peer sends before its first message. */
   byte[] opening() {
-    return contract.opening.length > 0 || contract.messages.isEmpty()
-        ? contract.opening
-        : opening(packed(List.of(contract.messages.get(0))));
+    return options.opening.length > 0 || options.messages.isEmpty()
+        ? options.opening
+        : opening(packed(List.of(options.messages.get(0))));
   }
 
   private static byte[] opening(Script script) {
@@ -115,9 +115,9 @@ final class TrialRunner<I, O> {
     try {
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       packer.open();
-      if (contract.opening.length > 0) {
-        bytes.writeBytes(contract.opening);
-        packer.read(contract.opening, 0, contract.opening.length);
+      if (options.opening.length > 0) {
+        bytes.writeBytes(options.opening);
+        packer.read(options.opening, 0, options.opening.length);
         packer.takeSent();
       } else {
         greet(packer, bytes);
@@ -127,7 +127,7 @@ final class TrialRunner<I, O> {
       bytes.writeBytes(packer.takeSent());
       packer.end();
       List<@Nullable Object> expected = new ArrayList<>();
-      messages.forEach(message -> expected.add(Snapshot.of(contract.key.apply(message))));
+      messages.forEach(message -> expected.add(Snapshot.of(options.key.apply(message))));
       return new Script(bytes.toByteArray(), opening, expected, /* packed= */ true);
     } catch (Violation v) {
       packer.abandon();
@@ -138,15 +138,15 @@ final class TrialRunner<I, O> {
 
   @SuppressWarnings("unchecked") // without a counterpart both directions have the same messages
   private Trial<?, I> packer() {
-    Supplier<? extends Protocol<O, I>> counterpart = contract.counterpart;
+    Supplier<? extends Protocol<O, I>> counterpart = options.counterpart;
     Protocol<O, I> protocol =
-        counterpart == null ? (Protocol<O, I>) contract.protocols.get() : counterpart.get();
-    return new Trial<>(protocol, message -> message, contract.maxFrameBytes, random).unframed();
+        counterpart == null ? (Protocol<O, I>) options.protocols.get() : counterpart.get();
+    return new Trial<>(protocol, message -> message, options.maxFrameBytes, random).unframed();
   }
 
   /** Lets the packer and a protocol under test greet each other, until nobody has more to say. */
   private void greet(Trial<?, I> packer, ByteArrayOutputStream bytes) {
-    Trial<I, O> other = trial(contract.maxFrameBytes);
+    Trial<I, O> other = trial(options.maxFrameBytes);
     try {
       other.open();
       byte[] answer;
@@ -171,7 +171,7 @@ final class TrialRunner<I, O> {
 
   /** Feeds bytes in pieces, looks, and ends the connection. */
   void feed(byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
-    feed(trial(contract.maxFrameBytes), bytes, look, splits);
+    feed(trial(options.maxFrameBytes), bytes, look, splits);
   }
 
   void feed(Trial<I, O> trial, byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
@@ -220,8 +220,8 @@ final class TrialRunner<I, O> {
     byte[] bytes = input.bytes();
     String line = System.lineSeparator();
     StringBuilder text = new StringBuilder();
-    text.append("  protocol: ").append(contract.name()).append(line);
-    text.append("  seed: ").append(contract.seed).append(line);
+    text.append("  protocol: ").append(options.name()).append(line);
+    text.append("  seed: ").append(options.seed).append(line);
     text.append("  input: ").append(bytes.length).append(" bytes, in reads of ");
     text.append(reads(input)).append(line);
     int shown = Math.min(bytes.length, DUMP_BYTES);
@@ -252,7 +252,7 @@ final class TrialRunner<I, O> {
   // Comparing.
 
   void expect(List<@Nullable Object> expected, Trial<I, O> trial) {
-    if (contract.stream) {
+    if (options.stream) {
       expectSame(joined(expected), joined(trial.messages()), "bytes of all messages");
     } else {
       expectEach(expected, trial);
