@@ -95,12 +95,14 @@ final class CostChecks<I, O> {
   private long idleBytes(Supplier<? extends Protocol<I, O>> protocols, byte[] bytes) {
     List<Trial<I, O>> idle = new ArrayList<>(INSTANCES);
     Random random = new Random(options.seed);
+    ManualClock clock = new ManualClock(); // the connections of one event loop
     long before = used();
     long buffers = 0;
     try {
       for (int i = 0; i < INSTANCES; i++) {
         Trial<I, O> trial =
-            new Trial<>(protocols.get(), options.key, options.maxFrameBytes, random).unframed();
+            new Trial<>(protocols.get(), options.key, options.maxFrameBytes, random, clock)
+                .unframed();
         idle.add(trial);
         runner.guarded(
             trial,

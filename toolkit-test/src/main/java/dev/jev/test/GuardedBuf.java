@@ -48,7 +48,7 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
     return whole == null;
   }
 
-  boolean isSliceOf(GuardedBuf other) {
+  boolean isSliceOf(ByteBuf other) {
     return whole == other;
   }
 

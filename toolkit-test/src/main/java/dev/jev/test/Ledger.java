@@ -149,7 +149,7 @@ final class Ledger extends AbstractByteBufAllocator {
   }
 
   /** How many slices with a count of their own there are of a buffer. */
-  int slices(GuardedBuf of) {
+  int slices(ByteBuf of) {
     int slices = 0;
     for (GuardedBuf buffer : alive) {
       slices += buffer.isSliceOf(of) ? 1 : 0;

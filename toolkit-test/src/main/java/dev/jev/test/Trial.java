@@ -1,21 +1,13 @@
 package dev.jev.test;
 
-import static java.util.Objects.requireNonNull;
-
 import dev.jev.CloseReason;
-import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
-import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.ScheduledTask;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
-import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.ReferenceCounted;
 import java.io.ByteArrayOutputStream;
-import java.net.SocketAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -30,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * of another size and kind and with other indices. Some messages are kept for a while, as a handler
  * may, and looked at again before they are released.
  */
-final class Trial<I, O> implements ProtocolContext {
+final class Trial<I, O> implements UnpackLoop.Probe {
 
   /** What is this long may stay where it is when more is read behind it, as in the framework. */
   private static final int STAYS_BYTES = 1024;
@@ -43,36 +35,37 @@ final class Trial<I, O> implements ProtocolContext {
   private final int maxFrameBytes;
   private final Random random;
   private final Ledger ledger = new Ledger();
+  private final TestContext context;
+  private final UnpackLoop<I, O> loop;
   private List<@Nullable Object> messages = new ArrayList<>();
   private List<Integer> ends = new ArrayList<>();
   private List<Integer> frames = new ArrayList<>();
   private final List<Kept<I>> kept = new ArrayList<>();
   private ByteArrayOutputStream sent = new ByteArrayOutputStream();
-  private final DeadlineWheel wheel =
-      new DeadlineWheel(
-          Duration.ofMillis(1), System::nanoTime, (task, delay) -> () -> {}); // a small one
   private boolean directOnly;
   private boolean framed = true;
 
-  private @Nullable GuardedBuf in;
   private int fed;
   private int frameStart;
   private int reads;
-  private long allocated;
-  private boolean readyDue;
-  private boolean connected;
-  private @Nullable CloseReason closeDue;
-  private boolean closed;
-  private @Nullable Throwable refusal;
+  private int start; // the indices of in when the current call began
+  private int end;
 
   /** A message that is released later. */
   private record Kept<I>(I message, ReferenceCounted counted, @Nullable Object snapshot) {}
 
-  Trial(Protocol<I, O> protocol, Function<? super I, ?> key, int maxFrameBytes, Random random) {
+  Trial(
+      Protocol<I, O> protocol,
+      Function<? super I, ?> key,
+      int maxFrameBytes,
+      Random random,
+      ManualClock clock) {
     this.protocol = protocol;
     this.key = key;
     this.maxFrameBytes = maxFrameBytes;
     this.random = random;
+    this.context = new TestContext(clock).maxFrameBytes(maxFrameBytes);
+    this.loop = new UnpackLoop<>(protocol, context, this::deliver, this);
   }
 
   /** Reads into direct buffers only, where every byte that is looked at is counted. */
@@ -106,11 +99,11 @@ final class Trial<I, O> implements ProtocolContext {
 
   /** Why the peer was refused, or null. */
   @Nullable Throwable refusal() {
-    return refusal;
+    return loop.refusal();
   }
 
-  boolean isClosed() {
-    return closed;
+  boolean isReady() {
+    return context.isReady();
   }
 
   /** How many bytes had come in. */
@@ -125,12 +118,12 @@ final class Trial<I, O> implements ProtocolContext {
 
   /** How many bytes the calls of {@code unpack} have allocated. */
   long allocated() {
-    return allocated + ledger.made();
+    return loop.allocatedBytes() + ledger.made();
   }
 
   /** How many bytes the protocol's buffers hold. */
   long held() {
-    return ledger.held() - (in == null ? 0 : in.capacity());
+    return ledger.held() - loop.unread().capacity();
   }
 
   /** Takes what was sent since the last time. */
@@ -147,35 +140,33 @@ final class Trial<I, O> implements ProtocolContext {
     ends = new ArrayList<>();
     frames = new ArrayList<>();
     sent = new ByteArrayOutputStream();
-    drop();
+    loop.drop();
+    context.forget();
   }
 
   // Opening, reading, closing.
 
   void open() {
-    call("open", null, () -> protocol.open(this));
-    connectIfReady();
-    closeIfDue();
+    loop.open();
+    expectNoFailure();
   }
 
   /** Lets bytes come in. */
   void read(byte[] bytes, int from, int to) {
-    if (closed) {
-      return;
+    if (context.closeReason() == null) {
+      fed += to - from;
+      reads++;
+      loop.read(bytes, from, to);
+      expectNoFailure();
     }
-    fed += to - from;
-    reads++;
-    add(bytes, from, to);
-    unpackAll();
-    keep();
   }
 
   /** Ends the connection, and looks whether anything is left. */
   void end() {
-    end(CloseReason.of(CloseReason.Kind.PEER_CLOSED));
+    loop.close(CloseReason.of(CloseReason.Kind.PEER_CLOSED));
+    loop.end();
+    expectNoFailure();
     releaseKept(0);
-    drop();
-    ledger.expectNoFault();
     ledger.expectNone("after the close");
   }
 
@@ -190,18 +181,18 @@ final class Trial<I, O> implements ProtocolContext {
     ledger.clear();
   }
 
-  private void add(byte[] bytes, int from, int to) {
-    int unread = in == null ? 0 : in.readableBytes();
+  private void expectNoFailure() {
+    loop.refusal();
+  }
+
+  @Override
+  public ByteBuf add(ByteBuf old, byte[] bytes, int from, int to) {
+    int unread = old.readableBytes();
     int length = to - from;
-    GuardedBuf old = in;
     boolean stays =
-        old != null
-            && unread >= STAYS_BYTES
-            && old.writableBytes() >= length
-            && random.nextInt(64) != 0;
-    if (old != null && stays) {
-      old.writeBytes(bytes, from, length);
-      return;
+        unread >= STAYS_BYTES && old.writableBytes() >= length && random.nextInt(64) != 0;
+    if (stays) {
+      return old.writeBytes(bytes, from, length);
     }
     int front = 1 + random.nextInt(48);
     int back = unread + length < STAYS_BYTES ? random.nextInt(48) : 2 * (unread + length);
@@ -212,95 +203,77 @@ final class Trial<I, O> implements ProtocolContext {
       next.writeByte(FILL);
     }
     next.readerIndex(front);
-    if (old != null) {
-      next.writeBytes(old, old.readerIndex(), unread);
-    }
+    next.writeBytes(old, old.readerIndex(), unread);
     next.writeBytes(bytes, from, length);
-    drop();
-    in = next;
+    old.release();
+    return next;
   }
 
-  private void keep() {
-    if (in != null && (!in.isReadable() || closed)) {
-      drop();
+  // The calls of the protocol.
+
+  @Override
+  public void before(String method, ByteBuf in) {
+    start = in.readerIndex();
+    end = in.writerIndex();
+    GuardedBuf guarded = in instanceof GuardedBuf input ? input : null;
+    if (guarded != null) {
+      guarded.begin();
+    }
+    ledger.enter(guarded);
+  }
+
+  @Override
+  public void after(String method, ByteBuf in, @Nullable Throwable thrown) {
+    ledger.leave();
+    ledger.expectNoFault();
+    takeWritten();
+    if (thrown != null && (method.equals("close") || !(thrown instanceof ProtocolException))) {
+      String expected = method.equals("close") ? "returns" : "ProtocolException";
+      throw new Violation(
+          method + ": threw " + thrown + at(thrown) + " (expected: " + expected + ")", thrown);
+    }
+    if (in instanceof GuardedBuf guarded) {
+      expectLeft(guarded);
     }
   }
 
-  private void drop() {
-    GuardedBuf old = in;
-    in = null;
-    if (old != null) {
-      old.release();
-    }
-  }
-
-  // Unpacking, as the framework's session does.
-
-  private void unpackAll() {
-    GuardedBuf bytes = requireNonNull(in);
-    while (!closed && (bytes.isReadable() || protocol.pendingMessages() > 0)) {
-      if (!unpackNext(bytes)) {
-        return;
-      }
-    }
-  }
-
-  private boolean unpackNext(GuardedBuf bytes) {
-    int start = bytes.readerIndex();
-    int held = protocol.pendingMessages();
-    I message = unpack(bytes, start);
-    boolean becameReady = connectIfReady();
-    if (message != null) {
-      if (bytes.readerIndex() == start && protocol.pendingMessages() >= held) {
-        throw new Violation("unpack: returned a message but took no byte off in");
-      } else if (!connected) {
-        throw new Violation("unpack: returned a message but was not ready");
-      }
-      deliver(message, bytes);
-    }
-    closeIfDue();
-    if (message == null && !becameReady) {
-      refuseTooLong(bytes);
-      return false;
-    }
-    return true;
-  }
-
-  private @Nullable I unpack(GuardedBuf bytes, int start) {
-    int end = bytes.writerIndex();
-    bytes.begin();
-    Holder<I> result = new Holder<>();
-    long before = Allocation.ofThisThread();
-    call("unpack", bytes, () -> result.value = protocol.unpack(this, bytes));
-    allocated += Math.max(Allocation.ofThisThread() - before, 0);
-    if (bytes.refCnt() < 1 + ledger.slices(bytes)) {
+  private void expectLeft(GuardedBuf in) {
+    if (in.refCnt() < 1 + ledger.slices(in)) {
       throw new Violation("in: released by the protocol (expected: left to the framework)");
     }
-    if (bytes.readerIndex() < start) {
+    if (in.readerIndex() < start) {
       throw new Violation(
           "in: reader index moved back from "
               + start
               + " to "
-              + bytes.readerIndex()
+              + in.readerIndex()
               + " (expected: consumed bytes stay consumed)");
     }
-    if (bytes.writerIndex() != end) {
+    if (in.writerIndex() != end) {
       throw new Violation(
-          "in: writer index moved from "
-              + end
-              + " to "
-              + bytes.writerIndex()
-              + " (expected: left)");
+          "in: writer index moved from " + end + " to " + in.writerIndex() + " (expected: left)");
     }
-    return result.value;
   }
 
-  private static final class Holder<T> {
-    private @Nullable T value;
+  private void takeWritten() {
+    sent.writeBytes(context.takeWritten());
   }
 
-  private void deliver(I message, GuardedBuf bytes) {
-    int position = fed - bytes.readableBytes();
+  private static String at(Throwable thrown) {
+    for (StackTraceElement frame : thrown.getStackTrace()) {
+      if (!frame
+          .getClassName()
+          .matches("(java\\.|io\\.netty\\.|jdk\\.|dev\\.jev\\.test\\.Guard).*")) {
+        return " at " + frame;
+      }
+    }
+    return "";
+  }
+
+  // The messages.
+
+  private void deliver(I message) {
+    int position = fed - loop.unreadBytes();
     int frame = position - frameStart;
     frameStart = position;
     Object snapshot = snapshot(message);
@@ -308,8 +281,8 @@ final class Trial<I, O> implements ProtocolContext {
     ends.add(fed);
     frames.add(frame);
     if (message instanceof ReferenceCounted counted) {
-      expectOwn(counted, bytes);
-      kept.add(new Kept<>(message, counted, snapshot));
+      expectOwn(counted, loop.unread());
+      kept.add(new Kept<>(message, counted.retain(), snapshot));
       releaseKept(random.nextInt(4) == 0 ? MAX_KEPT : 0);
     }
     if (frame > maxFrameBytes && protocol.pendingMessages() == 0 && framed) {
@@ -327,7 +300,7 @@ final class Trial<I, O> implements ProtocolContext {
   }
 
   /** A message that is a view of {@code in} has to come with a reference of its own. */
-  private void expectOwn(ReferenceCounted message, GuardedBuf bytes) {
+  private void expectOwn(ReferenceCounted message, ByteBuf bytes) {
     if (message.refCnt() < 1) {
       throw new Violation("message: released already (expected: a reference of its own)");
     }
@@ -340,7 +313,7 @@ final class Trial<I, O> implements ProtocolContext {
     }
   }
 
-  private static boolean shares(ReferenceCounted message, GuardedBuf bytes) {
+  private static boolean shares(ReferenceCounted message, ByteBuf bytes) {
     int before = bytes.refCnt();
     message.retain();
     boolean shared = bytes.refCnt() != before;
@@ -368,85 +341,11 @@ final class Trial<I, O> implements ProtocolContext {
     }
   }
 
-  private void refuseTooLong(GuardedBuf bytes) {
-    if (bytes.readableBytes() > maxFrameBytes && !closed) {
-      refuse(
-          new ProtocolException(
-              "frame: more than "
-                  + bytes.readableBytes()
-                  + " bytes (expected: <= "
-                  + maxFrameBytes
-                  + ")"));
-    }
-  }
-
-  private void refuse(ProtocolException why) {
-    refusal = why;
-    end(new CloseReason(CloseReason.Kind.PROTOCOL_ERROR, why));
-  }
-
-  private boolean connectIfReady() {
-    if (!readyDue || connected || closed) {
-      return false;
-    }
-    connected = true;
-    return true;
-  }
-
-  private void closeIfDue() {
-    if (closeDue != null) {
-      end(closeDue);
-    }
-  }
-
-  private void end(CloseReason reason) {
-    if (closed) {
-      return;
-    }
-    closed = true;
-    call("close", null, () -> protocol.close(this, reason));
-    call("farewell", null, () -> protocol.awaitPeerClose(this, Unpooled.EMPTY_BUFFER));
-  }
-
-  /** Calls the protocol; what it throws refuses the peer if it may throw that. */
-  private void call(String method, @Nullable GuardedBuf bytes, Runnable body) {
-    ProtocolException thrown = null;
-    ledger.enter(bytes);
-    try {
-      body.run();
-    } catch (ProtocolException e) {
-      thrown = e;
-    } catch (Throwable t) {
-      ledger.expectNoFault();
-      throw new Violation(method + ": threw " + t + at(t) + " (expected: ProtocolException)", t);
-    } finally {
-      ledger.leave();
-    }
-    ledger.expectNoFault();
-    if (thrown != null) {
-      if (method.equals("close")) {
-        throw new Violation("close: threw " + thrown + " (expected: returns)", thrown);
-      }
-      refuse(thrown);
-    }
-  }
-
-  private static String at(Throwable thrown) {
-    for (StackTraceElement frame : thrown.getStackTrace()) {
-      if (!frame
-          .getClassName()
-          .matches("(java\\.|io\\.netty\\.|jdk\\.|dev\\.jev\\.test\\.Guard).*")) {
-        return " at " + frame;
-      }
-    }
-    return "";
-  }
-
   // Packing.
 
   /** Packs a message as the framework does; the bytes join those that were sent. */
   void pack(O message) {
-    if (!connected) {
+    if (!context.isReady()) {
       throw new Violation("pack: not ready (expected: ProtocolContext.ready was called)");
     }
     ReferenceCounted mine = null;
@@ -488,6 +387,7 @@ final class Trial<I, O> implements ProtocolContext {
     int start = out.writerIndex();
     String indices = indices(message);
     ByteBuf tail = packed(out, message);
+    takeWritten();
     if (out.writerIndex() < start || out.getUnsignedMedium(0) != 0xa5a5a5) {
       throw new Violation("pack: changed earlier bytes of out (expected: appends)");
     }
@@ -516,67 +416,5 @@ final class Trial<I, O> implements ProtocolContext {
     return message instanceof ByteBuf buffer
         ? buffer.readerIndex() + ".." + buffer.writerIndex() + ", references: " + buffer.refCnt()
         : "";
-  }
-
-  // The protocol's line to its peer.
-
-  @Override
-  public void ready() {
-    readyDue = true;
-  }
-
-  @Override
-  public boolean isReady() {
-    return connected;
-  }
-
-  @Override
-  public void write(ByteBuf bytes) {
-    sent.writeBytes(ByteBufUtil.getBytes(bytes));
-    bytes.release();
-  }
-
-  /** Time stands still. */
-  @Override
-  public void closeNow(CloseReason reason) {
-    closeDue = reason;
-  }
-
-  @Override
-  public DeadlineWheel deadlineWheel(Duration span) {
-    return wheel;
-  }
-
-  @Override
-  public long readingSince() {
-    return wheel.now();
-  }
-
-  @Override
-  public ScheduledTask runAfter(Duration delay, Runnable task) {
-    return () -> {};
-  }
-
-  @Override
-  public void close(CloseReason reason) {
-    closeDue = reason;
-  }
-
-  @Override
-  public <T> void attribute(Class<T> type, @Nullable T value) {}
-
-  @Override
-  public <T> @Nullable T attribute(Class<T> type) {
-    return null;
-  }
-
-  @Override
-  public @Nullable SocketAddress remoteAddress() {
-    return null;
-  }
-
-  @Override
-  public int maxFrameBytes() {
-    return maxFrameBytes;
   }
 }

@@ -32,7 +32,8 @@ final class TrialRunner<I, O> {
   }
 
   Trial<I, O> trial(int maxFrameBytes) {
-    Trial<I, O> trial = new Trial<>(options.protocols.get(), options.key, maxFrameBytes, random);
+    Trial<I, O> trial =
+        new Trial<>(options.protocols.get(), options.key, maxFrameBytes, random, new ManualClock());
     return options.stream ? trial.unframed() : trial;
   }
 
@@ -141,7 +142,9 @@ final class TrialRunner<I, O> {
     Supplier<? extends Protocol<O, I>> counterpart = options.counterpart;
     Protocol<O, I> protocol =
         counterpart == null ? (Protocol<O, I>) options.protocols.get() : counterpart.get();
-    return new Trial<>(protocol, message -> message, options.maxFrameBytes, random).unframed();
+    return new Trial<>(
+            protocol, message -> message, options.maxFrameBytes, random, new ManualClock())
+        .unframed();
   }
 
   /** Lets the packer and a protocol under test greet each other, until nobody has more to say. */

@@ -47,13 +47,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UnpackLoop<I, O> implements AutoCloseable {
 
-  private final UnpooledByteBufAllocator allocator =
-      new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
   private final Protocol<I, O> protocol;
   private final TestContext context;
   private final Consumer<? super I> messages;
   private final Probe probe;
 
+  private @Nullable UnpooledByteBufAllocator allocator; // made when it is needed
   private ByteBuf unread = Unpooled.EMPTY_BUFFER;
   private long allocatedBytes;
   private boolean opened;
@@ -183,7 +182,7 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
    */
   public byte[] pack(O message) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    ByteBuf out = allocator.buffer();
+    ByteBuf out = allocator().buffer();
     try {
       if (!context.isReady()) {
         throw new IllegalStateException("pack: not ready (expected: ready was called)");
@@ -228,8 +227,18 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     close(CloseReason.of(Kind.PEER_CLOSED));
     end();
     refusal();
-    expectReleased("direct", allocator.metric().usedDirectMemory());
-    expectReleased("heap", allocator.metric().usedHeapMemory());
+    expectReleased("direct", allocator().metric().usedDirectMemory());
+    expectReleased("heap", allocator().metric().usedHeapMemory());
+  }
+
+  private UnpooledByteBufAllocator allocator() {
+    UnpooledByteBufAllocator made = allocator;
+    if (made == null) {
+      made =
+          new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
+      allocator = made;
+    }
+    return made;
   }
 
   private static void expectReleased(String kind, long bytes) {
@@ -272,7 +281,7 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
 
   /** Returns the size of the buffers of {@code in.alloc()}, and of the unread bytes. */
   public long bufferBytes() {
-    return allocator.metric().usedDirectMemory() + allocator.metric().usedHeapMemory();
+    return allocator().metric().usedDirectMemory() + allocator().metric().usedHeapMemory();
   }
 
   // For the contract.
@@ -352,7 +361,7 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     if (unread.isReadable() && unread.isWritable(length)) {
       return unread.writeBytes(bytes, from, length);
     }
-    ByteBuf larger = allocator.buffer(Math.max(16, 2 * unread.readableBytes() + length));
+    ByteBuf larger = allocator().buffer(Math.max(16, 2 * unread.readableBytes() + length));
     larger.writeBytes(unread).writeBytes(bytes, from, length);
     unread.release();
     return larger;
