@@ -4,7 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.jev.codec.FuzzedProtocol.Outcome;
+import dev.jev.test.FuzzedProtocol;
+import dev.jev.test.FuzzedProtocol.Outcome;
 import io.netty.buffer.ByteBuf;
 import org.junit.jupiter.api.Timeout;
 
@@ -16,10 +17,10 @@ class BytesFuzz {
 
   @FuzzTest
   void allBytesComeThroughHoweverTheyAreCut(byte[] input) {
-    assertSame(input, PROTOCOL.inOneRead(input));
-    assertSame(input, PROTOCOL.inLargeFrames(input));
-    assertSame(input, PROTOCOL.inPieces(input, () -> 1));
-    assertSame(input, PROTOCOL.inPieces(input, FuzzedProtocol.cuts(input)));
+    assertSame(input, PROTOCOL.read(input, () -> input.length));
+    assertSame(input, PROTOCOL.checkAllocation(input));
+    assertSame(input, PROTOCOL.read(input, () -> 1));
+    assertSame(input, PROTOCOL.read(input, FuzzedProtocol.pieces(input)));
   }
 
   private static void assertSame(byte[] input, Outcome<String> outcome) {

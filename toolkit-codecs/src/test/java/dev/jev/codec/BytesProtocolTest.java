@@ -28,7 +28,7 @@ class BytesProtocolTest {
   @Test
   void nothingIsNoMessage() {
     assertThat(peer.sends("").messages()).isEmpty();
-    assertThat(Protocols.bytes().unpack(peer, Unpooled.EMPTY_BUFFER)).isNull();
+    assertThat(Protocols.bytes().unpack(peer.context(), Unpooled.EMPTY_BUFFER)).isNull();
   }
 
   @Test

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
@@ -24,16 +25,16 @@ class DelimitedFuzz {
 
   @FuzzTest
   void framesEndWhereTheFirstDelimiterEnds(byte[] input) {
-    STRIPPED.understands(input);
-    KEPT.understands(input);
-    List<String> kept = KEPT.inLargeFrames(input).messages();
-    List<String> stripped = STRIPPED.inLargeFrames(input).messages();
+    STRIPPED.checkSplits(input);
+    KEPT.checkSplits(input);
+    List<String> kept = KEPT.checkAllocation(input).messages();
+    List<String> stripped = STRIPPED.checkAllocation(input).messages();
     assertThat(kept).isEqualTo(frames(new String(input, ISO_8859_1)));
     assertThat(stripped).isEqualTo(kept.stream().map(DelimitedFuzz::strip).toList());
     byte[] packed =
-        KEPT.repeats(kept, Protocols.delimited(DELIMITERS.kept()), DelimitedFuzz::bytes);
+        KEPT.checkRoundTrip(kept, Protocols.delimited(DELIMITERS.kept()), DelimitedFuzz::bytes);
     assertThat(packed).isEqualTo(Arrays.copyOf(input, packed.length));
-    STRIPPED.repeats(stripped, Protocols.delimited(DELIMITERS), DelimitedFuzz::bytes);
+    STRIPPED.checkRoundTrip(stripped, Protocols.delimited(DELIMITERS), DelimitedFuzz::bytes);
   }
 
   /** Returns the frames that a naive search finds. */

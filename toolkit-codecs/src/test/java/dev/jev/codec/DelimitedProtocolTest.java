@@ -86,9 +86,9 @@ class DelimitedProtocolTest {
   void whatWasSearchedIsNotSearchedAgain() {
     ByteBuf in = bytes("abcd|");
     Protocol<ByteBuf, ByteBuf> protocol = Protocols.delimited(delimiters("||"));
-    assertThat(protocol.unpack(peer, in)).isNull();
+    assertThat(protocol.unpack(peer.context(), in)).isNull();
     in.setByte(0, '|').setByte(1, '|').writeByte('|');
-    ByteBuf message = protocol.unpack(peer, in);
+    ByteBuf message = protocol.unpack(peer.context(), in);
     assertThat(message.toString(ISO_8859_1)).isEqualTo("||cd");
     message.release();
     in.release();

@@ -1,6 +1,7 @@
 package dev.jev.codec;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import org.junit.jupiter.api.Timeout;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -17,9 +18,9 @@ class JsonLinesFuzz {
 
   @FuzzTest
   void textsAreTheSameOnceTheyWerePrinted(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.repeats(
-        PROTOCOL.inLargeFrames(input).messages(),
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkRoundTrip(
+        PROTOCOL.checkAllocation(input).messages(),
         Protocols.jsonLines(),
         text -> JsonMapper.shared().readTree(text));
   }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.test.ProtocolContract;
+import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.List;
@@ -116,14 +117,13 @@ class JsonLinesProtocolTest {
   @Test
   void moreThan500LevelsAreRefusedWithJacksonsException() {
     Protocol<JsonNode, JsonNode> protocol = Protocols.jsonLines();
-    Peer<JsonNode, JsonNode> context = new Peer<>(protocol, 10_000);
+    TestContext context = new TestContext();
     ByteBuf in = in("[".repeat(500) + "]".repeat(500) + "\n" + "[".repeat(501) + "\n");
     assertThat(protocol.unpack(context, in)).isNotNull();
     assertThatThrownBy(() -> protocol.unpack(context, in))
         .isInstanceOf(ProtocolException.class)
         .hasCauseInstanceOf(StreamConstraintsException.class);
     in.release();
-    context.close();
   }
 
   @Test
@@ -159,7 +159,7 @@ class JsonLinesProtocolTest {
   void whatDoesNotMakeAnObjectIsRefusedWithTheCause(String line) {
     Protocol<Point, Object> protocol = Protocols.jsonLines(JsonMapper.shared(), Point.class);
     ByteBuf in = in(line + "\n");
-    assertThatThrownBy(() -> protocol.unpack(peer, in))
+    assertThatThrownBy(() -> protocol.unpack(peer.context(), in))
         .isInstanceOf(ProtocolException.class)
         .hasMessage(
             "line: %d bytes that do not parse (expected: one JSON text for Point)", line.length())

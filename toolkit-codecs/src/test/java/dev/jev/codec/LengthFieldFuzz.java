@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.Arrays;
@@ -26,10 +27,10 @@ class LengthFieldFuzz {
     for (LengthField field : FIELDS) {
       FuzzedProtocol<ByteBuf, String> protocol =
           FuzzedProtocol.ofBuffers(() -> Protocols.lengthField(field));
-      protocol.understands(input);
+      protocol.checkSplits(input);
       byte[] packed =
-          protocol.repeats(
-              protocol.inLargeFrames(input).messages(),
+          protocol.checkRoundTrip(
+              protocol.checkAllocation(input).messages(),
               Protocols.lengthField(field),
               text -> Unpooled.copiedBuffer(text, ISO_8859_1));
       assertThat(packed).isEqualTo(Arrays.copyOf(input, packed.length));

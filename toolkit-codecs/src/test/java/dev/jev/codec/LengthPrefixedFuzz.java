@@ -4,7 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.jev.codec.FuzzedProtocol.Outcome;
+import dev.jev.test.FuzzedProtocol;
+import dev.jev.test.FuzzedProtocol.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.Arrays;
@@ -18,10 +19,10 @@ class LengthPrefixedFuzz {
 
   @FuzzTest
   void framesArePackedAsTheyCame(byte[] input) {
-    PROTOCOL.understands(input);
-    Outcome<String> outcome = PROTOCOL.inLargeFrames(input);
+    PROTOCOL.checkSplits(input);
+    Outcome<String> outcome = PROTOCOL.checkAllocation(input);
     byte[] packed =
-        PROTOCOL.repeats(
+        PROTOCOL.checkRoundTrip(
             outcome.messages(),
             Protocols.lengthPrefixed(),
             text -> Unpooled.copiedBuffer(text, ISO_8859_1));

@@ -1,6 +1,7 @@
 package dev.jev.codec;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.Timeout;
@@ -13,9 +14,9 @@ class LinesFuzz {
 
   @FuzzTest
   void linesAreTheSameAfterHavingBeenPacked(byte[] input) {
-    PROTOCOL.understands(input);
-    List<String> lines = PROTOCOL.inLargeFrames(input).messages();
-    PROTOCOL.repeats(
+    PROTOCOL.checkSplits(input);
+    List<String> lines = PROTOCOL.checkAllocation(input).messages();
+    PROTOCOL.checkRoundTrip(
         lines.stream().filter(line -> !line.endsWith("\r")).toList(),
         Protocols.lines(),
         Function.<String>identity());

@@ -153,9 +153,9 @@ class LinesProtocolTest {
   void whatWasSearchedIsNotSearchedAgain() {
     ByteBuf in = Unpooled.buffer().writeBytes("abc".getBytes(US_ASCII));
     var lines = Protocols.lines();
-    assertThat(lines.unpack(peer, in)).isNull();
+    assertThat(lines.unpack(peer.context(), in)).isNull();
     in.setByte(1, '\n').writeByte('\n');
-    assertThat(lines.unpack(peer, in)).isEqualTo("a\nc");
+    assertThat(lines.unpack(peer.context(), in)).isEqualTo("a\nc");
     in.release();
   }
 

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -25,14 +26,14 @@ class MessagePackFuzz {
 
   @FuzzTest
   void valuesAreThoseThatMsgpackCoreReads(byte[] input) throws IOException {
-    PROTOCOL.understands(input);
-    List<String> values = PROTOCOL.inLargeFrames(input).messages();
+    PROTOCOL.checkSplits(input);
+    List<String> values = PROTOCOL.checkAllocation(input).messages();
     try (MessageUnpacker unpacker = MessagePack.newDefaultUnpacker(input)) {
       for (String value : values) {
         assertThat(value).isEqualTo(pack(unpacker.unpackValue()));
       }
     }
-    PROTOCOL.repeats(values, Protocols.messagePack(), MessagePackFuzz::unpack);
+    PROTOCOL.checkRoundTrip(values, Protocols.messagePack(), MessagePackFuzz::unpack);
   }
 
   private static String pack(Value value) {

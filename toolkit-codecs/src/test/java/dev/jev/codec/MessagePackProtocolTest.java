@@ -88,7 +88,7 @@ class MessagePackProtocolTest {
         peer.sends(bytes.substring(0, cut)).sends(bytes.substring(cut));
         assertThat(peer.messages()).containsExactly(value.toString());
         ByteBuf again = Unpooled.directBuffer().writeBytes(bytes.getBytes(ISO_8859_1));
-        assertThat(protocol.unpack(peer, again)).isEqualTo(value);
+        assertThat(protocol.unpack(peer.context(), again)).isEqualTo(value);
         again.release();
       }
     }
@@ -220,7 +220,7 @@ class MessagePackProtocolTest {
   void timestampThatIsNoneIsRefusedWithTheCause() {
     ByteBuf in = Unpooled.copiedBuffer("\u00d4\u00ff\0", ISO_8859_1);
     Protocol<Value, Value> protocol = Protocols.messagePack();
-    assertThatThrownBy(() -> protocol.unpack(peer, in))
+    assertThatThrownBy(() -> protocol.unpack(peer.context(), in))
         .isInstanceOf(ProtocolException.class)
         .hasMessage("message: 3 bytes that do not parse (expected: MessagePack values)")
         .hasCauseInstanceOf(MessagePackException.class);

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.jev.Connection;
 import dev.jev.Protocol;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.buffer.ByteBuf;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Timeout;
@@ -28,8 +29,8 @@ class MultiplexerFuzz {
     for (Multiplexer port : new Multiplexer[] {REFUSING, LENIENT}) {
       FuzzedProtocol<Object, String> protocol =
           new FuzzedProtocol<>(port::protocol, MultiplexerFuzz::text);
-      protocol.understands(input);
-      protocol.inLargeFrames(input);
+      protocol.checkSplits(input);
+      protocol.checkAllocation(input);
     }
   }
 

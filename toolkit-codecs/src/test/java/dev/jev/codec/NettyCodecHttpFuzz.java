@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.channel.ChannelHandler;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpObjectAggregator;
@@ -23,8 +24,8 @@ class NettyCodecHttpFuzz {
 
   @FuzzTest
   void requestsDoNotDependOnHowTheyAreCut(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.inLargeFrames(input);
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkAllocation(input);
   }
 
   private static List<ChannelHandler> handlers() {

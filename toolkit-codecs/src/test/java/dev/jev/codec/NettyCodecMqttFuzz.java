@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.handler.codec.mqtt.MqttDecoder;
@@ -24,8 +25,8 @@ class NettyCodecMqttFuzz {
 
   @FuzzTest
   void messagesDoNotDependOnHowTheyAreCut(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.inLargeFrames(input);
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkAllocation(input);
   }
 
   private static List<ChannelHandler> handlers() {

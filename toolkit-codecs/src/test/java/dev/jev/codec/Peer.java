@@ -3,76 +3,58 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jev.CloseReason;
-import dev.jev.DeadlineWheel;
 import dev.jev.Protocol;
-import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.ScheduledTask;
+import dev.jev.test.TestContext;
+import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.util.ReferenceCountUtil;
-import java.net.SocketAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.function.IntSupplier;
 
 /**
- * The peer of one protocol instance: what the framework does with bytes, without a network.
+ * The peer of one protocol instance, without a network.
  *
- * <p>Text stands for bytes, one character for each. Messages are kept as text, too, so that they
- * can be compared after the buffers are gone.
+ * <p>Text stands for bytes, one character per byte. Messages are kept as text, too, so that they
+ * can be compared after the release of their buffers.
  */
-final class Peer<I, O> implements ProtocolContext, AutoCloseable {
+final class Peer<I, O> implements AutoCloseable {
 
   static final int MAX_FRAME_BYTES = 100;
 
-  private final Protocol<I, O> protocol;
-  private final int maxFrameBytes;
-  private final ByteBuf in = Unpooled.buffer();
+  /** The message of a refusal by the loop; a protocol has to refuse before. */
+  private static final String LATE_REFUSAL =
+      "frame: more than (\\d+) bytes \\(expected: <= (?!\\1\\)).*";
+
+  private final TestContext context = new TestContext();
   private final List<String> messages = new ArrayList<>();
-  private final StringBuilder written = new StringBuilder();
-  private @Nullable ProtocolException refusal;
+  private final UnpackLoop<I, O> loop;
 
   Peer(Protocol<I, O> protocol) {
     this(protocol, MAX_FRAME_BYTES);
   }
 
   Peer(Protocol<I, O> protocol, int maxFrameBytes) {
-    this.protocol = protocol;
-    this.maxFrameBytes = maxFrameBytes;
-    protocol.open(this);
+    context.maxFrameBytes(maxFrameBytes);
+    loop = new UnpackLoop<>(protocol, context, message -> messages.add(text(message))).open();
   }
 
   /** Sends {@code bytes} to the protocol as one read. */
   Peer<I, O> sends(String bytes) {
-    in.discardReadBytes();
-    in.writeBytes(bytes.getBytes(ISO_8859_1));
-    while (refusal == null && (in.isReadable() || protocol.pendingMessages() > 0)) {
-      int before = in.readableBytes() + protocol.pendingMessages();
-      I message;
-      try {
-        message = protocol.unpack(this, in);
-      } catch (ProtocolException e) {
-        refusal = e;
-        return this;
-      }
-      if (message == null) {
-        assertThat(in.readableBytes()).as("unread bytes").isLessThanOrEqualTo(maxFrameBytes);
-        return this;
-      }
-      int after = in.readableBytes();
-      assertThat(after).as("unread bytes").isLessThan(before);
-      messages.add(text(message));
-      ReferenceCountUtil.release(message);
-    }
-    return this;
+    return sends(bytes, bytes::length);
   }
 
   Peer<I, O> sendsOneByOne(String bytes) {
-    for (int i = 0; i < bytes.length(); i++) {
-      sends(bytes.substring(i, i + 1));
+    return sends(bytes, () -> 1);
+  }
+
+  private Peer<I, O> sends(String bytes, IntSupplier lengths) {
+    loop.read(bytes.getBytes(ISO_8859_1), lengths);
+    ProtocolException refusal = loop.refusal();
+    if (refusal == null) {
+      assertThat(context.closeReason()).isNull();
+    } else {
+      assertThat(refusal.getMessage()).doesNotMatch(LATE_REFUSAL);
     }
     return this;
   }
@@ -82,92 +64,34 @@ final class Peer<I, O> implements ProtocolContext, AutoCloseable {
     return messages;
   }
 
-  /** What the protocol wrote of its own accord, and why it refused to go on. */
+  /** The bytes that the protocol wrote unprompted, and the reason of its refusal. */
   String refusal() {
-    return written + (refusal == null ? "" : "!" + refusal.getMessage());
+    StringBuilder text = new StringBuilder();
+    context.written().forEach(bytes -> text.append(new String(bytes, ISO_8859_1)));
+    ProtocolException refusal = loop.refusal();
+    return text + (refusal == null ? "" : "!" + refusal.getMessage());
   }
 
   /** Packs a message the way the framework does. */
   String receives(O message) {
-    ByteBuf out = Unpooled.buffer();
-    try {
-      protocol.pack(message, out);
-      ByteBuf tail = protocol.zeroCopyTail(message);
-      return out.toString(ISO_8859_1) + (tail == null ? "" : tail.toString(ISO_8859_1));
-    } finally {
-      out.release();
-      ReferenceCountUtil.release(message);
-    }
+    return new String(loop.pack(message), ISO_8859_1);
   }
 
   int unreadBytes() {
-    return in.readableBytes();
+    return loop.unreadBytes();
   }
 
-  @Override
-  public void ready() {}
-
-  @Override
-  public boolean isReady() {
-    return true;
+  /** The context of the protocol, for a test that calls a protocol itself. */
+  TestContext context() {
+    return context;
   }
 
-  @Override
-  public void write(ByteBuf bytes) {
-    written.append(bytes.toString(ISO_8859_1));
-    bytes.release();
-  }
-
-  @Override
-  public void closeNow(CloseReason reason) {
-    throw new AssertionError("closeNow " + reason);
-  }
-
-  @Override
-  public DeadlineWheel deadlineWheel(Duration span) {
-    throw new AssertionError("wheel of " + span);
-  }
-
-  @Override
-  public long readingSince() {
-    throw new AssertionError("readingSince");
-  }
-
-  @Override
-  public ScheduledTask runAfter(Duration delay, Runnable task) {
-    throw new AssertionError("a timer of " + delay);
-  }
-
-  @Override
-  public <T> void attribute(Class<T> type, @Nullable T value) {
-    throw new AssertionError("attribute " + type);
-  }
-
-  @Override
-  public <T> @Nullable T attribute(Class<T> type) {
-    throw new AssertionError("attribute");
-  }
-
-  @Override
-  public @Nullable SocketAddress remoteAddress() {
-    throw new AssertionError("remoteAddress");
-  }
-
-  @Override
-  public int maxFrameBytes() {
-    return maxFrameBytes;
-  }
-
-  @Override
-  public void close(CloseReason reason) {
-    throw new AssertionError("close " + reason);
-  }
-
+  /** Checks that nothing is left, and that the protocol used neither timers nor attributes. */
   @Override
   public void close() {
-    protocol.close(this, CloseReason.of(CloseReason.Kind.PEER_CLOSED));
-    assertThat(in.refCnt()).as("references to the input").isEqualTo(1);
-    in.release();
+    loop.close();
+    assertThat(context.clock().pendingTasks()).as("timers").isZero();
+    assertThat(context.attributes()).isEmpty();
   }
 
   private static String text(Object message) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
+import dev.jev.test.FuzzedProtocol;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.List;
@@ -19,13 +20,13 @@ class ProtobufFuzz {
 
   @FuzzTest
   void messagesAreThoseThatProtobufItselfReads(byte[] input) throws IOException {
-    PROTOCOL.understands(input);
-    List<FileDescriptorProto> messages = PROTOCOL.inLargeFrames(input).messages();
+    PROTOCOL.checkSplits(input);
+    List<FileDescriptorProto> messages = PROTOCOL.checkAllocation(input).messages();
     ByteArrayInputStream stream = new ByteArrayInputStream(input);
     for (FileDescriptorProto message : messages) {
       assertThat(message).isEqualTo(FileDescriptorProto.parseDelimitedFrom(stream));
     }
-    PROTOCOL.repeats(
+    PROTOCOL.checkRoundTrip(
         messages, Protocols.protobuf(FileDescriptorProto.parser()), Function.identity());
   }
 }

@@ -16,6 +16,7 @@ import com.google.protobuf.Value;
 import dev.jev.Protocol;
 import dev.jev.ProtocolException;
 import dev.jev.test.ProtocolContract;
+import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
@@ -122,7 +123,7 @@ class ProtobufProtocolTest {
       byte[] bytes = new byte[out.readableBytes()];
       out.getBytes(out.readerIndex(), bytes);
       assertThat(BytesValue.parseDelimitedFrom(new ByteArrayInputStream(bytes))).isEqualTo(message);
-      assertThat(protocol.unpack(new Peer<>(protocol, 20_000), out)).isEqualTo(message);
+      assertThat(protocol.unpack(new TestContext(), out)).isEqualTo(message);
       assertThat(out.isReadable()).isFalse();
       out.release();
     }
@@ -148,7 +149,7 @@ class ProtobufProtocolTest {
     }
     ByteBuf in = Unpooled.copiedBuffer("\1\17", ISO_8859_1);
     Protocol<StringValue, MessageLite> protocol = Protocols.protobuf(StringValue.parser());
-    assertThatThrownBy(() -> protocol.unpack(peer, in))
+    assertThatThrownBy(() -> protocol.unpack(peer.context(), in))
         .isInstanceOf(ProtocolException.class)
         .hasCauseInstanceOf(InvalidProtocolBufferException.class);
     in.release();

@@ -4,6 +4,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.google.protobuf.DescriptorProtos.DescriptorProto;
 import com.google.protobuf.Message;
 import com.google.protobuf.Struct;
+import dev.jev.test.FuzzedProtocol;
 import java.util.function.Function;
 import org.junit.jupiter.api.Timeout;
 
@@ -17,9 +18,9 @@ class ProtobufTypesFuzz {
 
   @FuzzTest
   void messagesOfAllTypesAreTheSameAfterHavingBeenPacked(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.repeats(
-        PROTOCOL.inLargeFrames(input).messages(),
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkRoundTrip(
+        PROTOCOL.checkAllocation(input).messages(),
         Protocols.protobuf(TYPES),
         Function.<Message>identity());
   }

@@ -93,7 +93,7 @@ class ProtobufTypesTest {
     BytesValue sent = BytesValue.of(ByteString.copyFromUtf8("kept"));
     ByteBuf in = Unpooled.directBuffer();
     protocol.pack(sent, in);
-    Message received = protocol.unpack(peer, in);
+    Message received = protocol.unpack(peer.context(), in);
     in.setZero(0, in.capacity());
     assertThat(received).isEqualTo(sent);
     in.release();
@@ -165,7 +165,7 @@ class ProtobufTypesTest {
   @Test
   void refusalKeepsNothingOfTheBuffer() {
     ByteBuf in = Unpooled.copiedBuffer("\5" + "\22\2hi" + "\17", ISO_8859_1);
-    assertThatThrownBy(() -> Protocols.protobuf(TYPES).unpack(peer, in))
+    assertThatThrownBy(() -> Protocols.protobuf(TYPES).unpack(peer.context(), in))
         .cause()
         .isInstanceOfSatisfying(
             InvalidProtocolBufferException.class,

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.test.TestContext;
+import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.math.BigInteger;
@@ -14,7 +16,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -330,7 +331,7 @@ class RespClientProtocolTest {
   @Test
   void whatIsDeclaredAllocatesNothingInAdvance() {
     List<Protocol<RespValue, RespCommand>> protocols = new ArrayList<>();
-    Peer<RespValue, RespCommand> context = peer(1 << 30);
+    TestContext context = new TestContext().maxFrameBytes(1 << 30);
     for (String declared :
         List.of(
             "*1000000\r\n", "%500000\r\n", "|500000\r\n", "$10000000\r\n", "$?\r\n;9999999\r\n")) {
@@ -344,7 +345,6 @@ class RespClientProtocolTest {
       in.release();
     }
     assertThat(protocols).hasSize(5_000);
-    context.close();
   }
 
   @Test
@@ -372,8 +372,8 @@ class RespClientProtocolTest {
   void closeForgetsTheUnfinishedReply() {
     Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
     ByteBuf in = Unpooled.copiedBuffer("*2\r\n$?\r\n", ISO_8859_1);
-    assertThat(protocol.unpack(peer, in)).isNull();
-    protocol.close(peer, new CloseReason(CloseReason.Kind.PEER_CLOSED, null));
+    assertThat(protocol.unpack(peer.context(), in)).isNull();
+    protocol.close(peer.context(), new CloseReason(CloseReason.Kind.PEER_CLOSED, null));
     assertThat(peer.refusal()).isEmpty();
     in.release();
   }
@@ -465,18 +465,13 @@ class RespClientProtocolTest {
 
   private static List<RespValue> unpack(String bytes) {
     List<RespValue> values = new ArrayList<>();
-    ByteBuf in = Unpooled.copiedBuffer(bytes, ISO_8859_1);
-    try (Peer<RespValue, RespCommand> context = peer(MIB)) {
-      Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
-      @Nullable RespValue value;
-      while ((value = protocol.unpack(context, in)) != null) {
-        values.add(value);
-      }
-      assertThat(in.isReadable()).as("unread bytes").isFalse();
-      return values;
-    } finally {
-      in.release();
+    try (var loop =
+        new UnpackLoop<>(Protocols.respClient(), new TestContext(), values::add).open()) {
+      loop.read(bytes.getBytes(ISO_8859_1));
+      assertThat(loop.refusal()).isNull();
+      assertThat(loop.unreadBytes()).isZero();
     }
+    return values;
   }
 
   private static RespValue array(RespValue... values) {

@@ -3,7 +3,8 @@ package dev.jev.codec;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.jev.codec.FuzzedProtocol.Outcome;
+import dev.jev.test.FuzzedProtocol;
+import dev.jev.test.FuzzedProtocol.Outcome;
 import java.util.function.Function;
 import org.junit.jupiter.api.Timeout;
 
@@ -15,11 +16,11 @@ class RespCommandsFuzz {
 
   @FuzzTest
   void commandsAreTheSameAsAClientSendsThem(byte[] input) {
-    Outcome<RespCommand> outcome = PROTOCOL.understands(input);
+    Outcome<RespCommand> outcome = PROTOCOL.checkSplits(input);
     assertThat(outcome.written().startsWith("-ERR Protocol error: "))
         .as("a refusal is answered")
         .isEqualTo(outcome.refused());
-    PROTOCOL.repeats(
-        PROTOCOL.inLargeFrames(input).messages(), Protocols.respClient(), Function.identity());
+    PROTOCOL.checkRoundTrip(
+        PROTOCOL.checkAllocation(input).messages(), Protocols.respClient(), Function.identity());
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
 import dev.jev.Protocol;
+import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
@@ -80,7 +81,7 @@ class RespCommandsTest {
   @Test
   void argumentsAreBinarySafe() {
     ByteBuf in = Unpooled.copiedBuffer("*2\r\n$3\r\nGET\r\n$5\r\n\0\r\n\u00ff$\r\n", ISO_8859_1);
-    RespCommand command = Protocols.resp().unpack(peer, in);
+    RespCommand command = Protocols.resp().unpack(peer.context(), in);
     assertThat(command).isNotNull();
     assertThat(command.argument(1)).containsExactly(0, '\r', '\n', 0xff, '$');
     in.release();
@@ -113,8 +114,7 @@ class RespCommandsTest {
   @Test
   void greatestCountAllocatesNothingInAdvance() {
     ByteBuf in = Unpooled.copiedBuffer("*1048576\r\n$9999999\r\n", ISO_8859_1);
-    Peer<RespCommand, RespValue> context =
-        new Peer<>(Protocols.resp(), /* maxFrameBytes= */ 1 << 30);
+    TestContext context = new TestContext().maxFrameBytes(1 << 30);
     List<Protocol<RespCommand, RespValue>> protocols = new ArrayList<>();
     for (int i = 0; i < 1_000; i++) {
       Protocol<RespCommand, RespValue> protocol = Protocols.resp();
@@ -124,7 +124,6 @@ class RespCommandsTest {
     }
     assertThat(protocols).hasSize(1_000);
     in.release();
-    context.close();
   }
 
   static Stream<Arguments> lines() {
@@ -325,7 +324,7 @@ class RespCommandsTest {
   @Test
   void closeForgetsTheUnfinishedCommand() {
     RespProtocol protocol = new RespProtocol();
-    protocol.close(peer, new CloseReason(CloseReason.Kind.PEER_CLOSED, null));
+    protocol.close(peer.context(), new CloseReason(CloseReason.Kind.PEER_CLOSED, null));
     assertThat(peer.refusal()).isEmpty();
   }
 

@@ -2,7 +2,8 @@ package dev.jev.codec;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jev.Protocol;
+import dev.jev.test.TestContext;
+import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -47,22 +48,13 @@ class RespNettyTest {
 
   private static List<RespValue> ours(List<byte[]> pieces) {
     List<RespValue> values = new ArrayList<>();
-    Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
-    ByteBuf in = Unpooled.buffer();
-    try (Peer<RespValue, RespCommand> context =
-        new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
-      for (byte[] piece : pieces) {
-        in.writeBytes(piece);
-        RespValue value;
-        while ((value = protocol.unpack(context, in)) != null) {
-          values.add(value);
-        }
-      }
-      assertThat(in.isReadable()).as("unread bytes").isFalse();
-      return values;
-    } finally {
-      in.release();
+    try (var loop =
+        new UnpackLoop<>(Protocols.respClient(), new TestContext(), values::add).open()) {
+      pieces.forEach(loop::read);
+      assertThat(loop.refusal()).isNull();
+      assertThat(loop.unreadBytes()).isZero();
     }
+    return values;
   }
 
   private static List<RespValue> nettys(List<byte[]> pieces) {

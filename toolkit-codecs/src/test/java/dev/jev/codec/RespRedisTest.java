@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Client;
 import dev.jev.Connection;
-import dev.jev.Protocol;
+import dev.jev.test.TestContext;
+import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.math.BigInteger;
@@ -293,19 +294,13 @@ class RespRedisTest {
 
   private static List<RespValue> unpack(String bytes) {
     List<RespValue> values = new ArrayList<>();
-    ByteBuf in = Unpooled.copiedBuffer(bytes, ISO_8859_1);
-    Protocol<RespValue, RespCommand> protocol = Protocols.respClient();
-    try (Peer<RespValue, RespCommand> context =
-        new Peer<>(protocol, /* maxFrameBytes= */ 1 << 20)) {
-      RespValue value;
-      while ((value = protocol.unpack(context, in)) != null) {
-        values.add(value);
-      }
-      assertThat(in.isReadable()).as("unread bytes").isFalse();
-      return values;
-    } finally {
-      in.release();
+    try (var loop =
+        new UnpackLoop<>(Protocols.respClient(), new TestContext(), values::add).open()) {
+      loop.read(bytes.getBytes(ISO_8859_1));
+      assertThat(loop.refusal()).isNull();
+      assertThat(loop.unreadBytes()).isZero();
     }
+    return values;
   }
 
   /**

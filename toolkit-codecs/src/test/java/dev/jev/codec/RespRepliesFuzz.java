@@ -1,6 +1,7 @@
 package dev.jev.codec;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import java.util.function.Function;
 import org.junit.jupiter.api.Timeout;
 
@@ -12,8 +13,8 @@ class RespRepliesFuzz {
 
   @FuzzTest
   void valuesAreTheSameAsAServerSendsThem(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.repeats(
-        PROTOCOL.inLargeFrames(input).messages(), Protocols.resp(), Function.identity());
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkRoundTrip(
+        PROTOCOL.checkAllocation(input).messages(), Protocols.resp(), Function.identity());
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.jev.Protocol;
+import dev.jev.test.FuzzedProtocol;
 import java.util.Arrays;
 import java.util.function.Function;
 import org.junit.jupiter.api.Timeout;
@@ -17,10 +18,10 @@ class StringsFuzz {
 
   @FuzzTest
   void textsOfOneLengthArePackedAsTheyCame(byte[] input) {
-    PROTOCOL.understands(input);
+    PROTOCOL.checkSplits(input);
     byte[] packed =
-        PROTOCOL.repeats(
-            PROTOCOL.inLargeFrames(input).messages(), protocol(), Function.<String>identity());
+        PROTOCOL.checkRoundTrip(
+            PROTOCOL.checkAllocation(input).messages(), protocol(), Function.<String>identity());
     assertThat(packed).isEqualTo(Arrays.copyOf(input, packed.length));
   }
 

@@ -122,10 +122,10 @@ class StringsProtocolTest {
           }
         };
     Protocol<String, String> strings = Protocols.strings(frames, UTF_8);
-    strings.open(peer);
+    strings.open(peer.context());
     assertThat(strings.pendingMessages()).isEqualTo(3);
-    strings.close(peer, CloseReason.of(CloseReason.Kind.CLOSED));
-    assertThat(strings.awaitPeerClose(peer, Unpooled.EMPTY_BUFFER)).isFalse();
+    strings.close(peer.context(), CloseReason.of(CloseReason.Kind.CLOSED));
+    assertThat(strings.awaitPeerClose(peer.context(), Unpooled.EMPTY_BUFFER)).isFalse();
     assertThat(calls).containsExactly("open", "close CLOSED", "farewell");
   }
 

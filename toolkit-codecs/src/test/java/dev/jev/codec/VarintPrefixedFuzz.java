@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.test.FuzzedProtocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import org.junit.jupiter.api.Timeout;
@@ -15,9 +16,9 @@ class VarintPrefixedFuzz {
 
   @FuzzTest
   void payloadsAreTheSameBehindTheirShortestLength(byte[] input) {
-    PROTOCOL.understands(input);
-    PROTOCOL.repeats(
-        PROTOCOL.inLargeFrames(input).messages(),
+    PROTOCOL.checkSplits(input);
+    PROTOCOL.checkRoundTrip(
+        PROTOCOL.checkAllocation(input).messages(),
         Protocols.varintPrefixed(),
         text -> Unpooled.copiedBuffer(text, ISO_8859_1));
   }

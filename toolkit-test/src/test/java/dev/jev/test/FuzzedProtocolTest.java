@@ -1,4 +1,4 @@
-package dev.jev.codec;
+package dev.jev.test;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
-import dev.jev.codec.FuzzedProtocol.Outcome;
+import dev.jev.test.FuzzedProtocol.Outcome;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
 import java.util.function.Function;
@@ -50,10 +50,10 @@ class FuzzedProtocolTest {
   @Test
   void protocolThatKeepsItsPromisesPasses() {
     FuzzedProtocol<String, String> fives = fuzzed(Fives::new);
-    Outcome<String> outcome = fives.understands(INPUT);
+    Outcome<String> outcome = fives.checkSplits(INPUT);
     assertThat(outcome)
         .isEqualTo(new Outcome<>(List.of("hello", "world"), /* refused= */ false, ""));
-    assertThat(fives.repeats(outcome.messages(), new Fives(), Function.<String>identity()))
+    assertThat(fives.checkRoundTrip(outcome.messages(), new Fives(), Function.<String>identity()))
         .asString()
         .isEqualTo("helloworld");
   }
@@ -97,7 +97,7 @@ class FuzzedProtocolTest {
             return "again";
           }
         },
-        "took no byte for again");
+        "returned a message but took no byte off it");
   }
 
   @Test
@@ -107,7 +107,7 @@ class FuzzedProtocolTest {
           @Override
           public void open(ProtocolContext context) {}
         },
-        "was not ready for hello");
+        "returned a message but was not ready");
   }
 
   @Test
@@ -135,8 +135,10 @@ class FuzzedProtocolTest {
                                 throw new IndexOutOfBoundsException("5");
                               }
                             })
-                    .understands(INPUT))
-        .isInstanceOf(IndexOutOfBoundsException.class);
+                    .checkSplits(INPUT))
+        .isInstanceOf(AssertionError.class)
+        .hasMessage("protocol failed: java.lang.IndexOutOfBoundsException: 5")
+        .hasCauseInstanceOf(IndexOutOfBoundsException.class);
   }
 
   @Test
@@ -153,7 +155,8 @@ class FuzzedProtocolTest {
                     return super.unpack(context, in);
                   }
                 });
-    assertThatThrownBy(() -> protocol.inLargeFrames(INPUT)).hasMessageContaining("allocated bytes");
+    assertThatThrownBy(() -> protocol.checkAllocation(INPUT))
+        .hasMessageContaining("allocated bytes: ");
   }
 
   @Test
@@ -166,11 +169,13 @@ class FuzzedProtocolTest {
           }
         };
     assertThatThrownBy(
-            () -> fuzzed(Fives::new).repeats(List.of("hello"), wrong, Function.<String>identity()))
-        .hasMessageContaining("messages that were packed");
+            () ->
+                fuzzed(Fives::new)
+                    .checkRoundTrip(List.of("hello"), wrong, Function.<String>identity()))
+        .hasMessageContaining("packed messages: ");
   }
 
   private static void assertNoticed(Fives protocol, String how) {
-    assertThatThrownBy(() -> fuzzed(() -> protocol).understands(INPUT)).hasMessageContaining(how);
+    assertThatThrownBy(() -> fuzzed(() -> protocol).checkSplits(INPUT)).hasMessageContaining(how);
   }
 }
