@@ -7,8 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
-import java.net.SocketAddress;
-import java.time.Duration;
+import java.lang.reflect.Proxy;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -18,6 +17,16 @@ import org.junit.jupiter.api.Test;
 
 /** Mapped protocols, see {@link Protocol#map}: messages, and functions that fail. */
 class MappedProtocolTest {
+
+  /** A context whose methods must not be called. */
+  private static final ProtocolContext UNUSED =
+      (ProtocolContext)
+          Proxy.newProxyInstance(
+              ProtocolContext.class.getClassLoader(),
+              new Class<?>[] {ProtocolContext.class},
+              (proxy, method, arguments) -> {
+                throw new AssertionError(method.getName());
+              });
 
   /** All bytes are one message, whose payload leaves as a tail. */
   private static final class Raw implements Protocol<ByteBuf, ByteBuf> {
@@ -100,7 +109,7 @@ class MappedProtocolTest {
     same.pack(message, out);
     assertThat(same.zeroCopyTail(message)).isSameAs(message);
     assertThat(message.refCnt()).isEqualTo(1);
-    ByteBuf unpacked = same.unpack(new NoWire(), message);
+    ByteBuf unpacked = same.unpack(UNUSED, message);
     assertThat(text(unpacked)).isEqualTo("hello");
     assertThat(unpacked.release()).isTrue();
     assertThat(message.release()).isTrue();
@@ -112,7 +121,7 @@ class MappedProtocolTest {
     Protocol<ByteBuf, ByteBuf> withoutFirst =
         new Raw().mapInbound(bytes -> bytes.skipBytes(1).retainedSlice());
     ByteBuf in = pooled("hello");
-    ByteBuf message = withoutFirst.unpack(new NoWire(), in);
+    ByteBuf message = withoutFirst.unpack(UNUSED, in);
     assertThat(text(message)).isEqualTo("ello");
     assertThat(message.release()).isTrue();
     assertThat(in.release()).isTrue();
@@ -170,69 +179,5 @@ class MappedProtocolTest {
         .isInstanceOf(ProtocolException.class)
         .hasMessage("encoded message: null (expected: a message)");
     out.release();
-  }
-
-  /** A context that must not be used. */
-  private static final class NoWire implements ProtocolContext {
-
-    @Override
-    public void ready() {
-      throw new AssertionError("ready");
-    }
-
-    @Override
-    public boolean isReady() {
-      throw new AssertionError("isReady");
-    }
-
-    @Override
-    public void write(ByteBuf bytes) {
-      throw new AssertionError("write");
-    }
-
-    @Override
-    public void close(CloseReason reason) {
-      throw new AssertionError("close");
-    }
-
-    @Override
-    public void closeNow(CloseReason reason) {
-      throw new AssertionError("closeNow");
-    }
-
-    @Override
-    public DeadlineWheel deadlineWheel(Duration span) {
-      throw new AssertionError("wheel");
-    }
-
-    @Override
-    public long readingSince() {
-      throw new AssertionError("readingSince");
-    }
-
-    @Override
-    public ScheduledTask runAfter(Duration delay, Runnable task) {
-      throw new AssertionError("runAfter");
-    }
-
-    @Override
-    public <T> void attribute(Class<T> type, @Nullable T value) {
-      throw new AssertionError("attribute");
-    }
-
-    @Override
-    public <T> @Nullable T attribute(Class<T> type) {
-      throw new AssertionError("attribute");
-    }
-
-    @Override
-    public @Nullable SocketAddress remoteAddress() {
-      throw new AssertionError("remoteAddress");
-    }
-
-    @Override
-    public int maxFrameBytes() {
-      throw new AssertionError("maxFrameBytes");
-    }
   }
 }

@@ -53,7 +53,7 @@ public enum Codec {
       Messages::text,
       bytes ->
           List.of(
-              new LineBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES),
+              new LineBasedFrameDecoder(JevCodecDriver.MAX_FRAME_BYTES),
               new StringDecoder(UTF_8),
               new LineEncoder(LineSeparator.UNIX, UTF_8))),
 
@@ -97,7 +97,7 @@ public enum Codec {
       bytes ->
           List.of(
               new LengthFieldBasedFrameDecoder(
-                  SilentWire.MAX_FRAME_BYTES, 0, 3, -3, 3, /* failFast= */ true),
+                  JevCodecDriver.MAX_FRAME_BYTES, 0, 3, -3, 3, /* failFast= */ true),
               new LengthFieldPrepender(3, /* lengthIncludesLengthFieldLength= */ true))),
 
   /** A varint length prefix. */
@@ -125,7 +125,7 @@ public enum Codec {
       Messages::note,
       bytes ->
           List.of(
-              new LineBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES),
+              new LineBasedFrameDecoder(JevCodecDriver.MAX_FRAME_BYTES),
               NettyHandlers.fromJson(),
               NettyHandlers.toJson())),
 

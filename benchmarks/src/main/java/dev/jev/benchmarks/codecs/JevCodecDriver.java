@@ -2,6 +2,7 @@ package dev.jev.benchmarks.codecs;
 
 import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
+import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
@@ -16,12 +17,15 @@ import java.util.function.Consumer;
 @SuppressWarnings("FutureReturnValueIgnored") // A failed write is noticed: its bytes are missing.
 final class JevCodecDriver<I, O> implements CodecDriver {
 
+  /** The default limit of a server. */
+  static final int MAX_FRAME_BYTES = 1 << 20;
+
   /** Minimum size of a tail that is written without a copy, as in toolkit-core. */
   private static final int MIN_TAIL_BYTES = 4 * 1024;
 
   private static final int PACK_BYTES = 64 * 1024;
 
-  private final ProtocolContext context = new SilentWire();
+  private final ProtocolContext context = new TestContext().maxFrameBytes(MAX_FRAME_BYTES);
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final ByteBuf packing = PooledByteBufAllocator.DEFAULT.directBuffer(PACK_BYTES);
   private final Protocol<I, O> protocol;

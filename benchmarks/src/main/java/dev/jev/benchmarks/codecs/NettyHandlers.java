@@ -42,7 +42,7 @@ final class NettyHandlers {
   /** Returns handlers for a four-byte length prefix, and then those that convert the payloads. */
   static List<ChannelHandler> lengthPrefixed(ChannelHandler... others) {
     List<ChannelHandler> handlers = new ArrayList<>();
-    handlers.add(new LengthFieldBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES, 0, 4, 0, 4));
+    handlers.add(new LengthFieldBasedFrameDecoder(JevCodecDriver.MAX_FRAME_BYTES, 0, 4, 0, 4));
     handlers.add(new LengthFieldPrepender(4));
     handlers.addAll(List.of(others));
     return handlers;
@@ -61,7 +61,7 @@ final class NettyHandlers {
         Stream.of(delimiters)
             .map(delimiter -> Unpooled.wrappedBuffer(Messages.bytes(delimiter)))
             .toArray(ByteBuf[]::new);
-    return new DelimiterBasedFrameDecoder(SilentWire.MAX_FRAME_BYTES, buffers);
+    return new DelimiterBasedFrameDecoder(JevCodecDriver.MAX_FRAME_BYTES, buffers);
   }
 
   /** Returns an encoder that appends a delimiter. Netty has none; this is the simplest one. */
