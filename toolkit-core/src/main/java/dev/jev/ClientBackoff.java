@@ -18,6 +18,8 @@ final class ClientBackoff {
   private long boundNanos;
 
   /**
+   * Creates a back-off that begins with {@code minNanos} and doubles up to {@code maxNanos}.
+   *
    * @param random a function that returns a random number from zero (inclusive) to its argument
    *     (exclusive)
    */

@@ -128,7 +128,7 @@ public final class Server implements PluginHost, AutoCloseable {
   }
 
   /**
-   * Returns the number of datagrams that the UDP addresses have dropped:
+   * Returns the number of datagrams that the UDP addresses have dropped. They are:
    *
    * <ul>
    *   <li>received datagrams that were longer than allowed or did not contain exactly one message;
