@@ -59,6 +59,7 @@ public final class TestContext implements ProtocolContext {
   private @Nullable Turns turns; // null without a loop
 
   private List<byte[]> written = new ArrayList<>();
+  private int droppedWrites;
   private Map<Class<?>, Object> attributes = new HashMap<>();
   private List<Timer> timers = new ArrayList<>();
   private long readingSince;
@@ -132,6 +133,11 @@ public final class TestContext implements ProtocolContext {
     written.forEach(bytes::writeBytes);
     written = new ArrayList<>();
     return bytes.toByteArray();
+  }
+
+  /** Returns the number of writes that were dropped, since they came after the close. */
+  public int droppedWrites() {
+    return droppedWrites;
   }
 
   /** Returns the reason of the first close that was requested or has begun, or null. */
@@ -249,7 +255,9 @@ public final class TestContext implements ProtocolContext {
   /** Records a copy of the bytes and releases them; after the close they are dropped. */
   @Override
   public void write(ByteBuf bytes) {
-    if (!outputEnded) {
+    if (outputEnded) {
+      droppedWrites++;
+    } else {
       written.add(ByteBufUtil.getBytes(bytes));
     }
     bytes.release();

@@ -165,7 +165,7 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
   public UnpackLoop<I, O> read(byte[] bytes, IntSupplier lengths) {
     int from = 0;
     while (from < bytes.length && (!context.isClosing() || awaitingPeerClose)) {
-      int to = Math.min(bytes.length, from + lengths.getAsInt());
+      int to = from + Math.min(bytes.length - from, lengths.getAsInt());
       read(bytes, from, to);
       from = to;
     }

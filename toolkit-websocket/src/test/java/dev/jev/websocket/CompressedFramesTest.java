@@ -55,7 +55,7 @@ class CompressedFramesTest {
       try (LoopbackPair pair = pair(agreed)) {
         assertThatExceptionOfType(ProtocolException.class)
             .isThrownBy(() -> pair.read(wire, new Random(1), maxPiece));
-        byte[] frame = Arrays.copyOf(pair.written(), pair.written().length);
+        byte[] frame = pair.written();
         int code = ((frame[2] & 0xff) << 8) | (frame[3] & 0xff);
         assertThat(code + " " + new String(frame, 4, frame.length - 4, UTF_8)).isEqualTo(close);
       }

@@ -4,29 +4,22 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.management.ThreadMXBean;
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
-import dev.jev.DeadlineWheel;
-import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
-import dev.jev.ScheduledTask;
+import dev.jev.test.FuzzedProtocol;
+import dev.jev.test.TestContext;
+import dev.jev.test.UnpackLoop;
 import dev.jev.websocket.WebSocketMessage.Fragment;
 import dev.jev.websocket.WebSocketMessage.Payload;
 import dev.jev.websocket.WebSocketMessage.Text;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import java.io.ByteArrayOutputStream;
-import java.lang.management.ManagementFactory;
-import java.net.SocketAddress;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
@@ -55,8 +48,6 @@ final class FuzzedWebSocket {
   private static final long ALLOCATED_BYTES_PER_BYTE =
       System.getProperty("JAZZER_FUZZ") == null ? 256 : 8192; // what is traced takes memory, too
   private static final int SPARE_INFLATERS = 4;
-
-  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private final Supplier<WebSocketProtocol> protocols;
 
@@ -102,7 +93,7 @@ final class FuzzedWebSocket {
   Outcome understands(byte[] input) {
     Outcome whole = inOneRead(input);
     assertSame(whole, reads(input, () -> 1), "byte by byte");
-    assertSame(whole, reads(input, cuts(input)), "in pieces");
+    assertSame(whole, reads(input, FuzzedProtocol.pieces(input)), "in pieces");
     closesWithin(input);
     return whole;
   }
@@ -127,7 +118,7 @@ final class FuzzedWebSocket {
 
   /** Checks that messages in parts are those of {@code whole} and maybe more. */
   void understandsParts(byte[] input, Outcome whole) {
-    Outcome parts = reads(input, cuts(input));
+    Outcome parts = reads(input, FuzzedProtocol.pieces(input));
     if (!whole.isOverloaded() && !parts.isOverloaded()) {
       List<String> expected = messages(whole);
       assertThat(messages(parts)).hasSizeGreaterThanOrEqualTo(expected.size());
@@ -149,33 +140,21 @@ final class FuzzedWebSocket {
     new Run().closesAfter(first, input);
   }
 
-  /** Pieces of all sizes, always the same for the same bytes. */
-  private static IntSupplier cuts(byte[] input) {
-    SplittableRandom random = new SplittableRandom(Arrays.hashCode(input));
-    return () -> 1 + random.nextInt(1 << random.nextInt(8));
-  }
-
   /** A connection from its beginning to its end. */
-  private final class Run implements ProtocolContext {
+  private final class Run {
 
-    private final UnpooledByteBufAllocator allocator =
-        new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
     private final long pooledBefore = PooledByteBufAllocator.DEFAULT.pinnedDirectMemory();
     private final long unpooledBefore = unpooled();
     private final int inflatersBefore = Zlib.alive();
-    private final WebSocketProtocol protocol = protocols.get();
+    private final TestContext context = new TestContext().maxFrameBytes(64 * 1024);
+    private final UnpackLoop<WebSocketMessage, WebSocketMessage> loop =
+        new UnpackLoop<>(protocols.get(), context, message -> take((Payload) message));
     private final List<String> events = new ArrayList<>();
     private final List<String> pongs = new ArrayList<>();
     private final ByteArrayOutputStream part = new ByteArrayOutputStream();
 
-    private ByteBuf unread = Unpooled.EMPTY_BUFFER;
     private String answer = HttpPeer.ACCEPT; // to the key of a client
-    private boolean ready;
-    private boolean closed;
     private boolean ended; // the close frame is written
-    private @Nullable String offence;
-    private @Nullable WebSocketClose close;
-    private long allocatedBytes;
 
     private static long unpooled() {
       return UnpooledByteBufAllocator.DEFAULT.metric().usedDirectMemory();
@@ -183,25 +162,29 @@ final class FuzzedWebSocket {
 
     Outcome reads(byte[] original, IntSupplier pieces) {
       byte[] input = begin(original);
-      for (int start = 0; start < input.length && !closed; ) {
+      for (int start = 0; start < input.length && !isClosed(); ) {
         int end = Math.min(input.length, start + pieces.getAsInt());
         read(input, start, end);
         start = end;
       }
-      protocol.close(
-          this, CloseReason.of(offence == null ? Kind.PEER_CLOSED : Kind.PROTOCOL_ERROR));
-      if (offence != null) {
-        assertThat(protocol.awaitPeerClose(this, unread)).as("nothing is waited for").isTrue();
-      }
-      assertThat(ended).as("one close frame").isEqualTo(closed && ready);
-      assertThat(close != null).as("close is told").isEqualTo(ended);
+      boolean closed = isClosed();
+      ProtocolException offence = loop.refusal();
+      assertThat(offence != null && loop.isAwaitingPeerClose()).as("waits after a fault").isFalse();
       end();
-      return new Outcome(events, pongs, offence);
+      assertThat(ended).as("one close frame").isEqualTo(closed && context.isReady());
+      assertThat(context.attribute(WebSocketClose.class) != null)
+          .as("close is told")
+          .isEqualTo(ended);
+      return new Outcome(events, pongs, offence == null ? null : offence.getMessage());
+    }
+
+    private boolean isClosed() {
+      return context.closeReason() != null;
     }
 
     long allocatedBeyond(int length) {
       int results = events.size() + pongs.size();
-      return allocatedBytes
+      return loop.allocatedBytes()
           - ALLOCATED_BYTES
           - ALLOCATED_BYTES_PER_BYTE * length
           - ALLOCATED_BYTES_PER_EVENT * results;
@@ -210,35 +193,28 @@ final class FuzzedWebSocket {
     void closesAfter(int length, byte[] original) {
       byte[] input = begin(original);
       read(input, 0, length);
-      boolean isOurs = !closed;
-      if (isOurs) {
-        closed = true;
-        protocol.close(this, CloseReason.of(Kind.CLOSED));
-        assertThat(ended).as("close frame").isEqualTo(ready);
-        IntSupplier pieces = cuts(input);
-        for (int start = length; !protocol.awaitPeerClose(this, unread) && start < input.length; ) {
-          int end = Math.min(input.length, start + pieces.getAsInt());
-          addToUnread(input, start, end - start);
-          start = end;
-        }
-      } else {
-        protocol.close(this, CloseReason.of(Kind.PROTOCOL_ERROR));
+      if (!isClosed()) {
+        loop.close(CloseReason.of(Kind.CLOSED));
+        takeWritten();
+        assertThat(ended).as("close frame").isEqualTo(context.isReady());
+        loop.read(Arrays.copyOfRange(input, length, input.length), FuzzedProtocol.pieces(input));
       }
       end();
     }
 
     /** Puts the answer to the key into the head; a later one is payload, and has to stay. */
     private byte[] begin(byte[] original) {
-      protocol.open(this);
+      loop.open();
+      takeWritten();
       return new String(original, ISO_8859_1)
           .replaceFirst("(?<=Accept: )" + Pattern.quote(HttpPeer.ACCEPT), answer)
           .getBytes(ISO_8859_1);
     }
 
     private void end() {
-      unread.release();
-      assertThat(allocator.metric().usedDirectMemory()).as("direct bytes not released").isZero();
-      assertThat(allocator.metric().usedHeapMemory()).as("heap bytes not released").isZero();
+      loop.close();
+      takeWritten();
+      assertThat(context.droppedWrites()).as("writes after the close").isZero();
       assertThat(unpooled()).as("unpooled bytes").isEqualTo(unpooledBefore);
       assertThat(pooled()).as("pooled bytes not released").isZero();
       assertThat(Zlib.alive() - inflatersBefore)
@@ -251,55 +227,16 @@ final class FuzzedWebSocket {
     }
 
     private void read(byte[] input, int start, int end) {
-      addToUnread(input, start, end - start);
-      while ((unread.isReadable() || protocol.pendingMessages() > 0) && !closed && unpackNext()) {
-        // The next message.
-      }
+      loop.read(input, start, end);
+      takeWritten();
       assertThat(pooled()).as("pooled bytes").isLessThanOrEqualTo(POOLED_BYTES);
-      assertThat(allocator.metric().usedDirectMemory())
-          .as("direct bytes")
-          .isLessThanOrEqualTo(8L * input.length + 1024);
-    }
-
-    /** Where there is room; else what is left over moves to another buffer. */
-    private void addToUnread(byte[] input, int start, int length) {
-      if (!unread.isReadable() || !unread.isWritable(length)) {
-        ByteBuf larger = allocator.buffer(Math.max(16, 2 * unread.readableBytes() + length));
-        larger.writeBytes(unread);
-        unread.release();
-        unread = larger;
-      }
-      unread.writeBytes(input, start, length);
-    }
-
-    /** Returns whether there may be another message. */
-    private boolean unpackNext() {
-      int readable = unread.readableBytes();
-      int held = protocol.pendingMessages();
-      boolean wasReady = ready;
-      WebSocketMessage message;
-      long before = THREADS.getCurrentThreadAllocatedBytes();
-      try {
-        message = protocol.unpack(this, unread);
-      } catch (ProtocolException e) {
-        offence = e.getMessage();
-        closed = true;
-        return false;
-      } finally {
-        allocatedBytes += THREADS.getCurrentThreadAllocatedBytes() - before;
-      }
-      if (message == null) {
-        return ready && !wasReady;
-      }
-      assertThat(wasReady && !closed).as("message when there may be one").isTrue();
-      assertThat(unread.readableBytes() < readable || held > 0).as("bytes taken").isTrue();
-      take((Payload) message);
-      return true;
+      assertThat(loop.bufferBytes()).as("bytes").isLessThanOrEqualTo(8L * input.length + 1024);
     }
 
     private void take(Payload message) {
+      takeWritten();
+      assertThat(isClosed()).as("message behind a close").isFalse();
       byte[] content = LoopbackPair.bytes(message.content());
-      message.release();
       if (message instanceof Fragment fragment) {
         part.writeBytes(content);
         if (fragment.isLast()) {
@@ -321,16 +258,16 @@ final class FuzzedWebSocket {
           kind + " " + (isText ? new String(content, UTF_8) : HexFormat.of().formatHex(content)));
     }
 
-    @Override
-    public void write(ByteBuf bytes) {
-      byte[] written = LoopbackPair.bytes(bytes);
-      bytes.release();
-      if (ready) {
-        frame(written);
-        return;
-      }
-      String http = new String(written, ISO_8859_1);
-      if (http.startsWith("GET ")) {
+    private void takeWritten() {
+      context.written().forEach(this::written);
+      context.takeWritten();
+    }
+
+    private void written(byte[] bytes) {
+      String http = new String(bytes, ISO_8859_1);
+      if (bytes[0] < 0) { // the first bit of a frame
+        frame(bytes);
+      } else if (http.startsWith("GET ")) {
         int key = http.indexOf("Key: ") + 5;
         answer = HandshakeKey.answer(http.substring(key, http.indexOf("\r\n", key)));
       } else {
@@ -354,63 +291,6 @@ final class FuzzedWebSocket {
         ended = true;
         events.add("close " + HexFormat.of().formatHex(payload));
       }
-    }
-
-    @Override
-    public void ready() {
-      ready = true;
-    }
-
-    @Override
-    public boolean isReady() {
-      return ready;
-    }
-
-    @Override
-    public void close(CloseReason reason) {
-      closed = true;
-    }
-
-    @Override
-    public void closeNow(CloseReason reason) {
-      closed = true;
-    }
-
-    @Override
-    public DeadlineWheel deadlineWheel(Duration span) {
-      return LoopbackPair.STANDSTILL;
-    }
-
-    @Override
-    public long readingSince() {
-      return LoopbackPair.STANDSTILL.now();
-    }
-
-    @Override
-    public ScheduledTask runAfter(Duration delay, Runnable task) {
-      return () -> {}; // no time passes here
-    }
-
-    @Override
-    public <T> void attribute(Class<T> type, @Nullable T value) {
-      if (value instanceof WebSocketClose told) {
-        close = told;
-      }
-    }
-
-    @Override
-    public <T> @Nullable T attribute(Class<T> type) {
-      return null;
-    }
-
-    @Override
-    public @Nullable SocketAddress remoteAddress() {
-      return null;
-    }
-
-    @Override
-    public int maxFrameBytes() {
-      return 64 * 1024;
     }
   }
 }
