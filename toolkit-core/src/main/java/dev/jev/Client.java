@@ -112,11 +112,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     endpoint.join();
     try {
       endpoint.startPlugins();
+      loop.executor().execute(this::startAttempt); // later, also if this is a callback on the loop
     } catch (Throwable t) {
       close();
       throw t;
     }
-    onLoop(this::startAttempt);
   }
 
   /**

@@ -109,12 +109,12 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   }
 
   private void stopPlugins() {
-    List<Plugin> stopping;
+    List<Plugin> toStop;
     synchronized (this) {
-      stopping = started;
+      toStop = started;
       started = List.of();
     }
-    forEach(stopping, plugin -> plugin.stop(owner.pluginHost()));
+    forEach(toStop, plugin -> plugin.stop(owner.pluginHost()));
   }
 
   /** Calls {@code action} with each plugin, and logs exceptions. */

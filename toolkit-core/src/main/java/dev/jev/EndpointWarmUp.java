@@ -7,11 +7,15 @@ import java.util.List;
 final class EndpointWarmUp {
 
   /**
-   * The classes that closing a connection needs. Without a free file descriptor they could not be
-   * loaded, and no connection could be closed.
+   * The classes that accepting and closing a connection needs. Without a free file descriptor they
+   * could not be loaded, and no connection could be closed.
    */
-  private static final List<Class<?>> CLASSES_FOR_CLOSE =
+  private static final List<Class<?>> CLASSES =
       List.of(
+          ConnectionFactory.class,
+          Attributes.class,
+          SocketAddresses.class,
+          LoopService.class,
           LoopMember.class,
           StreamConnection.class,
           ConnectionLifecycle.class,
@@ -28,14 +32,17 @@ final class EndpointWarmUp {
           Delivery.class,
           Delivery.Outcome.class);
 
-  private EndpointWarmUp() {}
-
-  static void run() {
+  static {
     RateLimitedLog.warmUp();
-    CLASSES_FOR_CLOSE.forEach(EndpointWarmUp::load);
+    CLASSES.forEach(EndpointWarmUp::load);
     UnixAddress.from(new InetSocketAddress(0));
     Loop.ALLOCATOR.directBuffer(Loop.READ_BYTES).release();
   }
+
+  private EndpointWarmUp() {}
+
+  /** Returns when the initialization is done; it happens once per process. */
+  static void run() {}
 
   private static void load(Class<?> type) {
     try {

@@ -8,6 +8,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.ScheduledFuture;
+import io.netty.util.concurrent.Ticker;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -110,7 +112,11 @@ final class Loop {
 
   /** Returns the time of the loop's timers, in nanoseconds. */
   long nanoTime() {
-    return ((AbstractScheduledEventExecutor) executor).ticker().nanoTime();
+    return ticker().nanoTime();
+  }
+
+  private Ticker ticker() {
+    return ((AbstractScheduledEventExecutor) executor).ticker();
   }
 
   private ScheduledTask startTimer(Runnable task, long delayNanos) {
@@ -121,7 +127,7 @@ final class Loop {
   /** Returns the wheel with the given maximum delay, created on first use. Event loop only. */
   DeadlineWheel deadlineWheel(Duration maxDelay) {
     return wheels.computeIfAbsent(
-        maxDelay, delay -> new DeadlineWheel(delay, this::nanoTime, this::startTimer));
+        maxDelay, delay -> new DeadlineWheel(delay, ticker()::nanoTime, this::startTimer));
   }
 
   /** Returns the number of open connections of all servers and clients on this loop. */
@@ -266,7 +272,11 @@ final class Loop {
     waiting.add(member);
     if (!turnsScheduled) {
       turnsScheduled = true;
-      executor.execute(this::takeTurns);
+      try {
+        executor.execute(this::takeTurns);
+      } catch (RejectedExecutionException e) {
+        // The event loop has ended, and its members with it.
+      }
     }
   }
 
@@ -287,7 +297,9 @@ final class Loop {
     List.copyOf(listeners).forEach(Channel::close);
     CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
     forEach(member -> member.end(reason));
-    services.values().forEach(LoopService::end);
+    for (LoopService service : services.values()) {
+      service.end();
+    }
     if (readBuffer != null) {
       readBuffer.release();
       readBuffer = null;

@@ -22,9 +22,12 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
   // Event loop only.
   private long allowance; // bytes that may still be sent, including headers
 
-  // Volatile: set and read by any thread.
-  private volatile @Nullable Object attachment;
-  private volatile Map<Class<?>, Object> attributes = Map.of();
+  // Set and read by any thread; null until set, since there is a connection per datagram. The
+  // attachment is the attribute of a type that is not public.
+  private volatile @Nullable Map<Class<?>, Object> attributes;
+
+  /** The type of the attachment. */
+  private record Attachment(Object object) {}
 
   UdpConnection(UdpSocket<?, O> socket, InetSocketAddress peer, long allowance) {
     this.socket = socket;
@@ -145,22 +148,25 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
 
   @Override
   public <T> @Nullable T attribute(Class<T> type) {
-    return type.cast(attributes.get(type));
+    Map<Class<?>, Object> all = attributes;
+    return all == null ? null : type.cast(all.get(type));
   }
 
   @Override
   public synchronized <T> void attribute(Class<T> type, @Nullable T value) {
-    attributes = Attributes.with(attributes, type, value);
+    Map<Class<?>, Object> all = attributes;
+    attributes = Attributes.with(all == null ? Map.of() : all, type, value);
   }
 
   @Override
   public void attach(@Nullable Object attachment) {
-    this.attachment = attachment;
+    attribute(Attachment.class, attachment == null ? null : new Attachment(attachment));
   }
 
   @Override
   public <T> @Nullable T attachment(Class<T> type) {
-    return type.cast(attachment);
+    Attachment attached = attribute(Attachment.class);
+    return attached == null ? null : type.cast(attached.object());
   }
 
   // MessageSink, for a client. Messages that the socket cannot take are lost, as on the network.

@@ -215,6 +215,16 @@ final class UdpSocket<I, O> extends LoopMember
   // LoopMember.
 
   @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    loop.add(this);
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext ctx) {
+    loop.remove(this);
+  }
+
+  @Override
   ConnectionHost host() {
     return config.host();
   }
@@ -227,8 +237,8 @@ final class UdpSocket<I, O> extends LoopMember
 
   @Override
   void takeTurn() {
-    channel.flush();
     super.takeTurn();
+    channel.flush(); // may complete a future whose continuation sends and requests the next turn
   }
 
   @Override

@@ -6,17 +6,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Client.WhileDisconnected;
 import io.netty.buffer.ByteBuf;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -237,6 +242,45 @@ class ClientLoopsTest {
       assertThat(closed).hasValue(clients);
       Eventually.holds("the server knows", () -> server.connectionCount() == 0);
       assertThat(all).noneMatch(Client::isConnected);
+    }
+  }
+
+  @Test
+  void clientOfACallbackConnectsAfterTheCallback(@TempDir Path directory) throws Exception {
+    String address = "unix://" + directory + "/back";
+    BlockingQueue<String> events = new LinkedBlockingQueue<>();
+    AtomicReference<Client<String>> client = new AtomicReference<>();
+    Handler<String, String> noting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            events.add("client connected, known: " + (client.get() != null));
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+        };
+    try (EventLoops loops = EventLoops.builder().count(1).start();
+        Server back =
+            Server.<String, String>builder(Texts::new, Connection::send).listen(address).start();
+        Server front =
+            Server.<String, String>builder(
+                    Texts::new,
+                    (connection, message) -> {
+                      events.add("begin");
+                      client.set(
+                          Client.builder(Texts::new, noting).eventLoops(loops).connect(address));
+                      events.add("end");
+                    })
+                .listen("tcp://127.0.0.1:0")
+                .eventLoops(loops)
+                .start();
+        RawPeer peer = RawPeer.connect(front)) {
+      assertThat(back.addresses()).hasSize(1);
+      peer.send("hello");
+      assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo("begin");
+      assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo("end");
+      assertThat(events.poll(10, TimeUnit.SECONDS)).isEqualTo("client connected, known: true");
     }
   }
 }

@@ -165,6 +165,19 @@ class UdpTest {
 
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
+  void datagramSentWhenAnotherWasWrittenIsFlushed(Transport transport) throws Exception {
+    start(
+        transport,
+        "udp://127.0.0.1:0?amplification=0",
+        (connection, message) ->
+            connection.deliver("first").written().thenRun(() -> connection.send("second")));
+    send("hello");
+    assertThat(receive()).isEqualTo("first");
+    assertThat(receive()).isEqualTo("second");
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
   void datagramIsAMessageAndTheConnectionSendsToItsSource(Transport transport) throws Exception {
     CompletableFuture<Connection<String>> known = new CompletableFuture<>();
     start(
