@@ -27,7 +27,7 @@ final class Drained implements Callable<Integer> {
 
   @Option(
       names = "--spread-ms",
-      description = "Time to close all connections, in milliseconds (default: ${DEFAULT-VALUE}).")
+      description = "Time over which connections are closed, in ms (default: ${DEFAULT-VALUE}).")
   private int spreadMillis = 5000;
 
   @Override

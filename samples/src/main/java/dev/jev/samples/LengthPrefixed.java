@@ -14,7 +14,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Echoes frames. The protocol splits the input into frames; the handler sees only payloads. */
-@Command(name = "length-prefixed", description = "Echoes frames of a 4-byte length and a payload.")
+@Command(name = "length-prefixed", description = "Echoes frames: a 4-byte length, then a payload.")
 final class LengthPrefixed implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5001);

@@ -17,10 +17,10 @@ import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Sends each line of standard input as a frame and prints the answers until all have arrived. */
+/** Sends each line of standard input as a frame and prints the replies until all have arrived. */
 @Command(
     name = "length-prefixed-client",
-    description = "Sends lines as frames and prints the answers.")
+    description = "Sends lines as frames and prints the replies.")
 final class LengthPrefixedClient implements Callable<Integer>, Handler<ByteBuf, ByteBuf> {
 
   @Option(names = "--host", description = "Server address (default: ${DEFAULT-VALUE}).")

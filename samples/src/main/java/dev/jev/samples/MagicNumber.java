@@ -8,10 +8,10 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** Serves a protocol of its own, {@link MagicNumberProtocol}: returns texts in capitals. */
+/** Serves a protocol of its own, {@link MagicNumberProtocol}: returns strings in upper case. */
 @Command(
     name = "magic-number",
-    description = "Returns texts in capitals, in frames with a checksum.")
+    description = "Returns strings in upper case, in frames with a checksum.")
 final class MagicNumber implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5009);

@@ -15,10 +15,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Sends texts with the server's protocol and prints the answers. */
+/** Sends strings with the server's protocol and prints the replies. */
 @Command(
     name = "magic-number-client",
-    description = "Sends texts to magic-number and prints the answers.")
+    description = "Sends strings to magic-number and prints the replies.")
 final class MagicNumberClient implements Callable<Integer>, Handler<String, String> {
 
   @Option(names = "--host", description = "Server address (default: ${DEFAULT-VALUE}).")
@@ -27,7 +27,7 @@ final class MagicNumberClient implements Callable<Integer>, Handler<String, Stri
   @Option(names = "--port", description = "Server port (default: ${DEFAULT-VALUE}).")
   private int port = 5009;
 
-  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "Texts to send.")
+  @Parameters(paramLabel = "TEXT", arity = "1..*", description = "Strings to send.")
   private List<String> texts = List.of();
 
   private final AtomicInteger answers = new AtomicInteger();

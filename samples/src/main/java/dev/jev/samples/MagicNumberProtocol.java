@@ -10,8 +10,8 @@ import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Texts in UTF-8, in frames that no other protocol can be mistaken for: a magic number (2 bytes), a
- * version (1), the payload's length (4), the payload, and its CRC-32 (4).
+ * Strings in UTF-8, in frames that cannot be mistaken for those of another protocol: a magic number
+ * (2 bytes), a version (1), the payload's length (4), the payload, and its CRC-32 (4).
  */
 final class MagicNumberProtocol implements Protocol<String, String> {
 

@@ -12,7 +12,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** Exchanges Protocol Buffers messages. protoc generates their classes from src/main/protobuf. */
-@Command(name = "protobuf", description = "Summarizes numbers, in Protocol Buffers messages.")
+@Command(name = "protobuf", description = "Summarizes numbers sent as Protocol Buffers messages.")
 final class Protobuf implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(5018);

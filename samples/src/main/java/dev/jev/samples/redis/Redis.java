@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** Serves a subset of Redis from memory, for any Redis client. */
-@Command(name = "redis", description = "Serves Redis from memory: strings, counters and lists.")
+@Command(name = "redis", description = "Serves a subset of Redis: strings, counters and lists.")
 public final class Redis implements Callable<Integer> {
 
   @Mixin private ServerOptions options = new ServerOptions(6380);
