@@ -137,7 +137,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
    * Sends a message to the peer, as {@link Connection#send} does. While there is no connection, the
    * message is dropped or queued, see {@link Builder#whileDisconnected}.
    *
-   * <p>An accepted message is still lost if its connection is closed before it is delivered.
+   * <p>An accepted message is still lost if its connection is closed before the message is written.
    *
    * <p><b>Ownership.</b> A reference-counted message is consumed in all cases, including when this
    * method returns false or throws.
@@ -156,7 +156,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     return new Delivery(outcome, written.minimalCompletionStage());
   }
 
-  /** Returns the connection, from its {@code onConnect} to its {@code onClose}, or else null. */
+  /**
+   * Returns the connection, from its {@code onConnect} to its {@code onClose}; null at other times.
+   */
   public @Nullable Connection<O> connection() {
     return ready;
   }
@@ -171,8 +173,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
    * Returns a stage that completes with the first connection, on its event loop, after {@code
    * onConnect}.
    *
-   * <p>It completes exceptionally with an {@link IOException} if the client is closed before, or if
-   * the first attempt fails and the client does not reconnect.
+   * <p>It completes exceptionally with an {@link IOException} if the client is closed before that,
+   * or if the first attempt fails and the client does not reconnect.
    */
   public CompletionStage<Connection<O>> connected() {
     return connected.minimalCompletionStage();

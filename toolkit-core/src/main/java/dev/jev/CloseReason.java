@@ -5,9 +5,9 @@ import static java.util.Objects.requireNonNull;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The reason for which a connection was closed.
+ * The reason why a connection was closed.
  *
- * <p>If there are several reasons, the first one counts.
+ * <p>If there are several reasons, the first one is kept.
  *
  * @param kind the kind of event that ended the connection
  * @param cause the exception, for the kinds that end in {@code ERROR}; otherwise usually null

@@ -5,7 +5,7 @@ import java.net.SocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bidirectional stream of messages to and from one peer.
+ * A two-way stream of messages with one peer.
  *
  * <p>A connection is open from {@link Handler#onConnect} until {@link Handler#onClose}. After that,
  * {@link #send} returns false, the addresses, attributes and attachment remain readable, and all
@@ -114,7 +114,10 @@ public interface Connection<O> extends Scheduler {
    */
   void pauseReading();
 
-  /** Resumes the delivery of messages, beginning with those already read but not delivered. */
+  /**
+   * Resumes reading and the delivery of messages, beginning with those already read but not
+   * delivered.
+   */
   void resumeReading();
 
   /**
@@ -163,7 +166,7 @@ public interface Connection<O> extends Scheduler {
   <T> @Nullable T attribute(Class<T> type);
 
   /**
-   * Stores an attribute under its type and replaces an earlier one; null removes it.
+   * Stores an attribute under its type, in place of an earlier one; null removes it.
    *
    * <p>Attributes are meant to be few and to change rarely: each call copies all of them. State
    * that a handler needs for every message belongs in {@link #attach}.
@@ -171,7 +174,7 @@ public interface Connection<O> extends Scheduler {
   <T> void attribute(Class<T> type, @Nullable T value);
 
   /**
-   * Attaches one object and replaces an earlier one; null removes it. The attachment is a single
+   * Attaches an object, in place of an earlier one; null removes it. The attachment is a single
    * slot, faster than an {@linkplain #attribute(Class, Object) attribute}, for state of the handler
    * that changes often.
    */

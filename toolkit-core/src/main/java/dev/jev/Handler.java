@@ -34,8 +34,9 @@ public interface Handler<I, O> {
    * Called for every message.
    *
    * <p>A peer that has shut down its output still receives what this call sends. A message that
-   * another thread sends later finds the connection closed. A handler that answers later
-   * {@linkplain Connection#pauseReading pauses} the connection until then.
+   * another thread sends to such a peer later is dropped, because the connection is closing by
+   * then. A handler that replies later therefore {@linkplain Connection#pauseReading pauses}
+   * reading until it has replied.
    *
    * <p><b>Ownership.</b> The framework releases a reference-counted message, such as a {@code
    * ByteBuf}, after this method returns, unless the message was sent. To keep a message longer,
@@ -69,7 +70,7 @@ public interface Handler<I, O> {
    * or as many bytes as the high watermark. It resumes when at most 16 messages are queued, and no
    * more bytes than the low watermark.
    *
-   * <p><b>Closing.</b> A peer that has shut down its output still receives the answers to
+   * <p><b>Closing.</b> A peer that has shut down its output still receives the replies to
    * everything it sent. After any other close, the queued messages are dropped. {@code onClose}
    * comes last, on the executor too. If the executor rejects a task, the connection closes with
    * {@link CloseReason.Kind#HANDLER_ERROR}; {@code onClose} is then called on the event loop, if
@@ -86,8 +87,8 @@ public interface Handler<I, O> {
   }
 
   /**
-   * Returns a handler that answers each message with the result of {@code reply}, or not at all if
-   * the result is null.
+   * Returns a handler that replies to each message with the result of {@code reply}, or not at all
+   * if the result is null.
    *
    * <p>A reference-counted inbound message may itself be the reply.
    */

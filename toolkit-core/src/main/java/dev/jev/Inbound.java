@@ -8,14 +8,14 @@ import io.netty.util.UncheckedBooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The input buffer of one connection: the place where the socket is read to, and where bytes stay
- * until they are unpacked. It is also Netty's handle that decides how much to read.
+ * The input buffer of one connection: the place that the socket is read into, and where bytes stay
+ * until they are unpacked. It also implements Netty's handle that determines how much to read.
  *
  * <p><b>Problem.</b> A buffer per connection would make idle connections expensive, and copying all
- * input into one would make busy ones slow. Most reads end at the end of a frame, so a buffer of
- * the connection's own is needed only while a frame is incomplete.
+ * input into one would make busy ones slow. Most reads end at the end of a frame, so the connection
+ * needs a buffer of its own only while a frame is incomplete.
  *
- * <p><b>Three places.</b> The length of the incomplete frame decides where the next bytes go:
+ * <p><b>Three places.</b> The length of the incomplete frame determines where the next bytes go:
  *
  * <ul>
  *   <li>No bytes are left over, the usual case: the socket is read into the loop's buffer, and the
@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Invariants.</b> The unread bytes are always contiguous. An idle connection without an
  * incomplete frame has no buffer. A buffer grows because bytes have arrived, never because a peer
- * has announced a length.
+ * has declared a length.
  *
  * <p>Event loop only.
  */

@@ -31,9 +31,9 @@ import org.jspecify.annotations.Nullable;
  * while the channel is not writable: messages sent with {@link OverflowPolicy#DROP_OLDEST}, each
  * packed by itself, and published messages. All later output waits behind them.
  *
- * <p><b>Limits.</b> Bytes in all these places are pending, but another thread does not count the
- * pack buffer. A message is over the limit if {@code maxPendingBytes} are pending. The protocol's
- * own bytes have no limit. Above the high watermark the connection stops reading.
+ * <p><b>Limits.</b> Bytes in all these places are pending, but a check on another thread does not
+ * see the pack buffer. A message is over the limit if {@code maxPendingBytes} are pending. The
+ * protocol's own bytes have no limit. Above the high watermark the connection stops reading.
  *
  * <p><b>Invariants.</b> The messages of one thread leave in the order of their sends. A future is
  * completed exactly once: when the last byte is written, or when the message is dropped.

@@ -77,10 +77,11 @@ public interface Plugin {
   }
 
   /**
-   * Called on the watchdog's thread when an event loop has run a task that was given to it.
+   * Called on the watchdog's thread each time an event loop has run the watchdog's task, whatever
+   * the lag.
    *
    * @param loop the thread of the event loop
-   * @param lag the time that the task waited
+   * @param lag the time that the task has waited
    */
   default void loopLagged(Thread loop, Duration lag) {}
 

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * on its own and must contain exactly one message, see {@link Server.Builder#listen}. A protocol
  * that begins with a handshake does not work there.
  *
- * <p><b>Errors.</b> A protocol answers bytes that violate its rules by throwing a {@link
+ * <p><b>Errors.</b> A protocol reports bytes that violate its rules by throwing a {@link
  * ProtocolException}. Everything sent before is still written, then the connection closes with
  * {@link CloseReason.Kind#PROTOCOL_ERROR}. Any other exception from {@link #open} or {@link
  * #unpack} has the same effect. An exception from {@link #pack} is passed to the sender, see {@link
@@ -39,7 +39,7 @@ public interface Protocol<I, O> {
    * still there at the next call. A message must consume at least one byte, unless it is an empty
    * datagram or one of the {@link #pendingMessages}.
    *
-   * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}. A protocol rejects a longer
+   * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}. A protocol refuses a longer
    * frame as soon as it knows the length; the framework does not accumulate more than that for one
    * frame.
    *
@@ -66,7 +66,7 @@ public interface Protocol<I, O> {
   void pack(O message, ByteBuf out);
 
   /**
-   * Called once when the connection exists, before any other method.
+   * Called once, when the connection has been created, before any other method.
    *
    * <p>A protocol that begins with a handshake overrides this method and calls {@link
    * ProtocolContext#ready} when the handshake is complete. Until then {@code unpack} must not
@@ -91,10 +91,10 @@ public interface Protocol<I, O> {
    * Returns the number of messages that the protocol has decoded from consumed bytes and not
    * returned yet; 0 by default.
    *
-   * <p>For a protocol on top of a decoder that produces several messages at once, for example from
-   * a compressed block. While the number is positive, {@code unpack} is called even without unread
-   * bytes, and returns one message per call, or null if it has dropped the pending messages. A task
-   * of {@link ProtocolContext#runAfter} may add pending messages, too.
+   * <p>Overridden by a protocol on top of a decoder that produces several messages at once, for
+   * example from a compressed block. While the number is positive, {@code unpack} is called even
+   * without unread bytes, and returns one message per call, or null if it has dropped the pending
+   * messages. A task of {@link ProtocolContext#runAfter} may add pending messages, too.
    */
   default int pendingMessages() {
     return 0;

@@ -54,7 +54,8 @@ public interface ProtocolContext {
 
   /**
    * Closes the connection with the given reason and drops all output that has not been written, as
-   * {@link Connection#closeNow} does: for a peer that is gone. Has no effect for datagrams.
+   * {@link Connection#closeNow} does. Intended for a peer that is gone. Has no effect for
+   * datagrams.
    */
   void closeNow(CloseReason reason);
 
@@ -80,7 +81,8 @@ public interface ProtocolContext {
   /**
    * Returns the time since which bytes of the peer have been read without a pause, in nanoseconds
    * of {@link DeadlineWheel#now}. Returns the current time while reading is paused, or while the
-   * peer does not take its output. For a protocol that expects the peer to send something in time.
+   * peer does not take its output. Intended for a protocol that expects the peer to send something
+   * in time.
    */
   long readingSince();
 

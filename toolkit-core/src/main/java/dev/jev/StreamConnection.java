@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * A connection over a stream socket: the last handler in its channel's pipeline, and usually the
  * only one. It moves bytes from the socket to the handler and messages from the handler back.
  *
- * <p><b>Turns.</b> A callback may send, pause or close at any point. If all effects of a call came
- * at once, callbacks would nest and every reply would cost a write. So all work happens in turns of
+ * <p><b>Turns.</b> A callback may send, pause or close at any point. If every call took effect at
+ * once, callbacks would nest and every reply would cost a write. So all work happens in turns of
  * the event loop, see {@link LoopMember}, and flushes and callbacks that become due wait for the
  * end of the turn. There {@link #settle} flushes the packed output, calls {@code onWritable} and
  * {@code onConnect} if they are due, unpacks the bytes that are left over, and begins a close that

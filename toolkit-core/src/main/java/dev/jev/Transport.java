@@ -49,7 +49,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The operating system interface that a server or client uses for its sockets. */
 public enum Transport {
-  /** Epoll on Linux, kqueue on macOS and BSD, NIO elsewhere. The default. */
+  /** Epoll on Linux and kqueue on macOS and BSD, if available; otherwise NIO. The default. */
   AUTO,
   /** Linux io_uring. */
   IO_URING,

@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The timeout runs from when a connection is ready for messages; before that the server's {@code
  * handshakeTimeout} applies. A connection is never closed early, and is closed late by at most 1 %
- * of the timeout or 10 ms, whichever is more. Time in which the process was suspended or the event
- * loop was blocked is granted once more, up to one timeout, since no input could be read in it.
- * While a handler pauses reading, nothing is received.
+ * of the timeout or 10 ms, whichever is more. If the process was suspended or the event loop was
+ * blocked, the timeout is extended by as much, but at most by its own length, since no input could
+ * be read meanwhile. Time during which a handler pauses reading counts as idle, since nothing is
+ * received.
  *
  * <p>Several reapers are independent of each other: one may send pings and another close.
  *

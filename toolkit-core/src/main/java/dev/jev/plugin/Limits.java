@@ -71,7 +71,10 @@ public final class Limits implements Plugin {
     CLOSE
   }
 
-  /** Returns the number of connections that were refused because their network had the maximum. */
+  /**
+   * Returns the number of connections that were refused because their address or subnet already had
+   * the maximum.
+   */
   public long refused() {
     return refused.sum();
   }
@@ -163,7 +166,7 @@ public final class Limits implements Plugin {
     connectionCounts.forEach(count -> count.remove(address));
   }
 
-  /** Returns the number of networks with connections that are counted. */
+  /** Returns the number of subnets whose connections are counted. */
   int networkCount() {
     return connectionCounts.stream().mapToInt(ConnectionCount::networkCount).sum();
   }
@@ -286,11 +289,11 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * Sets the maximum time in which output is pending and the socket takes none of it. Then the
-     * connection is closed, with {@link CloseReason.Kind#TIMEOUT}, and its output is dropped: never
-     * early, and late by at most a quarter of the timeout. A peer that reads slowly stays
-     * connected. It must read 128 KiB in this time with epoll and io_uring, and a third of the
-     * socket's send buffer with other transports.
+     * Sets the maximum time for which output may be pending while the socket takes none of it.
+     * After that time the connection is closed, with {@link CloseReason.Kind#TIMEOUT}, and its
+     * output is dropped: never early, and late by at most a quarter of the timeout. A peer that
+     * reads slowly stays connected. It must read 128 KiB in this time with epoll and io_uring, and
+     * a third of the socket's send buffer with other transports.
      *
      * @param timeout 10 ms or more
      */

@@ -15,7 +15,7 @@ import java.util.function.Supplier;
  *
  * <p><b>Limits.</b> Input is transformed in chunks of 32 KiB, the next one only if the connection
  * still reads after the previous one. So a few bytes that expand to many need no more memory than
- * the server's {@code maxFrameBytes} and 64 KiB. They need CPU time, though. {@link #gzip} and
+ * the server's {@code maxFrameBytes} plus 64 KiB. They still cost CPU time. {@link #gzip} and
  * {@link #zstd} close a connection with {@link dev.jev.CloseReason.Kind#LIMIT} when their output
  * exceeds 1 MiB and is more than 100 times the input, measured over about the last MiB of input.
  *

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *   Server.builder(MyProtocol::new, handler).plugin(tls).listen("tcp://:5000").start();
  * </pre>
  *
- * <p>A connection is connected when its handshake has completed; {@code
+ * <p>A connection opens when its handshake is complete; {@code
  * connection.attribute(TlsSession.class)} then returns the session. A peer that does not speak TLS,
  * or whose handshake fails, is sent an alert, and the connection closes with {@code
  * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Output of a peer that
@@ -284,9 +284,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Sets the maximum time for the handshake, 10 s by default. Then the connection is closed with
-     * {@code TIMEOUT}. The {@code handshakeTimeout} of the server, counted from the accept, applies
-     * as well.
+     * Sets the maximum time for the handshake; 10 s by default. After that time the connection is
+     * closed with {@code TIMEOUT}. The {@code handshakeTimeout} of the server, counted from the
+     * accept, applies as well.
      */
     public Builder handshakeTimeout(Duration handshakeTimeout) {
       this.handshakeTimeout = Checks.positive("handshakeTimeout", handshakeTimeout);

@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * by a pause that makes up for it. A connection that closes has the server's {@code closeTimeout}
  * to write its delayed output.
  *
- * <p>Rate that was not used within the last 100 ms may be made up for. Connections that share a
- * rate take turns.
+ * <p>Bytes that the rate would have allowed within the last 100 ms, and that were not used, may be
+ * made up for. Connections that share a rate take turns.
  *
  * <p>The bytes that count are those at the {@link Plugin.Stage#SOCKET socket}: encrypted,
  * compressed. One instance may shape several servers and clients, which then share the total.
