@@ -28,7 +28,7 @@ public interface FirstBytes {
   Verdict judge(ByteBuf bytes);
 
   /**
-   * Returns a test for exactly these bytes: a magic number.
+   * Returns a test for exactly these bytes, such as a magic number.
    *
    * @throws IllegalArgumentException if there are no bytes
    */

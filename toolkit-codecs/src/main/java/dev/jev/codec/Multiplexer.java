@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * offloaded}, but not both.
  *
  * <p><b>Limits.</b> A client that has not been recognized after {@code maxBytes} gets the protocol
- * of {@code otherwise}, or is rejected. A client that sends too little is closed after the server's
+ * of {@code otherwise}, or is refused. A client that sends too little is closed after the server's
  * {@code handshakeTimeout} (10 s by default), which also covers a handshake of the chosen protocol.
  */
 public final class Multiplexer {
@@ -116,7 +116,7 @@ public final class Multiplexer {
       return this;
     }
 
-    /** Sets the protocol and handler for all other clients; without it, they are rejected. */
+    /** Sets the protocol and handler for all other clients; without it, they are refused. */
     public <I, O> Builder otherwise(
         Supplier<? extends Protocol<I, O>> protocol, Handler<I, O> handler) {
       otherwise = MultiplexerRoute.of(bytes -> FirstBytes.Verdict.YES, protocol, handler);

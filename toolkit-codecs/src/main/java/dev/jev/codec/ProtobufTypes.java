@@ -12,7 +12,7 @@ import java.util.Map;
 /**
  * The types of Protocol Buffers messages that a connection receives and sends, by name.
  *
- * <p>Immutable. Only these types are ever parsed; a message of any other type is rejected.
+ * <p>Immutable. Only these types are ever parsed; a message of any other type is refused.
  */
 public final class ProtobufTypes {
 

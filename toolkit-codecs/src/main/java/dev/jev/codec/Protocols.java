@@ -48,9 +48,9 @@ public final class Protocols {
    * Returns a protocol of text lines. An inbound line ends with {@code \n} or {@code \r\n}, an
    * outbound line with {@code \n}; the line end is not part of the message.
    *
-   * <p>Bytes that are malformed in the charset are rejected; nothing is replaced silently. A line
-   * is rejected as soon as it is too long. A message cannot be packed if it contains {@code \n},
-   * ends with {@code \r}, or has a character that the charset cannot encode.
+   * <p>Bytes that are malformed in the charset are refused; nothing is replaced silently. A line is
+   * refused as soon as it is too long. A message cannot be packed if it contains {@code \n}, ends
+   * with {@code \r}, or has a character that the charset cannot encode.
    *
    * @param charset a charset in which {@code \n} is the byte 0x0A, as in UTF-8, US-ASCII,
    *     ISO-8859-1 and most others, but not in UTF-16
@@ -68,7 +68,7 @@ public final class Protocols {
    *
    * <p>The delimiter that ends first ends the frame; of two that end at the same byte, the longer
    * one does. The delimiter is stripped from the message unless it is {@link Delimiters#kept}. A
-   * frame is rejected as soon as it is longer than {@link Delimiters#maxFrameBytes} or the server's
+   * frame is refused as soon as it is longer than {@link Delimiters#maxFrameBytes} or the server's
    * {@code maxFrameBytes}.
    *
    * <p>The first delimiter is appended to each outbound message. If delimiters are kept, an
@@ -85,7 +85,7 @@ public final class Protocols {
    * Returns a protocol of frames of exactly {@code bytes} bytes.
    *
    * <p>A message of another length cannot be packed. A server whose {@code maxFrameBytes} is lower
-   * rejects all input.
+   * refuses all input.
    *
    * @throws IllegalArgumentException if {@code bytes < 1}
    */
@@ -99,7 +99,7 @@ public final class Protocols {
    *
    * <p>The length does not include its own four bytes. An empty payload is a message. A negative
    * length, or a frame longer than the server's {@code maxFrameBytes} (1 MiB by default, including
-   * the four bytes), is rejected as soon as the length has arrived.
+   * the four bytes), is refused as soon as the length has arrived.
    */
   public static Protocol<ByteBuf, ByteBuf> lengthPrefixed() {
     return LengthPrefixedProtocol.INSTANCE;
@@ -108,9 +108,9 @@ public final class Protocols {
   /**
    * Returns a protocol of frames with a length field; {@link #lengthPrefixed} is the common case.
    *
-   * <p>A frame is rejected as soon as its length field has arrived if the length is negative, if
-   * the frame would end before the end of the field or of the bytes to be stripped, or if the frame
-   * is longer than {@link LengthField#maxFrameBytes} or the server's {@code maxFrameBytes}.
+   * <p>A frame is refused as soon as its length field has arrived if the length is negative, if the
+   * frame would end before the end of the field or of the bytes to be stripped, or if the frame is
+   * longer than {@link LengthField#maxFrameBytes} or the server's {@code maxFrameBytes}.
    *
    * <p>Outbound messages have the same form as inbound ones. If nothing is stripped, a message is a
    * whole frame; it cannot be packed if its length field contradicts its length. If exactly the
@@ -126,8 +126,8 @@ public final class Protocols {
    * Returns a protocol of strings in the frames of another protocol, such as {@code
    * strings(lengthPrefixed(), UTF_8)}.
    *
-   * <p>Bytes that are malformed in the charset are rejected; nothing is replaced silently. A
-   * message with a character that the charset cannot encode cannot be packed.
+   * <p>Bytes that are malformed in the charset are refused; nothing is replaced silently. A message
+   * with a character that the charset cannot encode cannot be packed.
    *
    * @param frames the protocol of the frames, created for this connection
    * @throws IllegalArgumentException if {@code charset} cannot encode
@@ -153,7 +153,7 @@ public final class Protocols {
   /**
    * Returns the server side of RESP, the protocol of Redis, with pipelining and inline commands.
    *
-   * <p>Values of RESP3 are sent as such to every peer. The handler has to remember which version a
+   * <p>RESP3 values are sent as such to every peer. The handler has to remember which version a
    * peer has requested with {@code HELLO}; see {@link RespValue#toResp2}.
    *
    * <p>Malformed input is answered with the error text of Redis and closes the connection. A
@@ -172,10 +172,10 @@ public final class Protocols {
    * {@link RespValue.Push} may arrive between any two replies.
    *
    * <p>Malformed input closes the connection. A reply has at most the client's {@code
-   * maxFrameBytes} (1 MiB by default) in total, and at most 32 levels of nested values. A bulk has
-   * at most 512 MiB; an array, set or push at most 1,048,576 elements; a map at most half as many
-   * pairs; a simple string, an error or a number at most 64 KiB; and a big number at most 4,096
-   * digits.
+   * maxFrameBytes} (1 MiB by default) in total, and at most 32 levels of nested values. A bulk
+   * string has at most 512 MiB; an array, set or push at most 1,048,576 elements; a map at most
+   * half as many pairs; a simple string, an error or a number at most 64 KiB; and a big number at
+   * most 4,096 digits.
    */
   public static Protocol<RespValue, RespCommand> respClient() {
     return new RespClientProtocol();
@@ -187,8 +187,8 @@ public final class Protocols {
    *
    * <p>The length does not include its own bytes. An empty payload is a message. A length of more
    * than five bytes, or a frame longer than the server's {@code maxFrameBytes} (1 MiB by default,
-   * including the bytes of the length), is rejected as soon as the length has arrived. A length may
-   * have more bytes than it needs, but not more than 32 bits.
+   * including the bytes of the length), is refused as soon as the length has arrived. A length may
+   * be encoded in more bytes than it needs, but must fit in 32 bits.
    */
   public static Protocol<ByteBuf, ByteBuf> varintPrefixed() {
     return VarintPrefixedProtocol.INSTANCE;
@@ -200,9 +200,9 @@ public final class Protocols {
    * parseDelimitedFrom} reads in all languages.
    *
    * <p>Inbound messages have one type; outbound messages may have any type. A message that is not
-   * well-formed, lacks a required field, or has more than 100 levels of nested messages is
-   * rejected, with protobuf's own exception as the cause. Requires {@code
-   * com.google.protobuf:protobuf-java}, an optional dependency.
+   * well-formed, lacks a required field, or has more than 100 levels of nested messages is refused,
+   * with protobuf's own exception as the cause. Requires {@code com.google.protobuf:protobuf-java},
+   * an optional dependency.
    *
    * @param parser the parser of the inbound messages, such as {@code Ping.parser()}
    */
@@ -216,7 +216,7 @@ public final class Protocols {
    * google.protobuf.Any} preceded by its length as in {@link #varintPrefixed}.
    *
    * <p>The name of the type is the part of the {@code type_url} after the last slash; in outbound
-   * messages {@code type.googleapis.com/} precedes it. A type that is not registered is rejected in
+   * messages {@code type.googleapis.com/} precedes it. A type that is not registered is refused in
    * both directions. Everything else is as in {@link #protobuf(Parser)}.
    */
   public static Protocol<Message, Message> protobuf(ProtobufTypes types) {
@@ -229,7 +229,7 @@ public final class Protocols {
    * name, the type name, and the message. Numbers are big-endian.
    *
    * <p>Contradictory lengths, and a frame longer than the server's {@code maxFrameBytes} (1 MiB by
-   * default, including the envelope), are rejected as soon as they have arrived. Everything else is
+   * default, including the envelope), are refused as soon as they have arrived. Everything else is
    * as in {@link #protobuf(ProtobufTypes)}.
    *
    * @param types the types under the names that the peer uses; see {@link ProtobufTypes#with}
@@ -243,11 +243,11 @@ public final class Protocols {
    * href="https://jsonlines.org">JSON Lines</a>, also called NDJSON.
    *
    * <p>Lines end with {@code \n} or {@code \r\n}; {@code \n} is written. Blank lines, which are
-   * empty or contain only white space, are skipped, as NDJSON allows. A line is rejected, with
+   * empty or contain only white space, are skipped, as NDJSON allows. A line is refused, with
    * Jackson's own exception as the cause, if it is not JSON or has more than one text, if it
    * violates the constraints of the mapper's factory (500 levels of nesting by default), or if it
    * cannot be mapped to {@code type}. A line longer than the server's {@code maxFrameBytes} (1 MiB
-   * by default, including its line end) is rejected as well, and so is {@code null} where Jackson
+   * by default, including its line end) is refused as well, and so is {@code null} where Jackson
    * maps it to a null reference. All values that the mapper can write may be sent, except raw JSON
    * with a line break; they are not indented. Requires {@code tools.jackson.core:jackson-databind},
    * an optional dependency.
@@ -273,7 +273,7 @@ public final class Protocols {
    * Returns a protocol of consecutive MessagePack values.
    *
    * <p>A value has at most the server's {@code maxFrameBytes} (1 MiB by default), and at most 100
-   * levels of nested arrays and maps. A longer value is rejected as soon as its declared sizes
+   * levels of nested arrays and maps. A longer value is refused as soon as its declared sizes
    * exceed the limit.
    *
    * @throws IllegalStateException if {@code org.msgpack:msgpack-core}, an optional dependency, is

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   *2\r\n              an array of two values:
- *   $5\r\nhello\r\n     a bulk, which is a length and as many bytes,
+ *   $5\r\nhello\r\n     a bulk string: a length and as many bytes,
  *   :1\r\n              and a number
  * </pre>
  *

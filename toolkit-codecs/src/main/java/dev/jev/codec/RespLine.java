@@ -8,7 +8,7 @@ import io.netty.buffer.ByteBuf;
 import java.math.BigInteger;
 
 /**
- * Parses the text of one line, for each kind of value that is a line; rejects text that is
+ * Parses the text of one line, for each kind of value that is a line; refuses text that is
  * malformed.
  *
  * <p>The text is in {@code in} between {@code start} and {@code end}, the end of the line.

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The parser is as lenient as Redis: the second byte of a line end and the two bytes after an
  * argument are skipped whatever they are, an array with no or a negative number of arguments is
- * ignored, and a line may have up to 64 KiB. Bytes that Redis rejects are rejected with the same
+ * ignored, and a line may have up to 64 KiB. Bytes that Redis refuses are refused with the same
  * reply.
  */
 final class RespProtocol implements Protocol<RespCommand, RespValue> {

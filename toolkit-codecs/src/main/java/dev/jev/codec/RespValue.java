@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * constant. A value is sent according to its kind, whatever version the peer has requested: a
  * server that supports both versions sends {@link #toResp2} to peers that did not request RESP3.
  *
- * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary
- * bulks, arrays, maps and sets.
+ * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary bulk
+ * strings, arrays, maps and sets.
  */
 public sealed interface RespValue {
 
@@ -51,10 +51,10 @@ public sealed interface RespValue {
   }
 
   /**
-   * Returns an error: a code in upper case, a blank and a description, such as {@code ERR syntax
+   * Returns an error: a code in upper case, a space and a description, such as {@code ERR syntax
    * error}.
    *
-   * <p>Line breaks become blanks, so an error may quote what a client has sent.
+   * <p>Line breaks become spaces, so an error may quote what a client has sent.
    */
   static RespValue error(String text) {
     return new SimpleError(text);
@@ -66,7 +66,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * Returns a bulk of any bytes.
+   * Returns a bulk string of any bytes.
    *
    * <p><b>Ownership.</b> The array is not copied, and must not be modified until the value has been
    * sent.
@@ -75,7 +75,7 @@ public sealed interface RespValue {
     return new Bulk(requireNonNull(bytes, "bytes"));
   }
 
-  /** Returns a bulk of text, encoded in UTF-8. */
+  /** Returns a bulk string, encoded in UTF-8. */
   static RespValue bulk(String text) {
     return new Bulk(text.getBytes(UTF_8));
   }
@@ -111,7 +111,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * Returns a text, encoded in UTF-8, that is meant to be shown to users unchanged.
+   * Returns a verbatim string, encoded in UTF-8, which is meant to be shown to users unchanged.
    *
    * @param format {@code "txt"}, or {@code "mkd"} for Markdown
    * @throws IllegalArgumentException if {@code format} is not three visible characters of ASCII
@@ -141,8 +141,8 @@ public sealed interface RespValue {
 
   /**
    * Returns the equivalent of this value in RESP2, as Redis does: arrays for maps, sets and pushes;
-   * bulks for doubles, big numbers and verbatim strings; 1 and 0 for booleans; the null bulk for
-   * null; simple errors for bulk errors; and values without their attributes.
+   * bulk strings for doubles, big numbers and verbatim strings; 1 and 0 for booleans; the null bulk
+   * string for null; simple errors for bulk errors; and values without their attributes.
    */
   RespValue toResp2(); // not a default method, with which class initialization could deadlock
 
@@ -180,7 +180,7 @@ public sealed interface RespValue {
    */
   record SimpleError(String text) implements RespValue {
 
-    /** Replaces line breaks with blanks. */
+    /** Replaces line breaks with spaces. */
     public SimpleError {
       text = text.replace('\r', ' ').replace('\n', ' ');
     }
@@ -216,7 +216,7 @@ public sealed interface RespValue {
   }
 
   /**
-   * {@code $}: a bulk of any bytes, or null.
+   * {@code $}: a bulk string of any bytes, or null.
    *
    * @param bytes the bytes, not copied; null if there is no value
    */
@@ -365,7 +365,7 @@ public sealed interface RespValue {
   /**
    * {@code !}: an error with any number of lines.
    *
-   * @param text a code in upper case, a blank and a description
+   * @param text a code in upper case, a space and a description
    */
   record BulkError(String text) implements RespValue {
 
@@ -459,8 +459,8 @@ public sealed interface RespValue {
     }
 
     /**
-     * Returns the first value whose key is a bulk or a simple string with this text, or null if
-     * there is none.
+     * Returns the first value whose key is a bulk string or a simple string with this text, or null
+     * if there is none.
      */
     public @Nullable RespValue get(String key) {
       Bulk bulk = new Bulk(key.getBytes(UTF_8));

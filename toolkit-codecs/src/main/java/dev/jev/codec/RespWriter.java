@@ -44,7 +44,7 @@ final class RespWriter {
     }
   }
 
-  /** Writes a command as an array of bulks. */
+  /** Writes a command as an array of bulk strings. */
   static void write(RespCommand command, ByteBuf out) {
     writeNumber('*', command.size(), out);
     for (int i = 0; i < command.size(); i++) {
