@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The client side of the opening handshake (RFC 6455, 4.1).
  *
- * <p>It neither follows redirections nor answers authentication challenges: every response except
- * 101 is a failure.
+ * <p>It neither follows redirects nor answers authentication challenges: every response except 101
+ * is a failure.
  */
 final class ClientOpening implements Opening {
 

@@ -142,7 +142,7 @@ public final class HttpRequest {
     return persistent && !Tokens.contains(headers("Connection"), "close");
   }
 
-  /** Returns whether this is a request of HTTP/1.0. */
+  /** Returns whether this is an HTTP/1.0 request. */
   boolean isOld() {
     return !persistent;
   }

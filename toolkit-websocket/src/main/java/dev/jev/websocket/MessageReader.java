@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A message in a single frame that has arrived whole is a slice of the read buffer: nothing is
  * copied. The fragments of a message, and the parts of a long frame, are copied to one buffer that
- * doubles as bytes arrive. No buffer is ever sized by an announced length alone. Bytes are unmasked
+ * doubles as bytes arrive. No buffer is ever sized by a declared length alone. Bytes are unmasked
  * in place and text is validated, both exactly once and as soon as the bytes arrive.
  *
  * <p>Event loop only.

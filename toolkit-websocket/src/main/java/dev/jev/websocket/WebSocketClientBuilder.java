@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>If the server refuses the handshake, the connection closes with {@link
  * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}, and the message of its cause states the fault: {@code
- * handshake: status: 403 (expected: 101)}. Redirections are not followed.
+ * handshake: status: 403 (expected: 101)}. Redirects are not followed.
  *
  * <p><b>Threads.</b> Not thread-safe. The supplier that {@link #build} returns may be called by any
  * thread.

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  * Builder for the protocol of a WebSocket server, see {@link WebSocketProtocol#server}.
  *
  * <p><b>Opening handshake.</b> A request is checked in this order: the validity of the handshake,
- * its path (404), host (421), origin (403) and subprotocol (400). Then {@link #onUpgrade} decides.
- * Every refusal is a complete HTTP response, after which the connection closes with {@link
- * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}. The handler is not called for such a connection.
+ * its path (404), host (421), origin (403) and subprotocol (400). Then {@link #onUpgrade} accepts
+ * or refuses it. Every refusal is a complete HTTP response, after which the connection closes with
+ * {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}. The handler is not called for such a connection.
  *
  * <p><b>Limits of the handshake.</b> The request line has at most 4 KiB (414), the header lines
  * have at most 8 KiB and number at most 100 (431). The server's {@link
@@ -99,7 +99,7 @@ public final class WebSocketServerBuilder {
 
   /**
    * Disables the {@link #heartbeat}. Without pings, a peer that has vanished is detected only when
-   * something is sent to it, otherwise never.
+   * something is sent to it.
    */
   public WebSocketServerBuilder withoutHeartbeat() {
     control = control.withoutHeartbeat();
@@ -156,7 +156,7 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Sets the host names of this server, without ports and in any case; by default every name is
+   * Sets the host names of this server, without ports and ignoring case; by default every name is
    * accepted. A handshake for another host is refused with 421 (RFC 9110, 15.5.20). Plain HTTP
    * requests are not checked.
    */
@@ -246,7 +246,7 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Sets the function that decides about each handshake that has passed all other checks; by
+   * Sets the function that accepts or refuses each handshake that has passed all other checks; by
    * default all of them are accepted. {@link HttpResponse#accept} accepts the WebSocket, with
    * further header lines if wanted. Any other response refuses it.
    *
