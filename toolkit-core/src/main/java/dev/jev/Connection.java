@@ -148,7 +148,7 @@ public interface Connection<O> extends Scheduler {
 
   /**
    * Returns a connection that sends datagrams to another address from the same socket. These
-   * datagrams do not count as answers, see {@link Server.Builder#listen}.
+   * datagrams do not count as replies, see {@link Server.Builder#listen}.
    *
    * @throws IllegalArgumentException if {@code address} is not an internet address or is unresolved
    * @throws UnsupportedOperationException if this is not a connection of a UDP address

@@ -283,7 +283,7 @@ final class ConnectionLifecycle {
   }
 
   /**
-   * Aborts if the peer has sent a reset behind its FIN.
+   * Aborts if the peer has sent a reset after its FIN.
    *
    * <p>Such a reset reads like any end of input, which a paused connection handles only after it
    * has resumed.

@@ -29,8 +29,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Grace period.</b> If the timer fires late, the event loop was blocked or the process
  * suspended, and bytes that the peers have sent may still be waiting in the sockets. Entries that
  * are due then get a grace period as long as the timer's delay, but no longer than the maximum
- * delay. A stop of 30 s therefore expires no peer that is alive. There is no second grace period
- * for the same deadline, so that an event loop that is always late still expires dead peers.
+ * delay. A process that is suspended for 30 s therefore expires no peer that is alive. There is no
+ * second grace period for the same deadline, so that an event loop that is always late still
+ * expires dead peers.
  *
  * <p><b>Threads.</b> Event loop only.
  */

@@ -72,7 +72,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     if (kept == null) {
       return loop.isReadBuffer(arrived) ? arrived : pooled(arrived);
     }
-    if (arrived == kept) { // they were read into the room behind the kept bytes
+    if (arrived == kept) { // they were read into the room after the kept bytes
       arrived.release();
       return kept;
     }

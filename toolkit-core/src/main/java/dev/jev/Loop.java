@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * and written before the next connection reads. A loop therefore needs one read buffer and one pack
  * buffer, and connections need none. A handler may keep a reference to a message, and a socket one
  * to output that it has not taken. The loop then does not overwrite that part of the buffer: it
- * continues behind it, or with a new buffer.
+ * continues after it, or with a new buffer.
  */
 final class Loop {
 
@@ -203,7 +203,7 @@ final class Loop {
   ByteBuf readBuffer() {
     ByteBuf buffer = readBuffer;
     if (buffer != null) {
-      // Messages that are still referenced are not overwritten: the next read begins behind them.
+      // Messages that are still referenced are not overwritten: the next read begins after them.
       int start = buffer.refCnt() == 1 ? HEADROOM : buffer.writerIndex() + HEADROOM;
       if (buffer.capacity() - start >= MIN_READ_BYTES) {
         return buffer.setIndex(start, start).retain();
@@ -221,7 +221,7 @@ final class Loop {
   }
 
   /**
-   * Returns a buffer to pack output into, behind its present content. The caller gets a reference
+   * Returns a buffer to pack output into, after its present content. The caller gets a reference
    * and has to release it.
    *
    * <p>The buffer is empty, or sockets still have slices of its content. It is reused in that case,

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *   event loop -----------------+      (--&gt; SendQueue --&gt;)
  * </pre>
  *
- * <p><b>Path of a message.</b> A message sent on the event loop is packed at once, behind the other
+ * <p><b>Path of a message.</b> A message sent on the event loop is packed at once, after the other
  * messages of the turn, into one pack buffer. The buffer is written and flushed when the turn ends,
  * or earlier when {@link #SPILL_BYTES} have gathered. A message from another thread goes to the
  * mailbox, which wakes the event loop once for all messages that it then finds. Netty's outbound

@@ -67,8 +67,8 @@ public interface Plugin {
   /**
    * Called once per new connection, on its event loop, before anything is read.
    *
-   * <p>May add handlers behind the existing ones, with {@code link.pipeline().addLast}. A
-   * connection without such handlers keeps the fast path from the socket to the protocol.
+   * <p>May add handlers after the existing ones, with {@code link.pipeline().addLast}. A connection
+   * without such handlers keeps the fast path from the socket to the protocol.
    *
    * @return the observer of the connection, or null
    */

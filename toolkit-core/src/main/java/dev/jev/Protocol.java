@@ -105,7 +105,7 @@ public interface Protocol<I, O> {
    * if {@link #pack} writes the whole message.
    *
    * <p>Called right after {@code pack}. A long tail is written to the socket as it is; a short one
-   * is copied behind the other output.
+   * is copied after the other output.
    *
    * <p><b>Ownership.</b> The buffer remains the message's. The framework retains it if it needs the
    * buffer longer than {@code message}.

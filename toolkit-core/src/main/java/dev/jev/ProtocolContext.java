@@ -31,7 +31,7 @@ public interface ProtocolContext {
   boolean isReady();
 
   /**
-   * Writes bytes to the peer, behind everything that was sent before.
+   * Writes bytes to the peer, after everything that was sent before.
    *
    * <p><b>Ownership.</b> The framework takes over {@code bytes}, even if it drops them because the
    * connection is closed.

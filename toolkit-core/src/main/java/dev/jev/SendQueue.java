@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Published messages are queued according to their {@link SlowConsumer}. Sent messages are
  * queued with {@link OverflowPolicy#DROP_OLDEST}. While the queue is not empty, all other output is
- * queued behind it.
+ * queued after it.
  *
  * <p>A published message is queued as the bytes that it shares with other connections. Without
  * shared bytes, it is packed only when it is written: packing may change the state of the protocol,

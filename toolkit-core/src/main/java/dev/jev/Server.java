@@ -361,8 +361,8 @@ public final class Server implements PluginHost, AutoCloseable {
 
     /**
      * Sets the maximum number of open connections. A connection above the limit is closed as soon
-     * as it is accepted. The default is nine tenths of the process's limit of file descriptors,
-     * minus 64, or 10,000 if that limit is not known.
+     * as it is accepted. The default is nine tenths of the process's file descriptor limit, minus
+     * 64, or 10,000 if that limit is not known.
      */
     public Builder<I, O> maxConnections(int maxConnections) {
       this.maxConnections = Checks.inRange("maxConnections", maxConnections, 1, Integer.MAX_VALUE);

@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * maxPendingBytes} bounds the bytes in both places; beyond it messages are dropped, as on the
  * network.
  *
- * <p><b>Spoofing.</b> The source address of a datagram may be forged. A server that answers short
- * datagrams with long ones can be abused to flood a third party. So answers are limited to a
+ * <p><b>Spoofing.</b> The source address of a datagram may be forged. A server that replies to
+ * short datagrams with long ones can be abused to flood a third party. So replies are limited to a
  * multiple of the bytes received (RFC 9000, 8).
  */
 final class UdpSocket<I, O> extends LoopMember

@@ -190,7 +190,7 @@ public final class Tls implements Plugin {
      * Makes a server accept clients without TLS as well, on the same port: those whose first byte
      * is not 22, with which a handshake begins, or whose second byte is not 3. For protocols in
      * which the client speaks first. A connection without TLS has no {@link TlsSession} attribute,
-     * and no client certificate, whatever {@link #needClientCertificate} demands.
+     * and no client certificate, even with {@link #needClientCertificate}.
      */
     public Builder optional() {
       serverOnly("optional");
