@@ -27,7 +27,7 @@ final class Drained implements Callable<Integer> {
 
   @Option(
       names = "--spread-ms",
-      description = "Time over which connections are closed, in ms (default: ${DEFAULT-VALUE}).")
+      description = "Time to spread the closes over, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int spreadMillis = 5000;
 
   @Override

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  * handshakeTimeout} applies. A connection is never closed early, and is closed late by at most 1 %
  * of the timeout or 10 ms, whichever is more. If the process was suspended or the event loop was
  * blocked, the timeout is extended by as much, but at most by its own length, since no input could
- * be read meanwhile. Time during which a handler pauses reading counts as idle, since nothing is
- * received.
+ * be read meanwhile. Time during which a handler pauses reading counts as time without input.
  *
  * <p>Several reapers are independent of each other: one may send pings and another close.
  *
