@@ -1,4 +1,4 @@
-/** Tests for protocols and handlers of Jev. */
+/** Tools for tests of protocols and handlers. */
 module dev.jev.test {
   requires transitive dev.jev;
   requires transitive io.netty.buffer;

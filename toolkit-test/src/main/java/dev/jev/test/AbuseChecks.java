@@ -11,15 +11,15 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** What a protocol does about peers that are broken or mean no good. */
+/** Checks of a protocol with broken and hostile peers. */
 final class AbuseChecks<I, O> {
 
-  /** Allowed per trial: {@link #SPARE_BYTES} and so many bytes for each byte that came in. */
-  static final int BYTES_A_BYTE = 256;
+  /** The allocation that is allowed per trial, besides that per byte of input. */
+  private static final int ALLOCATED_BYTES = 256 * 1024;
 
-  static final int SPARE_BYTES = 256 * 1024;
+  private static final int ALLOCATED_BYTES_PER_BYTE = 256;
 
-  /** A sample longer than this is refused if the limit is one byte less than its length. */
+  /** The length from which a sample is refused if the limit is one byte less. */
   private static final int LONG_BYTES = 1024;
 
   private static final int MEASUREMENTS = 4;
@@ -28,7 +28,7 @@ final class AbuseChecks<I, O> {
   private static final int READ_BYTES = 1000;
   private static final int END_BYTES = 8;
 
-  /** What lengths are declared in the hope that somebody allocates so much. */
+  /** The declared lengths, for which a careless protocol allocates memory. */
   private static final long[] DECLARED = {16 << 20, 0xf_0000};
 
   private static final int DECLARED_LIMIT = 64 << 20;
@@ -52,7 +52,7 @@ final class AbuseChecks<I, O> {
     return runner;
   }
 
-  // What has to be refused.
+  // Input that is refused.
 
   void refusals() {
     for (ContractOptions.Refused sample : options.refusals) {
@@ -118,7 +118,7 @@ final class AbuseChecks<I, O> {
     }
   }
 
-  /** Frames that have begun, in several ways, at most 8. */
+  /** Returns the beginnings of a frame, in up to 8 lengths. */
   private List<byte[]> beginnings() {
     Script script = runner.scripts().get(0);
     int frame = script.bytes().length - script.opening();
@@ -130,11 +130,11 @@ final class AbuseChecks<I, O> {
   }
 
   /**
-   * A frame that does not end: it is refused, or turns out to be many messages, or is skipped. If
-   * none of that has happened within twice the limit, an end must not make a message of it.
+   * Reads a frame that does not end: it is refused, is many messages, or is skipped. If none of
+   * these happens within twice the limit, an end must not make it a message.
    */
   private void endless(byte[] beginning, byte filler) {
-    Set<@Nullable Object> skipping = new HashSet<>(); // what comes of next to no filling
+    Set<@Nullable Object> skipping = new HashSet<>(); // the messages with very little filling
     byte[] little = filled(beginning, filler, 2 * END_BYTES);
     runner.feed(
         runner.trial(options.maxFrameBytes).unframed(),
@@ -168,19 +168,19 @@ final class AbuseChecks<I, O> {
                 + ")");
       }
     }
-    if (trial.held() > 2L * options.maxFrameBytes + SPARE_BYTES) {
+    if (trial.bufferBytes() > 2L * options.maxFrameBytes + ALLOCATED_BYTES) {
       throw new Violation(
           "buffers: "
-              + trial.held()
+              + trial.bufferBytes()
               + " bytes for one frame (expected: <= 2 * "
               + options.maxFrameBytes
               + " + "
-              + SPARE_BYTES
+              + ALLOCATED_BYTES
               + ")");
     }
   }
 
-  // What must do no harm.
+  // Input that must do no harm.
 
   void garbage() {
     byte[] opening = runner.opening();
@@ -238,17 +238,17 @@ final class AbuseChecks<I, O> {
     return changed;
   }
 
-  /** The bytes with others in place of a part of them. */
+  /** Returns the bytes with a part of them replaced. */
   private static byte[] replaced(byte[] bytes, int from, int to, byte[] by) {
     byte[] head = TrialRunner.concat(Arrays.copyOf(bytes, from), by);
     return TrialRunner.concat(head, Arrays.copyOfRange(bytes, to, bytes.length));
   }
 
-  /** Anything may come of it but a fault. */
+  /** Reads bytes that may have any result but a fault. */
   private void hostile(byte[] bytes, int maxFrameBytes) {
     int[] splits =
         random.nextBoolean() ? FramingChecks.randomSplits(bytes.length, random) : new int[0];
-    long bound = SPARE_BYTES + (long) BYTES_A_BYTE * bytes.length;
+    long bound = ALLOCATED_BYTES + (long) ALLOCATED_BYTES_PER_BYTE * bytes.length;
     long[] allocated = {Long.MAX_VALUE};
     for (int i = 0; i < MEASUREMENTS && allocated[0] > bound; i++) { // the first loads classes
       boolean last = i == MEASUREMENTS - 1;
@@ -262,7 +262,7 @@ final class AbuseChecks<I, O> {
                   "allocated: "
                       + allocated[0]
                       + " bytes for "
-                      + trial.fed()
+                      + trial.inputBytes()
                       + " bytes of input (expected: <= "
                       + bound
                       + ")");
@@ -272,7 +272,7 @@ final class AbuseChecks<I, O> {
     }
   }
 
-  /** Lengths of megabytes where a header may have one, and next to nothing behind. */
+  /** Reads headers that declare lengths of megabytes, with little data behind them. */
   void declaredLengths() {
     for (Script script : runner.scripts()) {
       byte[] bytes = Arrays.copyOf(script.bytes(), Math.min(script.bytes().length, 512));
@@ -301,7 +301,7 @@ final class AbuseChecks<I, O> {
     }
   }
 
-  /** A number in the forms in which protocols write lengths. */
+  /** Returns a number in the encodings of lengths that are usual in protocols. */
   private static List<byte[]> forms(long number) {
     byte[] big = new byte[8];
     byte[] little = new byte[8];

@@ -4,7 +4,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import org.jspecify.annotations.Nullable;
 
-/** How much a thread has allocated on the heap, where the JVM tells. */
+/** The heap allocation of a thread, if the JVM counts it. */
 final class Allocation {
 
   private static final @Nullable ThreadMXBean THREADS = threads();
@@ -19,7 +19,7 @@ final class Allocation {
         : null;
   }
 
-  /** The bytes that the current thread has allocated so far; 0 if that is not known. */
+  /** Returns the bytes that the current thread has allocated so far; 0 if that is not known. */
   static long ofThisThread() {
     ThreadMXBean threads = THREADS;
     return threads == null ? 0 : threads.getCurrentThreadAllocatedBytes();

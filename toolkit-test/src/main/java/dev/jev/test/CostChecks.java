@@ -11,11 +11,11 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** What a protocol costs when nothing, or next to nothing, happens. */
+/** Checks of the cost of a protocol that is idle, or reads one byte at a time. */
 final class CostChecks<I, O> {
 
-  /** How often each byte may be looked at when one comes at a time. */
-  private static final int LOOKS = 64;
+  /** The number of times that each byte may be read if bytes arrive one at a time. */
+  private static final int READS_PER_BYTE = 64;
 
   private static final int DRIP_BYTES = 4096;
   private static final int INSTANCES = 2000;
@@ -59,14 +59,14 @@ final class CostChecks<I, O> {
         runner.trial(options.maxFrameBytes).directOnly(),
         bytes,
         trial -> {
-          long bound = LOOKS * (trial.fed() + 64L);
-          if (trial.looked() > bound) {
+          long bound = READS_PER_BYTE * (trial.inputBytes() + 64L);
+          if (trial.bytesRead() > bound) {
             throw new Violation(
-                "looked at: "
-                    + trial.looked()
+                "read: "
+                    + trial.bytesRead()
                     + " bytes when "
-                    + trial.fed()
-                    + " came in one at a time (expected: <= "
+                    + trial.inputBytes()
+                    + " arrived one at a time (expected: <= "
                     + bound
                     + "), so the time is not linear");
           }
@@ -91,7 +91,7 @@ final class CostChecks<I, O> {
     }
   }
 
-  /** How many bytes an instance takes that has seen some messages; its buffers included. */
+  /** Returns the size of an instance in bytes after it has read messages, with its buffers. */
   private long idleBytes(Supplier<? extends Protocol<I, O>> protocols, byte[] bytes) {
     List<Trial<I, O>> idle = new ArrayList<>(INSTANCES);
     Random random = new Random(options.seed);
@@ -115,7 +115,7 @@ final class CostChecks<I, O> {
               }
               trial.forget();
             });
-        buffers += trial.held();
+        buffers += trial.bufferBytes();
       }
       return (used() - before) / INSTANCES + buffers / INSTANCES;
     } finally {
@@ -133,7 +133,7 @@ final class CostChecks<I, O> {
     return least;
   }
 
-  /** Takes no memory: what is measured with it is the trial's. */
+  /** A protocol that takes no memory, to measure the trial itself. */
   private static final class Nothing<I, O> implements Protocol<I, O> {
     @Override
     public @Nullable I unpack(ProtocolContext context, ByteBuf in) {

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a check on a thread of its own, and gives up on it if it takes too long. */
+/** Runs a check on a thread of its own, and fails if it takes too long. */
 final class Deadline {
 
   private Deadline() {}
@@ -13,8 +13,8 @@ final class Deadline {
   /**
    * Runs a check.
    *
-   * @param progress says with which bytes it is busy
-   * @throws AssertionError if the check fails, with its name, or does not end
+   * @param progress describes the bytes that are being checked
+   * @throws AssertionError if the check fails or does not end; the message begins with its name
    */
   static void run(String name, Duration deadline, Runnable body, Supplier<String> progress) {
     AtomicReference<@Nullable Throwable> thrown = new AtomicReference<>();

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** Whether a protocol finds the same messages wherever the reads end. */
+/** Checks that the messages of a protocol do not depend on where reads end. */
 final class FramingChecks<I, O> {
 
   private static final int ALL_POSITIONS = 1024;
@@ -72,7 +72,7 @@ final class FramingChecks<I, O> {
     runner.expect(many, IntStream.range(1, length).filter(i -> i % 1021 == 0).toArray());
   }
 
-  /** Two connections whose reads come in turn; what one has seen is no business of the other. */
+  /** Reads two connections alternately, which must not share any state. */
   void independentInstances() {
     List<Script> scripts = runner.scripts();
     for (Script one : scripts.subList(0, Math.min(scripts.size(), 16))) {
@@ -164,16 +164,16 @@ final class FramingChecks<I, O> {
       runner.feed(
           bytes,
           trial -> {
-            byte[] came = TrialRunner.joined(trial.messages()).bytes();
-            if (came.length > all.length
-                || Arrays.mismatch(came, Arrays.copyOf(all, came.length)) >= 0) {
-              throw new Violation("bytes of all messages: " + Hex.of(came));
+            byte[] actual = TrialRunner.joined(trial.messages()).bytes();
+            if (actual.length > all.length
+                || Arrays.mismatch(actual, Arrays.copyOf(all, actual.length)) >= 0) {
+              throw new Violation("bytes of all messages: " + Hex.of(actual));
             }
           });
     }
   }
 
-  /** Where to split or cut: everywhere, or near both ends and here and there between. */
+  /** Returns positions for splits: all, or those near both ends and random ones between. */
   static int[] positions(int length, Random random) {
     if (length <= ALL_POSITIONS) {
       return IntStream.range(1, length).toArray();

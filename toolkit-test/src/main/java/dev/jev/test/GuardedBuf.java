@@ -14,21 +14,21 @@ import java.nio.channels.ScatteringByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A buffer that tells its {@link Ledger} what is done to it.
+ * A buffer that notes its use in a {@link Ledger}.
  *
- * <p>As with Netty's pooled buffers a retained slice has a reference count of its own, and keeps
- * the buffer that it is a part of. Unlike those it is never used again after its release, so that
- * who does so is found out.
+ * <p>A retained slice has a reference count of its own and holds a reference to its buffer, as with
+ * Netty's pooled buffers. Unlike those, a buffer is never reused after its release, so that a use
+ * after the release is found.
  */
 @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
 final class GuardedBuf extends AbstractReferenceCountedByteBuf {
 
   private final Ledger ledger;
   private final ByteBuf memory;
-  private final @Nullable GuardedBuf whole; // of a slice: what it is a part of
+  private final @Nullable GuardedBuf whole; // of a slice: its buffer
   private final String name;
   private final boolean input;
-  private int start; // of the current call
+  private int start; // of the unread bytes when the current call began
 
   GuardedBuf(
       Ledger ledger, ByteBuf memory, @Nullable GuardedBuf whole, String name, boolean input) {
@@ -62,8 +62,8 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
     }
   }
 
-  /** The memory, of which some bytes are about to be read. */
-  private ByteBuf looking(int index, int bytes) {
+  /** Returns the memory, of which bytes are about to be read. */
+  private ByteBuf reading(int index, int bytes) {
     if (input) {
       if (index < start && ledger.isCalling() && ledger.isInput(this)) {
         ledger.note("in: bytes consumed earlier are read again (expected: they stay consumed)");
@@ -71,12 +71,12 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
       if (refCnt() == 0) {
         ledger.note("in: of an earlier read, used again (expected: valid during its call only)");
       }
-      ledger.look(this, bytes);
+      ledger.reading(this, bytes);
     }
     return memory;
   }
 
-  /** The memory, of which some bytes are about to be written. */
+  /** Returns the memory, of which bytes are about to be written. */
   private ByteBuf writing(int index, int bytes) {
     if (input && ledger.isCalling()) {
       boolean unread = index >= readerIndex() - readBefore() && index + bytes <= writerIndex();
@@ -88,17 +88,17 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
     return memory;
   }
 
-  /** How many bytes this call has consumed; what it has consumed is its own to change. */
+  /** Returns the number of bytes that the current call has consumed, and may change. */
   private int readBefore() {
     return ledger.isInput(this) ? readerIndex() - start : 0;
   }
 
-  /** Notes where the current call begins. */
+  /** Notes the reader index at the beginning of a call. */
   void begin() {
     start = readerIndex();
   }
 
-  // Slices with a count of their own.
+  // Slices with their own reference counts.
 
   @Override
   public ByteBuf retainedSlice(int index, int length) {
@@ -121,51 +121,51 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
     return slice.setIndex(readerIndex(), writerIndex());
   }
 
-  // The rest is the memory's.
+  // Access to the memory.
 
   @Override
   protected byte _getByte(int index) {
-    return looking(index, 1).getByte(index);
+    return reading(index, 1).getByte(index);
   }
 
   @Override
   protected short _getShort(int index) {
-    return looking(index, 2).getShort(index);
+    return reading(index, 2).getShort(index);
   }
 
   @Override
   protected short _getShortLE(int index) {
-    return looking(index, 2).getShortLE(index);
+    return reading(index, 2).getShortLE(index);
   }
 
   @Override
   protected int _getUnsignedMedium(int index) {
-    return looking(index, 3).getUnsignedMedium(index);
+    return reading(index, 3).getUnsignedMedium(index);
   }
 
   @Override
   protected int _getUnsignedMediumLE(int index) {
-    return looking(index, 3).getUnsignedMediumLE(index);
+    return reading(index, 3).getUnsignedMediumLE(index);
   }
 
   @Override
   protected int _getInt(int index) {
-    return looking(index, 4).getInt(index);
+    return reading(index, 4).getInt(index);
   }
 
   @Override
   protected int _getIntLE(int index) {
-    return looking(index, 4).getIntLE(index);
+    return reading(index, 4).getIntLE(index);
   }
 
   @Override
   protected long _getLong(int index) {
-    return looking(index, 8).getLong(index);
+    return reading(index, 8).getLong(index);
   }
 
   @Override
   protected long _getLongLE(int index) {
-    return looking(index, 8).getLongLE(index);
+    return reading(index, 8).getLongLE(index);
   }
 
   @Override
@@ -235,7 +235,7 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
 
   @Override
   @Deprecated
-  @SuppressWarnings("InlineMeSuggester") // Netty has deprecated it, and has it
+  @SuppressWarnings("InlineMeSuggester") // deprecated by Netty, but abstract
   public ByteOrder order() {
     return ByteOrder.BIG_ENDIAN;
   }
@@ -253,41 +253,41 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
   @Override
   public ByteBuf getBytes(int index, ByteBuf dst, int dstIndex, int length) {
     checkIndex(index, length);
-    looking(index, length).getBytes(index, dst, dstIndex, length);
+    reading(index, length).getBytes(index, dst, dstIndex, length);
     return this;
   }
 
   @Override
   public ByteBuf getBytes(int index, byte[] dst, int dstIndex, int length) {
     checkIndex(index, length);
-    looking(index, length).getBytes(index, dst, dstIndex, length);
+    reading(index, length).getBytes(index, dst, dstIndex, length);
     return this;
   }
 
   @Override
   public ByteBuf getBytes(int index, ByteBuffer dst) {
     checkIndex(index, dst.remaining());
-    looking(index, dst.remaining()).getBytes(index, dst);
+    reading(index, dst.remaining()).getBytes(index, dst);
     return this;
   }
 
   @Override
   public ByteBuf getBytes(int index, OutputStream out, int length) throws IOException {
     checkIndex(index, length);
-    looking(index, length).getBytes(index, out, length);
+    reading(index, length).getBytes(index, out, length);
     return this;
   }
 
   @Override
   public int getBytes(int index, GatheringByteChannel out, int length) throws IOException {
     checkIndex(index, length);
-    return looking(index, length).getBytes(index, out, length);
+    return reading(index, length).getBytes(index, out, length);
   }
 
   @Override
   public int getBytes(int index, FileChannel out, long position, int length) throws IOException {
     checkIndex(index, length);
-    return looking(index, length).getBytes(index, out, position, length);
+    return reading(index, length).getBytes(index, out, position, length);
   }
 
   @Override
@@ -333,7 +333,7 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
   public ByteBuf copy(int index, int length) {
     checkIndex(index, length);
     ByteBuf copy = ledger.buffer(length, maxCapacity());
-    looking(index, length);
+    reading(index, length);
     return copy.writeBytes(memory, index, length);
   }
 
@@ -345,19 +345,19 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
   @Override
   public ByteBuffer nioBuffer(int index, int length) {
     checkIndex(index, length);
-    return looking(index, length).nioBuffer(index, length);
+    return reading(index, length).nioBuffer(index, length);
   }
 
   @Override
   public ByteBuffer internalNioBuffer(int index, int length) {
     checkIndex(index, length);
-    return looking(index, length).internalNioBuffer(index, length);
+    return reading(index, length).internalNioBuffer(index, length);
   }
 
   @Override
   public ByteBuffer[] nioBuffers(int index, int length) {
     checkIndex(index, length);
-    return looking(index, length).nioBuffers(index, length);
+    return reading(index, length).nioBuffers(index, length);
   }
 
   @Override
@@ -375,7 +375,7 @@ final class GuardedBuf extends AbstractReferenceCountedByteBuf {
     return memory.arrayOffset();
   }
 
-  /** No: what is read past the buffer would go unnoticed. */
+  /** Returns false, since reads through a memory address would not be noted. */
   @Override
   public boolean hasMemoryAddress() {
     return false;

@@ -4,7 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import java.util.HexFormat;
 
-/** Bytes as people write them: two hexadecimal digits each, with blanks wherever they like. */
+/** Bytes as text: two hexadecimal digits per byte, with any white space between bytes. */
 public final class Hex {
 
   private static final int LINE_BYTES = 16;
@@ -12,34 +12,35 @@ public final class Hex {
   private Hex() {}
 
   /**
-   * The bytes that some digits stand for; blanks and line breaks mean nothing.
+   * Returns the bytes of hexadecimal digits; white space is ignored.
    *
-   * @throws IllegalArgumentException if {@code digits} has anything else, or an odd number of them
+   * @throws IllegalArgumentException if {@code digits} has other characters, or an odd number of
+   *     digits
    */
   public static byte[] bytes(String digits) {
     return HexFormat.of().parseHex(digits.replaceAll("\\s+", ""));
   }
 
-  /** The digits of some bytes, in lower case and without blanks. */
+  /** Returns the digits of bytes, in lower case and without spaces. */
   public static String of(byte... bytes) {
     return HexFormat.of().formatHex(bytes);
   }
 
-  /** The digits of the readable bytes of a buffer, whose indices and reference stay as they are. */
+  /** Returns the digits of a buffer's readable bytes; its indices and reference count stay. */
   public static String of(ByteBuf bytes) {
     return of(ByteBufUtil.getBytes(bytes));
   }
 
   /**
-   * Some bytes for people to look at: lines of 16 with their offset, as digits and as ASCII.
+   * Returns a readable dump: 16 bytes per line with their offset, as digits and as ASCII.
    *
-   * @param splits before which of the bytes there is a bar, in ascending order
+   * @param splits the indices of the bytes that have a bar before them, in ascending order
    */
   public static String dump(byte[] bytes, int... splits) {
     return dumpPart(bytes, 0, bytes.length, splits);
   }
 
-  /** The same for a part of the bytes. */
+  /** Returns a dump of a part of the bytes. */
   static String dumpPart(byte[] bytes, int from, int to, int... splits) {
     StringBuilder dump = new StringBuilder();
     int split = 0;

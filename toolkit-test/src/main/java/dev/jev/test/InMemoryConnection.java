@@ -31,7 +31,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection without a network, to test a {@link Handler} with: the test is the peer.
+ * A connection without a network, to test a {@link Handler}; the test is the peer.
  *
  * <pre>
  *   InMemoryConnection&lt;String, String&gt; connection = InMemoryConnection.to(handler).open();
@@ -39,28 +39,28 @@ import org.jspecify.annotations.Nullable;
  *   assertEquals(List.of("hello Ann"), connection.sent());
  * </pre>
  *
- * <p>It behaves as a real one does. Callbacks never nest: what a callback asks for, to close or to
- * read on, happens when it has returned, before the call of the test's that began it returns. What
- * the handler throws closes with {@link Kind#HANDLER_ERROR}. While reading is paused, or the
- * connection is not writable, what it receives waits. A closed one is closed at once: the peer
- * never lets it wait.
+ * <p>It behaves as a real connection. Callbacks never nest: a close or a resumption of reading that
+ * a callback requests happens after the callback has returned, and before the test's call returns.
+ * An exception of the handler closes the connection with {@link Kind#HANDLER_ERROR}. Received
+ * messages wait while reading is paused or the connection is not writable. A close is complete at
+ * once, since the peer never delays it.
  *
- * <p>Tasks of {@link #execute} run after the callback that gave them; one that was given by the
- * test runs in the next of its calls, {@link #run} for example. Timers run when their {@link
+ * <p>Tasks of {@link #execute} run after the callback that submits them; a task that the test
+ * submits runs in the next call of the test, {@link #run} for example. Timers run when the {@link
  * #clock} is advanced.
  *
- * <p><b>Threads.</b> Everything happens on the thread of the test; nothing here is for several.
+ * <p><b>Threads.</b> For one thread, that of the test.
  *
  * <p><b>Ownership.</b> A received message is released after {@code onMessage} unless it was sent.
- * Of what was sent the connection keeps the reference, for the test to look at, until {@link
- * #releaseSent}, or gives it away by {@link #takeSent}.
+ * The connection keeps a reference to each sent message until {@link #releaseSent}; {@link
+ * #takeSent} hands the references over.
  *
  * @param <I> the messages that come in
  * @param <O> the messages that go out
  */
 public final class InMemoryConnection<I, O> implements Connection<O> {
 
-  /** What counts as pending while it is not writable: more than the default high mark. */
+  /** The pending bytes while not writable: more than the default high watermark. */
   private static final long PENDING_BYTES = 256 * 1024 + 1;
 
   private static final System.Logger LOG = System.getLogger("dev.jev.test");
@@ -95,18 +95,18 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     this.clock = requireNonNull(clock, "clock");
   }
 
-  /** A connection to a handler, with a clock of its own; {@link #open} is to be called next. */
+  /** Creates a connection with a clock of its own; {@link #open} is to be called next. */
   public static <I, O> InMemoryConnection<I, O> to(Handler<? super I, O> handler) {
     return new InMemoryConnection<>(handler, new ManualClock());
   }
 
-  /** A connection to a handler, with a clock that others may have too. */
+  /** Creates a connection with a clock that other connections may use, too. */
   public static <I, O> InMemoryConnection<I, O> to(
       Handler<? super I, O> handler, ManualClock clock) {
     return new InMemoryConnection<>(handler, clock);
   }
 
-  // What the peer does, and the test in its place.
+  // For the test, in place of the peer.
 
   /** Connects: calls {@code onConnect}, once. */
   public InMemoryConnection<I, O> open() {
@@ -116,7 +116,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return run();
   }
 
-  /** Lets a message come in. A reference-counted one is consumed. */
+  /** Receives a message; a reference-counted one is consumed. */
   public InMemoryConnection<I, O> receive(I message) {
     requireNonNull(message, "message");
     if (reason != null || inputEnded) {
@@ -127,32 +127,34 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return run();
   }
 
-  /** Ends the peer's output: what it sent before is delivered, then the connection closes. */
+  /** Ends the peer's output: earlier messages are delivered, then the connection closes. */
   public InMemoryConnection<I, O> peerCloses() {
     inputEnded = true;
     return run();
   }
 
-  /** Resets the connection: it closes with {@link Kind#IO_ERROR}, and what waits is dropped. */
+  /** Resets the connection: it closes with {@link Kind#IO_ERROR}; waiting messages are dropped. */
   public InMemoryConnection<I, O> peerResets() {
     abort(new CloseReason(Kind.IO_ERROR, new IOException("Connection reset by peer")));
     return run();
   }
 
-  /** Lets the peer take nothing any more: {@link #isWritable} is false and nothing is delivered. */
+  /** Makes the connection not writable: the peer reads nothing, and no message is delivered. */
   public InMemoryConnection<I, O> block() {
     blocked = true;
     writableDue = false;
     return this;
   }
 
-  /** Lets the peer take everything again, after {@link #block}: {@code onWritable} is called. */
+  /** Makes the connection writable again after {@link #block}, which calls {@code onWritable}. */
   public InMemoryConnection<I, O> unblock() {
     writableDue = blocked;
     return run();
   }
 
-  /** Does what is due, unless a callback is running, after which it is done anyway. */
+  /**
+   * Runs everything that is due, or nothing if called by a callback, after which it runs anyway.
+   */
   public InMemoryConnection<I, O> run() {
     if (!busy) {
       busy = true;
@@ -165,29 +167,29 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return this;
   }
 
-  /** The clock that its timers go by. */
+  /** Returns the clock of the timers. */
   public ManualClock clock() {
     return clock;
   }
 
-  /** What was sent and not taken, in order; the connection keeps the references. */
+  /** Returns the messages that were sent and not taken; the connection keeps the references. */
   public List<O> sent() {
     return Collections.unmodifiableList(sent);
   }
 
-  /** Takes what was sent so far; references are the caller's then. */
+  /** Returns the messages that were sent and not taken, and hands over the references to them. */
   public List<O> takeSent() {
     List<O> taken = List.copyOf(sent);
     sent.clear();
     return taken;
   }
 
-  /** Releases what was sent and not taken. */
+  /** Releases the messages that were sent and not taken. */
   public void releaseSent() {
     takeSent().forEach(ReferenceCountUtil::release);
   }
 
-  /** Why it was closed, or null if it was not. */
+  /** Returns the reason of the close, or null if the connection is open or was detached. */
   public @Nullable CloseReason closeReason() {
     return closed && !detached ? reason : null;
   }
@@ -199,15 +201,15 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return this;
   }
 
-  // What is due, one thing after the other.
+  // Turns.
 
   private void settle() {
     while (step()) {
-      // on to the next thing
+      // The next one.
     }
   }
 
-  /** Does one thing; returns whether there was one. */
+  /** Runs the next thing that is due; returns false if there is none. */
   private boolean step() {
     if (opening) {
       opening = false;
@@ -252,7 +254,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     }
   }
 
-  /** Calls the user's code; returns whether it went well. */
+  /** Calls the user's code; returns false if it has thrown an exception. */
   private boolean call(Runnable callback) {
     try {
       callback.run();
@@ -291,7 +293,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     unwritten.clear();
   }
 
-  // What the handler does.
+  // For the handler.
 
   @Override
   public boolean send(O message) {
@@ -316,27 +318,29 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return new Delivery(Delivery.Outcome.TAKEN, written.minimalCompletionStage());
   }
 
-  /** A message that is sent takes the reference with it that was to be released. */
+  /** Gives up the reference to the message that is being delivered if it is sent. */
   private void disown(O message) {
-    ReferenceCounted mine = owned;
-    if (mine != null && message instanceof ReferenceCounted counted && shares(counted, mine)) {
+    ReferenceCounted delivered = owned;
+    if (delivered != null
+        && message instanceof ReferenceCounted counted
+        && shares(counted, delivered)) {
       owned = null;
     }
   }
 
-  /** Whether both have the same reference count: one is the other, or a view of it. */
-  @SuppressWarnings("ReferenceEquality") // equal is not the same
-  private static boolean shares(ReferenceCounted sent, ReferenceCounted mine) {
-    if (sent == mine) {
+  /** Returns whether both share a reference count: they are the same, or one is a view. */
+  @SuppressWarnings("ReferenceEquality") // the same object, not an equal one
+  private static boolean shares(ReferenceCounted sent, ReferenceCounted delivered) {
+    if (sent == delivered) {
       return true;
     }
     int before = sent.refCnt();
-    if (before != mine.refCnt()) {
+    if (before != delivered.refCnt()) {
       return false;
     }
-    mine.retain();
+    delivered.retain();
     boolean shared = sent.refCnt() != before;
-    mine.release();
+    delivered.release();
     return shared;
   }
 
@@ -345,7 +349,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return connected && reason == null && !outputEnded && !blocked;
   }
 
-  /** 0 while the peer takes everything, 262,145 after {@link #block}. */
+  /** Returns 0, or 262,145 while the connection is not writable because of {@link #block}. */
   @Override
   public long pendingBytes() {
     return blocked ? PENDING_BYTES : 0;
@@ -373,7 +377,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     outputEnded = true;
   }
 
-  /** Ends it without {@code onClose}; {@code successor} is not called. */
+  /** Ends the connection without {@code onClose}; {@code successor} is not called. */
   @Override
   public void detach(ChannelHandler successor) {
     requireNonNull(successor, "successor");
@@ -482,11 +486,11 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return timer;
   }
 
-  /** A task, and when to run it again. */
+  /** A scheduled task that may run again. */
   private final class ClockTimer implements ScheduledTask {
 
     private final Runnable task;
-    private final LongSupplier pause; // in nanoseconds; negative if there is no other time
+    private final LongSupplier pause; // in nanoseconds; negative if it does not run again
     private boolean cancelled;
     private Runnable undo = () -> {};
 

@@ -12,35 +12,34 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All buffers of one trial: who made them, which still exist, and what was done to them that must
- * not be done.
+ * The buffers of one trial: their origin, the live ones, and the first fault in their use.
  *
- * <p>It is also the allocator behind {@code in.alloc()}.
+ * <p>Also the allocator behind {@code in.alloc()}.
  */
 @SuppressWarnings("ReferenceEquality") // the very buffer, not one with equal bytes
 final class Ledger extends AbstractByteBufAllocator {
 
-  /** Netty's own leak detection stays out of it: a leak is reported by {@link #expectNone}. */
+  /** The memory, without Netty's leak detection, since {@link #expectNone} reports leaks. */
   private static final ByteBufAllocator MEMORY =
       new UnpooledByteBufAllocator(
           /* preferDirect= */ false, /* disableLeakDetector= */ true, /* tryNoCleaner= */ true);
 
-  /** A call that has looked at this many bytes for each one that is there goes round in circles. */
-  private static final long CIRCLES = 4096;
+  /** The number of reads per byte, in one call, from which the call counts as endless. */
+  private static final long MAX_READS_PER_BYTE = 4096;
 
   private final Set<GuardedBuf> alive = Collections.newSetFromMap(new IdentityHashMap<>());
   private @Nullable GuardedBuf input;
   private @Nullable String fault;
   private boolean calling;
-  private long looked;
-  private long lookedBefore;
-  private long made;
+  private long bytesRead;
+  private long bytesReadBefore; // the current call
+  private long allocatedBytes;
 
   Ledger() {
     super(/* preferDirect= */ false);
   }
 
-  /** Makes the buffer that is going to be {@code in}. */
+  /** Creates a buffer for {@code in}. */
   GuardedBuf input(int capacity, boolean direct, String name) {
     return add(new GuardedBuf(this, memory(capacity, capacity, direct), null, name, true));
   }
@@ -62,7 +61,7 @@ final class Ledger extends AbstractByteBufAllocator {
   }
 
   private ByteBuf newBuffer(int capacity, int maxCapacity, boolean direct) {
-    made += capacity;
+    allocatedBytes += capacity;
     String name = "buffer of " + capacity + " bytes, made by in.alloc()";
     ByteBuf memory = memory(capacity, maxCapacity, direct);
     return add(new GuardedBuf(this, memory, null, name, /* input= */ false));
@@ -85,15 +84,15 @@ final class Ledger extends AbstractByteBufAllocator {
     }
   }
 
-  /** A buffer has grown. */
+  /** Notes that a buffer has grown. */
   void grown(int bytes) {
-    made += Math.max(bytes, 0);
+    allocatedBytes += Math.max(bytes, 0);
   }
 
-  /** A call of the protocol begins, with these bytes if it is {@code unpack}. */
+  /** Notes that a call of the protocol begins, with its input or null. */
   void enter(@Nullable GuardedBuf in) {
     input = in;
-    lookedBefore = looked;
+    bytesReadBefore = bytesRead;
     calling = true;
   }
 
@@ -109,21 +108,22 @@ final class Ledger extends AbstractByteBufAllocator {
     return buffer == input;
   }
 
-  /** Bytes of an input buffer were read. */
-  void look(GuardedBuf buffer, int bytes) {
+  /** Notes that bytes of an input buffer are read. */
+  void reading(GuardedBuf buffer, int bytes) {
     if (!calling) {
       return;
     }
-    looked += bytes;
-    if (looked - lookedBefore > CIRCLES * (buffer.capacity() + 256L)) {
-      note("unpack: looks at the same bytes again and again (expected: returns)");
+    bytesRead += bytes;
+    if (bytesRead - bytesReadBefore > MAX_READS_PER_BYTE * (buffer.capacity() + 256L)) {
+      note("unpack: reads the same bytes again and again (expected: returns)");
       throw new Violation("unpack does not end");
     }
   }
 
-  void note(String what) {
-    if (fault == null) {
-      fault = what;
+  /** Notes a fault, of which the first one counts. */
+  void note(String fault) {
+    if (this.fault == null) {
+      this.fault = fault;
     }
   }
 
@@ -133,22 +133,22 @@ final class Ledger extends AbstractByteBufAllocator {
     }
   }
 
-  /** How many bytes of input were looked at. */
-  long looked() {
-    return looked;
+  /** Returns the number of reads of input bytes. */
+  long bytesRead() {
+    return bytesRead;
   }
 
-  /** How many bytes the protocol has asked the allocator for. */
-  long made() {
-    return made;
+  /** Returns the number of bytes that the protocol has allocated. */
+  long allocatedBytes() {
+    return allocatedBytes;
   }
 
-  /** How many bytes the buffers hold that the protocol has not released. */
-  long held() {
+  /** Returns the size of the buffers that are not released. */
+  long bufferBytes() {
     return alive.stream().filter(GuardedBuf::ownsMemory).mapToLong(GuardedBuf::capacity).sum();
   }
 
-  /** How many slices with a count of their own there are of a buffer. */
+  /** Returns the number of retained slices of a buffer. */
   int slices(ByteBuf of) {
     int slices = 0;
     for (GuardedBuf buffer : alive) {
@@ -157,7 +157,7 @@ final class Ledger extends AbstractByteBufAllocator {
     return slices;
   }
 
-  /** Says that every buffer was released. */
+  /** Checks that every buffer was released. */
   void expectNone(String when) {
     if (alive.isEmpty()) {
       return;
@@ -174,7 +174,7 @@ final class Ledger extends AbstractByteBufAllocator {
             + String.join("; ", names.subList(0, Math.min(names.size(), 4))));
   }
 
-  /** Releases everything, whoever owns it. */
+  /** Releases all buffers, regardless of their owners. */
   void clear() {
     for (GuardedBuf buffer : new ArrayList<>(alive)) {
       while (buffer.refCnt() > 0) {

@@ -12,9 +12,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A time that stands still until a test advances it, and what is to happen at some point of it.
+ * A clock that stands still until a test advances it, with scheduled tasks.
  *
- * <p>Not for use by several threads.
+ * <p><b>Threads.</b> For one thread.
  */
 public final class ManualClock {
 
@@ -26,18 +26,18 @@ public final class ManualClock {
   private long now;
   private long order;
 
-  /** Something that is due at a time; of several at the same time the first made is run first. */
+  /** A scheduled task; tasks that are due at the same time run in the order of scheduling. */
   private record Task(long due, long order, Runnable action) {}
 
-  /** A clock at time zero. */
+  /** Creates a clock at time zero. */
   public ManualClock() {}
 
-  /** How many nanoseconds have passed. */
+  /** Returns the current time in nanoseconds. */
   public long nanoTime() {
     return now;
   }
 
-  /** Lets time pass, and does meanwhile what becomes due, each at its own time and in order. */
+  /** Advances the time, and runs each task at the time for which it is scheduled. */
   public void advance(Duration time) {
     if (time.isNegative()) {
       throw new IllegalArgumentException("time: " + time + " (expected: >= PT0S)");
@@ -51,9 +51,7 @@ public final class ManualClock {
     now = Math.max(now, end);
   }
 
-  /**
-   * Lets time pass while a task runs, as it does when that is slow: nothing else is done meanwhile.
-   */
+  /** Advances the time without running tasks, as during a task that takes long. */
   public void elapse(Duration time) {
     if (time.isNegative()) {
       throw new IllegalArgumentException("time: " + time + " (expected: >= PT0S)");
@@ -66,26 +64,30 @@ public final class ManualClock {
     return tasks.size();
   }
 
-  /** Does something after a time, which {@link #advance} has to reach; zero is the next one. */
+  /** Schedules a task; with a delay of zero it runs in the next call of {@link #advance}. */
   public void schedule(Duration delay, Runnable action) {
     schedule(delay.toNanos(), action);
   }
 
-  /** The same in nanoseconds; returns what undoes it. */
+  /** Schedules a task after a delay in nanoseconds; returns an action that cancels it. */
   Runnable schedule(long nanos, Runnable action) {
     Task task = new Task(now + nanos, order++, requireNonNull(action, "action"));
     tasks.add(task);
     return () -> tasks.remove(task);
   }
 
-  /** Returns the wheel of a delay: one for all users of this clock, as on an event loop. */
+  /** Returns the deadline wheel of a maximum delay, which all users of this clock share. */
   DeadlineWheel wheel(Duration maxDelay) {
     return wheels.computeIfAbsent(
         maxDelay,
         any -> new DeadlineWheel(any, () -> now, (task, nanos) -> schedule(nanos, task)::run));
   }
 
-  /** Returns a delay in nanoseconds, if it is one that the framework accepts. */
+  /**
+   * Returns a delay in nanoseconds.
+   *
+   * @throws IllegalArgumentException if the framework would not accept it, either
+   */
   static long nanos(String name, Duration delay) {
     requireNonNull(delay, name);
     if (delay.isNegative() || delay.compareTo(MAX_DELAY) > 0) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 
 /**
- * What every {@link Protocol} owes its users, checked with samples of its messages.
+ * A contract that every {@link Protocol} keeps, checked with samples of its messages.
  *
  * <pre>
  *   ProtocolContract.of(ShortTexts::new)
@@ -27,49 +27,51 @@ import org.junit.jupiter.api.DynamicTest;
  *       .check();
  * </pre>
  *
- * <p>The protocol is called as the framework calls it, by reads that end anywhere and with what is
- * left over in front of the next one, each time in another buffer. Every check looks at all buffers
- * too: {@code in} is not released, not written to and not used after its call, its reader index
- * never goes back, messages own a reference each and do not change until it is released, {@code
- * close} is called once, and nothing is left after it. A failure shows the bytes, where they were
- * split, the seed, what was expected and what came.
+ * <p>The protocol is called as the framework calls it. Reads end anywhere, and unread bytes are in
+ * front of the next ones, usually in another buffer. All checks watch the buffers, too: {@code in}
+ * is not released, not written to and not used after the call; its reader index never moves back;
+ * each message owns a reference and does not change until its release; {@code close} is called
+ * once, and no buffer is left after it. A failure shows the bytes, the splits, the seed, the
+ * expected and the actual result.
  *
- * <p>The checks, and what each one proves:
+ * <p>The checks:
  *
  * <ul>
- *   <li><b>round trip</b>: what is packed is unpacked to equal messages; {@code pack} only appends.
- *   <li><b>whole input</b>: each sample in one read, and all of them in one.
+ *   <li><b>round trip</b>: packed messages are unpacked to equal messages, and {@code pack} only
+ *       appends.
+ *   <li><b>whole input</b>: each sample in one read, and all samples in one read.
  *   <li><b>one byte at a time</b>, <b>every split in two</b>, <b>random splits</b>: the messages do
- *       not depend on where reads end. Of a sample longer than 1,024 bytes the 256 positions at
- *       each end and 256 others are tried; random splits have up to 9 parts.
+ *       not depend on where reads end. A sample longer than 1,024 bytes is split at the first 256
+ *       positions, the last 256 and 256 others. Random splits have up to 9 parts.
  *   <li><b>many in one read</b>: about 2,000 messages, at most 1 MiB unless the samples are longer,
  *       in one read and across reads.
- *   <li><b>independent instances</b>: two connections whose reads come in turn share nothing.
- *   <li><b>truncation</b>: an input that ends early gives the messages that are complete, no other
- *       and no exception.
- *   <li><b>refusals</b>: the {@link #refused} samples are, with their message, when their last byte
- *       is there at the latest.
+ *   <li><b>independent instances</b>: two connections with alternating reads share nothing.
+ *   <li><b>truncation</b>: an input that ends early gives the complete messages, no others and no
+ *       exception.
+ *   <li><b>refusals</b>: each {@link #refused} sample is refused with its message, with its last
+ *       byte at the latest.
  *   <li><b>frame limit</b>: a message of more than 1,024 bytes is refused if {@link
- *       ProtocolContext#maxFrameBytes} is one byte less than its wire form and accepted if it is
- *       equal; what goes on without end is never delivered as a frame longer than the limit, and
- *       never buffered beyond twice the limit.
- *   <li><b>garbage</b>, <b>mutated input</b>: bytes from a broken or hostile peer cause messages or
- *       a {@link ProtocolException}, nothing else: no other exception, no loop, no leak, and no
- *       more allocation, on the heap and from {@code in.alloc()}, than 256 KiB and 256 bytes for
- *       each byte that came in.
- *   <li><b>declared lengths</b>: the same for lengths of up to 16 MiB written over the first 24
- *       bytes of each sample, with a frame limit of 64 MiB: nothing is allocated on a promise.
- *   <li><b>linear time</b>: when bytes come one at a time, each is looked at 64 times at most;
- *       counted, not measured, and only while it is in {@code in}. Means little without a message
- *       of some hundred bytes.
- *   <li><b>idle memory</b>: an instance that has seen the first sample takes no more than {@link
- *       #maxIdleBytes}, the buffers that it keeps included.
+ *       ProtocolContext#maxFrameBytes} is one byte less than its packed length, and accepted if it
+ *       is equal. An endless frame is never delivered as a frame longer than the limit, and not
+ *       more than twice the limit is buffered for it.
+ *   <li><b>garbage</b>, <b>mutated input</b>: bytes of a broken or hostile peer cause messages or a
+ *       {@link ProtocolException}, but no other exception, no endless loop and no leak. They cause
+ *       no more allocation, on the heap and from {@code in.alloc()}, than 256 KiB and 256 bytes per
+ *       byte of input.
+ *   <li><b>declared lengths</b>: the same for lengths of up to 16 MiB that are written over the
+ *       first 24 bytes of each sample, with a frame limit of 64 MiB. So nothing is allocated for a
+ *       length that is only declared.
+ *   <li><b>linear time</b>: if bytes arrive one at a time, each is read at most 64 times. Reads are
+ *       counted, not measured, and only while a byte is in {@code in}. Needs a message of some
+ *       hundred bytes to be meaningful.
+ *   <li><b>idle memory</b>: an instance that has read the first sample takes no more than {@link
+ *       #maxIdleBytes}, with the buffers that it keeps.
  * </ul>
  *
- * <p>Datagrams are not checked. Buffers that a protocol gets elsewhere than from {@code in} and
- * {@code in.alloc()} are left to Netty's leak detection.
+ * <p>Datagrams are not checked. Buffers from other sources than {@code in} and {@code in.alloc()}
+ * are left to Netty's leak detection.
  *
- * <p>Each check runs on a daemon thread of its own. A contract may be checked again and again.
+ * <p>Each check runs on a daemon thread of its own. A contract may be checked several times.
  *
  * @param <I> the messages that come in
  * @param <O> the messages that go out
@@ -83,15 +85,17 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * A contract for the protocol of which {@code protocols} makes an instance for each connection.
+   * Creates the contract of a protocol.
+   *
+   * @param protocols the factory of the protocol, called once per connection
    */
   public static <I, O> ProtocolContract<I, O> of(Supplier<? extends Protocol<I, O>> protocols) {
     return new ProtocolContract<>(requireNonNull(protocols, "protocols"));
   }
 
   /**
-   * Sets the protocol of the other end, which packs the {@link #message} samples. By default it is
-   * the protocol itself, which is right if its messages are the same in both directions.
+   * Sets the protocol of the other end, which packs the {@link #message} samples. The default is
+   * the protocol itself, for messages that are the same in both directions.
    */
   public ProtocolContract<I, O> counterpart(Supplier<? extends Protocol<O, I>> counterpart) {
     options.counterpart = requireNonNull(counterpart, "counterpart");
@@ -99,10 +103,11 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Adds a message, to be packed and unpacked again.
+   * Adds a message that is packed and unpacked again.
    *
-   * <p><b>Ownership.</b> A reference-counted message stays the caller's: what is packed is a copy
-   * of a {@code ByteBuf}, and anything else retained. It must live until the checks are done.
+   * <p><b>Ownership.</b> A reference-counted message stays the caller's, and must not be released
+   * before the checks end. A {@code ByteBuf} is copied before it is packed; other messages are
+   * retained.
    */
   public ProtocolContract<I, O> message(I message) {
     options.messages.add(requireNonNull(message, "message"));
@@ -110,7 +115,7 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Adds bytes, as {@link Hex#bytes} reads them, and the messages they give.
+   * Adds bytes, in the format of {@link Hex#bytes}, and the messages in them.
    *
    * <p><b>Ownership.</b> The messages stay the caller's; buffers may be released after this call.
    */
@@ -120,7 +125,7 @@ public final class ProtocolContract<I, O> {
     return add(Hex.bytes(hex), Arrays.asList(messages));
   }
 
-  /** Adds bytes and the messages they give, see {@link #wire(String, Object...)}. */
+  /** Adds bytes and the messages in them, see {@link #wire(String, Object...)}. */
   @SafeVarargs
   @SuppressWarnings("varargs") // read as a list, never kept
   public final ProtocolContract<I, O> wire(byte[] bytes, I... messages) {
@@ -137,8 +142,8 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Adds bytes, as {@link Hex#bytes} reads them, that are refused with a {@link ProtocolException}
-   * whose message contains {@code message}.
+   * Adds bytes, in the format of {@link Hex#bytes}, that are refused with a {@link
+   * ProtocolException} whose message contains {@code message}.
    */
   public ProtocolContract<I, O> refused(String hex, String message) {
     return refused(Hex.bytes(hex), message);
@@ -152,8 +157,8 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Sets what a peer sends first, once, before every sample: its part of a handshake. Nothing by
-   * default, or what the protocol that packs the messages writes when it is opened.
+   * Sets the bytes that a peer sends once, before every sample: its part of a handshake. The
+   * default is the bytes that the packing protocol writes in its handshake, if any.
    */
   public ProtocolContract<I, O> opening(byte... bytes) {
     options.opening = bytes.clone();
@@ -161,11 +166,11 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Sets what messages are compared by, for those without an {@code equals} of their own; to be
-   * called before the samples are added.
+   * Sets the function that returns the value by which a message is compared, for messages without
+   * {@code equals}. To be called before the samples are added.
    *
-   * <p>By default the bytes of buffers and byte arrays are compared, lists by their elements, and
-   * everything else by {@code equals}.
+   * <p>By default buffers and byte arrays are compared by their bytes, lists by their elements, and
+   * other messages by {@code equals}.
    */
   public ProtocolContract<I, O> comparing(Function<? super I, ?> key) {
     options.key = requireNonNull(key, "key");
@@ -173,28 +178,28 @@ public final class ProtocolContract<I, O> {
   }
 
   /**
-   * Says that messages are pieces of a stream, whose borders mean nothing: only their bytes, put
-   * together, are compared, and no frame is too long.
+   * Declares messages as pieces of a stream without borders: only all their bytes together are
+   * compared, and no frame is too long.
    */
   public ProtocolContract<I, O> stream() {
     options.stream = true;
     return this;
   }
 
-  /** Sets what {@link ProtocolContext#maxFrameBytes} returns; 65,536 bytes by default. */
+  /** Sets {@link ProtocolContext#maxFrameBytes}; 65,536 bytes by default. */
   public ProtocolContract<I, O> maxFrameBytes(int maxFrameBytes) {
     options.maxFrameBytes = positive("maxFrameBytes", maxFrameBytes);
     return this;
   }
 
-  /** Sets how many bytes an idle instance may take, with its buffers; 1,024 by default. */
+  /** Sets the maximum size of an idle instance in bytes, with its buffers; 1,024 by default. */
   public ProtocolContract<I, O> maxIdleBytes(int maxIdleBytes) {
     options.maxIdleBytes = positive("maxIdleBytes", maxIdleBytes);
     return this;
   }
 
   /**
-   * Sets where the random checks begin; 1 by default, so that every run is the same. Failures print
+   * Sets the seed of the random checks; 1 by default, so that every run is the same. Failures print
    * it.
    */
   public ProtocolContract<I, O> seed(long seed) {
@@ -202,13 +207,13 @@ public final class ProtocolContract<I, O> {
     return this;
   }
 
-  /** Sets how many inputs each of the random checks tries; 2,000 by default. */
+  /** Sets the number of inputs of each random check; 2,000 by default. */
   public ProtocolContract<I, O> rounds(int rounds) {
     options.rounds = positive("rounds", rounds);
     return this;
   }
 
-  /** Sets how long each check may take before it counts as endless; 60 s by default. */
+  /** Sets the maximum time of each check, after which it counts as endless; 60 s by default. */
   public ProtocolContract<I, O> deadline(Duration deadline) {
     if (deadline.isNegative() || deadline.isZero()) {
       throw new IllegalArgumentException("deadline: " + deadline + " (expected: > PT0S)");
@@ -224,7 +229,7 @@ public final class ProtocolContract<I, O> {
     return value;
   }
 
-  /** The checks as tests, for a method with {@code @TestFactory}; needs JUnit Jupiter. */
+  /** Returns the checks as tests, for a {@code @TestFactory} method; needs JUnit Jupiter. */
   public Stream<DynamicTest> tests() {
     return checks().stream().map(check -> DynamicTest.dynamicTest(check.name(), check.body()::run));
   }
@@ -232,7 +237,8 @@ public final class ProtocolContract<I, O> {
   /**
    * Runs all checks.
    *
-   * @throws AssertionError which names every check that failed, and why; each is suppressed in it
+   * @throws AssertionError if checks fail; it names each of them with its reason, and has their
+   *     errors as suppressed ones
    */
   public void check() {
     List<Check> checks = checks();
@@ -280,7 +286,7 @@ public final class ProtocolContract<I, O> {
         cost("idle memory", CostChecks::idleMemory));
   }
 
-  // Each run begins anew, so that its random inputs do not depend on what ran before.
+  // Each run has a new generator, so that its random inputs do not depend on earlier checks.
 
   private Check framing(String name, Consumer<FramingChecks<I, O>> body) {
     return new Check(
@@ -309,6 +315,6 @@ public final class ProtocolContract<I, O> {
         });
   }
 
-  /** One thing that has to hold. */
+  /** A check with its name. */
   private record Check(String name, Runnable body) {}
 }

@@ -13,9 +13,10 @@ import java.time.Duration;
 import java.util.Arrays;
 
 /**
- * A client that is nothing but a TCP socket, so that a test decides about every byte.
+ * A plain TCP client, so that a test decides about every byte.
  *
- * <p>Bytes are given as {@link Hex} reads them. Reads wait for at most 10 s, see {@link #timeout}.
+ * <p>Text of bytes is in the format of {@link Hex#bytes}. A read waits for at most 10 s, see {@link
+ * #timeout}.
  */
 public final class RawPeer implements AutoCloseable {
 
@@ -27,7 +28,7 @@ public final class RawPeer implements AutoCloseable {
     this.socket = socket;
   }
 
-  /** Connects to the first address of a server, on this machine. */
+  /** Connects to the first address of a server on this machine. */
   public static RawPeer connect(Server server) throws IOException {
     return connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
   }
@@ -46,7 +47,7 @@ public final class RawPeer implements AutoCloseable {
     }
   }
 
-  /** Sets for how long a read may wait; 10 s by default. */
+  /** Sets the maximum time that a read waits; 10 s by default. */
   public RawPeer timeout(Duration timeout) throws IOException {
     socket.setSoTimeout(Math.toIntExact(timeout.toMillis()));
     return this;
@@ -66,10 +67,10 @@ public final class RawPeer implements AutoCloseable {
   }
 
   /**
-   * Reads so many bytes.
+   * Reads a number of bytes.
    *
-   * @throws EOFException if there are fewer before the end
-   * @throws SocketTimeoutException if they do not come in time
+   * @throws EOFException if the connection ends before
+   * @throws SocketTimeoutException if the bytes do not arrive within the {@link #timeout}
    */
   public byte[] read(int length) throws IOException {
     byte[] bytes = new byte[length];
@@ -84,22 +85,35 @@ public final class RawPeer implements AutoCloseable {
     return bytes;
   }
 
-  /** Reads up to the end, which must be a FIN and no reset. */
+  /**
+   * Reads up to the end of the connection.
+   *
+   * @throws IOException if it is a reset and not a FIN
+   */
   public byte[] readAll() throws IOException {
     return socket.getInputStream().readAllBytes();
   }
 
-  /** Reads as many bytes as these are, which must be these. */
+  /**
+   * Reads as many bytes as are expected.
+   *
+   * @throws AssertionError if they are different
+   */
   public RawPeer expect(String hex) throws IOException {
     byte[] expected = Hex.bytes(hex);
-    byte[] came = read(expected.length);
-    if (!Arrays.equals(came, expected)) {
-      throw new AssertionError("read: " + Hex.of(came) + " (expected: " + Hex.of(expected) + ")");
+    byte[] actual = read(expected.length);
+    if (!Arrays.equals(actual, expected)) {
+      throw new AssertionError("read: " + Hex.of(actual) + " (expected: " + Hex.of(expected) + ")");
     }
     return this;
   }
 
-  /** Expects the end, which must be a FIN and no reset, and nothing before it. */
+  /**
+   * Expects the end of the connection.
+   *
+   * @throws AssertionError if there are bytes before
+   * @throws IOException if it is a reset and not a FIN
+   */
   public void expectEnd() throws IOException {
     int next = socket.getInputStream().read();
     if (next >= 0) {
@@ -107,7 +121,7 @@ public final class RawPeer implements AutoCloseable {
     }
   }
 
-  /** Ends the output. */
+  /** Shuts the output down: sends a FIN. */
   public RawPeer shutdownOutput() throws IOException {
     socket.shutdownOutput();
     return this;

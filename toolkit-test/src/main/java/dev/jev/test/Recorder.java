@@ -15,22 +15,21 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A handler that writes down what it is told, in the order of the calls, and then lets another one
- * do something about it.
+ * A handler that records its calls in their order, and passes them on to another handler.
  *
  * <p>The events are {@code connect}, {@code message} with the message, {@code writable} and {@code
- * close} with the kind of the reason. Messages are written down as they are printed, buffers and
- * byte arrays by their length and their bytes: {@code message 2 bytes 6869}.
+ * close} with the kind of the reason. A message is recorded by its {@code toString}, a buffer or
+ * byte array by its length and bytes: {@code message 2 bytes 6869}.
  *
- * <p><b>Threads.</b> Called by those of a server, asked by that of the test, which waits up to 10 s
- * for what it expects.
+ * <p><b>Threads.</b> The callbacks are for the event loops, the other methods for the thread of the
+ * test. Methods that wait do so for at most 10 s.
  *
  * @param <I> the messages that come in
  * @param <O> the messages that go out
  */
 public final class Recorder<I, O> implements Handler<I, O> {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
   private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
   private final BlockingQueue<Connection<O>> connections = new LinkedBlockingQueue<>();
@@ -40,12 +39,12 @@ public final class Recorder<I, O> implements Handler<I, O> {
     this.then = requireNonNull(then, "then");
   }
 
-  /** One that does nothing but write down. */
+  /** Creates a recorder that does nothing else. */
   public static <I, O> Recorder<I, O> silent() {
     return new Recorder<>((connection, message) -> {});
   }
 
-  /** One that lets another handler do something after it has written down what happened. */
+  /** Creates a recorder that passes each call on to another handler after recording it. */
   public static <I, O> Recorder<I, O> before(Handler<? super I, O> then) {
     return new Recorder<>(then);
   }
@@ -75,35 +74,47 @@ public final class Recorder<I, O> implements Handler<I, O> {
     then.onClose(connection, reason);
   }
 
-  /** Waits for the next connection. */
+  /** Waits for the next connection, and returns it. */
   public Connection<O> connection() throws InterruptedException {
-    Connection<O> connection = connections.poll(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+    Connection<O> connection = connections.poll(TIMEOUT.toNanos(), TimeUnit.NANOSECONDS);
     if (connection == null) {
-      throw new AssertionError("connection: none within " + PATIENCE + " (expected: one)");
+      throw new AssertionError("connection: none within " + TIMEOUT + " (expected: one)");
     }
     return connection;
   }
 
-  /** Waits for a message, which must be the next event. */
+  /**
+   * Waits for a message.
+   *
+   * @throws AssertionError if it is not the next event
+   */
   public void expectMessage(I message) throws InterruptedException {
     expect("message " + Snapshot.of(message));
   }
 
-  /** Waits for these events, which must be the next ones in this order. */
+  /**
+   * Waits for events.
+   *
+   * @throws AssertionError if they are not the next ones, in this order
+   */
   public void expect(String... expected) throws InterruptedException {
-    List<@Nullable String> came = new ArrayList<>();
+    List<@Nullable String> actual = new ArrayList<>();
     for (String each : expected) {
-      String event = events.poll(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
-      came.add(event);
+      String event = events.poll(TIMEOUT.toNanos(), TimeUnit.NANOSECONDS);
+      actual.add(event);
       if (!each.equals(event)) {
         String rest = events.isEmpty() ? "" : ", then " + events;
         throw new AssertionError(
-            "events: " + came + rest + " (expected: " + Arrays.toString(expected) + ")");
+            "events: " + actual + rest + " (expected: " + Arrays.toString(expected) + ")");
       }
     }
   }
 
-  /** Says that nothing has happened besides what was expected. */
+  /**
+   * Checks that all events were expected.
+   *
+   * @throws AssertionError if there are others
+   */
   public void expectNothingMore() {
     if (!events.isEmpty()) {
       throw new AssertionError("events: " + events + " (expected: none)");

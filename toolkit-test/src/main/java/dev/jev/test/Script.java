@@ -4,12 +4,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a peer sends on one connection, and the messages that this must give.
+ * The bytes that a peer sends on one connection, and the messages in them.
  *
- * @param bytes what it sends
- * @param opening how many of the bytes come before the first message
+ * @param bytes the bytes
+ * @param opening the number of bytes before the first message
  * @param expected the snapshots of the messages
- * @param packed whether the bytes were packed, so that none can be spared
+ * @param packed true if the protocol packed the bytes, so that all of them are needed
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record Script(byte[] bytes, int opening, List<@Nullable Object> expected, boolean packed) {}

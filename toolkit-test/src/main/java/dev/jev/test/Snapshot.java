@@ -7,14 +7,14 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What a message is compared by after its release. */
+/** The copy of a message by which it is compared after its release. */
 final class Snapshot {
 
   private static final int MAX_CHARACTERS = 200;
 
   private Snapshot() {}
 
-  /** The bytes of a buffer or array, the snapshots of a list's elements, or the object itself. */
+  /** Returns the bytes of a buffer or array, the snapshots of a list's elements, or the message. */
   static @Nullable Object of(@Nullable Object message) {
     if (message instanceof ByteBuf buffer) {
       return new Content("", ByteBufUtil.getBytes(buffer));
@@ -29,7 +29,7 @@ final class Snapshot {
     return message;
   }
 
-  /** A snapshot as people read it, of limited length. */
+  /** Returns a snapshot as text of limited length. */
   static String print(@Nullable Object snapshot) {
     String text = snapshot instanceof String ? "\"" + snapshot + "\"" : String.valueOf(snapshot);
     if (text.length() > MAX_CHARACTERS) {
@@ -38,7 +38,7 @@ final class Snapshot {
     return text;
   }
 
-  /** Bytes that are equal if they are the same. */
+  /** Bytes that are compared by their values. */
   @SuppressWarnings("ArrayRecordComponent") // has an equals of its own
   record Content(String type, byte[] bytes) {
     @Override

@@ -16,18 +16,18 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection of a protocol: calls it as the framework does, and watches what it does.
+ * One connection of a protocol, which is called as the framework calls it and watched.
  *
- * <p>What was not consumed is put in front of what comes next, most of the time in another buffer,
- * of another size and kind and with other indices. Some messages are kept for a while, as a handler
- * may, and looked at again before they are released.
+ * <p>Unread bytes are put in front of the next ones, usually in another buffer, of another size and
+ * kind and with other indices. Some messages are retained for a while, as by a handler, and
+ * compared with their first value before their release.
  */
 final class Trial<I, O> implements UnpackLoop.Probe {
 
-  /** What is this long may stay where it is when more is read behind it, as in the framework. */
-  private static final int STAYS_BYTES = 1024;
+  /** The length from which unread bytes may stay in their buffer, as in the framework. */
+  private static final int MIN_STAYING_BYTES = 1024;
 
-  private static final int MAX_KEPT = 8;
+  private static final int MAX_RETAINED = 8;
   private static final byte FILL = (byte) 0xa5;
 
   private final Protocol<I, O> protocol;
@@ -40,19 +40,19 @@ final class Trial<I, O> implements UnpackLoop.Probe {
   private List<@Nullable Object> messages = new ArrayList<>();
   private List<Integer> ends = new ArrayList<>();
   private List<Integer> frames = new ArrayList<>();
-  private final List<Kept<I>> kept = new ArrayList<>();
-  private ByteArrayOutputStream sent = new ByteArrayOutputStream();
+  private final List<Retained<I>> retained = new ArrayList<>();
+  private ByteArrayOutputStream output = new ByteArrayOutputStream();
   private boolean directOnly;
   private boolean framed = true;
 
-  private int fed;
+  private int inputBytes;
   private int frameStart;
   private int reads;
-  private int start; // the indices of in when the current call began
+  private int start; // the indices of in at the beginning of the current call
   private int end;
 
-  /** A message that is released later. */
-  private record Kept<I>(I message, ReferenceCounted counted, @Nullable Object snapshot) {}
+  /** A message that is retained for a while. */
+  private record Retained<I>(I message, ReferenceCounted counted, @Nullable Object snapshot) {}
 
   Trial(
       Protocol<I, O> protocol,
@@ -68,36 +68,36 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     this.loop = new UnpackLoop<>(protocol, context, this::deliver, this);
   }
 
-  /** Reads into direct buffers only, where every byte that is looked at is counted. */
+  /** Reads into direct buffers only, in which all reads of bytes are counted. */
   Trial<I, O> directOnly() {
     directOnly = true;
     return this;
   }
 
-  /** Lets a message be as long as what has come in. */
+  /** Lets a message be as long as the input. */
   Trial<I, O> unframed() {
     framed = false;
     return this;
   }
 
-  // What was seen.
+  // Results.
 
-  /** The snapshots of the messages. */
+  /** Returns the snapshots of the messages. */
   List<@Nullable Object> messages() {
     return messages;
   }
 
-  /** For each message, how many bytes had come in when it was delivered. */
+  /** Returns the numbers of bytes that had been read when each message was delivered. */
   List<Integer> ends() {
     return ends;
   }
 
-  /** For each message, how many bytes were consumed for it. */
+  /** Returns the numbers of bytes that were consumed for each message. */
   List<Integer> frames() {
     return frames;
   }
 
-  /** Why the peer was refused, or null. */
+  /** Returns the exception with which the peer was refused, or null. */
   @Nullable Throwable refusal() {
     return loop.refusal();
   }
@@ -106,40 +106,40 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     return context.isReady();
   }
 
-  /** How many bytes had come in. */
-  int fed() {
-    return fed;
+  /** Returns the length of the input so far. */
+  int inputBytes() {
+    return inputBytes;
   }
 
-  /** How many bytes were looked at, as often as they were. */
-  long looked() {
-    return ledger.looked();
+  /** Returns the number of reads of bytes of the input. */
+  long bytesRead() {
+    return ledger.bytesRead();
   }
 
-  /** How many bytes the calls of {@code unpack} have allocated. */
+  /** Returns the number of bytes that the calls of {@code unpack} have allocated. */
   long allocated() {
-    return loop.allocatedBytes() + ledger.made();
+    return loop.allocatedBytes() + ledger.allocatedBytes();
   }
 
-  /** How many bytes the protocol's buffers hold. */
-  long held() {
-    return ledger.held() - loop.unread().capacity();
+  /** Returns the size of the protocol's buffers. */
+  long bufferBytes() {
+    return ledger.bufferBytes() - loop.unread().capacity();
   }
 
-  /** Takes what was sent since the last time. */
-  byte[] takeSent() {
-    byte[] bytes = sent.toByteArray();
-    sent.reset();
+  /** Returns the bytes that were written and packed since the last call. */
+  byte[] takeOutput() {
+    byte[] bytes = output.toByteArray();
+    output.reset();
     return bytes;
   }
 
-  /** Forgets what was seen, so that only the protocol takes memory. */
+  /** Forgets all results, so that only the protocol takes memory. */
   void forget() {
-    releaseKept(0);
+    releaseRetained(0);
     messages = new ArrayList<>();
     ends = new ArrayList<>();
     frames = new ArrayList<>();
-    sent = new ByteArrayOutputStream();
+    output = new ByteArrayOutputStream();
     loop.drop();
     context.forget();
   }
@@ -151,33 +151,33 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     expectNoFailure();
   }
 
-  /** Lets bytes come in. */
+  /** Reads the bytes from index {@code from} to before {@code to}. */
   void read(byte[] bytes, int from, int to) {
     if (context.closeReason() == null) {
-      fed += to - from;
+      inputBytes += to - from;
       reads++;
       loop.read(bytes, from, to);
       expectNoFailure();
     }
   }
 
-  /** Ends the connection, and looks whether anything is left. */
+  /** Ends the connection, and checks that no buffer is left. */
   void end() {
     loop.close(CloseReason.of(CloseReason.Kind.PEER_CLOSED));
     loop.end();
     expectNoFailure();
-    releaseKept(0);
+    releaseRetained(0);
     ledger.expectNone("after the close");
   }
 
   /** Releases everything after a violation. */
   void abandon() {
-    for (Kept<I> each : kept) {
+    for (Retained<I> each : retained) {
       if (each.counted().refCnt() > 0) {
         ReferenceCountUtil.safeRelease(each.counted());
       }
     }
-    kept.clear();
+    retained.clear();
     ledger.clear();
   }
 
@@ -190,12 +190,12 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     int unread = old.readableBytes();
     int length = to - from;
     boolean stays =
-        unread >= STAYS_BYTES && old.writableBytes() >= length && random.nextInt(64) != 0;
+        unread >= MIN_STAYING_BYTES && old.writableBytes() >= length && random.nextInt(64) != 0;
     if (stays) {
       return old.writeBytes(bytes, from, length);
     }
     int front = 1 + random.nextInt(48);
-    int back = unread + length < STAYS_BYTES ? random.nextInt(48) : 2 * (unread + length);
+    int back = unread + length < MIN_STAYING_BYTES ? random.nextInt(48) : 2 * (unread + length);
     boolean direct = directOnly || random.nextInt(4) == 0;
     GuardedBuf next =
         ledger.input(front + unread + length + back, direct, "in (read " + reads + ")");
@@ -256,7 +256,7 @@ final class Trial<I, O> implements UnpackLoop.Probe {
   }
 
   private void takeWritten() {
-    sent.writeBytes(context.takeWritten());
+    output.writeBytes(context.takeWritten());
   }
 
   private static String at(Throwable thrown) {
@@ -273,17 +273,17 @@ final class Trial<I, O> implements UnpackLoop.Probe {
   // The messages.
 
   private void deliver(I message) {
-    int position = fed - loop.unreadBytes();
+    int position = inputBytes - loop.unreadBytes();
     int frame = position - frameStart;
     frameStart = position;
     Object snapshot = snapshot(message);
     messages.add(snapshot);
-    ends.add(fed);
+    ends.add(inputBytes);
     frames.add(frame);
     if (message instanceof ReferenceCounted counted) {
       expectOwn(counted, loop.unread());
-      kept.add(new Kept<>(message, counted.retain(), snapshot));
-      releaseKept(random.nextInt(4) == 0 ? MAX_KEPT : 0);
+      retained.add(new Retained<>(message, counted.retain(), snapshot));
+      releaseRetained(random.nextInt(4) == 0 ? MAX_RETAINED : 0);
     }
     if (frame > maxFrameBytes && protocol.pendingMessages() == 0 && framed) {
       throw new Violation(
@@ -299,13 +299,13 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     }
   }
 
-  /** A message that is a view of {@code in} has to come with a reference of its own. */
+  /** Checks that a message that is a view of {@code in} has a reference of its own. */
   private void expectOwn(ReferenceCounted message, ByteBuf bytes) {
     if (message.refCnt() < 1) {
       throw new Violation("message: released already (expected: a reference of its own)");
     }
     boolean shared = shares(message, bytes);
-    int others = (int) kept.stream().filter(each -> shares(each.counted(), bytes)).count();
+    int others = (int) retained.stream().filter(each -> shares(each.counted(), bytes)).count();
     if (shared && bytes.refCnt() < 2 + ledger.slices(bytes) + others) {
       throw new Violation(
           "message: a view of in without a reference of its own"
@@ -321,9 +321,9 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     return shared;
   }
 
-  private void releaseKept(int most) {
-    while (kept.size() > most) {
-      Kept<I> oldest = kept.get(0);
+  private void releaseRetained(int most) {
+    while (retained.size() > most) {
+      Retained<I> oldest = retained.get(0);
       if (oldest.counted().refCnt() < 1) {
         throw new Violation("message: released by the protocol after it was returned");
       }
@@ -336,25 +336,25 @@ final class Trial<I, O> implements UnpackLoop.Probe {
                 + Snapshot.print(oldest.snapshot())
                 + ")");
       }
-      kept.remove(0);
+      retained.remove(0);
       oldest.counted().release();
     }
   }
 
   // Packing.
 
-  /** Packs a message as the framework does; the bytes join those that were sent. */
+  /** Packs a message as the framework does, and adds its bytes to the output. */
   void pack(O message) {
     if (!context.isReady()) {
       throw new Violation("pack: not ready (expected: ProtocolContext.ready was called)");
     }
-    ReferenceCounted mine = null;
+    ReferenceCounted owned = null;
     O given = message;
     if (message instanceof ByteBuf buffer) {
       given = sameType(copy(buffer));
-      mine = (ReferenceCounted) given;
+      owned = (ReferenceCounted) given;
     } else if (message instanceof ReferenceCounted counted) {
-      mine = counted.retain();
+      owned = counted.retain();
     }
     ByteBuf out = ledger.buffer(64);
     try {
@@ -362,8 +362,8 @@ final class Trial<I, O> implements UnpackLoop.Probe {
       packInto(out, given);
     } finally {
       out.release();
-      if (mine != null) {
-        mine.release();
+      if (owned != null) {
+        owned.release();
       }
     }
   }
@@ -394,9 +394,9 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     if (out.readerIndex() != 0 || !indices.equals(indices(message))) {
       throw new Violation("pack: changed indices (expected: those of out and message are left)");
     }
-    sent.writeBytes(ByteBufUtil.getBytes(out, start, out.writerIndex() - start));
+    output.writeBytes(ByteBufUtil.getBytes(out, start, out.writerIndex() - start));
     if (tail != null) {
-      sent.writeBytes(ByteBufUtil.getBytes(tail));
+      output.writeBytes(ByteBufUtil.getBytes(tail));
     }
   }
 

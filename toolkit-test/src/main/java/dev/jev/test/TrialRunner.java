@@ -11,10 +11,10 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Where the checks of one contract run their trials: makes them, and explains what went wrong. */
+/** Creates and runs the trials of one contract, and describes their failures. */
 final class TrialRunner<I, O> {
 
-  /** Around the place of interest; a dump of more would not be read. */
+  /** The maximum length of a dump. */
   private static final int DUMP_BYTES = 256;
 
   private static final int MAX_SPLITS_SHOWN = 16;
@@ -39,7 +39,7 @@ final class TrialRunner<I, O> {
 
   // Scripts.
 
-  /** A script for each sample and one for all of them together. */
+  /** Returns one script per sample, and one of all samples together. */
   List<Script> scripts() {
     List<Script> scripts = new ArrayList<>();
     for (I message : options.messages) {
@@ -57,7 +57,7 @@ final class TrialRunner<I, O> {
     return scripts;
   }
 
-  /** The samples again and again on one connection. */
+  /** Returns a script that repeats the samples on one connection. */
   Script repeated(int times) {
     List<Script> once = scripts();
     return joined(once.size() > 1 ? once.subList(0, once.size() - 1) : once, times);
@@ -93,7 +93,7 @@ final class TrialRunner<I, O> {
     return new Script(bytes, opening.length, sample.expected(), /* packed= */ false);
   }
 
-  /** What a peer sends before its first message. */
+  /** Returns the bytes that a peer sends before its first message. */
   byte[] opening() {
     return options.opening.length > 0 || options.messages.isEmpty()
         ? options.opening
@@ -110,7 +110,7 @@ final class TrialRunner<I, O> {
     return both;
   }
 
-  /** Packs messages on one connection, with a handshake before if there is one. */
+  /** Packs messages on one connection, after the handshake if there is one. */
   private Script packed(List<I> messages) {
     Trial<?, I> packer = packer();
     try {
@@ -119,13 +119,13 @@ final class TrialRunner<I, O> {
       if (options.opening.length > 0) {
         bytes.writeBytes(options.opening);
         packer.read(options.opening, 0, options.opening.length);
-        packer.takeSent();
+        packer.takeOutput();
       } else {
-        greet(packer, bytes);
+        handshake(packer, bytes);
       }
       int opening = bytes.size();
       messages.forEach(packer::pack);
-      bytes.writeBytes(packer.takeSent());
+      bytes.writeBytes(packer.takeOutput());
       packer.end();
       List<@Nullable Object> expected = new ArrayList<>();
       messages.forEach(message -> expected.add(Snapshot.of(options.key.apply(message))));
@@ -147,17 +147,17 @@ final class TrialRunner<I, O> {
         .unframed();
   }
 
-  /** Lets the packer and a protocol under test greet each other, until nobody has more to say. */
-  private void greet(Trial<?, I> packer, ByteArrayOutputStream bytes) {
+  /** Runs the handshake between the packer and a protocol under test, until neither writes. */
+  private void handshake(Trial<?, I> packer, ByteArrayOutputStream bytes) {
     Trial<I, O> other = trial(options.maxFrameBytes);
     try {
       other.open();
       byte[] answer;
       do {
-        byte[] said = packer.takeSent();
-        bytes.writeBytes(said);
-        other.read(said, 0, said.length);
-        answer = other.takeSent();
+        byte[] request = packer.takeOutput();
+        bytes.writeBytes(request);
+        other.read(request, 0, request.length);
+        answer = other.takeOutput();
         packer.read(answer, 0, answer.length);
       } while (!packer.isReady() && answer.length > 0);
     } finally {
@@ -167,17 +167,17 @@ final class TrialRunner<I, O> {
 
   // Trials.
 
-  /** Feeds a script in pieces and expects its messages. */
+  /** Reads a script in pieces and expects its messages. */
   void expect(Script script, int... splits) {
     feed(script.bytes(), trial -> expect(script.expected(), trial), splits);
   }
 
-  /** Feeds bytes in pieces, looks, and ends the connection. */
-  void feed(byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
-    feed(trial(options.maxFrameBytes), bytes, look, splits);
+  /** Reads bytes in pieces, checks the result, and ends the connection. */
+  void feed(byte[] bytes, Consumer<Trial<I, O>> check, int... splits) {
+    feed(trial(options.maxFrameBytes), bytes, check, splits);
   }
 
-  void feed(Trial<I, O> trial, byte[] bytes, Consumer<Trial<I, O>> look, int... splits) {
+  void feed(Trial<I, O> trial, byte[] bytes, Consumer<Trial<I, O>> check, int... splits) {
     guarded(
         trial,
         bytes,
@@ -190,12 +190,12 @@ final class TrialRunner<I, O> {
             start = split;
           }
           trial.read(bytes, start, bytes.length);
-          look.accept(trial);
+          check.accept(trial);
           trial.end();
         });
   }
 
-  /** Runs a part of a trial; a violation is explained with the bytes. */
+  /** Runs a part of a trial; the bytes are added to the message of a violation. */
   void guarded(Trial<I, O> trial, byte[] bytes, int[] splits, Runnable body) {
     LazyInput input = new LazyInput(bytes, splits);
     busy = input;
@@ -266,29 +266,29 @@ final class TrialRunner<I, O> {
   }
 
   private void expectEach(List<@Nullable Object> expected, Trial<I, O> trial) {
-    List<@Nullable Object> came = trial.messages();
-    for (int i = 0; i < Math.min(expected.size(), came.size()); i++) {
-      expectSame(expected.get(i), came.get(i), "message " + (i + 1));
+    List<@Nullable Object> actual = trial.messages();
+    for (int i = 0; i < Math.min(expected.size(), actual.size()); i++) {
+      expectSame(expected.get(i), actual.get(i), "message " + (i + 1));
     }
-    if (expected.size() != came.size()) {
+    if (expected.size() != actual.size()) {
       String next =
-          came.size() > expected.size()
-              ? "not expected: " + Snapshot.print(came.get(expected.size()))
-              : "missing: " + Snapshot.print(expected.get(came.size()));
+          actual.size() > expected.size()
+              ? "not expected: " + Snapshot.print(actual.get(expected.size()))
+              : "missing: " + Snapshot.print(expected.get(actual.size()));
       String refusal = trial.refusal() == null ? "" : ", refused: " + trial.refusal().getMessage();
       throw new Violation(
-          "messages: " + came.size() + " (expected: " + expected.size() + "), " + next + refusal);
+          "messages: " + actual.size() + " (expected: " + expected.size() + "), " + next + refusal);
     }
   }
 
-  private static void expectSame(@Nullable Object expected, @Nullable Object came, String what) {
-    if (!Objects.equals(expected, came)) {
+  private static void expectSame(@Nullable Object expected, @Nullable Object actual, String what) {
+    if (!Objects.equals(expected, actual)) {
       throw new Violation(
-          what + ": " + Snapshot.print(came) + " (expected: " + Snapshot.print(expected) + ")");
+          what + ": " + Snapshot.print(actual) + " (expected: " + Snapshot.print(expected) + ")");
     }
   }
 
-  /** The messages of a stream, whose borders mean nothing. */
+  /** Returns the bytes of all messages of a stream. */
   static Snapshot.Content joined(List<@Nullable Object> messages) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (Object message : messages) {

@@ -52,11 +52,11 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
   private final Consumer<? super I> messages;
   private final Probe probe;
 
-  private @Nullable UnpooledByteBufAllocator allocator; // made when it is needed
+  private @Nullable UnpooledByteBufAllocator allocator; // created when it is needed
   private ByteBuf unread = Unpooled.EMPTY_BUFFER;
   private long allocatedBytes;
   private boolean opened;
-  private boolean busy; // a turn has begun and not ended
+  private boolean inTurn;
   private boolean unpacking;
   private boolean unpackDue;
   private boolean awaitingPeerClose;
@@ -81,7 +81,7 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
 
     @Override
     public void requested() {
-      if (!busy) {
+      if (!inTurn) {
         turn(() -> {});
       }
     }
@@ -161,11 +161,15 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     return this;
   }
 
-  /** Reads bytes in pieces, in as many reads as that takes, until the connection closes. */
+  /**
+   * Reads bytes in pieces, one read per piece, until the connection closes.
+   *
+   * @param lengths supplies the length of each piece; at least 1 byte is read
+   */
   public UnpackLoop<I, O> read(byte[] bytes, IntSupplier lengths) {
     int from = 0;
     while (from < bytes.length && (!context.isClosing() || awaitingPeerClose)) {
-      int to = from + Math.min(bytes.length - from, lengths.getAsInt());
+      int to = from + Math.min(bytes.length - from, Math.max(1, lengths.getAsInt()));
       read(bytes, from, to);
       from = to;
     }
@@ -232,13 +236,13 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
   }
 
   private UnpooledByteBufAllocator allocator() {
-    UnpooledByteBufAllocator made = allocator;
-    if (made == null) {
-      made =
+    UnpooledByteBufAllocator created = allocator;
+    if (created == null) {
+      created =
           new UnpooledByteBufAllocator(/* preferDirect= */ true, /* disableLeakDetector= */ true);
-      allocator = made;
+      allocator = created;
     }
-    return made;
+    return created;
   }
 
   private static void expectReleased(String kind, long bytes) {
@@ -284,9 +288,9 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     return allocator().metric().usedDirectMemory() + allocator().metric().usedHeapMemory();
   }
 
-  // For the contract.
+  // For the contract of protocols.
 
-  /** Returns the unread bytes, which stay the loop's. */
+  /** Returns the buffer of the unread bytes, which stays the loop's. */
   ByteBuf unread() {
     return unread;
   }
@@ -308,16 +312,16 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
 
   /** Runs a part of a turn; requests take effect at the end of the outermost one. */
   private void turn(Runnable body) {
-    if (busy) {
+    if (inTurn) {
       body.run();
       return;
     }
-    busy = true;
+    inTurn = true;
     try {
       body.run();
       settle();
     } finally {
-      busy = false;
+      inTurn = false;
     }
   }
 
@@ -452,10 +456,10 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
   }
 
   private void refuseTooLong() {
-    int most = context.maxFrameBytes();
-    if (unread.readableBytes() > most && !context.isClosing()) {
+    int limit = context.maxFrameBytes();
+    if (unread.readableBytes() > limit && !context.isClosing()) {
       String frame = "frame: more than " + unread.readableBytes() + " bytes";
-      fail(new ProtocolException(frame + " (expected: <= " + most + ")"));
+      fail(new ProtocolException(frame + " (expected: <= " + limit + ")"));
     }
   }
 

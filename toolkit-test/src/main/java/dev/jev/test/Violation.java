@@ -1,6 +1,6 @@
 package dev.jev.test;
 
-/** What a protocol did wrong, in words; the check adds the bytes with which it did so. */
+/** A fault of a protocol; the check that finds it adds the bytes to the message. */
 final class Violation extends AssertionError {
 
   private static final long serialVersionUID = 1L;

@@ -1,15 +1,18 @@
 /**
- * Tests for protocols and handlers.
+ * Tools for tests of protocols and handlers.
  *
  * <pre>
- *   ProtocolContract     samples --&gt; Protocol --&gt; does it keep what every protocol has to?
- *   InMemoryConnection   receive --&gt; Handler  --&gt; sent, without a network
- *   RawPeer, Recorder    bytes   --&gt; Server   --&gt; events
+ *   ProtocolContract          samples --&gt; Protocol --&gt; checks of the contract of all protocols
+ *   UnpackLoop, TestContext   bytes   --&gt; Protocol --&gt; messages, written bytes, no network
+ *   FuzzedProtocol            input   --&gt; Protocol --&gt; checks of one input of a fuzzer
+ *   InMemoryConnection        receive --&gt; Handler  --&gt; sent messages, no network
+ *   RawPeer, Recorder         bytes   --&gt; Server   --&gt; events
  * </pre>
  *
- * <p>Start with {@link dev.jev.test.ProtocolContract} for a protocol of your own and with {@link
- * dev.jev.test.InMemoryConnection} for a handler. {@link dev.jev.test.Hex} writes and reads bytes,
- * {@link dev.jev.test.ManualClock} is the time of the timers.
+ * <p>Start with {@link dev.jev.test.ProtocolContract} for a protocol and with {@link
+ * dev.jev.test.InMemoryConnection} for a handler. {@link dev.jev.test.UnpackLoop} is for single
+ * cases of a protocol: handshakes, timers, closes. {@link dev.jev.test.Hex} reads and writes bytes
+ * as text, and {@link dev.jev.test.ManualClock} is the clock of the timers.
  *
  * <p>Everything throws {@link java.lang.AssertionError} and needs no test framework; only {@link
  * dev.jev.test.ProtocolContract#tests} needs JUnit Jupiter.

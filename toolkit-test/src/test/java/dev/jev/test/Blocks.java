@@ -6,7 +6,7 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** A right protocol: buffers, each behind its length in four bytes, neither copied in nor out. */
+/** A correct protocol: buffers behind a length of four bytes, without copies. */
 class Blocks implements Protocol<ByteBuf, ByteBuf> {
 
   static final int HEADER_BYTES = 4;

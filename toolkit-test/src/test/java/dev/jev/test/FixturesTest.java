@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The small ones: hex, clock, recorder, raw peer. */
+/** The small fixtures: hex, clock, recorder, raw peer. */
 class FixturesTest {
 
   @Test

@@ -27,14 +27,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The connection in memory behaves as one of a server does. */
+/** An in-memory connection behaves as a connection of a server. */
 class InMemoryConnectionTest {
 
   private static final Duration MS = Duration.ofMillis(1);
   private static final Duration NEVER = Duration.ofHours(1);
 
-  /** What a handler does with a message, and what happens then, on whatever connection. */
-  @SuppressWarnings("ImmutableEnumChecker") // the lambdas keep nothing
+  /** Reactions of a handler to a message, with the same events on both kinds of connections. */
+  @SuppressWarnings("ImmutableEnumChecker") // the lambdas have no state
   private enum Scenario {
     ECHO((c, note) -> c.send("echo")),
     CLOSE(
@@ -169,14 +169,14 @@ class InMemoryConnectionTest {
     }
   }
 
-  /** Writes down what happens, to {@code connection} of either kind. */
-  private static final class Diary implements Handler<String, String> {
+  /** Records the events of a connection of either kind. */
+  private static final class EventLog implements Handler<String, String> {
 
     private final Scenario scenario;
     private final List<String> notes = new ArrayList<>();
     private final BlockingQueue<List<String>> done = new LinkedBlockingQueue<>();
 
-    Diary(Scenario scenario) {
+    EventLog(Scenario scenario) {
       this.scenario = scenario;
     }
 
@@ -210,7 +210,7 @@ class InMemoryConnectionTest {
       done.add(notes);
     }
 
-    /** What it has written down when the connection is closed. */
+    /** Returns all records when the connection is closed. */
     List<String> read() throws InterruptedException {
       List<String> all = done.poll(10, TimeUnit.SECONDS);
       assertThat(all).as("closed").isNotNull();
@@ -221,16 +221,13 @@ class InMemoryConnectionTest {
   private record Outcome(List<String> notes, List<String> sent) {}
 
   private static Outcome overSockets(Scenario scenario) throws Exception {
-    Diary diary = new Diary(scenario);
+    EventLog log = new EventLog(scenario);
     try (Server server =
-            Server.builder(ShortTexts::new, diary)
-                .listen("tcp://127.0.0.1:0")
-                .eventLoops(1)
-                .start();
+            Server.builder(ShortTexts::new, log).listen("tcp://127.0.0.1:0").eventLoops(1).start();
         RawPeer peer = RawPeer.connect(server)) {
       peer.write("01 61 01 62").shutdownOutput();
       byte[] sent = peer.readAll();
-      return new Outcome(diary.read(), texts(sent));
+      return new Outcome(log.read(), texts(sent));
     }
   }
 
@@ -243,13 +240,13 @@ class InMemoryConnectionTest {
   }
 
   private static Outcome inMemory(Scenario scenario) throws Exception {
-    Diary diary = new Diary(scenario);
-    InMemoryConnection<String, String> connection = InMemoryConnection.to(diary);
+    EventLog log = new EventLog(scenario);
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(log);
     connection.open().receive("a").receive("b").peerCloses();
     connection.clock().advance(Duration.ofMinutes(1));
-    Outcome outcome = new Outcome(diary.read(), connection.sent());
+    Outcome outcome = new Outcome(log.read(), connection.sent());
     connection.clock().advance(NEVER);
-    assertThat(diary.notes).as("nothing after the close").isEqualTo(outcome.notes());
+    assertThat(log.notes).as("nothing after the close").isEqualTo(outcome.notes());
     return outcome;
   }
 
@@ -259,7 +256,7 @@ class InMemoryConnectionTest {
     Outcome memory = inMemory(scenario);
     Outcome sockets = overSockets(scenario);
     assertThat(memory.notes()).isEqualTo(sockets.notes());
-    if (scenario != Scenario.CLOSE_NOW) { // which may drop what was sent, and may not
+    if (scenario != Scenario.CLOSE_NOW) { // which may or may not drop sent messages
       assertThat(memory.sent()).isEqualTo(sockets.sent());
     }
   }

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** Right protocols keep the contract, and what it says of those that do not. */
+/** Correct protocols, which keep the contract, and the reports on others. */
 class ProtocolContractTest {
 
   static ProtocolContract<String, String> texts() {
@@ -52,7 +52,7 @@ class ProtocolContractTest {
     return blocks().tests();
   }
 
-  /** A right protocol whose directions differ: texts come in, buffers go out. */
+  /** A correct protocol with different directions: texts come in, buffers go out. */
   private static final class Server implements Protocol<String, ByteBuf> {
     private final ShortTexts texts = new ShortTexts();
     private final Blocks blocks = new Blocks();
@@ -79,7 +79,7 @@ class ProtocolContractTest {
     }
   }
 
-  /** The other end of {@link Server}, which is ready when it was greeted. */
+  /** The other end of {@link Server}, which is ready after the greeting. */
   private static final class Client implements Protocol<ByteBuf, String> {
     private final ShortTexts texts = new ShortTexts();
     private final Blocks blocks = new Blocks();

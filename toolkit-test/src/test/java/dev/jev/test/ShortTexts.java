@@ -7,7 +7,7 @@ import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** A right protocol: texts of up to 255 bytes, each behind its length in one byte. */
+/** A correct protocol: texts of up to 255 bytes behind a length of one byte. */
 class ShortTexts implements Protocol<String, String> {
 
   @Override

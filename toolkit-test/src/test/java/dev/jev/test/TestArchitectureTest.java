@@ -11,6 +11,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.ProtocolContext;
 import org.junit.jupiter.api.Test;
 
 class TestArchitectureTest {
@@ -36,6 +37,11 @@ class TestArchitectureTest {
                 .or(name("io.netty.channel.ChannelHandler")) // of Connection.detach
                 .or(resideInAPackage("dev.jev").and(modifier(PUBLIC))))
         .check(KIT);
+  }
+
+  @Test
+  void testContextIsTheOnlyContext() {
+    classes().that().implement(ProtocolContext.class).should().be(TestContext.class).check(KIT);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.jev.test;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /** A program without JUnit on its class path, see {@link WithoutJunitTest}. */
@@ -12,9 +13,19 @@ final class WithoutJunit {
       Class.forName("org.junit.jupiter.api.DynamicTest");
       throw new AssertionError("JUnit is there");
     } catch (ClassNotFoundException e) {
-      // as it has to be
+      // As expected.
     }
     ProtocolContract.of(ShortTexts::new).message("hello").refused("00", "length: 0").check();
+    List<String> messages = new ArrayList<>();
+    try (var loop = new UnpackLoop<>(new ShortTexts(), new TestContext(), messages::add).open()) {
+      loop.read(loop.pack("hello"));
+    }
+    byte[] input = {2, 'h', 'i', 0};
+    messages.addAll(
+        new FuzzedProtocol<>(ShortTexts::new, text -> text).checkSplits(input).messages());
+    if (!messages.equals(List.of("hello", "hi"))) {
+      throw new AssertionError("messages: " + messages);
+    }
     Recorder<String, String> recorder = Recorder.before((c, text) -> c.send("hello " + text));
     InMemoryConnection<String, String> connection = InMemoryConnection.to(recorder).open();
     connection.receive("Ann").peerCloses();

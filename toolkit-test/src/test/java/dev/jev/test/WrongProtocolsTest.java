@@ -17,10 +17,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Each wrong protocol is caught by the check that is there for it, and told why. */
+/** Wrong protocols, each of which the check for its fault finds and explains. */
 class WrongProtocolsTest {
 
-  /** Says that exactly some checks fail, and that one of them explains why. */
+  /** Expects that checks fail, and that one of them explains the reason. */
   private static void fails(ProtocolContract<?, ?> contract, String check, String... why) {
     AssertionError failure = catchThrowableOfType(AssertionError.class, contract::check);
     assertThat(failure).as("the contract is broken").isNotNull();
@@ -35,7 +35,7 @@ class WrongProtocolsTest {
                     .contains("seed: 1"));
   }
 
-  /** Says that one check fails and all others do not. */
+  /** Expects that one check fails and all others pass. */
   private static void failsOnly(ProtocolContract<?, ?> contract, String check, String... why) {
     AssertionError failure = catchThrowableOfType(AssertionError.class, contract::check);
     assertThat(failure).as("the contract is broken").isNotNull();
@@ -60,7 +60,7 @@ class WrongProtocolsTest {
         .rounds(300);
   }
 
-  /** {@link Blocks} for those that unpack wrongly in some respect. */
+  /** A base class of protocols that unpack {@link Blocks} wrongly. */
   private abstract static class WrongBlocks extends Blocks {
 
     static boolean isWhole(ProtocolContext context, ByteBuf in) {
@@ -542,7 +542,7 @@ class WrongProtocolsTest {
         out.writeCharSequence(message + "\n", US_ASCII);
       }
     }
-    failsOnly(texts(Quadratic::new), "linear time", "looked at: ", "so the time is not linear");
+    failsOnly(texts(Quadratic::new), "linear time", "read: ", "so the time is not linear");
   }
 
   @Test
@@ -554,7 +554,7 @@ class WrongProtocolsTest {
         return super.unpack(context, in);
       }
     }
-    fails(texts(Circles::new), "garbage", "unpack: looks at the same bytes again and again");
+    fails(texts(Circles::new), "garbage", "unpack: reads the same bytes again and again");
   }
 
   @Test
