@@ -57,8 +57,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   private static final Duration CLOSE_GRACE = Duration.ofSeconds(10);
 
-  /** Maximum time that closing waits for the event loop. */
-  private static final long LOOP_TIMEOUT_SECONDS = 5;
+  private static final long LOOP_TIMEOUT_SECONDS = 5; // of closing
 
   /** The policy for messages that are sent while there is no connection. */
   public enum WhileDisconnected {

@@ -51,7 +51,7 @@ final class FuzzedWebSocket {
 
   private final Supplier<WebSocketProtocol> protocols;
 
-  /** What became of an input: messages and what was written, in their order, apart from pongs. */
+  /** The outcome of an input: messages and writes in their order, apart from pongs. */
   record Outcome(List<String> events, List<String> pongs, @Nullable String offence) {
 
     private Outcome comparable(boolean withPongs) {
@@ -64,7 +64,7 @@ final class FuzzedWebSocket {
       return new Outcome(before, answers, "payload");
     }
 
-    /** Whether it depends on the time, or on what one read brings, and may. */
+    /** Returns whether the outcome may depend on the time, or on where the input is cut. */
     private boolean isOverloaded() {
       return TOO_OFTEN.equals(offence)
           || events.stream().filter(event -> event.startsWith("http")).count() > PIPELINED;
