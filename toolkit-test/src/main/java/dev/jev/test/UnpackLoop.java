@@ -397,9 +397,9 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     boolean becameReady = context.becomeReady();
     if (message != null) {
       if (unread.readerIndex() == start && pendingMessages() >= pending) {
-        refuse(message, "took no byte off it");
+        refuse(message, "returned a message but consumed no bytes");
       } else if (!context.isReady()) {
-        refuse(message, "was not ready");
+        refuse(message, "returned a message before it was ready");
       } else {
         deliver(message);
       }
@@ -449,10 +449,9 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     }
   }
 
-  private void refuse(I message, String why) {
+  private void refuse(I message, String fault) {
     ReferenceCountUtil.safeRelease(message);
-    String fault = "protocol " + protocol.getClass().getName() + " returned a message but " + why;
-    fail(new IllegalStateException(fault));
+    fail(new IllegalStateException("protocol " + protocol.getClass().getName() + " " + fault));
   }
 
   private void refuseTooLong() {

@@ -97,7 +97,7 @@ class FuzzedProtocolTest {
             return "again";
           }
         },
-        "returned a message but took no byte off it");
+        "returned a message but consumed no bytes");
   }
 
   @Test
@@ -107,7 +107,7 @@ class FuzzedProtocolTest {
           @Override
           public void open(ProtocolContext context) {}
         },
-        "returned a message but was not ready");
+        "returned a message before it was ready");
   }
 
   @Test

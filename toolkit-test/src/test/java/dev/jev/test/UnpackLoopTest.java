@@ -122,7 +122,7 @@ class UnpackLoopTest {
     }
     UnpackLoop<String, String> loop = open(new Unready()).read(Hex.bytes("01 61"));
     assertThat(messages).isEmpty();
-    assertFailure(loop, "Unready returned a message but was not ready");
+    assertFailure(loop, "Unready returned a message before it was ready");
   }
 
   @Test
@@ -135,7 +135,7 @@ class UnpackLoopTest {
     }
     UnpackLoop<String, String> loop = open(new Endless()).read(new byte[1]);
     assertThat(messages).isEmpty();
-    assertFailure(loop, "Endless returned a message but took no byte off it");
+    assertFailure(loop, "Endless returned a message but consumed no bytes");
   }
 
   private void assertFailure(UnpackLoop<?, ?> loop, String why) {

@@ -200,7 +200,7 @@ class WrongProtocolsTest {
         return in.getByte(in.readerIndex()) == 7 ? "bell" : super.unpack(context, in);
       }
     }
-    fails(texts(Generous::new), "garbage", "returned a message but took no byte off it");
+    fails(texts(Generous::new), "garbage", "returned a message but consumed no bytes");
   }
 
   @Test
@@ -584,6 +584,6 @@ class WrongProtocolsTest {
     fails(
         ProtocolContract.of(Unready::new).wire("01 61", "a").rounds(300),
         "whole input",
-        "returned a message but was not ready");
+        "returned a message before it was ready");
   }
 }
