@@ -478,9 +478,19 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
   // Closing, as the framework's ConnectionLifecycle does.
 
   private void startClose(CloseReason reason, boolean lost) {
-    if (!context.beginClose(reason)) {
-      return;
+    if (context.beginClose(reason)) {
+      closeProtocol(reason, lost);
     }
+    if (lost) {
+      awaitingPeerClose = false;
+      context.end();
+      if (!unpacking) {
+        drop();
+      }
+    }
+  }
+
+  private void closeProtocol(CloseReason reason, boolean lost) {
     if (lost) {
       context.endOutput();
     }
@@ -496,9 +506,6 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
       readAfterClose();
     }
     context.endOutput();
-    if (lost) {
-      context.end();
-    }
   }
 
   private void readAfterClose() {

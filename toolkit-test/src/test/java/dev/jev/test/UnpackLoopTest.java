@@ -306,6 +306,17 @@ class UnpackLoopTest {
   }
 
   @Test
+  void lostConnectionDoesNotAwaitThePeer() {
+    try (UnpackLoop<String, String> loop = open(new Polite())) {
+      loop.close(CloseReason.of(Kind.CLOSED));
+      assertThat(loop.isAwaitingPeerClose()).isTrue();
+      loop.closeNow(CloseReason.of(Kind.IO_ERROR));
+      assertThat(loop.isAwaitingPeerClose()).isFalse();
+      assertThat(context.closeReason()).hasToString("CLOSED");
+    }
+  }
+
+  @Test
   void peerThatSendsTooMuchAfterTheCloseIsNotAwaited() {
     context.maxFrameBytes(3);
     try (UnpackLoop<String, String> loop = open(new Polite())) {
