@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
-class ArchitectureTest {
+class BenchmarkArchitectureTest {
 
   private static final JavaClasses BENCHMARKS =
       new ClassFileImporter()
