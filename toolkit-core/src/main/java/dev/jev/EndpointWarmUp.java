@@ -22,6 +22,7 @@ final class EndpointWarmUp {
           ProtocolDriver.class,
           Inbound.class,
           Inbound.Paused.class,
+          PackedOutput.class,
           Outbound.class,
           Undelivered.class,
           ConnectionHost.class,

@@ -2,11 +2,7 @@ package dev.jev;
 
 import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -22,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Path of a message.</b> A message sent on the event loop is packed at once, after the other
  * messages of the turn, into one pack buffer. The buffer is written and flushed when the turn ends,
- * or earlier when {@link #SPILL_BYTES} have gathered. A message from another thread goes to the
- * mailbox, which wakes the event loop once for all messages that it then finds. Netty's outbound
- * buffer holds the bytes that the socket has not taken.
+ * or earlier when 32 KiB have gathered. A message from another thread goes to the mailbox, which
+ * wakes the event loop once for all messages that it then finds. Netty's outbound buffer holds the
+ * bytes that the socket has not taken.
  *
  * <p><b>Send queue.</b> Bytes in Netty's outbound buffer cannot be dropped, since part of a message
  * may be sent already. So messages that may still be dropped or replaced wait in the send queue
@@ -38,39 +34,17 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariants.</b> The messages of one thread leave in the order of their sends. A future is
  * completed exactly once: when the last byte is written, or when the message is dropped.
  */
-final class Outbound<O> implements Runnable {
-
-  /** Size of unflushed output at which it is flushed before the end of the turn. */
-  private static final int SPILL_BYTES = 32 * 1024;
+final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   /** Maximum mailbox messages packed per turn, so that other connections of the loop get theirs. */
   private static final int MAX_MESSAGES_PER_TURN = 1024;
-
-  /** Minimum length of a zero-copy tail; a shorter one costs less to copy than to write. */
-  private static final int MIN_TAIL_BYTES = 4 * 1024;
-
-  /** The same while output waits for the socket, where a tail would pin the buffer it lies in. */
-  private static final int MIN_PENDING_TAIL_BYTES = 32 * 1024;
-
-  private final StreamConnection<?, O> connection;
-
-  // Event loop only.
-  private @Nullable ByteBuf packBuffer;
-  private int writtenIndex; // packBuffer is written up to this index
-  private int unflushedBytes; // written but not flushed
-  private @Nullable List<CompletableFuture<Void>> packedFutures; // of the messages in packBuffer
-  private boolean writtenMarkerPending; // an empty write, after which plugins are notified
-
-  // Volatile: written by the event loop, read by any thread.
-  private volatile long pipelineBytes; // bytes in the handlers of plugins and after them
-  private volatile boolean pipelineOverWatermark;
 
   // Volatile: set once, read by any thread.
   private volatile @Nullable SendQueue sendQueue;
   private volatile @Nullable Mailbox<O> mailbox;
 
   Outbound(StreamConnection<?, O> connection) {
-    this.connection = connection;
+    super(connection);
   }
 
   // Any thread.
@@ -188,11 +162,6 @@ final class Outbound<O> implements Runnable {
     return isChannelWritable() && (box == null || !box.isAboveWatermark());
   }
 
-  /** Returns the same as {@link #isWritable}, without regard to the mailbox. */
-  boolean isChannelWritable() {
-    return connection.channel().isWritable() && !pipelineOverWatermark;
-  }
-
   long pendingBytes() {
     Mailbox<O> box = mailbox;
     return pendingOnLoop() + (box == null ? 0 : box.bytes());
@@ -203,14 +172,6 @@ final class Outbound<O> implements Runnable {
     return pendingInChannel()
         + (connection.inEventLoop() ? unwrittenBytes() : 0)
         + (queue == null ? 0 : queue.bytes());
-  }
-
-  private long pendingInChannel() {
-    if (!connection.isDirect()) {
-      return pipelineBytes;
-    }
-    ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
-    return buffer == null ? 0 : buffer.totalPendingWriteBytes();
   }
 
   // Event loop only.
@@ -288,52 +249,6 @@ final class Outbound<O> implements Runnable {
     return Outcome.TAKEN;
   }
 
-  private void pack(O message) {
-    ByteBuf out = packBuffer();
-    int start = out.writerIndex();
-    ByteBuf tail;
-    try {
-      tail = connection.driver().pack(message, out);
-    } catch (Throwable t) {
-      out.writerIndex(Math.max(start, writtenIndex));
-      throw t;
-    }
-    if (tail != null) {
-      append(tail);
-    }
-  }
-
-  private ByteBuf packBuffer() {
-    ByteBuf out = packBuffer;
-    if (out == null) {
-      out = connection.loop().borrowPackBuffer();
-      packBuffer = out;
-      writtenIndex = out.writerIndex();
-    }
-    return out;
-  }
-
-  private int unwrittenBytes() {
-    ByteBuf out = packBuffer;
-    return out == null ? 0 : out.writerIndex() - writtenIndex;
-  }
-
-  /** Appends bytes to the packed output; long ones are not copied. */
-  private void append(ByteBuf bytes) {
-    append(bytes, pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES);
-  }
-
-  /** Appends bytes to the packed output, copied if they are fewer than {@code min}. */
-  private void append(ByteBuf bytes, int min) {
-    int length = bytes.readableBytes();
-    if (length < min) {
-      packBuffer().writeBytes(bytes, bytes.readerIndex(), length);
-    } else {
-      writePacked(/* last= */ false);
-      write(bytes.retainedSlice(), connection.context().voidPromise());
-    }
-  }
-
   /** Appends the protocol's own bytes, regardless of limits. Consumes them. */
   void addProtocolBytes(ByteBuf bytes) {
     if (mustQueue()) {
@@ -349,16 +264,9 @@ final class Outbound<O> implements Runnable {
     spill();
   }
 
-  private void track(CompletableFuture<Void> written) {
-    if (packedFutures == null) {
-      packedFutures = new ArrayList<>(2);
-    }
-    packedFutures.add(written);
-  }
-
-  /** Flushes early if {@link #SPILL_BYTES} have gathered. */
+  /** Flushes early if much output has gathered. */
   private void spill() {
-    if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
+    if (isSpillDue()) {
       flush();
     }
   }
@@ -367,139 +275,14 @@ final class Outbound<O> implements Runnable {
   void flush() {
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ false);
-    if (unflushedBytes > 0) {
-      flushWritten();
-    }
-  }
-
-  private void flushWritten() {
-    int bytes = unflushedBytes;
-    unflushedBytes = 0;
-    if (connection.observers().isEmpty()) {
-      connection.context().flush();
-      return;
-    }
-    connection.observers().flushing(bytes);
-    connection.context().flush();
-    notifyWhenWritten();
-  }
-
-  /** Notifies the plugins when the socket has taken all output. */
-  private void notifyWhenWritten() {
-    if (writtenMarkerPending) {
-      return;
-    }
-    if (pendingInChannel() == 0) {
-      connection.observers().written();
-      return;
-    }
-    writtenMarkerPending = true;
-    connection
-        .context()
-        .writeAndFlush(Unpooled.EMPTY_BUFFER)
-        .addListener(
-            done -> {
-              writtenMarkerPending = false;
-              if (done.isSuccess()) { // later: the marker still counts as pending
-                connection.loop().executor().execute(this::notifyWhenWritten);
-              }
-            });
+    flushWritten();
   }
 
   /** Flushes all output and the send queue; the promise completes when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ true);
-    if (unflushedBytes > 0) {
-      connection.observers().flushing(unflushedBytes);
-      unflushedBytes = 0;
-    }
-    connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
-  }
-
-  /** Writes the packed bytes to Netty; {@code last} if no more are packed into the buffer. */
-  private void writePacked(boolean last) {
-    ByteBuf out = packBuffer;
-    if (out == null) {
-      return;
-    }
-    int length = unwrittenBytes();
-    if (length > 0 || packedFutures != null) {
-      int start = writtenIndex;
-      writtenIndex = out.writerIndex();
-      if (length == 0) { // the futures are those of a tail
-        write(Unpooled.EMPTY_BUFFER, takePromise());
-      } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
-        // Output that waits for the socket should hold no more memory than it needs.
-        write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
-      } else if (last && start == 0 && !connection.loop().publishing) {
-        connection.loop().packedWhole(out);
-        write(out.retain(), takePromise());
-      } else {
-        write(out.retainedSlice(start, length), takePromise());
-      }
-    }
-    if (last) {
-      releasePackBuffer(out);
-    }
-  }
-
-  private void releasePackBuffer(ByteBuf out) {
-    connection.loop().packed(out);
-    out.release();
-    packBuffer = null;
-  }
-
-  private void write(ByteBuf bytes, ChannelPromise promise) {
-    int length = bytes.readableBytes();
-    unflushedBytes += Math.max(length, 1);
-    if (connection.isDirect()) {
-      connection.context().write(bytes, promise);
-    } else {
-      writeThroughPlugins(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
-    }
-  }
-
-  /** Writes through the plugins' handlers, which may keep bytes, so these are counted here. */
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
-  private void writeThroughPlugins(ByteBuf bytes, int length, ChannelPromise promise) {
-    pipelineBytes += length;
-    if (pipelineBytes > connection.config().highWatermark()) {
-      pipelineOverWatermark = true;
-      connection.blockOutput();
-    }
-    connection.context().write(bytes, promise);
-    promise.addListener(
-        done -> {
-          pipelineBytes -= length;
-          if (pipelineOverWatermark && pipelineBytes < connection.config().lowWatermark()) {
-            pipelineOverWatermark = false;
-            connection.turnSoon();
-          }
-        });
-  }
-
-  private ChannelPromise takePromise() {
-    List<CompletableFuture<Void>> futures = packedFutures;
-    packedFutures = null;
-    return futures == null ? connection.context().voidPromise() : promise(futures);
-  }
-
-  private ChannelPromise promise(List<CompletableFuture<Void>> futures) {
-    return connection
-        .context()
-        .newPromise()
-        .addListener(
-            done -> {
-              if (done.isSuccess()) {
-                futures.forEach(future -> future.complete(null));
-              } else {
-                futures.forEach(future -> future.completeExceptionally(done.cause()));
-                connection
-                    .lifecycle()
-                    .abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
-              }
-            });
+    flushWritten(promise);
   }
 
   // The send queue.
@@ -545,7 +328,7 @@ final class Outbound<O> implements Runnable {
         break;
       }
       writeItem(item);
-      if (unwrittenBytes() + unflushedBytes >= SPILL_BYTES) {
+      if (isSpillDue()) {
         writePacked(/* last= */ true);
         flushWritten();
       }
@@ -628,13 +411,7 @@ final class Outbound<O> implements Runnable {
 
   /** Drops all output, since the connection is closed. */
   void release() {
-    if (packBuffer != null) {
-      releasePackBuffer(packBuffer);
-    }
-    if (packedFutures != null) {
-      packedFutures.forEach(future -> Undelivered.drop("", future, Outcome.CLOSED));
-      packedFutures = null;
-    }
+    releasePacked();
     SendQueue queue = sendQueue;
     if (queue != null) {
       queue.release();

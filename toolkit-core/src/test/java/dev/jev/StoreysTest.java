@@ -49,7 +49,7 @@ class StoreysTest {
     /** The path from a socket to the handler and back. */
     CONNECTION(
         "ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
-            + " Inbound MessageSink Outbound ProtocolDriver SendQueue ServerIntake SharedMessage"
+            + " Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
             + " UdpSocket"),
 
@@ -86,7 +86,8 @@ class StoreysTest {
               "ConnectionLifecycle",
               "ConnectionObservers",
               "ProtocolDriver",
-              "Outbound"),
+              "Outbound",
+              "PackedOutput"),
           Set.of("Topic", "TopicMessage", "TopicQueue", "TopicShard", "TopicSubscriber"),
           Set.of("SendQueue", "SubscriberPort", "SubscriberQueue"),
           Set.of("Loop", "LoopMember", "LoopTimers"));

@@ -1,0 +1,264 @@
+package dev.jev;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The packed output of one connection: the pack buffer, and the writes and flushes to Netty.
+ *
+ * <p>A superclass of {@link Outbound} rather than a field, to save one object per connection.
+ */
+abstract class PackedOutput<O> {
+
+  /** Size of unflushed output at which it is flushed before the end of the turn. */
+  private static final int SPILL_BYTES = 32 * 1024;
+
+  /** Minimum length of a zero-copy tail; a shorter one costs less to copy than to write. */
+  static final int MIN_TAIL_BYTES = 4 * 1024;
+
+  /** The same while output waits for the socket, where a tail would pin the buffer it lies in. */
+  private static final int MIN_PENDING_TAIL_BYTES = 32 * 1024;
+
+  final StreamConnection<?, O> connection;
+
+  // Event loop only.
+  private @Nullable ByteBuf packBuffer;
+  private int writtenIndex; // packBuffer is written up to this index
+  private int unflushedBytes; // written but not flushed
+  private @Nullable List<CompletableFuture<Void>> packedFutures; // of the messages in packBuffer
+  private boolean writtenMarkerPending; // an empty write, after which plugins are notified
+
+  // Volatile: written by the event loop, read by any thread.
+  private volatile long pipelineBytes; // bytes in the handlers of plugins and after them
+  private volatile boolean pipelineOverWatermark;
+
+  PackedOutput(StreamConnection<?, O> connection) {
+    this.connection = connection;
+  }
+
+  // Any thread.
+
+  /** Returns whether the output is below its watermark, without regard to the mailbox. */
+  final boolean isChannelWritable() {
+    return connection.channel().isWritable() && !pipelineOverWatermark;
+  }
+
+  /** Returns the number of bytes that are written and that the socket has not taken. */
+  final long pendingInChannel() {
+    if (!connection.isDirect()) {
+      return pipelineBytes;
+    }
+    ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
+    return buffer == null ? 0 : buffer.totalPendingWriteBytes();
+  }
+
+  // Event loop only.
+
+  /** Packs a message behind the packed output. */
+  final void pack(O message) {
+    ByteBuf out = packBuffer();
+    int start = out.writerIndex();
+    ByteBuf tail;
+    try {
+      tail = connection.driver().pack(message, out);
+    } catch (Throwable t) {
+      out.writerIndex(Math.max(start, writtenIndex));
+      throw t;
+    }
+    if (tail != null) {
+      append(tail);
+    }
+  }
+
+  private ByteBuf packBuffer() {
+    ByteBuf out = packBuffer;
+    if (out == null) {
+      out = connection.loop().borrowPackBuffer();
+      packBuffer = out;
+      writtenIndex = out.writerIndex();
+    }
+    return out;
+  }
+
+  final int unwrittenBytes() {
+    ByteBuf out = packBuffer;
+    return out == null ? 0 : out.writerIndex() - writtenIndex;
+  }
+
+  /** Appends bytes to the packed output; long ones are not copied. */
+  final void append(ByteBuf bytes) {
+    append(bytes, pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES);
+  }
+
+  /** Appends bytes to the packed output, copied if they are fewer than {@code min}. */
+  final void append(ByteBuf bytes, int min) {
+    int length = bytes.readableBytes();
+    if (length < min) {
+      packBuffer().writeBytes(bytes, bytes.readerIndex(), length);
+    } else {
+      writePacked(/* last= */ false);
+      write(bytes.retainedSlice(), connection.context().voidPromise());
+    }
+  }
+
+  final void track(CompletableFuture<Void> written) {
+    if (packedFutures == null) {
+      packedFutures = new ArrayList<>(2);
+    }
+    packedFutures.add(written);
+  }
+
+  /** Writes the packed bytes to Netty; {@code last} if no more are packed into the buffer. */
+  final void writePacked(boolean last) {
+    ByteBuf out = packBuffer;
+    if (out == null) {
+      return;
+    }
+    int length = unwrittenBytes();
+    if (length > 0 || packedFutures != null) {
+      int start = writtenIndex;
+      writtenIndex = out.writerIndex();
+      if (length == 0) { // the futures are those of a tail
+        write(Unpooled.EMPTY_BUFFER, takePromise());
+      } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
+        // Output that waits for the socket should hold no more memory than it needs.
+        write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
+      } else if (last && start == 0 && !connection.loop().publishing) {
+        connection.loop().packedWhole(out);
+        write(out.retain(), takePromise());
+      } else {
+        write(out.retainedSlice(start, length), takePromise());
+      }
+    }
+    if (last) {
+      releasePackBuffer(out);
+    }
+  }
+
+  private void releasePackBuffer(ByteBuf out) {
+    connection.loop().packed(out);
+    out.release();
+    packBuffer = null;
+  }
+
+  final void write(ByteBuf bytes, ChannelPromise promise) {
+    int length = bytes.readableBytes();
+    unflushedBytes += Math.max(length, 1);
+    if (connection.isDirect()) {
+      connection.context().write(bytes, promise);
+    } else {
+      writeThroughPlugins(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
+    }
+  }
+
+  /** Writes through the plugins' handlers, which may keep bytes, so these are counted here. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  private void writeThroughPlugins(ByteBuf bytes, int length, ChannelPromise promise) {
+    pipelineBytes += length;
+    if (pipelineBytes > connection.config().highWatermark()) {
+      pipelineOverWatermark = true;
+      connection.blockOutput();
+    }
+    connection.context().write(bytes, promise);
+    promise.addListener(
+        done -> {
+          pipelineBytes -= length;
+          if (pipelineOverWatermark && pipelineBytes < connection.config().lowWatermark()) {
+            pipelineOverWatermark = false;
+            connection.turnSoon();
+          }
+        });
+  }
+
+  final ChannelPromise takePromise() {
+    List<CompletableFuture<Void>> futures = packedFutures;
+    packedFutures = null;
+    return futures == null ? connection.context().voidPromise() : promise(futures);
+  }
+
+  private ChannelPromise promise(List<CompletableFuture<Void>> futures) {
+    return connection
+        .context()
+        .newPromise()
+        .addListener(
+            done -> {
+              if (done.isSuccess()) {
+                futures.forEach(future -> future.complete(null));
+              } else {
+                futures.forEach(future -> future.completeExceptionally(done.cause()));
+                connection
+                    .lifecycle()
+                    .abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
+              }
+            });
+  }
+
+  /** Flushes what is written, if anything is. */
+  final void flushWritten() {
+    if (unflushedBytes == 0) {
+      return;
+    }
+    int bytes = unflushedBytes;
+    unflushedBytes = 0;
+    if (connection.observers().isEmpty()) {
+      connection.context().flush();
+      return;
+    }
+    connection.observers().flushing(bytes);
+    connection.context().flush();
+    notifyWhenWritten();
+  }
+
+  /** Notifies the plugins when the socket has taken all output. */
+  private void notifyWhenWritten() {
+    if (writtenMarkerPending) {
+      return;
+    }
+    if (pendingInChannel() == 0) {
+      connection.observers().written();
+      return;
+    }
+    writtenMarkerPending = true;
+    connection
+        .context()
+        .writeAndFlush(Unpooled.EMPTY_BUFFER)
+        .addListener(
+            done -> {
+              writtenMarkerPending = false;
+              if (done.isSuccess()) { // later: the marker still counts as pending
+                connection.loop().executor().execute(this::notifyWhenWritten);
+              }
+            });
+  }
+
+  /** Flushes what is written; the promise completes when the socket has taken it. */
+  final void flushWritten(ChannelPromise promise) {
+    if (unflushedBytes > 0) {
+      connection.observers().flushing(unflushedBytes);
+      unflushedBytes = 0;
+    }
+    connection.context().writeAndFlush(Unpooled.EMPTY_BUFFER, promise);
+  }
+
+  /** Returns whether so much output has gathered that it is flushed before the end of the turn. */
+  final boolean isSpillDue() {
+    return unwrittenBytes() + unflushedBytes >= SPILL_BYTES;
+  }
+
+  /** Drops the packed output, since the connection is closed. */
+  final void releasePacked() {
+    if (packBuffer != null) {
+      releasePackBuffer(packBuffer);
+    }
+    if (packedFutures != null) {
+      packedFutures.forEach(future -> Undelivered.drop("", future, Delivery.Outcome.CLOSED));
+      packedFutures = null;
+    }
+  }
+}
