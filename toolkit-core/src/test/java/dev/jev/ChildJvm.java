@@ -49,9 +49,9 @@ public final class ChildJvm implements AutoCloseable {
 
   private static ChildJvm withFiles(
       int limit, String classPath, Path directory, String... arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of("bash", "-c"));
+    List<String> command = new ArrayList<>(List.of("sh", "-c"));
     command.add("ulimit -n " + limit + " && exec \"$@\"");
-    command.add("bash");
+    command.add("sh");
     command.addAll(java(classPath, List.of(), arguments));
     return start(command, directory);
   }
@@ -152,8 +152,8 @@ public final class ChildJvm implements AutoCloseable {
 
   /** Sends it a signal: STOP, or CONT to continue. */
   public void signal(String name) throws Exception {
-    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
-    assertThat(kill.waitFor()).isZero();
+    String kill = "kill -" + name + " " + process.pid();
+    assertThat(new ProcessBuilder("sh", "-c", kill).start().waitFor()).isZero();
   }
 
   /** Waits, and returns the share of one processor that it used meanwhile. */

@@ -96,10 +96,10 @@ class PluginsIT {
     try (Program server = Program.server(arguments);
         Program pipe =
             Program.tool(
-                "bash",
+                "sh",
                 "-c",
                 pack + " | nc -N 127.0.0.1 \"$1\" | " + unpack,
-                "bash",
+                "sh",
                 String.valueOf(server.port()))) {
       pipe.types("hello\nworld\n");
       assertThat(pipe.exitStatus()).as(() -> pipe.errors().toString()).isZero();
