@@ -107,7 +107,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     this.pluginHost = endpoint.clientHost(() -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().currentOrNext();
-    this.outbox = new ClientOutbox<>(builder.whileDisconnected == WhileDisconnected.QUEUE, config);
+    this.outbox = new ClientOutbox<>(builder.whileDisconnected, config, loop.completions());
     endpoint.join();
     try {
       endpoint.startPlugins();

@@ -26,6 +26,7 @@ final class ClientOutbox<O> {
   private final boolean queueing;
   private final int maxPendingBytes;
   private final boolean dropsOldest;
+  private final Completions completions;
 
   private volatile @Nullable MessageSink<O> open; // written while holding this
 
@@ -34,8 +35,10 @@ final class ClientOutbox<O> {
   private long bytes;
   private boolean closed;
 
-  ClientOutbox(boolean queueing, ConnectionConfig<?, O> config) {
-    this.queueing = queueing;
+  ClientOutbox(
+      Client.WhileDisconnected policy, ConnectionConfig<?, O> config, Completions completions) {
+    this.completions = completions;
+    this.queueing = policy == Client.WhileDisconnected.QUEUE;
     this.maxPendingBytes = config.maxPendingBytes();
     this.dropsOldest = config.overflow() == OverflowPolicy.DROP_OLDEST;
   }
@@ -55,14 +58,15 @@ final class ClientOutbox<O> {
 
   private Outcome sendLater(
       @Nullable MessageSink<O> closedSink, O message, @Nullable CompletableFuture<Void> written) {
-    MessageOwnership.disownCurrent(message);
     List<Mailbox.Envelope<O>> dropped = new ArrayList<>(0);
     Outcome outcome = enqueue(closedSink, Mailbox.Envelope.of(message, written), dropped);
     if (outcome == null) {
       return send(message, written);
     }
     dropped.forEach(envelope -> drop(envelope, Outcome.OVER_LIMIT));
-    return outcome == Outcome.TAKEN ? outcome : Undelivered.drop(message, written, outcome);
+    return outcome == Outcome.TAKEN
+        ? outcome
+        : Undelivered.refuse(MessageOwnership.acquire(message), written, outcome);
   }
 
   /** Adds a message to the queue, or returns null if another sink has become open meanwhile. */
@@ -79,6 +83,7 @@ final class ClientOutbox<O> {
     if (bytes >= maxPendingBytes && !dropsOldest) {
       return Outcome.OVER_LIMIT;
     }
+    MessageOwnership.acquire(envelope.message());
     queue.add(envelope);
     bytes += envelope.bytes();
     while (bytes > maxPendingBytes && dropsOldest && queue.size() > 1) {
@@ -88,8 +93,8 @@ final class ClientOutbox<O> {
     return Outcome.TAKEN;
   }
 
-  private static void drop(Mailbox.Envelope<?> envelope, Outcome outcome) {
-    Undelivered.drop(envelope.message(), envelope.written(), outcome);
+  private void drop(Mailbox.Envelope<?> envelope, Outcome outcome) {
+    Undelivered.drop(envelope.message(), envelope.written(), outcome, completions);
   }
 
   /** Drops the queued messages and all later ones. */
@@ -155,7 +160,7 @@ final class ClientOutbox<O> {
       }
       return false;
     } catch (Throwable t) { // the protocol cannot pack the message
-      sink.packingFailed(t);
+      sink.packingFailed(envelope.written(), t);
       return sink.isDrainable();
     }
   }

@@ -38,10 +38,15 @@ public interface Connection<O> extends Scheduler {
    * other threads are collected and written once per turn of the event loop.
    *
    * <p><b>Ownership.</b> The framework takes over a reference-counted message, even if it drops it.
+   * The exception is the message, or a view of it, that the calling thread is handling in {@link
+   * Handler#onMessage}: it may be sent to any number of connections and is released after the
+   * callback.
    *
    * @throws IllegalArgumentException if the protocol cannot pack {@code message} and the caller is
-   *     on the connection's event loop; for a message sent by another thread, the connection closes
-   *     with {@code HANDLER_ERROR} instead
+   *     on the connection's event loop. For a message sent by another thread, the failure is logged
+   *     and the message dropped, see {@link Server.Builder#closeOnPackFailure}
+   * @throws io.netty.util.IllegalReferenceCountException if {@code message} was released already;
+   *     nothing is sent
    */
   boolean send(O message);
 

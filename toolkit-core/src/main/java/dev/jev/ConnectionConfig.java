@@ -14,6 +14,8 @@ import java.util.function.Supplier;
  * @param watermarks pending bytes: above the high watermark a connection is not writable, below the
  *     low one it is writable again
  * @param overflow policy for a message beyond {@code maxPendingBytes}
+ * @param closesOnPackFailure true if a connection closes when a message of another thread cannot be
+ *     packed
  * @param handshakeTimeoutNanos maximum time until {@link ProtocolContext#ready}
  * @param closeTimeoutNanos maximum time at a close for the pending output and the close handshake
  * @param lingeringCloseNanos maximum time for which input is read and dropped after that
@@ -28,6 +30,7 @@ record ConnectionConfig<I, O>(
     int maxPendingBytes,
     WriteBufferWaterMark watermarks,
     OverflowPolicy overflow,
+    boolean closesOnPackFailure,
     long handshakeTimeoutNanos,
     long closeTimeoutNanos,
     long lingeringCloseNanos,

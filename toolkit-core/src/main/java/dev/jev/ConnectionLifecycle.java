@@ -335,6 +335,7 @@ final class ConnectionLifecycle {
   }
 
   private void callbacks(CloseReason why) {
+    connection.loop().completions().run();
     leaveTopics();
     if (connection.isConnected()) {
       callOnClose(connection, why);
@@ -364,6 +365,7 @@ final class ConnectionLifecycle {
       action.run();
     } finally {
       loop.turn = outer;
+      loop.completions().runLater();
     }
   }
 

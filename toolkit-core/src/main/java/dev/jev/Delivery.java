@@ -9,7 +9,8 @@ import java.util.concurrent.CompletionStage;
  * @param written a stage that completes normally when the last byte of the message has been written
  *     to the socket. It completes exceptionally when that can no longer happen: the message was
  *     refused or dropped, or the connection was closed first. It completes exactly once, usually on
- *     the connection's event loop
+ *     the connection's event loop, where its continuations run outside all callbacks and have the
+ *     same rights as a callback
  */
 public record Delivery(Outcome outcome, CompletionStage<Void> written) {
 

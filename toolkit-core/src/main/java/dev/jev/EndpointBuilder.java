@@ -32,6 +32,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   private int lowWatermark = 64 * 1024;
   private int highWatermark = 256 * 1024;
   private OverflowPolicy overflow = OverflowPolicy.CLOSE;
+  private boolean closeOnPackFailure;
   private Duration handshakeTimeout = Duration.ofSeconds(10);
   private Duration closeTimeout = Duration.ofSeconds(5);
   private Duration lingeringCloseTimeout = Duration.ofSeconds(2);
@@ -151,6 +152,19 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
+   * Sets whether a connection closes with {@link CloseReason.Kind#HANDLER_ERROR} when a message
+   * that another thread has sent cannot be packed; false by default.
+   *
+   * <p>By default, such a message is dropped and logged, and the future of its {@link Delivery}
+   * fails. On the event loop of the connection the caller of {@link Connection#send} gets the
+   * exception, and this option has no effect.
+   */
+  public B closeOnPackFailure(boolean closeOnPackFailure) {
+    this.closeOnPackFailure = closeOnPackFailure;
+    return self();
+  }
+
+  /**
    * Sets the maximum time from the accept or connect until all handshakes are complete, those of
    * the plugins and that of the protocol; 10 s by default.
    */
@@ -251,6 +265,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
         maxPendingBytes,
         new WriteBufferWaterMark(lowWatermark, highWatermark),
         overflow,
+        closeOnPackFailure,
         handshakeTimeout.toNanos(),
         closeTimeout.toNanos(),
         lingeringCloseTimeout.toNanos(),

@@ -25,6 +25,7 @@ final class EndpointWarmUp {
           PackedOutput.class,
           Outbound.class,
           Undelivered.class,
+          Completions.class,
           ConnectionHost.class,
           ConnectionHost.Events.class,
           CloseReason.class,

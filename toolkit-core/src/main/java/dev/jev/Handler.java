@@ -39,9 +39,10 @@ public interface Handler<I, O> {
    * reading until it has replied.
    *
    * <p><b>Ownership.</b> The framework releases a reference-counted message, such as a {@code
-   * ByteBuf}, after this method returns, unless the message was sent. To keep a message longer,
-   * retain it; copying it is better, since a small message may pin a large buffer. To send a
-   * message more than once, retain it once per additional send, before the first {@code send}.
+   * ByteBuf}, after this method returns. Until then this thread may send and publish the message,
+   * and views of it, any number of times and to any connections; it must not retain the message for
+   * that. To keep a message longer, or to send it later, retain it; copying it is better, since a
+   * small message may pin a large buffer.
    */
   void onMessage(Connection<O> connection, I message);
 

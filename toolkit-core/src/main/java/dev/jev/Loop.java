@@ -81,6 +81,7 @@ final class Loop {
   private boolean turnsScheduled;
   private boolean ended;
   private final MessageOwnership ownership = new MessageOwnership();
+  private final Completions completions;
   private final Map<Class<?>, LoopService> services = new ConcurrentHashMap<>(); // any thread
 
   private final AtomicInteger connections = new AtomicInteger();
@@ -88,6 +89,7 @@ final class Loop {
 
   Loop(EventLoop executor) {
     this.executor = executor;
+    this.completions = new Completions(executor, () -> turn != null);
     executor.execute(this::begin);
   }
 
@@ -156,6 +158,11 @@ final class Loop {
   /** Returns the ownership state of the message that is being delivered. */
   MessageOwnership ownership() {
     return ownership;
+  }
+
+  /** Returns the futures of messages that are due to be completed. */
+  Completions completions() {
+    return completions;
   }
 
   /** Adds a listening socket, which is closed when this loop ends. */

@@ -88,6 +88,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     boolean more = false;
     try {
       more = settle();
+      more |= loop.completions().run();
     } catch (Throwable t) { // out of memory, for example
       abort(new CloseReason(Kind.IO_ERROR, t));
     } finally {

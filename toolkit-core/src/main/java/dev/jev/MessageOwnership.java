@@ -1,5 +1,6 @@
 package dev.jev;
 
+import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.ReferenceCounted;
 import io.netty.util.concurrent.FastThreadLocal;
@@ -7,7 +8,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The owner of the reference to the message that a thread is delivering to a handler: the
- * framework, until the handler sends the message.
+ * framework, until the handler returns.
+ *
+ * <p>The handler may send that message, or a view of it, to any number of connections. A send that
+ * packs at once needs no reference of its own; one that queues the message retains it. All other
+ * reference-counted messages are consumed by the send.
  *
  * <p>One instance per thread that delivers messages, used by that thread only.
  */
@@ -15,6 +20,9 @@ final class MessageOwnership {
 
   private static final FastThreadLocal<@Nullable MessageOwnership> CURRENT =
       new FastThreadLocal<>();
+
+  /** A number of references that other threads do not take or release at the same time. */
+  private static final int MANY = 1 << 20;
 
   private @Nullable ReferenceCounted message;
   private @Nullable Class<?> uncountedType;
@@ -30,11 +38,30 @@ final class MessageOwnership {
     CURRENT.set(ownership);
   }
 
-  /** Records that a message is sent, which may be the one that this thread is delivering. */
-  static void disownCurrent(Object sent) {
+  /**
+   * Returns a message with a reference that the caller owns: the one that is sent, or one more if
+   * the current thread is delivering this message.
+   *
+   * @throws IllegalReferenceCountException if the message was released
+   */
+  static <T> T acquire(T sent) {
     MessageOwnership ownership = CURRENT.get();
     if (ownership != null) {
-      ownership.disown(sent);
+      return ownership.lends(sent) ? ReferenceCountUtil.retain(sent) : sent;
+    }
+    requireLive(sent);
+    return sent;
+  }
+
+  /**
+   * Throws an exception if a message was released, so that no part of it is packed.
+   *
+   * @throws IllegalReferenceCountException if the message was released
+   */
+  static void requireLive(Object sent) {
+    if (sent instanceof ReferenceCounted counted && counted.refCnt() <= 0) {
+      throw new IllegalReferenceCountException(
+          "message sent after its release; to send a message after onMessage, retain it first");
     }
   }
 
@@ -69,7 +96,7 @@ final class MessageOwnership {
     }
   }
 
-  /** Releases the message that was delivered, unless it was sent. */
+  /** Releases the message that was delivered. */
   void release() {
     if (message != null) {
       ReferenceCountUtil.safeRelease(message);
@@ -77,30 +104,34 @@ final class MessageOwnership {
     }
   }
 
-  /** Records that {@code sent} is sent, so that its reference has a new owner. */
-  void disown(Object sent) {
-    if (message != null && sent instanceof ReferenceCounted counted && sharesCount(counted)) {
-      message = null;
+  /**
+   * Returns whether {@code sent} is the message that is being delivered, or a view of it, so that
+   * its reference remains the framework's.
+   *
+   * @throws IllegalReferenceCountException if the message was released
+   */
+  boolean lends(Object sent) {
+    if (!isCounted(sent)) {
+      return false;
     }
+    requireLive(sent);
+    return message != null && sharesCount(message, (ReferenceCounted) sent);
   }
 
   /**
-   * Returns whether the sent message shares the reference count of the delivered one: both are the
-   * same object, or one is a view of the other.
+   * Returns whether a message shares the reference count of another one: both are the same object,
+   * or one is a view of the other.
    *
-   * <p>A view does not expose its origin, so this checks whether the counts change together.
+   * <p>A view does not expose its origin, so this checks whether the counts change together. Other
+   * threads may change them at the same time, but not by so much.
    */
-  private boolean sharesCount(ReferenceCounted sent) {
-    ReferenceCounted owned = message;
-    if (owned == null || sent == owned) {
-      return owned != null;
+  private static boolean sharesCount(ReferenceCounted owned, ReferenceCounted sent) {
+    if (sent == owned) {
+      return true;
     }
-    if (sent.refCnt() != owned.refCnt()) {
-      return false;
-    }
-    owned.retain();
-    boolean shared = sent.refCnt() == owned.refCnt();
-    owned.release();
+    owned.retain(MANY);
+    boolean shared = sent.refCnt() >= MANY;
+    owned.release(MANY);
     return shared;
   }
 }

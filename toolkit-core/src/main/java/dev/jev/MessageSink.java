@@ -18,6 +18,6 @@ interface MessageSink<O> {
 
   void onLoopLater(Runnable action);
 
-  /** Handles an exception that the protocol has thrown while packing a message. */
-  void packingFailed(Throwable cause);
+  /** Reports that a queued message cannot be packed, and fails its future. */
+  void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause);
 }

@@ -3,6 +3,7 @@ package dev.jev;
 import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelPromise;
+import io.netty.util.ReferenceCountUtil;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -51,11 +52,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   Outcome send(O message, @Nullable CompletableFuture<Void> written) {
     Outcome outcome = offer(message, written);
-    if (outcome == Outcome.CLOSED) {
-      disown(message);
-      Undelivered.drop(message, written, outcome);
-    }
-    return outcome;
+    return outcome == Outcome.CLOSED
+        ? Undelivered.refuse(MessageOwnership.acquire(message), written, outcome)
+        : outcome;
   }
 
   /** Sends like {@link #send}, but does not consume the message if the outcome is CLOSED. */
@@ -63,19 +62,17 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     if (!connection.lifecycle().acceptsMessages()) {
       return Outcome.CLOSED;
     }
-    disown(message);
-    if (connection.inEventLoop()) {
-      return admits() ? pack(message, written) : overflow(message, written);
+    if (!connection.inEventLoop()) {
+      return post(Mailbox.Envelope.of(MessageOwnership.acquire(message), written));
     }
-    return post(Mailbox.Envelope.of(message, written));
-  }
-
-  private void disown(O message) {
-    MessageOwnership ownership =
-        connection.inEventLoop() ? connection.loop().ownership() : MessageOwnership.current();
-    if (ownership != null) {
-      ownership.disown(message);
+    boolean lent = connection.loop().ownership().lends(message);
+    if (admits()) {
+      return pack(message, written, lent);
     }
+    if (lent) {
+      ReferenceCountUtil.retain(message);
+    }
+    return overflow(message, written);
   }
 
   private Outcome post(Mailbox.Envelope<O> envelope) {
@@ -119,14 +116,19 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
       if (oldest == null) {
         return;
       }
-      Undelivered.drop(oldest.message(), oldest.written(), Outcome.OVER_LIMIT);
+      drop(oldest, Outcome.OVER_LIMIT);
     }
   }
 
   private void drain(Mailbox<O> box) {
     for (Mailbox.Envelope<O> envelope; (envelope = box.poll()) != null; ) {
-      Undelivered.drop(envelope.message(), envelope.written(), Outcome.CLOSED);
+      drop(envelope, Outcome.CLOSED);
     }
+  }
+
+  private void drop(Mailbox.Envelope<O> envelope, Outcome outcome) {
+    Completions completions = connection.loop().completions();
+    Undelivered.drop(envelope.message(), envelope.written(), outcome, completions);
   }
 
   private boolean isDropOldest() {
@@ -150,10 +152,14 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   private Outcome overflow(O message, @Nullable CompletableFuture<Void> written) {
+    closeIfOverflowCloses();
+    return Undelivered.refuse(message, written, Outcome.OVER_LIMIT);
+  }
+
+  private void closeIfOverflowCloses() {
     if (connection.config().overflow() == OverflowPolicy.CLOSE) {
       connection.closeNow(CloseReason.of(CloseReason.Kind.OVERFLOW));
     }
-    return Undelivered.drop(message, written, Outcome.OVER_LIMIT);
   }
 
   /** Returns whether the output is below its watermark, so that senders need not wait. */
@@ -214,35 +220,45 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   private void pack(Mailbox.Envelope<O> envelope) {
     if (!connection.lifecycle().acceptsOutput()) {
-      Undelivered.drop(envelope.message(), envelope.written(), Outcome.CLOSED);
+      drop(envelope, Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
-      overflow(envelope.message(), envelope.written());
+      closeIfOverflowCloses();
+      drop(envelope, Outcome.OVER_LIMIT);
     } else {
       try {
-        pack(envelope.message(), envelope.written());
+        MessageOwnership.requireLive(envelope.message());
+        pack(envelope.message(), envelope.written(), /* lent= */ false);
       } catch (Throwable t) {
-        connection.fail(CloseReason.Kind.HANDLER_ERROR, t);
+        packingFailed(envelope.written(), t);
       }
     }
   }
 
-  private Outcome pack(O message, @Nullable CompletableFuture<Void> written) {
+  /** Reports that a message which was taken cannot be packed, and is dropped. */
+  void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
+    if (written != null) {
+      connection.loop().completions().add(written, cause);
+    }
+    if (connection.config().closesOnPackFailure()) {
+      connection.fail(CloseReason.Kind.HANDLER_ERROR, cause);
+    } else {
+      String what = "message for " + connection.remoteAddress() + " dropped: it cannot be packed";
+      connection.config().errors().warning(what, cause);
+    }
+  }
+
+  /** Packs a message, which is consumed unless it is {@code lent}, or queues it. */
+  private Outcome pack(O message, @Nullable CompletableFuture<Void> written, boolean lent) {
     try {
       if (mustQueue()) {
-        packToSendQueue(message, written);
+        packToSendQueue(message, written, lent);
       } else {
-        pack(message);
+        pack(message, lent);
         if (written != null) {
           track(written);
         }
       }
-    } catch (Throwable t) {
-      if (written != null) {
-        written.completeExceptionally(t);
-      }
-      throw t;
     } finally {
-      connection.loop().ownership().release(message);
       connection.turnSoon();
     }
     spill();
@@ -301,10 +317,10 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     return queue;
   }
 
-  private void packToSendQueue(O message, @Nullable CompletableFuture<Void> written) {
+  private void packToSendQueue(O message, @Nullable CompletableFuture<Void> written, boolean lent) {
     packSendQueue();
     SendQueue queue = sendQueue();
-    queue.addMessage(connection.driver().pack(message), written);
+    queue.addMessage(packAlone(message, lent), written);
     if (isDropOldest()) {
       long elsewhere = pendingOnLoop() - queue.bytes();
       queue.shrink(connection.config().maxPendingBytes() - elsewhere);
@@ -401,7 +417,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   private boolean packPublished(SharedMessage<O> published) {
     try {
-      pack(published.message());
+      pack(published.message(), /* lent= */ true);
       return true;
     } catch (Throwable t) {
       connection.driver().logPackFailure(published, t);

@@ -1,9 +1,11 @@
 package dev.jev;
 
+import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
+import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -60,19 +62,50 @@ abstract class PackedOutput<O> {
 
   // Event loop only.
 
-  /** Packs a message behind the packed output. */
-  final void pack(O message) {
+  /**
+   * Packs a message behind the packed output, and consumes it unless it is {@code lent}. If
+   * anything fails, the output is as before.
+   */
+  final void pack(O message, boolean lent) {
     ByteBuf out = packBuffer();
     int start = out.writerIndex();
-    ByteBuf tail;
+    ByteBuf uncopied = null;
+    boolean consumed = lent;
     try {
-      tail = connection.driver().pack(message, out);
+      ByteBuf tail = connection.driver().pack(message, out);
+      if (tail != null) {
+        uncopied = copyIfShort(tail, minTailBytes(), out);
+      }
+      if (!lent) {
+        consumed = true;
+        connection.loop().ownership().release(message);
+      }
     } catch (Throwable t) {
       out.writerIndex(Math.max(start, writtenIndex));
+      ReferenceCountUtil.safeRelease(uncopied);
+      ReferenceCountUtil.safeRelease(consumed ? null : message);
       throw t;
     }
-    if (tail != null) {
-      append(tail);
+    if (uncopied != null) {
+      writeUncopied(uncopied);
+    }
+  }
+
+  /** Packs a message into a new buffer, and consumes it unless it is {@code lent}. */
+  final ByteBuf packAlone(O message, boolean lent) {
+    ByteBuf packed = null;
+    boolean consumed = lent;
+    try {
+      packed = connection.driver().pack(message);
+      if (!lent) {
+        consumed = true;
+        connection.loop().ownership().release(message);
+      }
+      return packed;
+    } catch (Throwable t) {
+      ReferenceCountUtil.safeRelease(packed);
+      ReferenceCountUtil.safeRelease(consumed ? null : message);
+      throw t;
     }
   }
 
@@ -93,18 +126,40 @@ abstract class PackedOutput<O> {
 
   /** Appends bytes to the packed output; long ones are not copied. */
   final void append(ByteBuf bytes) {
-    append(bytes, pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES);
+    append(bytes, minTailBytes());
+  }
+
+  private int minTailBytes() {
+    return pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES;
   }
 
   /** Appends bytes to the packed output, copied if they are fewer than {@code min}. */
   final void append(ByteBuf bytes, int min) {
-    int length = bytes.readableBytes();
-    if (length < min) {
-      packBuffer().writeBytes(bytes, bytes.readerIndex(), length);
-    } else {
-      writePacked(/* last= */ false);
-      write(bytes.retainedSlice(), connection.context().voidPromise());
+    ByteBuf uncopied = copyIfShort(bytes, min, packBuffer());
+    if (uncopied != null) {
+      writeUncopied(uncopied);
     }
+  }
+
+  /** Copies bytes that are fewer than {@code min}; returns longer ones as a retained slice. */
+  private static @Nullable ByteBuf copyIfShort(ByteBuf bytes, int min, ByteBuf out) {
+    int length = bytes.readableBytes();
+    if (length >= min) {
+      return bytes.retainedSlice();
+    }
+    out.writeBytes(bytes, bytes.readerIndex(), length);
+    return null;
+  }
+
+  /** Writes bytes behind the packed output, and consumes them. */
+  private void writeUncopied(ByteBuf bytes) {
+    try {
+      writePacked(/* last= */ false);
+    } catch (Throwable t) {
+      bytes.release();
+      throw t;
+    }
+    write(bytes, connection.context().voidPromise());
   }
 
   final void track(CompletableFuture<Void> written) {
@@ -120,25 +175,34 @@ abstract class PackedOutput<O> {
     if (out == null) {
       return;
     }
-    int length = unwrittenBytes();
-    if (length > 0 || packedFutures != null) {
-      int start = writtenIndex;
-      writtenIndex = out.writerIndex();
-      if (length == 0) { // the futures are those of a tail
-        write(Unpooled.EMPTY_BUFFER, takePromise());
-      } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
-        // Output that waits for the socket should hold no more memory than it needs.
-        write(Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length), takePromise());
-      } else if (last && start == 0 && !connection.loop().publishing) {
-        connection.loop().packedWhole(out);
-        write(out.retain(), takePromise());
-      } else {
-        write(out.retainedSlice(start, length), takePromise());
-      }
-    }
-    if (last) {
+    boolean due = unwrittenBytes() > 0 || packedFutures != null;
+    ByteBuf bytes = due ? takeUnwritten(out, last) : Unpooled.EMPTY_BUFFER;
+    if (last) { // before the write, during which the handler of a plugin may send
       releasePackBuffer(out);
     }
+    if (due) {
+      write(bytes, takePromise());
+    }
+  }
+
+  /** Returns the packed bytes that are not written yet, which the caller has to release. */
+  private ByteBuf takeUnwritten(ByteBuf out, boolean last) {
+    int start = writtenIndex;
+    int length = out.writerIndex() - start;
+    ByteBuf bytes;
+    if (length == 0) { // the futures are those of a tail
+      bytes = Unpooled.EMPTY_BUFFER;
+    } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
+      // Output that waits for the socket should hold no more memory than it needs.
+      bytes = Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length);
+    } else if (last && start == 0 && !connection.loop().publishing) {
+      connection.loop().packedWhole(out);
+      bytes = out.retain();
+    } else {
+      bytes = out.retainedSlice(start, length);
+    }
+    writtenIndex = out.writerIndex();
+    return bytes;
   }
 
   private void releasePackBuffer(ByteBuf out) {
@@ -188,10 +252,9 @@ abstract class PackedOutput<O> {
         .newPromise()
         .addListener(
             done -> {
-              if (done.isSuccess()) {
-                futures.forEach(future -> future.complete(null));
-              } else {
-                futures.forEach(future -> future.completeExceptionally(done.cause()));
+              Completions completions = connection.loop().completions();
+              futures.forEach(future -> completions.add(future, done.cause()));
+              if (!done.isSuccess()) {
                 connection
                     .lifecycle()
                     .abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));
@@ -251,13 +314,19 @@ abstract class PackedOutput<O> {
     return unwrittenBytes() + unflushedBytes >= SPILL_BYTES;
   }
 
+  /** Returns whether there is output that the next flush writes. */
+  final boolean isFlushDue() {
+    return unwrittenBytes() > 0 || unflushedBytes > 0 || packedFutures != null;
+  }
+
   /** Drops the packed output, since the connection is closed. */
   final void releasePacked() {
     if (packBuffer != null) {
       releasePackBuffer(packBuffer);
     }
     if (packedFutures != null) {
-      packedFutures.forEach(future -> Undelivered.drop("", future, Delivery.Outcome.CLOSED));
+      Completions completions = connection.loop().completions();
+      packedFutures.forEach(future -> Undelivered.drop("", future, Outcome.CLOSED, completions));
       packedFutures = null;
     }
   }

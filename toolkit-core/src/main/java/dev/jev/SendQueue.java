@@ -295,9 +295,9 @@ final class SendQueue {
     }
   }
 
-  private static void drop(Item item, Outcome outcome) {
+  private void drop(Item item, Outcome outcome) {
     if (item.subscriber == null) {
-      Undelivered.drop(item.content, item.written, outcome);
+      Undelivered.drop(item.content, item.written, outcome, loop.completions());
     } else {
       drop(item);
     }

@@ -175,6 +175,7 @@ final class StreamConnection<I, O> extends LoopMember
         more = true;
       }
       driver.closeIfDue();
+      more |= outbound.isFlushDue(); // an observer has sent in the middle of the flush
     }
     updateReading();
     return more || (driver.isUnpackDue() && mayRead()); // setAutoRead may read at once
@@ -642,7 +643,7 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   @Override
-  public void packingFailed(Throwable cause) {
-    fail(Kind.HANDLER_ERROR, cause);
+  public void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
+    outbound.packingFailed(written, cause);
   }
 }

@@ -193,12 +193,14 @@ public final class Topic<O> {
    * <p>Returns false if an event loop is so far behind that its queue is full; the subscribers on
    * that loop do not receive this message.
    *
-   * <p><b>Ownership.</b> The framework takes over a reference-counted message, even if it drops it.
+   * <p><b>Ownership.</b> As in {@link Connection#send}.
+   *
+   * @throws io.netty.util.IllegalReferenceCountException if {@code message} was released already
    */
   public boolean publish(O message) {
-    MessageOwnership.disownCurrent(requireNonNull(message, "message"));
+    O owned = MessageOwnership.acquire(requireNonNull(message, "message"));
     published.increment();
-    TopicMessage<O> topicMessage = new TopicMessage<>(this, message);
+    TopicMessage<O> topicMessage = new TopicMessage<>(this, owned);
     boolean queued = true;
     for (TopicShard<O> shard : shards) {
       int count = shard.subscriberCount();

@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.Delivery.Outcome;
 import io.netty.channel.ChannelHandler;
-import java.lang.System.Logger.Level;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
@@ -196,7 +195,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
   }
 
   @Override
-  public void packingFailed(Throwable cause) {
-    RateLimitedLog.write(Level.WARNING, "cannot pack a datagram for " + peer, cause);
+  public void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
+    socket.packingFailed(this, written, cause);
   }
 }

@@ -269,24 +269,20 @@ final class UdpSocket<I, O> extends LoopMember
   // Sending; any thread.
 
   Outcome send(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
-    boolean onLoop = loop.inEventLoop();
-    MessageOwnership ownership = onLoop ? loop.ownership() : MessageOwnership.current();
-    if (ownership != null) {
-      ownership.disown(message);
-    }
+    O owned = MessageOwnership.acquire(message);
     if (!isOpen()) {
-      return drop(message, written, Outcome.CLOSED);
+      return refuse(owned, written, Outcome.CLOSED);
     }
-    if (onLoop) {
-      return pack(to, message, written);
+    if (loop.inEventLoop()) {
+      return pack(to, owned, written);
     }
     long bytes = Mailbox.sizeOf(message) + Mailbox.MESSAGE_OVERHEAD;
     Mailbox.Envelope<AddressedMessage<O>> envelope =
-        new Mailbox.Envelope<>(new AddressedMessage<>(to, message), bytes, written);
+        new Mailbox.Envelope<>(new AddressedMessage<>(to, owned), bytes, written);
     mailbox.reserve(envelope);
     if (pendingBytes() - bytes >= config.maxPendingBytes()) {
       mailbox.cancel(envelope);
-      return drop(message, written, Outcome.OVER_LIMIT);
+      return refuse(owned, written, Outcome.OVER_LIMIT);
     }
     if (mailbox.add(envelope)) {
       try {
@@ -301,14 +297,19 @@ final class UdpSocket<I, O> extends LoopMember
   private void drop(Mailbox<AddressedMessage<O>> box) {
     box.clearWakeup();
     for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = box.poll()) != null; ) {
-      drop(envelope.message().message(), envelope.written(), Outcome.CLOSED);
+      refuse(envelope.message().message(), envelope.written(), Outcome.CLOSED);
     }
   }
 
-  private Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
+  /** Drops a message; its future fails later, since it may belong to a message of the mailbox. */
+  private Outcome refuse(
+      Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
     dropped.increment();
     ReferenceCountUtil.safeRelease(message);
-    Undelivered.fail(written, outcome, "datagram dropped: over a limit");
+    if (written != null) {
+      Exception failure = Undelivered.failure(outcome, "datagram dropped: over a limit");
+      loop.completions().add(written, failure);
+    }
     return outcome;
   }
 
@@ -321,32 +322,36 @@ final class UdpSocket<I, O> extends LoopMember
     for (Mailbox.Envelope<AddressedMessage<O>> envelope; (envelope = mailbox.poll()) != null; ) {
       AddressedMessage<O> addressed = envelope.message();
       try {
+        MessageOwnership.requireLive(addressed.message());
         pack(addressed.to(), addressed.message(), envelope.written());
       } catch (Throwable t) {
-        dropped.increment();
-        config.errors().warning("cannot pack a datagram for " + addressed.to().peer(), t);
+        packingFailed(addressed.to(), envelope.written(), t);
       }
     }
     channel.flush(); // at once, since the socket may close next
   }
 
+  void packingFailed(
+      UdpConnection<O> to, @Nullable CompletableFuture<Void> written, Throwable cause) {
+    dropped.increment();
+    if (written != null) {
+      loop.completions().add(written, cause);
+    }
+    config.errors().warning("datagram for " + to.peer() + " dropped: it cannot be packed", cause);
+  }
+
   private Outcome pack(UdpConnection<O> to, O message, @Nullable CompletableFuture<Void> written) {
     if (!isOpen()) {
-      return drop(message, written, Outcome.CLOSED);
+      return refuse(message, written, Outcome.CLOSED);
     }
     if (pendingBytes() >= config.maxPendingBytes()) {
-      return drop(message, written, Outcome.OVER_LIMIT);
+      return refuse(message, written, Outcome.OVER_LIMIT);
     }
     ByteBuf datagram;
     try {
       datagram = pack(message);
-    } catch (Throwable t) {
-      if (written != null) {
-        written.completeExceptionally(t);
-      }
-      throw t;
     } finally {
-      loop.ownership().release(message);
+      ReferenceCountUtil.safeRelease(message);
     }
     return write(to, datagram, written);
   }
@@ -378,7 +383,7 @@ final class UdpSocket<I, O> extends LoopMember
       UdpConnection<O> to, ByteBuf datagram, @Nullable CompletableFuture<Void> written) {
     int length = datagram.readableBytes();
     if (length == 0) { // Netty does not send empty datagrams
-      return drop(datagram, written, Outcome.OVER_LIMIT);
+      return refuse(datagram, written, Outcome.OVER_LIMIT);
     }
     if (!to.spend(length + HEADER_BYTES)) {
       log.warning(
@@ -388,18 +393,11 @@ final class UdpSocket<I, O> extends LoopMember
               + amplification
               + " times the bytes received; see the option amplification of "
               + address());
-      return drop(datagram, written, Outcome.OVER_LIMIT);
+      return refuse(datagram, written, Outcome.OVER_LIMIT);
     }
     ChannelFuture sent = channel.write(new DatagramPacket(datagram, to.peer())).addListener(this);
     if (written != null) {
-      sent.addListener(
-          done -> {
-            if (done.isSuccess()) {
-              written.complete(null);
-            } else {
-              written.completeExceptionally(done.cause());
-            }
-          });
+      sent.addListener(done -> loop.completions().add(written, done.cause()));
     }
     flushSoon();
     return Outcome.TAKEN;
@@ -439,7 +437,7 @@ final class UdpSocket<I, O> extends LoopMember
         bytes.release();
       } else if (pendingBytes() >= config.maxPendingBytes()
           || bytes.readableBytes() > MAX_PAYLOAD_BYTES) {
-        drop(bytes, null, Outcome.OVER_LIMIT);
+        refuse(bytes, null, Outcome.OVER_LIMIT);
       } else {
         UdpSocket.this.write(to, bytes, null);
       }

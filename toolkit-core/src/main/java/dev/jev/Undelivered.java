@@ -9,26 +9,43 @@ import org.jspecify.annotations.Nullable;
 /** Releases messages that are not sent, and fails their futures. */
 final class Undelivered {
 
+  private static final String OVER_LIMIT = "message dropped: over the limit of pending bytes";
+
   private Undelivered() {}
 
-  /** Releases a message and fails its future; returns {@code outcome}. */
-  static Outcome drop(Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
+  /**
+   * Releases a message that is refused, and fails its future, which its sender has not got yet;
+   * returns {@code outcome}.
+   */
+  static Outcome refuse(
+      Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
     ReferenceCountUtil.safeRelease(message);
-    fail(written, outcome, "message dropped: over the limit of pending bytes");
+    if (written != null) {
+      written.completeExceptionally(failure(outcome, OVER_LIMIT));
+    }
     return outcome;
   }
 
+  /** Releases a message that was taken, and fails its future later on the event loop. */
+  static void drop(
+      Object message,
+      @Nullable CompletableFuture<Void> written,
+      Outcome outcome,
+      Completions completions) {
+    ReferenceCountUtil.safeRelease(message);
+    if (written != null) {
+      completions.add(written, failure(outcome, OVER_LIMIT));
+    }
+  }
+
   /**
-   * Fails the future of a message, if it has one.
+   * Returns the failure of a future.
    *
    * @param overLimit the message of the exception, unless the outcome is {@code CLOSED}
    */
-  static void fail(@Nullable CompletableFuture<Void> written, Outcome outcome, String overLimit) {
-    if (written != null) {
-      written.completeExceptionally(
-          outcome == Outcome.CLOSED
-              ? new ClosedChannelException()
-              : new IllegalStateException(overLimit));
-    }
+  static Exception failure(Outcome outcome, String overLimit) {
+    return outcome == Outcome.CLOSED
+        ? new ClosedChannelException()
+        : new IllegalStateException(overLimit);
   }
 }

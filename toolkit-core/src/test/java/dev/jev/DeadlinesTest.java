@@ -107,6 +107,7 @@ class DeadlinesTest {
             /* maxPendingBytes= */ 100_000,
             new WriteBufferWaterMark(/* low= */ 1000, /* high= */ 50_000),
             OverflowPolicy.CLOSE,
+            /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),

@@ -170,15 +170,6 @@ class SendTest {
   @Test
   void messageThatCannotBePackedIsReportedToItsSenderOnTheLoop() throws Exception {
     AtomicReference<@Nullable Throwable> thrown = new AtomicReference<>();
-    class Picky extends Forwarding {
-      @Override
-      public void pack(String message, ByteBuf out) {
-        super.pack(message, out);
-        if (message.startsWith("bad")) {
-          throw new IllegalArgumentException("message: " + message + " (expected: a good one)");
-        }
-      }
-    }
     Recorder<String, String> recorder =
         new Recorder<>(
             (connection, message) -> {
@@ -195,10 +186,55 @@ class SendTest {
           .isEqualTo("good one"); // nothing of the bad one is left
       assertThat(thrown.get()).hasMessage("message: bad one (expected: a good one)");
       recorder.expect("connect", "message try");
+    }
+  }
 
-      Delivery delivery = recorder.connection().deliver("bad from another thread");
-      recorder.expect("close HANDLER_ERROR");
+  /** Texts of which those that begin with "bad" cannot be packed. */
+  private static final class Picky extends Forwarding {
+    @Override
+    public void pack(String message, ByteBuf out) {
+      super.pack(message, out);
+      if (message.startsWith("bad")) {
+        throw new IllegalArgumentException("message: " + message + " (expected: a good one)");
+      }
+    }
+  }
+
+  private static Server.Builder<String, String> picky(Handler<String, String> handler) {
+    return Server.builder(Picky::new, handler).listen("tcp://127.0.0.1:0");
+  }
+
+  @Test
+  void messageOfAnotherThreadThatCannotBePackedIsDropped() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      server = picky(recorder).start();
+      try (RawPeer peer = RawPeer.connect(server)) {
+        Connection<String> connection = recorder.connection();
+        connection.send("before");
+        Delivery delivery = connection.deliver("bad");
+        connection.send("after");
+        assertThat(peer.receive()).isEqualTo("before");
+        assertThat(peer.receive()).isEqualTo("after");
+        assertThatThrownBy(() -> delivery.written().toCompletableFuture().get(10, TimeUnit.SECONDS))
+            .hasCauseInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("message: bad (expected: a good one)");
+        assertThat(connection.isOpen()).isTrue();
+        assertThat(connection.pendingBytes()).isZero();
+        log.await("message for " + connection.remoteAddress() + " dropped: it cannot be packed");
+      }
+    }
+  }
+
+  @Test
+  void connectionClosesOnPackFailureIfConfigured() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    server = picky(recorder).closeOnPackFailure(true).start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Delivery delivery = recorder.connection().deliver("bad");
+      recorder.expect("connect", "close HANDLER_ERROR");
       assertThat(delivery.written().toCompletableFuture()).isCompletedExceptionally();
+      peer.expectEnd();
     }
   }
 
@@ -227,7 +263,6 @@ class SendTest {
             case 3 -> connection.send(message.retainedSlice());
             case 4 -> connection.send(message.copy());
             case 5 -> {
-              message.retain();
               connection.send(message);
               connection.send(message);
             }

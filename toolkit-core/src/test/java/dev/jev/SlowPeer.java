@@ -35,6 +35,7 @@ final class SlowPeer<O> implements AutoCloseable {
             MAX_PENDING_BYTES,
             new WriteBufferWaterMark(/* low= */ 1000, HIGH_MARK),
             overflow,
+            /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),

@@ -35,7 +35,7 @@ class StoreysTest {
   private enum Storey {
     /** The small types of the API, and classes that need only these. */
     GROUND(
-        "Attributes Checks CloseReason Connection DeadlineWheel Delivery FileDescriptors Handler"
+        "Attributes Checks CloseReason Completions Connection DeadlineWheel Delivery FileDescriptors Handler"
             + " LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog ScheduledTask Scheduler Sized SlowConsumer"

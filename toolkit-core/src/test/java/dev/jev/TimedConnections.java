@@ -38,6 +38,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
             /* maxPendingBytes= */ 100_000,
             MARKS,
             OverflowPolicy.CLOSE,
+            /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),

@@ -8,7 +8,8 @@
  * nor strings.
  *
  * <p><b>Ownership.</b> A message that is a {@code ByteBuf} is a slice of the bytes that were read,
- * not a copy. It is released when the handler returns, unless the handler retains or sends it.
+ * not a copy. It is released when the handler returns; until then the handler may send it any
+ * number of times.
  *
  * <p><b>Limits.</b> No protocol accepts a frame longer than {@link
  * dev.jev.ProtocolContext#maxFrameBytes}, and none allocates memory for a declared length before

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * peer's close code and reason are in {@link WebSocketClose}.
  *
  * <p><b>Ownership.</b> Messages with a {@code ByteBuf} are reference-counted, with the rules of
- * {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}. A handler that neither
- * keeps a message nor sends it twice does not need to retain or release it.
+ * {@link dev.jev.Handler#onMessage} and {@link dev.jev.Connection#send}. A handler that does not
+ * keep a message neither retains nor releases it, to however many connections it sends it.
  *
  * <p><b>Threads.</b> Messages may be created and sent by any thread.
  */

@@ -29,8 +29,8 @@
  *
  * <h2>Ownership</h2>
  *
- * A received message is released after {@code onMessage} unless it is sent or retained. The buffer
- * of a message that is sent is consumed.
+ * A received message is released after {@code onMessage}, which may send it to many connections.
+ * The buffer of a message that is sent is consumed.
  */
 @NullMarked
 package dev.jev.websocket;

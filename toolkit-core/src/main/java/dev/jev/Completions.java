@@ -1,0 +1,83 @@
+package dev.jev;
+
+import io.netty.util.concurrent.EventExecutor;
+import java.util.ArrayDeque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The futures of messages whose outcome is known, in order, until an event loop completes them.
+ *
+ * <p><b>Problem.</b> The continuations of a future are code of the user, which may send, close or
+ * subscribe. The outcome of a message becomes known in the middle of a flush, or while a queue
+ * makes room. If the continuations ran there, they would find the queue half changed, and the
+ * messages that they send would be packed behind the last flush of the turn.
+ *
+ * <p>So a future is completed at the end of the turn in which its outcome becomes known, and in a
+ * task of its own outside a turn. What its continuations send leaves in a turn that follows.
+ */
+final class Completions {
+
+  private final EventExecutor executor; // the event loop
+  private final BooleanSupplier inTurn;
+
+  // Event loop only.
+  private final ArrayDeque<Runnable> due = new ArrayDeque<>(2);
+  private boolean scheduled;
+
+  /** Creates one for an event loop, with the test whether a turn has begun and not ended. */
+  Completions(EventExecutor executor, BooleanSupplier inTurn) {
+    this.executor = executor;
+    this.inTurn = inTurn;
+  }
+
+  /** Completes a future later on the event loop, with a failure if there is one. Any thread. */
+  void add(CompletableFuture<Void> future, @Nullable Throwable failure) {
+    Runnable completion =
+        failure == null ? () -> future.complete(null) : () -> future.completeExceptionally(failure);
+    if (executor.inEventLoop()) {
+      due.add(completion);
+      runLater();
+    } else {
+      execute(completion);
+    }
+  }
+
+  /** Schedules a task that completes what is due, unless the current turn does so at its end. */
+  void runLater() {
+    if (!due.isEmpty() && !scheduled && !inTurn.getAsBoolean()) {
+      scheduled = true;
+      execute(
+          () -> {
+            scheduled = false;
+            run();
+          });
+    }
+  }
+
+  private void execute(Runnable task) {
+    try {
+      executor.execute(task);
+    } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
+      task.run();
+    }
+  }
+
+  /**
+   * Completes the futures that are due now; returns whether there were any. Those that become due
+   * meanwhile wait for the next call.
+   */
+  boolean run() {
+    int count = due.size();
+    for (int n = count; n > 0; n--) {
+      try {
+        due.remove().run();
+      } catch (Throwable t) { // a stack overflow in a continuation, for example
+        RateLimitedLog.write(System.Logger.Level.WARNING, "continuation of a delivery failed", t);
+      }
+    }
+    return count > 0;
+  }
+}

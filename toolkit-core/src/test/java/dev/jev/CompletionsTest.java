@@ -1,0 +1,300 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Continuations of deliveries, which may do everything that a callback may. */
+class CompletionsTest {
+
+  private static final int CHAIN = 100;
+
+  /** Sends messages up to {@code last}, each when the one before is written. */
+  private static void sendChain(Connection<String> connection, int number, int last) {
+    connection
+        .deliver("m" + number)
+        .written()
+        .thenRun(
+            () -> {
+              if (number < last) {
+                sendChain(connection, number + 1, last);
+              }
+            });
+  }
+
+  private static void expectChain(RawPeer peer) throws Exception {
+    for (int i = 0; i < CHAIN; i++) {
+      assertThat(peer.receive()).isEqualTo("m" + i);
+    }
+  }
+
+  private static Server.Builder<String, String> server(Handler<String, String> handler) {
+    return Server.builder(Texts::new, handler).listen("127.0.0.1:0").eventLoops(1);
+  }
+
+  /** A plugin that observes and adds no handler. */
+  private static Plugin observing(Plugin.Observer observer) {
+    return new Plugin() {
+      @Override
+      public Observer install(Link link) {
+        return observer;
+      }
+    };
+  }
+
+  /** A plugin with a handler in the pipeline, so that the connection is not direct. */
+  private static final class PassThrough implements Plugin {
+    @Override
+    public Observer install(Link link) {
+      link.pipeline().addLast(new io.netty.channel.ChannelDuplexHandler());
+      return new Observer() {};
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void eachDeliveryMaySendTheNextOne(Transport transport) throws Exception {
+    try (Server server =
+            server((connection, message) -> sendChain(connection, 0, CHAIN - 1))
+                .transport(transport)
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("begin");
+      expectChain(peer);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void eachDeliveryMaySendTheNextOneBehindHandlersOfPlugins(Transport transport) throws Exception {
+    try (Server server =
+            server((connection, message) -> sendChain(connection, 0, CHAIN - 1))
+                .transport(transport)
+                .plugin(new PassThrough())
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("begin");
+      expectChain(peer);
+    }
+  }
+
+  @Test
+  void eachDeliveryOfAnotherThreadMaySendTheNextOne() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server = server(recorder).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      sendChain(recorder.connection(), 0, CHAIN - 1);
+      expectChain(peer);
+    }
+  }
+
+  @Test
+  void eachDeliveryOfAClientMaySendTheNextOne() throws Exception {
+    Queue<String> received = new ConcurrentLinkedQueue<>();
+    try (Server server = server((connection, message) -> received.add(message)).start();
+        Client<String> client =
+            Client.builder(Texts::new, Recorder.<String, String>silent())
+                .connect("127.0.0.1:" + server.port())) {
+      client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      sendChainOf(client, 0);
+      Eventually.holds("all messages", () -> received.size() == CHAIN);
+      assertThat(received).startsWith("m0", "m1", "m2").endsWith("m" + (CHAIN - 1));
+    }
+  }
+
+  private static void sendChainOf(Client<String> client, int number) {
+    client
+        .deliver("m" + number)
+        .written()
+        .thenRun(
+            () -> {
+              if (number < CHAIN - 1) {
+                sendChainOf(client, number + 1);
+              }
+            });
+  }
+
+  @Test
+  void observersMaySendWhenOutputIsFlushedAndWritten() throws Exception {
+    Recorder<String, String> recorder =
+        new Recorder<>((connection, message) -> connection.send(message));
+    AtomicInteger flushes = new AtomicInteger();
+    AtomicInteger writes = new AtomicInteger();
+    CompletableFuture<Connection<String>> opened = new CompletableFuture<>();
+    Plugin plugin =
+        observing(
+            new Plugin.Observer() {
+              @Override
+              public void flushing(int bytes) {
+                if (flushes.incrementAndGet() <= 3) {
+                  opened.join().send("flushing " + flushes.get());
+                }
+              }
+
+              @Override
+              public void written() {
+                if (writes.incrementAndGet() <= 3) {
+                  opened.join().send("written " + writes.get());
+                }
+              }
+            });
+    try (Server server = server(recorder).plugin(plugin).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      opened.complete(recorder.connection());
+      peer.send("echo");
+      List<String> received = new ArrayList<>();
+      for (int i = 0; i < 7; i++) {
+        received.add(peer.receive());
+      }
+      assertThat(received)
+          .startsWith("echo")
+          .contains("flushing 1", "flushing 2", "flushing 3")
+          .contains("written 1", "written 2", "written 3");
+      Eventually.holds("nothing is pending", () -> opened.join().pendingBytes() == 0);
+    }
+  }
+
+  @Test
+  void continuationRunsOutsideCallbacks() throws Exception {
+    AtomicInteger depth = new AtomicInteger();
+    CompletableFuture<Integer> seen = new CompletableFuture<>();
+    Handler<String, String> handler =
+        (connection, message) -> {
+          depth.incrementAndGet();
+          connection.deliver("first").written().thenRun(() -> seen.complete(depth.get()));
+          connection.send("x".repeat(100_000)); // flushes before the end of the turn
+          depth.decrementAndGet();
+        };
+    try (Server server = server(handler).start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("begin");
+      assertThat(seen.get(10, TimeUnit.SECONDS)).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"CLOSE", "DROP_NEWEST"})
+  void refusedMessageHasFailedWhenTheSenderGetsIt(OverflowPolicy overflow) {
+    try (SlowPeer<String> peer =
+        new SlowPeer<>(Texts::new, (connection, message) -> {}, overflow)) {
+      peer.block();
+      String message = "x".repeat(900);
+      Delivery delivery;
+      do {
+        delivery = peer.connection().deliver(message);
+      } while (delivery.outcome() == Delivery.Outcome.TAKEN);
+      assertThat(delivery.written().toCompletableFuture()).isCompletedExceptionally();
+    }
+  }
+
+  @Test
+  void droppedMessageMaySendAnother() throws Exception {
+    try (SlowPeer<String> peer =
+        new SlowPeer<>(Texts::new, (connection, message) -> {}, OverflowPolicy.DROP_OLDEST)) {
+      StreamConnection<?, String> connection = peer.connection();
+      peer.block();
+      AtomicInteger dropped = new AtomicInteger();
+      AtomicInteger written = new AtomicInteger();
+      String longer = "y".repeat(900);
+      for (int i = 0; i < 400; i++) {
+        connection
+            .deliver(i + "x".repeat(500))
+            .written()
+            .whenComplete(
+                (success, failure) -> {
+                  if (failure == null) {
+                    written.incrementAndGet();
+                  } else if (dropped.incrementAndGet() <= 20) {
+                    connection.send(longer);
+                  }
+                });
+        peer.run();
+      }
+      assertThat(dropped).hasValueGreaterThan(20);
+      assertThat(connection.pendingBytes()).isBetween(1L, SlowPeer.MAX_PENDING_BYTES + 1_100L);
+      List<String> texts = peer.unblock().texts();
+      assertThat(texts.stream().filter(text -> text.contains("x"))).hasSize(written.get());
+      assertThat(written.get() + dropped.get()).isEqualTo(400);
+      assertThat(texts.get(texts.size() - 1)).startsWith("399x");
+      assertThat(connection.pendingBytes()).isZero();
+      assertThat(connection.isOpen()).isTrue();
+    }
+  }
+
+  @Test
+  void droppedMessageMaySendAnotherFromOtherThreads() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    try (Server server =
+            server(recorder)
+                .overflow(OverflowPolicy.DROP_OLDEST)
+                .writeWatermarks(1_000, 2_000)
+                .maxPendingBytes(20_000)
+                .start();
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 4096)) {
+      Connection<String> connection = recorder.connection();
+      AtomicInteger resent = new AtomicInteger();
+      String text = "x".repeat(3_000);
+      for (int i = 0; i < 5_000; i++) {
+        sendAgainIfDropped(connection, text, resent);
+      }
+      connection.send("end");
+      String last = "";
+      while (!last.equals("end")) {
+        last = peer.receive();
+      }
+      assertThat(resent).hasPositiveValue();
+      Eventually.holds("nothing is pending", () -> connection.pendingBytes() == 0);
+      assertThat(connection.isOpen()).isTrue();
+    }
+  }
+
+  private static void sendAgainIfDropped(
+      Connection<String> connection, String text, AtomicInteger resent) {
+    connection
+        .deliver(text)
+        .written()
+        .whenComplete(
+            (written, failure) -> {
+              if (failure != null && resent.incrementAndGet() < 2_000) {
+                sendAgainIfDropped(connection, text + "y", resent);
+              }
+            });
+  }
+
+  @Test
+  void closeFailsDeliveriesBeforeOnClose() throws Exception {
+    Queue<String> events = new ConcurrentLinkedQueue<>();
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            connection
+                .deliver("x".repeat(20_000_000))
+                .written()
+                .whenComplete((written, failure) -> events.add("failed"));
+            connection.closeNow();
+          }
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            events.add("onClose");
+          }
+        };
+    try (Server server = server(handler).maxPendingBytes(64 << 20).start();
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 4096)) {
+      peer.send("begin");
+      Eventually.holds("two events", () -> events.size() == 2);
+      assertThat(events).containsExactly("failed", "onClose");
+    }
+  }
+}
