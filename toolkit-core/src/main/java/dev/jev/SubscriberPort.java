@@ -11,8 +11,10 @@ import org.jspecify.annotations.Nullable;
 abstract class SubscriberPort<O> {
 
   // Volatile: read by any thread.
-  private volatile SlowConsumer<? super O> policy;
   private volatile @Nullable SubscriberQueue queue;
+
+  // Event loop only. Never changes while the queue is being walked.
+  private SlowConsumer<? super O> policy;
 
   // Event loop only: links of the connection's list of subscriptions.
   @Nullable SubscriberPort<?> next;
@@ -22,6 +24,13 @@ abstract class SubscriberPort<O> {
     this.policy = policy;
   }
 
+  /** Returns the queue and its counters, or null if no message was queued or dropped yet. */
+  final @Nullable SubscriberQueue queueIfAny() {
+    return queue;
+  }
+
+  // Event loop only.
+
   final SlowConsumer<? super O> policy() {
     return policy;
   }
@@ -29,13 +38,6 @@ abstract class SubscriberPort<O> {
   final void policy(SlowConsumer<? super O> policy) {
     this.policy = policy;
   }
-
-  /** Returns the queue and its counters, or null if no message was queued or dropped yet. */
-  final @Nullable SubscriberQueue queueIfAny() {
-    return queue;
-  }
-
-  // Event loop only.
 
   /** Returns the queue and its counters, created on first use. */
   final SubscriberQueue queue() {

@@ -86,9 +86,13 @@ public final class Topic<O> {
   /**
    * Subscribes a connection: it receives the messages that are published from now on.
    *
-   * <p>If the connection is already subscribed, only its policy changes. The call has no effect,
-   * and the returned subscription is not active, if the connection or its output is closed, or if
-   * 1,048,576 subscriptions are already waiting to join on its event loop.
+   * <p>If the connection is already subscribed, only its policy changes. The new policy applies to
+   * the messages that are published from now on, and to those that are still queued when the first
+   * of these is delivered.
+   *
+   * <p>The call has no effect if the connection or its output is closed, or if 1,048,576 other
+   * calls of this method are already waiting for the connection's event loop. The returned
+   * subscription is then not active, unless the connection was subscribed before.
    *
    * @throws IllegalArgumentException if this is a connection of a UDP address: such a connection
    *     has no end that would cancel the subscription
@@ -98,17 +102,17 @@ public final class Topic<O> {
     requireNonNull(policy, "policy");
     TopicSubscriber<O> subscriber;
     synchronized (this) {
-      TopicSubscriber<O> present = subscribers.get(stream);
-      if (present != null) {
-        present.policy(policy);
-        return present;
+      subscriber = subscribers.get(stream);
+      if (subscriber != null) {
+        subscriber.shard().queue().change(subscriber, policy);
+      } else {
+        subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
+        if (!stream.lifecycle().acceptsMessages() || !subscriber.shard().queue().join(subscriber)) {
+          return subscriber;
+        }
+        subscribers.put(stream, subscriber);
+        subscriber.shard().addToSubscriberCount(1);
       }
-      subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
-      if (!stream.lifecycle().acceptsMessages() || !subscriber.shard().queue().join(subscriber)) {
-        return subscriber;
-      }
-      subscribers.put(stream, subscriber);
-      subscriber.shard().addToSubscriberCount(1);
     }
     subscriber.shard().queue().wake();
     return subscriber;

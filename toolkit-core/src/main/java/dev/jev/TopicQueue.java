@@ -13,7 +13,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The queue of one event loop for published messages, joins and leaves of all topics, in order.
+ * The queue of one event loop for published messages, joins, changes of policy and leaves of all
+ * topics, in order.
  *
  * <p>A {@link TopicMessage} is delivered to the subscribers on this loop. A {@link TopicSubscriber}
  * joins the first time it is taken from the queue, and leaves the second time. One task empties the
@@ -28,7 +29,7 @@ final class TopicQueue implements LoopService, Runnable {
   /** Maximum total size of queued messages, in bytes. */
   static final long MAX_BYTES = 16 * 1024 * 1024;
 
-  /** Maximum number of pending joins. */
+  /** Maximum number of pending joins and changes of policy. */
   private static final int MAX_JOINS = 1 << 20;
 
   /** Number of deliveries after which the loop serves its sockets again. */
@@ -37,12 +38,20 @@ final class TopicQueue implements LoopService, Runnable {
   /** Maximum number of messages in a batch. */
   private static final int MAX_BATCH = 64;
 
+  /** A subscriber's next policy. */
+  private record PolicyChange<O>(TopicSubscriber<O> subscriber, SlowConsumer<? super O> policy) {
+
+    private void apply() {
+      subscriber.policy(policy);
+    }
+  }
+
   private final Loop loop;
 
   // Any thread.
   private final Queue<Object> queue = new ConcurrentLinkedQueue<>();
   private final AtomicLong bytes = new AtomicLong();
-  private final AtomicInteger joins = new AtomicInteger();
+  private final AtomicInteger joins = new AtomicInteger(); // and changes of policy
   private final AtomicBoolean scheduled = new AtomicBoolean();
   private volatile boolean ended;
 
@@ -78,11 +87,23 @@ final class TopicQueue implements LoopService, Runnable {
    * {@link #wake} next.
    */
   boolean join(TopicSubscriber<?> subscriber) {
+    return addLimited(subscriber);
+  }
+
+  /**
+   * Adds a change of a subscriber's policy, unless too many are pending; the subscriber must have
+   * been added by {@link #join} before. The caller calls {@link #wake} next.
+   */
+  <O> void change(TopicSubscriber<O> subscriber, SlowConsumer<? super O> policy) {
+    addLimited(new PolicyChange<>(subscriber, policy));
+  }
+
+  private boolean addLimited(Object joinOrChange) {
     if (joins.incrementAndGet() > MAX_JOINS) {
       joins.decrementAndGet();
       return false;
     }
-    return queue.add(subscriber);
+    return queue.add(joinOrChange);
   }
 
   /**
@@ -111,8 +132,8 @@ final class TopicQueue implements LoopService, Runnable {
     for (Object next; (next = queue.poll()) != null; ) {
       if (next instanceof TopicMessage<?> topicMessage) {
         release(topicMessage);
-      } else {
-        forget((TopicSubscriber<?>) next);
+      } else if (next instanceof TopicSubscriber<?> subscriber) {
+        forget(subscriber);
       }
     }
   }
@@ -157,6 +178,9 @@ final class TopicQueue implements LoopService, Runnable {
         joins.decrementAndGet();
       }
       subscriber.joinOrLeave();
+    } else if (next instanceof PolicyChange<?> change) {
+      joins.decrementAndGet();
+      change.apply();
     } else if (next instanceof TopicMessage<?> topicMessage) {
       beginBatch(topicMessage);
     }

@@ -260,6 +260,54 @@ class SlowConsumerTest {
   }
 
   @Test
+  void policyChangesBetweenTheMessagesPublishedBeforeAndAfter() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.<String>dropNewest().maxBytes(1030));
+    publish(100, 125);
+    topic.subscribe(peer.connection(), SlowConsumer.<String>dropOldest().maxBytes(1030));
+    publish(125, 130);
+    peer.run();
+    assertThat(subscription.dropped()).isEqualTo(20);
+    List<String> expected = numbers(105, 110);
+    expected.addAll(numbers(125, 130));
+    assertThat(rest(peer)).isEqualTo(expected);
+  }
+
+  @Test
+  void policyThatChangesWhileRoomIsMadeAppliesAfterwards() {
+    SlowPeer<String> peer = connect(OverflowPolicy.DROP_OLDEST).block();
+    fill(peer);
+    Subscription subscription = topic.subscribe(peer.connection());
+    Topic<String> other = Topic.of("other");
+    Subscription innocent =
+        other.subscribe(peer.connection(), SlowConsumer.<String>dropOldest().maxBytes(1030));
+    publish(100, 102);
+    peer.run();
+    peer.connection()
+        .deliver("is dropped")
+        .written()
+        .whenComplete(
+            (written, failure) ->
+                topic.subscribe(
+                    peer.connection(), SlowConsumer.<String>dropOldest().maxBytes(1030)));
+    publish(102, 104);
+    other.publish("innocent");
+    peer.run();
+    peer.connection().send("y".repeat(SlowPeer.MAX_PENDING_BYTES)); // makes room: drops others
+    assertThat(innocent.dropped()).isEqualTo(1);
+    assertThat(subscription.dropped()).isZero();
+    assertThat(rest(peer).subList(0, 4)).isEqualTo(numbers(100, 104));
+    fill(peer.block());
+    publish(104, 125);
+    peer.run();
+    assertThat(subscription.dropped()).isEqualTo(11);
+    assertThat(rest(peer)).isEqualTo(numbers(115, 125));
+    assertThat(subscription.pendingBytes()).isZero();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(25, 14, 11, 0, 0));
+  }
+
+  @Test
   void limitOfTheConnectionHoldsBesides() throws Exception {
     SlowPeer<String> peer = blocked();
     Topic<String> other = Topic.of("other");
