@@ -36,10 +36,12 @@ final class SendQueue {
     private final boolean sent; // by Connection.send
     private @Nullable SubscriberPort<?> subscriber; // null if not published, or already counted
     final @Nullable Object key;
+    final int hash; // of the key, which is not asked again
 
     private @Nullable Item next;
     private @Nullable Item previous;
     @Nullable Item nextOfSubscriber;
+    @Nullable Item nextOfHash;
 
     private Item(
         Object content,
@@ -53,6 +55,7 @@ final class SendQueue {
       this.sent = sent;
       this.subscriber = subscriber;
       this.key = key;
+      this.hash = key == null ? 0 : key.hashCode();
     }
 
     private static long sizeOf(Object content) {
@@ -142,23 +145,28 @@ final class SendQueue {
   <O> void add(Object content, O message, SubscriberPort<O> subscriber, long room) {
     SlowConsumer<? super O> policy = subscriber.policy();
     SubscriberQueue queue = subscriber.queue();
-    Object key;
-    try {
-      key = policy.key(message);
+    Item item;
+    Item older;
+    try { // the user's code may throw, and may send further messages
+      item = new Item(content, null, /* sent= */ false, subscriber, policy.key(message));
+      older = queue.find(item);
     } catch (Throwable t) {
       errors.warning("conflation key failed for a message of " + subscriber, t);
       drop(new Item(content, null, /* sent= */ false, subscriber, null));
       return;
     }
-    Item item = new Item(content, null, /* sent= */ false, subscriber, key);
     item.queuedAt = loop.nanoTime();
-    Item older = key == null ? null : queue.find(key);
-    if (older != null) {
+    if (older != null && isReplaceable(older)) {
       replace(older, item);
     } else {
       dropExpired(queue, policy, item.queuedAt);
       admit(item, subscriber, room);
     }
+  }
+
+  /** Returns whether an item is still queued and may be replaced. */
+  private boolean isReplaceable(Item item) {
+    return item.subscriber != null && (item == first || item.previous != null);
   }
 
   private void replace(Item older, Item newer) {

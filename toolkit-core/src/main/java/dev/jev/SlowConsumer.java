@@ -94,7 +94,9 @@ public final class SlowConsumer<O> {
    * null replaces no other.
    *
    * <p>{@code key} is called on the connection's event loop, possibly on several event loops at
-   * once, and only for messages that have to be queued. If it throws, the message is dropped.
+   * once, and only for messages that have to be queued. Then {@code hashCode} of the key is called,
+   * and {@code equals} for those queued with the same hash code. If one of these throws, the
+   * failure is logged and the new message is dropped. Keys must not change.
    */
   public static <O> SlowConsumer<O> conflate(Function<? super O, ?> key) {
     return new SlowConsumer<>(
@@ -137,6 +139,11 @@ public final class SlowConsumer<O> {
   /** Returns the key by which a message is conflated, or null. */
   @Nullable Object key(O message) {
     return key == null ? null : key.apply(message);
+  }
+
+  /** Returns whether keys of this policy may be compared with those of another one. */
+  boolean hasKeyOf(SlowConsumer<?> other) {
+    return key == other.key;
   }
 
   int maxBytes() {

@@ -35,8 +35,11 @@ abstract class SubscriberPort<O> {
     return policy;
   }
 
-  final void policy(SlowConsumer<? super O> policy) {
-    this.policy = policy;
+  final void policy(SlowConsumer<? super O> next) {
+    if (queue != null && !next.hasKeyOf(policy)) {
+      queue.forgetKeys();
+    }
+    policy = next;
   }
 
   /** Returns the queue and its counters, created on first use. */

@@ -15,7 +15,7 @@ final class SubscriberQueue {
 
   private @Nullable Item oldest;
   private @Nullable Item newest;
-  private @Nullable Map<Object, Item> byKey; // null while there are none
+  private @Nullable Map<Integer, Item> byHash; // of their keys; null while there are none
 
   // Volatile: written by the event loop, read by any thread.
   private volatile long bytes;
@@ -26,8 +26,26 @@ final class SubscriberQueue {
     return oldest;
   }
 
-  @Nullable Item find(Object key) {
-    return byKey == null ? null : byKey.get(key);
+  /**
+   * Returns the item whose key equals that of {@code newer}, or null. Calls {@code equals} of the
+   * user's key, which may throw, so nothing has changed yet.
+   */
+  @Nullable Item find(Item newer) {
+    Object key = newer.key;
+    if (key == null || byHash == null) {
+      return null;
+    }
+    for (Item item = byHash.get(newer.hash); item != null; item = item.nextOfHash) {
+      if (key.equals(item.key)) {
+        return item;
+      }
+    }
+    return null;
+  }
+
+  /** Lets {@link #find} return none of the present items any more. */
+  void forgetKeys() {
+    byHash = null;
   }
 
   void add(Item item) {
@@ -38,10 +56,7 @@ final class SubscriberQueue {
     }
     newest = item;
     if (item.key != null) {
-      if (byKey == null) {
-        byKey = new HashMap<>();
-      }
-      byKey.put(item.key, item);
+      addKey(item);
     }
     count(item.size());
   }
@@ -52,13 +67,37 @@ final class SubscriberQueue {
     if (oldest == null) {
       newest = null;
     }
-    if (byKey != null && item.key != null) {
-      byKey.remove(item.key, item);
-      if (byKey.isEmpty()) {
-        byKey = null;
-      }
+    if (byHash != null && item.key != null) {
+      removeKey(item, byHash);
     }
     count(-item.size());
+  }
+
+  // Keys are told apart by identity here: no code of the user runs.
+
+  private void addKey(Item item) {
+    if (byHash == null) {
+      byHash = new HashMap<>();
+    }
+    item.nextOfHash = byHash.put(item.hash, item);
+  }
+
+  private void removeKey(Item item, Map<Integer, Item> items) {
+    Item before = items.get(item.hash);
+    if (before != item) {
+      while (before != null && before.nextOfHash != item) {
+        before = before.nextOfHash;
+      }
+      if (before != null) {
+        before.nextOfHash = item.nextOfHash;
+      }
+    } else if (item.nextOfHash != null) {
+      items.put(item.hash, item.nextOfHash);
+    } else {
+      items.remove(item.hash);
+      byHash = items.isEmpty() ? null : items;
+    }
+    item.nextOfHash = null;
   }
 
   @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread only, as below

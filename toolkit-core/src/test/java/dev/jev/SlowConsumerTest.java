@@ -247,6 +247,126 @@ class SlowConsumerTest {
     assertThat(peer.connection().isOpen()).isTrue();
   }
 
+  private Runnable onHashCode = () -> {};
+  private Runnable onEquals = () -> {};
+
+  /** A conflation key that collides with all others. */
+  private final class Key {
+    private final char letter;
+
+    Key(String text) {
+      letter = text.charAt(0);
+    }
+
+    @Override
+    public int hashCode() {
+      onHashCode.run();
+      return 1;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      onEquals.run();
+      return other instanceof Key key && key.letter == letter;
+    }
+  }
+
+  private static void fail() {
+    throw new IllegalStateException("on purpose");
+  }
+
+  @Test
+  void keyThatCannotBeComparedCostsTheMessage() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> new Key(text)));
+    for (String text : List.of("a1", "b1", "c1", "a2", "c2")) {
+      topic.publish(text);
+    }
+    peer.run();
+    assertThat(subscription.conflated()).isEqualTo(2);
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      onEquals = SlowConsumerTest::fail;
+      topic.publish("b2");
+      peer.run();
+      onHashCode = SlowConsumerTest::fail;
+      topic.publish("d1");
+      peer.run();
+      assertThat(log.messages("conflation key failed for a message of topic news")).hasSize(1);
+    }
+    assertThat(subscription.dropped()).isEqualTo(2);
+    assertThat(subscription.conflated()).isEqualTo(2);
+    assertThat(rest(peer)).containsExactly("a2", "b1", "c2");
+    assertThat(subscription.pendingBytes()).isZero();
+    assertThat(peer.connection().pendingBytes()).isZero();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(7, 3, 2, 2, 0));
+  }
+
+  @Test
+  void keyThatFailsLaterDoesNotPreventTheClose() throws Exception {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> new Key(text)));
+    for (String text : List.of("a1", "b1", "c1")) {
+      topic.publish(text);
+    }
+    peer.run();
+    onHashCode = SlowConsumerTest::fail;
+    onEquals = SlowConsumerTest::fail;
+    peer.lose();
+    recorder.expect("connect", "close IO_ERROR");
+    assertThat(subscription.dropped()).isEqualTo(3);
+    assertThat(subscription.pendingBytes()).isZero();
+  }
+
+  @Test
+  void keyMayMakeTheMessageGoThatItWouldReplace() {
+    SlowPeer<String> peer = connect(OverflowPolicy.DROP_OLDEST).block();
+    fill(peer);
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> new Key(text)));
+    topic.publish("a1");
+    peer.run();
+    onEquals = () -> peer.connection().send("y".repeat(SlowPeer.MAX_PENDING_BYTES));
+    topic.publish("a2");
+    peer.run();
+    assertThat(subscription.conflated()).isZero();
+    List<String> rest = rest(peer);
+    assertThat(rest.get(0).length()).isEqualTo(SlowPeer.MAX_PENDING_BYTES);
+    assertThat(rest.subList(1, rest.size())).containsExactly("a2");
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(2, 1, 1, 0, 0));
+  }
+
+  @Test
+  void keyMayMakeTheMessageBePackedThatItWouldReplace() {
+    SlowPeer<String> peer = blockedNumbered();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> new Key(text)));
+    topic.publish("a1");
+    peer.run();
+    onEquals = () -> peer.connection().send("sent");
+    topic.publish("a2");
+    peer.run();
+    assertThat(subscription.conflated()).isZero();
+    assertThat(numberedRest(peer)).containsExactly("2 a1", "3 sent", "4 a2");
+  }
+
+  @Test
+  void valueUnderAnotherKeyFunctionIsNotReplaced() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> text.charAt(0)));
+    topic.publish("a1");
+    topic.publish("b1");
+    topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> text.charAt(1)));
+    for (String text : List.of("1a", "xa", "yb")) {
+      topic.publish(text);
+    }
+    peer.run();
+    assertThat(subscription.conflated()).isEqualTo(1);
+    assertThat(rest(peer)).containsExactly("a1", "b1", "xa", "yb");
+  }
+
   @Test
   void subscribingAgainReplacesThePolicy() {
     SlowPeer<String> peer = blocked();
