@@ -41,6 +41,7 @@ final class SendQueue {
     private @Nullable Item next;
     private @Nullable Item previous;
     @Nullable Item nextOfSubscriber;
+    @Nullable Item previousOfSubscriber;
     @Nullable Item nextOfHash;
 
     private Item(
@@ -180,7 +181,12 @@ final class SendQueue {
     SubscriberQueue queue = subscriber.queue();
     subscriber.conflate();
     while (queue.bytes() > subscriber.policy().maxBytes()) {
-      dropOldest(queue);
+      Item oldestOther = older == queue.oldest() ? older.nextOfSubscriber : queue.oldest();
+      if (oldestOther == null) {
+        return; // a single message may exceed the limit
+      }
+      remove(oldestOther);
+      drop(oldestOther);
     }
   }
 
@@ -412,9 +418,8 @@ final class SendQueue {
     }
   }
 
-  /** Removes the oldest item of a subscription; items leave in the order of the list. */
   private static void removeFromSubscriber(Item item, SubscriberPort<?> subscriber) {
-    subscriber.queue().removeOldest(item);
+    subscriber.queue().remove(item);
   }
 
   @SuppressWarnings("NonAtomicVolatileUpdate") // written by one thread only

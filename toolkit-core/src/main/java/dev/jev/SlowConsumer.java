@@ -90,8 +90,9 @@ public final class SlowConsumer<O> {
 
   /**
    * Returns a policy that replaces a queued message with a newer one of an equal key, at the same
-   * position in the queue. At a limit it works like {@link #dropOldest}. A message whose key is
-   * null replaces no other.
+   * position in the queue. At a limit it works like {@link #dropOldest}: a newer message that is
+   * longer than the replaced one may cause others to be dropped. A message whose key is null
+   * replaces no other.
    *
    * <p>{@code key} is called on the connection's event loop, possibly on several event loops at
    * once, and only for messages that have to be queued. Then {@code hashCode} of the key is called,

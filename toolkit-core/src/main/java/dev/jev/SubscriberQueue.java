@@ -49,6 +49,7 @@ final class SubscriberQueue {
   }
 
   void add(Item item) {
+    item.previousOfSubscriber = newest;
     if (newest == null) {
       oldest = item;
     } else {
@@ -61,12 +62,19 @@ final class SubscriberQueue {
     count(item.size());
   }
 
-  /** Removes the oldest item. */
-  void removeOldest(Item item) {
-    oldest = item.nextOfSubscriber;
-    if (oldest == null) {
-      newest = null;
+  void remove(Item item) {
+    if (item.previousOfSubscriber == null) {
+      oldest = item.nextOfSubscriber;
+    } else {
+      item.previousOfSubscriber.nextOfSubscriber = item.nextOfSubscriber;
     }
+    if (item.nextOfSubscriber == null) {
+      newest = item.previousOfSubscriber;
+    } else {
+      item.nextOfSubscriber.previousOfSubscriber = item.previousOfSubscriber;
+    }
+    item.nextOfSubscriber = null;
+    item.previousOfSubscriber = null;
     if (byHash != null && item.key != null) {
       removeKey(item, byHash);
     }

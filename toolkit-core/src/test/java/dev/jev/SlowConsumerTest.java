@@ -229,6 +229,49 @@ class SlowConsumerTest {
   }
 
   @Test
+  void valueLongerThanTheLimitReplacesTheOnlyOne() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(
+            peer.connection(),
+            SlowConsumer.<String>conflate(text -> text.charAt(0)).maxBytes(1024));
+    String large = "a" + "y".repeat(5000);
+    topic.publish("a1");
+    topic.publish(large);
+    peer.run();
+    assertThat(subscription.conflated()).isEqualTo(1);
+    assertThat(subscription.dropped()).isZero();
+    assertThat(rest(peer)).containsExactly(large);
+  }
+
+  @Test
+  void valueThatGrowsMakesOthersGoFirst() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(
+            peer.connection(),
+            SlowConsumer.<String>conflate(text -> text.charAt(0)).maxBytes(1030));
+    for (String text : List.of("a1", "b1", "c1", "d1", "e1")) {
+      topic.publish(text); // 102 bytes each
+    }
+    topic.publish("b" + "y".repeat(622)); // 723 bytes: a1 is dropped
+    peer.run();
+    assertThat(subscription.dropped()).isEqualTo(1);
+    topic.publish("b" + "y".repeat(5000)); // keeps its place, without the others
+    topic.publish("b" + "y".repeat(5001));
+    topic.publish("b2");
+    topic.publish("f1");
+    peer.run();
+    assertThat(subscription.dropped()).isEqualTo(4);
+    assertThat(subscription.pendingBytes()).isEqualTo(2 * 102);
+    topic.publish("c2");
+    topic.publish("f2 is longer");
+    peer.run();
+    assertThat(rest(peer)).containsExactly("b2", "f2 is longer", "c2");
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(12, 3, 4, 5, 0));
+  }
+
+  @Test
   void keyThatThrowsCostsTheMessage() {
     SlowPeer<String> peer = blocked();
     Subscription subscription =
