@@ -308,7 +308,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     return (queue != null && !queue.isEmpty()) || (isDropOldest() && !isChannelWritable());
   }
 
-  private SendQueue sendQueue() {
+  SendQueue sendQueue() {
     SendQueue queue = sendQueue;
     if (queue == null) {
       queue = new SendQueue(connection.loop(), connection.config().errors());

@@ -112,6 +112,7 @@ final class SendQueue {
   private @Nullable Item last;
   private int unpackedCount; // items that are not packed yet
   private @Nullable ScheduledFuture<?> ageCheck; // for subscribers that are closed when slow
+  private long ageCheckTime; // of the loop, in nanoseconds
   private volatile long bytes; // written by the event loop, read by any thread
 
   SendQueue(Loop loop, RateLimitedLog errors) {
@@ -202,8 +203,8 @@ final class SendQueue {
     if (fits(item, queue, policy, available)) {
       append(item);
       queue.add(item);
-      if (policy.closes() && ageCheck == null) {
-        scheduleAgeCheck(policy.maxAgeNanos());
+      if (policy.closes()) {
+        checkAgesAt(item.queuedAt + policy.maxAgeNanos());
       }
       return;
     }
@@ -269,6 +270,19 @@ final class SendQueue {
     return item.age(loop.nanoTime()) > subscriber.policy().maxAgeNanos();
   }
 
+  /** Applies the maximum age of a subscriber's changed policy to its queued messages. */
+  void policyChanged(SubscriberPort<?> subscriber) {
+    if (!subscriber.policy().closes()) {
+      return;
+    }
+    long now = loop.nanoTime();
+    long age = 0;
+    for (Item item = subscriber.queue().oldest(); item != null; item = item.nextOfSubscriber) {
+      age = Math.max(age, item.age(now)); // a conflated message may be younger than the next one
+    }
+    checkAgesAt(now + subscriber.policy().maxAgeNanos() - age);
+  }
+
   /** Closes the connection if a message that may not be dropped exceeds its maximum age. */
   private void checkAges() {
     ageCheck = null;
@@ -286,12 +300,21 @@ final class SendQueue {
       }
     }
     if (soonest < Long.MAX_VALUE) {
-      scheduleAgeCheck(Math.max(soonest, MIN_AGE_CHECK_NANOS));
+      checkAgesAt(now + Math.max(soonest, MIN_AGE_CHECK_NANOS));
     }
   }
 
-  private void scheduleAgeCheck(long nanos) {
-    ageCheck = loop.executor().schedule(this::checkAges, nanos, TimeUnit.NANOSECONDS);
+  /** Schedules {@link #checkAges}, unless it is scheduled for about that time or earlier. */
+  private void checkAgesAt(long time) {
+    if (ageCheck != null) {
+      if (ageCheckTime - time <= MIN_AGE_CHECK_NANOS) {
+        return;
+      }
+      ageCheck.cancel(false);
+    }
+    ageCheckTime = time;
+    long delay = time - loop.nanoTime();
+    ageCheck = loop.executor().schedule(this::checkAges, delay, TimeUnit.NANOSECONDS);
   }
 
   /**

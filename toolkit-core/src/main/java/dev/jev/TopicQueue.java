@@ -42,7 +42,7 @@ final class TopicQueue implements LoopService, Runnable {
   private record PolicyChange<O>(TopicSubscriber<O> subscriber, SlowConsumer<? super O> policy) {
 
     private void apply() {
-      subscriber.policy(policy);
+      subscriber.change(policy);
     }
   }
 

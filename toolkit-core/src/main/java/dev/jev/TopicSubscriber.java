@@ -95,6 +95,14 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     return index == NEW;
   }
 
+  /** Changes the policy, also for the messages that are queued. */
+  void change(SlowConsumer<? super O> policy) {
+    policy(policy);
+    if (pendingBytes() > 0) { // so the connection has a send queue
+      connection.outbound().sendQueue().policyChanged(this);
+    }
+  }
+
   void index(int index) {
     this.index = index;
   }

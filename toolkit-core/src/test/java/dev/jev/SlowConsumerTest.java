@@ -133,6 +133,88 @@ class SlowConsumerTest {
     assertThat(peer.connection().isOpen()).isFalse();
   }
 
+  private static SlowConsumer<String> closeAfter(int seconds) {
+    return SlowConsumer.<String>close().maxAge(Duration.ofSeconds(seconds));
+  }
+
+  private void expectOverflowAfter(SlowPeer<String> peer, Duration time) throws Exception {
+    peer.pass(time.minusMillis(1));
+    recorder.expect("connect");
+    recorder.expectNothingMore();
+    peer.pass(Duration.ofMillis(1));
+    recorder.expect("close OVERFLOW");
+  }
+
+  @Test
+  void shorterAgeIsNotHiddenByALongerOneThatWasQueuedBefore() throws Exception {
+    SlowPeer<String> peer = blocked();
+    Topic<String> patient = Topic.of("patient");
+    patient.subscribe(peer.connection(), closeAfter(20));
+    topic.subscribe(peer.connection(), closeAfter(1));
+    patient.publish("patient");
+    peer.run().pass(Duration.ofSeconds(3));
+    publish(100, 101);
+    peer.run();
+    expectOverflowAfter(peer, Duration.ofSeconds(1));
+  }
+
+  @Test
+  void changeToCloseAppliesToWhatIsQueued() throws Exception {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(peer.connection(), SlowConsumer.dropNewest());
+    publish(100, 101);
+    peer.run().pass(Duration.ofSeconds(2));
+    topic.subscribe(peer.connection(), closeAfter(5));
+    peer.run();
+    expectOverflowAfter(peer, Duration.ofSeconds(3));
+  }
+
+  @Test
+  void changeToAShorterAgeAppliesToWhatIsQueued() throws Exception {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(peer.connection(), closeAfter(20));
+    publish(100, 101);
+    peer.run().pass(Duration.ofSeconds(2));
+    topic.subscribe(peer.connection(), closeAfter(5));
+    peer.run();
+    expectOverflowAfter(peer, Duration.ofSeconds(3));
+  }
+
+  @Test
+  void changeToALongerAgeAppliesToWhatIsQueued() throws Exception {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(peer.connection(), closeAfter(5));
+    publish(100, 101);
+    peer.run();
+    topic.subscribe(peer.connection(), closeAfter(7));
+    peer.run().pass(Duration.ofSeconds(5));
+    expectOverflowAfter(peer, Duration.ofSeconds(2));
+  }
+
+  @Test
+  void changeToAnAgeThatIsExceededClosesAtOnce() throws Exception {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> text.charAt(0)));
+    topic.publish("a1");
+    topic.publish("b1");
+    peer.run().pass(Duration.ofSeconds(6));
+    topic.publish("a2"); // b1 is older now, though it is behind
+    topic.subscribe(peer.connection(), closeAfter(5));
+    peer.run();
+    recorder.expect("connect", "close OVERFLOW");
+  }
+
+  @Test
+  void changeOfPolicyWithoutQueuedMessagesStartsNoTimer() throws Exception {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(peer.connection(), SlowConsumer.dropNewest());
+    publish(100, 101);
+    assertThat(rest(peer)).containsExactly("100");
+    topic.subscribe(peer.connection(), closeAfter(5));
+    peer.run().pass(Duration.ofSeconds(6));
+    assertThat(peer.connection().isOpen()).isTrue();
+  }
+
   @Test
   void dropNewestKeepsWhatWaits() {
     SlowPeer<String> peer = blocked();
