@@ -79,7 +79,8 @@ public interface Connection<O> extends Scheduler {
   boolean isOpen();
 
   /**
-   * Closes the connection after everything sent before has been written.
+   * Closes the connection after everything that this thread has sent, or published to a {@link
+   * Topic} of this connection, has been written.
    *
    * <p>No further message is delivered. If the output cannot be written within the server's {@code
    * closeTimeout} (5 s by default), the rest is dropped. Then the output is shut down, and bytes

@@ -12,6 +12,7 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +51,12 @@ import org.jspecify.annotations.Nullable;
  * plugins get the {@code lingeringCloseTimeout} to end their output. {@link #abort} skips all
  * steps.
  *
+ * <p><b>Order.</b> Messages reach a connection on two ways: those that are sent, in its {@link
+ * Outbound}, and those that are published, in a queue of the event loop. A close, a {@link
+ * #shutdownOutput} and a {@link #detach} of a connection with subscriptions are put into that queue
+ * too, so that they come after what their thread has published before. The {@code closeTimeout}
+ * includes this wait.
+ *
  * <p><b>Invariants.</b> The first close reason is kept. Every wait has a deadline. {@code onClose}
  * is called exactly once if {@code onConnect} was called and the connection was not detached.
  *
@@ -77,6 +84,7 @@ final class ConnectionLifecycle {
   private @Nullable CloseReason reason;
   private @Nullable ScheduledFuture<?> deadline; // of the handshake or the close
   private int lingeredBytes;
+  private volatile @Nullable SubscriberPort<?> joining; // subscriptions that wait to join
   private boolean outputEnded; // nothing more may be packed
   private boolean awaitingPeerClose; // all output is flushed already
   private boolean lingering; // the output is shut down
@@ -114,6 +122,14 @@ final class ConnectionLifecycle {
     return state == OPEN && !closeRequested && !outputEndRequested;
   }
 
+  /**
+   * Returns whether published messages are delivered: those published before a close still are,
+   * until the close begins.
+   */
+  boolean acceptsPublished() {
+    return state == OPEN && !outputEnded;
+  }
+
   /** Returns whether the peer has ended its output. */
   boolean hasInputEnded() {
     return inputEnded;
@@ -148,22 +164,67 @@ final class ConnectionLifecycle {
     closeRequested = true;
   }
 
-  /** Closes after all messages sent so far are written, unless a close has begun already. */
+  /** Closes after everything that this thread has sent or published. Any thread. */
+  void close(CloseReason why) {
+    closeRequested = true;
+    if (!connection.inEventLoop() && runBehindPublished(() -> beginClose(why))) {
+      connection.onLoop(() -> awaitPublished(why));
+    } else {
+      connection.onLoop(() -> startClose(why));
+    }
+  }
+
+  /**
+   * Closes after everything that was sent or published so far, unless a close has been requested
+   * before.
+   */
   void startClose(CloseReason why) {
     closeRequested = true;
     if (reason != null) {
       return;
     }
-    boolean outermost = connection.enter();
-    connection.outbound().packMailbox();
-    if (begin(why, /* mayWait= */ true)) {
-      flush(this::awaitPeerClose);
-      if (!lingering && channel().isOpen()) {
-        startDeadline(connection.config().closeTimeoutNanos(), this::closeTimedOut);
-      }
-      connection.setAutoRead(true);
+    if (runBehindPublished(() -> beginClose(why))) {
+      awaitPublished(why);
+    } else {
+      beginClose(why);
     }
-    connection.leave(outermost);
+  }
+
+  /**
+   * Runs an action in a turn, behind everything that was published to this connection before;
+   * returns false, and does nothing, if no published message waits. Any thread.
+   */
+  private boolean runBehindPublished(Runnable action) {
+    return (connection.subscribed != null || joining != null)
+        && connection.loop().runBehindServices(() -> connection.onLoop(action));
+  }
+
+  /**
+   * Sets the reason of a close that waits for published messages, and the deadline of the close.
+   */
+  private void awaitPublished(CloseReason why) {
+    if (reason == null) {
+      reason = why;
+      startDeadline(connection.config().closeTimeoutNanos(), this::closeTimedOut);
+    }
+  }
+
+  private void beginClose(CloseReason why) {
+    boolean outermost = connection.enter();
+    try {
+      connection.outbound().packMailbox();
+      if (begin(why, /* mayWait= */ true)) {
+        flush(this::awaitPeerClose);
+        if (!lingering && channel().isOpen() && deadline == null) {
+          startDeadline(connection.config().closeTimeoutNanos(), this::closeTimedOut);
+        }
+        connection.setAutoRead(true);
+      }
+    } catch (Throwable t) { // out of memory, for example
+      abort(new CloseReason(Kind.IO_ERROR, t));
+    } finally {
+      connection.leave(outermost);
+    }
   }
 
   /** Closes at once and drops unwritten output. */
@@ -172,27 +233,32 @@ final class ConnectionLifecycle {
       return; // if detached, the channel belongs to the successor
     }
     closeRequested = true;
-    begin(why, /* mayWait= */ false);
-    outputEnded = true;
-    closeSocket();
+    try {
+      begin(why, /* mayWait= */ false);
+    } finally {
+      outputEnded = true;
+      closeSocket();
+    }
   }
 
   /**
-   * Sets the reason, once, and closes the protocol, which then awaits the peer's close if it {@code
-   * mayWait}.
+   * Begins to close, once: sets the reason unless it is known, and closes the protocol, which then
+   * awaits the peer's close if it {@code mayWait}.
    */
   private boolean begin(CloseReason why, boolean mayWait) {
-    if (reason != null) {
+    if (isClosing()) {
       return false;
     }
-    reason = why;
+    if (reason == null) {
+      reason = why;
+      cancelDeadline(); // of the handshake
+    }
     state = CLOSING;
-    cancelDeadline();
     unsubscribe();
     if (mayWait) {
       connection.outbound().packSendQueue();
     }
-    connection.driver().closeProtocol(why, mayWait);
+    connection.driver().closeProtocol(requireNonNull(reason), mayWait);
     return true;
   }
 
@@ -226,7 +292,7 @@ final class ConnectionLifecycle {
 
   private void closeTimedOut() {
     if (!awaitingPeerClose) {
-      closeSocket();
+      abort(requireNonNull(reason));
       return;
     }
     // The plugins may take some time to end their output.
@@ -308,27 +374,30 @@ final class ConnectionLifecycle {
   /** Shuts the output down after all messages sent so far are written. Any thread. */
   void shutdownOutput() {
     outputEndRequested = true;
-    connection.onLoop(
-        () -> {
-          unsubscribe();
-          if (outputEnded || !(channel() instanceof DuplexChannel duplex)) {
-            return;
-          }
-          connection.outbound().packMailbox();
-          flush(() -> connection.observers().endOutput(duplex::shutdownOutput));
-        });
+    if (!runBehindPublished(this::endOutput)) {
+      connection.onLoop(this::endOutput);
+    }
+  }
+
+  private void endOutput() {
+    unsubscribe();
+    if (!outputEnded && channel() instanceof DuplexChannel duplex) {
+      connection.outbound().packMailbox();
+      flush(() -> connection.observers().endOutput(duplex::shutdownOutput));
+    }
   }
 
   /** Releases everything and calls the callbacks, once, after the channel was closed. */
   void finish() {
-    begin(CloseReason.of(kindOfUnpromptedClose()), /* mayWait= */ false);
+    CloseReason unprompted = CloseReason.of(kindOfUnpromptedClose());
+    attempt(() -> begin(unprompted, /* mayWait= */ false));
     if (state == CLOSED) {
       return;
     }
     outputEnded = true;
     deregister();
-    connection.outbound().release();
-    connection.driver().stopAwaitingPeerClose();
+    attempt(() -> connection.outbound().release());
+    attempt(() -> connection.driver().stopAwaitingPeerClose());
     CloseReason why = requireNonNull(reason);
     runAsTurn(() -> callbacks(why));
     host().forget();
@@ -336,12 +405,22 @@ final class ConnectionLifecycle {
 
   private void callbacks(CloseReason why) {
     connection.loop().completions().run();
-    leaveTopics();
+    attempt(this::leaveTopics);
+    attempt(this::forgetJoining);
     if (connection.isConnected()) {
-      callOnClose(connection, why);
+      attempt(() -> callOnClose(connection, why));
     }
-    connection.observers().closed(why);
-    host().events().disconnected(why);
+    attempt(() -> connection.observers().closed(why));
+    attempt(() -> host().events().disconnected(why));
+  }
+
+  /** Runs a step of the end. A failure is logged, since the steps that follow must be run. */
+  private void attempt(Runnable step) {
+    try {
+      step.run();
+    } catch (Throwable t) { // out of memory, for example
+      connection.config().errors().warning("a step of closing a connection failed", t);
+    }
   }
 
   private static <I, O> void callOnClose(StreamConnection<I, O> connection, CloseReason why) {
@@ -385,6 +464,13 @@ final class ConnectionLifecycle {
         });
   }
 
+  /** Ends the subscriptions that wait to join; none is added after the close. */
+  private void forgetJoining() {
+    for (SubscriberPort<?> s = joining; s != null; s = s.next) {
+      s.forget();
+    }
+  }
+
   private void leaveTopics() {
     for (SubscriberPort<?> s; (s = connection.subscribed) != null; ) {
       s.leave();
@@ -397,28 +483,43 @@ final class ConnectionLifecycle {
     return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
   }
 
+  /** Adds a subscription that waits to join, unless the connection is closing. Any thread. */
+  synchronized boolean addJoining(SubscriberPort<?> subscriber) {
+    if (!acceptsMessages()) {
+      return false;
+    }
+    joining = subscriber.linkBefore(joining);
+    return true;
+  }
+
+  /** Removes a subscription that has joined, or that cannot join. Any thread. */
+  synchronized void removeJoining(SubscriberPort<?> subscriber) {
+    joining = subscriber.unlinkFrom(joining);
+  }
+
   private void deregister() {
-    state = CLOSED;
-    cancelDeadline();
-    connection.endTimers();
+    synchronized (this) { // a subscription that is added now is forgotten before onClose
+      state = CLOSED;
+    }
     connection.loop().remove(connection);
     connection.loop().unassign();
     host().unadmit();
+    attempt(this::cancelDeadline);
+    attempt(connection::endTimers);
   }
 
   private void startDeadline(long nanos, Runnable action) {
     cancelDeadline();
-    deadline =
-        connection
-            .loop()
-            .executor()
-            .schedule(
-                () -> {
-                  deadline = null;
-                  action.run();
-                },
-                nanos,
-                TimeUnit.NANOSECONDS);
+    Runnable task =
+        () -> {
+          deadline = null;
+          action.run();
+        };
+    try {
+      deadline = connection.loop().executor().schedule(task, nanos, TimeUnit.NANOSECONDS);
+    } catch (RejectedExecutionException e) {
+      // The event loop ends, and this connection with it.
+    }
   }
 
   private void cancelDeadline() {
@@ -433,23 +534,25 @@ final class ConnectionLifecycle {
   /** Hands the channel over to {@code successor} after all pending output. Any thread. */
   void detach(ChannelHandler successor) {
     closeRequested = true;
-    connection.onLoop(
-        () -> {
-          if (reason != null) {
-            return;
-          }
-          if (!outputEnded) {
-            connection.outbound().packMailbox();
-          }
-          outputEnded = true;
-          ChannelPromise flushed = connection.context().newPromise();
-          connection.outbound().flushAll(flushed);
-          startDeadline(
-              connection.config().closeTimeoutNanos(),
-              () -> startClose(CloseReason.of(Kind.CLOSED)));
-          // Later, since this may be a callback during which unread bytes are not stored yet.
-          flushed.addListener(done -> connection.onLoopLater(() -> handOver(successor)));
-        });
+    if (!runBehindPublished(() -> startDetach(successor))) {
+      connection.onLoop(() -> startDetach(successor));
+    }
+  }
+
+  private void startDetach(ChannelHandler successor) {
+    if (reason != null) {
+      return;
+    }
+    if (!outputEnded) {
+      connection.outbound().packMailbox();
+    }
+    outputEnded = true;
+    ChannelPromise flushed = connection.context().newPromise();
+    connection.outbound().flushAll(flushed);
+    startDeadline(
+        connection.config().closeTimeoutNanos(), () -> startClose(CloseReason.of(Kind.CLOSED)));
+    // Later, since this may be a callback during which unread bytes are not stored yet.
+    flushed.addListener(done -> connection.onLoopLater(() -> handOver(successor)));
   }
 
   private void handOver(ChannelHandler successor) {

@@ -155,6 +155,19 @@ final class Loop {
     return type.cast(services.computeIfAbsent(type, t -> factory.apply(this)));
   }
 
+  /**
+   * Runs a task behind everything that was queued in the services before; returns false, and does
+   * nothing, if nothing is queued. Any thread.
+   */
+  boolean runBehindServices(Runnable task) {
+    for (LoopService service : services.values()) {
+      if (service.runBehind(task)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Returns the ownership state of the message that is being delivered. */
   MessageOwnership ownership() {
     return ownership;

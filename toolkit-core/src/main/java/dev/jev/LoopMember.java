@@ -136,8 +136,9 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
       done = true;
     } catch (Throwable t) {
       fail(fault, t);
+    } finally {
+      leave(outermost);
     }
-    leave(outermost);
     return done;
   }
 
@@ -149,8 +150,13 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
   final void onLoop(Runnable action) {
     if (loop.inEventLoop()) {
       boolean outermost = enter();
-      action.run();
-      leave(outermost);
+      try {
+        action.run();
+      } catch (Throwable t) { // out of memory, for example
+        abort(new CloseReason(Kind.IO_ERROR, t));
+      } finally {
+        leave(outermost);
+      }
     } else {
       onLoopLater(() -> onLoop(action));
     }

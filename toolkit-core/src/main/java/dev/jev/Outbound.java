@@ -186,8 +186,14 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   @Override
   public void run() {
     boolean outermost = connection.enter();
-    boolean all = packMailbox(MAX_MESSAGES_PER_TURN);
-    connection.leave(outermost);
+    boolean all = true;
+    try {
+      all = packMailbox(MAX_MESSAGES_PER_TURN);
+    } catch (Throwable t) { // out of memory, for example
+      connection.abort(new CloseReason(CloseReason.Kind.IO_ERROR, t));
+    } finally {
+      connection.leave(outermost);
+    }
     if (!all) {
       connection.onLoopLater(this);
     }

@@ -2,6 +2,7 @@ package dev.jev;
 
 import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
+import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -90,7 +91,7 @@ final class SendQueue {
 
     void release() {
       if (content instanceof ByteBuf bytes) {
-        bytes.release();
+        ReferenceCountUtil.safeRelease(bytes);
       } else {
         shared().release();
       }

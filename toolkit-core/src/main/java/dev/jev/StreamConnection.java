@@ -80,8 +80,8 @@ final class StreamConnection<I, O> extends LoopMember
   private volatile @Nullable Object attachment;
   private volatile Map<Class<?>, Object> attributes = Map.of();
 
-  // Event loop only: the head of the list of subscriptions.
-  @Nullable SubscriberPort<?> subscribed;
+  // The head of the list of subscriptions. Written by the event loop, read by any thread.
+  volatile @Nullable SubscriberPort<?> subscribed;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
@@ -363,11 +363,11 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   void close(CloseReason reason) {
-    lifecycle.requestClose();
     if (context == null) { // called by a plugin during its installation
+      lifecycle.requestClose();
       onLoopLater(() -> close(reason));
     } else {
-      onLoop(() -> lifecycle.startClose(reason));
+      lifecycle.close(reason);
     }
   }
 
@@ -525,7 +525,7 @@ final class StreamConnection<I, O> extends LoopMember
     int left = 0;
     try {
       outbound.packMailbox(); // messages sent before come first
-      for (int i = 0; i < messages.size() && lifecycle.acceptsMessages(); i++) {
+      for (int i = 0; i < messages.size() && lifecycle.acceptsPublished(); i++) {
         left += outbound.publish(messages.get(i), subscriber) ? 1 : 0;
       }
     } catch (Throwable t) { // out of memory for a buffer, for example

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Order.</b> The messages that one thread publishes, to this topic and to others, and its
  * calls to subscribe and unsubscribe, take effect in the order of the calls on each connection. A
  * message that this thread {@linkplain Connection#send sends} to a connection arrives before the
- * messages that it publishes afterwards.
+ * messages that it publishes afterwards. A {@linkplain Connection#close close} of a connection, the
+ * end of its output, and the stop of its server come after the messages published before.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  *
@@ -107,7 +108,7 @@ public final class Topic<O> {
         subscriber.shard().queue().change(subscriber, policy);
       } else {
         subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
-        if (!stream.lifecycle().acceptsMessages() || !subscriber.shard().queue().join(subscriber)) {
+        if (!join(subscriber, stream.lifecycle())) {
           return subscriber;
         }
         subscribers.put(stream, subscriber);
@@ -116,6 +117,17 @@ public final class Topic<O> {
     }
     subscriber.shard().queue().wake();
     return subscriber;
+  }
+
+  private static boolean join(TopicSubscriber<?> subscriber, ConnectionLifecycle lifecycle) {
+    if (!lifecycle.addJoining(subscriber)) {
+      return false;
+    }
+    if (subscriber.shard().queue().join(subscriber)) {
+      return true;
+    }
+    lifecycle.removeJoining(subscriber);
+    return false;
   }
 
   private static <O> StreamConnection<?, O> requireStream(Connection<O> connection) {

@@ -1,5 +1,6 @@
 package dev.jev;
 
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The queue of one event loop for published messages, joins, changes of policy and leaves of all
- * topics, in order.
+ * topics, and for the closes that wait for them, in order.
  *
  * <p>A {@link TopicMessage} is delivered to the subscribers on this loop. A {@link TopicSubscriber}
  * joins the first time it is taken from the queue, and leaves the second time. One task empties the
@@ -114,6 +115,16 @@ final class TopicQueue implements LoopService, Runnable {
     queue.add(subscriber);
   }
 
+  @Override
+  public boolean runBehind(Runnable task) {
+    if (!scheduled.get()) {
+      return false;
+    }
+    queue.add(task);
+    wake();
+    return true;
+  }
+
   void wake() {
     if (!scheduled.get() && scheduled.compareAndSet(false, true)) {
       try {
@@ -156,7 +167,9 @@ final class TopicQueue implements LoopService, Runnable {
     while (remaining > 0) {
       if (shard != null) {
         remaining -= deliver(shard, remaining);
-      } else if (!processNext()) {
+      } else if (processNext()) {
+        remaining -= shard == null ? 1 : 0;
+      } else {
         scheduled.set(false);
         if (queue.isEmpty() || !scheduled.compareAndSet(false, true)) {
           return;
@@ -173,6 +186,15 @@ final class TopicQueue implements LoopService, Runnable {
   /** Processes the next element of the queue; returns false if the queue is empty. */
   private boolean processNext() {
     Object next = queue.poll();
+    try {
+      process(next);
+    } catch (Throwable t) { // out of memory, for example; the queue goes on
+      RateLimitedLog.write(Level.ERROR, "event of a topic failed", t);
+    }
+    return next != null;
+  }
+
+  private void process(@Nullable Object next) {
     if (next instanceof TopicSubscriber<?> subscriber) {
       if (subscriber.isNew()) {
         joins.decrementAndGet();
@@ -183,8 +205,9 @@ final class TopicQueue implements LoopService, Runnable {
       change.apply();
     } else if (next instanceof TopicMessage<?> topicMessage) {
       beginBatch(topicMessage);
+    } else if (next instanceof Runnable close) {
+      close.run();
     }
-    return next != null;
   }
 
   private void beginBatch(TopicMessage<?> first) {

@@ -117,7 +117,8 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
   }
 
   private void join() {
-    if (!connection.lifecycle().acceptsMessages()) {
+    connection.lifecycle().removeJoining(this);
+    if (!connection.lifecycle().acceptsPublished()) {
       index = GONE;
       forget();
       return;

@@ -1,0 +1,351 @@
+package dev.jev;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.plugin.Drain;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Messages that are published before a connection ends, and arrive before its end. */
+class PublishBeforeCloseTest {
+
+  private final Topic<String> topic = Topic.of("news");
+  private final List<RawPeer> peers = new ArrayList<>();
+  private @Nullable Server server;
+
+  @AfterEach
+  void stop() throws Exception {
+    for (RawPeer peer : peers) {
+      peer.close();
+    }
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  /** Subscribes each connection, and passes each message to an action. */
+  private Server start(
+      int loops, int subscribers, BiConsumer<Connection<String>, String> onMessage, Plugin... with)
+      throws Exception {
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            topic.subscribe(connection);
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            onMessage.accept(connection, message);
+          }
+        };
+    Server.Builder<String, String> builder =
+        Server.builder(Texts::new, handler).listen("127.0.0.1:0").eventLoops(loops);
+    for (Plugin plugin : with) {
+      builder.plugin(plugin);
+    }
+    server = builder.start();
+    for (int i = 0; i < subscribers; i++) {
+      peers.add(RawPeer.connect(server));
+    }
+    Eventually.holds("all have joined", () -> topic.size() == subscribers);
+    return server;
+  }
+
+  private static List<String> numbers(int count) {
+    List<String> numbers = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      numbers.add("n" + i);
+    }
+    return numbers;
+  }
+
+  /** Expects texts and then the end of the output. */
+  private static void expect(RawPeer peer, List<String> texts) throws Exception {
+    for (String text : texts) {
+      assertThat(peer.receive()).isEqualTo(text);
+    }
+    peer.expectEnd();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void publisherGetsItsMessageBeforeItsClose(int loops) throws Exception {
+    start(
+        loops,
+        20,
+        (connection, message) -> {
+          topic.publish("bye " + message);
+          connection.close();
+        });
+    for (int i = 0; i < 20; i++) {
+      peers.get(i).send("from " + i);
+      for (RawPeer peer : peers.subList(i, 20)) {
+        assertThat(peer.receive()).isEqualTo("bye from " + i);
+      }
+      peers.get(i).expectEnd();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void subscribersThatThePublisherClosesGetItsMessages(int loops) throws Exception {
+    start(
+        loops,
+        20,
+        (connection, message) -> {
+          numbers(300).forEach(topic::publish);
+          topic.forEach(Connection::close);
+          topic.publish("too late");
+        });
+    peers.get(0).send("go");
+    for (RawPeer peer : peers) {
+      expect(peer, numbers(300));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void subscribersClosedByAnotherThreadGetItsMessages(int loops) throws Exception {
+    start(loops, 20, (connection, message) -> {});
+    numbers(300).forEach(topic::publish);
+    topic.forEach(Connection::close);
+    topic.publish("too late");
+    for (RawPeer peer : peers) {
+      expect(peer, numbers(300));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void stopDeliversEverythingPublishedBefore(int loops) throws Exception {
+    Server server = start(loops, 50, (connection, message) -> {});
+    numbers(200).forEach(topic::publish);
+    server.stop(Duration.ofSeconds(5));
+    for (RawPeer peer : peers) {
+      expect(peer, numbers(200));
+    }
+    server.awaitStop();
+    assertThat(topic.counts().dropped()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void drainDeliversEverythingPublishedBefore(int loops) throws Exception {
+    Drain drain =
+        Drain.builder()
+            .acceptTime(Duration.ZERO)
+            .spread(Duration.ofMillis(1))
+            .withoutShutdownHook()
+            .build();
+    Server server = start(loops, 50, (connection, message) -> {}, drain);
+    numbers(200).forEach(topic::publish);
+    drain.begin();
+    for (RawPeer peer : peers) {
+      expect(peer, numbers(200));
+    }
+    server.awaitStop();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void messagesPublishedBeforeAnUnsubscribeArrive(int loops) throws Exception {
+    start(
+        loops,
+        20,
+        (connection, message) -> {
+          numbers(300).forEach(topic::publish);
+          topic.forEach(topic::unsubscribe);
+          topic.publish("too late");
+          connection.send("end");
+        });
+    peers.get(0).send("go");
+    for (RawPeer peer : peers.subList(1, 20)) {
+      for (String text : numbers(300)) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+    }
+    assertThat(topic.size()).isZero();
+  }
+
+  @Test
+  void newSubscriberGetsWhatIsPublishedBeforeItsClose() throws Exception {
+    Queue<String> events = new ConcurrentLinkedQueue<>();
+    Topic<String> greetings = Topic.of("greetings");
+    start(
+        1,
+        1,
+        (connection, message) -> {
+          greetings.subscribe(connection);
+          greetings.publish("welcome");
+          connection.close();
+          events.add("open " + connection.isOpen());
+        });
+    peers.get(0).send("go");
+    expect(peers.get(0), List.of("welcome"));
+    assertThat(events).containsExactly("open false");
+    Eventually.holds("the subscription has ended", () -> greetings.size() == 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void messagesPublishedBeforeTheOutputEndsArrive(boolean onLoop) throws Exception {
+    Runnable publish =
+        () -> {
+          numbers(300).forEach(topic::publish);
+          topic.forEach(Connection::shutdownOutput);
+        };
+    start(
+        2,
+        4,
+        (connection, message) -> {
+          if (message.equals("go")) {
+            publish.run();
+          }
+        });
+    if (onLoop) {
+      peers.get(0).send("go");
+    } else {
+      publish.run();
+    }
+    for (RawPeer peer : peers) {
+      expect(peer, numbers(300));
+    }
+  }
+
+  @Test
+  void messagesPublishedBeforeADetachArrive() throws Exception {
+    start(
+        1,
+        2,
+        (connection, message) -> {
+          numbers(300).forEach(topic::publish);
+          connection.detach(
+              new ChannelInboundHandlerAdapter() {
+                @Override
+                public void handlerAdded(ChannelHandlerContext ctx) {
+                  ctx.writeAndFlush(Unpooled.copiedBuffer("raw", US_ASCII));
+                }
+              });
+        });
+    RawPeer peer = peers.get(0).send("go");
+    for (String text : numbers(300)) {
+      assertThat(peer.receive()).isEqualTo(text);
+    }
+    assertThat(peer.read(3)).isEqualTo("raw".getBytes(US_ASCII));
+  }
+
+  @Test
+  void publishedMessageAndTheFaultThatFollowsItKeepTheirOrder() throws Exception {
+    start(
+        1,
+        2,
+        (connection, message) -> {
+          topic.publish("before the fault");
+          throw new IllegalStateException("on purpose");
+        });
+    peers.get(0).send("go");
+    expect(peers.get(0), List.of("before the fault"));
+    assertThat(peers.get(1).receive()).isEqualTo("before the fault");
+  }
+
+  @Test
+  void closeTimeoutIncludesTheWaitForPublishedMessages() {
+    try (SlowPeer<String> peer = SlowPeer.ofTexts()) {
+      topic.subscribe(peer.connection());
+      peer.run().block();
+      topic.publish("x".repeat(900));
+      peer.connection().close();
+      peer.run();
+      assertThat(peer.connection().isClosed()).isFalse();
+      peer.pass(Duration.ofSeconds(5));
+      assertThat(peer.connection().isClosed()).isTrue();
+    }
+  }
+
+  @Test
+  void topicHasNoConnectionInItsOnClose() throws Exception {
+    AtomicInteger wrong = new AtomicInteger();
+    AtomicInteger closed = new AtomicInteger();
+    Topic<String> own = Topic.of("own");
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            for (int i = 0; i < 1_000; i++) {
+              own.publish("a long queue");
+            }
+            own.subscribe(connection); // still waits to join when the connection is lost
+            connection.closeNow();
+          }
+
+          @Override
+          public void onClose(Connection<String> connection, CloseReason reason) {
+            if (own.contains(connection) || own.size() > 0) {
+              wrong.incrementAndGet();
+            }
+            closed.incrementAndGet();
+          }
+        };
+    server = Server.builder(Texts::new, handler).listen("127.0.0.1:0").eventLoops(1).start();
+    for (int i = 0; i < 20; i++) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        peer.send("go");
+        int round = i;
+        Eventually.holds("onClose", () -> closed.get() == round + 1);
+      }
+    }
+    assertThat(wrong).hasValue(0);
+  }
+
+  @Test
+  void threadThatSubscribesDuringTheCloseLeavesNothingInTheTopic() throws Exception {
+    AtomicInteger wrong = new AtomicInteger();
+    Recorder<String, String> recorder =
+        new Recorder<>(
+            new Handler<>() {
+              @Override
+              public void onMessage(Connection<String> connection, String message) {}
+
+              @Override
+              public void onClose(Connection<String> connection, CloseReason reason) {
+                if (topic.contains(connection) || topic.size() > 0) {
+                  wrong.incrementAndGet();
+                }
+              }
+            });
+    server = Server.builder(Texts::new, recorder).listen("127.0.0.1:0").eventLoops(1).start();
+    for (int i = 0; i < 200; i++) {
+      RawPeer peer = RawPeer.connect(server);
+      Connection<String> connection = recorder.connection();
+      Thread subscriber =
+          new Thread(
+              () -> {
+                while (connection.isOpen()) {
+                  topic.subscribe(connection);
+                  topic.unsubscribe(connection);
+                }
+                topic.subscribe(connection);
+              });
+      subscriber.start();
+      peer.reset();
+      subscriber.join(10_000);
+      Eventually.holds("it has left", () -> topic.size() == 0);
+    }
+    assertThat(wrong).hasValue(0);
+  }
+}
