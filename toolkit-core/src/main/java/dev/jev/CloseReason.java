@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * <p>If there are several reasons, the first one is kept.
  *
  * @param kind the kind of event that ended the connection
- * @param cause the exception, for the kinds that end in {@code ERROR}; otherwise usually null
+ * @param cause the exception, for the kinds that end in {@code ERROR} and for a frame that took too
+ *     long; otherwise usually null
  */
 public record CloseReason(Kind kind, @Nullable Throwable cause) {
 
@@ -36,7 +37,7 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
      * SlowConsumer#close}.
      */
     OVERFLOW,
-    /** The handshake, or another operation with a timeout, took too long. */
+    /** The handshake, an inbound frame, or another operation with a timeout, took too long. */
     TIMEOUT,
     /** The connection was idle for too long: nothing was received or sent. */
     IDLE,

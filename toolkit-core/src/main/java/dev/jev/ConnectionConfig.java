@@ -17,6 +17,8 @@ import java.util.function.Supplier;
  * @param closesOnPackFailure true if a connection closes when a message of another thread cannot be
  *     packed
  * @param handshakeTimeoutNanos maximum time until {@link ProtocolContext#ready}
+ * @param frameTimeoutNanos maximum time for which a frame may be incomplete, and 1 s more per KiB
+ *     received of it; 0 if there is none
  * @param closeTimeoutNanos maximum time at a close for the pending output and the close handshake
  * @param lingeringCloseNanos maximum time for which input is read and dropped after that
  * @param sockets options of the sockets
@@ -32,6 +34,7 @@ record ConnectionConfig<I, O>(
     OverflowPolicy overflow,
     boolean closesOnPackFailure,
     long handshakeTimeoutNanos,
+    long frameTimeoutNanos,
     long closeTimeoutNanos,
     long lingeringCloseNanos,
     SocketOptions sockets,

@@ -34,6 +34,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   private OverflowPolicy overflow = OverflowPolicy.CLOSE;
   private boolean closeOnPackFailure;
   private Duration handshakeTimeout = Duration.ofSeconds(10);
+  private Duration frameTimeout = Duration.ofSeconds(30);
   private Duration closeTimeout = Duration.ofSeconds(5);
   private Duration lingeringCloseTimeout = Duration.ofSeconds(2);
   private boolean tcpNoDelay = true;
@@ -174,6 +175,21 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /**
+   * Sets the maximum time for which an inbound frame may be incomplete; 30 s by default, and 1 s
+   * more per KiB received of the frame. A frame that takes longer closes the connection with {@link
+   * CloseReason.Kind#TIMEOUT}. So a peer cannot keep a connection, and the memory of a frame, by
+   * sending one byte from time to time.
+   *
+   * <p>The time begins with the read that has the first byte of the frame, and ends with the
+   * message. Time in which reading is paused does not count. Zero disables the timeout; the maximum
+   * is ten years. Not used for datagrams.
+   */
+  public B frameTimeout(Duration frameTimeout) {
+    this.frameTimeout = Checks.notNegative("frameTimeout", frameTimeout);
+    return self();
+  }
+
+  /**
    * Sets the maximum time for writing the pending output of a closing connection; 5 s by default.
    */
   public B closeTimeout(Duration closeTimeout) {
@@ -267,6 +283,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
         overflow,
         closeOnPackFailure,
         handshakeTimeout.toNanos(),
+        frameTimeout.toNanos(),
         closeTimeout.toNanos(),
         lingeringCloseTimeout.toNanos(),
         new SocketOptions(

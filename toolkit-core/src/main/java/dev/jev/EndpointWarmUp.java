@@ -20,6 +20,8 @@ final class EndpointWarmUp {
           StreamConnection.class,
           ConnectionLifecycle.class,
           ProtocolDriver.class,
+          DeadlineWheel.class,
+          FrameDeadline.class,
           Inbound.class,
           Inbound.Paused.class,
           PackedOutput.class,

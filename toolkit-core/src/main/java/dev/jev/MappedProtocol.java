@@ -57,6 +57,16 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
+  public long heldBytes() {
+    return origin.heldBytes();
+  }
+
+  @Override
+  public boolean isMidMessage() {
+    return origin.isMidMessage();
+  }
+
+  @Override
   public void pack(B message, ByteBuf out) {
     O encoded = apply(encode, message, "encoded message");
     if (encoded == message || !(encoded instanceof ReferenceCounted)) {

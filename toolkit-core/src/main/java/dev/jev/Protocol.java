@@ -101,6 +101,32 @@ public interface Protocol<I, O> {
   }
 
   /**
+   * Returns the number of bytes that the protocol holds for a message that is not complete; 0 by
+   * default. Unread bytes do not count, nor do {@link #pendingMessages}.
+   *
+   * <p>Overridden by a protocol that consumes a message piece by piece. The number is positive from
+   * the first consumed byte of a message until the message is complete. It is the number of bytes
+   * consumed, or the present size of what was made of them, if that differs.
+   *
+   * <p>Called after each read, and should not allocate. While bytes are held or unread, the
+   * connection's {@link Server.Builder#frameTimeout} runs.
+   */
+  default long heldBytes() {
+    return 0;
+  }
+
+  /**
+   * Returns whether the message that was returned last is a part of a longer one, which continues;
+   * false by default.
+   *
+   * <p>Overridden by a protocol that delivers messages in parts. The {@link
+   * Server.Builder#frameTimeout} then applies to the whole message.
+   */
+  default boolean isMidMessage() {
+    return false;
+  }
+
+  /**
    * Returns the end of {@code message} that may be written without copying, or null (the default)
    * if {@link #pack} writes the whole message.
    *

@@ -29,6 +29,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   private final StreamConnection<I, O> connection;
   private final Protocol<I, O> protocol;
   private @Nullable ArrayDeque<ByteBuf> deferred; // arrived during the unpack loop
+  private @Nullable FrameDeadline frame; // null if no frame was incomplete recently
 
   private boolean opened; // the protocol's open was called
   private boolean inProtocolCall;
@@ -125,6 +126,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     if (!opened) {
       return;
     }
+    forgetFrame();
     awaitingPeerClose = mayWait;
     inProtocolCall = true;
     try {
@@ -211,6 +213,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   /** Takes bytes that were read; unpacks them if {@code now}, else at the end of a turn. */
   void read(ByteBuf arrived, boolean now) {
+    noteReceived(arrived);
     ByteBuf bytes = connection.inbound().add(arrived);
     if (now) {
       unpack(bytes);
@@ -233,6 +236,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   private void defer(ByteBuf arrived) {
+    noteReceived(arrived);
     if (deferred == null) {
       deferred = new ArrayDeque<>();
     }
@@ -295,19 +299,27 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Unpacks and delivers messages until none is complete or reading is stopped. */
   private void unpack(ByteBuf bytes) {
     unpacking = true;
+    int start = bytes.readerIndex();
     try {
-      while (bytes.isReadable() || pendingMessages() > 0) {
-        if (!connection.mayRead()) {
-          unpackDue = true;
-          connection.inbound().pause();
-          return;
-        }
-        if (!unpackNext(bytes)) {
-          return;
-        }
+      unpackAll(bytes);
+      if (connection.isConnected() && connection.config().frameTimeoutNanos() > 0) {
+        watchFrame(bytes, bytes.readerIndex() - start);
       }
     } finally {
       unpacking = false;
+    }
+  }
+
+  private void unpackAll(ByteBuf bytes) {
+    while (bytes.isReadable() || pendingMessages() > 0) {
+      if (!connection.mayRead()) {
+        unpackDue = true;
+        connection.inbound().pause();
+        return;
+      }
+      if (!unpackNext(bytes)) {
+        return;
+      }
     }
   }
 
@@ -323,6 +335,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       } else if (!connection.isConnected()) {
         refuse(message, "returned a message before it was ready");
       } else {
+        endFrame();
         connection.dispatch(message);
       }
     }
@@ -352,6 +365,72 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return 0;
+    }
+  }
+
+  // The deadline of the incomplete frame.
+
+  private void noteReceived(ByteBuf arrived) {
+    if (frame != null) {
+      frame.received(arrived.readableBytes());
+    }
+  }
+
+  /** Ends the deadline at a complete message; called for each message. */
+  private void endFrame() {
+    if (frame != null && !isMidMessage()) {
+      frame.end();
+    }
+  }
+
+  /** Starts or ends the deadline after a read, unless it goes on. */
+  private void watchFrame(ByteBuf unread, int consumed) {
+    long held = heldBytes();
+    boolean midMessage = isMidMessage();
+    if (connection.lifecycle().isClosing()) {
+      return;
+    }
+    boolean inMessage = held > 0 || midMessage;
+    if (frame != null && !inMessage && (consumed > 0 || !unread.isReadable())) {
+      frame.end();
+    }
+    if (inMessage || unread.isReadable()) {
+      if (frame == null) {
+        Duration timeout = Duration.ofNanos(connection.config().frameTimeoutNanos());
+        frame = new FrameDeadline(this, timeout, this::frameExpired);
+      }
+      frame.run(unread.readableBytes() + (midMessage ? consumed : Math.min(held, consumed)));
+    }
+  }
+
+  private long heldBytes() {
+    try {
+      return Math.max(protocol.heldBytes(), 0);
+    } catch (Throwable t) {
+      connection.fail(Kind.PROTOCOL_ERROR, t);
+      return 0;
+    }
+  }
+
+  private boolean isMidMessage() {
+    try {
+      return protocol.isMidMessage();
+    } catch (Throwable t) {
+      connection.fail(Kind.PROTOCOL_ERROR, t);
+      return false;
+    }
+  }
+
+  /** Drops the deadline; returns whether a frame is incomplete, since a task may have ended it. */
+  private boolean frameExpired() {
+    forgetFrame();
+    return connection.unreadBytes() > 0 || heldBytes() > 0 || isMidMessage();
+  }
+
+  private void forgetFrame() {
+    if (frame != null) {
+      frame.cancel();
+      frame = null;
     }
   }
 

@@ -19,8 +19,9 @@
  * <h2>Limits</h2>
  *
  * Every limit is finite and has a default, see {@link dev.jev.Server.Builder}: 1 MiB for an inbound
- * frame, 1 MiB for the pending output of a connection, 10 s for a handshake, 5 s for a close, and
- * as many connections as nine tenths of the process's file descriptors allow.
+ * frame, 30 s and 1 s per KiB for its arrival, 1 MiB for the pending output of a connection, 10 s
+ * for a handshake, 5 s for a close, and as many connections as nine tenths of the process's file
+ * descriptors allow.
  */
 @NullMarked
 package dev.jev;

@@ -109,6 +109,7 @@ class DeadlinesTest {
             OverflowPolicy.CLOSE,
             /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
+            Duration.ofSeconds(30).toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),
             new SocketOptions(true, 0, 0, 0),

@@ -42,6 +42,7 @@ class ServerBuilderTest {
       assertThat(config.highWatermark()).isEqualTo(256 * 1024);
       assertThat(config.overflow()).isSameAs(OverflowPolicy.CLOSE);
       assertThat(config.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(10).toNanos());
+      assertThat(config.frameTimeoutNanos()).isEqualTo(Duration.ofSeconds(30).toNanos());
       assertThat(config.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(5).toNanos());
       assertThat(loopThreads()).isEqualTo(Runtime.getRuntime().availableProcessors());
     }
@@ -61,6 +62,7 @@ class ServerBuilderTest {
             .writeWatermarks(500, 2000)
             .overflow(OverflowPolicy.DROP_NEWEST)
             .handshakeTimeout(Duration.ofSeconds(3))
+            .frameTimeout(Duration.ofSeconds(6))
             .closeTimeout(Duration.ofSeconds(4))
             .blockedLoopThreshold(Duration.ofSeconds(5))
             .start()) {
@@ -71,6 +73,7 @@ class ServerBuilderTest {
       assertThat(config.highWatermark()).isEqualTo(2000);
       assertThat(config.overflow()).isSameAs(OverflowPolicy.DROP_NEWEST);
       assertThat(config.handshakeTimeoutNanos()).isEqualTo(Duration.ofSeconds(3).toNanos());
+      assertThat(config.frameTimeoutNanos()).isEqualTo(Duration.ofSeconds(6).toNanos());
       assertThat(config.closeTimeoutNanos()).isEqualTo(Duration.ofSeconds(4).toNanos());
       assertThat(server.transport()).isSameAs(Transport.NIO);
       assertThat(loopThreads()).isEqualTo(3);
@@ -146,7 +149,9 @@ class ServerBuilderTest {
                 .writeWatermarks(1, 1)
                 .writeWatermarks(1 << 30, 1 << 30)
                 .handshakeTimeout(Duration.ofNanos(1))
-                .handshakeTimeout(Duration.ofDays(3650)))
+                .handshakeTimeout(Duration.ofDays(3650))
+                .frameTimeout(Duration.ZERO)
+                .frameTimeout(Duration.ofDays(3650)))
         .isNotNull();
   }
 
@@ -159,6 +164,12 @@ class ServerBuilderTest {
     expectRefusal(b -> b.handshakeTimeout(value), "handshakeTimeout: " + value, range);
     expectRefusal(b -> b.closeTimeout(value), "closeTimeout: " + value, range);
     expectRefusal(b -> b.blockedLoopThreshold(value), "blockedLoopThreshold: " + value, range);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PT-1S", "PT-0.000000001S", "PT87600H0.000000001S"})
+  void frameTimeoutsOutOfRangeAreRefused(Duration value) {
+    expectRefusal(b -> b.frameTimeout(value), "frameTimeout: " + value, "PT0S..PT87600H");
   }
 
   private static void expectRefusal(
@@ -179,6 +190,7 @@ class ServerBuilderTest {
         call("loadBalancing", b -> b.loadBalancing(null)),
         call("overflow", b -> b.overflow(null)),
         call("handshakeTimeout", b -> b.handshakeTimeout(null)),
+        call("frameTimeout", b -> b.frameTimeout(null)),
         call("closeTimeout", b -> b.closeTimeout(null)),
         call("blockedLoopThreshold", b -> b.blockedLoopThreshold(null)));
   }

@@ -37,6 +37,7 @@ final class SlowPeer<O> implements AutoCloseable {
             overflow,
             /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
+            Duration.ofSeconds(30).toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),
             new SocketOptions(true, 0, 0, 0),

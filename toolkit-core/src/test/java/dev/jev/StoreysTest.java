@@ -49,7 +49,8 @@ class StoreysTest {
     /** The path from a socket to the handler and back. */
     CONNECTION(
         "ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
-            + " Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue ServerIntake SharedMessage"
+            + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue"
+            + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
             + " UdpSocket"),
 

@@ -27,6 +27,13 @@ public final class TimedConnections<I, O> implements AutoCloseable {
 
   public TimedConnections(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
+    this(protocols, handler, Duration.ofSeconds(30));
+  }
+
+  public TimedConnections(
+      Supplier<? extends Protocol<I, O>> protocols,
+      Handler<? super I, O> handler,
+      Duration frameTimeout) {
     Endpoint endpoint =
         new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
     config =
@@ -40,6 +47,7 @@ public final class TimedConnections<I, O> implements AutoCloseable {
             OverflowPolicy.CLOSE,
             /* closesOnPackFailure= */ false,
             Duration.ofSeconds(10).toNanos(),
+            frameTimeout.toNanos(),
             Duration.ofSeconds(5).toNanos(),
             Duration.ofSeconds(2).toNanos(),
             new SocketOptions(true, 0, 0, 0),
@@ -75,6 +83,11 @@ public final class TimedConnections<I, O> implements AutoCloseable {
       full = false;
       flush();
       runPendingTasks();
+    }
+
+    /** Delivers one byte of the peer. */
+    public void arrive(int value) {
+      arrive(new byte[] {(byte) value});
     }
 
     /** Delivers bytes of the peer. */
