@@ -56,6 +56,7 @@ final class MessageReader {
 
   // The current frame.
   private boolean begun;
+  private int headerBytes;
   private long left; // unconsumed bytes of its payload
   private long offset; // of the first unconsumed byte in the payload
   private int seen; // number of unconsumed bytes that are unmasked and validated
@@ -81,14 +82,20 @@ final class MessageReader {
     return begun;
   }
 
-  /** Returns whether a message has begun and not ended. */
-  boolean isInMessage() {
-    return open || begun;
+  /**
+   * Returns the number of bytes held for a message that has begun and not ended: the latest header,
+   * and the payload so far, decompressed, unless it was delivered in parts.
+   */
+  long heldBytes() {
+    if (!open && !begun) {
+      return 0;
+    }
+    return headerBytes + (streaming ? 0 : Math.max(length - left, inflated));
   }
 
-  /** Returns the number of bytes received of the current message, before decompression. */
-  long receivedBytes() {
-    return length - left + seen;
+  /** Returns whether a part of the current message was delivered, and not the last one. */
+  boolean isMidMessage() {
+    return delivered;
   }
 
   /** Begins a data frame, whose header has been consumed. */
@@ -125,6 +132,7 @@ final class MessageReader {
       checkLength(limit);
     }
     begun = true;
+    headerBytes = header.bytes;
     left = header.payloadBytes;
     offset = 0;
     seen = 0;

@@ -2,6 +2,7 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
+import static java.util.Objects.requireNonNullElse;
 
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
@@ -50,7 +51,6 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private @Nullable Opening opening; // null after the opening handshake
   private @Nullable ProtocolContext context;
   private @Nullable Heartbeat heartbeat;
-  private @Nullable MessageDeadline deadline; // while a message is incomplete
   private @Nullable ControlRate controlRate; // null before the first control frame
   private int pings; // since the last message
   private @Nullable ByteBuf pendingPong; // payload of the latest ping, until it is answered
@@ -149,32 +149,22 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         sendPendingPong(context);
         pings = 0;
       }
-      updateDeadline(context);
     }
-  }
-
-  /** Starts the message deadline when a message is incomplete, and cancels it at the end. */
-  private void updateDeadline(ProtocolContext context) {
-    if (deadline != null && !reader.isInMessage()) {
-      deadline.cancel();
-      deadline = null;
-    } else if (deadline == null && reader.isInMessage() && sent == null) {
-      deadline = new MessageDeadline(reader, context, () -> messageTimedOut(context));
-    }
-  }
-
-  private void messageTimedOut(ProtocolContext context) {
-    String description =
-        "message: "
-            + reader.receivedBytes()
-            + " bytes received (expected: the end within 30 s plus 1 s per KiB)";
-    sendClose(context, new Close(CloseCode.POLICY_VIOLATION, description));
-    context.close(new CloseReason(Kind.TIMEOUT, new ProtocolException(description)));
   }
 
   @Override
   public int pendingMessages() {
     return reader.pendingMessages();
+  }
+
+  @Override
+  public long heldBytes() {
+    return reader.heldBytes();
+  }
+
+  @Override
+  public boolean isMidMessage() {
+    return reader.isMidMessage();
   }
 
   private @Nullable WebSocketMessage next(ProtocolContext context, ByteBuf in) {
@@ -309,22 +299,31 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       opening.close(context, reason);
       return;
     }
-    if (deadline != null) {
-      deadline.cancel();
-    }
-    int code = codeFor(reason.kind());
+    boolean peerGone = false;
     if (heartbeat != null) {
       heartbeat.cancel();
-      code = heartbeat.isPeerGone() ? 0 : code;
+      peerGone = heartbeat.isPeerGone();
     }
-    if (code != 0) {
-      sendClose(context, new Close(code, ""));
+    Close close = peerGone ? null : closeFor(reason);
+    if (close != null) {
+      sendClose(context, close);
     }
     closeAwaited = received == null && sent != null && !isPeersFault(reason.kind());
   }
 
   private static boolean isPeersFault(Kind kind) {
     return kind == Kind.PROTOCOL_ERROR || kind == Kind.LIMIT || kind == Kind.TIMEOUT;
+  }
+
+  /** Returns what to send for a reason; null for no close frame. */
+  private @Nullable Close closeFor(CloseReason reason) {
+    if (reason.kind() == Kind.TIMEOUT && reason.cause() instanceof ProtocolException slowFrame) {
+      String fault = requireNonNullElse(slowFrame.getMessage(), "");
+      boolean fits = ByteBufUtil.utf8Bytes(fault) <= FrameHeader.MAX_CONTROL_BYTES - 2;
+      return new Close(CloseCode.POLICY_VIOLATION, fits ? fault : "");
+    }
+    int code = codeFor(reason.kind());
+    return code == 0 ? null : new Close(code, "");
   }
 
   /** Returns the close code to send for a reason (RFC 6455, 7.4.1), or 0 for no close frame. */

@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
  * dev.jev.Server.Builder#handshakeTimeout} covers the whole handshake (408, or 503 while the
  * decision is pending). Frames that arrive before the decision are kept, up to 4 KiB (400).
  *
- * <p><b>Limits of messages.</b> A message must arrive within 30 s plus 1 s per KiB received (close
- * code 1008). The other limits are options.
+ * <p><b>Limits of messages.</b> A message must arrive within the server's {@link
+ * dev.jev.Server.Builder#frameTimeout}, also one in fragments or in parts: 30 s by default, plus 1
+ * s per KiB received (close code 1008). The other limits are options of this builder.
  *
  * <p><b>Threads.</b> Not thread-safe. The supplier that {@link #build} returns may be called by any
  * thread.

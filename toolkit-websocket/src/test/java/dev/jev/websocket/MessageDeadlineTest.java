@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 class MessageDeadlineTest {
 
   private static final Duration WHEEL_DELAY = Duration.ofMillis(300); // two ticks of the wheel
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
   private static final Duration SECOND = Duration.ofSeconds(1);
 
   private final List<CloseReason> closeReasons = new ArrayList<>();
@@ -44,16 +46,27 @@ class MessageDeadlineTest {
 
   @BeforeEach
   void connect() {
+    connect(Role.SERVER, /* agreed= */ null, /* streaming= */ false);
+  }
+
+  private void connect(Role role, @Nullable PermessageDeflate agreed, boolean streaming) {
     timed =
         new TimedConnections<>(
             () ->
                 new WebSocketProtocol(
-                    Role.SERVER,
-                    LoopbackPair.opened(/* agreed= */ null),
+                    role,
+                    LoopbackPair.opened(agreed),
                     ControlPolicy.CLIENT,
-                    new MessageReader(65_536, 1000, /* streaming= */ false)),
+                    new MessageReader(65_536, 1000, streaming)),
             new RecordingHandler());
     socket = timed.connect();
+  }
+
+  private void reconnect(Role role, @Nullable PermessageDeflate agreed, boolean streaming) {
+    timed.close();
+    closeReasons.clear();
+    sent.clear();
+    connect(role, agreed, streaming);
   }
 
   @AfterEach
@@ -75,6 +88,10 @@ class MessageDeadlineTest {
     return Duration.ofNanos(timed.now() - start);
   }
 
+  private static String fault(int bytes) {
+    return "frame: " + bytes + " bytes received (expected: the end within PT30S plus 1 s per KiB)";
+  }
+
   private void expectEnd(String fault) {
     timed.pass(Duration.ofSeconds(10)); // the rest of the closing handshake
     assertThat(closeReasons).hasToString("[TIMEOUT: " + fault + "]");
@@ -86,18 +103,16 @@ class MessageDeadlineTest {
   void frameThatArrivesTooSlowlyIsClosedWith1008() {
     socket.arrive(bytes("82 fe ffff 00000000")); // announces 65,535 bytes
     Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
-    assertThat(taken)
-        .isBetween(MessageDeadline.BASE_TIMEOUT, MessageDeadline.BASE_TIMEOUT.plus(SECOND));
-    expectEnd("message: 31 bytes received (expected: the end within 30 s plus 1 s per KiB)");
+    assertThat(taken).isBetween(TIMEOUT, TIMEOUT.plus(SECOND));
+    expectEnd(fault(8 + 31));
   }
 
   @Test
   void fragmentsAreOneMessageWhateverControlFramesComeBetween() {
     socket.arrive(bytes("02 81 00000000 aa"));
     Duration taken = secondsUntilSent(() -> socket.arrive(bytes("8a 80 00000000")));
-    assertThat(taken)
-        .isBetween(MessageDeadline.BASE_TIMEOUT, MessageDeadline.BASE_TIMEOUT.plus(SECOND));
-    expectEnd("message: 1 bytes received (expected: the end within 30 s plus 1 s per KiB)");
+    assertThat(taken).isBetween(TIMEOUT, TIMEOUT.plus(SECOND));
+    expectEnd(fault(7 + 31 * 6));
   }
 
   @Test
@@ -119,11 +134,11 @@ class MessageDeadlineTest {
     socket.connection().pauseReading();
     timed.pass(Duration.ofMinutes(5));
     socket.connection().resumeReading();
-    timed.pass(MessageDeadline.BASE_TIMEOUT.minus(SECOND));
+    timed.pass(TIMEOUT.minus(SECOND));
     assertThat(closeReasons).isEmpty();
     socket.arrive(bytes("02"));
     assertThat(messages).containsExactly("Binary[2 bytes]");
-    timed.pass(MessageDeadline.BASE_TIMEOUT.plus(WHEEL_DELAY));
+    timed.pass(TIMEOUT.plus(WHEEL_DELAY));
     assertThat(closeReasons).isEmpty();
   }
 
@@ -135,6 +150,64 @@ class MessageDeadlineTest {
       socket.arrive(bytes("02"));
     }
     assertThat(messages).hasSize(4);
+    assertThat(closeReasons).isEmpty();
+  }
+
+  @Test
+  void headerThatArrivesTooSlowlyIsClosedWith1008() {
+    socket.arrive(bytes("82"));
+    secondsUntilSent(() -> {});
+    expectEnd(fault(1));
+  }
+
+  @Test
+  void clientClosesASlowServerToo() {
+    reconnect(Role.CLIENT, /* agreed= */ null, /* streaming= */ false);
+    socket.arrive(bytes("82 7e ffff"));
+    secondsUntilSent(() -> socket.arrive(new byte[1]));
+    expectEnd(fault(4 + 31));
+  }
+
+  @Test
+  void compressedMessageMustArriveInTimeToo() {
+    PermessageDeflate agreed =
+        new PermessageDeflate(WebSocketCompression.DEFAULT, false, 15, false, 15);
+    reconnect(Role.SERVER, agreed, /* streaming= */ false);
+    socket.arrive(bytes("c2 fe ffff 00000000 00"));
+    secondsUntilSent(() -> {});
+    expectEnd(fault(9));
+  }
+
+  @Test
+  void messageInPartsHasOneDeadlineAlthoughItsPartsAreDelivered() {
+    reconnect(Role.SERVER, /* agreed= */ null, /* streaming= */ true);
+    socket.arrive(bytes("82 fe ffff 00000000"));
+    Duration taken = secondsUntilSent(() -> socket.arrive(new byte[1]));
+    assertThat(taken).isBetween(TIMEOUT, TIMEOUT.plus(SECOND));
+    assertThat(messages).hasSize(31);
+    messages.clear();
+    expectEnd(fault(8 + 31));
+  }
+
+  @Test
+  void messagesInPartsHaveADeadlineEach() {
+    reconnect(Role.SERVER, /* agreed= */ null, /* streaming= */ true);
+    socket.arrive(bytes("82 82 00000000 01"));
+    for (int i = 0; i < 5; i++) {
+      timed.pass(Duration.ofSeconds(20));
+      socket.arrive(bytes("02 82 82 00000000 01"));
+    }
+    assertThat(messages).hasSize(11);
+    assertThat(closeReasons).isEmpty();
+  }
+
+  @Test
+  void controlFramesAreCompleteFrames() {
+    socket.arrive(bytes("8a"));
+    for (int i = 0; i < 5; i++) {
+      timed.pass(Duration.ofSeconds(20));
+      socket.arrive(bytes("80 00000000 8a"));
+    }
     assertThat(closeReasons).isEmpty();
   }
 }
