@@ -112,6 +112,16 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
+  public long heldBytes() {
+    return chosen == null ? 0 : chosen.heldBytes();
+  }
+
+  @Override
+  public boolean isMidMessage() {
+    return chosen != null && chosen.isMidMessage();
+  }
+
+  @Override
   public void pack(Object message, ByteBuf out) {
     requireNonNull(chosen).pack(message, out);
   }

@@ -42,10 +42,12 @@ import java.util.function.Supplier;
  * cannot be encoded, or that no encoder accepts, causes an {@link IllegalArgumentException} for the
  * sender. The cause of both is the original exception.
  *
- * <p><b>Limits.</b> Bytes from which the codec makes neither a message nor an answer are counted,
- * and a peer that sends more than {@link dev.jev.ProtocolContext#maxFrameBytes} of them is refused.
- * The limits of the codec apply as well. The codec gets at most 16 KiB at a time, and no more until
- * the resulting messages have been delivered.
+ * <p><b>Limits.</b> Bytes from which the codec makes neither a message nor an answer count as one
+ * incomplete frame: a peer that sends more than {@link dev.jev.ProtocolContext#maxFrameBytes} of
+ * them is refused, and the {@link dev.jev.Server.Builder#frameTimeout} runs until the next message
+ * or answer. It has to be disabled for a codec that drops whole frames, such as signs of life,
+ * without an answer. The limits of the codec apply as well. The codec gets at most 16 KiB at a
+ * time, and no more until the resulting messages have been delivered.
  *
  * <p><b>Ownership.</b> As in every protocol, inbound messages are released by the framework, and
  * outbound messages are consumed. An answer that carries the content of an inbound message takes

@@ -112,6 +112,15 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     return pending.size();
   }
 
+  /**
+   * Returns the number of bytes from which the codec has made neither a message nor an answer yet,
+   * since what it holds cannot be seen.
+   */
+  @Override
+  public long heldBytes() {
+    return unproductiveBytes;
+  }
+
   @Override
   public void pack(Object message, ByteBuf out) {
     NettyCodecChannel target = channel();

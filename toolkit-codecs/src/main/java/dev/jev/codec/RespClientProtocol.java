@@ -97,6 +97,11 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   }
 
   @Override
+  public long heldBytes() {
+    return payloadBytes == NONE ? replyBytes : replyBytes - payloadBytes - CRLF_BYTES;
+  }
+
+  @Override
   public void pack(RespCommand message, ByteBuf out) {
     RespWriter.write(message, out);
   }

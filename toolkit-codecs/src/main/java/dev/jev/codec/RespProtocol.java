@@ -114,6 +114,11 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   }
 
   @Override
+  public long heldBytes() {
+    return count == 0 ? 0 : commandBytes;
+  }
+
+  @Override
   public void pack(RespValue message, ByteBuf out) {
     RespWriter.write(message, out);
   }

@@ -47,6 +47,16 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
+  public long heldBytes() {
+    return frames.heldBytes();
+  }
+
+  @Override
+  public boolean isMidMessage() {
+    return frames.isMidMessage();
+  }
+
+  @Override
   public void pack(String message, ByteBuf out) {
     ByteBuf bytes = out.alloc().buffer(message.length());
     try {
