@@ -150,7 +150,8 @@ public interface Protocol<I, O> {
    * protocols.
    *
    * <p>Called for each delivery of a published message, and should not allocate. The key may
-   * change, also to null: it applies to the next message to be packed.
+   * change, also to null: it applies to the next message to be packed. An exception is logged and
+   * counts as null. If keys cannot be compared, that is logged and the message is dropped.
    */
   default @Nullable Object encodingKey() {
     return null;

@@ -106,14 +106,20 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Logs that a published message cannot be packed. */
-  void logPackFailure(SharedMessage<O> message, Throwable why) {
+  @Override
+  public void logPackFailure(SharedMessage<O> message, Throwable why) {
     connection.config().errors().warning("cannot pack " + message, why);
   }
 
-  /** Returns the protocol's {@link Protocol#encodingKey}. */
+  /** Returns the protocol's {@link Protocol#encodingKey}; logs a failure and returns null. */
   @Nullable Object encodingKey() {
-    return protocol.encodingKey();
+    try {
+      return protocol.encodingKey();
+    } catch (Throwable t) {
+      String subject = "the connection of " + connection.remoteAddress();
+      connection.config().errors().warning("encoding key failed for " + subject, t);
+      return null;
+    }
   }
 
   /**

@@ -19,6 +19,9 @@ class SharedMessage<O> {
 
     /** Returns the packed message; logs and returns null if the protocol cannot pack it. */
     @Nullable ByteBuf packShared(SharedMessage<O> message);
+
+    /** Logs that a message cannot be packed. */
+    void logPackFailure(SharedMessage<O> message, Throwable why);
   }
 
   /** The bytes for an encoding key, or null if the message cannot be packed. */
@@ -49,8 +52,13 @@ class SharedMessage<O> {
    * message. The bytes belong to this message, and their indices must not be changed.
    */
   final @Nullable ByteBuf packed(Object encodingKey, Packer<O> packer) {
-    Packed found = find(encodingKey);
-    return (found == null ? pack(encodingKey, packer) : found).bytes;
+    try {
+      Packed found = find(encodingKey);
+      return (found == null ? pack(encodingKey, packer) : found).bytes;
+    } catch (Throwable t) { // of an encoding key that cannot be compared, for example
+      packer.logPackFailure(this, t);
+      return null;
+    }
   }
 
   private @Nullable Packed find(Object encodingKey) {

@@ -357,6 +357,9 @@ class TopicTest {
 
     @Override
     public @Nullable Object encodingKey() {
+      if (representation instanceof RuntimeException failure) {
+        throw failure;
+      }
       return representation;
     }
   }
@@ -412,6 +415,50 @@ class TopicTest {
     assertThat(shared).hasValue(2); // it is not tried again
     Eventually.holds("all are counted", () -> topic.counts().delivered() == 6);
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(2, 6, 6, 0, 0));
+  }
+
+  @Test
+  void encodingKeyThatFailsCostsOnlyTheSharing() throws Exception {
+    AtomicInteger packed = new AtomicInteger();
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      connectAll(3, new IllegalStateException("on purpose"), packed);
+      topic.publish("one");
+      for (RawPeer peer : peers) {
+        assertThat(peer.receive()).isEqualTo("one");
+      }
+      assertThat(log.messages("encoding key failed for the connection of /127.0.0.1:")).hasSize(1);
+    }
+    assertThat(packed).hasValue(3);
+    recorder.expect("connect", "connect", "connect");
+    recorder.expectNothingMore();
+  }
+
+  /** An encoding key that cannot be compared. */
+  private static final class Incomparable {
+    @Override
+    public int hashCode() {
+      return 1;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      throw new IllegalStateException("on purpose");
+    }
+  }
+
+  @Test
+  void encodingKeyThatCannotBeComparedCostsNoConnection() throws Exception {
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      connectAll(1, new Incomparable(), new AtomicInteger());
+      connectAll(1, new Incomparable(), new AtomicInteger());
+      topic.publish("one");
+      Eventually.holds(
+          "both are counted", () -> topic.counts().delivered() + topic.counts().dropped() == 2);
+      assertThat(log.messages("cannot pack a message of topic news")).hasSize(1);
+    }
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(1, 1, 1, 0, 0));
+    recorder.expect("connect", "connect");
+    recorder.expectNothingMore();
   }
 
   @Test
