@@ -2,6 +2,7 @@ package dev.jev;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
+import io.netty.util.ReferenceCountUtil;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -18,11 +19,14 @@ final class Mailbox<O> {
   /** Number of bytes that a message counts in addition to its length, as in Netty's accounting. */
   static final int MESSAGE_OVERHEAD = 96;
 
+  /** Maximum size of a message: sums of it do not overflow. */
+  private static final long MAX_SIZE = 1L << 40;
+
   /** A message, the number of bytes that it counts as, and its completion. */
   record Envelope<O>(O message, long bytes, @Nullable CompletableFuture<Void> written) {
 
     static <O> Envelope<O> of(O message, @Nullable CompletableFuture<Void> written) {
-      return new Envelope<>(message, sizeOf(message) + MESSAGE_OVERHEAD, written);
+      return new Envelope<>(message, countOf(message), written);
     }
   }
 
@@ -37,6 +41,19 @@ final class Mailbox<O> {
     this.highWatermark = highWatermark;
   }
 
+  /**
+   * Returns the number of bytes that a message counts as while it is queued. Releases the message
+   * if its own code throws.
+   */
+  static long countOf(Object message) {
+    try {
+      return sizeOf(message) + MESSAGE_OVERHEAD;
+    } catch (Throwable t) {
+      ReferenceCountUtil.safeRelease(message);
+      throw t;
+    }
+  }
+
   /** Returns the length of a message in bytes, or an estimate; 0 if it is unknown. */
   static long sizeOf(Object message) {
     return message instanceof ByteBuf buffer
@@ -46,10 +63,20 @@ final class Mailbox<O> {
             : message instanceof CharSequence text
                 ? text.length()
                 : message instanceof Sized sized
-                    ? sized.sizeBytes()
+                    ? sizeOf(sized)
                     : message instanceof ByteBufHolder holder
                         ? holder.content().readableBytes()
                         : 0;
+  }
+
+  private static long sizeOf(Sized message) {
+    long size = message.sizeBytes();
+    if (size < 0 || size > MAX_SIZE) {
+      throw new IllegalArgumentException(
+          "sizeBytes of %s: %d (expected: 0..%d)"
+              .formatted(message.getClass().getName(), size, MAX_SIZE));
+    }
+    return size;
   }
 
   /** Reserves space for a message and returns the number of bytes before. */

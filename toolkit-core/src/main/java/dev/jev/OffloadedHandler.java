@@ -49,7 +49,8 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   public void onMessage(Connection<O> connection, I message) {
     if (connection instanceof Offloadable) {
       Queue queue = queue(connection);
-      queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message)));
+      int bytes = (int) Math.min(Mailbox.sizeOf(message), Integer.MAX_VALUE);
+      queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message), bytes));
     } else {
       offloadDatagram(connection, ReferenceCountUtil.retain(message));
     }
@@ -125,10 +126,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     CLOSE
   }
 
-  private record Event(Kind kind, @Nullable Object content) {
+  /** A call of the handler; a message with its size in bytes, as far as known. */
+  private record Event(Kind kind, @Nullable Object content, int bytes) {
 
-    private long bytes() {
-      return kind == Kind.MESSAGE ? Mailbox.sizeOf(requireNonNull(content)) : 0;
+    private Event(Kind kind, @Nullable Object content) {
+      this(kind, content, 0);
     }
   }
 
@@ -139,7 +141,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
-    private long bytes; // total size of the queued messages, as far as known
+    private long bytes; // total size of the queued messages
     private boolean running;
     private boolean full;
     private boolean writableQueued;
@@ -165,7 +167,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         }
         writableQueued |= event.kind == Kind.WRITABLE;
         events.add(event);
-        bytes += event.bytes();
+        bytes += event.bytes;
         start = !running;
         filled = !full && (events.size() >= MAX_QUEUED || bytes >= connection.highWatermark());
         running = true;
@@ -230,7 +232,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         event = events.poll();
         running = event != null;
         if (event != null) {
-          bytes -= event.bytes();
+          bytes -= event.bytes;
           writableQueued &= event.kind != Kind.WRITABLE;
         }
         connection.offloaded(running);

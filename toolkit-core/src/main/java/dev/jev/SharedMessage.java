@@ -35,7 +35,7 @@ class SharedMessage<O> {
 
   SharedMessage(O message) {
     this.message = message;
-    this.size = Mailbox.sizeOf(message) + Mailbox.MESSAGE_OVERHEAD;
+    this.size = Mailbox.countOf(message);
   }
 
   final O message() {

@@ -11,6 +11,10 @@ package dev.jev;
  */
 public interface Sized {
 
-  /** Returns the size in bytes, or an estimate. May be called from any thread. */
+  /**
+   * Returns the size in bytes, or an estimate, from 0 to 1 TiB. May be called from any thread. If
+   * it throws, or returns another value, the message is dropped, and the call that sends or
+   * publishes it throws.
+   */
   long sizeBytes();
 }

@@ -215,8 +215,8 @@ public final class Topic<O> {
    */
   public boolean publish(O message) {
     O owned = MessageOwnership.acquire(requireNonNull(message, "message"));
-    published.increment();
     TopicMessage<O> topicMessage = new TopicMessage<>(this, owned);
+    published.increment();
     boolean queued = true;
     for (TopicShard<O> shard : shards) {
       int count = shard.subscriberCount();

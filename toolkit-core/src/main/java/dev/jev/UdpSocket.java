@@ -276,7 +276,7 @@ final class UdpSocket<I, O> extends LoopMember
     if (loop.inEventLoop()) {
       return pack(to, owned, written);
     }
-    long bytes = Mailbox.sizeOf(message) + Mailbox.MESSAGE_OVERHEAD;
+    long bytes = Mailbox.countOf(message);
     Mailbox.Envelope<AddressedMessage<O>> envelope =
         new Mailbox.Envelope<>(new AddressedMessage<>(to, owned), bytes, written);
     mailbox.reserve(envelope);

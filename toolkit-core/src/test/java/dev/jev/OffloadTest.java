@@ -192,6 +192,44 @@ class OffloadTest {
     }
   }
 
+  /** A message that tells its size only once. */
+  private static final class Fickle implements Sized {
+    private final String text;
+    private boolean asked;
+
+    Fickle(String text) {
+      this.text = text;
+      this.asked = text.equals("unknown");
+    }
+
+    @Override
+    public long sizeBytes() {
+      if (asked) {
+        throw new IllegalStateException("on purpose");
+      }
+      asked = true;
+      return text.length();
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  @Test
+  void sizeOfAMessageIsDeterminedOnceAndBeforeItIsQueued() throws Exception {
+    Recorder<Fickle, String> recorder = Recorder.silent();
+    Server started = start(() -> new Texts().mapInbound(Fickle::new), recorder.offload(pool));
+    try (RawPeer peer = RawPeer.connect(started)) {
+      peer.send("one", "two");
+      recorder.expect("connect", "message one", "message two");
+      peer.send("unknown");
+      peer.expectEnd();
+    }
+    recorder.expect("close HANDLER_ERROR");
+  }
+
   @Test
   void messagesThatWaitAreDroppedByAClose() throws Exception {
     CountDownLatch go = new CountDownLatch(1);

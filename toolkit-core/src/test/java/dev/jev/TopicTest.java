@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.AbstractReferenceCounted;
+import io.netty.util.ReferenceCounted;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.DatagramPacket;
@@ -778,6 +780,50 @@ class TopicTest {
     assertThat(new TopicMessage<>(Topic.of("sizes"), large).size()).isEqualTo(1_096);
     assertThat(Mailbox.Envelope.of(large, null).bytes()).isEqualTo(1_096);
     assertThat(Mailbox.Envelope.of(new Object(), null).bytes()).isEqualTo(96);
+  }
+
+  @Test
+  void messageOfUnknownSizeIsRefused() {
+    class Message extends AbstractReferenceCounted implements Sized {
+      private final long size;
+
+      Message(long size) {
+        this.size = size;
+      }
+
+      @Override
+      public long sizeBytes() {
+        return size;
+      }
+
+      @Override
+      public ReferenceCounted touch(Object hint) {
+        return this;
+      }
+
+      @Override
+      protected void deallocate() {}
+    }
+    Topic<Message> messages = Topic.of("messages");
+    for (long size : new long[] {-1, (1L << 40) + 1, Long.MAX_VALUE}) {
+      Message message = new Message(size);
+      assertThatThrownBy(() -> messages.publish(message))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "sizeBytes of "
+                  + Message.class.getName()
+                  + ": "
+                  + size
+                  + " (expected: 0..1099511627776)");
+      assertThat(message.refCnt()).isZero();
+      Message sent = new Message(size);
+      assertThatThrownBy(() -> Mailbox.Envelope.of(sent, null))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThat(sent.refCnt()).isZero();
+    }
+    assertThat(messages.counts().published()).isZero();
+    messages.publish(new Message(1L << 40));
+    assertThat(messages.counts().published()).isEqualTo(1);
   }
 
   @Test
