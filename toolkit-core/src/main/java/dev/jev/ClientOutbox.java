@@ -1,6 +1,7 @@
 package dev.jev;
 
 import dev.jev.Delivery.Outcome;
+import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,15 +59,18 @@ final class ClientOutbox<O> {
 
   private Outcome sendLater(
       @Nullable MessageSink<O> closedSink, O message, @Nullable CompletableFuture<Void> written) {
+    boolean lent = MessageOwnership.isLent(message);
+    O owned = lent ? ReferenceCountUtil.retain(message) : message;
     List<Mailbox.Envelope<O>> dropped = new ArrayList<>(0);
-    Outcome outcome = enqueue(closedSink, Mailbox.Envelope.of(message, written), dropped);
+    Outcome outcome = enqueue(closedSink, Mailbox.Envelope.of(owned, written), dropped);
     if (outcome == null) {
+      if (lent) {
+        ReferenceCountUtil.release(owned);
+      }
       return send(message, written);
     }
     dropped.forEach(envelope -> drop(envelope, Outcome.OVER_LIMIT));
-    return outcome == Outcome.TAKEN
-        ? outcome
-        : Undelivered.refuse(MessageOwnership.acquire(message), written, outcome);
+    return outcome == Outcome.TAKEN ? outcome : Undelivered.refuse(owned, written, outcome);
   }
 
   /** Adds a message to the queue, or returns null if another sink has become open meanwhile. */
@@ -83,7 +87,6 @@ final class ClientOutbox<O> {
     if (bytes >= maxPendingBytes && !dropsOldest) {
       return Outcome.OVER_LIMIT;
     }
-    MessageOwnership.acquire(envelope.message());
     queue.add(envelope);
     bytes += envelope.bytes();
     while (bytes > maxPendingBytes && dropsOldest && queue.size() > 1) {

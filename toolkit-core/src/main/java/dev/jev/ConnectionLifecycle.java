@@ -209,7 +209,8 @@ final class ConnectionLifecycle {
     }
   }
 
-  private void beginClose(CloseReason why) {
+  /** Closes after everything that has reached this connection, whatever is still published. */
+  void beginClose(CloseReason why) {
     boolean outermost = connection.enter();
     try {
       connection.outbound().packMailbox();

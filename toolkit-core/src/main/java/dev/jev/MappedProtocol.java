@@ -105,6 +105,21 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
+  public boolean isLast(B message) {
+    O encoded = apply(encode, message, "encoded message");
+    boolean last = origin.isLast(encoded);
+    if (encoded != message) {
+      ReferenceCountUtil.release(encoded);
+    }
+    return last;
+  }
+
+  @Override
+  public boolean isBetweenParts() {
+    return origin.isBetweenParts();
+  }
+
+  @Override
   public void close(ProtocolContext context, CloseReason reason) {
     origin.close(context, reason);
   }

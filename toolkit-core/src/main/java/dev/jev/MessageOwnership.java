@@ -45,12 +45,21 @@ final class MessageOwnership {
    * @throws IllegalReferenceCountException if the message was released
    */
   static <T> T acquire(T sent) {
+    return isLent(sent) ? ReferenceCountUtil.retain(sent) : sent;
+  }
+
+  /**
+   * Returns whether the current thread is delivering a message, so that a send does not consume it.
+   *
+   * @throws IllegalReferenceCountException if the message was released
+   */
+  static boolean isLent(Object sent) {
     MessageOwnership ownership = CURRENT.get();
     if (ownership != null) {
-      return ownership.lends(sent) ? ReferenceCountUtil.retain(sent) : sent;
+      return ownership.lends(sent);
     }
     requireLive(sent);
-    return sent;
+    return false;
   }
 
   /**

@@ -225,7 +225,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   private void pack(Mailbox.Envelope<O> envelope) {
-    if (!connection.lifecycle().acceptsOutput()) {
+    if (!connection.lifecycle().acceptsOutput() || connection.driver().hasPackedLast()) {
       drop(envelope, Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
       closeIfOverflowCloses();
@@ -266,6 +266,10 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
       }
     } finally {
       connection.turnSoon();
+    }
+    SendQueue queue = sendQueue;
+    if (queue != null && !connection.driver().isBetweenParts()) {
+      queue.endHold();
     }
     spill();
     return Outcome.TAKEN;
@@ -311,7 +315,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   private boolean mustQueue() {
     SendQueue queue = sendQueue;
-    return (queue != null && !queue.isEmpty()) || (isDropOldest() && !isChannelWritable());
+    return (queue != null && queue.hasReady()) || (isDropOldest() && !isChannelWritable());
   }
 
   SendQueue sendQueue() {
@@ -387,14 +391,18 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
-    if (encodingKey != null) {
+    if (encodingKey != null && !published.isLast()) {
       shared = published.packed(encodingKey, connection.driver());
-      if (shared == null) {
+      if (shared == null && !published.isLast()) {
         subscriber.drop();
         return false;
       }
     }
-    if (mustQueuePublished()) {
+    boolean queued = mustQueuePublished();
+    if (published.isLast() || (queued && shared == null && connection.driver().isLast(published))) {
+      return publishLast(published, subscriber);
+    }
+    if (queued) {
       enqueue(published, shared, subscriber);
       return false;
     }
@@ -408,22 +416,43 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     return true;
   }
 
+  /** Packs a published message that closes the connection, behind all that is queued. */
+  private boolean publishLast(SharedMessage<O> published, SubscriberPort<O> subscriber) {
+    packSendQueue();
+    try {
+      addProtocolBytes(packAlone(published.message(), /* lent= */ true));
+      connection.driver().beginCloseIfDue();
+      return true;
+    } catch (Throwable t) {
+      connection.driver().logPackFailure(published, t);
+      subscriber.drop();
+      return false;
+    }
+  }
+
   /** Returns whether published messages have to wait in the send queue. */
   private boolean mustQueuePublished() {
     SendQueue queue = sendQueue;
-    return (queue != null && !queue.isEmpty()) || !isChannelWritable();
+    return (queue != null && !queue.isEmpty())
+        || !isChannelWritable()
+        || connection.driver().isBetweenParts();
   }
 
   private void enqueue(
       SharedMessage<O> published, @Nullable ByteBuf shared, SubscriberPort<O> subscriber) {
     long room = connection.config().maxPendingBytes() - pendingOnLoop();
     Object content = shared == null ? published.retain() : shared.retain();
-    sendQueue().add(content, published.message(), subscriber, room);
+    SendQueue queue = sendQueue();
+    if (connection.driver().isBetweenParts()) {
+      queue.hold();
+    }
+    queue.add(content, published.message(), subscriber, room);
   }
 
   private boolean packPublished(SharedMessage<O> published) {
     try {
       pack(published.message(), /* lent= */ true);
+      connection.driver().beginCloseIfDue();
       return true;
     } catch (Throwable t) {
       connection.driver().logPackFailure(published, t);

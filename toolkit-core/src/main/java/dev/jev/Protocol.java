@@ -158,6 +158,27 @@ public interface Protocol<I, O> {
   }
 
   /**
+   * Returns whether {@code message} closes the connection when it is packed, such as a close frame;
+   * false by default.
+   *
+   * <p>Called for a message that is published to a {@link Topic} and would have to be queued for a
+   * slow subscriber. If the result is true, it is packed at once, behind everything that is queued,
+   * and cannot be dropped.
+   */
+  default boolean isLast(O message) {
+    return false;
+  }
+
+  /**
+   * Returns whether the message that was packed last is a part of a longer one, which continues;
+   * false by default. Messages that are published to a {@link Topic} wait until the last part is
+   * packed, or until their {@link SlowConsumer} drops them.
+   */
+  default boolean isBetweenParts() {
+    return false;
+  }
+
+  /**
    * Reads what the peer still sends after {@link #close}, for a protocol with a closing handshake.
    *
    * <p>Called right after {@code close}, even without unread bytes, and again whenever more bytes

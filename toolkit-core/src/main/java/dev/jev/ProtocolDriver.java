@@ -38,6 +38,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   private boolean abortDue;
   private boolean awaitingPeerClose;
   private boolean unpacking;
+  private boolean packedLast; // a packed message has closed the connection
   private boolean unpackDue; // unread bytes wait for the end of a turn
 
   ProtocolDriver(StreamConnection<I, O> connection) {
@@ -68,13 +69,16 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   /** Packs a message; returns the zero-copy tail that the caller has to write, or null. */
   @Nullable ByteBuf pack(O message, ByteBuf out) {
+    boolean closing = closeDue != null;
     inProtocolCall = true;
     try {
       protocol.pack(message, out);
       return protocol.zeroCopyTail(message);
     } finally {
       inProtocolCall = false;
-      if (closeDue != null) {
+      if (closeDue != null && !closing) {
+        packedLast = true;
+        connection.lifecycle().requestClose();
         connection.turnSoon();
       }
     }
@@ -95,15 +99,53 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     return bytes;
   }
 
-  /** Packs a published message into a new buffer; logs a failure and returns null. */
   @Override
   public @Nullable ByteBuf packShared(SharedMessage<O> message) {
+    boolean before = packedLast;
+    packedLast = false;
+    ByteBuf bytes = packAlone(message);
+    if (packedLast) { // it has to be packed by the protocol of each connection
+      message.setLast();
+      ReferenceCountUtil.safeRelease(bytes);
+      return null;
+    }
+    packedLast = before;
+    return bytes;
+  }
+
+  @Override
+  public @Nullable ByteBuf packAlone(SharedMessage<O> message) {
     try {
       return pack(message.message());
     } catch (Throwable t) {
       logPackFailure(message, t);
       return null;
     }
+  }
+
+  /** Returns the protocol's {@link Protocol#isLast}; logs a failure and returns false. */
+  boolean isLast(SharedMessage<O> message) {
+    try {
+      return protocol.isLast(message.message());
+    } catch (Throwable t) {
+      logPackFailure(message, t);
+      return false;
+    }
+  }
+
+  /** Returns whether only the rest of a message may be packed now. */
+  boolean isBetweenParts() {
+    try {
+      return protocol.isBetweenParts();
+    } catch (Throwable t) {
+      connection.fail(Kind.PROTOCOL_ERROR, t);
+      return false;
+    }
+  }
+
+  /** Returns whether a packed message has closed the connection, so that no other one follows. */
+  boolean hasPackedLast() {
+    return packedLast;
   }
 
   @Override
@@ -200,6 +242,15 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       return true;
     } finally {
       inProtocolCall = false;
+    }
+  }
+
+  /** Begins a close that a published message has requested, before what is published later. */
+  void beginCloseIfDue() {
+    CloseReason due = closeDue;
+    if (due != null && !abortDue) {
+      closeDue = null;
+      connection.lifecycle().beginClose(due);
     }
   }
 

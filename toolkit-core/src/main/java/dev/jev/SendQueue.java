@@ -20,6 +20,10 @@ import org.jspecify.annotations.Nullable;
  * shared bytes, it is packed only when it is written: packing may change the state of the protocol,
  * and the message may still be dropped.
  *
+ * <p><b>Hold.</b> While a message has been sent in part, only its other parts may be packed.
+ * Messages that are published meanwhile are held at the end of the queue; what is sent goes before
+ * them.
+ *
  * <p>Event loop only, except {@link #bytes}.
  */
 final class SendQueue {
@@ -111,6 +115,8 @@ final class SendQueue {
   private final RateLimitedLog errors;
   private @Nullable Item first;
   private @Nullable Item last;
+  private @Nullable Item held; // the first item that is held; those after it are held, too
+  private boolean holding;
   private int unpackedCount; // items that are not packed yet
   private @Nullable ScheduledFuture<?> ageCheck; // for subscribers that are closed when slow
   private long ageCheckTime; // of the loop, in nanoseconds
@@ -123,6 +129,22 @@ final class SendQueue {
 
   boolean isEmpty() {
     return first == null;
+  }
+
+  /** Returns whether there are items that are not held. */
+  boolean hasReady() {
+    return first != null && first != held;
+  }
+
+  /** Holds the published messages that are added from now on. */
+  void hold() {
+    holding = true;
+  }
+
+  /** Ends the hold: the messages may be packed. */
+  void endHold() {
+    holding = false;
+    held = null;
   }
 
   long bytes() {
@@ -253,7 +275,7 @@ final class SendQueue {
    * returns null if there is none.
    */
   @Nullable Item poll() {
-    for (Item item; (item = first) != null; ) {
+    for (Item item; hasReady() && (item = first) != null; ) {
       remove(item);
       SubscriberPort<?> subscriber = item.subscriber;
       if (subscriber == null || !isExpired(item, subscriber)) {
@@ -323,7 +345,8 @@ final class SendQueue {
    * queued.
    */
   void shrink(long limit) {
-    for (Item item = first; bytes > limit && item != null && item != last; ) {
+    Item newest = held == null ? last : held.previous;
+    for (Item item = first; bytes > limit && item != null && item != newest; ) {
       Item after = item.next;
       if (item.isDroppable()) {
         remove(item);
@@ -351,7 +374,7 @@ final class SendQueue {
    * its close frame. Published messages can no longer be dropped afterwards.
    */
   <O> void packAll(SharedMessage.Packer<O> packer) {
-    for (Item item = first; unpackedCount > 0 && item != null; ) {
+    for (Item item = first; unpackedCount > 0 && item != null && item != held; ) {
       Item after = item.next;
       if (item.subscriber != null) {
         commit(item, item.subscriber, packer);
@@ -374,7 +397,7 @@ final class SendQueue {
   @SuppressWarnings("unchecked") // only messages of the connection's type are published to it
   private <O> boolean pack(Item item, SharedMessage.Packer<O> packer) {
     SharedMessage<O> message = (SharedMessage<O>) item.shared();
-    ByteBuf packed = packer.packShared(message);
+    ByteBuf packed = packer.packAlone(message);
     if (packed == null) {
       return false;
     }
@@ -410,19 +433,33 @@ final class SendQueue {
 
   // The list.
 
+  /** Adds an item at the end, or before the held ones if it is not published. */
   private void append(Item item) {
-    item.previous = last;
-    if (last == null) {
+    Item after = item.subscriber == null ? held : null;
+    Item before = after == null ? last : after.previous;
+    item.previous = before;
+    item.next = after;
+    if (before == null) {
       first = item;
     } else {
-      last.next = item;
+      before.next = item;
     }
-    last = item;
+    if (after == null) {
+      last = item;
+    } else {
+      after.previous = item;
+    }
+    if (holding && held == null && item.subscriber != null) {
+      held = item;
+    }
     unpackedCount += item.bytes() == null ? 1 : 0;
     count(item.size);
   }
 
   private void remove(Item item) {
+    if (item == held) {
+      held = item.next;
+    }
     if (item.previous == null) {
       first = item.next;
     } else {

@@ -17,8 +17,14 @@ class SharedMessage<O> {
   /** Packs messages with the protocol of one connection. */
   interface Packer<O> {
 
-    /** Returns the packed message; logs and returns null if the protocol cannot pack it. */
+    /**
+     * Returns the packed message. Returns null if the protocol cannot pack it, which is logged, or
+     * if packing it closes the connection, so that it {@link #isLast}.
+     */
     @Nullable ByteBuf packShared(SharedMessage<O> message);
+
+    /** Returns the message packed for this connection; logs and returns null if that fails. */
+    @Nullable ByteBuf packAlone(SharedMessage<O> message);
 
     /** Logs that a message cannot be packed. */
     void logPackFailure(SharedMessage<O> message, Throwable why);
@@ -32,6 +38,7 @@ class SharedMessage<O> {
   private final AtomicInteger references = new AtomicInteger(1);
 
   private volatile @Nullable Packed packed; // writes guarded by this
+  private volatile boolean last; // closes the connections that get it
 
   SharedMessage(O message) {
     this.message = message;
@@ -77,6 +84,16 @@ class SharedMessage<O> {
       packed = found;
     }
     return found;
+  }
+
+  /** Returns whether the message closes the connections that get it, as far as known. */
+  final boolean isLast() {
+    return last;
+  }
+
+  /** Notes that the message closes the connections that get it, so that it has no shared bytes. */
+  final void setLast() {
+    last = true;
   }
 
   final SharedMessage<O> retain() {

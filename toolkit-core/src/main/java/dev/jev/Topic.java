@@ -2,6 +2,7 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
+import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -212,9 +213,17 @@ public final class Topic<O> {
    * <p><b>Ownership.</b> As in {@link Connection#send}.
    *
    * @throws io.netty.util.IllegalReferenceCountException if {@code message} was released already
+   * @throws IllegalArgumentException if {@code message} is {@link Unpublishable}
    */
   public boolean publish(O message) {
     O owned = MessageOwnership.acquire(requireNonNull(message, "message"));
+    if (owned instanceof Unpublishable) {
+      ReferenceCountUtil.safeRelease(owned);
+      throw new IllegalArgumentException(
+          "message: "
+              + owned.getClass().getName()
+              + " (expected: one that may go to many connections; send this one to each)");
+    }
     TopicMessage<O> topicMessage = new TopicMessage<>(this, owned);
     published.increment();
     boolean queued = true;
@@ -282,6 +291,12 @@ public final class Topic<O> {
   public String toString() {
     return "topic " + name;
   }
+
+  /**
+   * A message that concerns one connection only, such as a part of a longer message. {@link
+   * #publish} refuses it.
+   */
+  public interface Unpublishable {}
 
   /**
    * Observes connections that join and leave a topic.

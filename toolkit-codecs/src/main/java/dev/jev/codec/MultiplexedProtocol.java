@@ -132,6 +132,16 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
+  public boolean isLast(Object message) {
+    return chosen != null && chosen.isLast(message);
+  }
+
+  @Override
+  public boolean isBetweenParts() {
+    return chosen != null && chosen.isBetweenParts();
+  }
+
+  @Override
   public @Nullable Object encodingKey() {
     return chosen == null ? null : chosen.encodingKey();
   }

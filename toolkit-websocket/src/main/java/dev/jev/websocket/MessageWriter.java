@@ -170,6 +170,11 @@ final class MessageWriter {
     return taken;
   }
 
+  /** Returns whether a fragmented message has begun and not ended. */
+  boolean isBetweenFragments() {
+    return open;
+  }
+
   /**
    * Returns the {@link dev.jev.Protocol#encodingKey}, or null if the bytes of a message differ each
    * time: a client masks each frame with a new key (RFC 6455, 5.3).

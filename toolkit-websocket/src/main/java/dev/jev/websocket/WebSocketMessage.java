@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.Sized;
+import dev.jev.Topic;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -332,9 +333,10 @@ public sealed interface WebSocketMessage {
    * A fragment of a message. A handler gets fragments only with {@link
    * WebSocketServerBuilder#streaming}; sending them needs no option.
    *
-   * <p>Between the fragments of one message no other text or binary message may be sent. The
-   * fragments must not be published to a {@link dev.jev.Topic} or dropped by an {@link
-   * dev.jev.OverflowPolicy}. A fragment of a text may end within a character.
+   * <p>Between the fragments of one message no other text or binary message may be sent; published
+   * messages wait until the last fragment was sent. A fragment cannot be published to a {@link
+   * dev.jev.Topic}, and must not be dropped by an {@link dev.jev.OverflowPolicy}. A fragment of a
+   * text may end within a character.
    *
    * @param content the bytes, which belong to the message; may be empty
    * @param isText true if the message is a text; the same for all fragments of a message
@@ -342,7 +344,7 @@ public sealed interface WebSocketMessage {
    * @param isLast true for the last fragment of a message
    */
   record Fragment(ByteBuf content, boolean isText, boolean isFirst, boolean isLast)
-      implements WebSocketMessage, Payload {
+      implements WebSocketMessage, Payload, Topic.Unpublishable {
 
     /** Creates a fragment that owns {@code content}. */
     public Fragment {
@@ -362,7 +364,7 @@ public sealed interface WebSocketMessage {
 
   /**
    * A close frame. Sending one closes the connection like {@link dev.jev.Connection#close}, but
-   * with this code and reason.
+   * with this code and reason. Publishing one to a {@link Topic} does so for all subscribers.
    *
    * @param code the close code: 1000..1003, 1007..1014 or 3000..4999 (RFC 6455, 7.4); or 1005 if
    *     the peer's close frame had none, which cannot be sent

@@ -55,6 +55,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private int pings; // since the last message
   private @Nullable ByteBuf pendingPong; // payload of the latest ping, until it is answered
   private @Nullable Close received;
+  private @Nullable Close due; // sent when the connection closes, in place of the usual code
   private @Nullable Close sent;
   private boolean compression; // negotiated
   private boolean closeAwaited; // the peer's close frame, after this side's
@@ -142,7 +143,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       message = received == null ? next(context, in) : null;
       return message;
     } catch (Violation e) {
-      sendClose(context, new Close(e.code(), e.description()));
+      closeWith(new Close(e.code(), e.description()));
       throw new ProtocolException(e.description());
     } finally {
       if (!(message instanceof Ping && in.isReadable())) { // otherwise a later ping may follow
@@ -241,11 +242,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   private void closeReceived(ProtocolContext context, ByteBuf in, int start, int length) {
     received = parseClose(in, start, length);
-    if (sent == null) {
-      sendClose(context, received);
-    } else {
-      setCloseAttribute(context);
-    }
+    closeWith(received);
+    setCloseAttribute(context);
     context.close(CloseReason.of(Kind.PEER_CLOSED));
   }
 
@@ -268,14 +266,15 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     return new Close(code, in.toString(start + 2, length - 2, UTF_8));
   }
 
-  private void sendClose(ProtocolContext context, Close close) {
-    if (sent != null) {
-      return;
-    }
-    sent = close;
+  /**
+   * Sets the close frame to send. It is sent by {@link #close}, after everything that was sent or
+   * published before.
+   */
+  private void closeWith(Close close) {
     releasePong();
-    setCloseAttribute(context);
-    context.write(closeFrame(close));
+    if (due == null) {
+      due = close;
+    }
   }
 
   private ByteBuf closeFrame(Close close) {
@@ -304,9 +303,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       heartbeat.cancel();
       peerGone = heartbeat.isPeerGone();
     }
-    Close close = peerGone ? null : closeFor(reason);
+    Close close = peerGone ? null : due != null ? due : closeFor(reason);
     if (close != null) {
-      sendClose(context, close);
+      sent = close;
+      setCloseAttribute(context);
+      context.write(closeFrame(close));
     }
     closeAwaited = received == null && sent != null && !isPeersFault(reason.kind());
   }
@@ -387,7 +388,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     } else if (message instanceof Fragment part) {
       writer.fragment(part, out);
     } else if (message instanceof Close close) {
-      packClose(close, out);
+      packClose(close);
     } else if (message instanceof Ping ping) {
       writer.control(FrameHeader.PING, ping.content(), out);
     } else if (message instanceof Pong answer) {
@@ -395,15 +396,20 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
   }
 
-  private void packClose(Close close, ByteBuf out) {
+  private void packClose(Close close) {
     CloseCode.check("close code", close.code());
-    sent = close;
-    ProtocolContext context = requireNonNull(this.context);
-    setCloseAttribute(context);
-    ByteBuf frame = closeFrame(close);
-    out.writeBytes(frame);
-    frame.release();
-    context.close();
+    closeWith(close);
+    requireNonNull(context).close();
+  }
+
+  @Override
+  public boolean isLast(WebSocketMessage message) {
+    return message instanceof Close;
+  }
+
+  @Override
+  public boolean isBetweenParts() {
+    return writer.isBetweenFragments();
   }
 
   @Override
@@ -413,6 +419,6 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   @Override
   public @Nullable Object encodingKey() {
-    return sent == null ? writer.encodingKey() : null; // nothing follows a close frame
+    return writer.encodingKey();
   }
 }
