@@ -229,6 +229,24 @@ class PublishedControlTest {
   }
 
   @Test
+  void closeFrameMayStandBetweenFragments() throws Exception {
+    start(
+        1,
+        PLAIN,
+        1,
+        (connection, text) -> {
+          connection.send(part("a", true, false));
+          topic.publish(WebSocketMessage.text("dropped with the rest of the message"));
+          connection.send(WebSocketMessage.close(4004, "bye"));
+        });
+    peers.get(0).expects("close 4004 bye");
+    while (closed.isEmpty()) {
+      Thread.onSpinWait();
+    }
+    assertThat(topic.counts().dropped()).isEqualTo(1);
+  }
+
+  @Test
   void fragmentIsNotPublished() {
     ByteBuf content = Unpooled.copiedBuffer("part", US_ASCII);
     assertThatThrownBy(() -> topic.publish(new Fragment(content, true, true, false)))
