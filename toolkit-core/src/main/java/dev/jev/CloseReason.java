@@ -56,15 +56,14 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
   }
 
   /**
-   * Returns the kind, followed by the cause if there is one: {@code IO_ERROR: Connection reset by
-   * peer}.
+   * Returns the kind, followed by the cause if there is one, with its class: {@code HANDLER_ERROR:
+   * java.lang.IllegalStateException: boom}. The class of a {@link ProtocolException} is left out.
    */
   @Override
   public String toString() {
     if (cause == null) {
       return kind.name();
     }
-    String message = cause.getMessage();
-    return kind + ": " + (message == null ? cause.getClass().getName() : message);
+    return kind + ": " + (cause instanceof ProtocolException ? cause.getMessage() : cause);
   }
 }

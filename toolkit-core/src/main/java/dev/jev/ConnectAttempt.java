@@ -213,11 +213,10 @@ final class ConnectAttempt {
 
   private static String reason(Throwable failure) {
     Throwable root = Transport.rootCause(failure);
-    String message = root.getMessage();
-    if (message == null && root instanceof FileNotFoundException) { // of a unix socket
+    if (root.getMessage() == null && root instanceof FileNotFoundException) { // of a unix socket
       return "No such file or directory";
     }
-    return message == null ? root.toString() : SYSTEM_CALL.matcher(message).replaceFirst("");
+    return SYSTEM_CALL.matcher(Transport.text(root)).replaceFirst("");
   }
 
   /** Ends the attempt without a call of the callback. */

@@ -154,14 +154,9 @@ final class ServerSockets<I, O> {
       addresses.add(bound);
     } catch (IOException | ChannelException e) {
       throw new UncheckedIOException(
-          "cannot listen on " + listenAddress.uri() + ": " + message(e),
+          "cannot listen on " + listenAddress.uri() + ": " + Transport.text(e),
           e instanceof IOException io ? io : new IOException(e));
     }
-  }
-
-  private static String message(Throwable failure) {
-    Throwable root = Transport.rootCause(failure);
-    return root.getMessage() == null ? root.toString() : root.getMessage();
   }
 
   private SocketAddress open(

@@ -110,11 +110,22 @@ public enum Transport {
     return this;
   }
 
-  /** Returns the messages of a failure and of its root cause. */
+  /** Returns a failure and its root cause as text. */
   static String reason(Throwable failure) {
-    String cause = String.valueOf(rootCause(failure).getMessage());
-    String message = failure.getMessage();
+    String cause = text(failure);
+    String message = failure.getCause() == null ? null : failure.getMessage();
     return message == null || message.equals(cause) ? cause : message + ": " + cause;
+  }
+
+  /**
+   * Returns the root cause of a failure as text, without its class if it has a sentence of the
+   * system, such as {@code Connection refused}. The name of a file or host is no sentence.
+   */
+  static String text(Throwable failure) {
+    Throwable root = rootCause(failure);
+    String message = root.getMessage();
+    boolean isOfSystem = root instanceof IOException || root instanceof ChannelException;
+    return isOfSystem && message != null && message.contains(" ") ? message : root.toString();
   }
 
   /** Returns the native transport of this platform, to be named in the log when NIO is used. */
@@ -263,7 +274,7 @@ public enum Transport {
           "device: "
               + device
               + " (expected: an interface of this machine, and the capability CAP_NET_RAW): "
-              + rootCause(e).getMessage());
+              + text(e));
     }
   }
 

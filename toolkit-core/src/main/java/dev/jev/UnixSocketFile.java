@@ -146,7 +146,7 @@ final class UnixSocketFile {
     } catch (ConnectException e) {
       return; // refused, so there is no listener
     } catch (IOException e) { // its backlog is full, or this process has no permission to connect
-      throw new BindException("address in use: " + e.getMessage());
+      throw new BindException("address in use: " + Transport.text(e));
     }
     throw new BindException("address in use");
   }

@@ -3,6 +3,12 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.netty.channel.ChannelException;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -73,7 +79,8 @@ class TransportTest {
     assertThatIllegalStateException()
         .isThrownBy(() -> echo().transport(Transport.KQUEUE).start())
         .withMessage(
-            "transport: KQUEUE (expected: one that is available): Only supported on OSX/BSD")
+            "transport: KQUEUE (expected: one that is available):"
+                + " java.lang.IllegalStateException: Only supported on OSX/BSD")
         .havingCause()
         .isSameAs(Transport.KQUEUE.unavailabilityCause());
     Eventually.noServerThreadIsLeft();
@@ -113,5 +120,25 @@ class TransportTest {
       assertThat(Echo.of("127.0.0.1", child.port(), "hi")).isEqualTo("hi");
       assertThat(child.errors("NIO")).isEmpty();
     }
+  }
+
+  @Test
+  void failureOfTheSystemIsItsSentence() {
+    assertThat(Transport.text(new ConnectException("Connection refused")))
+        .isEqualTo("Connection refused");
+    assertThat(Transport.text(new ChannelException(new IOException("Invalid argument (22)"))))
+        .isEqualTo("Invalid argument (22)");
+  }
+
+  @Test
+  void otherFailuresHaveTheirClass() {
+    assertThat(Transport.text(new UnknownHostException("example.com")))
+        .isEqualTo("java.net.UnknownHostException: example.com");
+    assertThat(Transport.text(new NoSuchFileException("/run/jev.sock")))
+        .isEqualTo("java.nio.file.NoSuchFileException: /run/jev.sock");
+    assertThat(Transport.text(new IOException(new IllegalStateException("it is closed"))))
+        .isEqualTo("java.lang.IllegalStateException: it is closed");
+    assertThat(Transport.text(new ClosedChannelException()))
+        .isEqualTo("java.nio.channels.ClosedChannelException");
   }
 }

@@ -39,8 +39,7 @@ final class Doctor implements Runnable {
     while (cause.getCause() != null) {
       cause = cause.getCause();
     }
-    String reason = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-    return "not available: " + reason.lines().findFirst().orElse("no reason given");
+    return "not available: " + cause.toString().lines().findFirst().orElseThrow();
   }
 
   /** Returns the soft and the hard limit on Linux; elsewhere the limit that the JDK reports. */
@@ -69,7 +68,7 @@ final class Doctor implements Runnable {
           + Runtime.getRuntime().availableProcessors()
           + " event loops";
     } catch (RuntimeException e) {
-      return "nothing; it cannot start: " + e.getMessage();
+      return "nothing; it cannot start: " + e;
     }
   }
 

@@ -9,7 +9,6 @@ import dev.jev.samples.redis.Redis;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.ExecutionException;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -94,7 +93,7 @@ public final class Samples implements Runnable {
   }
 
   private static int reportUsage(CommandLine top, ParameterException e) {
-    String problem = e.getMessage();
+    String problem = message(e);
     if (e.getCommandLine() == top
         && e instanceof UnmatchedArgumentException unmatched
         && !unmatched.isUnknownOption()) {
@@ -112,10 +111,15 @@ public final class Samples implements Runnable {
         || e instanceof UncheckedIOException
         || e instanceof IllegalArgumentException
         || e instanceof IllegalStateException) {
-      print(command, e.getMessage());
+      print(command, message(e));
       return CommandLine.ExitCode.SOFTWARE;
     }
     throw e; // a bug: keep the stack trace
+  }
+
+  private static String message(Exception e) {
+    String message = e.getMessage();
+    return message == null ? e.toString() : message;
   }
 
   private static String unknown(String program, CommandLine top) {
@@ -123,9 +127,8 @@ public final class Samples implements Runnable {
     return "program: " + program + " (expected: one of " + programs + ")";
   }
 
-  private static void print(CommandLine command, @Nullable String problem) {
+  private static void print(CommandLine command, String problem) {
     String name = command.getCommandSpec().qualifiedName();
-    String line = problem == null ? "unknown problem" : problem.replaceAll("\\R", " ");
-    System.err.println(name + ": " + line);
+    System.err.println(name + ": " + problem.replaceAll("\\R", " "));
   }
 }

@@ -124,7 +124,7 @@ public final class Tls implements Plugin {
         LOGGER.log(Level.INFO, "TLS certificates reloaded");
       }
     } catch (RuntimeException e) {
-      failure = e.getMessage();
+      failure = e.toString();
       if (!Objects.equals(failure, lastFailure)) {
         LOGGER.log(Level.WARNING, "cannot reload TLS certificates: " + failure, e);
       }

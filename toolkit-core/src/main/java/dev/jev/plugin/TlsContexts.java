@@ -103,7 +103,7 @@ final class TlsContexts {
       }
       return context;
     } catch (SSLException e) {
-      throw new IllegalArgumentException("certificate in " + identity + ": " + e.getMessage(), e);
+      throw new IllegalArgumentException("certificate in " + identity + ": " + e, e);
     }
   }
 

@@ -198,7 +198,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     ProtocolException exception =
         cause instanceof ProtocolException protocolException
             ? protocolException
-            : new ProtocolException("TLS: " + root(cause).getMessage(), cause);
+            : new ProtocolException("TLS: " + root(cause), cause);
     return new CloseReason(Kind.PROTOCOL_ERROR, exception);
   }
 
@@ -250,6 +250,12 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
     TruncatedException() {
       super("peer ended its output without close_notify; the input may be truncated");
+    }
+
+    @Override
+    @SuppressWarnings("OverrideThrowableToString") // users know only the public class
+    public String toString() {
+      return SSLException.class.getName() + ": " + getMessage();
     }
 
     /** Omits the stack trace, which is too expensive for an error that any peer can cause. */

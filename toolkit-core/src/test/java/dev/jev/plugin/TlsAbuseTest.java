@@ -143,7 +143,9 @@ class TlsAbuseTest {
       peer.write(bytes("16 0301 0001 01" + "16 0301 0001 ff" + "16 0301 0001 ff"));
       peer.write(bytes("16 0301 0001 ff")).expectEnd();
     }
-    reasons.expect("PROTOCOL_ERROR: TLS: ClientHello length exceeds 16384: 16777215");
+    reasons.expect(
+        "PROTOCOL_ERROR: TLS: io.netty.handler.codec.TooLongFrameException:"
+            + " ClientHello length exceeds 16384: 16777215");
   }
 
   /** Returns a message of 16 KiB in records of one byte, six bytes per record. */
@@ -317,6 +319,7 @@ class TlsAbuseTest {
       peer.write(Arrays.copyOf(clientHello("localhost"), bytes)).shutdownOutput().readAll();
     }
     reasons.expect(
-        "IO_ERROR: peer ended its output without close_notify; the input may be truncated");
+        "IO_ERROR: javax.net.ssl.SSLException: "
+            + "peer ended its output without close_notify; the input may be truncated");
   }
 }

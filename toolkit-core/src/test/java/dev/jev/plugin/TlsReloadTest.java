@@ -144,7 +144,8 @@ class TlsReloadTest {
   void filesThatCannotBeUsedAreLoggedOnce() throws Exception {
     start(tls(Tls.Provider.AUTO).reloadPeriod(Duration.ofMillis(20)));
     Files.writeString(chain, "nonsense");
-    String what = "cannot reload TLS certificates: certificates in " + chain;
+    String fault = "java.lang.IllegalArgumentException: certificates in " + chain;
+    String what = "cannot reload TLS certificates: " + fault;
     assertThat(log.await(what).getLevel()).isEqualTo(Level.WARNING);
     assertThat(served()).isEqualTo("CN=first");
     write("second");

@@ -513,7 +513,8 @@ class TlsTest {
       recorder.expect("connect", "message hi", "close IO_ERROR");
     }
     reasons.expect(
-        "IO_ERROR: peer ended its output without close_notify; the input may be truncated");
+        "IO_ERROR: javax.net.ssl.SSLException: "
+            + "peer ended its output without close_notify; the input may be truncated");
   }
 
   @ParameterizedTest

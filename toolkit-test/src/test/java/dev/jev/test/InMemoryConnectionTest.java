@@ -266,7 +266,8 @@ class InMemoryConnectionTest {
     Recorder<String, String> recorder = Recorder.silent();
     InMemoryConnection<String, String> connection =
         InMemoryConnection.<String, String>to(recorder).open().peerResets();
-    assertThat(connection.closeReason()).hasToString("IO_ERROR: Connection reset by peer");
+    assertThat(connection.closeReason())
+        .hasToString("IO_ERROR: java.io.IOException: Connection reset by peer");
   }
 
   @Test

@@ -259,7 +259,8 @@ class ClientHandshakeTest {
         Socket peer = connect("wss", "/", builder -> {})) {
       assertThat(peer.getInputStream().read()).isEqualTo(-1);
       closeReasons.expect(
-          "PROTOCOL_ERROR: wss: without TLS (expected: the client has the plugin Tls.client)");
+          "PROTOCOL_ERROR: java.lang.IllegalStateException:"
+              + " wss: without TLS (expected: the client has the plugin Tls.client)");
       log.await("PROTOCOL_ERROR");
     }
   }

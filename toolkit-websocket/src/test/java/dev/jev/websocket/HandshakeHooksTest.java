@@ -250,12 +250,14 @@ class HandshakeHooksTest {
             request -> {
               throw new IllegalStateException("no database");
             }),
-        "no database");
+        "java.lang.IllegalStateException: no database");
   }
 
   @Test
   void decisionThatFailsLaterIsAnsweredWith500() throws Exception {
-    expectFailure(decide(request -> failedFuture(new IOException("gone"))), "decision failed");
+    expectFailure(
+        decide(request -> failedFuture(new IOException("gone"))),
+        "java.lang.IllegalStateException: decision failed");
   }
 
   @Test
@@ -267,19 +269,20 @@ class HandshakeHooksTest {
                     () -> {
                       throw new IllegalStateException("late");
                     })),
-        "late");
+        "java.lang.IllegalStateException: late");
   }
 
   @Test
   void decisionThatIsNullIsAnsweredWith500() throws Exception {
-    expectFailure(decide(request -> completedFuture(null)), "decision");
+    expectFailure(
+        decide(request -> completedFuture(null)), "java.lang.NullPointerException: decision");
   }
 
   @Test
   void subprotocolThatWasNotOfferedIsNeverSent() throws Exception {
     expectFailure(
         decide(request -> completedFuture(HttpResponse.accept("b"))),
-        "subprotocol: b (expected: one that was offered)");
+        "java.lang.IllegalStateException: subprotocol: b (expected: one that was offered)");
   }
 
   @Test

@@ -49,7 +49,7 @@ public final class SelfSigned {
         Files.delete(directory);
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot generate a certificate: " + e.getMessage(), e);
+      throw new UncheckedIOException("cannot generate a certificate: " + e, e);
     }
   }
 

@@ -141,7 +141,7 @@ public final class ServerOptions {
       shutdown.run();
       status = 0;
     } catch (IllegalStateException | InterruptedException e) {
-      System.err.println(e.getMessage());
+      System.err.println(e);
     } finally {
       Runtime.getRuntime().halt(status);
     }
