@@ -28,13 +28,14 @@ final class RateLimitedLog {
    *
    * <p>The JDK's logging opens files for its first record: time zones, classes. Without a free file
    * descriptor this fails with an {@code Error}, just when the lack of descriptors is to be logged.
+   * Nothing is logged here, whatever the level of the logger is.
    */
   static void warmUp() {
     ZonedDateTime now = ZonedDateTime.now(ZoneId.systemDefault());
     String time = String.format("%1$tb %1$td, %1$tY %1$tl:%1$tM:%1$tS %1$Tp", now);
     StringWriter stack = new StringWriter();
     new Throwable(time).printStackTrace(new PrintWriter(stack));
-    write(Level.TRACE, stack.toString(), null);
+    LOGGER.isLoggable(Level.ERROR);
   }
 
   void warning(String message) {

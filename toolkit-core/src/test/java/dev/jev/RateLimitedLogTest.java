@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -117,11 +118,16 @@ class RateLimitedLogTest {
     }
   }
 
-  @Test
-  void warmingUpLogsNothing() {
+  @ParameterizedTest
+  @ValueSource(strings = {"INFO", "FINE", "FINER", "FINEST", "ALL"})
+  void warmingUpLogsNothingAtAnyLevel(String level) {
+    Logger logger = Logger.getLogger(NAME);
     try (LogCapture log = new LogCapture(NAME)) {
+      logger.setLevel(java.util.logging.Level.parse(level));
       RateLimitedLog.warmUp();
       assertThat(log.records()).isEmpty();
+    } finally {
+      logger.setLevel(null);
     }
   }
 
