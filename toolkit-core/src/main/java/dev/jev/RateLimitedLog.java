@@ -10,7 +10,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Logs one kind of event at most once per second, with a count of the suppressed events.
+ * Logs one kind of event at most once per second.
+ *
+ * <p>Each line has the number of events that were left out since the line before, however long ago
+ * that was. No timer logs the number if no further event follows.
  *
  * <p>Never throws: a logging back end that fails, for example because no file can be opened, must
  * not end an event loop.
@@ -50,8 +53,19 @@ final class RateLimitedLog {
       suppressed.incrementAndGet();
       return;
     }
-    long more = suppressed.getAndSet(0);
-    write(Level.WARNING, more == 0 ? message : message + " (and " + more + " more)", cause);
+    write(Level.WARNING, withOthers(message, suppressed.getAndSet(0)), cause);
+  }
+
+  /** Returns a line with the number of similar events that were not logged. */
+  static String withOthers(String message, long others) {
+    if (others == 0) {
+      return message;
+    }
+    return message
+        + " (and "
+        + others
+        + (others == 1 ? " other" : " others")
+        + " since the last line)";
   }
 
   /** Logs without a rate limit, for events that happen once. */

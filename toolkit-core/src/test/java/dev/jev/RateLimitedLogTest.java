@@ -11,6 +11,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,7 +57,8 @@ class RateLimitedLogTest {
       int last = calls - 1;
       int left = calls - 2;
       assertThat(log.messages(""))
-          .containsExactly("number 0", "number " + last + " (and " + left + " more)");
+          .containsExactly(
+              "number 0", "number " + last + " (and " + left + " others since the last line)");
       limited.warning("one more", null);
       assertThat(log.records()).hasSize(2);
     }
@@ -88,6 +91,43 @@ class RateLimitedLogTest {
       }
       assertThat(log.messages("")).containsExactly("hello");
     }
+  }
+
+  @Test
+  void everyEventOfSeveralThreadsIsALineOrCounted() throws Exception {
+    RateLimitedLog limited = new RateLimitedLog();
+    try (LogCapture log = new LogCapture(NAME)) {
+      Thread[] threads = new Thread[4];
+      long[] calls = new long[threads.length];
+      for (int i = 0; i < threads.length; i++) {
+        int number = i;
+        threads[i] =
+            new Thread(
+                () -> {
+                  while (log.records().size() < 3) {
+                    limited.warning("hello", null);
+                    calls[number]++;
+                  }
+                });
+        threads[i].start();
+      }
+      long sum = 0;
+      for (int i = 0; i < threads.length; i++) {
+        threads[i].join();
+        sum += calls[i];
+      }
+      while (log.records().size() < 4) {
+        limited.warning("last", null);
+        sum++;
+      }
+      assertThat(log.messages("").stream().mapToLong(RateLimitedLogTest::events).sum())
+          .isEqualTo(sum);
+    }
+  }
+
+  private static long events(String line) {
+    Matcher others = Pattern.compile("\\(and ([0-9]+) others").matcher(line);
+    return 1 + (others.find() ? Long.parseLong(others.group(1)) : 0);
   }
 
   @Test

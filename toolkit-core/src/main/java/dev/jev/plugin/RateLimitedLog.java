@@ -5,7 +5,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
-/** Logs one kind of event at most once per second, with the number of events that were left out. */
+/** Logs one kind of event at most once per second, with the number of those left out before. */
 final class RateLimitedLog {
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
@@ -25,10 +25,16 @@ final class RateLimitedLog {
     }
     long skipped = suppressed.getAndSet(0);
     try {
-      LOGGER.log(
-          Level.WARNING, message.get() + (skipped == 0 ? "" : " (and " + skipped + " more)"));
+      LOGGER.log(Level.WARNING, message.get() + others(skipped));
     } catch (Throwable failure) {
       // There is no other place to report it.
     }
+  }
+
+  private static String others(long skipped) {
+    if (skipped == 0) {
+      return "";
+    }
+    return " (and " + skipped + (skipped == 1 ? " other" : " others") + " since the last line)";
   }
 }
