@@ -13,7 +13,6 @@ import io.netty.channel.socket.DatagramChannel;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -83,7 +82,6 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private final ConnectionConfig<?, O> config;
   private final Loop loop;
   private final ClientOutbox<O> outbox;
-  private final RateLimitedLog failures = new RateLimitedLog();
   private final CompletableFuture<Connection<O>> connected = new CompletableFuture<>();
 
   // Volatile: read by any thread.
@@ -96,6 +94,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private @Nullable StreamConnection<?, O> connection; // ready or not
   private @Nullable MessageSink<O> sink; // the ready connection
   private @Nullable Channel udp;
+  private @Nullable ConnectFailures failures; // null before the first
   private long readySince;
 
   private Client(Builder<?, O> builder, ConnectAddress target) {
@@ -279,7 +278,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
         channel.close();
       } else if (channel instanceof DatagramChannel socket) {
         openUdp(context, socket);
-      } else if (isConnectedToItself(channel)) {
+      } else if (ClientSockets.isConnectedToItself(channel)) {
         channel.config().setOption(ChannelOption.SO_LINGER, 0); // frees the port immediately
         channel.close();
         failed(ConnectAttempt.failure(target, "connected to itself", null));
@@ -293,15 +292,6 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       attempt = null;
       Client.this.failed(cause);
     }
-  }
-
-  /**
-   * Returns whether both ends are the same socket. This happens when no process listens on a port
-   * of this machine and the kernel chooses the same port as the local one.
-   */
-  private static boolean isConnectedToItself(Channel channel) {
-    SocketAddress local = channel.localAddress();
-    return local instanceof InetSocketAddress && local.equals(channel.remoteAddress());
   }
 
   /** Creates the connection of a connected channel. */
@@ -370,9 +360,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       end();
       return;
     }
-    long nanos = scheduleRetry(backoff);
-    failures.warning(
-        cause.getMessage() + "; next attempt in " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+    if (failures == null) {
+      failures = new ConnectFailures(target.uri());
+    }
+    long millis = TimeUnit.NANOSECONDS.toMillis(scheduleRetry(backoff));
+    failures.log(cause.getMessage() + "; next attempt in " + millis + " ms");
   }
 
   private void connectionLost() {
@@ -506,6 +498,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
     @Override
     public void closed() {
+      if (failures != null) {
+        failures.close();
+      }
       connected.completeExceptionally(ConnectAttempt.failure(target, "the client is closed", null));
     }
   }
@@ -567,7 +562,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      * {@code minBackoff} and doubles with each attempt up to {@code maxBackoff}. After a connection
      * that was ready for longer than the bound, it begins at {@code minBackoff} again.
      *
-     * <p>Failed attempts are logged at most once per second.
+     * <p>Failed attempts are logged at most once per second and address, for all clients of the
+     * process.
      *
      * @param minBackoff the first bound; longer than zero
      * @param maxBackoff the maximum bound; at least {@code minBackoff}

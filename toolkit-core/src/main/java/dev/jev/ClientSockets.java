@@ -11,6 +11,7 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.channel.uring.IoUringDomainSocketChannel;
 import io.netty.channel.uring.IoUringSocketChannel;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 
@@ -63,6 +64,15 @@ final class ClientSockets {
       case AUTO, LOCAL ->
           throw new IllegalStateException("transport without sockets: " + transport);
     };
+  }
+
+  /**
+   * Returns whether both ends are the same socket. This happens when no process listens on a port
+   * of this machine and the kernel chooses the same port as the local one.
+   */
+  static boolean isConnectedToItself(Channel channel) {
+    SocketAddress local = channel.localAddress();
+    return local instanceof InetSocketAddress && local.equals(channel.remoteAddress());
   }
 
   /** Returns an address in the form that the transport's sockets accept. */

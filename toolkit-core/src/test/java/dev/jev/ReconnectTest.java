@@ -554,4 +554,36 @@ class ReconnectTest {
       }
     }
   }
+
+  @Test
+  void clientsOfOneTargetShareOneLinePerSecond() throws Exception {
+    int clients = 60;
+    String target = "tcp://127.0.0.1:" + freePort();
+    List<Client<String>> all = new ArrayList<>();
+    try (EventLoops loops = EventLoops.builder().count(2).start()) {
+      long start = System.nanoTime();
+      for (int i = 0; i < clients; i++) {
+        all.add(client().eventLoops(loops).connect(target));
+      }
+      String others = " ms (and " + (clients - 1) + " others since the last line)";
+      assertThat(log.await(others).getMessage())
+          .startsWith("cannot connect to " + target + ": Connection refused; next attempt in ");
+      long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+      assertThat(log.messages(target)).hasSizeLessThanOrEqualTo((int) seconds + 1);
+      all.forEach(Client::close);
+    }
+  }
+
+  @Test
+  void clientsOfOtherTargetsHaveTheirOwnLines() throws Exception {
+    String one = "tcp://127.0.0.1:" + freePort();
+    String other = "tcp://127.0.0.1:" + freePort();
+    try (Client<String> first = client().connect(one);
+        Client<String> second = client().connect(other)) {
+      log.await(one);
+      log.await(other);
+      assertThat(first.isConnected()).isFalse();
+      assertThat(second.isConnected()).isFalse();
+    }
+  }
 }

@@ -59,8 +59,8 @@ class StoreysTest {
 
     /** Listening, connecting, stopping. */
     ENDPOINTS(
-        "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt Endpoint"
-            + " EndpointBuilder EndpointWarmUp ListenAddress Server ServerAcceptor ServerSockets"
+        "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
+            + " ConnectFailures Endpoint EndpointBuilder EndpointWarmUp ListenAddress Server ServerAcceptor ServerSockets"
             + " UnixSocketFile");
 
     private final String files;
