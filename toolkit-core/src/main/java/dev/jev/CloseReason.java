@@ -28,7 +28,10 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     SERVER_STOPPED,
     /** The peer violated the protocol's rules or the frame limit, or the protocol itself failed. */
     PROTOCOL_ERROR,
-    /** A callback of the handler, or a task given to {@link Connection#execute}, threw. */
+    /**
+     * A callback of the handler, a task given to {@link Connection#execute}, or another function of
+     * the application threw.
+     */
     HANDLER_ERROR,
     /** The network failed, for example by a reset from the peer. */
     IO_ERROR,

@@ -49,6 +49,9 @@ public interface ProtocolContext {
   /**
    * Closes the connection after everything written so far, with the given reason. Has no effect if
    * a close has already begun, or for datagrams.
+   *
+   * <p>A protocol that has called a function of the application reports its failure with {@link
+   * CloseReason.Kind#HANDLER_ERROR}; the exception is logged, as those of a {@link Handler} are.
    */
   void close(CloseReason reason);
 

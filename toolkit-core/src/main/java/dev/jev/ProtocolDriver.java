@@ -258,8 +258,11 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     CloseReason due = closeDue;
     if (due != null) {
       closeDue = null;
+      Throwable cause = due.cause();
       if (abortDue) {
         connection.lifecycle().abort(due);
+      } else if (due.kind() == Kind.HANDLER_ERROR && cause != null) {
+        connection.fail(Kind.HANDLER_ERROR, cause); // logged, too
       } else {
         connection.lifecycle().startClose(due);
       }

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
+import dev.jev.CloseReason.Kind;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
@@ -86,7 +87,15 @@ final class ServerOpening implements Opening {
 
   /** Answers a plain HTTP request. */
   private void answer(ProtocolContext context, HttpRequest request, boolean tooMany) {
-    HttpResponse response = policy.respond(request);
+    HttpResponse response;
+    try {
+      response = policy.respond(request);
+    } catch (Refusal e) {
+      throw e;
+    } catch (Throwable t) {
+      fail(context, request, t);
+      return;
+    }
     boolean last = tooMany || ++requests == MAX_REQUESTS || !request.isPersistent();
     response.write(context, request, last);
     if (last) {
@@ -101,12 +110,16 @@ final class ServerOpening implements Opening {
       accept(context, request, HttpResponse.accept());
       return;
     }
-    CompletionStage<HttpResponse> decision =
-        requireNonNull(policy.decision().apply(request.http()), "decision");
-    undecided = request;
-    decision.whenComplete(
-        (response, failure) ->
-            context.runAfter(Duration.ZERO, () -> decided(context, response, failure)));
+    try {
+      CompletionStage<HttpResponse> decision =
+          requireNonNull(policy.decision().apply(request.http()), "decision");
+      undecided = request;
+      decision.whenComplete(
+          (response, failure) ->
+              context.runAfter(Duration.ZERO, () -> decided(context, response, failure)));
+    } catch (Throwable t) {
+      fail(context, request.http(), t);
+    }
   }
 
   /** Applies the decision. Called on the event loop. */
@@ -117,22 +130,22 @@ final class ServerOpening implements Opening {
       return;
     }
     if (failure != null) {
-      throw unchecked(failure);
+      Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
+      fail(context, request.http(), cause == null ? failure : cause);
+      return;
     }
-    requireNonNull(response, "decision");
+    try {
+      checkSubprotocol(request, requireNonNull(response, "decision"));
+    } catch (RuntimeException e) {
+      fail(context, request.http(), e);
+      return;
+    }
     if (response.isAccept()) {
       accept(context, request, response);
     } else {
       String description = "decision: " + response + " (expected: 101)";
       throw refuse(context, request.http(), new Refusal(response, description));
     }
-  }
-
-  private static RuntimeException unchecked(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-    return cause instanceof RuntimeException unchecked
-        ? unchecked
-        : new IllegalStateException("decision failed", cause == null ? failure : cause);
   }
 
   private void accept(ProtocolContext context, UpgradeRequest request, HttpResponse response) {
@@ -158,17 +171,28 @@ final class ServerOpening implements Opening {
     return compression;
   }
 
-  private HttpResponse withSubprotocol(UpgradeRequest request, HttpResponse response) {
+  private static void checkSubprotocol(UpgradeRequest request, HttpResponse response) {
     String chosen = response.header(HttpResponse.SUBPROTOCOL);
-    if (chosen == null) {
-      String preferred = policy.choose(request.subprotocols());
-      return preferred == null ? response : response.withSubprotocol(preferred);
-    }
-    if (!request.subprotocols().contains(chosen)) {
+    if (chosen != null && !request.subprotocols().contains(chosen)) {
       throw new IllegalStateException(
           "subprotocol: " + chosen + " (expected: one that was offered)");
     }
-    return response;
+  }
+
+  private HttpResponse withSubprotocol(UpgradeRequest request, HttpResponse response) {
+    if (response.header(HttpResponse.SUBPROTOCOL) != null) {
+      return response;
+    }
+    String preferred = policy.choose(request.subprotocols());
+    return preferred == null ? response : response.withSubprotocol(preferred);
+  }
+
+  /** Answers with 500 because a function of the application has failed, and closes. */
+  private void fail(ProtocolContext context, HttpRequest request, Throwable cause) {
+    over = true;
+    undecided = null;
+    HttpResponse.of(500).write(context, request, /* last= */ true);
+    context.close(new CloseReason(Kind.HANDLER_ERROR, cause));
   }
 
   /** Writes a refusal; returns the exception to throw, which closes the connection. */
@@ -196,7 +220,7 @@ final class ServerOpening implements Opening {
     return switch (reason.kind()) {
       case TIMEOUT -> undecided != null ? 503 : hasRequest ? 408 : 0;
       case SERVER_STOPPED -> hasRequest ? 503 : 0;
-      // Not a refusal, which sets `over`: either code has failed, or the request exceeds the
+      // Not a refusal, which sets `over`: either this code has failed, or the request exceeds the
       // server's maxFrameBytes.
       case PROTOCOL_ERROR -> reason.cause() instanceof ProtocolException ? 400 : 500;
       default -> 0;

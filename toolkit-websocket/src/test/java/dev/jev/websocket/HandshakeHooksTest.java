@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.jev.Connection;
 import dev.jev.LogCapture;
+import dev.jev.ProtocolException;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.websocket.HttpPeer.Reply;
@@ -239,8 +240,11 @@ class HandshakeHooksTest {
     assertThat(reply.header("Connection")).isEqualTo("close");
     peer.expectEnd();
     peer.close();
-    closeReasons.expect("PROTOCOL_ERROR: " + end);
-    assertThat(log.records()).hasSize(1);
+    closeReasons.expect("HANDLER_ERROR: " + end.replace("dev.jev.ProtocolException: ", ""));
+    assertThat(log.messages("HANDLER_ERROR: closing connection of ")).hasSize(1);
+    assertThat(log.records())
+        .singleElement()
+        .satisfies(line -> assertThat(line.getThrown()).hasToString(end));
   }
 
   @Test
@@ -256,8 +260,7 @@ class HandshakeHooksTest {
   @Test
   void decisionThatFailsLaterIsAnsweredWith500() throws Exception {
     expectFailure(
-        decide(request -> failedFuture(new IOException("gone"))),
-        "java.lang.IllegalStateException: decision failed");
+        decide(request -> failedFuture(new IOException("gone"))), "java.io.IOException: gone");
   }
 
   @Test
@@ -270,6 +273,24 @@ class HandshakeHooksTest {
                       throw new IllegalStateException("late");
                     })),
         "java.lang.IllegalStateException: late");
+  }
+
+  @Test
+  void decisionWithoutAStageIsAnsweredWith500() throws Exception {
+    expectFailure(decide(request -> nothing()), "java.lang.NullPointerException: decision");
+  }
+
+  @SuppressWarnings("NullAway") // what a faulty application does
+  private static CompletionStage<HttpResponse> nothing() {
+    return null;
+  }
+
+  /** It looks like the peer's fault, but is not. */
+  @Test
+  void decisionThatFailsWithAProtocolExceptionIsAnsweredWith500() throws Exception {
+    expectFailure(
+        decide(request -> failedFuture(new ProtocolException("reply of the database: 1 byte"))),
+        "dev.jev.ProtocolException: reply of the database: 1 byte");
   }
 
   @Test

@@ -227,7 +227,7 @@ class HttpResponderTest {
       peer.expectEnd();
       assertThat(log.records()).hasSize(1);
     }
-    closeReasons.expect("PROTOCOL_ERROR: java.lang.IllegalStateException: broken");
+    closeReasons.expect("HANDLER_ERROR: java.lang.IllegalStateException: broken");
   }
 
   // Resources.
