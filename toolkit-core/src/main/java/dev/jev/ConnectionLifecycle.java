@@ -12,6 +12,8 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -88,6 +90,7 @@ final class ConnectionLifecycle {
   private boolean outputEnded; // nothing more may be packed
   private boolean awaitingPeerClose; // all output is flushed already
   private boolean lingering; // the output is shut down
+  private boolean finished; // the last callback was called
 
   ConnectionLifecycle(StreamConnection<?, ?> connection) {
     this.connection = connection;
@@ -411,6 +414,7 @@ final class ConnectionLifecycle {
     if (connection.isConnected()) {
       attempt(() -> callOnClose(connection, why));
     }
+    attempt(this::runCloseTasks);
     attempt(() -> connection.observers().closed(why));
     attempt(() -> host().events().disconnected(why));
   }
@@ -421,6 +425,26 @@ final class ConnectionLifecycle {
       step.run();
     } catch (Throwable t) { // out of memory, for example
       connection.config().errors().warning("a step of closing a connection failed", t);
+    }
+  }
+
+  /** Runs the tasks for the close, and those that they add. */
+  private void runCloseTasks() {
+    CloseTasks tasks = connection.attribute(CloseTasks.class);
+    if (tasks != null) {
+      for (Runnable task; (task = tasks.waiting.poll()) != null; ) {
+        runCloseTask(task);
+      }
+    }
+    finished = true;
+  }
+
+  private void runCloseTask(Runnable task) {
+    try {
+      task.run();
+    } catch (Throwable t) {
+      String where = "onClose of the connection of " + connection.remoteAddress();
+      connection.config().errors().warning("task failed in " + where, t);
     }
   }
 
@@ -530,6 +554,40 @@ final class ConnectionLifecycle {
     }
   }
 
+  // Tasks for the close.
+
+  /** The tasks to run after the close: an attribute of the connections that have any. */
+  static final class CloseTasks {
+    private final Queue<Runnable> waiting = new ArrayDeque<>(); // event loop only
+  }
+
+  /** Runs a task after {@code onClose}, or soon if that is over. Any thread. */
+  void onClose(Runnable task) {
+    requireNonNull(task, "task");
+    if (connection.inEventLoop() && !finished) {
+      addCloseTask(task);
+      return;
+    }
+    try {
+      connection.loop().executor().execute(() -> addCloseTask(task));
+    } catch (RejectedExecutionException e) { // the event loop has ended, and with it the connection
+      runCloseTask(task);
+    }
+  }
+
+  private void addCloseTask(Runnable task) {
+    if (finished) {
+      runCloseTask(task);
+      return;
+    }
+    CloseTasks tasks = connection.attribute(CloseTasks.class);
+    if (tasks == null) {
+      tasks = new CloseTasks();
+      connection.attribute(CloseTasks.class, tasks);
+    }
+    tasks.waiting.add(task);
+  }
+
   // Detaching.
 
   /** Hands the channel over to {@code successor} after all pending output. Any thread. */
@@ -570,7 +628,11 @@ final class ConnectionLifecycle {
     CloseReason why = CloseReason.of(Kind.CLOSED);
     begin(why, /* mayWait= */ false);
     deregister();
-    runAsTurn(this::leaveTopics);
+    runAsTurn(
+        () -> {
+          leaveTopics();
+          runCloseTasks();
+        });
     connection.observers().closed(why);
     host().events().detached();
     host().forget();

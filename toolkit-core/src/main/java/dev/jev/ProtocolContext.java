@@ -63,6 +63,17 @@ public interface ProtocolContext {
   void closeNow(CloseReason reason);
 
   /**
+   * Runs a task once when the connection has closed, whatever closed it: on its event loop, after
+   * {@link Handler#onClose} if that is called, and never inside a callback. If the connection has
+   * closed already, the task runs soon. May be called from any thread.
+   *
+   * <p>A {@linkplain Connection#detach detached} connection counts as closed. If the event loop has
+   * ended, the task runs in the calling thread. An {@linkplain Handler#offload offloaded} {@code
+   * onClose} may still be queued then. Exceptions are logged. Has no effect for datagrams.
+   */
+  void onClose(Runnable task);
+
+  /**
    * Runs a task once on the connection's event loop, after {@code delay}, unless the connection is
    * closed by then. Also available during the handshake. An exception closes the connection with
    * {@link CloseReason.Kind#PROTOCOL_ERROR}.

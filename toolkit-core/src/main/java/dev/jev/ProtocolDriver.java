@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Re-entrancy.</b> A write can make a plugin's handler read, even in the middle of the unpack
  * loop. Bytes that arrive then are deferred, and unpacked after the bytes that were read before.
  *
- * <p>Event loop only, except {@link #ready} and {@link #runAfter}.
+ * <p>Event loop only, except {@link #ready}, {@link #onClose} and {@link #runAfter}.
  */
 final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packer<O> {
 
@@ -553,6 +553,11 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   public void closeNow(CloseReason reason) {
     abortDue = true;
     close(reason);
+  }
+
+  @Override
+  public void onClose(Runnable task) {
+    connection.lifecycle().onClose(task);
   }
 
   @Override

@@ -450,6 +450,9 @@ final class UdpSocket<I, O> extends LoopMember
     public void closeNow(CloseReason reason) {}
 
     @Override
+    public void onClose(Runnable task) {}
+
+    @Override
     public DeadlineWheel deadlineWheel(Duration maxDelay) {
       return loop.deadlineWheel(maxDelay);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason.Kind;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -190,6 +191,75 @@ class ProtocolContextTest {
             long resumed = context.readingSince();
             assertThat(resumed).isGreaterThan(paused[0]).isEqualTo(context.readingSince());
           });
+    }
+  }
+
+  @Test
+  void taskForTheCloseRunsOnceAfterOnClose() throws Exception {
+    BlockingQueue<String> ends = new LinkedBlockingQueue<>();
+    ProtocolContext context;
+    try (RawPeer peer = RawPeer.connect(server)) {
+      context = next(wires);
+      peer.send("hi").receive();
+      onLoop(() -> context.onClose(() -> ends.add(reasons.size() + " on the loop")));
+      context.onClose(() -> ends.add(reasons.size() + " of another thread"));
+      onLoop(() -> assertThat(ends).isEmpty());
+    }
+    assertThat(next(ends)).isEqualTo("1 on the loop");
+    assertThat(next(ends)).isEqualTo("1 of another thread");
+    context.onClose(() -> ends.add("late, on " + Thread.currentThread().getName()));
+    assertThat(next(ends)).startsWith("late, on jev-loop-");
+    server.close();
+    context.onClose(() -> ends.add("too late, on " + Thread.currentThread().getName()));
+    assertThat(next(ends)).isEqualTo("too late, on " + Thread.currentThread().getName());
+    assertThat(ends).isEmpty();
+  }
+
+  @Test
+  void taskForTheCloseThatAddsAnotherOrFailsStopsNoOther() throws Exception {
+    BlockingQueue<String> ends = new LinkedBlockingQueue<>();
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        ProtocolContext context = next(wires);
+        peer.send("hi").receive();
+        context.onClose(
+            () -> {
+              context.onClose(() -> ends.add("inner"));
+              throw new IllegalStateException("on purpose");
+            });
+        context.onClose(() -> ends.add("outer"));
+        onLoop(() -> {}); // both are added
+      }
+      assertThat(next(ends)).isEqualTo("outer");
+      assertThat(next(ends)).isEqualTo("inner");
+      assertThat(log.await("task failed in onClose of the connection of /127.0.0.1:").getThrown())
+          .hasMessage("on purpose");
+    }
+  }
+
+  @Test
+  void detachedConnectionRunsItsTasksForTheClose() throws Exception {
+    BlockingQueue<String> ends = new LinkedBlockingQueue<>();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      ProtocolContext context = next(wires);
+      peer.send("hi").receive();
+      context.onClose(() -> ends.add("end"));
+      next(connections).detach(new ChannelInboundHandlerAdapter());
+      assertThat(next(ends)).isEqualTo("end");
+    }
+    assertThat(reasons).isEmpty();
+  }
+
+  @Test
+  void handlerErrorOfAProtocolIsLoggedWithItsCause() throws Exception {
+    try (LogCapture log = new LogCapture("dev.jev");
+        RawPeer peer = RawPeer.connect(server)) {
+      ProtocolContext context = next(wires);
+      peer.send("hi").receive();
+      Throwable cause = new IllegalStateException("on purpose");
+      onLoop(() -> context.close(new CloseReason(Kind.HANDLER_ERROR, cause)));
+      assertThat(next(reasons)).hasToString("HANDLER_ERROR: " + cause);
+      assertThat(log.await("HANDLER_ERROR: closing connection of ").getThrown()).isSameAs(cause);
     }
   }
 }

@@ -195,6 +195,11 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     }
 
     @Override
+    public void onClose(Runnable task) {
+      context.onClose(task);
+    }
+
+    @Override
     public DeadlineWheel deadlineWheel(Duration maxDelay) {
       return context.deadlineWheel(maxDelay);
     }

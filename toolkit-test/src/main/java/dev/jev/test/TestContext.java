@@ -15,11 +15,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * <p>An {@link UnpackLoop} calls a protocol with this context as a connection does: {@code ready}
  * and {@code close} take effect when the protocol's method has returned. Without a loop the test
  * calls the protocol's methods itself; then {@code ready} takes effect at once, and a close is only
- * recorded.
+ * recorded, so that no task of {@link #onClose} runs.
  *
  * <p><b>Time.</b> Timers and deadline wheels follow the {@link #clock}, which stands still until
  * the test advances it. Contexts with the same clock share its deadline wheels, as the connections
@@ -62,6 +64,7 @@ public final class TestContext implements ProtocolContext {
   private int droppedWrites;
   private Map<Class<?>, Object> attributes = new HashMap<>();
   private List<Timer> timers = new ArrayList<>();
+  private final Queue<Runnable> closeTasks = new ArrayDeque<>();
   private long readingSince;
   private boolean paused;
 
@@ -206,17 +209,21 @@ public final class TestContext implements ProtocolContext {
     outputEnded = true;
   }
 
-  /** Cancels all timers, and the future ones, too: the connection is closed. */
+  /** Cancels all timers, and the future ones, too, and runs the tasks for the close. */
   void end() {
     ended = true;
     outputEnded = true;
     cancelTimers();
+    for (Runnable task; (task = closeTasks.poll()) != null; ) {
+      task.run();
+    }
   }
 
   /** Forgets everything that was recorded, to leave only the memory of the protocol. */
   void forget() {
     written = new ArrayList<>();
     attributes = new HashMap<>();
+    closeTasks.clear();
     cancelTimers();
     timers = new ArrayList<>();
   }
@@ -273,6 +280,15 @@ public final class TestContext implements ProtocolContext {
   public void closeNow(CloseReason reason) {
     closedNow = true;
     close(reason);
+  }
+
+  /** Records a task for the end of the connection; runs it at once if the connection has ended. */
+  @Override
+  public void onClose(Runnable task) {
+    closeTasks.add(requireNonNull(task, "task"));
+    if (ended) {
+      end();
+    }
   }
 
   @Override

@@ -167,4 +167,20 @@ class TestContextTest {
         .isThrownBy(() -> new UnpackLoop<>(new ShortTexts(), context, message -> {}))
         .withMessage("context already has a loop; create one context per loop");
   }
+
+  @Test
+  void tasksForTheCloseRunOnceWhenTheLoopEndsTheConnection() {
+    TestContext context = new TestContext();
+    List<String> ends = new ArrayList<>();
+    try (UnpackLoop<String, String> loop =
+        new UnpackLoop<>(new ShortTexts(), context, message -> {})) {
+      loop.open();
+      context.onClose(() -> ends.add("end"));
+      context.close();
+      assertThat(ends).isEmpty();
+    }
+    assertThat(ends).containsExactly("end");
+    context.onClose(() -> ends.add("late"));
+    assertThat(ends).containsExactly("end", "late");
+  }
 }

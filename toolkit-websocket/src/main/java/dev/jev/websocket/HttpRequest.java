@@ -131,6 +131,20 @@ public final class HttpRequest {
     return context.attribute(type);
   }
 
+  /**
+   * Runs a task once when the connection of this request has closed, for whatever reason: to
+   * release what was counted for the request, for example a seat in a room. A WebSocket may never
+   * reach {@link dev.jev.Handler#onConnect} and {@code onClose}, since its peer may leave before it
+   * is accepted; this task always runs.
+   *
+   * <p>It runs on the connection's event loop, after {@code onClose} if that is called, and never
+   * inside a callback. If the connection has closed already, it runs soon; if the event loop has
+   * ended, in the calling thread. Exceptions are logged.
+   */
+  public void onClose(Runnable task) {
+    context.onClose(task);
+  }
+
   /** Returns a copy to keep, without the header lines of the handshake itself. */
   HttpRequest withoutHandshake() {
     return new HttpRequest(

@@ -249,11 +249,13 @@ public final class WebSocketServerBuilder {
   /**
    * Sets the function that accepts or refuses each handshake that has passed all other checks; by
    * default all of them are accepted. {@link HttpResponse#accept} accepts the WebSocket, with
-   * further header lines if wanted. Any other response refuses it.
+   * further header lines if wanted. Any other response refuses it. What the function counts or
+   * reserves is released in {@link HttpRequest#onClose}.
    *
    * <p><b>Threads.</b> Called on the connection's event loop: must not block. The stage may be
-   * completed later, by any thread. If it fails, the request is answered with 500 and the cause is
-   * logged.
+   * completed later, by any thread; nothing happens if the peer has left by then. If it fails, the
+   * request is answered with 500, and the connection closes with {@link
+   * dev.jev.CloseReason.Kind#HANDLER_ERROR}, which is logged with the cause.
    */
   public WebSocketServerBuilder onUpgrade(
       Function<HttpRequest, CompletionStage<HttpResponse>> decision) {
