@@ -24,17 +24,23 @@ import dev.jev.websocket.WebSocketServerBuilder;
 import io.netty.buffer.ByteBufUtil;
 import java.io.IOException;
 import java.net.URI;
+import java.net.URLDecoder;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.net.http.WebSocketHandshakeException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.zip.CRC32;
@@ -56,7 +62,24 @@ class WebSocketGuideTest {
   }
 
   static HttpResponse answer(String name) {
-    return name.isEmpty() ? HttpResponse.of(401) : HttpResponse.accept().header("X-Name", name);
+    String ascii = URLEncoder.encode(name, UTF_8); // a header line is ASCII
+    return name.isEmpty() ? HttpResponse.of(401) : HttpResponse.accept().header("X-Name", ascii);
+  }
+
+  // endregion
+
+  // region seats
+  /** Accepts as many clients as there are seats. */
+  static WebSocketServerBuilder limited(Semaphore seats, CompletionStage<HttpResponse> answer) {
+    return WebSocketProtocol.server()
+        .onUpgrade(
+            request -> {
+              if (!seats.tryAcquire()) {
+                return CompletableFuture.completedStage(HttpResponse.of(503));
+              }
+              request.onClose(seats::release); // even if the client leaves before the answer
+              return answer;
+            });
   }
 
   // endregion
@@ -156,6 +179,54 @@ class WebSocketGuideTest {
       assertThat(ann.code()).isEqualTo(4000);
       expectRefused(server, "/rooms/1?ticket=8", 401);
       expectRefused(server, "/elsewhere?ticket=7", 404);
+    }
+  }
+
+  @Test
+  void seatOfAClientThatLeavesBeforeTheAnswerIsFree() throws Exception {
+    Semaphore seats = new Semaphore(1);
+    CompletableFuture<HttpResponse> answer = new CompletableFuture<>();
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(limited(seats, answer).build(), WebSocketGuideTest::shout);
+    try (Server server = builder.listen(ANY_PORT).start()) {
+      Client<WebSocketMessage> early =
+          join(URI.create("ws://127.0.0.1:" + server.port()), (connection, message) -> {});
+      await(() -> seats.availablePermits() == 0);
+      expectRefused(server, "/", 503);
+      early.close();
+      await(() -> seats.availablePermits() == 1);
+      answer.complete(HttpResponse.accept());
+      WebSocketTexts.connect(server.port(), "/").sends("hi").expect("HI");
+    }
+    assertThat(seats.availablePermits()).isEqualTo(1);
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long start = System.nanoTime();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(10));
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(2));
+    }
+  }
+
+  /** A header line is ASCII, and names are not. */
+  @Test
+  void clientWithAnyNameIsAccepted() throws Exception {
+    for (String name : List.of("Ann", "j\u00fcrgen", "\u039e\u03ad\u03bd\u03b7", "\ud83d\ude00")) {
+      WebSocketServerBuilder sockets = sockets(request -> CompletableFuture.completedFuture(name));
+      try (Server server = start(sockets, drain(), ANY_PORT);
+          Client<WebSocketMessage> client =
+              join(
+                  URI.create("ws://127.0.0.1:" + server.port() + "/chat"),
+                  (connection, message) -> {})) {
+        Connection<WebSocketMessage> connection =
+            client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+        String header =
+            requireNonNull(connection.attribute(WebSocketHandshake.class), "handshake")
+                .response()
+                .header("X-Name");
+        assertThat(URLDecoder.decode(requireNonNull(header, "X-Name"), UTF_8)).isEqualTo(name);
+      }
     }
   }
 

@@ -69,9 +69,13 @@ final class HttpFields {
     if (isReserved(name)) {
       throw new IllegalArgumentException("header " + name + ": set (expected: left to Jev)");
     }
-    boolean isText = value.chars().allMatch(c -> (c >= 0x20 && c < 0x7f) || c == '\t');
-    if (!isText) {
-      throw new IllegalArgumentException("header " + name + ": not ASCII (expected: ASCII text)");
+    for (int i = 0; i < value.length(); i++) {
+      char c = value.charAt(i);
+      if ((c < 0x20 || c >= 0x7f) && c != '\t') {
+        throw new IllegalArgumentException(
+            String.format(
+                "header %s: U+%04X at index %d (expected: ASCII text)", name, (int) c, i));
+      }
     }
   }
 

@@ -86,7 +86,10 @@ public final class HttpRequest {
     return authority != null ? authority : header("Host");
   }
 
-  /** Returns the value of the first header line with a name, ignoring case, or null. */
+  /**
+   * Returns the value of the first header line with a name, ignoring case, or null. A byte that is
+   * not ASCII is the character of ISO 8859-1 with its number (RFC 9110, 5.5).
+   */
   public @Nullable String header(String name) {
     return fields.first(name);
   }

@@ -79,7 +79,8 @@ public final class HttpResponse {
   }
 
   /**
-   * Returns a copy with one more header line.
+   * Returns a copy with one more header line. Text that is not ASCII has to be encoded, with {@link
+   * java.net.URLEncoder} for example.
    *
    * @throws IllegalArgumentException if the name is not a token or the value not ASCII, or if the
    *     header belongs to message framing or to the handshake

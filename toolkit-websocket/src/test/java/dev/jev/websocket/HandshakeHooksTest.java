@@ -125,7 +125,10 @@ class HandshakeHooksTest {
             })) {
       String first = "GET /rooms/7?name=J%C3%B6rg+B&empty&name=2 HTTP/1.1";
       peer.write(
-          HttpPeer.handshake("Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b, c")
+          HttpPeer.handshake(
+                  "Sec-WebSocket-Protocol: a",
+                  "Sec-WebSocket-Protocol: b, c",
+                  "X-Name: j\u00fcrgen") // as ISO 8859-1
               .replace("GET /ws HTTP/1.1", first));
       assertThat(peer.read().status()).isEqualTo(101);
       HttpRequest request = seen.join();
@@ -136,6 +139,7 @@ class HandshakeHooksTest {
       assertThat(request.parameter("empty")).isEmpty();
       assertThat(request.parameter("none")).isNull();
       assertThat(request.subprotocols()).containsExactly("a", "b", "c");
+      assertThat(request.header("X-Name")).isEqualTo("j\u00fcrgen");
       assertThat(request.attribute(String.class)).isNull();
       assertThat(request.remoteAddress()).isEqualTo(peer.raw().socket().getLocalSocketAddress());
       expectEcho(peer);
@@ -503,7 +507,10 @@ class HandshakeHooksTest {
         .withMessage("header name: a b (expected: a token)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> response.header("X-Any", "a\r\nB: c"))
-        .withMessage("header X-Any: not ASCII (expected: ASCII text)");
+        .withMessage("header X-Any: U+000D at index 1 (expected: ASCII text)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> response.header("X-Any", "j\u00fcrgen"))
+        .withMessage("header X-Any: U+00FC at index 1 (expected: ASCII text)");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> response.header("sec-websocket-accept", "a"))
         .withMessage("header sec-websocket-accept: set (expected: left to Jev)");
