@@ -33,6 +33,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   private final Handler<I, O> handler;
   private final Executor executor;
   private final RateLimitedLog errors = new RateLimitedLog();
+  private final RateLimitedLog drops = new RateLimitedLog();
   private final AtomicInteger datagrams = new AtomicInteger();
 
   OffloadedHandler(Handler<I, O> handler, Executor executor) {
@@ -84,7 +85,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     if (datagrams.incrementAndGet() > MAX_DATAGRAMS) {
       datagrams.decrementAndGet();
       ReferenceCountUtil.release(message);
-      errors.warning("datagram dropped: limit of " + MAX_DATAGRAMS + " reached");
+      drops.warning("datagram dropped: limit of " + MAX_DATAGRAMS + " reached");
       return;
     }
     try {

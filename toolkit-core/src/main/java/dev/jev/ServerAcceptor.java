@@ -29,7 +29,8 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
   private final @Nullable Loop own; // of a reuseport socket: gets all its connections; else null
   private final LoadBalancing balancing;
   private final int maxConnections;
-  private final RateLimitedLog log = new RateLimitedLog();
+  private final RateLimitedLog refusals = new RateLimitedLog(); // at maxConnections
+  private final RateLimitedLog errors = new RateLimitedLog();
 
   // Event loop only.
   private long pauseMillis = MIN_PAUSE_MILLIS;
@@ -70,7 +71,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
     if (!endpoint.admit(maxConnections)) {
-      log.warning("connection refused: limit of " + maxConnections + " reached");
+      refusals.warning("connection refused: limit of " + maxConnections + " reached");
       child.unsafe().closeForcibly();
       return;
     }
@@ -79,7 +80,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     } catch (Throwable t) {
       endpoint.unadmit();
       endpoint.forget();
-      log.warning("connection refused: " + child.remoteAddress(), t);
+      errors.warning("connection refused: " + child.remoteAddress(), t);
       child.unsafe().closeForcibly();
     }
   }
@@ -123,7 +124,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.warning("cannot accept on " + SocketAddresses.of(ctx.channel()) + "; will retry", cause);
+    errors.warning("cannot accept on " + SocketAddresses.of(ctx.channel()) + "; will retry", cause);
     if (failing) {
       // io_uring continues to accept, and to fail, during the pause. Parking slows it down.
       LockSupport.parkNanos(FAILING_ACCEPT_NANOS);

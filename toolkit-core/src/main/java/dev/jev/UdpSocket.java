@@ -56,7 +56,8 @@ final class UdpSocket<I, O> extends LoopMember
   private final int maxBytes; // of an inbound datagram
   private final Mailbox<AddressedMessage<O>> mailbox;
   private final LongAdder dropped = new LongAdder();
-  private final RateLimitedLog log = new RateLimitedLog();
+  private final RateLimitedLog receiveErrors = new RateLimitedLog();
+  private final RateLimitedLog amplified = new RateLimitedLog();
   private final Context context = new Context();
 
   // Event loop only.
@@ -201,7 +202,7 @@ final class UdpSocket<I, O> extends LoopMember
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    log.warning("cannot receive on " + address(), cause);
+    receiveErrors.warning("cannot receive on " + address(), cause);
   }
 
   @Override
@@ -386,7 +387,7 @@ final class UdpSocket<I, O> extends LoopMember
       return refuse(datagram, written, Outcome.OVER_LIMIT);
     }
     if (!to.spend(length + HEADER_BYTES)) {
-      log.warning(
+      amplified.warning(
           "datagram for "
               + to.peer()
               + " dropped: its answers would exceed "

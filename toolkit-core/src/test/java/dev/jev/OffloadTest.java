@@ -3,15 +3,20 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -315,6 +320,37 @@ class OffloadTest {
       peer.send("hi").expectEnd();
       assertThat(messages).hasValue(0);
       assertThat(log.records()).hasSize(1);
+    }
+  }
+
+  /** A flood of datagrams must not hide the failures of the handler. */
+  @Test
+  void failureOfTheHandlerIsLoggedBesideDroppedDatagrams() throws Exception {
+    BlockingQueue<Runnable> tasks = new LinkedBlockingQueue<>();
+    Handler<String, String> failing =
+        (connection, message) -> {
+          throw new IllegalStateException("on purpose");
+        };
+    server =
+        Server.builder(Texts::new, failing.offload(tasks::add))
+            .listen("udp://127.0.0.1:0")
+            .eventLoops(1)
+            .start();
+    try (LogCapture log = new LogCapture("dev.jev");
+        DatagramSocket peer = new DatagramSocket()) {
+      byte[] frame = RawPeer.frames("hi");
+      DatagramPacket datagram =
+          new DatagramPacket(frame, frame.length, InetAddress.getLoopbackAddress(), server.port());
+      Eventually.holds(
+          "a datagram is dropped",
+          () -> {
+            for (int i = 0; i < 100; i++) {
+              peer.send(datagram);
+            }
+            return !log.messages("datagram dropped: limit of 1024 reached").isEmpty();
+          });
+      tasks.remove().run();
+      assertThat(log.messages("handler failed for a datagram of /127.0.0.1:")).hasSize(1);
     }
   }
 }
