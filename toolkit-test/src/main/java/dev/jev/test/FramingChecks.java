@@ -132,12 +132,18 @@ final class FramingChecks<I, O> {
           runner.expect(script.expected(), trial);
           ends[0] = trial.ends();
           expectNeedsAll(script, trial.ends());
+          expectNothingHeld(script, trial);
         },
         IntStream.range(1, length).toArray());
     for (int cut : positions(length, runner.random())) {
       int complete = (int) ends[0].stream().filter(end -> end <= cut).count();
       byte[] bytes = Arrays.copyOf(script.bytes(), cut);
-      runner.feed(bytes, trial -> runner.expect(script.expected().subList(0, complete), trial));
+      runner.feed(
+          bytes,
+          trial -> {
+            runner.expect(script.expected().subList(0, complete), trial);
+            expectHeld(script, cut, trial);
+          });
     }
   }
 
@@ -154,6 +160,24 @@ final class FramingChecks<I, O> {
               + " bytes (expected: after all "
               + script.bytes().length
               + ")");
+    }
+  }
+
+  private void expectNothingHeld(Script script, Trial<I, O> trial) {
+    if (script.packed() && trial.heldBytes() > 0) {
+      throw new Violation(
+          "held bytes: " + trial.heldBytes() + " after whole messages (expected: 0)");
+    }
+  }
+
+  /** Checks that the beginning of a message is unread or held, so that its deadline runs. */
+  private void expectHeld(Script script, int length, Trial<I, O> trial) {
+    boolean isWithinMessage =
+        script.packed() && trial.messages().isEmpty() && length > script.opening();
+    if (trial.heldBytes() == 0 && trial.unreadBytes() == 0 && isWithinMessage) {
+      throw new Violation(
+          "held bytes: 0, and no byte is unread, within a message"
+              + " (expected: >= 1, see Protocol.heldBytes)");
     }
   }
 

@@ -47,7 +47,8 @@ import org.junit.jupiter.api.DynamicTest;
  *       in one read and across reads.
  *   <li><b>independent instances</b>: two connections with alternating reads share nothing.
  *   <li><b>truncation</b>: an input that ends early gives the complete messages, no others and no
- *       exception.
+ *       exception. The beginning of a message is unread or one of the {@link Protocol#heldBytes},
+ *       of which there are none after packed messages.
  *   <li><b>refusals</b>: each {@link #refused} sample is refused with its message, with its last
  *       byte at the latest.
  *   <li><b>frame limit</b>: a message of more than 1,024 bytes is refused if {@link

@@ -102,6 +102,19 @@ final class Trial<I, O> implements UnpackLoop.Probe {
     return loop.refusal();
   }
 
+  /** Returns the number of bytes that the protocol holds for an incomplete message. */
+  long heldBytes() {
+    long held = protocol.heldBytes();
+    if (held < 0) {
+      throw new Violation("held bytes: " + held + " (expected: >= 0)");
+    }
+    return held;
+  }
+
+  int unreadBytes() {
+    return loop.unreadBytes();
+  }
+
   boolean isReady() {
     return context.isReady();
   }

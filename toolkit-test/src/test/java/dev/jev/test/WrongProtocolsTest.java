@@ -11,6 +11,7 @@ import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import java.io.ByteArrayOutputStream;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.function.Supplier;
@@ -126,6 +127,64 @@ class WrongProtocolsTest {
     }
     fails(texts(Impatient::new), "one byte at a time", "refused: text: not complete");
     fails(texts(Impatient::new), "truncation", "refused: text: not complete");
+  }
+
+  /** Consumes each byte at once and keeps those of an incomplete text. */
+  private static class Holding extends ShortTexts {
+
+    private final ByteArrayOutputStream kept = new ByteArrayOutputStream();
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      String text = null;
+      while (text == null && in.isReadable()) {
+        kept.write(in.readByte());
+        ByteBuf all = wrappedBuffer(kept.toByteArray());
+        text = super.unpack(context, all);
+      }
+      if (text != null) {
+        kept.reset();
+      }
+      return text;
+    }
+
+    long keptBytes() {
+      return kept.size();
+    }
+  }
+
+  @Test
+  void keepsBytesWithoutSayingSo() {
+    failsOnly(
+        texts(Holding::new),
+        "truncation",
+        "held bytes: 0, and no byte is unread, within a message");
+    class Honest extends Holding {
+      @Override
+      public long heldBytes() {
+        return keptBytes();
+      }
+    }
+    texts(Honest::new).check();
+  }
+
+  @Test
+  void holdsBytesAfterItsMessages() {
+    class Forgetful extends ShortTexts {
+      @Override
+      public long heldBytes() {
+        return 7;
+      }
+    }
+    failsOnly(
+        texts(Forgetful::new), "truncation", "held bytes: 7 after whole messages (expected: 0)");
+    class Negative extends ShortTexts {
+      @Override
+      public long heldBytes() {
+        return -1;
+      }
+    }
+    failsOnly(texts(Negative::new), "truncation", "held bytes: -1 (expected: >= 0)");
   }
 
   @Test
@@ -312,6 +371,11 @@ class WrongProtocolsTest {
           }
         }
         return null;
+      }
+
+      @Override
+      public long heldBytes() {
+        return filled[0];
       }
 
       @Override
