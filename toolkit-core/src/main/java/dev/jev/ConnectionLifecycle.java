@@ -12,8 +12,6 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
-import java.util.ArrayDeque;
-import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -424,28 +422,13 @@ final class ConnectionLifecycle {
     try {
       step.run();
     } catch (Throwable t) { // out of memory, for example
-      connection.config().errors().warning("a step of closing a connection failed", t);
+      errors().warning("a step of closing a connection failed", t);
     }
   }
 
-  /** Runs the tasks for the close, and those that they add. */
   private void runCloseTasks() {
-    CloseTasks tasks = connection.attribute(CloseTasks.class);
-    if (tasks != null) {
-      for (Runnable task; (task = tasks.waiting.poll()) != null; ) {
-        runCloseTask(task);
-      }
-    }
+    CloseTasks.runAll(connection, errors());
     finished = true;
-  }
-
-  private void runCloseTask(Runnable task) {
-    try {
-      task.run();
-    } catch (Throwable t) {
-      String where = "onClose of the connection of " + connection.remoteAddress();
-      connection.config().errors().warning("task failed in " + where, t);
-    }
   }
 
   private static <I, O> void callOnClose(StreamConnection<I, O> connection, CloseReason why) {
@@ -556,36 +539,30 @@ final class ConnectionLifecycle {
 
   // Tasks for the close.
 
-  /** The tasks to run after the close: an attribute of the connections that have any. */
-  static final class CloseTasks {
-    private final Queue<Runnable> waiting = new ArrayDeque<>(); // event loop only
-  }
-
   /** Runs a task after {@code onClose}, or soon if that is over. Any thread. */
   void onClose(Runnable task) {
     requireNonNull(task, "task");
     if (connection.inEventLoop() && !finished) {
-      addCloseTask(task);
+      CloseTasks.add(connection, task);
       return;
     }
     try {
-      connection.loop().executor().execute(() -> addCloseTask(task));
+      connection.loop().executor().execute(() -> addOrRun(task));
     } catch (RejectedExecutionException e) { // the event loop has ended, and with it the connection
-      runCloseTask(task);
+      CloseTasks.run(connection, task, errors());
     }
   }
 
-  private void addCloseTask(Runnable task) {
+  private void addOrRun(Runnable task) {
     if (finished) {
-      runCloseTask(task);
-      return;
+      CloseTasks.run(connection, task, errors());
+    } else {
+      CloseTasks.add(connection, task);
     }
-    CloseTasks tasks = connection.attribute(CloseTasks.class);
-    if (tasks == null) {
-      tasks = new CloseTasks();
-      connection.attribute(CloseTasks.class, tasks);
-    }
-    tasks.waiting.add(task);
+  }
+
+  private RateLimitedLog errors() {
+    return connection.config().errors();
   }
 
   // Detaching.

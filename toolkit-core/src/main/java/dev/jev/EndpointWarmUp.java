@@ -19,7 +19,7 @@ final class EndpointWarmUp {
           LoopMember.class,
           StreamConnection.class,
           ConnectionLifecycle.class,
-          ConnectionLifecycle.CloseTasks.class,
+          CloseTasks.class,
           ProtocolDriver.class,
           DeadlineWheel.class,
           FrameDeadline.class,

@@ -48,7 +48,7 @@ class StoreysTest {
 
     /** The path from a socket to the handler and back. */
     CONNECTION(
-        "ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
+        "CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
             + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue"
             + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
