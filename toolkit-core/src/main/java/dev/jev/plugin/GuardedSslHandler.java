@@ -2,12 +2,16 @@ package dev.jev.plugin;
 
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.ssl.SslHandler;
 import java.util.List;
 import java.util.concurrent.Executor;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Netty's {@link SslHandler}, with a check of each record before the engine reads it.
@@ -18,6 +22,10 @@ import javax.net.ssl.SSLException;
  *
  * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
  * flushes the replies to earlier input, since some engines send nothing afterwards.
+ *
+ * <p><b>Tasks.</b> While an engine runs a task on another thread it is locked. The event loop must
+ * neither call it nor lose what arrives: reading pauses when a record arrives, the end of the input
+ * waits for the end of the task, and the connection closes without the engine.
  */
 final class GuardedSslHandler extends SslHandler {
 
@@ -30,11 +38,47 @@ final class GuardedSslHandler extends SslHandler {
    */
   private static final int MAX_HIDDEN_ALERT = 2 + 1 + 16 + 16;
 
+  /** The event that reports input that has to wait for a task. */
+  static final Object INPUT_WAITS = new Object();
+
+  /** The event that reports that input need not wait any longer. */
+  static final Object INPUT_CONTINUES = new Object();
+
+  private final HandshakeTasks tasks;
   private boolean refused;
+  private boolean inputWaits;
+  private @Nullable Object inputEnd; // the event, while it waits for a task
 
   GuardedSslHandler(SSLEngine engine, Executor taskExecutor) {
-    super(engine, taskExecutor);
+    this(engine, new HandshakeTasks(engine, taskExecutor));
+  }
+
+  private GuardedSslHandler(SSLEngine engine, HandshakeTasks tasks) {
+    super(engine, tasks);
+    this.tasks = tasks;
     setHandshakeTimeoutMillis(0); // that of TlsHandshake covers the ClientHello too
+  }
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext ctx) throws Exception {
+    tasks.attach(ctx.executor(), () -> continueInput(ctx));
+    super.handlerAdded(ctx);
+  }
+
+  @Override
+  public void handlerRemoved0(ChannelHandlerContext ctx) throws Exception {
+    tasks.abandon();
+    super.handlerRemoved0(ctx);
+  }
+
+  /** Returns whether the engine may be locked; there are no tasks after the handshake. */
+  private boolean mayBeLocked() {
+    return tasks.arePending() && !handshakeFuture().isDone();
+  }
+
+  /** Sends a {@code close_notify}; returns null if that is impossible in the middle of a task. */
+  @Nullable ChannelFuture end() {
+    return mayBeLocked() ? null : closeOutbound();
   }
 
   // Called at the beginning of a record, and again while the record is incomplete.
@@ -49,7 +93,75 @@ final class GuardedSslHandler extends SslHandler {
       check(ctx, in);
     }
     if (!refused) {
-      super.decode(ctx, in, out);
+      decodeOrWait(ctx, in, out);
+    }
+  }
+
+  /** Decodes, and pauses reading while Netty's handler decodes nothing because of a task. */
+  private void decodeOrWait(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
+      throws SSLException {
+    if (handshakeFuture().isDone()) {
+      inputWaits(ctx, false); // before a message is delivered
+    }
+    int readable = in.readableBytes();
+    super.decode(ctx, in, out);
+    boolean ignored = in.readableBytes() == readable;
+    inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
+  }
+
+  private static boolean isRecordComplete(ByteBuf in) {
+    int readable = in.readableBytes();
+    return readable >= TlsRecord.HEADER && readable >= TlsRecord.HEADER + TlsRecord.length(in);
+  }
+
+  private void inputWaits(ChannelHandlerContext ctx, boolean waits) {
+    if (inputWaits != waits) {
+      inputWaits = waits;
+      ctx.fireUserEventTriggered(waits ? INPUT_WAITS : INPUT_CONTINUES);
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) throws Exception {
+    if (event instanceof ChannelInputShutdownEvent && tasks.arePending()) {
+      inputEnd = event;
+    } else {
+      super.userEventTriggered(ctx, event);
+    }
+  }
+
+  private void continueInput(ChannelHandlerContext ctx) {
+    if (ctx.isRemoved()) {
+      return;
+    }
+    inputWaits(ctx, false);
+    Object end = inputEnd;
+    if (end != null) {
+      inputEnd = null;
+      try {
+        super.userEventTriggered(ctx, end);
+      } catch (Exception e) {
+        ctx.fireExceptionCaught(e);
+      }
+    }
+  }
+
+  @Override
+  public void close(ChannelHandlerContext ctx, ChannelPromise promise) throws Exception {
+    if (mayBeLocked()) {
+      ctx.close(promise);
+    } else {
+      super.close(ctx, promise);
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) throws Exception {
+    if (mayBeLocked()) {
+      internalBuffer().skipBytes(actualReadableBytes());
+      ctx.fireChannelInactive();
+    } else {
+      super.channelInactive(ctx);
     }
   }
 

@@ -7,7 +7,6 @@ import dev.jev.PluginHost;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslProvider;
-import io.netty.util.concurrent.ImmediateExecutor;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused.
  *
- * <p><b>Threads.</b> All methods may be called from any thread.
+ * <p><b>Threads.</b> All methods may be called from any thread. The expensive tasks of handshakes
+ * do not run on the event loops, see {@link Builder#taskExecutor}.
  */
 public final class Tls implements Plugin {
 
@@ -158,7 +158,7 @@ public final class Tls implements Plugin {
     private int sessionCacheSize = 10_000;
     private Duration sessionTimeout = Duration.ofHours(1);
     private Duration reloadPeriod = Duration.ZERO;
-    private Executor taskExecutor = ImmediateExecutor.INSTANCE;
+    private Executor taskExecutor = HandshakeTasks.THREADS;
 
     private Builder(boolean client) {
       this.client = client;
@@ -324,9 +324,11 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Sets the executor for the expensive tasks of a handshake: an RSA signature takes about a
-     * millisecond. By default the event loop runs them, which suits all servers except those with
-     * many handshakes.
+     * Sets the executor for the expensive tasks of a handshake: signatures, and checks of
+     * certificates, which may ask a server about revocations. Default: threads that all servers and
+     * clients share, one per processor at most, and none while there is no handshake. {@code
+     * Runnable::run} runs the tasks on the event loop, which they block for about a millisecond
+     * each.
      */
     public Builder taskExecutor(Executor taskExecutor) {
       this.taskExecutor = requireNonNull(taskExecutor, "taskExecutor");

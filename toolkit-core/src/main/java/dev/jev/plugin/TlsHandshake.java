@@ -106,6 +106,10 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event == TlsOrPlain.PLAINTEXT) {
       continueInPlaintext(ctx);
+    } else if (event == GuardedSslHandler.INPUT_WAITS) {
+      link.pauseReading();
+    } else if (event == GuardedSslHandler.INPUT_CONTINUES) {
+      link.resumeReading();
     } else if (event instanceof SniCompletionEvent named) {
       serverName = named.hostname();
     } else if (event instanceof SslHandshakeCompletionEvent handshake) {
@@ -240,8 +244,8 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   /** Sends a {@code close_notify} as the last output. */
   @Override
   public @Nullable ChannelFuture ending() {
-    SslHandler handler = requireNonNull(context).pipeline().get(SslHandler.class);
-    return handler == null ? null : handler.closeOutbound();
+    GuardedSslHandler handler = requireNonNull(context).pipeline().get(GuardedSslHandler.class);
+    return handler == null ? null : handler.end();
   }
 
   /** A FIN without a preceding {@code close_notify}. */
