@@ -5,16 +5,20 @@ import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.Transport;
 import dev.jev.codec.Protocols;
+import dev.jev.plugin.Tls;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 
 /** Prints the facts about this machine that belong at the top of a bug report. */
-@Command(name = "doctor", description = "Prints the transports and limits of this machine.")
+@Command(
+    name = "doctor",
+    description = "Prints the transports, TLS providers and limits of this machine.")
 final class Doctor implements Runnable {
 
   @Override
@@ -24,22 +28,24 @@ final class Doctor implements Runnable {
     print("architecture", property("os.arch"));
     for (Transport transport : Transport.values()) {
       if (transport != Transport.AUTO) {
-        print(transport.name().toLowerCase(Locale.ROOT), availability(transport));
+        String name = transport.name().toLowerCase(Locale.ROOT);
+        print(name, availability(transport.unavailabilityCause()));
       }
     }
+    print("boringssl", availability(Tls.Provider.BORINGSSL.unavailabilityCause()));
     print("file descriptors", fileDescriptors());
     print("a server uses", serverDefaults());
   }
 
-  private static String availability(Transport transport) {
-    Throwable cause = transport.unavailabilityCause();
+  private static String availability(@Nullable Throwable cause) {
     if (cause == null) {
       return "available";
     }
-    while (cause.getCause() != null) {
-      cause = cause.getCause();
+    Throwable root = cause;
+    while (root.getCause() != null) {
+      root = root.getCause();
     }
-    return "not available: " + cause.toString().lines().findFirst().orElseThrow();
+    return "not available: " + root.toString().lines().findFirst().orElseThrow();
   }
 
   /** Returns the soft and the hard limit on Linux; elsewhere the limit that the JDK reports. */
@@ -59,14 +65,15 @@ final class Doctor implements Runnable {
     }
   }
 
-  /** Starts a server with the defaults and returns its transport and number of event loops. */
+  /** Starts a server with the defaults and returns its transport, event loops and TLS provider. */
   private static String serverDefaults() {
     try (Server server =
         Server.builder(Protocols::bytes, Connection::send).listen("tcp://127.0.0.1:0").start()) {
       return server.transport().name().toLowerCase(Locale.ROOT)
           + ", "
           + Runtime.getRuntime().availableProcessors()
-          + " event loops";
+          + " event loops, and for TLS "
+          + (Tls.Provider.BORINGSSL.unavailabilityCause() == null ? "BoringSSL" : "the JDK");
     } catch (RuntimeException e) {
       return "nothing; it cannot start: " + e;
     }

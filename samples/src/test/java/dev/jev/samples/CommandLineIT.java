@@ -133,7 +133,9 @@ class CommandLineIT {
           .anyMatch(line -> line.matches("architecture +" + System.getProperty("os.arch")))
           .anyMatch(line -> line.matches("nio +available"))
           .anyMatch(line -> line.matches("file descriptors +.*\\d+.*"))
-          .anyMatch(line -> line.matches("a server uses +\\w+, \\d+ event loops"));
+          .anyMatch(line -> line.matches("boringssl +available"))
+          .anyMatch(
+              line -> line.matches("a server uses +\\w+, \\d+ event loops, and for TLS BoringSSL"));
       for (Transport transport : Transport.values()) {
         String name = transport.name().toLowerCase(Locale.ROOT);
         String finding = transport.isAvailable() ? "available" : "not available: .+";

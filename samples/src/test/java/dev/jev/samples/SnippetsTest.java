@@ -33,6 +33,7 @@ import java.security.KeyStore;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
+import java.util.Properties;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -206,5 +207,18 @@ class SnippetsTest {
   @Test
   void readmeShowsTheCodeThatIsTestedHere() throws IOException {
     Snippets.expectShown("README.md", SnippetsTest.class);
+  }
+
+  @Test
+  void readmeNamesTheVersionOfBoringSslThatFitsNetty() throws IOException {
+    String artifact = "io.netty/netty-tcnative-boringssl-static";
+    Properties maven = new Properties();
+    try (InputStream in =
+        getClass().getResourceAsStream("/META-INF/maven/" + artifact + "/pom.properties")) {
+      maven.load(in);
+    }
+    assertThat(Path.of("..", "README.md"))
+        .content()
+        .contains(artifact.replace('/', ':') + ":" + maven.getProperty("version") + "`");
   }
 }

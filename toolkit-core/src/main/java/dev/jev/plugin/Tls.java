@@ -4,9 +4,9 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
+import dev.jev.Server;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
-import io.netty.handler.ssl.SslProvider;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,12 +46,21 @@ public final class Tls implements Plugin {
     /** The implementation of the JDK. */
     JDK,
     /**
-     * BoringSSL, several times as fast as the JDK. It is available if {@code
-     * io.netty:netty-tcnative-boringssl-static} is on the class path, with the classifier of the
-     * platform.
+     * BoringSSL, several times as fast as the JDK. It is available if the artifact {@code
+     * io.netty:netty-tcnative-boringssl-static} is on the class path, which needs no classifier.
      */
-    BORINGSSL
+    BORINGSSL;
+
+    /** Returns the reason why this provider is not available, or null if it is. */
+    public @Nullable Throwable unavailabilityCause() {
+      Throwable cause = this == BORINGSSL ? OpenSsl.unavailabilityCause() : null;
+      return cause instanceof ClassNotFoundException
+          ? new ClassNotFoundException(ARTIFACT + " is not on the class path")
+          : cause;
+    }
   }
+
+  private static final String ARTIFACT = "io.netty:netty-tcnative-boringssl-static";
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
 
@@ -85,6 +94,9 @@ public final class Tls implements Plugin {
 
   @Override
   public void start(PluginHost host) {
+    if (host instanceof Server) {
+      LOGGER.log(Level.INFO, "TLS runs on " + options.providerInUse());
+    }
     if (!options.reloadPeriod().isZero()) {
       // Not on the event loop, since a slow disk would block it.
       host.runEvery(
@@ -277,7 +289,10 @@ public final class Tls implements Plugin {
       return this;
     }
 
-    /** Sets the implementation of TLS; {@link Provider#AUTO} by default. */
+    /**
+     * Sets the implementation of TLS; {@link Provider#AUTO} by default. A server logs at its start
+     * which one it uses.
+     */
     public Builder provider(Provider provider) {
       this.provider = requireNonNull(provider, "provider");
       return this;
@@ -355,6 +370,12 @@ public final class Tls implements Plugin {
         throw new IllegalStateException(
             "both a trusted authority and insecure are set; use one of them");
       }
+      Throwable cause = provider.unavailabilityCause();
+      if (cause != null) {
+        throw new IllegalStateException(
+            "provider: " + provider + " (expected: one that is available): " + cause.getMessage(),
+            cause);
+      }
       return new Tls(options());
     }
 
@@ -370,21 +391,12 @@ public final class Tls implements Plugin {
           serverName,
           applicationProtocols,
           protocols,
-          sslProvider(),
+          provider,
           handshakeTimeout,
           sessionCacheSize,
           sessionTimeout,
           reloadPeriod,
           taskExecutor);
-    }
-
-    private SslProvider sslProvider() {
-      if (provider == Provider.BORINGSSL && !OpenSsl.isAvailable()) {
-        throw new IllegalStateException(
-            "provider BORINGSSL is not available: " + OpenSsl.unavailabilityCause());
-      }
-      boolean jdk = provider == Provider.JDK || !OpenSsl.isAvailable();
-      return jdk ? SslProvider.JDK : SslProvider.OPENSSL;
     }
 
     private void serverOnly(String option) {

@@ -59,7 +59,7 @@ final class TlsContexts {
       builder.trustManager(options.trust().load().apply(files));
     }
     builder
-        .sslProvider(options.provider())
+        .sslProvider(options.sslProvider())
         .protocols(options.protocols())
         .clientAuth(options.clientAuth())
         .sessionCacheSize(options.sessionCacheSize())

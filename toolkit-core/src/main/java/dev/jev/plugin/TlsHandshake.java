@@ -177,7 +177,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
-    if (!delivered && done && options.provider() != SslProvider.JDK) {
+    if (!delivered && done && options.sslProvider() != SslProvider.JDK) {
       ctx.flush(); // BoringSSL's engine reports a malformed record at its next write
     }
     delivered = false;

@@ -33,7 +33,7 @@ record TlsOptions(
     @Nullable String serverName,
     List<String> applicationProtocols,
     List<String> protocols,
-    SslProvider provider,
+    Tls.Provider provider,
     Duration handshakeTimeout,
     int sessionCacheSize,
     Duration sessionTimeout,
@@ -42,6 +42,24 @@ record TlsOptions(
 
   /** A file with certificates, and a function that loads them. */
   record Trust(Path file, Function<TlsFiles, List<X509Certificate>> load) {}
+
+  /** Returns the provider as Netty names it, instead of AUTO the one that is used. */
+  SslProvider sslProvider() {
+    boolean jdk =
+        provider == Tls.Provider.JDK || Tls.Provider.BORINGSSL.unavailabilityCause() != null;
+    return jdk ? SslProvider.JDK : SslProvider.OPENSSL;
+  }
+
+  /** Returns the provider in use, and the reason if it is not the faster one, for the log. */
+  String providerInUse() {
+    Throwable cause = Tls.Provider.BORINGSSL.unavailabilityCause();
+    if (provider != Tls.Provider.JDK && cause == null) {
+      return "BoringSSL";
+    }
+    String reason =
+        cause == null ? "" : ", since BoringSSL is not available: " + cause.getMessage();
+    return "the JDK's provider" + (provider == Tls.Provider.JDK ? "" : reason);
+  }
 
   /** Returns all files that are read. */
   List<Path> files() {

@@ -97,7 +97,7 @@ class TlsReloadTest {
       assertThat(served()).isEqualTo("CN=second");
       assertThat(old.send("still here").receive()).isEqualTo("still here");
     }
-    assertThat(log.messages("")).isEmpty();
+    assertThat(log.messages("")).filteredOn(text -> !text.startsWith("TLS ")).isEmpty();
   }
 
   @ParameterizedTest
@@ -160,7 +160,7 @@ class TlsReloadTest {
     for (int i = 0; i < 20; i++) {
       assertThat(served()).isEqualTo("CN=first");
     }
-    assertThat(log.messages("")).isEmpty();
+    assertThat(log.messages("")).filteredOn(text -> !text.startsWith("TLS ")).isEmpty();
   }
 
   @Test
@@ -171,6 +171,6 @@ class TlsReloadTest {
       assertThatThrownBy(peer::handshake).isInstanceOf(SSLHandshakeException.class);
     }
     Eventually.holds("the connection is closed", () -> server.connectionCount() == 0);
-    assertThat(log.messages("")).isEmpty();
+    assertThat(log.messages("")).filteredOn(text -> !text.startsWith("TLS ")).isEmpty();
   }
 }
