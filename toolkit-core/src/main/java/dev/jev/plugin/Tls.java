@@ -2,12 +2,14 @@ package dev.jev.plugin;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.CloseReason;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import java.lang.System.Logger.Level;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -15,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  * or whose handshake fails, is sent an alert, and the connection closes with {@code
  * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Output of a peer that
  * ends without {@code close_notify} may have been truncated: the connection closes with {@code
- * IO_ERROR}.
+ * IO_ERROR}. Clients that a server refuses are {@linkplain #refused counted}, logged at most once
+ * per second, and reported to {@link Builder#onRefused}.
  *
  * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused.
  *
@@ -65,6 +70,9 @@ public final class Tls implements Plugin {
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
 
   private final TlsOptions options;
+
+  private final LongAdder refused = new LongAdder();
+  private final RateLimitedLog refusals = new RateLimitedLog();
 
   // Guarded by this.
   private @Nullable String lastFailure; // of a reload; the same one is logged once
@@ -107,9 +115,28 @@ public final class Tls implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    TlsHandshake handshake = new TlsHandshake(options, contexts, link);
+    TlsHandshake handshake = new TlsHandshake(options, contexts, link, this::refused);
     link.pipeline().addLast(handshake);
     return handshake;
+  }
+
+  /**
+   * Returns the number of clients that a server has refused: handshakes that failed or took too
+   * long. Clients that close or reset the connection during the handshake are not counted.
+   */
+  public long refused() {
+    return refused.sum();
+  }
+
+  private void refused(SocketAddress peer, CloseReason reason) {
+    if (options.client()) {
+      return; // a client reports failed attempts to connect itself
+    }
+    refused.increment();
+    Throwable cause = reason.cause();
+    String text = cause == null ? "the handshake took too long" : cause.getMessage();
+    refusals.warning(() -> "TLS client " + peer + " refused: " + text);
+    options.onRefused().accept(peer, reason);
   }
 
   /**
@@ -171,6 +198,7 @@ public final class Tls implements Plugin {
     private Duration sessionTimeout = Duration.ofHours(1);
     private Duration reloadPeriod = Duration.ZERO;
     private Executor taskExecutor = HandshakeTasks.THREADS;
+    private BiConsumer<SocketAddress, CloseReason> onRefused = (peer, reason) -> {};
 
     private Builder(boolean client) {
       this.client = client;
@@ -351,6 +379,17 @@ public final class Tls implements Plugin {
     }
 
     /**
+     * Sets a listener that is called with the address of each client that a server {@linkplain
+     * Tls#refused refuses}, and with the reason, on the event loop when the connection is closed;
+     * none by default.
+     */
+    public Builder onRefused(BiConsumer<SocketAddress, CloseReason> onRefused) {
+      serverOnly("onRefused");
+      this.onRefused = requireNonNull(onRefused, "onRefused");
+      return this;
+    }
+
+    /**
      * Reads the files and returns the plugin.
      *
      * @throws IllegalStateException if something is missing: the identity of a server, trusted
@@ -396,7 +435,8 @@ public final class Tls implements Plugin {
           sessionCacheSize,
           sessionTimeout,
           reloadPeriod,
-          taskExecutor);
+          taskExecutor,
+          onRefused);
     }
 
     private void serverOnly(String option) {

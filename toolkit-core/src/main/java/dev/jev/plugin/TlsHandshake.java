@@ -21,9 +21,12 @@ import io.netty.handler.ssl.SslProvider;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.security.cert.X509Certificate;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLPeerUnverifiedException;
@@ -44,23 +47,33 @@ import org.jspecify.annotations.Nullable;
  */
 final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer {
 
+  /** The kinds of reasons for which this end refuses a peer; others mean that the peer has left. */
+  private static final Set<Kind> REFUSALS = EnumSet.of(Kind.PROTOCOL_ERROR, Kind.TIMEOUT);
+
   private final TlsOptions options;
   private final TlsContexts contexts;
   private final Plugin.Link link;
+  private final BiConsumer<SocketAddress, CloseReason> onRefused;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
   private @Nullable Future<?> timeout;
   private @Nullable String serverName;
   private boolean done; // successful or not
+  private boolean accepted; // with TLS, or without if that is optional
   private boolean failed;
   private boolean delivered; // true if this batch of reads has delivered data
   private boolean inputEnded;
 
-  TlsHandshake(TlsOptions options, TlsContexts contexts, Plugin.Link link) {
+  TlsHandshake(
+      TlsOptions options,
+      TlsContexts contexts,
+      Plugin.Link link,
+      BiConsumer<SocketAddress, CloseReason> onRefused) {
     this.options = options;
     this.contexts = contexts;
     this.link = link;
+    this.onRefused = onRefused;
   }
 
   @Override
@@ -133,6 +146,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   /** Continues without TLS, and removes this handler. */
   private void continueInPlaintext(ChannelHandlerContext ctx) {
     finish();
+    accepted = true;
     ctx.fireChannelActive();
     ctx.pipeline().remove(this);
   }
@@ -144,6 +158,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       ctx.executor().execute(() -> link.close(reason(failure)));
     } else if (failure == null && !done) { // any other failure means that the channel is closed
       finish();
+      accepted = true;
       link.connection()
           .attribute(
               TlsSession.class, session(requireNonNull(ctx.pipeline().get(SslHandler.class))));
@@ -218,6 +233,10 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   @Override
   public void closed(CloseReason reason) {
     finish();
+    boolean begun = timeout != null; // an earlier plugin may have refused the client
+    if (begun && !accepted && REFUSALS.contains(reason.kind())) {
+      onRefused.accept(link.connection().remoteAddress(), reason);
+    }
   }
 
   private void finish() {

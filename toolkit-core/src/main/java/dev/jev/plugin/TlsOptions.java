@@ -1,7 +1,9 @@
 package dev.jev.plugin;
 
+import dev.jev.CloseReason;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslProvider;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
@@ -9,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +41,8 @@ record TlsOptions(
     int sessionCacheSize,
     Duration sessionTimeout,
     Duration reloadPeriod,
-    Executor taskExecutor) {
+    Executor taskExecutor,
+    BiConsumer<SocketAddress, CloseReason> onRefused) {
 
   /** A file with certificates, and a function that loads them. */
   record Trust(Path file, Function<TlsFiles, List<X509Certificate>> load) {}

@@ -96,6 +96,8 @@ class TlsBuilderTest {
     missing(
         "needClientCertificate is an option of Tls.server()",
         () -> Tls.client().needClientCertificate());
+    missing(
+        "onRefused is an option of Tls.server()", () -> Tls.client().onRefused((peer, why) -> {}));
   }
 
   @Test
@@ -114,6 +116,7 @@ class TlsBuilderTest {
     refused(NullPointerException.class, "identity", () -> Tls.server().identity(null));
     refused(NullPointerException.class, "provider", () -> Tls.server().provider(null));
     refused(NullPointerException.class, "taskExecutor", () -> Tls.server().taskExecutor(null));
+    refused(NullPointerException.class, "onRefused", () -> Tls.server().onRefused(null));
     refused(NullPointerException.class, "password", () -> TlsIdentity.pkcs12(directory, null));
   }
 
