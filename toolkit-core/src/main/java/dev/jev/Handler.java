@@ -73,12 +73,15 @@ public interface Handler<I, O> {
    *
    * <p><b>Closing.</b> A peer that has shut down its output still receives the replies to
    * everything it sent. After any other close, the queued messages are dropped. {@code onClose}
-   * comes last, on the executor too. If the executor rejects a task, the connection closes with
-   * {@link CloseReason.Kind#HANDLER_ERROR}; {@code onClose} is then called on the event loop, if
-   * {@code onConnect} was called.
+   * comes last, on the executor too.
+   *
+   * <p><b>Errors.</b> If the executor throws, because it rejects a task or cannot start a thread,
+   * the queued messages are dropped and the connection closes with {@link
+   * CloseReason.Kind#HANDLER_ERROR}. An {@code onClose} for which it throws is called on the event
+   * loop, if {@code onConnect} was called. The executor may throw and run the task nevertheless.
    *
    * <p><b>Datagrams.</b> At most 1,024 datagrams are queued or being handled, in no particular
-   * order; further ones are dropped.
+   * order; further ones are dropped, and so is a datagram for which the executor throws.
    *
    * <p><b>Ownership.</b> The rules of {@link #onMessage} apply on every thread. The executor
    * remains the caller's, to be shut down after the server.

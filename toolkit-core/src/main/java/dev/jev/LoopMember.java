@@ -162,12 +162,20 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     }
   }
 
-  /** Runs an action later on the event loop, outside a turn. Any thread. */
+  /**
+   * Runs an action later on the event loop, outside a turn, unless the loop has ended, and this
+   * member with it. Any thread.
+   */
   public final void onLoopLater(Runnable action) {
+    onLoopLater(action, () -> {});
+  }
+
+  /** Runs an action later on the event loop, or {@code ended} now if the loop has ended. */
+  final void onLoopLater(Runnable action, Runnable ended) {
     try {
       loop.executor().execute(action);
     } catch (RejectedExecutionException e) {
-      // The event loop has ended, and this member with it.
+      ended.run();
     }
   }
 

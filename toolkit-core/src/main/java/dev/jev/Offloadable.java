@@ -27,6 +27,6 @@ interface Offloadable<O> extends Connection<O> {
   /** Closes the connection because the handler or its executor has thrown. */
   void handlerFailed(Throwable cause);
 
-  /** Returns whether the event loop has ended and runs no more tasks. */
-  boolean hasLoopEnded();
+  /** Runs a task on the event loop later, or on the calling thread if the loop has ended. */
+  void executeOrRun(Runnable task);
 }

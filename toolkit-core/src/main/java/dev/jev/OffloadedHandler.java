@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -43,14 +42,14 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onConnect(Connection<O> connection) {
-    queue(connection).add(new Event(Kind.CONNECT, null));
+    queue(connection).add(new Event(Kind.CONNECT, null, 0));
   }
 
   @Override
   public void onMessage(Connection<O> connection, I message) {
     if (connection instanceof Offloadable) {
       Queue queue = queue(connection);
-      int bytes = (int) Math.min(Mailbox.sizeOf(message), Integer.MAX_VALUE);
+      long bytes = Mailbox.sizeOf(message); // of the user's, which may throw
       queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message), bytes));
     } else {
       offloadDatagram(connection, ReferenceCountUtil.retain(message));
@@ -59,12 +58,12 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onWritable(Connection<O> connection) {
-    queue(connection).add(new Event(Kind.WRITABLE, null));
+    queue(connection).add(new Event(Kind.WRITABLE, null, 0));
   }
 
   @Override
   public void onClose(Connection<O> connection, CloseReason reason) {
-    queue(connection).add(new Event(Kind.CLOSE, reason));
+    queue(connection).add(new Event(Kind.CLOSE, reason, 0));
   }
 
   @SuppressWarnings("unchecked") // only this class puts queues there
@@ -84,25 +83,16 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   private void offloadDatagram(Connection<O> connection, I message) {
     if (datagrams.incrementAndGet() > MAX_DATAGRAMS) {
       datagrams.decrementAndGet();
-      ReferenceCountUtil.release(message);
+      ReferenceCountUtil.safeRelease(message);
       drops.warning("datagram dropped: limit of " + MAX_DATAGRAMS + " reached");
       return;
     }
+    Datagram datagram = new Datagram(connection, message);
     try {
-      executor.execute(
-          () -> {
-            try {
-              deliver(connection, message);
-            } catch (Throwable t) {
-              errors.warning("handler failed for a datagram of " + connection.remoteAddress(), t);
-            } finally {
-              datagrams.decrementAndGet();
-            }
-          });
-    } catch (RejectedExecutionException e) {
-      datagrams.decrementAndGet();
-      ReferenceCountUtil.release(message);
-      throw e;
+      executor.execute(datagram);
+    } catch (Throwable t) {
+      datagram.drop();
+      throw t;
     }
   }
 
@@ -127,23 +117,76 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     CLOSE
   }
 
-  /** A call of the handler; a message with its size in bytes, as far as known. */
-  private record Event(Kind kind, @Nullable Object content, int bytes) {
+  /** An event of a connection; {@code bytes} is the size of a message, as far as known. */
+  private record Event(Kind kind, @Nullable Object content, long bytes) {}
 
-    private Event(Kind kind, @Nullable Object content) {
-      this(kind, content, 0);
+  /** A datagram that waits to be handled. */
+  private final class Datagram implements Runnable {
+
+    private final Connection<O> connection;
+    private final I message;
+    private boolean begun; // guarded by this
+
+    Datagram(Connection<O> connection, I message) {
+      this.connection = connection;
+      this.message = message;
+    }
+
+    /** Returns true once: an executor may throw and run the datagram nevertheless. */
+    private synchronized boolean begin() {
+      boolean first = !begun;
+      begun = true;
+      return first;
+    }
+
+    @Override
+    public void run() {
+      if (!begin()) {
+        return;
+      }
+      try {
+        deliver(connection, message);
+      } catch (Throwable t) {
+        errors.warning("handler failed for a datagram of " + connection.remoteAddress(), t);
+      } finally {
+        datagrams.decrementAndGet();
+      }
+    }
+
+    void drop() {
+      if (begin()) {
+        ReferenceCountUtil.safeRelease(message);
+        datagrams.decrementAndGet();
+      }
     }
   }
 
-  /** The events of one connection that wait to be handled. */
+  /** The states of a queue. */
+  private enum State {
+    /** No event is queued or being handled. */
+    IDLE,
+    /** Events are queued, and the executor has been given the queue. */
+    SUBMITTED,
+    /** A thread is handling the events. */
+    RUNNING
+  }
+
+  /**
+   * The events of one connection that wait to be handled.
+   *
+   * <p><b>Faults of the executor.</b> An executor that throws may have accepted its task: a thread
+   * pool queues the task, and then fails to start a thread for it. So the events belong to the
+   * thread that is first to change the state from {@code SUBMITTED} to {@code RUNNING}: the
+   * executor's, which handles them, or the event loop, which drops them.
+   */
   private final class Queue implements Runnable {
 
     private final Offloadable<O> connection;
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
-    private long bytes; // total size of the queued messages
-    private boolean running;
+    private State state = State.IDLE;
+    private long bytes; // total size of the queued messages, as far as known
     private boolean full;
     private boolean writableQueued;
 
@@ -169,9 +212,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         writableQueued |= event.kind == Kind.WRITABLE;
         events.add(event);
         bytes += event.bytes;
-        start = !running;
+        start = state == State.IDLE;
+        state = start ? State.SUBMITTED : state;
         filled = !full && (events.size() >= MAX_QUEUED || bytes >= connection.highWatermark());
-        running = true;
         connection.offloaded(true);
         if (filled) {
           full = true;
@@ -179,43 +222,56 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         }
       }
       if (start) {
-        execute();
+        submit();
       }
     }
 
-    private void execute() {
+    private void submit() {
       try {
         executor.execute(this);
-      } catch (RejectedExecutionException e) {
-        if (connection.hasLoopEnded()) {
-          failRejected(e);
-        } else {
-          connection.execute(() -> failRejected(e));
-        }
+      } catch (Throwable t) {
+        connection.executeOrRun(() -> submitFailed(t));
       }
     }
 
     /**
-     * Drops the queued events and closes the connection, because the executor has rejected its
-     * task. Runs on the event loop, unless that has ended.
+     * Drops the queued events, unless the executor is handling them, and closes the connection.
+     * Runs on the event loop, unless that has ended.
      */
-    private void failRejected(RejectedExecutionException cause) {
-      boolean closed = false;
-      for (Event event; (event = next()) != null; ) {
-        closed |= event.kind == Kind.CLOSE;
-        if (event.kind == Kind.CLOSE) {
-          call(event);
-        } else {
-          ReferenceCountUtil.release(event.content);
-        }
-      }
-      if (!closed) {
+    private void submitFailed(Throwable cause) {
+      if (begin() && drop()) {
+        errors.warning("executor failed for onClose of " + connection.remoteAddress(), cause);
+      } else {
         connection.handlerFailed(cause);
       }
     }
 
+    /** Returns whether the current thread is the one that takes the queued events. */
+    private synchronized boolean begin() {
+      boolean first = state == State.SUBMITTED;
+      state = first ? State.RUNNING : state;
+      return first;
+    }
+
+    /** Drops the queued events except {@code CLOSE}; returns whether that was queued. */
+    private boolean drop() {
+      boolean closed = false;
+      for (Event event; (event = next()) != null; ) {
+        if (event.kind == Kind.CLOSE) {
+          closed = true;
+          call(event);
+        } else {
+          ReferenceCountUtil.safeRelease(event.content);
+        }
+      }
+      return closed;
+    }
+
     @Override
     public void run() {
+      if (!begin()) {
+        return;
+      }
       for (int i = 0; i < CALLS_PER_RUN; i++) {
         Event event = next();
         if (event == null) {
@@ -223,7 +279,15 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         }
         call(event);
       }
-      execute();
+      continueLater();
+    }
+
+    /** Submits this queue again, so that other connections get the thread first. */
+    private void continueLater() {
+      synchronized (this) {
+        state = State.SUBMITTED;
+      }
+      submit();
     }
 
     /** Removes the next event; null ends the run of this queue. */
@@ -231,12 +295,13 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       Event event;
       synchronized (this) {
         event = events.poll();
-        running = event != null;
-        if (event != null) {
+        if (event == null) {
+          state = State.IDLE;
+        } else {
           bytes -= event.bytes;
           writableQueued &= event.kind != Kind.WRITABLE;
         }
-        connection.offloaded(running);
+        connection.offloaded(event != null);
         if (full && events.size() <= RESUME_AT_QUEUED && bytes <= connection.lowWatermark()) {
           full = false;
           connection.resumeAfterOffload();
@@ -260,7 +325,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
             if (connection.isOpen()) {
               deliver(connection, (I) requireNonNull(event.content));
             } else {
-              ReferenceCountUtil.release(event.content);
+              ReferenceCountUtil.safeRelease(event.content);
             }
           }
           case WRITABLE -> handler.onWritable(connection);
@@ -271,7 +336,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           }
         }
       } catch (Throwable t) {
-        connection.execute(() -> connection.handlerFailed(t));
+        connection.executeOrRun(() -> connection.handlerFailed(t));
       }
     }
   }

@@ -623,8 +623,8 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   @Override
-  public boolean hasLoopEnded() {
-    return loop.hasEnded();
+  public void executeOrRun(Runnable task) {
+    onLoopLater(() -> run(task), task);
   }
 
   @Override
