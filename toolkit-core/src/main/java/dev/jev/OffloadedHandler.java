@@ -190,7 +190,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     private boolean full;
     private boolean writableQueued;
 
-    private boolean connected; // onConnect was called; used by the thread that runs the calls
+    // Used by the thread that runs the calls.
+    private boolean connected; // onConnect was called
+    private boolean failed; // a call has thrown; the connection closes
 
     Queue(Offloadable<O> connection) {
       this.connection = connection;
@@ -301,7 +303,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           bytes -= event.bytes;
           writableQueued &= event.kind != Kind.WRITABLE;
         }
-        connection.offloaded(event != null);
+        connection.offloaded(event != null || failed); // closes with the reason of the failure
         if (full && events.size() <= RESUME_AT_QUEUED && bytes <= connection.lowWatermark()) {
           full = false;
           connection.resumeAfterOffload();
@@ -322,13 +324,17 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
             handler.onConnect(connection);
           }
           case MESSAGE -> {
-            if (connection.isOpen()) {
+            if (connection.isOpen() && !failed) {
               deliver(connection, (I) requireNonNull(event.content));
             } else {
               ReferenceCountUtil.safeRelease(event.content);
             }
           }
-          case WRITABLE -> handler.onWritable(connection);
+          case WRITABLE -> {
+            if (!failed) {
+              handler.onWritable(connection);
+            }
+          }
           case CLOSE -> {
             if (connected) {
               handler.onClose(connection, (CloseReason) requireNonNull(event.content));
@@ -336,6 +342,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           }
         }
       } catch (Throwable t) {
+        failed = true;
         connection.executeOrRun(() -> connection.handlerFailed(t));
       }
     }

@@ -361,6 +361,23 @@ class OffloadFaultTest {
   }
 
   @Test
+  void nothingIsDeliveredAfterTheHandlerHasThrown() throws Exception {
+    Recorder<Note, String> recorder =
+        new Recorder<>(
+            (connection, message) -> {
+              throw new IllegalStateException("broken");
+            });
+    Server started = start(recorder.offload(Runnable::run));
+    try (RawPeer peer = RawPeer.connect(started)) {
+      peer.send("1", "2", "3").shutdownOutput().expectEnd();
+    }
+    recorder.expect("connect", "message 1", "close HANDLER_ERROR");
+    recorder.expectNothingMore();
+    expectAllReleased();
+    assertThat(log.messages("HANDLER_ERROR")).hasSize(1);
+  }
+
+  @Test
   void messageThatCannotBeReleasedDoesNotKeepTheOthers() throws Exception {
     Recorder<Note, String> recorder = Recorder.silent();
     Breakable executor = new Breakable(new OutOfMemoryError("unable to create native thread"));
