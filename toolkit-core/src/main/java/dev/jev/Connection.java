@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A connection is open from {@link Handler#onConnect} until {@link Handler#onClose}. After that,
  * {@link #send} returns false, the addresses, attributes and attachment remain readable, and all
- * other methods may still be called safely. Implemented by the framework only.
+ * other methods may still be called safely. Implemented by the framework only; a connection for
+ * tests extends {@link SimulatedConnection}.
  *
  * <p><b>Threads.</b> All handler calls for one connection come from its event loop, one at a time.
  * All methods of this interface may be called from any thread. Messages sent by one thread arrive

@@ -24,6 +24,7 @@ final class MessageOwnership {
   /** A number of references that other threads do not take or release at the same time. */
   private static final int MANY = 1 << 20;
 
+  private @Nullable MessageOwnership outer; // of the thread, before begin
   private @Nullable ReferenceCounted message;
   private @Nullable Class<?> uncountedType;
   private @Nullable Class<?> otherUncountedType;
@@ -36,6 +37,24 @@ final class MessageOwnership {
   /** Sets the instance of the current thread; null removes it. */
   static void enter(@Nullable MessageOwnership ownership) {
     CURRENT.set(ownership);
+  }
+
+  /**
+   * Begins the delivery of a message on a thread that is no event loop: the framework owns a
+   * reference to it until {@link #end}, which the caller calls next.
+   */
+  static MessageOwnership begin(Object delivered) {
+    MessageOwnership ownership = new MessageOwnership();
+    ownership.outer = CURRENT.get();
+    ownership.own(delivered);
+    CURRENT.set(ownership);
+    return ownership;
+  }
+
+  /** Ends the delivery, and releases the message. */
+  void end() {
+    CURRENT.set(outer);
+    release();
   }
 
   /**

@@ -3,7 +3,26 @@ package dev.jev;
 /**
  * The operations of {@link OffloadedHandler} on a connection whose handler runs on other threads.
  */
-interface Offloadable<O> extends Connection<O> {
+interface Offloadable {
+
+  /** Returns whether a connection has these operations; the connection of a datagram has not. */
+  static boolean isOffloadable(Connection<?> connection) {
+    return connection instanceof Offloadable || connection instanceof SimulatedConnection;
+  }
+
+  /** Returns the operations of a connection. */
+  static Offloadable of(Connection<?> connection) {
+    if (connection instanceof Offloadable offloadable) {
+      return offloadable;
+    }
+    if (connection instanceof SimulatedConnection<?> simulated) {
+      return simulated.offloadable();
+    }
+    throw new IllegalArgumentException(
+        "connection: "
+            + connection.getClass().getSimpleName()
+            + " (expected: one of a server or client, or a SimulatedConnection)");
+  }
 
   /** Returns the number of queued bytes at which reading pauses, and below which it resumes. */
   int highWatermark();

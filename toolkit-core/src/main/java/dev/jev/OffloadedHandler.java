@@ -47,7 +47,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @Override
   public void onMessage(Connection<O> connection, I message) {
-    if (connection instanceof Offloadable) {
+    if (Offloadable.isOffloadable(connection)) {
       Queue queue = queue(connection);
       long bytes = Mailbox.sizeOf(message); // of the user's, which may throw
       queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message), bytes));
@@ -68,11 +68,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
-    Offloadable<O> owner = (Offloadable<O>) connection;
-    Queue queue = (Queue) owner.attribute(Queue.class);
+    Queue queue = (Queue) connection.attribute(Queue.class);
     if (queue == null) {
-      queue = new Queue(owner);
-      owner.attribute(Queue.class, queue);
+      Offloadable.of(connection); // refuses others
+      queue = new Queue(connection);
+      connection.attribute(Queue.class, queue);
     }
     if (!queue.belongsTo(this)) {
       throw new IllegalStateException("handler is offloaded twice; call offload once");
@@ -98,15 +98,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   /** Calls the handler with a message whose reference the current thread owns. */
   private void deliver(Connection<O> connection, I message) {
-    MessageOwnership outer = MessageOwnership.current();
-    MessageOwnership ownership = new MessageOwnership();
-    MessageOwnership.enter(ownership);
-    ownership.own(message);
+    MessageOwnership ownership = MessageOwnership.begin(message);
     try {
       handler.onMessage(connection, message);
     } finally {
-      ownership.release();
-      MessageOwnership.enter(outer);
+      ownership.end();
     }
   }
 
@@ -181,7 +177,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
    */
   private final class Queue implements Runnable {
 
-    private final Offloadable<O> connection;
+    private final Connection<O> connection;
 
     // Guarded by this.
     private final ArrayDeque<Event> events = new ArrayDeque<>();
@@ -194,8 +190,12 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     private boolean connected; // onConnect was called
     private boolean failed; // a call has thrown; the connection closes
 
-    Queue(Offloadable<O> connection) {
+    Queue(Connection<O> connection) {
       this.connection = connection;
+    }
+
+    private Offloadable offloadable() {
+      return Offloadable.of(connection);
     }
 
     @SuppressWarnings("ReferenceEquality")
@@ -216,11 +216,11 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         bytes += event.bytes;
         start = state == State.IDLE;
         state = start ? State.SUBMITTED : state;
-        filled = !full && (events.size() >= MAX_QUEUED || bytes >= connection.highWatermark());
-        connection.offloaded(true);
+        filled = !full && (events.size() >= MAX_QUEUED || bytes >= offloadable().highWatermark());
+        offloadable().offloaded(true);
         if (filled) {
           full = true;
-          connection.pauseForOffload();
+          offloadable().pauseForOffload();
         }
       }
       if (start) {
@@ -232,7 +232,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       try {
         executor.execute(this);
       } catch (Throwable t) {
-        connection.executeOrRun(() -> submitFailed(t));
+        offloadable().executeOrRun(() -> submitFailed(t));
       }
     }
 
@@ -244,7 +244,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       if (begin() && drop()) {
         errors.warning("executor failed for onClose of " + connection.remoteAddress(), cause);
       } else {
-        connection.handlerFailed(cause);
+        offloadable().handlerFailed(cause);
       }
     }
 
@@ -303,14 +303,14 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           bytes -= event.bytes;
           writableQueued &= event.kind != Kind.WRITABLE;
         }
-        connection.offloaded(event != null || failed); // closes with the reason of the failure
-        if (full && events.size() <= RESUME_AT_QUEUED && bytes <= connection.lowWatermark()) {
+        offloadable().offloaded(event != null || failed); // closes with the reason of the failure
+        if (full && events.size() <= RESUME_AT_QUEUED && bytes <= offloadable().lowWatermark()) {
           full = false;
-          connection.resumeAfterOffload();
+          offloadable().resumeAfterOffload();
         }
       }
       if (event == null) {
-        connection.closeIfPeerClosed();
+        offloadable().closeIfPeerClosed();
       }
       return event;
     }
@@ -343,7 +343,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         }
       } catch (Throwable t) {
         failed = true;
-        connection.executeOrRun(() -> connection.handlerFailed(t));
+        offloadable().executeOrRun(() -> offloadable().handlerFailed(t));
       }
     }
   }

@@ -49,7 +49,7 @@ import org.jspecify.annotations.Nullable;
  * direct} and relies on neither the loop's read buffer nor Netty's count of pending bytes.
  */
 final class StreamConnection<I, O> extends LoopMember
-    implements Offloadable<O>, MessageSink<O>, RecvByteBufAllocator {
+    implements Connection<O>, Offloadable, MessageSink<O>, RecvByteBufAllocator {
 
   // Bits of pauses: reasons not to read.
   private static final int USER_PAUSE = 1;

@@ -50,6 +50,7 @@ public final class Topic<O> {
   private final ConcurrentHashMap<StreamConnection<?, ?>, TopicSubscriber<O>> subscribers =
       new ConcurrentHashMap<>(); // writes guarded by this
   private volatile List<TopicShard<O>> shards = List.of(); // writes guarded by this
+  private volatile List<SimulatedSubscriber<O>> simulated = List.of(); // writes guarded by this
 
   private final LongAdder published = new LongAdder();
   private final LongAdder delivered = new LongAdder();
@@ -96,10 +97,16 @@ public final class Topic<O> {
    * calls of this method are already waiting for the connection's event loop. The returned
    * subscription is then not active, unless the connection was subscribed before.
    *
+   * <p>A {@link SimulatedConnection} is never too slow, so it needs no policy.
+   *
    * @throws IllegalArgumentException if this is a connection of a UDP address: such a connection
    *     has no end that would cancel the subscription
    */
   public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
+    if (connection instanceof SimulatedConnection<O> simulation) {
+      requireNonNull(policy, "policy");
+      return subscribe(simulation);
+    }
     StreamConnection<?, O> stream = requireStream(connection);
     requireNonNull(policy, "policy");
     TopicSubscriber<O> subscriber;
@@ -143,6 +150,35 @@ public final class Topic<O> {
             + " (expected: one of a server or client, and not of datagrams)");
   }
 
+  private Subscription subscribe(SimulatedConnection<O> connection) {
+    SimulatedSubscriber<O> subscriber;
+    boolean open = connection.isOpen();
+    synchronized (this) {
+      SimulatedSubscriber<O> present = simulatedBy(connection);
+      if (present != null) {
+        return present;
+      }
+      subscriber = new SimulatedSubscriber<>(this, connection);
+      if (!open || !connection.add(subscriber)) {
+        return subscriber;
+      }
+      List<SimulatedSubscriber<O>> all = new ArrayList<>(simulated);
+      all.add(subscriber);
+      simulated = List.copyOf(all);
+    }
+    subscriber.joinOrLeaveLater();
+    return subscriber;
+  }
+
+  private @Nullable SimulatedSubscriber<O> simulatedBy(Connection<?> connection) {
+    for (SimulatedSubscriber<O> subscriber : simulated) {
+      if (subscriber.connection() == connection) {
+        return subscriber;
+      }
+    }
+    return null;
+  }
+
   /** Returns the subscribers on an event loop, or null if there never were any. */
   @Nullable TopicShard<O> shardOn(Loop loop) {
     for (TopicShard<O> shard : shards) {
@@ -175,8 +211,28 @@ public final class Topic<O> {
    */
   public boolean unsubscribe(Connection<?> connection) {
     requireNonNull(connection, "connection");
+    SimulatedSubscriber<O> simulation = simulatedBy(connection);
+    if (simulation != null) {
+      return unsubscribe(simulation);
+    }
     TopicSubscriber<O> subscriber = subscribers.get(connection);
     return subscriber != null && unsubscribe(subscriber);
+  }
+
+  boolean unsubscribe(SimulatedSubscriber<O> subscriber) {
+    synchronized (this) {
+      if (!has(subscriber)) {
+        return false;
+      }
+      simulated = simulated.stream().filter(each -> each != subscriber).toList();
+    }
+    subscriber.connection().remove(subscriber);
+    subscriber.joinOrLeaveLater();
+    return true;
+  }
+
+  boolean has(SimulatedSubscriber<O> subscriber) {
+    return simulated.contains(subscriber);
   }
 
   boolean unsubscribe(TopicSubscriber<O> subscriber) {
@@ -234,6 +290,9 @@ public final class Topic<O> {
         queued = false;
       }
     }
+    for (SimulatedSubscriber<O> subscriber : simulated) {
+      subscriber.publish(message);
+    }
     topicMessage.release();
     return queued;
   }
@@ -242,12 +301,13 @@ public final class Topic<O> {
 
   /** Returns the number of subscribed connections. */
   public int size() {
-    return subscribers.size();
+    return subscribers.size() + simulated.size();
   }
 
   /** Returns whether a connection is subscribed. */
   public boolean contains(Connection<?> connection) {
-    return subscribers.containsKey(requireNonNull(connection, "connection"));
+    return subscribers.containsKey(requireNonNull(connection, "connection"))
+        || simulatedBy(connection) != null;
   }
 
   /**
@@ -256,6 +316,7 @@ public final class Topic<O> {
    */
   public void forEach(Consumer<? super Connection<O>> action) {
     subscribers.values().forEach(subscriber -> action.accept(subscriber.connection()));
+    simulated.forEach(subscriber -> action.accept(subscriber.connection()));
   }
 
   /** Returns the counts of messages and closed connections so far. */

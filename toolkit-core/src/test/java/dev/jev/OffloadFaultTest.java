@@ -1,10 +1,12 @@
 package dev.jev;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.util.AbstractReferenceCounted;
 import io.netty.util.ReferenceCounted;
+import java.lang.reflect.Proxy;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
@@ -440,6 +442,24 @@ class OffloadFaultTest {
     }
     assertThat(log.await("HANDLER_ERROR").getThrown())
         .hasMessage("handler is offloaded twice; call offload once");
+  }
+
+  @Test
+  @SuppressWarnings("unchecked") // a proxy of Connection
+  void connectionOfUnknownKindIsRefused() {
+    Connection<String> unknown =
+        (Connection<String>)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Connection.class},
+                (proxy, method, arguments) -> null);
+    Handler<Note, String> offloaded = Recorder.<Note, String>silent().offload(pool);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> offloaded.onConnect(unknown))
+        .withMessage(
+            "connection: "
+                + unknown.getClass().getSimpleName()
+                + " (expected: one of a server or client, or a SimulatedConnection)");
   }
 
   // Datagrams.

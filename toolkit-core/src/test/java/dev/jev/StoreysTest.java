@@ -38,8 +38,8 @@ class StoreysTest {
         "Attributes Checks CloseReason Completions Connection DeadlineWheel Delivery FileDescriptors Handler"
             + " LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
-            + " ProtocolException RateLimitedLog ScheduledTask Scheduler Sized SlowConsumer"
-            + " Subscription Undelivered UnixAddress UnixPeer"),
+            + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
+            + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer"),
 
     /** Threads, their shared buffers, turns. */
     LOOP(
@@ -55,7 +55,7 @@ class StoreysTest {
             + " UdpSocket"),
 
     /** Publishing and presence. */
-    PUSH("Topic TopicMessage TopicQueue TopicShard TopicSubscriber"),
+    PUSH("SimulatedSubscriber Topic TopicMessage TopicQueue TopicShard TopicSubscriber"),
 
     /** Listening, connecting, stopping. */
     ENDPOINTS(
@@ -89,7 +89,13 @@ class StoreysTest {
               "ProtocolDriver",
               "Outbound",
               "PackedOutput"),
-          Set.of("Topic", "TopicMessage", "TopicQueue", "TopicShard", "TopicSubscriber"),
+          Set.of(
+              "SimulatedSubscriber",
+              "Topic",
+              "TopicMessage",
+              "TopicQueue",
+              "TopicShard",
+              "TopicSubscriber"),
           Set.of("SendQueue", "SubscriberPort", "SubscriberQueue"),
           Set.of("Loop", "LoopMember", "LoopTimers"));
 

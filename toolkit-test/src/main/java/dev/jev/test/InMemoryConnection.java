@@ -8,9 +8,9 @@ import dev.jev.Connection;
 import dev.jev.Delivery;
 import dev.jev.Handler;
 import dev.jev.ScheduledTask;
+import dev.jev.SimulatedConnection;
 import io.netty.channel.ChannelHandler;
 import io.netty.util.ReferenceCountUtil;
-import io.netty.util.ReferenceCounted;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
@@ -20,12 +20,14 @@ import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -39,60 +41,82 @@ import org.jspecify.annotations.Nullable;
  *   assertEquals(List.of("hello Ann"), connection.sent());
  * </pre>
  *
- * <p>It behaves as a real connection. Callbacks never nest: a close or a resumption of reading that
- * a callback requests happens after the callback has returned, and before the test's call returns.
- * An exception of the handler closes the connection with {@link Kind#HANDLER_ERROR}. Received
- * messages wait while reading is paused or the connection is not writable. A close is complete at
- * once, since the peer never delays it.
+ * <p>It behaves as a real connection. Callbacks never nest, not even those of several connections:
+ * a close or a resumption of reading that a callback requests happens after the callback has
+ * returned, and before the test's call returns. Received messages wait while reading is paused or
+ * the connection is not writable. A close is complete at once, since the peer never delays it.
  *
- * <p>Tasks of {@link #execute} run after the callback that submits them; a task that the test
- * submits runs in the next call of the test, {@link #run} for example. Timers run when the {@link
- * #clock} is advanced.
+ * <p>An exception of the handler closes the connection with {@link Kind#HANDLER_ERROR}.
  *
- * <p><b>Threads.</b> For one thread, that of the test.
+ * <p><b>Tasks.</b> Tasks of {@link #execute} run after the callback that submits them; a task that
+ * the test submits runs in the next call of the test, {@link #run} or {@link #sent} for example.
+ * Timers run when the {@link #clock} is advanced.
  *
- * <p><b>Ownership.</b> A received message is released after {@code onMessage} unless it was sent.
- * The connection keeps a reference to each sent message until {@link #releaseSent}; {@link
- * #takeSent} hands the references over.
+ * <p><b>Topics.</b> A message that is published to a topic is sent by such a task. No subscriber is
+ * too slow: a {@link dev.jev.SlowConsumer} has no effect.
+ *
+ * <p><b>Threads.</b> The methods for the test are for one thread at a time, and call the handler.
+ * The methods of {@link Connection} may be called from any thread. If that is not the test's, a
+ * message is sent at once, and everything else happens in the next call of the test. An {@linkplain
+ * Handler#offload offloaded} handler with the executor {@code Runnable::run} handles each message
+ * before the test's call returns; a test with other executors waits for them.
+ *
+ * <p><b>Ownership.</b> As on a real connection, a received message is released after {@code
+ * onMessage}, which may send it any number of times. This connection keeps a reference to each sent
+ * message until {@link #releaseSent}; {@link #takeSent} hands the references over.
  *
  * @param <I> the messages that come in
  * @param <O> the messages that go out
  */
-public final class InMemoryConnection<I, O> implements Connection<O> {
+public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   /** The pending bytes while not writable: more than the default high watermark. */
   private static final long PENDING_BYTES = 256 * 1024 + 1;
 
   private static final System.Logger LOG = System.getLogger("dev.jev.test");
 
+  /** The connections that are due on a thread that is calling a handler; else null. */
+  private static final ThreadLocal<@Nullable Queue<InMemoryConnection<?, ?>>> DUE =
+      new ThreadLocal<>();
+
   private final Handler<? super I, O> handler;
   private final ManualClock clock;
+
+  // Guarded by sent.
   private final List<O> sent = new ArrayList<>();
   private final List<CompletableFuture<Void>> unwritten = new ArrayList<>();
-  private final Queue<I> unread = new ArrayDeque<>();
-  private final Queue<Runnable> tasks = new ArrayDeque<>();
-  private final List<ClockTimer> timers = new ArrayList<>();
-  private final Map<Class<?>, Object> attributes = new HashMap<>();
-  private SocketAddress local = new InetSocketAddress(InetAddress.getLoopbackAddress(), 10_000);
-  private SocketAddress remote = new InetSocketAddress(InetAddress.getLoopbackAddress(), 20_000);
-  private @Nullable Object attachment;
-  private @Nullable ReferenceCounted owned; // the message that is being delivered
 
-  private boolean busy; // a callback is running
+  // Any thread.
+  private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
+  private final Set<ClockTimer> timers = ConcurrentHashMap.newKeySet();
+  private final Map<Class<?>, Object> attributes = new ConcurrentHashMap<>();
+  private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
+  private volatile @Nullable Object attachment;
+  private volatile boolean connected; // onConnect was called
+  private volatile boolean outputEnded;
+  private volatile boolean paused;
+  private volatile boolean offloaded; // messages are queued or handled on other threads
+  private volatile boolean offloadPaused;
+  private volatile boolean blocked;
+  private volatile boolean detached;
+  private volatile boolean closed;
+  private volatile SocketAddress local = loopback(10_000);
+  private volatile SocketAddress remote = loopback(20_000);
+  private volatile Thread testThread = Thread.currentThread(); // of the latest call of the test
+
+  // The test's thread only.
+  private final Queue<I> unread = new ArrayDeque<>();
   private boolean opening;
-  private boolean connected; // onConnect was called
-  private boolean outputEnded;
   private boolean inputEnded;
-  private boolean paused;
-  private boolean blocked;
   private boolean writableDue;
-  private boolean detached;
-  private boolean closed;
-  private @Nullable CloseReason reason;
 
   private InMemoryConnection(Handler<? super I, O> handler, ManualClock clock) {
     this.handler = requireNonNull(handler, "handler");
     this.clock = requireNonNull(clock, "clock");
+  }
+
+  private static SocketAddress loopback(int port) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
   }
 
   /** Creates a connection with a clock of its own; {@link #open} is to be called next. */
@@ -110,7 +134,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   /** Connects: calls {@code onConnect}, once. */
   public InMemoryConnection<I, O> open() {
-    if (!connected && reason == null) {
+    if (!connected && reason.get() == null) {
       opening = true;
     }
     return run();
@@ -119,7 +143,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   /** Receives a message; a reference-counted one is consumed. */
   public InMemoryConnection<I, O> receive(I message) {
     requireNonNull(message, "message");
-    if (reason != null || inputEnded) {
+    if (reason.get() != null || inputEnded) {
       ReferenceCountUtil.release(message);
     } else {
       unread.add(message);
@@ -127,7 +151,10 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return run();
   }
 
-  /** Ends the peer's output: earlier messages are delivered, then the connection closes. */
+  /**
+   * Ends the peer's output: earlier messages are delivered, and handled if the handler is
+   * offloaded, then the connection closes.
+   */
   public InMemoryConnection<I, O> peerCloses() {
     inputEnded = true;
     return run();
@@ -156,13 +183,9 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
    * Runs everything that is due, or nothing if called by a callback, after which it runs anyway.
    */
   public InMemoryConnection<I, O> run() {
-    if (!busy) {
-      busy = true;
-      try {
-        settle();
-      } finally {
-        busy = false;
-      }
+    testThread = Thread.currentThread();
+    if (!turnLater()) {
+      takeTurns();
     }
     return this;
   }
@@ -172,26 +195,42 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     return clock;
   }
 
-  /** Returns the messages that were sent and not taken; the connection keeps the references. */
+  /**
+   * Runs what is due, and returns the messages that were sent and not taken; the connection keeps
+   * the references.
+   */
   public List<O> sent() {
-    return Collections.unmodifiableList(sent);
+    run();
+    synchronized (sent) {
+      return List.copyOf(sent);
+    }
   }
 
-  /** Returns the messages that were sent and not taken, and hands over the references to them. */
+  /**
+   * Runs what is due, and returns the messages that were sent and not taken, together with the
+   * references to them.
+   */
   public List<O> takeSent() {
-    List<O> taken = List.copyOf(sent);
-    sent.clear();
-    return taken;
+    run();
+    synchronized (sent) {
+      List<O> taken = List.copyOf(sent);
+      sent.clear();
+      return taken;
+    }
   }
 
-  /** Releases the messages that were sent and not taken. */
+  /** Runs what is due, and releases the messages that were sent and not taken. */
   public void releaseSent() {
     takeSent().forEach(ReferenceCountUtil::release);
   }
 
-  /** Returns the reason of the close, or null if the connection is open or was detached. */
+  /**
+   * Runs what is due, and returns the reason of the close, or null if the connection is open or was
+   * detached.
+   */
   public @Nullable CloseReason closeReason() {
-    return closed && !detached ? reason : null;
+    run();
+    return closed && !detached ? reason.get() : null;
   }
 
   /** Sets the addresses of both ends; ports 10000 and 20000 of this machine by default. */
@@ -203,6 +242,32 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   // Turns.
 
+  /** Takes a turn after the callback that runs on this thread; returns false if none does. */
+  private boolean turnLater() {
+    Queue<InMemoryConnection<?, ?>> due = DUE.get();
+    return due != null && due.add(this);
+  }
+
+  /** Runs what is due, here and on the connections that become due. */
+  private void takeTurns() {
+    Queue<InMemoryConnection<?, ?>> due = new ArrayDeque<>(List.of(this));
+    DUE.set(due);
+    try {
+      for (InMemoryConnection<?, ?> next; (next = due.poll()) != null; ) {
+        next.settle();
+      }
+    } finally {
+      DUE.remove();
+    }
+  }
+
+  /** Runs what is due if this is the thread of the test; else the test's next call does. */
+  private void runIfTest() {
+    if (Thread.currentThread() == testThread) {
+      run();
+    }
+  }
+
   private void settle() {
     while (step()) {
       // The next one.
@@ -211,6 +276,7 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   /** Runs the next thing that is due; returns false if there is none. */
   private boolean step() {
+    CloseReason why = reason.get();
     if (opening) {
       opening = false;
       connected = true;
@@ -218,13 +284,14 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
     } else if (writableDue) {
       becomeWritable();
     } else if (!unread.isEmpty() && readsOn()) {
-      dispatch(unread.remove());
+      I message = unread.remove();
+      dispatch(message, () -> call(() -> handler.onMessage(this, message)));
     } else if (!tasks.isEmpty()) {
       call(tasks.remove());
-    } else if (inputEnded && unread.isEmpty() && readsOn()) {
-      reason = CloseReason.of(Kind.PEER_CLOSED);
-    } else if (reason != null && !closed) {
-      finish(reason);
+    } else if (inputEnded && unread.isEmpty() && readsOn() && !offloaded) {
+      startClose(CloseReason.of(Kind.PEER_CLOSED));
+    } else if (why != null && !closed) {
+      finish(why);
     } else {
       return false;
     }
@@ -232,25 +299,31 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   }
 
   private boolean readsOn() {
-    return connected && reason == null && !paused && !blocked;
+    return connected && reason.get() == null && !paused && !offloadPaused && !blocked;
   }
 
   private void becomeWritable() {
     writableDue = false;
-    blocked = false;
-    unwritten.forEach(future -> future.complete(null));
-    unwritten.clear();
-    if (connected && reason == null) {
+    List<CompletableFuture<Void>> written = unblocked();
+    written.forEach(future -> future.complete(null));
+    if (connected && reason.get() == null) {
       call(() -> handler.onWritable(this));
     }
   }
 
-  private void dispatch(I message) {
-    owned = message instanceof ReferenceCounted counted ? counted : null;
-    call(() -> handler.onMessage(this, message));
-    if (owned != null) {
-      owned.release();
-      owned = null;
+  /** Makes the connection writable; returns the futures of the messages that waited for this. */
+  private List<CompletableFuture<Void>> unblocked() {
+    synchronized (sent) {
+      blocked = false;
+      return takeUnwritten();
+    }
+  }
+
+  private List<CompletableFuture<Void>> takeUnwritten() {
+    synchronized (sent) {
+      List<CompletableFuture<Void>> taken = List.copyOf(unwritten);
+      unwritten.clear();
+      return taken;
     }
   }
 
@@ -260,18 +333,22 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
       callback.run();
       return true;
     } catch (Throwable t) {
-      startClose(new CloseReason(Kind.HANDLER_ERROR, t));
+      handlerFailed(t);
       return false;
     }
   }
 
+  @Override
+  protected void handlerFailed(Throwable cause) {
+    startClose(new CloseReason(Kind.HANDLER_ERROR, cause));
+  }
+
   private void finish(CloseReason why) {
     closed = true;
-    new ArrayList<>(timers).forEach(ClockTimer::cancel);
+    timers.forEach(ClockTimer::cancel);
     unread.forEach(ReferenceCountUtil::release);
     unread.clear();
-    unwritten.forEach(future -> future.complete(null));
-    unwritten.clear();
+    takeUnwritten().forEach(future -> future.complete(null));
     if (connected && !detached) {
       try {
         handler.onClose(this, why);
@@ -282,15 +359,13 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   }
 
   private void startClose(CloseReason why) {
-    if (reason == null) {
-      reason = why;
-    }
+    reason.compareAndSet(null, why);
+    endSubscriptions();
   }
 
   private void abort(CloseReason why) {
     startClose(why);
-    unwritten.forEach(future -> future.completeExceptionally(new ClosedChannelException()));
-    unwritten.clear();
+    takeUnwritten().forEach(future -> future.completeExceptionally(new ClosedChannelException()));
   }
 
   // For the handler.
@@ -302,51 +377,33 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   @Override
   public Delivery deliver(O message) {
-    disown(requireNonNull(message, "message"));
+    O owned = acquire(requireNonNull(message, "message"));
     CompletableFuture<Void> written = new CompletableFuture<>();
-    if (!connected || reason != null || outputEnded) {
-      ReferenceCountUtil.release(message);
+    if (!accept(owned, written)) {
+      ReferenceCountUtil.release(owned);
       written.completeExceptionally(new ClosedChannelException());
       return new Delivery(Delivery.Outcome.CLOSED, written.minimalCompletionStage());
-    }
-    sent.add(message);
-    if (blocked) {
-      unwritten.add(written);
-    } else {
-      written.complete(null);
     }
     return new Delivery(Delivery.Outcome.TAKEN, written.minimalCompletionStage());
   }
 
-  /** Gives up the reference to the message that is being delivered if it is sent. */
-  private void disown(O message) {
-    ReferenceCounted delivered = owned;
-    if (delivered != null
-        && message instanceof ReferenceCounted counted
-        && shares(counted, delivered)) {
-      owned = null;
+  private boolean accept(O message, CompletableFuture<Void> written) {
+    synchronized (sent) {
+      if (!isOpen() || outputEnded) {
+        return false;
+      }
+      sent.add(message);
+      if (blocked) {
+        unwritten.add(written);
+        return true;
+      }
     }
-  }
-
-  /** Returns whether both share a reference count: they are the same, or one is a view. */
-  @SuppressWarnings("ReferenceEquality") // the same object, not an equal one
-  private static boolean shares(ReferenceCounted sent, ReferenceCounted delivered) {
-    if (sent == delivered) {
-      return true;
-    }
-    int before = sent.refCnt();
-    if (before != delivered.refCnt()) {
-      return false;
-    }
-    delivered.retain();
-    boolean shared = sent.refCnt() != before;
-    delivered.release();
-    return shared;
+    return written.complete(null);
   }
 
   @Override
   public boolean isWritable() {
-    return connected && reason == null && !outputEnded && !blocked;
+    return isOpen() && !outputEnded && !blocked;
   }
 
   /** Returns 0, or 262,145 while the connection is not writable because of {@link #block}. */
@@ -357,35 +414,36 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
   @Override
   public boolean isOpen() {
-    return connected && reason == null;
+    return connected && reason.get() == null;
   }
 
   @Override
   public void close() {
     startClose(CloseReason.of(Kind.CLOSED));
-    run();
+    runIfTest();
   }
 
   @Override
   public void closeNow() {
     abort(CloseReason.of(Kind.CLOSED));
-    run();
+    runIfTest();
   }
 
   @Override
   public void shutdownOutput() {
     outputEnded = true;
+    endSubscriptions();
   }
 
   /** Ends the connection without {@code onClose}; {@code successor} is not called. */
   @Override
   public void detach(ChannelHandler successor) {
     requireNonNull(successor, "successor");
-    if (reason == null) {
+    if (reason.get() == null) {
       detached = true;
     }
     startClose(CloseReason.of(Kind.CLOSED));
-    run();
+    runIfTest();
   }
 
   @Override
@@ -396,12 +454,23 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
   @Override
   public void resumeReading() {
     paused = false;
-    run();
+    runIfTest();
+  }
+
+  @Override
+  protected void offloaded(boolean busy) {
+    offloaded = busy;
+  }
+
+  @Override
+  protected void offloadPaused(boolean paused) {
+    offloadPaused = paused;
   }
 
   @Override
   public void execute(Runnable task) {
     tasks.add(requireNonNull(task, "task"));
+    turnLater();
   }
 
   @Override
@@ -491,8 +560,8 @@ public final class InMemoryConnection<I, O> implements Connection<O> {
 
     private final Runnable task;
     private final LongSupplier pause; // in nanoseconds; negative if it does not run again
-    private boolean cancelled;
-    private Runnable undo = () -> {};
+    private volatile boolean cancelled;
+    private volatile Runnable undo = () -> {};
 
     ClockTimer(Runnable task, LongSupplier pause) {
       this.task = task;

@@ -14,17 +14,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * A clock that stands still until a test advances it, with scheduled tasks.
  *
- * <p><b>Threads.</b> For one thread.
+ * <p><b>Threads.</b> Advanced by one thread, which runs the tasks. They may be scheduled by any.
  */
 public final class ManualClock {
 
   /** Ten years, as in the framework, which is still a long in nanoseconds. */
   static final Duration MAX_DELAY = Duration.ofDays(3650);
 
-  private final List<Task> tasks = new ArrayList<>();
+  private final List<Task> tasks = new ArrayList<>(); // guarded by this
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
-  private long now;
-  private long order;
+  private volatile long now; // written by the thread that advances it
+  private long order; // guarded by this
 
   /** A scheduled task; tasks that are due at the same time run in the order of scheduling. */
   private record Task(long due, long order, Runnable action) {}
@@ -44,7 +44,7 @@ public final class ManualClock {
     }
     long end = now + time.toNanos();
     for (Task next = next(end); next != null; next = next(end)) {
-      tasks.remove(next);
+      remove(next);
       now = Math.max(now, next.due());
       next.action().run();
     }
@@ -52,6 +52,7 @@ public final class ManualClock {
   }
 
   /** Advances the time without running tasks, as during a task that takes long. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   public void elapse(Duration time) {
     if (time.isNegative()) {
       throw new IllegalArgumentException("time: " + time + " (expected: >= PT0S)");
@@ -60,7 +61,7 @@ public final class ManualClock {
   }
 
   /** Returns the number of scheduled tasks that have not run yet, timers included. */
-  public int pendingTasks() {
+  public synchronized int pendingTasks() {
     return tasks.size();
   }
 
@@ -70,10 +71,14 @@ public final class ManualClock {
   }
 
   /** Schedules a task after a delay in nanoseconds; returns an action that cancels it. */
-  Runnable schedule(long nanos, Runnable action) {
+  synchronized Runnable schedule(long nanos, Runnable action) {
     Task task = new Task(now + nanos, order++, requireNonNull(action, "action"));
     tasks.add(task);
-    return () -> tasks.remove(task);
+    return () -> remove(task);
+  }
+
+  private synchronized void remove(Task task) {
+    tasks.remove(task);
   }
 
   /** Returns the deadline wheel of a maximum delay, which all users of this clock share. */
@@ -97,7 +102,7 @@ public final class ManualClock {
     return delay.toNanos();
   }
 
-  private @Nullable Task next(long end) {
+  private synchronized @Nullable Task next(long end) {
     return tasks.stream()
         .filter(task -> task.due() <= end)
         .min(Comparator.comparingLong(Task::due).thenComparingLong(Task::order))

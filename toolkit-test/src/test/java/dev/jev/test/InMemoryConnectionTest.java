@@ -12,6 +12,8 @@ import dev.jev.Delivery;
 import dev.jev.Handler;
 import dev.jev.ScheduledTask;
 import dev.jev.Server;
+import dev.jev.Subscription;
+import dev.jev.Topic;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -23,6 +25,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -160,7 +163,118 @@ class InMemoryConnectionTest {
               () -> {
                 throw new IllegalStateException("broken");
               });
+        }),
+    PUBLISH(
+        (c, note) -> {
+          c.pauseReading();
+          Topic<String> topic = Topic.of("news", observer("news", note, ""));
+          Subscription subscription = topic.subscribe(c);
+          note.add("active " + subscription.isActive() + ", again " + topic.contains(c));
+          note.add("same " + (topic.subscribe(c) == subscription) + ", size " + topic.size());
+          note.add("published " + topic.publish("1"));
+          c.send("before");
+          topic.publish("2");
+          c.execute(
+              () -> {
+                note.add(topic.counts().toString());
+                topic.forEach(each -> note.add("each is this one: " + (each == c)));
+                c.close();
+                note.add("active " + subscription.isActive() + ", size " + topic.size());
+              });
+        }),
+    UNSUBSCRIBE(
+        (c, note) -> {
+          c.pauseReading();
+          Topic<String> topic = Topic.of("news", observer("news", note, ""));
+          Subscription subscription = topic.subscribe(c);
+          topic.publish("1");
+          subscription.cancel();
+          note.add("active " + subscription.isActive() + ", contains " + topic.contains(c));
+          topic.publish("not subscribed");
+          topic.subscribe(c);
+          topic.publish("2");
+          note.add("unsubscribed " + topic.unsubscribe(c) + " and " + topic.unsubscribe(c));
+          note.add(subscription.dropped() + ", " + subscription.pendingBytes());
+          c.execute(c::close);
+        }),
+    LEAVE_BEFORE_CLOSE(
+        (c, note) -> {
+          c.pauseReading();
+          for (String name : List.of("first", "second", "third")) {
+            Topic.of(name, observer(name, note, "")).subscribe(c);
+          }
+          c.execute(c::close);
+        }),
+    CLOSE_BEFORE_JOIN(
+        (c, note) -> {
+          Topic<String> topic = Topic.of("news", observer("news", note, ""));
+          topic.subscribe(c);
+          topic.publish("too late");
+          c.close();
+          c.execute(
+              () -> note.add("active " + topic.subscribe(c).isActive() + ", size " + topic.size()));
+        }),
+    SHUT_DOWN_OUTPUT_OF_SUBSCRIBER(
+        (c, note) -> {
+          c.pauseReading();
+          Topic<String> topic = Topic.of("news", observer("news", note, ""));
+          topic.subscribe(c);
+          topic.publish("1");
+          c.execute(
+              () -> {
+                c.shutdownOutput();
+                note.add("contains " + topic.contains(c) + ", open " + c.isOpen());
+                note.add("active " + topic.subscribe(c).isActive());
+                c.execute(c::close);
+              });
+        }),
+    JOIN_PUBLISHES(
+        (c, note) -> {
+          c.pauseReading();
+          Topic<String> topic = Topic.of("news", observer("news", note, "publishes"));
+          topic.subscribe(c);
+          topic.publish("1");
+          c.execute(() -> c.execute(c::close));
+        }),
+    JOIN_THROWS(
+        (c, note) -> {
+          c.pauseReading();
+          Topic.of("news", observer("news", note, "throws")).subscribe(c);
+        }),
+    LEAVE_THROWS(
+        (c, note) -> {
+          c.pauseReading();
+          Topic<String> topic = Topic.of("news", observer("news", note, "throws later"));
+          topic.subscribe(c);
+          topic.unsubscribe(c);
         });
+
+    /** Notes what it observes, and does something when a connection joins or leaves. */
+    private static Topic.Observer<String> observer(String name, List<String> note, String action) {
+      return new Topic.Observer<>() {
+        private final Topic<String> other = Topic.of("other");
+
+        @Override
+        public void onJoin(Connection<String> connection) {
+          note.add(name + " joined, sent " + connection.send(name));
+          if (action.equals("throws")) {
+            throw new IllegalStateException("broken");
+          }
+          if (action.equals("publishes")) {
+            other.subscribe(connection);
+            other.publish("from the observer");
+          }
+        }
+
+        @Override
+        public void onLeave(Connection<String> connection) {
+          note.add(name + " left, open " + connection.isOpen());
+          if (action.equals("throws later")) {
+            throw new IllegalStateException("broken");
+          }
+        }
+      };
+    }
 
     private final BiConsumer<Connection<String>, List<String>> onMessage;
 
@@ -220,10 +334,16 @@ class InMemoryConnectionTest {
 
   private record Outcome(List<String> notes, List<String> sent) {}
 
-  private static Outcome overSockets(Scenario scenario) throws Exception {
+  /** Returns the handler itself, or one that calls it. */
+  private interface Wrapper extends UnaryOperator<Handler<String, String>> {}
+
+  private static Outcome overSockets(Scenario scenario, Wrapper wrapper) throws Exception {
     EventLog log = new EventLog(scenario);
     try (Server server =
-            Server.builder(ShortTexts::new, log).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+            Server.builder(ShortTexts::new, wrapper.apply(log))
+                .listen("tcp://127.0.0.1:0")
+                .eventLoops(1)
+                .start();
         RawPeer peer = RawPeer.connect(server)) {
       peer.write("01 61 01 62").shutdownOutput();
       byte[] sent = peer.readAll();
@@ -239,9 +359,9 @@ class InMemoryConnectionTest {
     return texts;
   }
 
-  private static Outcome inMemory(Scenario scenario) throws Exception {
+  private static Outcome inMemory(Scenario scenario, Wrapper wrapper) throws Exception {
     EventLog log = new EventLog(scenario);
-    InMemoryConnection<String, String> connection = InMemoryConnection.to(log);
+    InMemoryConnection<String, String> connection = InMemoryConnection.to(wrapper.apply(log));
     connection.open().receive("a").receive("b").peerCloses();
     connection.clock().advance(Duration.ofMinutes(1));
     Outcome outcome = new Outcome(log.read(), connection.sent());
@@ -250,15 +370,25 @@ class InMemoryConnectionTest {
     return outcome;
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void doesWhatARealConnectionDoes(Scenario scenario) throws Exception {
-    Outcome memory = inMemory(scenario);
-    Outcome sockets = overSockets(scenario);
+  private static void assertSame(Scenario scenario, Wrapper wrapper) throws Exception {
+    Outcome memory = inMemory(scenario, wrapper);
+    Outcome sockets = overSockets(scenario, wrapper);
     assertThat(memory.notes()).isEqualTo(sockets.notes());
     if (scenario != Scenario.CLOSE_NOW) { // which may or may not drop sent messages
       assertThat(memory.sent()).isEqualTo(sockets.sent());
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void doesWhatARealConnectionDoes(Scenario scenario) throws Exception {
+    assertSame(scenario, handler -> handler);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void doesWhatARealConnectionDoesForAnOffloadedHandler(Scenario scenario) throws Exception {
+    assertSame(scenario, handler -> handler.offload(Runnable::run));
   }
 
   @Test
