@@ -12,7 +12,6 @@ import dev.jev.SimulatedConnection;
 import io.netty.channel.ChannelHandler;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
-import java.lang.System.Logger.Level;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -46,7 +45,9 @@ import org.jspecify.annotations.Nullable;
  * returned, and before the test's call returns. Received messages wait while reading is paused or
  * the connection is not writable. A close is complete at once, since the peer never delays it.
  *
- * <p>An exception of the handler closes the connection with {@link Kind#HANDLER_ERROR}.
+ * <p><b>Errors.</b> An exception of the handler closes the connection with {@link
+ * Kind#HANDLER_ERROR}. The test's call, {@link #receive} for example, then throws this exception
+ * itself, unless the test {@linkplain #expectClose expects} such a close.
  *
  * <p><b>Tasks.</b> Tasks of {@link #execute} run after the callback that submits them; a task that
  * the test submits runs in the next call of the test, {@link #run} or {@link #sent} for example.
@@ -72,8 +73,6 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   /** The pending bytes while not writable: more than the default high watermark. */
   private static final long PENDING_BYTES = 256 * 1024 + 1;
-
-  private static final System.Logger LOG = System.getLogger("dev.jev.test");
 
   /** The connections that are due on a thread that is calling a handler; else null. */
   private static final ThreadLocal<@Nullable Queue<InMemoryConnection<?, ?>>> DUE =
@@ -109,6 +108,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private boolean opening;
   private boolean inputEnded;
   private boolean writableDue;
+  private boolean closeExpected;
+  private @Nullable Throwable thrown; // by the handler; the test's call will throw it
 
   private InMemoryConnection(Handler<? super I, O> handler, ManualClock clock) {
     this.handler = requireNonNull(handler, "handler");
@@ -131,6 +132,16 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   }
 
   // For the test, in place of the peer.
+
+  /**
+   * Expects that the handler closes the connection by an exception: the calls of the test do not
+   * throw the exception that is the cause of {@link #closeReason}. They still throw any other one,
+   * for example of {@code onClose}.
+   */
+  public InMemoryConnection<I, O> expectClose() {
+    closeExpected = true;
+    return this;
+  }
 
   /** Connects: calls {@code onConnect}, once. */
   public InMemoryConnection<I, O> open() {
@@ -185,7 +196,10 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   public InMemoryConnection<I, O> run() {
     testThread = Thread.currentThread();
     if (!turnLater()) {
-      takeTurns();
+      Throwable failure = takeTurns();
+      if (failure != null) {
+        InMemoryConnection.<RuntimeException>rethrow(failure);
+      }
     }
     return this;
   }
@@ -248,17 +262,21 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     return due != null && due.add(this);
   }
 
-  /** Runs what is due, here and on the connections that become due. */
-  private void takeTurns() {
+  /** Runs what is due, here and on the connections that become due; returns what was thrown. */
+  private @Nullable Throwable takeTurns() {
     Queue<InMemoryConnection<?, ?>> due = new ArrayDeque<>(List.of(this));
     DUE.set(due);
+    Throwable failure = null;
     try {
       for (InMemoryConnection<?, ?> next; (next = due.poll()) != null; ) {
         next.settle();
+        failure = first(failure, next.thrown);
+        next.thrown = null;
       }
     } finally {
       DUE.remove();
     }
+    return failure;
   }
 
   /** Runs what is due if this is the thread of the test; else the test's next call does. */
@@ -266,6 +284,22 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     if (Thread.currentThread() == testThread) {
       run();
     }
+  }
+
+  private static @Nullable Throwable first(@Nullable Throwable earlier, @Nullable Throwable later) {
+    if (earlier == null) {
+      return later;
+    }
+    if (later != null && later != earlier) {
+      earlier.addSuppressed(later);
+    }
+    return earlier;
+  }
+
+  /** Throws anything as it is, even a checked exception. */
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <T extends Throwable> void rethrow(Throwable failure) throws T {
+    throw (T) failure;
   }
 
   private void settle() {
@@ -340,7 +374,9 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   @Override
   protected void handlerFailed(Throwable cause) {
-    startClose(new CloseReason(Kind.HANDLER_ERROR, cause));
+    if (!startClose(new CloseReason(Kind.HANDLER_ERROR, cause)) || !closeExpected) {
+      thrown = first(thrown, cause);
+    }
   }
 
   private void finish(CloseReason why) {
@@ -350,17 +386,15 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     unread.clear();
     takeUnwritten().forEach(future -> future.complete(null));
     if (connected && !detached) {
-      try {
-        handler.onClose(this, why);
-      } catch (Throwable t) {
-        LOG.log(Level.WARNING, "handler failed in onClose", t);
-      }
+      call(() -> handler.onClose(this, why));
     }
   }
 
-  private void startClose(CloseReason why) {
-    reason.compareAndSet(null, why);
+  /** Begins the close; returns false if it has begun already. */
+  private boolean startClose(CloseReason why) {
+    boolean begins = reason.compareAndSet(null, why);
     endSubscriptions();
+    return begins;
   }
 
   private void abort(CloseReason why) {

@@ -362,7 +362,7 @@ class InMemoryConnectionTest {
   private static Outcome inMemory(Scenario scenario, Wrapper wrapper) throws Exception {
     EventLog log = new EventLog(scenario);
     InMemoryConnection<String, String> connection = InMemoryConnection.to(wrapper.apply(log));
-    connection.open().receive("a").receive("b").peerCloses();
+    connection.expectClose().open().receive("a").receive("b").peerCloses();
     connection.clock().advance(Duration.ofMinutes(1));
     Outcome outcome = new Outcome(log.read(), connection.sent());
     connection.clock().advance(NEVER);

@@ -2,6 +2,7 @@ package dev.jev.test;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.CloseReason;
 import dev.jev.Connection;
@@ -114,6 +115,37 @@ class InMemoryOffloadTest {
     assertThat(connection.isOpen()).isFalse();
     assertThat(connection.closeReason()).hasToString("CLOSED");
     recorder.expect("connect", "message a", "close CLOSED");
+  }
+
+  @Test
+  void whatTheHandlerThrowsOnAnotherThreadIsThrownByTheNextCall() throws Exception {
+    IllegalStateException fault = new IllegalStateException("broken");
+    Handler<String, String> handler =
+        (c, message) -> {
+          throw fault;
+        };
+    InMemoryConnection<String, String> connection =
+        InMemoryConnection.<String, String>to(handler.offload(pool)).open();
+    connection.receive("a");
+    awaitPool();
+    assertThatThrownBy(connection::run).isSameAs(fault);
+    InMemoryConnection<String, String> expected =
+        InMemoryConnection.<String, String>to(handler.offload(Runnable::run)).open();
+    expected.expectClose().receive("a");
+    assertThat(expected.closeReason()).hasToString("HANDLER_ERROR: broken");
+  }
+
+  @Test
+  void executorThatThrowsFailsTheTest() {
+    OutOfMemoryError fault = new OutOfMemoryError("unable to create native thread");
+    Recorder<String, String> recorder = Recorder.silent();
+    Handler<String, String> handler =
+        recorder.offload(
+            task -> {
+              throw fault;
+            });
+    assertThatThrownBy(() -> InMemoryConnection.<String, String>to(handler).open()).isSameAs(fault);
+    recorder.expectNothingMore();
   }
 
   @Test
