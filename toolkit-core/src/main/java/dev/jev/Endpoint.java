@@ -202,9 +202,9 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
         graceEnd = Math.min(graceEnd - end, 0) + end;
         LockSupport.unpark(stopThread);
       } else {
-        stopBegun = true;
         graceEnd = end;
-        stopThread.start();
+        stopThread.start(); // fails if no thread can be created; the stop can be tried again
+        stopBegun = true;
       }
     }
   }

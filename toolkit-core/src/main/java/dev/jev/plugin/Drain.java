@@ -164,7 +164,12 @@ public final class Drain implements Plugin {
     }
     beginNanos = System.nanoTime();
     phase = Phase.LEAVING;
-    new Thread(this::run, "jev-drain").start();
+    try {
+      new Thread(this::run, "jev-drain").start();
+    } catch (Throwable t) { // no thread can be created; the drain can be tried again
+      phase = Phase.SERVING;
+      throw t;
+    }
     return true;
   }
 
@@ -302,8 +307,8 @@ public final class Drain implements Plugin {
     phase = now;
     try {
       onPhase.accept(now);
-    } catch (RuntimeException e) {
-      log(Level.WARNING, "drain: onPhase threw in phase " + now, e);
+    } catch (Throwable t) {
+      log(Level.WARNING, "drain: onPhase threw in phase " + now, t);
     }
   }
 

@@ -291,7 +291,7 @@ class DrainTest {
         drain(NONE, NONE, Duration.ofSeconds(20))
             .onPhase(
                 phase -> {
-                  throw new IllegalStateException("broken");
+                  throw new LinkageError("broken");
                 })
             .build();
     try (LogCapture log = new LogCapture("dev.jev")) {
