@@ -70,6 +70,15 @@ public abstract class SimulatedConnection<O> implements Connection<O> {
     }
   }
 
+  /**
+   * Returns whether messages that were published before a close are still sent: true from the
+   * opening of the connection until it is closed, or all output is dropped.
+   */
+  protected abstract boolean acceptsPublished();
+
+  /** Sends a published message, even if a close was requested after it was published. */
+  protected abstract void sendPublished(O message);
+
   /** Closes the connection as if a callback had thrown {@code cause}. Event loop only. */
   protected abstract void handlerFailed(Throwable cause);
 
@@ -106,11 +115,6 @@ public abstract class SimulatedConnection<O> implements Connection<O> {
   final void remove(Subscription subscription) {
     subscriptions.updateAndGet(
         all -> all == null ? null : all.stream().filter(each -> each != subscription).toList());
-  }
-
-  /** Returns whether there may be subscriptions. */
-  final boolean acceptsSubscriptions() {
-    return isOpen() && subscriptions.get() != null;
   }
 
   final Offloadable offloadable() {

@@ -64,7 +64,7 @@ final class SimulatedSubscriber<O> implements Subscription {
     if (state == State.JOINED) {
       state = State.GONE;
       topic.observer().onLeave(connection);
-    } else if (state == State.NEW && connection.acceptsSubscriptions()) {
+    } else if (state == State.NEW && connection.acceptsPublished()) {
       state = State.JOINED;
       topic.observer().onJoin(connection);
     } else {
@@ -77,9 +77,11 @@ final class SimulatedSubscriber<O> implements Subscription {
     ReferenceCountUtil.retain(message);
     connection.execute(
         () -> {
-          if (connection.send(message)) {
+          if (connection.acceptsPublished()) {
+            connection.sendPublished(message);
             topic.delivered(1);
           } else {
+            ReferenceCountUtil.release(message);
             dropped.incrementAndGet();
             topic.dropped();
           }

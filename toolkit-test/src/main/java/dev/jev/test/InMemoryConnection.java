@@ -99,6 +99,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private volatile boolean blocked;
   private volatile boolean detached;
   private volatile boolean closed;
+  private volatile boolean aborted; // by closeNow, for example
   private volatile SocketAddress local = loopback(10_000);
   private volatile SocketAddress remote = loopback(20_000);
   private volatile Thread testThread = Thread.currentThread(); // of the latest call of the test
@@ -398,6 +399,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   }
 
   private void abort(CloseReason why) {
+    aborted = true;
     startClose(why);
     takeUnwritten().forEach(future -> future.completeExceptionally(new ClosedChannelException()));
   }
@@ -433,6 +435,18 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
       }
     }
     return written.complete(null);
+  }
+
+  @Override
+  protected boolean acceptsPublished() {
+    return connected && !aborted && !closed;
+  }
+
+  @Override
+  protected void sendPublished(O message) {
+    synchronized (sent) {
+      sent.add(message);
+    }
   }
 
   @Override

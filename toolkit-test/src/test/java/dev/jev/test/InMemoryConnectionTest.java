@@ -209,10 +209,11 @@ class InMemoryConnectionTest {
         (c, note) -> {
           Topic<String> topic = Topic.of("news", observer("news", note, ""));
           topic.subscribe(c);
-          topic.publish("too late");
+          topic.publish("1");
           c.close();
-          c.execute(
-              () -> note.add("active " + topic.subscribe(c).isActive() + ", size " + topic.size()));
+          Runnable late =
+              () -> note.add("active " + topic.subscribe(c).isActive() + ", size " + topic.size());
+          c.execute(() -> c.execute(late));
         }),
     SHUT_DOWN_OUTPUT_OF_SUBSCRIBER(
         (c, note) -> {

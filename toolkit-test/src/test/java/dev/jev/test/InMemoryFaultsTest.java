@@ -132,7 +132,8 @@ class InMemoryFaultsTest {
     connection.open().expectClose();
     connection.execute(() -> fail(new IllegalStateException("first")));
     assertThatThrownBy(connection::run).isSameAs(fault);
-    assertThat(connection.closeReason()).hasToString("HANDLER_ERROR: first");
+    assertThat(connection.closeReason())
+        .hasToString("HANDLER_ERROR: java.lang.IllegalStateException: first");
   }
 
   @Test

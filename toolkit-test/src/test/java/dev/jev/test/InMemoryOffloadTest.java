@@ -126,13 +126,18 @@ class InMemoryOffloadTest {
         };
     InMemoryConnection<String, String> connection =
         InMemoryConnection.<String, String>to(handler.offload(pool)).open();
-    connection.receive("a");
-    awaitPool();
-    assertThatThrownBy(connection::run).isSameAs(fault);
+    assertThatThrownBy(
+            () -> {
+              connection.receive("a"); // the other thread may be faster
+              awaitPool();
+              connection.run();
+            })
+        .isSameAs(fault);
     InMemoryConnection<String, String> expected =
         InMemoryConnection.<String, String>to(handler.offload(Runnable::run)).open();
     expected.expectClose().receive("a");
-    assertThat(expected.closeReason()).hasToString("HANDLER_ERROR: broken");
+    assertThat(expected.closeReason())
+        .hasToString("HANDLER_ERROR: java.lang.IllegalStateException: broken");
   }
 
   @Test

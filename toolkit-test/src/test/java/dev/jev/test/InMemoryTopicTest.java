@@ -120,11 +120,23 @@ class InMemoryTopicTest {
   }
 
   @Test
-  void messageThatIsPublishedBeforeTheCloseIsCountedAsDropped() {
+  void messageThatIsPublishedBeforeTheCloseIsSent() {
     InMemoryConnection<String, String> connection = open();
     Subscription subscription = topic.subscribe(connection);
-    topic.publish("too late");
+    topic.publish("in time");
     connection.close();
+    topic.publish("too late");
+    assertThat(connection.sent()).containsExactly("in time");
+    assertThat(subscription.dropped()).isZero();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(2, 1, 0, 0, 0));
+  }
+
+  @Test
+  void messageThatIsPublishedBeforeCloseNowIsDropped() {
+    InMemoryConnection<String, String> connection = open();
+    Subscription subscription = topic.subscribe(connection);
+    topic.publish("lost");
+    connection.closeNow();
     assertThat(connection.sent()).isEmpty();
     assertThat(subscription.dropped()).isEqualTo(1);
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(1, 0, 1, 0, 0));
