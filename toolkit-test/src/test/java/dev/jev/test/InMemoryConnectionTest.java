@@ -491,6 +491,26 @@ class InMemoryConnectionTest {
   }
 
   @Test
+  void receivedBufferMayBeSentAnyNumberOfTimes() {
+    List<Boolean> taken = new ArrayList<>();
+    InMemoryConnection<ByteBuf, ByteBuf> connection =
+        InMemoryConnection.<ByteBuf, ByteBuf>to(
+                (c, message) -> {
+                  taken.add(c.send(message));
+                  taken.add(c.send(message.slice()));
+                  c.closeNow();
+                  taken.add(c.send(message));
+                })
+            .open();
+    ByteBuf received = buffer("twice");
+    connection.receive(received);
+    assertThat(taken).containsExactly(true, true, false);
+    assertThat(received.refCnt()).isEqualTo(2);
+    connection.releaseSent();
+    assertThat(received.refCnt()).isZero();
+  }
+
+  @Test
   void bufferSentTooLateIsReleasedAndSoIsOneReceivedTooLate() {
     InMemoryConnection<ByteBuf, ByteBuf> connection =
         InMemoryConnection.<ByteBuf, ByteBuf>to(Connection::send).open();
