@@ -62,8 +62,8 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public boolean isMidMessage() {
-    return origin.isMidMessage();
+  public boolean isMidInboundMessage() {
+    return origin.isMidInboundMessage();
   }
 
   @Override
@@ -105,18 +105,18 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
-  public boolean isLast(B message) {
+  public boolean closesConnection(B message) {
     O encoded = apply(encode, message, "encoded message");
-    boolean last = origin.isLast(encoded);
+    boolean closes = origin.closesConnection(encoded);
     if (encoded != message) {
       ReferenceCountUtil.release(encoded);
     }
-    return last;
+    return closes;
   }
 
   @Override
-  public boolean isBetweenParts() {
-    return origin.isBetweenParts();
+  public boolean isMidOutboundMessage() {
+    return origin.isMidOutboundMessage();
   }
 
   @Override

@@ -225,7 +225,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   private void pack(Mailbox.Envelope<O> envelope) {
-    if (!connection.lifecycle().acceptsOutput() || connection.driver().hasPackedLast()) {
+    if (!connection.lifecycle().acceptsOutput() || connection.driver().hasPackedClose()) {
       drop(envelope, Outcome.CLOSED);
     } else if (!admits(pendingOnLoop())) {
       closeIfOverflowCloses();
@@ -268,7 +268,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
       connection.turnSoon();
     }
     SendQueue queue = sendQueue;
-    if (queue != null && !connection.driver().isBetweenParts()) {
+    if (queue != null && !connection.driver().isMidOutboundMessage()) {
       queue.endHold();
     }
     spill();
@@ -391,16 +391,17 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
-    if (encodingKey != null && !published.isLast()) {
+    if (encodingKey != null && !published.closesConnections()) {
       shared = published.packed(encodingKey, connection.driver());
-      if (shared == null && !published.isLast()) {
+      if (shared == null && !published.closesConnections()) {
         subscriber.drop();
         return false;
       }
     }
     boolean queued = mustQueuePublished();
-    if (published.isLast() || (queued && shared == null && connection.driver().isLast(published))) {
-      return publishLast(published, subscriber);
+    if (published.closesConnections()
+        || (queued && shared == null && connection.driver().closesConnection(published))) {
+      return publishClose(published, subscriber);
     }
     if (queued) {
       enqueue(published, shared, subscriber);
@@ -417,7 +418,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   /** Packs a published message that closes the connection, behind all that is queued. */
-  private boolean publishLast(SharedMessage<O> published, SubscriberPort<O> subscriber) {
+  private boolean publishClose(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     packSendQueue();
     try {
       addProtocolBytes(packAlone(published.message(), /* lent= */ true));
@@ -435,7 +436,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     SendQueue queue = sendQueue;
     return (queue != null && !queue.isEmpty())
         || !isChannelWritable()
-        || connection.driver().isBetweenParts();
+        || connection.driver().isMidOutboundMessage();
   }
 
   private void enqueue(
@@ -443,7 +444,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     long room = connection.config().maxPendingBytes() - pendingOnLoop();
     Object content = shared == null ? published.retain() : shared.retain();
     SendQueue queue = sendQueue();
-    if (connection.driver().isBetweenParts()) {
+    if (connection.driver().isMidOutboundMessage()) {
       queue.hold();
     }
     queue.add(content, published.message(), subscriber, room);

@@ -85,7 +85,7 @@ public interface Protocol<I, O> {
    */
   default void close(ProtocolContext context, CloseReason reason) {}
 
-  // Hooks for special protocols: batch decoders, zero copy, topics, closing handshakes.
+  // Hooks for special protocols: batch decoders, parts, zero copy, topics, closing handshakes.
 
   /**
    * Returns the number of messages that the protocol has decoded from consumed bytes and not
@@ -122,7 +122,7 @@ public interface Protocol<I, O> {
    * <p>Overridden by a protocol that delivers messages in parts. The {@link
    * Server.Builder#frameTimeout} then applies to the whole message.
    */
-  default boolean isMidMessage() {
+  default boolean isMidInboundMessage() {
     return false;
   }
 
@@ -165,7 +165,7 @@ public interface Protocol<I, O> {
    * slow subscriber. If the result is true, it is packed at once, behind everything that is queued,
    * and cannot be dropped.
    */
-  default boolean isLast(O message) {
+  default boolean closesConnection(O message) {
     return false;
   }
 
@@ -174,7 +174,7 @@ public interface Protocol<I, O> {
    * false by default. Messages that are published to a {@link Topic} wait until the last part is
    * packed, or until their {@link SlowConsumer} drops them.
    */
-  default boolean isBetweenParts() {
+  default boolean isMidOutboundMessage() {
     return false;
   }
 

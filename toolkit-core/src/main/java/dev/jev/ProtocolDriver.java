@@ -38,7 +38,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   private boolean abortDue;
   private boolean awaitingPeerClose;
   private boolean unpacking;
-  private boolean packedLast; // a packed message has closed the connection
+  private boolean packedClose; // a packed message has closed the connection
   private boolean unpackDue; // unread bytes wait for the end of a turn
 
   ProtocolDriver(StreamConnection<I, O> connection) {
@@ -77,7 +77,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     } finally {
       inProtocolCall = false;
       if (closeDue != null && !closing) {
-        packedLast = true;
+        packedClose = true;
         connection.lifecycle().requestClose();
         connection.turnSoon();
       }
@@ -101,15 +101,15 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   @Override
   public @Nullable ByteBuf packShared(SharedMessage<O> message) {
-    boolean before = packedLast;
-    packedLast = false;
+    boolean before = packedClose;
+    packedClose = false;
     ByteBuf bytes = packAlone(message);
-    if (packedLast) { // it has to be packed by the protocol of each connection
-      message.setLast();
+    if (packedClose) { // it has to be packed by the protocol of each connection
+      message.setClosesConnections();
       ReferenceCountUtil.safeRelease(bytes);
       return null;
     }
-    packedLast = before;
+    packedClose = before;
     return bytes;
   }
 
@@ -123,10 +123,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Returns the protocol's {@link Protocol#isLast}; logs a failure and returns false. */
-  boolean isLast(SharedMessage<O> message) {
+  /** Returns the protocol's {@link Protocol#closesConnection}; logs a failure and returns false. */
+  boolean closesConnection(SharedMessage<O> message) {
     try {
-      return protocol.isLast(message.message());
+      return protocol.closesConnection(message.message());
     } catch (Throwable t) {
       logPackFailure(message, t);
       return false;
@@ -134,9 +134,9 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   /** Returns whether only the rest of a message may be packed now. */
-  boolean isBetweenParts() {
+  boolean isMidOutboundMessage() {
     try {
-      return protocol.isBetweenParts();
+      return protocol.isMidOutboundMessage();
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return false;
@@ -144,8 +144,8 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   /** Returns whether a packed message has closed the connection, so that no other one follows. */
-  boolean hasPackedLast() {
-    return packedLast;
+  boolean hasPackedClose() {
+    return packedClose;
   }
 
   @Override
@@ -438,7 +438,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   /** Ends the deadline at a complete message; called for each message. */
   private void endFrame() {
-    if (frame != null && !isMidMessage()) {
+    if (frame != null && !isMidInboundMessage()) {
       frame.end();
     }
   }
@@ -446,7 +446,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Starts or ends the deadline after a read, unless it goes on. */
   private void watchFrame(ByteBuf unread, int consumed) {
     long held = heldBytes();
-    boolean midMessage = isMidMessage();
+    boolean midMessage = isMidInboundMessage();
     if (connection.lifecycle().isClosing()) {
       return;
     }
@@ -472,9 +472,9 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  private boolean isMidMessage() {
+  private boolean isMidInboundMessage() {
     try {
-      return protocol.isMidMessage();
+      return protocol.isMidInboundMessage();
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return false;
@@ -484,7 +484,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Drops the deadline; returns whether a frame is incomplete, since a task may have ended it. */
   private boolean frameExpired() {
     forgetFrame();
-    return connection.unreadBytes() > 0 || heldBytes() > 0 || isMidMessage();
+    return connection.unreadBytes() > 0 || heldBytes() > 0 || isMidInboundMessage();
   }
 
   private void forgetFrame() {

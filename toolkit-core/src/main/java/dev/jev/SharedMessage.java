@@ -19,7 +19,7 @@ class SharedMessage<O> {
 
     /**
      * Returns the packed message. Returns null if the protocol cannot pack it, which is logged, or
-     * if packing it closes the connection, so that it {@link #isLast}.
+     * if packing it closes the connection, so that it {@link #closesConnections}.
      */
     @Nullable ByteBuf packShared(SharedMessage<O> message);
 
@@ -38,7 +38,7 @@ class SharedMessage<O> {
   private final AtomicInteger references = new AtomicInteger(1);
 
   private volatile @Nullable Packed packed; // writes guarded by this
-  private volatile boolean last; // closes the connections that get it
+  private volatile boolean closesConnections; // false if not known yet
 
   SharedMessage(O message) {
     this.message = message;
@@ -86,14 +86,14 @@ class SharedMessage<O> {
     return found;
   }
 
-  /** Returns whether the message closes the connections that get it, as far as known. */
-  final boolean isLast() {
-    return last;
+  /** Returns whether packing the message closes each connection, as far as known. */
+  final boolean closesConnections() {
+    return closesConnections;
   }
 
-  /** Notes that the message closes the connections that get it, so that it has no shared bytes. */
-  final void setLast() {
-    last = true;
+  /** Notes that packing the message closes each connection, so that it has no shared bytes. */
+  final void setClosesConnections() {
+    closesConnections = true;
   }
 
   final SharedMessage<O> retain() {

@@ -348,7 +348,7 @@ class FrameTimeoutTest {
     }
 
     @Override
-    public boolean isMidMessage() {
+    public boolean isMidInboundMessage() {
       return midMessage;
     }
   }

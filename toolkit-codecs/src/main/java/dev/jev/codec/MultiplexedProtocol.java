@@ -117,8 +117,8 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
-  public boolean isMidMessage() {
-    return chosen != null && chosen.isMidMessage();
+  public boolean isMidInboundMessage() {
+    return chosen != null && chosen.isMidInboundMessage();
   }
 
   @Override
@@ -132,13 +132,13 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
-  public boolean isLast(Object message) {
-    return chosen != null && chosen.isLast(message);
+  public boolean closesConnection(Object message) {
+    return chosen != null && chosen.closesConnection(message);
   }
 
   @Override
-  public boolean isBetweenParts() {
-    return chosen != null && chosen.isBetweenParts();
+  public boolean isMidOutboundMessage() {
+    return chosen != null && chosen.isMidOutboundMessage();
   }
 
   @Override

@@ -52,8 +52,8 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
-  public boolean isMidMessage() {
-    return frames.isMidMessage();
+  public boolean isMidInboundMessage() {
+    return frames.isMidInboundMessage();
   }
 
   @Override

@@ -164,7 +164,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public boolean isMidMessage() {
+  public boolean isMidInboundMessage() {
     return reader.isMidMessage();
   }
 
@@ -403,12 +403,12 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
-  public boolean isLast(WebSocketMessage message) {
+  public boolean closesConnection(WebSocketMessage message) {
     return message instanceof Close;
   }
 
   @Override
-  public boolean isBetweenParts() {
+  public boolean isMidOutboundMessage() {
     return writer.isBetweenFragments();
   }
 
