@@ -107,11 +107,13 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   @Override
   public boolean closesConnection(B message) {
     O encoded = apply(encode, message, "encoded message");
-    boolean closes = origin.closesConnection(encoded);
-    if (encoded != message) {
-      ReferenceCountUtil.release(encoded);
+    try {
+      return origin.closesConnection(encoded);
+    } finally {
+      if (encoded != message) {
+        ReferenceCountUtil.release(encoded);
+      }
     }
-    return closes;
   }
 
   @Override

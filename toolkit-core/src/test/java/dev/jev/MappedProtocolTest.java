@@ -8,6 +8,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -29,7 +31,7 @@ class MappedProtocolTest {
               });
 
   /** All bytes are one message, whose payload leaves as a tail. */
-  private static final class Raw implements Protocol<ByteBuf, ByteBuf> {
+  private static class Raw implements Protocol<ByteBuf, ByteBuf> {
 
     @Override
     public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
@@ -114,6 +116,27 @@ class MappedProtocolTest {
     assertThat(unpacked.release()).isTrue();
     assertThat(message.release()).isTrue();
     out.release();
+  }
+
+  @Test
+  void encodedBufferIsReleasedWhateverClosesConnectionDoes() {
+    List<ByteBuf> encoded = new ArrayList<>();
+    Protocol<ByteBuf, ByteBuf> closing =
+        new Raw() {
+          @Override
+          public boolean closesConnection(ByteBuf message) {
+            encoded.add(message);
+            if (text(message).isEmpty()) {
+              throw new IllegalArgumentException("empty");
+            }
+            return text(message).equals("bye");
+          }
+        };
+    Protocol<ByteBuf, String> mapped = closing.mapOutbound(MappedProtocolTest::pooled);
+    assertThat(mapped.closesConnection("bye")).isTrue();
+    assertThat(mapped.closesConnection("hi")).isFalse();
+    assertThatThrownBy(() -> mapped.closesConnection("")).hasMessage("empty");
+    assertThat(encoded).hasSize(3).allMatch(each -> each.refCnt() == 0);
   }
 
   @Test
