@@ -80,11 +80,13 @@ final class ConnectionLifecycle {
   private volatile boolean outputEndRequested;
   private volatile boolean inputEnded;
 
+  // Volatile: read by any thread. Written while holding this.
+  private volatile @Nullable SubscriberPort<?> joining; // subscriptions that wait to join
+
   // Event loop only.
   private @Nullable CloseReason reason;
   private @Nullable ScheduledFuture<?> deadline; // of the handshake or the close
   private int lingeredBytes;
-  private volatile @Nullable SubscriberPort<?> joining; // subscriptions that wait to join
   private boolean outputEnded; // nothing more may be packed
   private boolean awaitingPeerClose; // all output is flushed already
   private boolean lingering; // the output is shut down
