@@ -22,6 +22,7 @@ final class Completions {
 
   private final EventExecutor executor; // the event loop
   private final BooleanSupplier inTurn;
+  private final RateLimitedLog errors = new RateLimitedLog();
 
   // Event loop only.
   private final ArrayDeque<Runnable> due = new ArrayDeque<>(2);
@@ -75,7 +76,7 @@ final class Completions {
       try {
         due.remove().run();
       } catch (Throwable t) { // a stack overflow in a continuation, for example
-        RateLimitedLog.write(System.Logger.Level.WARNING, "continuation of a delivery failed", t);
+        errors.warning("continuation of a delivery failed", t);
       }
     }
     return count > 0;

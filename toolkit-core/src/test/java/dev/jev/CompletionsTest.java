@@ -2,6 +2,7 @@ package dev.jev;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.netty.util.concurrent.ImmediateEventExecutor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -304,5 +305,29 @@ class CompletionsTest {
       Eventually.holds("two events", () -> events.size() == 2);
       assertThat(events).containsExactly("failed", "onClose");
     }
+  }
+
+  @Test
+  void completionsThatFailAreLoggedOncePerSecondAndTheOthersFollow() {
+    Completions completions = new Completions(ImmediateEventExecutor.INSTANCE, () -> true);
+    List<CompletableFuture<Void>> futures =
+        List.of(overflowing(), overflowing(), new CompletableFuture<>());
+    futures.forEach(future -> completions.add(future, null));
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      assertThat(completions.run()).isTrue();
+      assertThat(log.messages("")).containsExactly("continuation of a delivery failed");
+    }
+    assertThat(futures.get(2)).isCompleted();
+    assertThat(completions.run()).isFalse();
+  }
+
+  /** Returns a future whose completion overflows the stack. */
+  private static CompletableFuture<Void> overflowing() {
+    return new CompletableFuture<>() {
+      @Override
+      public boolean complete(Void value) {
+        throw new StackOverflowError("on purpose");
+      }
+    };
   }
 }
