@@ -42,8 +42,11 @@ final class FrameDeadline extends DeadlineWheel.Entry {
     wheel.schedule(this);
   }
 
-  /** Notes that a frame is incomplete; {@code bytes} of it have arrived if it is a new one. */
-  void run(long bytes) {
+  /**
+   * Notes that a frame is incomplete. If it is a new one, its time begins, and {@code bytes} of it
+   * have arrived.
+   */
+  void begin(long bytes) {
     if (!running) {
       running = true;
       start = wheel.now();

@@ -459,7 +459,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
         Duration timeout = Duration.ofNanos(connection.config().frameTimeoutNanos());
         frame = new FrameDeadline(this, timeout, this::frameExpired);
       }
-      frame.run(unread.readableBytes() + (midMessage ? consumed : Math.min(held, consumed)));
+      frame.begin(unread.readableBytes() + (midMessage ? consumed : Math.min(held, consumed)));
     }
   }
 
