@@ -51,7 +51,7 @@ import org.jspecify.annotations.Nullable;
  * plugins get the {@code lingeringCloseTimeout} to end their output. {@link #abort} skips all
  * steps.
  *
- * <p><b>Order.</b> Messages reach a connection on two ways: those that are sent, in its {@link
+ * <p><b>Order.</b> Messages reach a connection in two ways: those that are sent, in its {@link
  * Outbound}, and those that are published, in a queue of the event loop. A close, a {@link
  * #shutdownOutput} and a {@link #detach} of a connection with subscriptions are put into that queue
  * too, so that they come after what their thread has published before. The {@code closeTimeout}
@@ -150,7 +150,7 @@ final class ConnectionLifecycle {
     if (state == OPENING && deadline == null) {
       startDeadline(
           connection.config().handshakeTimeoutNanos(),
-          () -> startClose(CloseReason.of(Kind.TIMEOUT)));
+          () -> closeBehindPublished(CloseReason.of(Kind.TIMEOUT)));
     }
   }
 
@@ -173,15 +173,15 @@ final class ConnectionLifecycle {
     if (!connection.inEventLoop() && runBehindPublished(() -> beginClose(why))) {
       connection.onLoop(() -> awaitPublished(why));
     } else {
-      connection.onLoop(() -> startClose(why));
+      connection.onLoop(() -> closeBehindPublished(why));
     }
   }
 
   /**
-   * Closes after everything that was sent or published so far, unless a close has been requested
-   * before.
+   * Closes after everything that was sent or published so far. Has no effect if a close has a
+   * reason already.
    */
-  void startClose(CloseReason why) {
+  void closeBehindPublished(CloseReason why) {
     closeRequested = true;
     if (reason != null) {
       return;
@@ -588,7 +588,8 @@ final class ConnectionLifecycle {
     ChannelPromise flushed = connection.context().newPromise();
     connection.outbound().flushAll(flushed);
     startDeadline(
-        connection.config().closeTimeoutNanos(), () -> startClose(CloseReason.of(Kind.CLOSED)));
+        connection.config().closeTimeoutNanos(),
+        () -> closeBehindPublished(CloseReason.of(Kind.CLOSED)));
     // Later, since this may be a callback during which unread bytes are not stored yet.
     flushed.addListener(done -> connection.onLoopLater(() -> handOver(successor)));
   }

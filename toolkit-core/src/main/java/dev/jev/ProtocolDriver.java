@@ -264,7 +264,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       } else if (due.kind() == Kind.HANDLER_ERROR && cause != null) {
         connection.fail(Kind.HANDLER_ERROR, cause); // logged, too
       } else {
-        connection.lifecycle().startClose(due);
+        connection.lifecycle().closeBehindPublished(due);
       }
     }
   }

@@ -184,7 +184,7 @@ final class StreamConnection<I, O> extends LoopMember
   private void updateReading() {
     if (!lifecycle.isClosing()) {
       if (lifecycle.hasInputEnded() && mayRead() && !offloaded && !driver.isUnpackDue()) {
-        lifecycle.startClose(CloseReason.of(Kind.PEER_CLOSED));
+        lifecycle.closeBehindPublished(CloseReason.of(Kind.PEER_CLOSED));
       } else {
         setAutoRead(mayRead() && !lifecycle.hasInputEnded());
       }
@@ -383,7 +383,7 @@ final class StreamConnection<I, O> extends LoopMember
 
   @Override
   void stop(CloseReason reason) {
-    lifecycle.startClose(reason);
+    lifecycle.closeBehindPublished(reason);
   }
 
   @Override
@@ -412,7 +412,7 @@ final class StreamConnection<I, O> extends LoopMember
     if (kind == Kind.HANDLER_ERROR || !(cause instanceof ProtocolException)) {
       config.errors().warning(kind + ": closing connection of " + remoteAddress(), cause);
     }
-    lifecycle.startClose(new CloseReason(kind, cause));
+    lifecycle.closeBehindPublished(new CloseReason(kind, cause));
   }
 
   @Override
