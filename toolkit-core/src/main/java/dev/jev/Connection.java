@@ -95,20 +95,21 @@ public interface Connection<O> extends Scheduler {
   void closeNow();
 
   /**
-   * Shuts down the output after everything sent before has been written; messages are still
-   * received (half-close). From now on {@link #send} returns false.
+   * Shuts down the output after everything that this thread has sent or published before has been
+   * written; messages are still received (half-close). From now on {@link #send} returns false, and
+   * the subscriptions of the connection end.
    */
   void shutdownOutput();
 
   /**
    * Hands the socket over to a Netty handler, for example to switch to another protocol.
    *
-   * <p>Everything sent before is written first. Then {@code successor} replaces this connection in
-   * the channel's pipeline and receives the bytes that were not unpacked as its first {@code
-   * channelRead}. The connection counts as closed, but {@link Handler#onClose} is not called. From
-   * then on the successor is responsible for the channel and its memory. The channel cannot outlive
-   * the server's event loops. If the output cannot be written within the server's {@code
-   * closeTimeout}, or if the successor cannot be added, the connection is closed instead.
+   * <p>Everything sent or published before is written first. Then {@code successor} replaces this
+   * connection in the channel's pipeline and receives the bytes that were not unpacked as its first
+   * {@code channelRead}. The connection counts as closed, but {@link Handler#onClose} is not
+   * called. From then on the successor is responsible for the channel and its memory. The channel
+   * cannot outlive the server's event loops. If the output cannot be written within the server's
+   * {@code closeTimeout}, or if the successor cannot be added, the connection is closed instead.
    *
    * @throws UnsupportedOperationException if this is a connection of a UDP address
    */

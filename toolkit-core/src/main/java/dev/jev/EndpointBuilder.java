@@ -157,8 +157,9 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
    * that another thread has sent cannot be packed; false by default.
    *
    * <p>By default, such a message is dropped and logged, and the future of its {@link Delivery}
-   * fails. On the event loop of the connection the caller of {@link Connection#send} gets the
-   * exception, and this option has no effect.
+   * fails. The same applies to a message that a client has queued while it was disconnected. On the
+   * event loop of the connection the caller of {@link Connection#send} gets the exception, and this
+   * option has no effect; nor has it for datagrams.
    */
   public B closeOnPackFailure(boolean closeOnPackFailure) {
     this.closeOnPackFailure = closeOnPackFailure;
