@@ -216,6 +216,9 @@ class ClosingPathTest {
             .as(how)
             .containsExactly("onLeave", "onClose", "closed", "onLeave", "onClose", "closed");
         assertThat(log.records()).as(how).allMatch(record -> record.getMessage() != null);
+        if (fault == Fault.PROTOCOL_CLOSE && !how.equals("fail")) { // which is logged in its place
+          assertThat(log.messages("protocol failed in close")).as(how).isNotEmpty();
+        }
       }
     }
   }

@@ -327,7 +327,7 @@ class SlowConsumerTest {
   }
 
   @Test
-  void valueThatGrowsMakesOthersGoFirst() {
+  void longerValueDropsOtherMessagesFirst() {
     SlowPeer<String> peer = blocked();
     Subscription subscription =
         topic.subscribe(
@@ -445,7 +445,7 @@ class SlowConsumerTest {
   }
 
   @Test
-  void keyMayMakeTheMessageGoThatItWouldReplace() {
+  void messageThatIsDroppedDuringEqualsIsNotReplaced() {
     SlowPeer<String> peer = connect(OverflowPolicy.DROP_OLDEST).block();
     fill(peer);
     Subscription subscription =
@@ -463,7 +463,7 @@ class SlowConsumerTest {
   }
 
   @Test
-  void keyMayMakeTheMessageBePackedThatItWouldReplace() {
+  void messageThatIsPackedDuringEqualsIsNotReplaced() {
     SlowPeer<String> peer = blockedNumbered();
     Subscription subscription =
         topic.subscribe(peer.connection(), SlowConsumer.conflate(text -> new Key(text)));

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** The end of each request of {@code onUpgrade}, which comes once, whatever the request's fate. */
+/** The task of {@link HttpRequest#onClose}, which runs once, whatever becomes of the request. */
 class UpgradeEndTest {
 
   private final AtomicInteger connects = new AtomicInteger();
@@ -104,7 +104,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void peersThatLeaveBeforeTheAnswerLeaveNoCount() throws Exception {
+  void tasksOfPeersThatLeaveBeforeTheAnswerAreRun() throws Exception {
     CompletableFuture<HttpResponse> answer = new CompletableFuture<>();
     List<HttpPeer> peers = new ArrayList<>(List.of(decide(request -> answer)));
     for (int i = 1; i < 10; i++) {
@@ -130,7 +130,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void failureThatComesAfterThePeerHasLeftIsNothing() throws Exception {
+  void failureAfterThePeerHasLeftIsIgnored() throws Exception {
     CompletableFuture<HttpResponse> answer = new CompletableFuture<>();
     try (HttpPeer peer = decide(request -> answer)) {
       peer.write(HttpPeer.handshake());
@@ -144,7 +144,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void endOfAnAcceptedConnectionFollowsItsOnClose() throws Exception {
+  void taskOfAnAcceptedConnectionFollowsOnClose() throws Exception {
     BlockingQueue<String> seen = new LinkedBlockingQueue<>();
     try (HttpPeer peer = decide(request -> completedFuture(HttpResponse.accept()))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(101);
@@ -156,7 +156,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void refusedRequestEnds() throws Exception {
+  void refusedRequestRunsItsTask() throws Exception {
     try (HttpPeer peer = decide(request -> completedFuture(HttpResponse.of(403)))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(403);
       peer.expectEnd();
@@ -165,7 +165,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void failedDecisionEnds() throws Exception {
+  void failedDecisionRunsTheTask() throws Exception {
     try (HttpPeer peer = decide(request -> failedFuture(new IOException("on purpose")))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(500);
       peer.expectEnd();
@@ -174,7 +174,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void lateDecisionEnds() throws Exception {
+  void lateDecisionRunsTheTask() throws Exception {
     try (HttpPeer peer =
         decide(
             request -> new CompletableFuture<>(),
@@ -186,7 +186,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void stopOfTheServerEndsAllBeforeItReturns() throws Exception {
+  void stopRunsAllTasksBeforeItReturns() throws Exception {
     try (HttpPeer pending =
             decide(
                 request ->
@@ -210,7 +210,7 @@ class UpgradeEndTest {
   }
 
   @Test
-  void countTakenAfterThePeerHasLeftEndsToo() throws Exception {
+  void taskAddedAfterThePeerHasLeftIsRun() throws Exception {
     HttpRequest request;
     try (HttpPeer peer = decide(pending -> new CompletableFuture<>())) {
       peer.write(HttpPeer.handshake());
