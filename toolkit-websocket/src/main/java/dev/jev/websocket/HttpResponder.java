@@ -26,7 +26,8 @@ public interface HttpResponder {
   /**
    * Returns the response to a request, or null to leave it unanswered. A request that no responder
    * answers gets 404. The body of a response to {@code HEAD} is not sent. If this method throws,
-   * the request is answered with 500 and the exception is logged.
+   * the request is answered with 500, the exception is logged, and the connection closes with
+   * {@link dev.jev.CloseReason.Kind#HANDLER_ERROR}.
    */
   @Nullable HttpResponse respond(HttpRequest request);
 
