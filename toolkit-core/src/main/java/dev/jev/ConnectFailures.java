@@ -22,16 +22,6 @@ final class ConnectFailures {
   /** The lines of the targets that some client fails to reach; removed with the last client. */
   private static final Map<String, Lines> TARGETS = new ConcurrentHashMap<>();
 
-  /** The lines about one target. */
-  private static final class Lines {
-    int clients; // guarded by the map
-
-    // Guarded by this.
-    long nextDue = System.nanoTime();
-    long number; // of the next line
-    long others; // clients that failed since the last line
-  }
-
   private final String target;
   private final Lines lines;
   private long countedFor = -1; // the number of the line that counts this client; guarded by lines
@@ -77,5 +67,15 @@ final class ConnectFailures {
       lines.others = 0;
       return others;
     }
+  }
+
+  /** The lines about one target. */
+  private static final class Lines {
+    int clients; // guarded by the map
+
+    // Guarded by this.
+    long nextDue = System.nanoTime();
+    long number; // of the next line
+    long others; // clients that failed since the last line
   }
 }

@@ -14,7 +14,7 @@ final class Undelivered {
   private Undelivered() {}
 
   /**
-   * Releases a message that is refused, and fails its future, which its sender has not got yet;
+   * Releases a message that is refused, and fails its future at once, before its sender has it;
    * returns {@code outcome}.
    */
   static Outcome refuse(
