@@ -521,8 +521,8 @@ final class StreamConnection<I, O> extends LoopMember
 
   /** Writes published messages in a turn; returns how many were packed without queueing. */
   int publish(List<? extends SharedMessage<O>> messages, SubscriberPort<O> subscriber) {
-    boolean outermost = enter();
     int left = 0;
+    boolean outermost = enter();
     try {
       outbound.packMailbox(); // messages sent before come first
       for (int i = 0; i < messages.size() && lifecycle.acceptsPublished(); i++) {
@@ -530,8 +530,9 @@ final class StreamConnection<I, O> extends LoopMember
       }
     } catch (Throwable t) { // out of memory for a buffer, for example
       lifecycle.abort(new CloseReason(Kind.IO_ERROR, t));
+    } finally {
+      leave(outermost);
     }
-    leave(outermost);
     return left;
   }
 
