@@ -16,7 +16,9 @@ import org.jspecify.annotations.Nullable;
  * messages that they send would be packed behind the last flush of the turn.
  *
  * <p>So a future is completed at the end of the turn in which its outcome becomes known, and in a
- * task of its own outside a turn. What its continuations send leaves in a turn that follows.
+ * task of its own outside a turn. What its continuations send leaves in a turn that follows. No
+ * turn begins during such a task, so that neither a callback nor another continuation runs inside a
+ * continuation.
  */
 final class Completions {
 
@@ -27,6 +29,7 @@ final class Completions {
   // Event loop only.
   private final ArrayDeque<Runnable> due = new ArrayDeque<>(2);
   private boolean scheduled;
+  private boolean completing; // in a task outside a turn
 
   /** Creates one for an event loop, with the test whether a turn has begun and not ended. */
   Completions(EventExecutor executor, BooleanSupplier inTurn) {
@@ -42,7 +45,11 @@ final class Completions {
       due.add(completion);
       runLater();
     } else {
-      execute(completion);
+      try {
+        executor.execute(() -> complete(completion));
+      } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
+        completion.run();
+      }
     }
   }
 
@@ -50,20 +57,31 @@ final class Completions {
   void runLater() {
     if (!due.isEmpty() && !scheduled && !inTurn.getAsBoolean()) {
       scheduled = true;
-      execute(
-          () -> {
-            scheduled = false;
-            run();
-          });
+      try {
+        executor.execute(this::runScheduled);
+      } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
+        runScheduled();
+      }
     }
   }
 
-  private void execute(Runnable task) {
+  private void runScheduled() {
+    scheduled = false;
+    complete(this::run);
+  }
+
+  private void complete(Runnable task) {
+    completing = true;
     try {
-      executor.execute(task);
-    } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
       task.run();
+    } finally {
+      completing = false;
     }
+  }
+
+  /** Returns whether futures are being completed outside a turn, so that no turn may begin. */
+  boolean isCompleting() {
+    return completing;
   }
 
   /**
@@ -72,9 +90,10 @@ final class Completions {
    */
   boolean run() {
     int count = due.size();
-    for (int n = count; n > 0; n--) {
+    Runnable next;
+    for (int n = count; n > 0 && (next = due.poll()) != null; n--) {
       try {
-        due.remove().run();
+        next.run();
       } catch (Throwable t) { // a stack overflow in a continuation, for example
         errors.warning("continuation of a delivery failed", t);
       }

@@ -69,10 +69,11 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
   /**
    * Begins a turn. Returns whether it is the outermost one, which {@link #leave} needs to know.
    *
-   * <p>During the turn of another member of the loop, this one requests its own turn.
+   * <p>During the turn of another member of the loop, and during a continuation, this one requests
+   * its own turn.
    */
   final boolean enter() {
-    if (loop.turn == null) {
+    if (loop.turn == null && !loop.completions().isCompleting()) {
       loop.turn = this;
       return true;
     }

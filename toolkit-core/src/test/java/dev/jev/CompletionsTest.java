@@ -185,6 +185,31 @@ class CompletionsTest {
     }
   }
 
+  @Test
+  void continuationsDoNotRunInsideContinuations() {
+    AtomicInteger depth = new AtomicInteger();
+    List<Integer> depths = new ArrayList<>();
+    try (LogCapture log = new LogCapture("dev.jev");
+        SlowPeer<String> peer = SlowPeer.ofTexts()) {
+      StreamConnection<?, String> connection = peer.block().connection();
+      for (int i = 0; i < 3; i++) {
+        connection
+            .deliver("m" + i)
+            .written()
+            .thenRun(
+                () -> {
+                  depths.add(depth.getAndIncrement());
+                  connection.resumeReading(); // in a turn
+                  depth.decrementAndGet();
+                });
+        peer.run(); // so that each has a write of its own
+      }
+      peer.unblock(); // outside a turn
+      assertThat(depths).containsExactly(0, 0, 0);
+      assertThat(log.messages("continuation of a delivery failed")).isEmpty();
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"CLOSE", "DROP_NEWEST"})
   void refusedMessageHasFailedWhenTheSenderGetsIt(OverflowPolicy overflow) {
