@@ -21,8 +21,11 @@ final class MessageOwnership {
   private static final FastThreadLocal<@Nullable MessageOwnership> CURRENT =
       new FastThreadLocal<>();
 
-  /** A number of references that other threads do not take or release at the same time. */
+  /** A number of references that only {@link #sharesCount} takes. */
   private static final int MANY = 1 << 20;
+
+  /** A number of references that only one thread takes at a time, and few threads make of MANY. */
+  private static final int MOST = 1 << 26;
 
   private @Nullable MessageOwnership outer; // of the thread, before begin
   private @Nullable ReferenceCounted message;
@@ -150,16 +153,26 @@ final class MessageOwnership {
    * Returns whether a message shares the reference count of another one: both are the same object,
    * or one is a view of the other.
    *
-   * <p>A view does not expose its origin, so this checks whether the counts change together. Other
-   * threads may change them at the same time, but not by so much.
+   * <p>A view does not expose its origin, so this checks whether the counts change together.
+   * Another thread may be delivering {@code sent} and do the same with it at the same time, so a
+   * positive result is checked again in a way that only one thread can.
    */
   private static boolean sharesCount(ReferenceCounted owned, ReferenceCounted sent) {
     if (sent == owned) {
       return true;
     }
-    owned.retain(MANY);
-    boolean shared = sent.refCnt() >= MANY;
-    owned.release(MANY);
-    return shared;
+    if (!changesWith(owned, sent, MANY)) {
+      return false;
+    }
+    synchronized (MessageOwnership.class) {
+      return changesWith(owned, sent, MOST);
+    }
+  }
+
+  private static boolean changesWith(ReferenceCounted owned, ReferenceCounted sent, int many) {
+    owned.retain(many);
+    boolean together = sent.refCnt() >= many;
+    owned.release(many);
+    return together;
   }
 }

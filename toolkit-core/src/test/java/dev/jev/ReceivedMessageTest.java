@@ -16,7 +16,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -279,6 +281,38 @@ class ReceivedMessageTest {
     assertThat(peers.get(0).receive()).isEqualTo("before");
     assertThat(peers.get(0).receive()).isEqualTo("after");
     assertThat(connection.isOpen()).isTrue();
+  }
+
+  @Test
+  void messageThatAnotherThreadIsDeliveringIsNotLent() throws Exception {
+    ByteBuf first = Loop.ALLOCATOR.buffer(8);
+    ByteBuf second = Loop.ALLOCATOR.buffer(8);
+    ByteBuf reply = Loop.ALLOCATOR.buffer(8);
+    MessageOwnership here = new MessageOwnership();
+    here.own(first);
+    AtomicBoolean over = new AtomicBoolean();
+    Future<?> other =
+        executor.submit(
+            () -> {
+              MessageOwnership there = new MessageOwnership();
+              there.own(second);
+              while (!over.get()) {
+                there.lends(reply);
+              }
+              there.release();
+            });
+    second.retain(); // passed on to this thread
+    int lent = 0;
+    for (int i = 0; i < 200_000; i++) {
+      lent += here.lends(second) ? 1 : 0;
+    }
+    over.set(true);
+    other.get(10, TimeUnit.SECONDS);
+    assertThat(lent).isZero();
+    assertThat(here.lends(first.slice())).isTrue();
+    here.release();
+    second.release();
+    reply.release();
   }
 
   @Test
