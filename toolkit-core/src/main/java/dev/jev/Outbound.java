@@ -2,6 +2,7 @@ package dev.jev;
 
 import dev.jev.Delivery.Outcome;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.ReferenceCountUtil;
 import java.util.concurrent.CompletableFuture;
@@ -43,6 +44,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   // Volatile: set once, read by any thread.
   private volatile @Nullable SendQueue sendQueue;
   private volatile @Nullable Mailbox<O> mailbox;
+
+  // Event loop only.
+  private @Nullable CompletableFuture<Void> lastWritten; // of the message that closed the connection
 
   Outbound(StreamConnection<?, O> connection) {
     super(connection);
@@ -260,8 +264,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
         packToSendQueue(message, written, lent);
       } else {
         pack(message, lent);
-        if (written != null) {
-          track(written);
+        CompletableFuture<Void> tracked = unlessLast(written);
+        if (tracked != null) {
+          track(tracked);
         }
       }
     } finally {
@@ -273,6 +278,29 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     }
     spill();
     return Outcome.TAKEN;
+  }
+
+  /**
+   * Returns the future of a packed message. Returns null if that message has closed the connection:
+   * then its last byte is one that the protocol writes in its close.
+   */
+  private @Nullable CompletableFuture<Void> unlessLast(@Nullable CompletableFuture<Void> written) {
+    if (!connection.driver().hasPackedLast()) {
+      return written;
+    }
+    lastWritten = written;
+    return null;
+  }
+
+  /** Called after the close of the protocol, which has written its last bytes. */
+  void trackLast() {
+    CompletableFuture<Void> written = lastWritten;
+    lastWritten = null;
+    if (written != null && mustQueue()) {
+      sendQueue().addMessage(Unpooled.EMPTY_BUFFER, written);
+    } else if (written != null) {
+      track(written);
+    }
   }
 
   /** Appends the protocol's own bytes, regardless of limits. Consumes them. */
@@ -330,7 +358,8 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   private void packToSendQueue(O message, @Nullable CompletableFuture<Void> written, boolean lent) {
     packSendQueue();
     SendQueue queue = sendQueue();
-    queue.addMessage(packAlone(message, lent), written);
+    ByteBuf packed = packAlone(message, lent);
+    queue.addMessage(packed, unlessLast(written));
     if (isDropOldest()) {
       long elsewhere = pendingOnLoop() - queue.bytes();
       queue.shrink(connection.config().maxPendingBytes() - elsewhere);
@@ -463,6 +492,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   /** Drops all output, since the connection is closed. */
   void release() {
+    trackLast();
     releasePacked();
     SendQueue queue = sendQueue;
     if (queue != null) {

@@ -184,6 +184,9 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     } finally {
       inProtocolCall = false;
     }
+    if (connection.lifecycle().acceptsOutput()) {
+      connection.outbound().trackLast();
+    }
     if (mayWait) {
       awaitingPeerClose = !hasPeerClosed(Unpooled.EMPTY_BUFFER);
       if (!unpacking) {

@@ -228,6 +228,28 @@ class PublishedControlTest {
     assertThat(sent).containsExactly(true, false);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1_000}) // published messages, which the close waits for
+  void deliveredCloseFrameIsWrittenWhenItsFutureCompletes(int published) throws Exception {
+    start(
+        1,
+        PLAIN,
+        1,
+        (connection, text) -> {
+          for (int i = 0; i < published; i++) {
+            topic.publish(WebSocketMessage.text("n" + i));
+          }
+          connection
+              .deliver(WebSocketMessage.close(4005, "bye"))
+              .written()
+              .thenRun(connection::closeNow);
+        });
+    for (int i = 0; i < published; i++) {
+      peers.get(0).expects("n" + i);
+    }
+    peers.get(0).expects("close 4005 bye");
+  }
+
   @Test
   void closeFrameMayStandBetweenFragments() throws Exception {
     start(
