@@ -46,7 +46,8 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   private volatile @Nullable Mailbox<O> mailbox;
 
   // Event loop only.
-  private @Nullable CompletableFuture<Void> lastWritten; // of the message that closed the connection
+  private @Nullable CompletableFuture<Void>
+      lastWritten; // of the message that closed the connection
 
   Outbound(StreamConnection<?, O> connection) {
     super(connection);
