@@ -286,7 +286,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
    * then its last byte is one that the protocol writes in its close.
    */
   private @Nullable CompletableFuture<Void> unlessLast(@Nullable CompletableFuture<Void> written) {
-    if (!connection.driver().hasPackedLast()) {
+    if (!connection.driver().hasPackedClose()) {
       return written;
     }
     lastWritten = written;
