@@ -117,7 +117,8 @@ final class TopicQueue implements LoopService, Runnable {
 
   @Override
   public boolean runBehind(Runnable task) {
-    if (!scheduled.get()) {
+    // A message of this thread may wait while run, which has found no other one, ends and goes on.
+    if (!scheduled.get() && queue.isEmpty() && !scheduled.get()) {
       return false;
     }
     queue.add(task);

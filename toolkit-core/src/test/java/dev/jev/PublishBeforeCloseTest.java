@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
@@ -128,6 +129,25 @@ class PublishBeforeCloseTest {
     for (RawPeer peer : peers) {
       expect(peer, numbers(300));
     }
+  }
+
+  @Test
+  void nothingOvertakesAMessageThatTheLoopIsAboutToTake() throws Exception {
+    start(1, 1, (connection, message) -> {});
+    CompletableFuture<Connection<?>> subscribed = new CompletableFuture<>();
+    topic.forEach(subscribed::complete);
+    Loop loop = ((StreamConnection<?, ?>) subscribed.join()).loop();
+    int overtaken = 0;
+    for (int i = 1; i <= 100_000; i++) { // at all points of the loop's task
+      topic.publish("x");
+      boolean behind = loop.runBehindServices(() -> {});
+      Topic.Counts counts = topic.counts();
+      overtaken += !behind && counts.delivered() + counts.dropped() < i ? 1 : 0;
+      for (int pause = i % 3_000; pause > 0; pause--) {
+        Thread.onSpinWait();
+      }
+    }
+    assertThat(overtaken).isZero();
   }
 
   @ParameterizedTest
