@@ -80,6 +80,9 @@ abstract class PackedOutput<O> {
         consumed = true;
         connection.loop().ownership().release(message);
       }
+      if (uncopied != null) {
+        writePacked(/* last= */ false); // may fail for lack of memory
+      }
     } catch (Throwable t) {
       out.writerIndex(Math.max(start, writtenIndex));
       ReferenceCountUtil.safeRelease(uncopied);
@@ -87,7 +90,7 @@ abstract class PackedOutput<O> {
       throw t;
     }
     if (uncopied != null) {
-      writeUncopied(uncopied);
+      write(uncopied, connection.context().voidPromise());
     }
   }
 

@@ -1,0 +1,107 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Sends while Netty's memory is used up, in a process of their own. */
+@Timeout(60)
+class OutOfDirectMemoryTest {
+
+  private static final int LONG = 8_000_000; // more than a socket takes
+
+  /** Buffers after their length, with the content as a zero-copy tail. */
+  private static final class Tails implements Protocol<ByteBuf, ByteBuf> {
+    @Override
+    public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+      return null;
+    }
+
+    @Override
+    public void pack(ByteBuf message, ByteBuf out) {
+      out.writeInt(message.readableBytes());
+    }
+
+    @Override
+    public ByteBuf zeroCopyTail(ByteBuf message) {
+      return message;
+    }
+  }
+
+  /** Prints the lengths of the texts that a slow peer gets. */
+  public static void main(String[] args) throws Exception {
+    Recorder<ByteBuf, ByteBuf> recorder = Recorder.silent();
+    try (Server server =
+            Server.builder(Tails::new, recorder)
+                .listen("127.0.0.1:0")
+                .eventLoops(1)
+                .maxPendingBytes(2 * LONG)
+                .start();
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 4096)) {
+      Connection<ByteBuf> connection = recorder.connection();
+      CountDownLatch sent = new CountDownLatch(2);
+      connection.execute(
+          () -> {
+            connection.send(bytes(LONG));
+            sent.countDown();
+          });
+      connection.execute(
+          () -> {
+            connection.send(bytes(20_000)); // packed, and copied when the next one is written
+            sendWithoutMemory(connection);
+            connection.send(bytes(3));
+            sent.countDown();
+          });
+      sent.await();
+      for (int i = 0; i < 3; i++) {
+        System.out.println(peer.receive().length());
+      }
+    }
+  }
+
+  private static void sendWithoutMemory(Connection<ByteBuf> connection) {
+    List<ByteBuf> all = new ArrayList<>();
+    try {
+      while (true) {
+        all.add(Loop.ALLOCATOR.directBuffer(16 * 1024));
+      }
+    } catch (OutOfMemoryError e) { // intended
+    }
+    try {
+      connection.send(bytes(40_000));
+      System.out.println("sent");
+    } catch (OutOfMemoryError e) { // intended
+    }
+    all.forEach(ByteBuf::release);
+  }
+
+  private static ByteBuf bytes(int length) {
+    return Unpooled.wrappedBuffer(new byte[length]);
+  }
+
+  @Test
+  void messageWhoseTailCannotBeWrittenLeavesNoByteBehind() throws Exception {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Dio.netty.maxDirectMemory=50000000",
+                "-cp",
+                System.getProperty("java.class.path"),
+                OutOfDirectMemoryTest.class.getName())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(out.lines()).containsExactly("" + LONG, "20000", "3");
+  }
+}
