@@ -27,7 +27,6 @@ final class MessageOwnership {
   /** A number of references that only one thread takes at a time, and few threads make of MANY. */
   private static final int MOST = 1 << 26;
 
-  private @Nullable MessageOwnership outer; // of the thread, before begin
   private @Nullable ReferenceCounted message;
   private @Nullable Class<?> uncountedType;
   private @Nullable Class<?> otherUncountedType;
@@ -43,21 +42,22 @@ final class MessageOwnership {
   }
 
   /**
-   * Begins the delivery of a message on a thread that is no event loop: the framework owns a
-   * reference to it until {@link #end}, which the caller calls next.
+   * Runs the delivery of a message outside the turns of an event loop, and then releases the
+   * message. The thread may be that of an event loop, or in the middle of another delivery.
    */
-  static MessageOwnership begin(Object delivered) {
+  static void deliver(Object delivered, Runnable delivery) {
+    MessageOwnership current = CURRENT.get();
+    if (current != null) {
+      current.deliverInside(delivered, delivery);
+      return;
+    }
     MessageOwnership ownership = new MessageOwnership();
-    ownership.outer = CURRENT.get();
-    ownership.own(delivered);
     CURRENT.set(ownership);
-    return ownership;
-  }
-
-  /** Ends the delivery, and releases the message. */
-  void end() {
-    CURRENT.set(outer);
-    release();
+    try {
+      ownership.deliverInside(delivered, delivery);
+    } finally {
+      CURRENT.remove();
+    }
   }
 
   /**
@@ -99,6 +99,18 @@ final class MessageOwnership {
   /** Records that the framework owns a reference to the message that it is about to deliver. */
   void own(Object delivered) {
     message = isCounted(delivered) ? (ReferenceCounted) delivered : null;
+  }
+
+  /** Delivers a message, whose reference it consumes, maybe during the delivery of another one. */
+  private void deliverInside(Object delivered, Runnable delivery) {
+    ReferenceCounted outer = message;
+    own(delivered);
+    try {
+      delivery.run();
+    } finally {
+      release();
+      message = outer;
+    }
   }
 
   /**

@@ -98,12 +98,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   /** Calls the handler with a message whose reference the current thread owns. */
   private void deliver(Connection<O> connection, I message) {
-    MessageOwnership ownership = MessageOwnership.begin(message);
-    try {
-      handler.onMessage(connection, message);
-    } finally {
-      ownership.end();
-    }
+    MessageOwnership.deliver(message, () -> handler.onMessage(connection, message));
   }
 
   private enum Kind {

@@ -40,12 +40,7 @@ public abstract class SimulatedConnection<O> implements Connection<O> {
    * Event loop only.
    */
   protected static void dispatch(Object message, Runnable callback) {
-    MessageOwnership ownership = MessageOwnership.begin(message);
-    try {
-      callback.run();
-    } finally {
-      ownership.end();
-    }
+    MessageOwnership.deliver(message, callback);
   }
 
   /**

@@ -253,8 +253,12 @@ final class TopicQueue implements LoopService, Runnable {
     while (nextSlot < subscribers.slotCount() && attempted < limit) {
       TopicSubscriber<O> subscriber = subscribers.get(nextSlot++);
       if (subscriber != null) {
-        delivered += subscriber.connection().publish(messages, subscriber);
         attempted += messages.size();
+        try {
+          delivered += subscriber.connection().publish(messages, subscriber);
+        } catch (Throwable t) { // out of memory, even for closing the connection
+          RateLimitedLog.write(Level.ERROR, "delivery of a published message failed", t);
+        }
       }
     }
     loop.publishing = false;

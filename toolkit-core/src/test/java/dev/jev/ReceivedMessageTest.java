@@ -316,6 +316,25 @@ class ReceivedMessageTest {
   }
 
   @Test
+  void messageMayBeSentByAHandlerThatIsOffloadedToAnEventLoop() throws Exception {
+    CompletableFuture<Connection<ByteBuf>> first = new CompletableFuture<>();
+    Handler<ByteBuf, ByteBuf> echo = (connection, message) -> connection.send(message);
+    Recorder<ByteBuf, ByteBuf> recorder =
+        new Recorder<>(echo.offload(task -> first.join().execute(task)));
+    try (LogCapture netty = new LogCapture("io.netty")) {
+      server = Server.builder(Buffers::new, recorder).listen("127.0.0.1:0").eventLoops(1).start();
+      RawPeer peer = RawPeer.connect(server);
+      peers.add(peer);
+      executor.submit(() -> first.complete(recorder.connection())).get(10, TimeUnit.SECONDS);
+      for (int i = 0; i < 5; i++) {
+        assertThat(peer.send("m" + i).receive()).isEqualTo("m" + i);
+      }
+      server.close();
+      assertThat(netty.messages("release")).isEmpty();
+    }
+  }
+
+  @Test
   void releasedMessageIsNotPublished() {
     ByteBuf released = Unpooled.buffer();
     released.release();
