@@ -31,11 +31,6 @@ final class MessageOwnership {
   private @Nullable Class<?> uncountedType;
   private @Nullable Class<?> otherUncountedType;
 
-  /** Returns the instance of the current thread, or null if the thread delivers no messages. */
-  static @Nullable MessageOwnership current() {
-    return CURRENT.get();
-  }
-
   /** Sets the instance of the current thread; null removes it. */
   static void enter(@Nullable MessageOwnership ownership) {
     CURRENT.set(ownership);

@@ -1,5 +1,6 @@
 package dev.jev;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -11,6 +12,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A topic with a slow subscriber. */
 class SlowConsumerTest {
@@ -723,6 +726,71 @@ class SlowConsumerTest {
     peer.run().connection().close();
     assertThat(numberedRest(peer)).containsExactly("2 a1", "3 sent", "4 a2");
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(3, 2, 1, 0, 0));
+  }
+
+  /** Texts of which "close" closes the connection, with or without an encoding that is shared. */
+  private static final class Closing implements Protocol<String, String> {
+    private final Texts texts = new Texts();
+    private final boolean shared;
+    private @Nullable ProtocolContext context;
+
+    private Closing(boolean shared) {
+      this.shared = shared;
+    }
+
+    @Override
+    public void open(ProtocolContext context) {
+      this.context = context;
+      context.ready();
+    }
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+      if (message.equals("close")) {
+        requireNonNull(context).close();
+      }
+    }
+
+    @Override
+    public boolean closesConnection(String message) {
+      return message.equals("close");
+    }
+
+    @Override
+    public @Nullable Object encodingKey() {
+      return shared ? Closing.class : null;
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void messageThatClosesTheConnectionIsNeverDropped(boolean shared) {
+    for (SlowConsumer<String> policy :
+        List.of(
+            SlowConsumer.<String>dropNewest().maxBytes(1024),
+            SlowConsumer.<String>dropOldest().maxBytes(1024),
+            SlowConsumer.<String>conflate(text -> "all").maxBytes(1024))) {
+      SlowPeer<String> peer =
+          new SlowPeer<>(() -> new Closing(shared), recorder, OverflowPolicy.CLOSE);
+      peers.add(peer);
+      peer.block();
+      fill(peer);
+      topic.subscribe(peer.connection(), policy);
+      publish(100, 200);
+      topic.publish("close");
+      publish(200, 300);
+      peer.run();
+      assertThat(peer.connection().isOpen()).isFalse();
+      List<String> texts = rest(peer);
+      assertThat(texts.get(texts.size() - 1)).isEqualTo("close");
+      assertThat(texts).hasSizeBetween(2, 20);
+    }
   }
 
   @Test
