@@ -53,8 +53,7 @@ import org.jspecify.annotations.Nullable;
  * the test submits runs in the next call of the test, {@link #run} or {@link #sent} for example.
  * Timers run when the {@link #clock} is advanced.
  *
- * <p><b>Topics.</b> A message that is published to a topic is sent by such a task. No subscriber is
- * too slow: a {@link dev.jev.SlowConsumer} has no effect.
+ * <p><b>Topics.</b> A published message is sent by such a task. No subscriber is too slow.
  *
  * <p><b>Threads.</b> The methods for the test are for one thread at a time, and call the handler.
  * The methods of {@link Connection} may be called from any thread. If that is not the test's, a
