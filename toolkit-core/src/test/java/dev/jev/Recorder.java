@@ -72,6 +72,15 @@ public final class Recorder<I, O> implements Handler<I, O> {
     }
   }
 
+  /** Waits for an event, and skips others before it. */
+  public void await(String expected) throws InterruptedException {
+    String event;
+    do {
+      event = events.poll(10, TimeUnit.SECONDS);
+      assertThat(event).as("waiting for: %s", expected).isNotNull();
+    } while (!expected.equals(event));
+  }
+
   /** Asserts that there are no events besides the expected ones. */
   public void expectNothingMore() {
     assertThat(events).isEmpty();
