@@ -299,37 +299,43 @@ class PublishBeforeCloseTest {
 
   @Test
   void topicHasNoConnectionInItsOnClose() throws Exception {
-    AtomicInteger wrong = new AtomicInteger();
+    Queue<String> wrong = new ConcurrentLinkedQueue<>();
     AtomicInteger closed = new AtomicInteger();
-    Topic<String> own = Topic.of("own");
     Handler<String, String> handler =
         new Handler<>() {
           @Override
           public void onMessage(Connection<String> connection, String message) {
-            for (int i = 0; i < 1_000; i++) {
-              own.publish("a long queue");
+            if (message.equals("stay")) {
+              topic.subscribe(connection);
+              return;
             }
-            own.subscribe(connection); // still waits to join when the connection is lost
+            for (int i = 0; i < 1_000; i++) { // several slices
+              topic.publish("a long queue");
+            }
+            topic.subscribe(connection); // still waits to join when the connection is lost
             connection.closeNow();
           }
 
           @Override
           public void onClose(Connection<String> connection, CloseReason reason) {
-            if (own.contains(connection) || own.size() > 0) {
-              wrong.incrementAndGet();
+            if (topic.contains(connection) || topic.size() > 1) {
+              wrong.add(connection + " of " + topic.size());
             }
             closed.incrementAndGet();
           }
         };
     server = Server.builder(Texts::new, handler).listen("127.0.0.1:0").eventLoops(1).start();
+    peers.add(RawPeer.connect(server).send("stay"));
+    Eventually.holds("one has joined", () -> topic.size() == 1);
     for (int i = 0; i < 20; i++) {
       try (RawPeer peer = RawPeer.connect(server)) {
         peer.send("go");
         int round = i;
         Eventually.holds("onClose", () -> closed.get() == round + 1);
       }
+      assertThat(peers.get(0).read(1_000 * 16)).hasSize(1_000 * 16);
     }
-    assertThat(wrong).hasValue(0);
+    assertThat(wrong).isEmpty();
   }
 
   @Test
