@@ -122,6 +122,12 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
+  public void undoPack() {
+    tail = null;
+    origin.undoPack();
+  }
+
+  @Override
   public void close(ProtocolContext context, CloseReason reason) {
     origin.close(context, reason);
   }

@@ -85,6 +85,7 @@ abstract class PackedOutput<O> {
       }
     } catch (Throwable t) {
       out.writerIndex(Math.max(start, writtenIndex));
+      connection.driver().undoPack();
       ReferenceCountUtil.safeRelease(uncopied);
       ReferenceCountUtil.safeRelease(consumed ? null : message);
       throw t;
@@ -106,6 +107,7 @@ abstract class PackedOutput<O> {
       }
       return packed;
     } catch (Throwable t) {
+      connection.driver().undoPack();
       ReferenceCountUtil.safeRelease(packed);
       ReferenceCountUtil.safeRelease(consumed ? null : message);
       throw t;

@@ -179,6 +179,16 @@ public interface Protocol<I, O> {
   }
 
   /**
+   * Undoes the effect of the latest {@link #pack} on the state of the protocol, since its bytes are
+   * not sent; does nothing by default.
+   *
+   * <p>Called if {@code pack} or {@link #zeroCopyTail} has thrown an exception, or what follows
+   * them: the release of the message, or the allocation of memory. Overridden by a protocol whose
+   * bytes depend on the messages before, as with compression.
+   */
+  default void undoPack() {}
+
+  /**
    * Reads what the peer still sends after {@link #close}, for a protocol with a closing handshake.
    *
    * <p>Called right after {@code close}, even without unread bytes, and again whenever more bytes

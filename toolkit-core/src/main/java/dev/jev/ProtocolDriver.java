@@ -99,6 +99,15 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     return bytes;
   }
 
+  /** Tells the protocol that what it has packed last is not sent. */
+  void undoPack() {
+    try {
+      protocol.undoPack();
+    } catch (Throwable t) {
+      connection.fail(Kind.PROTOCOL_ERROR, t);
+    }
+  }
+
   @Override
   public @Nullable ByteBuf packShared(SharedMessage<O> message) {
     boolean before = packedClose;
@@ -118,6 +127,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     try {
       return pack(message.message());
     } catch (Throwable t) {
+      undoPack();
       logPackFailure(message, t);
       return null;
     }

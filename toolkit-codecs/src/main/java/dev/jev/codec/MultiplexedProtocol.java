@@ -142,6 +142,13 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
+  public void undoPack() {
+    if (chosen != null) {
+      chosen.undoPack();
+    }
+  }
+
+  @Override
   public @Nullable Object encodingKey() {
     return chosen == null ? null : chosen.encodingKey();
   }

@@ -134,6 +134,13 @@ final class MessageDeflater {
     return deflater;
   }
 
+  /** Makes the next message refer to no earlier one, since the latest one is not sent. */
+  void forget() {
+    if (own != null) {
+      own.reset();
+    }
+  }
+
   /** Releases the deflater of the connection, if it has one. */
   void end() {
     if (own != null) {

@@ -18,6 +18,7 @@ final class MessageWriter {
   private final Role role;
   private @Nullable MessageDeflater deflater;
   private boolean open; // a fragmented message has begun and not ended
+  private boolean openBefore; // the same before the latest message
   private boolean openCompressed; // that message is compressed
   private @Nullable ByteBuf tail; // of the latest message
 
@@ -28,6 +29,20 @@ final class MessageWriter {
   /** Enables compression with the negotiated parameters. */
   void compress(PermessageDeflate agreed) {
     deflater = new MessageDeflater(agreed);
+  }
+
+  /** Marks the present state as the one before the next message. */
+  void mark() {
+    openBefore = open;
+  }
+
+  /** Undoes the latest message, whose bytes are not sent. */
+  void undo() {
+    open = openBefore;
+    tail = null;
+    if (deflater != null) {
+      deflater.forget();
+    }
   }
 
   void text(Text text, ByteBuf out) {

@@ -381,6 +381,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     if (sent != null) {
       return; // nothing follows a close frame
     }
+    writer.mark();
     if (message instanceof Text text) {
       writer.text(text, out);
     } else if (message instanceof Binary binary) {
@@ -410,6 +411,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   @Override
   public boolean isMidOutboundMessage() {
     return writer.isBetweenFragments();
+  }
+
+  @Override
+  public void undoPack() {
+    writer.undo();
   }
 
   @Override
