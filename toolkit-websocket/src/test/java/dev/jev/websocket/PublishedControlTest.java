@@ -27,6 +27,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -193,12 +194,13 @@ class PublishedControlTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
   void closeFrameComesAfterWhatWasPublishedBefore(int loops) throws Exception {
+    AtomicBoolean begun = new AtomicBoolean();
     start(
         loops,
         PLAIN,
         5,
         (connection, text) -> {
-          if (topic.size() == 5) {
+          if (topic.size() == 5 && begun.compareAndSet(false, true)) {
             for (int i = 0; i < 300; i++) {
               topic.publish(WebSocketMessage.text("n" + i));
             }
