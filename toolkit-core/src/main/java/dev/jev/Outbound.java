@@ -45,9 +45,8 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   private volatile @Nullable SendQueue sendQueue;
   private volatile @Nullable Mailbox<O> mailbox;
 
-  // Event loop only.
-  private @Nullable CompletableFuture<Void>
-      lastWritten; // of the message that closed the connection
+  // Event loop only: the future of the message that closed the connection.
+  private @Nullable CompletableFuture<Void> lastWritten;
 
   Outbound(StreamConnection<?, O> connection) {
     super(connection);
