@@ -39,17 +39,23 @@ final class Completions {
 
   /** Completes a future later on the event loop, with a failure if there is one. Any thread. */
   void add(CompletableFuture<Void> future, @Nullable Throwable failure) {
-    Runnable completion =
-        failure == null ? () -> future.complete(null) : () -> future.completeExceptionally(failure);
     if (executor.inEventLoop()) {
-      due.add(completion);
+      due.add(() -> complete(future, failure));
       runLater();
+      return;
+    }
+    try {
+      executor.execute(() -> add(future, failure));
+    } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
+      complete(future, failure);
+    }
+  }
+
+  private static void complete(CompletableFuture<Void> future, @Nullable Throwable failure) {
+    if (failure == null) {
+      future.complete(null);
     } else {
-      try {
-        executor.execute(() -> complete(completion));
-      } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
-        completion.run();
-      }
+      future.completeExceptionally(failure);
     }
   }
 
@@ -67,16 +73,9 @@ final class Completions {
 
   private void runScheduled() {
     scheduled = false;
-    complete(this::run);
-  }
-
-  private void complete(Runnable task) {
     completing = true;
-    try {
-      task.run();
-    } finally {
-      completing = false;
-    }
+    run();
+    completing = false;
   }
 
   /** Returns whether futures are being completed outside a turn, so that no turn may begin. */
