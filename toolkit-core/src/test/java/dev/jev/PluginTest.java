@@ -635,7 +635,6 @@ class PluginTest {
         Client.builder(Texts::new, (Connection<String> c, String text) -> told.add(text))
             .plugin(plugin)
             .connect("tcp://127.0.0.1:" + started.port())) {
-      client.send("dropped while disconnected");
       client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS).send("hello");
       assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("start [] 0");
       assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("install true");
