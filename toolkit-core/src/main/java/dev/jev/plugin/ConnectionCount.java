@@ -19,7 +19,7 @@ final class ConnectionCount {
   private final int prefix6;
 
   // Guarded by itself.
-  private final Map<InetAddress, Integer> counts = new HashMap<>();
+  private final Map<AddressKey, Integer> counts = new HashMap<>();
 
   /**
    * Creates a count that allows {@code max} connections per network. A network has {@code prefix4}
@@ -33,7 +33,7 @@ final class ConnectionCount {
 
   /** Adds a connection from {@code address}; returns false if its network has the maximum. */
   boolean tryAdd(InetAddress address) {
-    InetAddress network = network(address);
+    AddressKey network = AddressKey.of(network(address));
     synchronized (counts) {
       int before = counts.getOrDefault(network, 0);
       if (before == max) {
@@ -46,7 +46,7 @@ final class ConnectionCount {
 
   /** Removes a connection from {@code address}. */
   void remove(InetAddress address) {
-    InetAddress network = network(address);
+    AddressKey network = AddressKey.of(network(address));
     synchronized (counts) {
       counts.computeIfPresent(network, (key, count) -> count == 1 ? null : count - 1);
     }

@@ -55,6 +55,59 @@ class ConnectionCountTest {
     assertThat(count.tryAdd(address("10.0.0.2"))).isTrue();
   }
 
+  /**
+   * Returns up to 2<sup>14</sup> addresses of 2001:db8::/64 whose hash code is the same: {@link
+   * Inet6Address#hashCode} is the sum of four numbers of four bytes, and here the last two have the
+   * same sum.
+   */
+  private static List<InetAddress> sameHash(int count) throws Exception {
+    List<InetAddress> addresses = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      byte[] bytes = address("2001:db8::").getAddress();
+      for (int digit = 0; digit < 2; digit++) {
+        bytes[8 + digit] = (byte) ((i >> (7 * digit)) & 0x7F);
+        bytes[12 + digit] = (byte) (0x7F - bytes[8 + digit]);
+      }
+      addresses.add(InetAddress.getByAddress(bytes));
+    }
+    assertThat(addresses.stream().map(InetAddress::getHostAddress).distinct()).hasSize(count);
+    assertThat(addresses.stream().map(InetAddress::hashCode).distinct()).hasSize(1);
+    return addresses;
+  }
+
+  @Test
+  void peersCannotChooseAddressesOfTheSameHash() throws Exception {
+    List<AddressKey> keys = sameHash(10_000).stream().map(AddressKey::of).toList();
+    // Among ten thousand random numbers of 32 bits, 0.01 pairs are equal.
+    assertThat(keys.stream().map(AddressKey::hashCode).distinct()).hasSizeGreaterThan(9_990);
+    assertThat(keys.stream().sorted().distinct()).hasSize(10_000); // a crowded bin becomes a tree
+  }
+
+  /** Returns the time for which nothing else had the processor: the shortest of three. */
+  private static long nanosToAddAndRemove(List<InetAddress> addresses) {
+    long shortest = Long.MAX_VALUE;
+    for (int i = 0; i < 3; i++) {
+      ConnectionCount count = new ConnectionCount(1, /* prefix4= */ 32, /* prefix6= */ 128);
+      long start = System.nanoTime();
+      addresses.forEach(count::tryAdd);
+      long added = count.networkCount();
+      addresses.forEach(count::remove);
+      shortest = Math.min(shortest, System.nanoTime() - start);
+      assertThat(added).isEqualTo(addresses.size());
+      assertThat(count.networkCount()).isZero();
+    }
+    return shortest;
+  }
+
+  @Test
+  void addressesOfTheSameHashCostLittleMoreThanOthers() throws Exception {
+    List<InetAddress> others = new ArrayList<>();
+    for (int i = 0; i < 10_000; i++) {
+      others.add(InetAddress.getByAddress(new byte[] {10, 0, (byte) (i >> 8), (byte) i}));
+    }
+    assertThat(nanosToAddAndRemove(sameHash(10_000))).isLessThan(40 * nanosToAddAndRemove(others));
+  }
+
   @Test
   void refusalNamesTheNetwork() throws Exception {
     assertThat(new ConnectionCount(256, 32, 128).refusal(address("10.1.2.3")))
