@@ -96,8 +96,9 @@ public final class SlowConsumer<O> {
    *
    * <p>{@code key} is called on the connection's event loop, possibly on several event loops at
    * once, and only for messages that have to be queued. Then {@code hashCode} of the key is called,
-   * and {@code equals} for those queued with the same hash code. If one of these throws, the
-   * failure is logged and the new message is dropped. Keys must not change.
+   * and {@code equals} for those queued with the same hash code, the newest 32 at most; others with
+   * this hash code are not replaced. If one of these throws, the failure is logged and the new
+   * message is dropped. Keys must not change.
    */
   public static <O> SlowConsumer<O> conflate(Function<? super O, ?> key) {
     return new SlowConsumer<>(

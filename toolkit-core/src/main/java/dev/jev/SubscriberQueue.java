@@ -10,8 +10,14 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The messages are items of the connection's {@link SendQueue}; this class links those of one
  * subscription. Event loop only, except the counters.
+ *
+ * <p><b>Keys.</b> The keys of a publisher may be the names of peers, which can choose them so that
+ * their hash codes are equal. So few items of one hash code are found: the newest.
  */
 final class SubscriberQueue {
+
+  /** Maximum number of items with the same hash code of their keys that {@link #find} looks at. */
+  private static final int MAX_SAME_HASH = 32;
 
   private @Nullable Item oldest;
   private @Nullable Item newest;
@@ -88,6 +94,13 @@ final class SubscriberQueue {
       byHash = new HashMap<>();
     }
     item.nextOfHash = byHash.put(item.hash, item);
+    Item last = item;
+    for (int i = 1; last != null && i < MAX_SAME_HASH; i++) {
+      last = last.nextOfHash;
+    }
+    if (last != null) {
+      last.nextOfHash = null;
+    }
   }
 
   private void removeKey(Item item, Map<Integer, Item> items) {

@@ -431,6 +431,33 @@ class SlowConsumerTest {
   }
 
   @Test
+  void keysOfOneHashCodeCostABoundedNumberOfComparisons() {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(
+            peer.connection(),
+            SlowConsumer.<String>conflate(text -> new Key(text)).maxBytes(1 << 20));
+    int[] comparisons = new int[1];
+    onEquals = () -> comparisons[0]++;
+    List<String> texts = new ArrayList<>();
+    for (char letter = 'a'; letter < 'a' + 100; letter++) {
+      texts.add(letter + "1");
+    }
+    texts.forEach(topic::publish);
+    peer.run();
+    assertThat(comparisons[0]).isLessThan(100 * 32);
+    topic.publish(texts.get(99).charAt(0) + "2"); // replaces the newest
+    topic.publish("a2"); // its predecessor is not found
+    peer.run();
+    assertThat(subscription.conflated()).isEqualTo(1);
+    texts.set(99, texts.get(99).charAt(0) + "2");
+    texts.add("a2");
+    assertThat(rest(peer)).isEqualTo(texts);
+    assertThat(subscription.dropped()).isZero();
+    assertThat(subscription.pendingBytes()).isZero();
+  }
+
+  @Test
   void keyThatFailsLaterDoesNotPreventTheClose() throws Exception {
     SlowPeer<String> peer = blocked();
     Subscription subscription =
