@@ -1,7 +1,12 @@
 package dev.jev.samples.mqtt;
 
-/** A subscription's topic filter: {@code +} matches one level, {@code #} all further levels. */
-record MqttFilter(String text) {
+/**
+ * A subscription's topic filter: {@code +} matches one level, {@code #} all further levels.
+ *
+ * <p>Comparable, since clients can choose texts with the same hash code: a hash set stays fast
+ * then.
+ */
+record MqttFilter(String text) implements Comparable<MqttFilter> {
 
   /** Returns whether all wildcards are in valid positions (MQTT 3.1.1, 4.7.1). */
   static boolean isValid(String text) {
@@ -23,5 +28,10 @@ record MqttFilter(String text) {
       }
     }
     return wanted.length == levels.length;
+  }
+
+  @Override
+  public int compareTo(MqttFilter other) {
+    return text.compareTo(other.text);
   }
 }

@@ -2,6 +2,7 @@ package dev.jev.samples.mqtt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -41,5 +42,13 @@ class MqttFilterTest {
   @ValueSource(strings = {"", "a#", "a/#/b", "a+", "+a/b", "#/a"})
   void filterIsNotValid(String filter) {
     assertThat(MqttFilter.isValid(filter)).isFalse();
+  }
+
+  /** A hash set keeps keys of one hash code in a tree if they are comparable, else in a list. */
+  @Test
+  void filtersOfTheSameHashCodeAreOrdered() {
+    MqttFilter first = new MqttFilter("Aa");
+    assertThat(first).hasSameHashCodeAs(new MqttFilter("BB")).isLessThan(new MqttFilter("BB"));
+    assertThat(first).isEqualByComparingTo(new MqttFilter("Aa"));
   }
 }
