@@ -35,6 +35,9 @@ final class ProxyHeaderParser {
   /** 2.1: maximum length of a header of version 1, including CR and LF. */
   private static final int MAX_V1_BYTES = 107;
 
+  /** Number of bytes after which it is certain whether they are the beginning of a header. */
+  static final int DECISIVE_BYTES = V2_SIGNATURE.length;
+
   private static final int V2_FIXED_BYTES = 16;
   private static final int UNIX_PATH_BYTES = 108;
 

@@ -7,7 +7,9 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.Plugin;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import java.net.SocketAddress;
 import java.util.List;
@@ -55,11 +57,14 @@ public final class ProxyProtocol implements Plugin {
   }
 
   /**
-   * Returns a plugin that also accepts connections without a header, from all peers. This requires
-   * a protocol in which the client speaks first and no message begins like a header.
+   * Returns a plugin that also accepts connections without a header, from all peers.
    *
-   * @param trusted the addresses of the proxies, as in {@link #required}; a header from another
-   *     peer is refused
+   * <p>The connection of a peer that is not trusted opens at once, with the peer's own address; a
+   * header closes it. That of a trusted peer opens when its first bytes show whether it sends a
+   * header. If it stays silent, it is closed after the server's {@code handshakeTimeout}. So
+   * trusted peers must speak first, and no message may begin like a header.
+   *
+   * @param trusted the addresses of the proxies, as in {@link #required}
    */
   public static ProxyProtocol optional(String... trusted) {
     return new ProxyProtocol(networks(trusted), /* required= */ false, DEFAULT_MAX_HEADER_BYTES);
@@ -84,7 +89,8 @@ public final class ProxyProtocol implements Plugin {
 
   @Override
   public @Nullable Observer install(Link link) {
-    link.pipeline().addLast(new Reader(link));
+    SocketAddress peer = link.pipeline().channel().remoteAddress();
+    link.pipeline().addLast(required || trusts(peer) ? new Reader(link) : new Guard(link));
     return null;
   }
 
@@ -136,10 +142,6 @@ public final class ProxyProtocol implements Plugin {
     }
 
     private void readHeader(ChannelHandlerContext ctx, ByteBuf in) {
-      if (!trusts(peer(ctx))) {
-        throw new ProtocolException(
-            "sender of the PROXY header: " + peer(ctx) + " (expected: one of " + trusted + ")");
-      }
       ProxyHeader header = ProxyHeaderParser.parse(in, peer(ctx), maxHeaderBytes);
       if (header != null) {
         if (header.source() != null) {
@@ -162,6 +164,49 @@ public final class ProxyProtocol implements Plugin {
 
     private SocketAddress peer(ChannelHandlerContext ctx) {
       return ctx.channel().remoteAddress();
+    }
+  }
+
+  /**
+   * Refuses the header of a peer that is not trusted. Passes on everything else, and the connection
+   * opens at once: its address is known, and while it is silent, limits must see it.
+   */
+  private final class Guard extends ChannelInboundHandlerAdapter {
+
+    private final Link link;
+    private @Nullable ByteBuf beginning; // of the input; null until there is some
+
+    Guard(Link link) {
+      this.link = link;
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+      ByteBuf in = (ByteBuf) message;
+      if (beginning == null) {
+        beginning = Unpooled.buffer(ProxyHeaderParser.DECISIVE_BYTES);
+      }
+      int missing = ProxyHeaderParser.DECISIVE_BYTES - beginning.readableBytes();
+      beginning.writeBytes(in, in.readerIndex(), Math.min(missing, in.readableBytes()));
+      if (ProxyHeaderParser.isHeader(beginning)) {
+        in.release();
+        refuse(ctx);
+        return;
+      }
+      if (!ProxyHeaderParser.mayBeHeader(beginning)) {
+        ctx.pipeline().remove(this);
+      }
+      ctx.fireChannelRead(in);
+    }
+
+    private void refuse(ChannelHandlerContext ctx) {
+      ctx.pipeline().remove(this);
+      SocketAddress peer = ctx.channel().remoteAddress();
+      link.close(
+          new CloseReason(
+              Kind.PROTOCOL_ERROR,
+              new ProtocolException(
+                  "sender of the PROXY header: " + peer + " (expected: one of " + trusted + ")")));
     }
   }
 }

@@ -158,6 +158,34 @@ class LimitsTest {
   }
 
   @Test
+  void silentPeersCountWhereAProxyHeaderIsOptional() throws Exception {
+    Limits limits = limits(l -> l.connectionsPerAddress(3));
+    try (Server server = start(limits, ProxyProtocol.optional("10.0.0.0/8"))) {
+      for (int i = 0; i < 50; i++) {
+        connectFrom("127.0.0.1", server);
+      }
+      Eventually.holds("47 are refused", () -> limits.refused() == 47);
+      Eventually.holds("3 are open", () -> server.connectionCount() == 3);
+      recorder.expect("connect", "connect", "connect");
+      recorder.expectNothingMore();
+    }
+  }
+
+  @Test
+  void trustedPeersWithoutAProxyHeaderCountAsSoonAsTheySpeak() throws Exception {
+    Limits limits = limits(l -> l.connectionsPerAddress(3));
+    try (Server server = start(limits, ProxyProtocol.optional("127.0.0.0/8"))) {
+      for (int i = 0; i < 3; i++) {
+        expectEcho(connectFrom("127.0.0.1", server));
+      }
+      Socket fourth = connectFrom("127.0.0.1", server);
+      fourth.getOutputStream().write(RawPeer.frames("echo"));
+      expectEnd(fourth);
+      assertThat(limits.refused()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void refusedConnectionsAreNeverSeenByTheHandlerAndLeakNothing() throws Exception {
     Limits limits = limits(l -> l.connectionsPerAddress(1));
     try (Server server = start(limits)) {

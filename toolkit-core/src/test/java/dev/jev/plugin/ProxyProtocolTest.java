@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.Connection;
 import dev.jev.LogCapture;
+import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -43,9 +48,25 @@ class ProxyProtocolTest {
     reasons.expectNothingMore();
   }
 
+  /** The numbers of the bytes. */
+  private static final class Bytes implements Protocol<String, String> {
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return in.isReadable() ? String.valueOf(in.readByte()) : null;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {}
+  }
+
   private RawPeer connect(ProxyProtocol plugin) throws Exception {
+    return connect(plugin, Texts::new);
+  }
+
+  private RawPeer connect(ProxyProtocol plugin, Supplier<Protocol<String, String>> protocol)
+      throws Exception {
     server =
-        Server.builder(Texts::new, recorder)
+        Server.builder(protocol, recorder)
             .plugin(reasons) // the stages decide the order
             .plugin(plugin)
             .listen("tcp://127.0.0.1:0")
@@ -171,13 +192,65 @@ class ProxyProtocolTest {
   @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY, "PROXY UNKNOWN|"})
   void headerOfAnUntrustedPeerIsRefused(String header) throws Exception {
     RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"));
+    peer.write(concat(bytes(header), RawPeer.frames("behind it")));
+    expectRefusedHeader(peer);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"PROXY TCP4 192.0.2.1 198.51.100.1 1000 443|", BINARY})
+  void headerOfAnUntrustedPeerIsRefusedEvenByteByByte(String header) throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"), Bytes::new);
+    byte[] decisive = Arrays.copyOf(bytes(header), header.startsWith("PROXY") ? 6 : 12);
+    recorder.expect("connect");
+    for (int i = 0; i < decisive.length - 1; i++) {
+      peer.write(new byte[] {decisive[i]});
+      recorder.expect("message " + decisive[i]); // nothing waits for more bytes
+    }
+    peer.write(new byte[] {decisive[decisive.length - 1]});
+    expectRefusedHeader(peer);
+  }
+
+  private void expectRefusedHeader(RawPeer peer) throws Exception {
     Object address = peer.socket().getLocalSocketAddress();
-    peer.write(bytes(header)).expectEnd();
+    peer.expectEnd();
     peer.close();
+    recorder.await("close PROTOCOL_ERROR");
     reasons.expect(
         "PROTOCOL_ERROR: sender of the PROXY header: "
             + address
             + " (expected: one of [10.0.0.0/8])");
+  }
+
+  @Test
+  void untrustedPeerThatBeginsLikeAHeaderIsServed() throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"), Bytes::new);
+    peer.write(new byte[] {'P'});
+    recorder.expect("connect", "message 80");
+    peer.write(new byte[] {'S'});
+    recorder.expect("message 83");
+    peer.close();
+    recorder.expect("close PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void untrustedPeerIsConnectedBeforeItSpeaks() throws Exception {
+    RawPeer peer = connect(ProxyProtocol.optional("10.0.0.0/8"));
+    Connection<String> connection = recorder.connection();
+    assertThat(connection.remoteAddress()).isEqualTo(peer.socket().getLocalSocketAddress());
+    connection.send("welcome");
+    assertThat(peer.receive()).isEqualTo("welcome");
+    peer.close();
+    recorder.expect("connect", "close PEER_CLOSED");
+    reasons.expect("PEER_CLOSED");
+  }
+
+  @Test
+  void trustedPeerThatStaysSilentIsClosed() throws Exception {
+    try (RawPeer peer = connect(ProxyProtocol.optional("127.0.0.1"))) {
+      peer.expectEnd();
+    }
+    reasons.expect("TIMEOUT");
   }
 
   @ParameterizedTest
