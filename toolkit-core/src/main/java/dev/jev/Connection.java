@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * that sends unprompted checks {@link #isWritable} and continues in {@link Handler#onWritable}.
  *
  * <p><b>Datagrams.</b> A connection of a UDP address sends to the source address of one datagram,
- * from the socket that received it. It is open until the server stops accepting. Methods that would
- * close it or stop it from reading have no effect; see {@link Server.Builder#listen}.
+ * from the address that the datagram was sent to. It is open until the server stops accepting.
+ * Methods that would close it or stop it from reading have no effect; see {@link
+ * Server.Builder#listen}.
  *
  * @param <O> the type of the outbound messages
  */
@@ -139,6 +140,7 @@ public interface Connection<O> extends Scheduler {
 
   /**
    * Returns the address of this end, as the peer sees it; a {@link UnixAddress} for a unix socket.
+   * The wildcard address if the transport does not tell which one a datagram was sent to.
    */
   SocketAddress localAddress();
 
@@ -155,8 +157,10 @@ public interface Connection<O> extends Scheduler {
   SocketAddress listener();
 
   /**
-   * Returns a connection that sends datagrams to another address from the same socket. These
-   * datagrams do not count as replies, see {@link Server.Builder#listen}.
+   * Returns a connection that sends datagrams to another address. These datagrams do not count as
+   * replies, see {@link Server.Builder#listen}. They come from the address and port on which the
+   * server listens. If it listens on all addresses, they come from the one that the system chooses
+   * for their way, and those to another port of the same peer from the one that the peer has asked.
    *
    * @throws IllegalArgumentException if {@code address} is not an internet address or is unresolved
    * @throws UnsupportedOperationException if this is not a connection of a UDP address

@@ -3,6 +3,7 @@ package dev.jev;
 import static java.util.Objects.requireNonNull;
 
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
@@ -50,7 +51,8 @@ public final class Server implements PluginHost, AutoCloseable {
             endpoint,
             builder.connectionConfig(endpoint),
             builder.loadBalancing,
-            builder.maxConnections);
+            builder.maxConnections,
+            builder.addressesOfMachine);
     endpoint.join();
     try {
       builder.listenAddresses.forEach(sockets::listen);
@@ -258,6 +260,7 @@ public final class Server implements PluginHost, AutoCloseable {
     private final List<ListenAddress> listenAddresses = new ArrayList<>();
     private LoadBalancing loadBalancing = LoadBalancing.roundRobin();
     private int maxConnections = FileDescriptors.maxConnections();
+    private Supplier<List<InetAddress>> addressesOfMachine = UdpAddresses::ofMachine;
 
     private Builder(Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
       super(protocols, handler);
@@ -309,6 +312,12 @@ public final class Server implements PluginHost, AutoCloseable {
      * <p><b>UDP.</b> Each datagram is one message. Its maximum length is 65,507 bytes, or {@code
      * maxFrameBytes} if that is less. If the host is a multicast address, the socket joins the
      * group.
+     *
+     * <p>An answer comes from the address that was asked. With an empty host, the server therefore
+     * opens a further socket for each address of the machine, 256 at most. Addresses that are added
+     * later get theirs after the first datagrams. An address that no network interface lists, such
+     * as 127.0.0.2, gets one only with epoll and for IPv4; otherwise its answers come from an
+     * address that the system chooses, unless the server listens on that address itself.
      *
      * <ul>
      *   <li>The handler gets a connection that sends to the source of the datagram. Only {@code
@@ -366,6 +375,12 @@ public final class Server implements PluginHost, AutoCloseable {
      */
     public Builder<I, O> maxConnections(int maxConnections) {
       this.maxConnections = Checks.inRange("maxConnections", maxConnections, 1, Integer.MAX_VALUE);
+      return this;
+    }
+
+    /** Sets the source of the addresses of the machine, for tests. */
+    Builder<I, O> addressesOfMachine(Supplier<List<InetAddress>> addresses) {
+      this.addressesOfMachine = addresses;
       return this;
     }
 

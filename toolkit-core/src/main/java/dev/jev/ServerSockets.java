@@ -28,6 +28,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -105,21 +106,24 @@ final class ServerSockets<I, O> {
   private final ConnectionConfig<I, O> config;
   private final LoadBalancing balancing;
   private final int maxConnections;
+  private final Supplier<List<InetAddress>> addressesOfMachine;
   private final List<ListeningSocket> sockets = new CopyOnWriteArrayList<>();
   private final List<SocketAddress> addresses = new ArrayList<>();
   private final Set<Object> pauseOwners = ConcurrentHashMap.newKeySet();
   private volatile boolean opened; // connections and datagrams may have been taken
-  private volatile boolean closing; // the queues are drained, even while accepting is paused
+  private volatile boolean closing; // no socket is opened; queues are drained, even while paused
 
   ServerSockets(
       Endpoint endpoint,
       ConnectionConfig<I, O> config,
       LoadBalancing balancing,
-      int maxConnections) {
+      int maxConnections,
+      Supplier<List<InetAddress>> addressesOfMachine) {
     this.endpoint = endpoint;
     this.config = config;
     this.balancing = balancing;
     this.maxConnections = maxConnections;
+    this.addressesOfMachine = addressesOfMachine;
   }
 
   /** Returns the addresses of the listeners, in the order in which they were added. */
@@ -142,16 +146,14 @@ final class ServerSockets<I, O> {
   void listen(ListenAddress listenAddress) {
     try {
       SocketAddress address = listenAddress.resolve();
-      if (!listenAddress.reusePort()) {
-        Loop loop = loops().get(sockets.size() % loops().size());
-        addresses.add(open(listenAddress, address, loop, /* own= */ null));
-        return;
+      List<UdpSocket<I, O>> udp = new ArrayList<>();
+      for (Loop loop : loops(listenAddress)) {
+        address = open(listenAddress, address, loop, udp);
       }
-      SocketAddress bound = address;
-      for (Loop loop : loops()) {
-        bound = open(listenAddress, bound, loop, /* own= */ loop);
+      addresses.add(address);
+      if (!udp.isEmpty() && ((InetSocketAddress) address).getAddress().isAnyLocalAddress()) {
+        openUdpAddresses(listenAddress, udp);
       }
-      addresses.add(bound);
     } catch (IOException | ChannelException e) {
       throw new UncheckedIOException(
           "cannot listen on " + listenAddress.uri() + ": " + Transport.text(e),
@@ -159,14 +161,39 @@ final class ServerSockets<I, O> {
     }
   }
 
+  private List<Loop> loops(ListenAddress listenAddress) {
+    List<Loop> all = endpoint.eventLoops().loops();
+    return listenAddress.reusePort() ? all : List.of(all.get(addresses.size() % all.size()));
+  }
+
+  /** Opens a socket, which is added to {@code udp} if it is one; returns its address. */
   private SocketAddress open(
-      ListenAddress listenAddress, SocketAddress address, Loop loop, @Nullable Loop own)
+      ListenAddress listenAddress, SocketAddress address, Loop loop, List<UdpSocket<I, O>> udp)
       throws IOException {
     Channel socket = newSocket(listenAddress, address);
-    ServerIntake intake =
-        socket instanceof DatagramChannel datagrams
-            ? new UdpSocket<>(config, loop, datagrams, listenAddress.amplification())
-            : new ServerAcceptor<>(endpoint, config, own, balancing, maxConnections);
+    ServerIntake intake;
+    if (socket instanceof DatagramChannel datagrams) {
+      UdpSocket<I, O> handler =
+          new UdpSocket<>(config, loop, datagrams, listenAddress.amplification());
+      udp.add(handler);
+      intake = handler;
+    } else {
+      Loop own = listenAddress.reusePort() ? loop : null;
+      intake = new ServerAcceptor<>(endpoint, config, own, balancing, maxConnections);
+    }
+    open(listenAddress, address, loop, socket, intake);
+    SocketAddress bound = address instanceof UnixAddress ? address : socket.localAddress();
+    SocketAddresses.set(socket, bound);
+    return bound;
+  }
+
+  private ListeningSocket open(
+      ListenAddress listenAddress,
+      SocketAddress address,
+      Loop loop,
+      Channel socket,
+      ServerIntake intake)
+      throws IOException {
     try {
       configure(socket, listenAddress);
       socket.pipeline().addLast(intake);
@@ -178,13 +205,66 @@ final class ServerSockets<I, O> {
     loop.executor().execute(() -> loop.add(socket));
     try {
       UnixSocketFile file = bind(socket, listenAddress, address);
-      SocketAddress bound = address instanceof UnixAddress ? address : socket.localAddress();
-      SocketAddresses.set(socket, bound);
-      sockets.add(new ListeningSocket(socket, intake, file));
-      return bound;
+      ListeningSocket listening = new ListeningSocket(socket, intake, file);
+      sockets.add(listening);
+      return listening;
     } catch (Throwable t) {
-      socket.close().awaitUninterruptibly(CLOSE_TIMEOUT_NANOS, NANOSECONDS);
+      ChannelFuture closed = socket.close();
+      if (!loop.inEventLoop()) {
+        closed.awaitUninterruptibly(CLOSE_TIMEOUT_NANOS, NANOSECONDS);
+      }
       throw t;
+    }
+  }
+
+  private void openUdpAddresses(ListenAddress listenAddress, List<UdpSocket<I, O>> all) {
+    UdpAddresses<I, O> udpAddresses =
+        new UdpAddresses<>(
+            listenAddress,
+            all,
+            (address, next) -> openUdpAddress(listenAddress, address, next),
+            addressesOfMachine);
+    udpAddresses.open();
+  }
+
+  /**
+   * Opens the socket of one address, next to the one for all addresses. Returns null if they are
+   * about to be closed.
+   *
+   * <p>The system allows this to sockets that share their addresses. They do so for this moment
+   * only, since others could take datagrams from them otherwise.
+   */
+  private @Nullable UdpSocket<I, O> openUdpAddress(
+      ListenAddress listenAddress, InetSocketAddress address, UdpSocket<I, O> all)
+      throws IOException {
+    if (closing) {
+      return null;
+    }
+    boolean ip4 = address.getAddress() instanceof Inet4Address;
+    DatagramChannel socket =
+        transport()
+            .newDatagramChannel(ip4 ? SocketProtocolFamily.INET : SocketProtocolFamily.INET6);
+    UdpSocket<I, O> handler = all.forAddress(socket);
+    SocketAddresses.set(socket, all.address());
+    share(all.channel(), true);
+    share(socket, true);
+    try {
+      ListeningSocket listening = open(listenAddress, address, all.loop(), socket, handler);
+      if (closing) {
+        socket.close();
+        return null;
+      }
+      listening.pause(this::isPaused);
+      return handler;
+    } finally {
+      share(all.channel(), false);
+      share(socket, false);
+    }
+  }
+
+  private static void share(DatagramChannel socket, boolean share) {
+    if (socket.isOpen()) {
+      socket.config().setReuseAddress(share);
     }
   }
 
@@ -290,10 +370,6 @@ final class ServerSockets<I, O> {
     }
   }
 
-  private List<Loop> loops() {
-    return endpoint.eventLoops().loops();
-  }
-
   private Transport transport() {
     return endpoint.eventLoops().transport();
   }
@@ -317,12 +393,16 @@ final class ServerSockets<I, O> {
   }
 
   private void pauseOrResume() {
-    sockets.forEach(
-        listening -> listening.pause(() -> !opened || !(closing || pauseOwners.isEmpty())));
+    sockets.forEach(listening -> listening.pause(this::isPaused));
+  }
+
+  private boolean isPaused() {
+    return !opened || !(closing || pauseOwners.isEmpty());
   }
 
   /** Drains the kernel's queues, closes all sockets, and waits until they are closed. */
   void close() {
+    closing = true;
     sockets.forEach(ListeningSocket::deleteFile);
     if (opened) {
       drain();
@@ -335,7 +415,6 @@ final class ServerSockets<I, O> {
   }
 
   private void drain() {
-    closing = true;
     pauseOrResume();
     List<CompletableFuture<Void>> drains = sockets.stream().map(ListeningSocket::drain).toList();
     CompletableFuture.allOf(drains.toArray(new CompletableFuture<?>[0]))

@@ -236,6 +236,19 @@ public enum Transport {
         new FixedRecvByteBufAllocator(count * maxBytes).maxMessagesPerRead(MAX_DATAGRAM_BATCH));
   }
 
+  /**
+   * Configures a socket for all addresses to read each datagram with the address that it was sent
+   * to, if the transport supports it: epoll does for IPv4, with one datagram per system call.
+   * Otherwise that address is the wildcard address.
+   */
+  void readRecipients(ChannelConfig config, int maxBytes) {
+    if (this == EPOLL) {
+      config.setOption(EpollChannelOption.IP_RECVORIGDSTADDR, true);
+      config.setRecvByteBufAllocator(
+          new FixedRecvByteBufAllocator(maxBytes).maxMessagesPerRead(MAX_DATAGRAM_BATCH));
+    }
+  }
+
   /** Returns the address of a unix socket in the file system. */
   SocketAddress unixAddress(Path path) {
     return this == NIO ? UnixDomainSocketAddress.of(path) : new DomainSocketAddress(path.toFile());

@@ -103,7 +103,8 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
   @Override
   public Connection<O> to(SocketAddress address) {
     if (address instanceof InetSocketAddress inet && !inet.isUnresolved()) {
-      return new UdpConnection<>(socket, inet, Long.MAX_VALUE);
+      boolean samePeer = inet.getAddress().equals(peer.getAddress());
+      return new UdpConnection<>(samePeer ? socket : socket.all(), inet, Long.MAX_VALUE);
     }
     throw new IllegalArgumentException(
         "address: " + address + " (expected: a resolved internet address)");
@@ -132,7 +133,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
 
   @Override
   public SocketAddress localAddress() {
-    return socket.address();
+    return socket.localAddress();
   }
 
   @Override

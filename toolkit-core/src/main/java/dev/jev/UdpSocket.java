@@ -13,12 +13,14 @@ import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,9 @@ import org.jspecify.annotations.Nullable;
  * system call takes many of them. Other threads put messages into the mailbox. {@code
  * maxPendingBytes} bounds the bytes in both places; beyond it messages are dropped, as on the
  * network.
+ *
+ * <p><b>Addresses.</b> The socket for all addresses of the machine passes a datagram on to the
+ * socket of the address that it was sent to, if there is one; see {@link #forwardBy}.
  *
  * <p><b>Spoofing.</b> The source address of a datagram may be forged. A server that replies to
  * short datagrams with long ones can be abused to flood a third party. So replies are limited to a
@@ -54,6 +59,7 @@ final class UdpSocket<I, O> extends LoopMember
   private final DatagramChannel channel;
   private final int amplification;
   private final int maxBytes; // of an inbound datagram
+  private final @Nullable UdpSocket<I, O> all; // the one for all addresses; null if it is this one
   private final Mailbox<AddressedMessage<O>> mailbox;
   private final LongAdder dropped = new LongAdder();
   private final RateLimitedLog receiveErrors = new RateLimitedLog();
@@ -64,6 +70,7 @@ final class UdpSocket<I, O> extends LoopMember
   private @Nullable Protocol<I, O> protocol; // null until needed, and after a bad datagram
   private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; read by any thread
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
+  private @Nullable Function<InetAddress, @Nullable UdpSocket<I, O>> socketOf; // by its address
 
   private volatile long taken; // written by the event loop, read by any thread
 
@@ -71,21 +78,61 @@ final class UdpSocket<I, O> extends LoopMember
   private record AddressedMessage<O>(UdpConnection<O> to, O message) {}
 
   UdpSocket(ConnectionConfig<I, O> config, Loop loop, DatagramChannel channel, int amplification) {
+    this(config, loop, channel, amplification, /* all= */ null);
+  }
+
+  private UdpSocket(
+      ConnectionConfig<I, O> config,
+      Loop loop,
+      DatagramChannel channel,
+      int amplification,
+      @Nullable UdpSocket<I, O> all) {
     super(loop);
     this.config = config;
     this.channel = channel;
     this.amplification = amplification;
     this.maxBytes = Math.min(config.maxFrameBytes(), MAX_PAYLOAD_BYTES);
+    this.all = all;
     this.mailbox = new Mailbox<>(config.highWatermark());
     channel.config().setAllocator(Loop.ALLOCATOR);
     // One byte more than allowed reveals a datagram that is too long, even if the system cuts it.
     config.host().transport().readDatagrams(channel.config(), maxBytes + 1);
   }
 
+  // For a listener on all addresses.
+
+  /** Creates the handler of a socket for one of the addresses that this one is for. */
+  UdpSocket<I, O> forAddress(DatagramChannel socket) {
+    return new UdpSocket<>(config, loop, socket, amplification, this);
+  }
+
+  /**
+   * Passes each datagram on to the socket that a function returns for the address that it was sent
+   * to, or for the wildcard address if the transport does not tell. Called before the first read.
+   */
+  void forwardBy(Function<InetAddress, @Nullable UdpSocket<I, O>> socketOf) {
+    this.socketOf = socketOf;
+    config.host().transport().readRecipients(channel.config(), maxBytes + 1);
+  }
+
+  DatagramChannel channel() {
+    return channel;
+  }
+
   // For the connections; any thread.
 
+  /** Returns the address of the listener. */
   SocketAddress address() {
     return SocketAddresses.of(channel);
+  }
+
+  SocketAddress localAddress() {
+    return channel.localAddress();
+  }
+
+  /** Returns the socket that reaches any address: one for all addresses, if there is one. */
+  UdpSocket<I, O> all() {
+    return all == null ? this : all;
   }
 
   boolean isOpen() {
@@ -119,16 +166,25 @@ final class UdpSocket<I, O> extends LoopMember
   }
 
   @Override
-  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     DatagramPacket datagram = (DatagramPacket) message;
+    try {
+      UdpSocket<I, O> other =
+          socketOf == null ? null : socketOf.apply(datagram.recipient().getAddress());
+      (other == null ? this : other).take(datagram);
+    } finally {
+      datagram.release();
+    }
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+  private void take(DatagramPacket datagram) {
     taken++;
     boolean outermost = enter();
     try {
       receive(datagram.sender(), datagram.content());
     } finally {
       leave(outermost);
-      datagram.release();
     }
   }
 

@@ -61,7 +61,7 @@ class StoreysTest {
     ENDPOINTS(
         "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
             + " ConnectFailures Endpoint EndpointBuilder EndpointWarmUp ListenAddress Server ServerAcceptor ServerSockets"
-            + " UnixSocketFile");
+            + " UdpAddresses UnixSocketFile");
 
     private final String files;
 

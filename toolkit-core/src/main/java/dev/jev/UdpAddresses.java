@@ -1,0 +1,193 @@
+package dev.jev;
+
+import io.netty.channel.socket.SocketProtocolFamily;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sockets of a UDP listener without a host: one for all addresses of the machine, and one for
+ * each single address.
+ *
+ * <p><b>Why.</b> What is sent from a socket for all addresses has the source address that the
+ * system chooses. If that is not the address that the peer has asked, most peers drop the answer.
+ * The system delivers a datagram to the socket of its address, if there is one, and what that
+ * socket sends comes from this address.
+ *
+ * <p><b>Later addresses.</b> The socket for all addresses receives the rest: datagrams to addresses
+ * that no network interface lists, such as 127.0.0.2, or that the machine has got since, and
+ * broadcasts. With epoll, IPv4 datagrams come with their address. Its socket is then opened, and
+ * handles the datagram. In all other cases the addresses of the machine are listed again.
+ *
+ * <p><b>Threads.</b> The thread that starts the server, then the event loops of the sockets.
+ */
+final class UdpAddresses<I, O> {
+
+  /** Maximum number of addresses with a socket: some systems accept whole networks as their own. */
+  static final int MAX_ADDRESSES = 256;
+
+  private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /** Opens the socket of an address, next to the one for all addresses. */
+  @FunctionalInterface
+  interface Opener<I, O> {
+    /** Returns null if the server is stopping. */
+    @Nullable UdpSocket<I, O> open(InetSocketAddress address, UdpSocket<I, O> next)
+        throws IOException;
+  }
+
+  private final ListenAddress listener;
+  private final List<OnLoop> loops;
+  private final Opener<I, O> opener;
+  private final Supplier<List<InetAddress>> addressesOfMachine;
+  private final RateLimitedLog log = new RateLimitedLog();
+  private final AtomicBoolean listing = new AtomicBoolean();
+
+  /**
+   * Creates the addresses of a listener.
+   *
+   * @param sockets the sockets for all addresses, each of another event loop
+   */
+  UdpAddresses(
+      ListenAddress listener,
+      List<UdpSocket<I, O>> sockets,
+      Opener<I, O> opener,
+      Supplier<List<InetAddress>> addressesOfMachine) {
+    this.listener = listener;
+    this.opener = opener;
+    this.addressesOfMachine = addressesOfMachine;
+    this.loops = sockets.stream().map(OnLoop::new).toList();
+  }
+
+  /** Opens the sockets of all addresses that the machine has. */
+  void open() {
+    List<InetAddress> addresses = addresses();
+    for (OnLoop loop : loops) {
+      loop.openAll(addresses);
+      loop.all.forwardBy(loop::askedSocket);
+    }
+  }
+
+  private List<InetAddress> addresses() {
+    try {
+      return addressesOfMachine.get();
+    } catch (RuntimeException e) {
+      log.warning("cannot list the addresses of this machine", e);
+      return List.of();
+    }
+  }
+
+  /** Returns the addresses of all network interfaces. */
+  static List<InetAddress> ofMachine() {
+    try {
+      return NetworkInterface.networkInterfaces().flatMap(NetworkInterface::inetAddresses).toList();
+    } catch (SocketException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private boolean isOfFamily(InetAddress address) {
+    boolean ip6 = address instanceof Inet6Address;
+    return listener.family() == null || ip6 == (listener.family() == SocketProtocolFamily.INET6);
+  }
+
+  /** The sockets of one event loop. After the start, used on this loop only. */
+  private final class OnLoop {
+
+    private final UdpSocket<I, O> all;
+    private final Map<InetAddress, UdpSocket<I, O>> sockets = new HashMap<>();
+    private long nextFailure; // no socket is opened for a datagram until then, after one failed
+    private long nextListing;
+
+    OnLoop(UdpSocket<I, O> all) {
+      this.all = all;
+      this.nextFailure = all.loop().nanoTime();
+      this.nextListing = nextFailure;
+    }
+
+    /** Returns the socket of the address that a datagram was sent to, or null if there is none. */
+    @Nullable UdpSocket<I, O> askedSocket(InetAddress address) {
+      if (address.isAnyLocalAddress()) { // the transport does not tell
+        listIfDue();
+        return null;
+      }
+      UdpSocket<I, O> known = sockets.get(address);
+      return known == null ? openAsked(address) : known;
+    }
+
+    private @Nullable UdpSocket<I, O> openAsked(InetAddress address) {
+      long now = all.loop().nanoTime();
+      if (now - nextFailure < 0) {
+        return null;
+      }
+      UdpSocket<I, O> opened = open(address);
+      if (opened == null) {
+        nextFailure = now + PERIOD_NANOS;
+        return null;
+      }
+      loops.stream().filter(other -> other != this).forEach(other -> other.later(List.of(address)));
+      return opened;
+    }
+
+    private void later(List<InetAddress> addresses) {
+      all.onLoopLater(() -> openAll(addresses));
+    }
+
+    void openAll(List<InetAddress> addresses) {
+      addresses.stream()
+          .filter(address -> isOfFamily(address) && !sockets.containsKey(address))
+          .forEach(this::open);
+    }
+
+    private @Nullable UdpSocket<I, O> open(InetAddress address) {
+      try {
+        if (sockets.size() == MAX_ADDRESSES) {
+          throw new IOException("limit of " + MAX_ADDRESSES + " addresses reached");
+        }
+        int port = ((InetSocketAddress) all.address()).getPort();
+        UdpSocket<I, O> opened = opener.open(new InetSocketAddress(address, port), all);
+        if (opened != null) {
+          sockets.put(address, opened);
+        }
+        return opened;
+      } catch (IOException | RuntimeException e) {
+        log.warning(
+            "what was sent to "
+                + address.getHostAddress()
+                + " is answered from an address that the system chooses, on "
+                + listener.uri()
+                + ": "
+                + Transport.text(e));
+        return null;
+      }
+    }
+
+    /** Lists the addresses of the machine on another thread, since that takes milliseconds. */
+    private void listIfDue() {
+      long now = all.loop().nanoTime();
+      if (now - nextListing >= 0 && listing.compareAndSet(false, true)) {
+        nextListing = now + PERIOD_NANOS;
+        Thread lister = new Thread(UdpAddresses.this::list, "jev-addresses");
+        lister.setDaemon(true);
+        lister.start();
+      }
+    }
+  }
+
+  private void list() {
+    List<InetAddress> addresses = addresses();
+    loops.forEach(loop -> loop.later(addresses));
+    listing.set(false);
+  }
+}
