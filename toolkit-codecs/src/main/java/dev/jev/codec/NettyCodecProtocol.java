@@ -19,22 +19,23 @@ import org.jspecify.annotations.Nullable;
  * A protocol that passes bytes to the head of a Netty pipeline and takes messages from its end; see
  * {@link NettyCodec}.
  *
- * <p><b>Order.</b> A decoder decodes all messages of a read at once, but they are handled later,
- * one by one. Output that a handler writes meanwhile, such as the answer to a ping after two
- * requests, must not overtake the replies to those requests: neither on the connection, nor in an
- * encoder that remembers which request it replies to. Therefore, while messages are pending, a
- * {@linkplain NettyCodecGate gate} defers what a handler writes until it is its turn: {@code
- * pending} contains the messages and the operations deferred between them.
+ * <p><b>Order.</b> A decoder decodes all messages in its input at once, but they are handled later,
+ * one by one. It gets no further input until then. Output that a handler writes meanwhile, such as
+ * the answer to a ping after two requests, must not overtake the replies to those requests: neither
+ * on the connection, nor in an encoder that remembers which request it replies to. Therefore, while
+ * messages are pending, a {@linkplain NettyCodecGate gate} defers what a handler writes until it is
+ * its turn: {@code pending} contains the messages and the operations deferred between them.
  *
  * <p>Event loop only.
  */
 final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   /**
-   * The maximum number of bytes passed to a codec at a time. Buffers of this size come from the
-   * thread cache of the pool.
+   * The maximum number of bytes passed to a codec at a time. It bounds how far the codec decodes
+   * ahead of the replies, since a decoder cannot be stopped: to at most 64 requests of HTTP, whose
+   * encoder gives up at 128.
    */
-  private static final int FEED_BYTES = 16 * 1024;
+  private static final int FEED_BYTES = 1024;
 
   /** The number of entries above which an empty queue is replaced by a small one. */
   private static final int KEPT_ENTRIES = 64;
