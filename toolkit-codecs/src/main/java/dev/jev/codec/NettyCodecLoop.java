@@ -27,6 +27,9 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
   /** The maximum number of tasks that run before other work of the event loop. */
   private static final int MAX_TASKS = 256;
 
+  /** The longest delay of the timer, for tasks that are due later than a timer can be. */
+  private static final long MAX_DELAY_NANOS = Duration.ofDays(365).toNanos();
+
   private final NettyCodecProtocol<?> protocol;
   private final Thread thread = Thread.currentThread();
   private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(2);
@@ -71,12 +74,13 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     }
   }
 
-  /** Sets the timer for the next scheduled task. */
+  /** Sets the timer for the next scheduled task; called after each call of the pipeline. */
   void arm() {
-    long delay = ended ? -1 : nextScheduledTaskNano();
-    if (delay < 0) {
+    long untilDue = ended ? -1 : nextScheduledTaskNano();
+    if (untilDue < 0) {
       return;
     }
+    long delay = Math.min(untilDue, MAX_DELAY_NANOS);
     long deadline = ticker().nanoTime() + delay;
     if (timer != null) {
       if (timerDeadline - deadline <= 0) {
@@ -93,7 +97,8 @@ final class NettyCodecLoop extends AbstractScheduledEventExecutor implements Eve
     protocol.run(
         () -> {
           long now = ticker().nanoTime();
-          for (Runnable due; (due = pollScheduledTask(now)) != null; ) {
+          Runnable due;
+          for (int n = 0; n < MAX_TASKS && (due = pollScheduledTask(now)) != null; n++) {
             run(due);
           }
         });
