@@ -21,6 +21,9 @@ import tools.jackson.databind.json.JsonMapper;
 /** A protocol of JSON texts, one per line. */
 final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
 
+  /** The number of bytes from which Jackson detects the encoding. */
+  private static final int DETECTION_BYTES = 4;
+
   private final LineFrames lines = new LineFrames(Integer.MAX_VALUE);
   private final JsonMapper mapper;
   private final Class<I> type;
@@ -66,6 +69,7 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
   /** Returns null if the line has no content for Jackson, for example only a comment. */
   private @Nullable I parse(ByteBuf line) {
     int length = line.readableBytes();
+    checkUtf8(line, length);
     I message;
     try (InputStream bytes = new ByteBufInputStream(line);
         JsonParser parser = reader.createParser(bytes)) {
@@ -80,6 +84,22 @@ final class JsonLinesProtocol<I, O> implements Protocol<I, O> {
       throw rejection("null", null);
     }
     return message;
+  }
+
+  /**
+   * Checks that the line is UTF-8. Jackson accepts overlong forms, surrogates and code points above
+   * U+10FFFF in values, and takes a line with a zero among the first bytes for UTF-16 or UTF-32.
+   */
+  private void checkUtf8(ByteBuf line, int length) {
+    int start = line.readerIndex();
+    try {
+      StrictText.checkUtf8(line, start, length);
+    } catch (ProtocolException e) {
+      throw rejection(length + " bytes that do not parse", e);
+    }
+    if (line.indexOf(start, start + Math.min(length, DETECTION_BYTES), (byte) 0) >= 0) {
+      throw rejection(length + " bytes that do not parse", null);
+    }
   }
 
   private ProtocolException rejection(String actual, @Nullable Exception cause) {

@@ -243,14 +243,15 @@ public final class Protocols {
    * href="https://jsonlines.org">JSON Lines</a>, also called NDJSON.
    *
    * <p>Lines end with {@code \n} or {@code \r\n}; {@code \n} is written. Blank lines, which are
-   * empty or contain only white space, are skipped, as NDJSON allows. A line is refused, with
-   * Jackson's own exception as the cause, if it is not JSON or has more than one text, if it
-   * violates the constraints of the mapper's factory (500 levels of nesting by default), or if it
-   * cannot be mapped to {@code type}. A line longer than the server's {@code maxFrameBytes} (1 MiB
-   * by default, including its line end) is refused as well, and so is {@code null} where Jackson
-   * maps it to a null reference. All values that the mapper can write may be sent, except raw JSON
-   * with a line break; they are not indented. Requires {@code tools.jackson.core:jackson-databind},
-   * an optional dependency.
+   * empty or contain only white space, are skipped, as NDJSON allows. A line that is not
+   * well-formed UTF-8 is refused, whatever Jackson accepts. A line is also refused, with Jackson's
+   * own exception as the cause, if it is not JSON or has more than one text, if it violates the
+   * constraints of the mapper's factory (500 levels of nesting by default), or if it cannot be
+   * mapped to {@code type}. A line longer than the server's {@code maxFrameBytes} (1 MiB by
+   * default, including its line end) is refused as well, and so is {@code null} where Jackson maps
+   * it to a null reference. All values that the mapper can write may be sent, except raw JSON with
+   * a line break; they are not indented. Requires {@code tools.jackson.core:jackson-databind}, an
+   * optional dependency.
    *
    * @param type the type of the inbound messages
    */
@@ -270,7 +271,9 @@ public final class Protocols {
   }
 
   /**
-   * Returns a protocol of consecutive MessagePack values.
+   * Returns a protocol of consecutive MessagePack values. Strings are delivered as their bytes,
+   * which need not be UTF-8, as the specification demands; {@code StringValue.asString} throws an
+   * exception if they are not.
    *
    * <p>A value has at most the server's {@code maxFrameBytes} (1 MiB by default), and at most 100
    * levels of nested arrays and maps. A longer value is refused as soon as its declared sizes

@@ -108,6 +108,80 @@ class JsonLinesProtocolTest {
                 + " bytes that do not parse (expected: one JSON text for JsonNode)");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\u00c0\u0080", // overlong forms
+        "\u00c1\u00bf",
+        "\u00e0\u0080\u0080",
+        "\u00e0\u009f\u00bf",
+        "\u00f0\u0080\u0080\u0080",
+        "\u00f0\u008f\u00bf\u00bf",
+        "\u00ed\u00a0\u0080", // surrogates
+        "\u00ed\u00bf\u00bf",
+        "\u00ed\u00a0\u0080\u00ed\u00b0\u0080",
+        "\u00f4\u0090\u0080\u0080", // above U+10FFFF
+        "\u00f5\u0080\u0080\u0080",
+        "\u00f7\u00bf\u00bf\u00bf",
+        "\u00f8\u0088\u0080\u0080\u0080",
+        "\u00c3", // incomplete
+        "\u00e2\u0082",
+        "\u00f0\u009f\u0098",
+        "\u0080", // without a first byte
+      })
+  void illFormedUtf8IsRefusedWhereverItIs(String bytes) {
+    for (String line :
+        List.of("\"" + bytes + "\"", "{\"" + bytes + "\":1}", "[\"abcdef\",\"" + bytes + "x\"]")) {
+      try (Peer<JsonNode, JsonNode> peer = new Peer<>(Protocols.jsonLines())) {
+        peer.sends("1\n" + line + "\n2\n");
+        assertThat(peer.messages()).containsExactly("1");
+        assertThat(peer.refusal())
+            .isEqualTo(
+                "!line: "
+                    + line.length()
+                    + " bytes that do not parse (expected: one JSON text for JsonNode)");
+      }
+    }
+  }
+
+  @Test
+  void bytesAreCheckedAsStrictlyAsThoseOfLines() {
+    long seed = System.nanoTime();
+    System.out.println("bytesAreCheckedAsStrictlyAsThoseOfLines seed: " + seed);
+    Random random = new Random(seed);
+    byte[] likely = {'a', (byte) 0x80, (byte) 0x9f, (byte) 0xa0, (byte) 0xbf, (byte) 0xc2};
+    byte[] leads = {(byte) 0xc0, (byte) 0xe0, (byte) 0xed, (byte) 0xef, (byte) 0xf0, (byte) 0xf4};
+    int accepted = 0;
+    for (int round = 0; round < 50_000; round++) {
+      StringBuilder text = new StringBuilder("a".repeat(random.nextInt(12)));
+      for (int length = random.nextInt(6); length > 0; length--) {
+        byte[] choice = random.nextBoolean() ? likely : leads;
+        text.append((char) (choice[random.nextInt(choice.length)] & 0xff));
+      }
+      String line = "\"" + text + "\"\n";
+      try (Peer<JsonNode, JsonNode> json = new Peer<>(Protocols.jsonLines());
+          Peer<String, String> lines = new Peer<>(Protocols.lines())) {
+        lines.sends(line);
+        assertThat(json.sends(line).messages()).as(line).isEqualTo(lines.messages());
+        accepted += lines.messages().size();
+      }
+    }
+    assertThat(accepted).isBetween(5_000, 45_000);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"\0001", "1\000", "\000[\000]", "[\000]\000", "\000\000\0001", "1\000\000\000"})
+  void utf16AndUtf32AreRefused(String line) {
+    assertThat(peer.sends(line + "\n").messages()).isEmpty();
+    assertThat(peer.refusal()).contains("bytes that do not parse");
+  }
+
+  @Test
+  void byteOrderMarkOfUtf8IsSkipped() {
+    assertThat(peer.sends("\u00ef\u00bb\u00bf{\"a\":1}\n").messages()).containsExactly("{\"a\":1}");
+  }
+
   @Test
   void lineLongerThanTheLimitIsRefusedBeforeItsEnd() {
     assertThat(peer.sends("[" + " ".repeat(98)).refusal()).isEmpty();
