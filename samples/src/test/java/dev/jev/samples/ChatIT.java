@@ -105,6 +105,19 @@ class ChatIT {
   }
 
   @Test
+  void requestOfAWebPageSaysNothing() throws Exception {
+    try (RawClient ann = new RawClient(server.port());
+        RawClient browser = new RawClient(server.port())) {
+      ann.sends("/nick Ann\n");
+      expect(ann, WELCOME, "* guest1 is in lobby now", "* guest1 is Ann now");
+      browser.sends("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nevil\r\n\r\n");
+      assertThat(browser.receivesAll()).startsWith("HTTP/1.1 4").doesNotContain("evil", WELCOME);
+      ann.sends("hello\n");
+      expect(ann, "Ann: hello");
+    }
+  }
+
+  @Test
   void pageIsOnTheSamePort() throws Exception {
     try (RawClient browser = new RawClient(server.port())) {
       browser.sends("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -55,6 +55,15 @@ class RedisIT {
   }
 
   @Test
+  void bodyOfAWebPagesRequestIsNotExecuted() throws Exception {
+    try (RawClient browser = new RawClient(server.port())) {
+      browser.sends("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nSET page 1\r\n");
+      assertThat(browser.receivesAll()).isEmpty();
+    }
+    assertThat(answer("EXISTS page\r\n")).isEqualTo(":0\r\n");
+  }
+
+  @Test
   void redisCliUnderstandsTheServer() throws Exception {
     assumeTrue(Program.isInstalled("redis-cli"), "redis-cli is not installed");
     assertThat(cli("set", "greeting", "hello world")).containsExactly("OK");

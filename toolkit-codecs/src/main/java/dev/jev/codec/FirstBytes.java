@@ -87,6 +87,8 @@ public interface FirstBytes {
   /**
    * Returns a test for an HTTP/1 request: a method of RFC 9110, 9.3 or RFC 5789, a space and the
    * first character of a target (RFC 9112, 3.2). A WebSocket connection begins with such a request.
+   * It also keeps the requests that a web page makes a browser send, with a body of its choice,
+   * away from a protocol of commands.
    */
   static FirstBytes http() {
     Stream<String> methods = Stream.of("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH");

@@ -48,6 +48,9 @@ public final class Protocols {
    * Returns a protocol of text lines. An inbound line ends with {@code \n} or {@code \r\n}, an
    * outbound line with {@code \n}; the line end is not part of the message.
    *
+   * <p>Any line is a message, also one of an HTTP request that a web page makes a browser send; see
+   * {@link FirstBytes#http}.
+   *
    * <p>Bytes that are malformed in the charset are refused; nothing is replaced silently. A line is
    * refused as soon as it is too long. A message cannot be packed if it contains {@code \n}, ends
    * with {@code \r}, or has a character that the charset cannot encode.
@@ -159,6 +162,10 @@ public final class Protocols {
    * <p>Malformed input is answered with the error text of Redis and closes the connection. A
    * command has at most 1,048,576 arguments, and at most the server's {@code maxFrameBytes} (1 MiB
    * by default) in total; an inline command has at most 64 KiB.
+   *
+   * <p>An inline command {@code POST} or {@code Host:} closes the connection, as with Redis: the
+   * peer is a browser, and what follows are the words of a web page. A command in the usual form
+   * may have any name.
    */
   public static Protocol<RespCommand, RespValue> resp() {
     return new RespProtocol();

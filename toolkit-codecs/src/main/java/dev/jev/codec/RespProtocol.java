@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The parser is as lenient as Redis: the second byte of a line end and the two bytes after an
  * argument are skipped whatever they are, an array with no or a negative number of arguments is
  * ignored, and a line may have up to 64 KiB. Bytes that Redis refuses are refused with the same
- * reply.
+ * reply. An HTTP request is refused without a reply.
  */
 final class RespProtocol implements Protocol<RespCommand, RespValue> {
 
@@ -104,7 +104,9 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
               context, "unbalanced quotes in request", "inline command: unbalanced quotes");
         }
         if (arguments.length > 0) {
-          return new RespCommand(null, arguments);
+          RespCommand command = new RespCommand(null, arguments);
+          refuseHttp(command.name());
+          return command;
         }
       } else if (!takeCount(context, in)) {
         return null;
@@ -339,6 +341,18 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     in.readerIndex(end + 1);
     searchedBytes = 0;
     return line;
+  }
+
+  /**
+   * Refuses the lines by which Redis, too, recognizes an HTTP request. A web page can make a
+   * browser send one anywhere, and lines of its choice as the body: cross-protocol scripting. Every
+   * request has a {@code Host:} before the lines of the page.
+   */
+  private static void refuseHttp(String name) {
+    if (name.equals("POST") || name.equals("HOST:")) {
+      throw new ProtocolException(
+          "inline command: " + name + " (expected: a command of Redis, not an HTTP request)");
+    }
   }
 
   /** Answers the peer as Redis would, and returns the exception to be thrown. */
