@@ -46,10 +46,7 @@ final class Loop {
   /** Initial capacity of the shared pack buffer. */
   static final int PACK_BYTES = 64 * 1024;
 
-  /** Minimum free space of a pack buffer whose beginning is in use; one with less is replaced. */
-  private static final int MIN_PACK_ROOM_BYTES = 8 * 1024;
-
-  /** Initial capacity of a separate pack buffer, used while the shared one is borrowed. */
+  /** Initial capacity of a separate pack buffer, used while the shared one is not free. */
   private static final int SMALL_PACK_BYTES = 512;
 
   /**
@@ -72,7 +69,6 @@ final class Loop {
   private @Nullable ByteBuf readBuffer;
   private @Nullable ByteBuf packBuffer;
   private boolean packBufferLent;
-  private boolean packBufferPassedOn; // Netty has the buffer itself, not only slices of it
   boolean publishing; // a message to several connections in a row
   private final List<Channel> listeners = new ArrayList<>();
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
@@ -241,23 +237,20 @@ final class Loop {
   }
 
   /**
-   * Returns a buffer to pack output into, after its present content. The caller gets a reference
-   * and has to release it.
+   * Returns a buffer to pack output into. The caller gets a reference and has to release it.
    *
-   * <p>The buffer is empty, or sockets still have slices of its content. It is reused in that case,
-   * since otherwise one slow peer, or with io_uring any peer, would cost a whole buffer per small
-   * published message.
+   * <p>The buffer is empty. It is not the shared one while sockets have output in that: a buffer
+   * that grows moves, and NIO and io_uring keep the address of output that waits. The shared one is
+   * then replaced, except in the middle of a publication: one slow peer would cost a whole buffer
+   * per small published message.
    */
   ByteBuf borrowPackBuffer() {
-    if (packBufferLent || ended) {
+    ByteBuf buffer = packBuffer;
+    boolean inUse = buffer != null && buffer.refCnt() > 1;
+    if (packBufferLent || ended || (inUse && publishing)) {
       return ALLOCATOR.directBuffer(SMALL_PACK_BYTES);
     }
-    ByteBuf buffer = packBuffer;
-    if (buffer != null && !packBufferPassedOn && buffer.refCnt() > 1 && hasRoom(buffer)) {
-      packBufferLent = true;
-      return buffer.retain();
-    }
-    if (buffer == null || buffer.refCnt() > 1 || buffer.capacity() > 2 * PACK_BYTES) {
+    if (buffer == null || inUse || buffer.capacity() > 2 * PACK_BYTES) {
       if (buffer != null) {
         buffer.release();
       }
@@ -265,18 +258,7 @@ final class Loop {
       packBuffer = buffer;
     }
     packBufferLent = true;
-    packBufferPassedOn = false;
     return buffer.clear().retain();
-  }
-
-  private static boolean hasRoom(ByteBuf buffer) {
-    return buffer.capacity() - buffer.writerIndex() >= MIN_PACK_ROOM_BYTES;
-  }
-
-  /** Called when a borrowed pack buffer itself, not only slices of it, is passed to Netty. */
-  @SuppressWarnings("ReferenceEquality") // the same buffer, not equal content
-  void packedWhole(ByteBuf buffer) {
-    packBufferPassedOn |= buffer == packBuffer;
   }
 
   /** Ends the loan of a buffer from {@link #borrowPackBuffer}. */

@@ -201,7 +201,6 @@ abstract class PackedOutput<O> {
       // Output that waits for the socket should hold no more memory than it needs.
       bytes = Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length);
     } else if (last && start == 0 && !connection.loop().publishing) {
-      connection.loop().packedWhole(out);
       bytes = out.retain();
     } else {
       bytes = out.retainedSlice(start, length);
