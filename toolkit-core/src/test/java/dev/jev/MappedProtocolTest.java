@@ -203,4 +203,32 @@ class MappedProtocolTest {
         .hasMessage("encoded message: null (expected: a message)");
     out.release();
   }
+
+  @Test
+  void failedEncodeUndoesNoEarlierMessage() {
+    List<String> calls = new ArrayList<>();
+    Protocol<ByteBuf, ByteBuf> recording =
+        new Raw() {
+          @Override
+          public void pack(ByteBuf message, ByteBuf out) {
+            calls.add("pack " + text(message));
+          }
+
+          @Override
+          public void undoPack() {
+            calls.add("undo");
+          }
+        };
+    Protocol<ByteBuf, String> mapped =
+        recording.mapOutbound(text -> text.isEmpty() ? null : pooled(text));
+    ByteBuf out = Unpooled.buffer();
+    mapped.pack("first", out);
+    assertThatThrownBy(() -> mapped.pack("", out)).hasMessageContaining("encoded message: null");
+    mapped.undoPack();
+    assertThat(calls).containsExactly("pack first");
+    mapped.pack("second", out);
+    mapped.undoPack();
+    assertThat(calls).containsExactly("pack first", "pack second", "undo");
+    out.release();
+  }
 }

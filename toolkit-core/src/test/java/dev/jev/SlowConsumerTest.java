@@ -829,4 +829,45 @@ class SlowConsumerTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("maxAge: PT0S (expected: > PT0S and <= PT87600H)");
   }
+
+  @Test
+  void longerValuesStayWithinTheLimitOfTheConnection() {
+    SlowPeer<String> peer = blocked();
+    topic.subscribe(
+        peer.connection(),
+        SlowConsumer.conflate((String text) -> text.substring(0, 2)).maxBytes(1 << 30));
+    for (int key = 10; key < 60; key++) {
+      topic.publish(key + "");
+    }
+    String longer = "y".repeat(50_000);
+    for (int key = 10; key < 60; key++) {
+      topic.publish(key + longer);
+    }
+    peer.run();
+    assertThat(peer.connection().pendingBytes())
+        .isLessThan(SlowPeer.MAX_PENDING_BYTES + longer.length() + 1000);
+  }
+
+  @Test
+  void messagesBehindTheOneThatClosesAreCountedAsDropped() throws Exception {
+    SlowPeer<String> peer = blocked();
+    Subscription subscription =
+        topic.subscribe(peer.connection(), SlowConsumer.<String>close().maxBytes(1030));
+    publish(100, 120);
+    peer.run();
+    recorder.expect("connect", "close OVERFLOW");
+    assertThat(subscription.dropped()).isEqualTo(20);
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(20, 0, 20, 0, 1));
+  }
+
+  @Test
+  void messagesThatWaitForTheLoopAreCountedAsDropped() {
+    SlowPeer<String> peer = connect(OverflowPolicy.CLOSE);
+    topic.subscribe(peer.connection());
+    peer.run();
+    publish(100, 103);
+    peer.connection().closeNow();
+    peer.run();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(3, 0, 3, 0, 0));
+  }
 }

@@ -10,6 +10,7 @@ import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -66,6 +67,10 @@ class HandshakeTasksTest {
   }
 
   private void start(Tls.Builder tls) {
+    start(tls, Duration.ofMillis(200));
+  }
+
+  private void start(Tls.Builder tls, Duration lingering) {
     server =
         Server.builder(Texts::new, recorder)
             .plugin(reasons)
@@ -73,7 +78,7 @@ class HandshakeTasksTest {
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
-            .lingeringCloseTimeout(Duration.ofMillis(200))
+            .lingeringCloseTimeout(lingering)
             .start();
   }
 
@@ -240,5 +245,52 @@ class HandshakeTasksTest {
       assertThat(reasons.next().cause()).hasMessageContaining("shut down");
       assertThat(log.messages("closing connection")).hasSize(1);
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void inputOfAClosingConnectionIsNotKeptDuringATask(Tls.Provider provider) throws Exception {
+    start(tls(provider), Duration.ofSeconds(10));
+    byte[] record = new byte[16 * 1024];
+    record[0] = 23;
+    record[1] = 3;
+    record[2] = 3;
+    record[3] = (byte) (record.length - 5 >> 8);
+    record[4] = (byte) (record.length - 5);
+    int sent = 0;
+    try (RawPeer peer = RawPeer.connect(server)) {
+      handshake(peer);
+      trust.awaitEntered();
+      server.stop(Duration.ofSeconds(20));
+      peer.readAll();
+      for (; sent < 4096; sent++) {
+        peer.write(record);
+      }
+    } catch (IOException e) {
+      // The server has read enough.
+    }
+    assertThat(sent * 16).as("KiB").isLessThan(32 * 1024);
+    reasons.expect("SERVER_STOPPED");
+    server.awaitStop();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void executorMayThrowAndRunTheTaskNevertheless(Tls.Provider provider) throws Exception {
+    Queue<Runnable> tasks = new ArrayDeque<>();
+    EmbeddedLink link =
+        new EmbeddedLink(
+            tls(provider)
+                .taskExecutor(
+                    task -> {
+                      tasks.add(task);
+                      throw new RejectedExecutionException("no thread");
+                    })
+                .build());
+    link.channel().pipeline().fireChannelActive();
+    link.arrive(clientHello());
+    tasks.remove().run();
+    link.channel().runPendingTasks();
+    link.channel().finishAndReleaseAll();
   }
 }

@@ -65,6 +65,19 @@ class InMemoryConnectionTest {
               });
           note.add("paused");
         }),
+    DELIVER(
+        (c, note) -> {
+          c.pauseReading();
+          c.deliver("1")
+              .written()
+              .thenRun(
+                  () -> {
+                    note.add("written, sent " + c.send("3"));
+                    c.execute(c::close);
+                  });
+          c.send("2");
+          note.add("not nested");
+        }),
     PAUSE_AND_RESUME(
         (c, note) -> {
           c.pauseReading();

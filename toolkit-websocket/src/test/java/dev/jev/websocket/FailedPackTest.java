@@ -13,6 +13,7 @@ import dev.jev.websocket.WebSocketMessage.Binary;
 import dev.jev.websocket.WebSocketMessage.Fragment;
 import dev.jev.websocket.WebSocketMessage.Text;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.buffer.UnpooledHeapByteBuf;
@@ -22,6 +23,8 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,6 +83,15 @@ class FailedPackTest {
   private void exchange(
       boolean compressed, Consumer<Connection<WebSocketMessage>> sends, String... expected)
       throws Exception {
+    exchange(compressed, UnaryOperator.identity(), sends, expected);
+  }
+
+  private void exchange(
+      boolean compressed,
+      UnaryOperator<WebSocketMessage> encode,
+      Consumer<Connection<WebSocketMessage>> sends,
+      String... expected)
+      throws Exception {
     BlockingQueue<String> received = new LinkedBlockingQueue<>();
     WebSocketServerBuilder protocol = WebSocketProtocol.server();
     if (compressed) {
@@ -99,7 +111,11 @@ class FailedPackTest {
             received.add(reason.toString());
           }
         };
-    try (Server running = Server.builder(protocol.build(), server).listen("127.0.0.1:0").start()) {
+    Supplier<WebSocketProtocol> protocols = protocol.build();
+    try (Server running =
+        Server.builder(() -> protocols.get().mapOutbound(encode), server)
+            .listen("127.0.0.1:0")
+            .start()) {
       var target = WebSocketProtocol.client(URI.create("ws://127.0.0.1:" + running.port()));
       if (compressed) {
         target.compression(takeover());
@@ -166,5 +182,47 @@ class FailedPackTest {
         },
         "ab",
         "next");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void messageThatCannotBeMappedLeavesAFragmentedOneOpen(boolean compressed) throws Exception {
+    WebSocketMessage unmapped = WebSocketMessage.text("unmapped");
+    exchange(
+        compressed,
+        message -> message == unmapped ? null : message,
+        connection -> {
+          connection.send(part(bytes("a"), true, false));
+          assertThatThrownBy(() -> connection.send(unmapped)).hasMessageContaining("null");
+          connection.send(part(bytes("b"), false, true));
+          connection.send(WebSocketMessage.text("next"));
+        },
+        "ab",
+        "next");
+  }
+
+  @Test
+  void longTextThatCannotBePackedIsNotLeaked() {
+    PermessageDeflate agreed = new PermessageDeflate(takeover(), true, 15, true, 15);
+    MessageWriter writer = new MessageWriter(Role.SERVER);
+    writer.compress(agreed);
+    long before = PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory();
+    StringBuilder noise = new StringBuilder();
+    new Random(1).ints(200_000, ' ', '~').forEach(c -> noise.append((char) c));
+    Text tooLong = WebSocketMessage.text(noise.toString());
+    ByteBuf small = PooledByteBufAllocator.DEFAULT.directBuffer(64, 60_000);
+    try {
+      for (int i = 0; i < 1000; i++) {
+        small.clear();
+        assertThatThrownBy(() -> writer.text(tooLong, small))
+            .isInstanceOf(IndexOutOfBoundsException.class);
+        writer.undo();
+      }
+      assertThat(PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory() - before)
+          .isLessThan(64 << 20);
+    } finally {
+      writer.release();
+      small.release();
+    }
   }
 }
