@@ -17,6 +17,7 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   private final Function<? super B, ? extends O> encode;
 
   private @Nullable ByteBuf tail; // set by pack, taken by zeroCopyTail
+  private boolean undoable; // the latest message has reached the original protocol
   private @Nullable MappedKey sharedKey; // the latest encoding key
 
   MappedProtocol(
@@ -68,7 +69,9 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
 
   @Override
   public void pack(B message, ByteBuf out) {
+    undoable = false;
     O encoded = apply(encode, message, "encoded message");
+    undoable = true;
     if (encoded == message || !(encoded instanceof ReferenceCounted)) {
       origin.pack(encoded, out);
       tail = origin.zeroCopyTail(encoded);
@@ -124,7 +127,9 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   @Override
   public void undoPack() {
     tail = null;
-    origin.undoPack();
+    if (undoable) {
+      origin.undoPack();
+    }
   }
 
   @Override

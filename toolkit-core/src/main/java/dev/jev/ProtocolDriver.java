@@ -39,6 +39,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   private boolean awaitingPeerClose;
   private boolean unpacking;
   private boolean packedClose; // a packed message has closed the connection
+  private boolean undoable; // the latest message has reached the protocol
   private boolean unpackDue; // unread bytes wait for the end of a turn
 
   ProtocolDriver(StreamConnection<I, O> connection) {
@@ -71,6 +72,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   @Nullable ByteBuf pack(O message, ByteBuf out) {
     boolean closing = closeDue != null;
     inProtocolCall = true;
+    undoable = true;
     try {
       protocol.pack(message, out);
       return protocol.zeroCopyTail(message);
@@ -86,6 +88,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   /** Packs a message into a new buffer, which the caller has to release. */
   ByteBuf pack(O message) {
+    undoable = false;
     ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
     try {
       ByteBuf tail = pack(message, bytes);
@@ -99,10 +102,12 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     return bytes;
   }
 
-  /** Tells the protocol that what it has packed last is not sent. */
+  /** Tells the protocol that what it has packed last is not sent, unless it has packed nothing. */
   void undoPack() {
     try {
-      protocol.undoPack();
+      if (undoable) {
+        protocol.undoPack();
+      }
     } catch (Throwable t) {
       connection.fail(Kind.PROTOCOL_ERROR, t);
     }
