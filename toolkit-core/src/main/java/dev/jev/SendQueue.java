@@ -182,7 +182,7 @@ final class SendQueue {
     }
     item.queuedAt = loop.nanoTime();
     if (older != null && isReplaceable(older)) {
-      replace(older, item);
+      replace(older, item, room);
     } else {
       dropExpired(queue, policy, item.queuedAt);
       admit(item, subscriber, room);
@@ -194,24 +194,31 @@ final class SendQueue {
     return item.subscriber != null && (item == first || item.previous != null);
   }
 
-  private void replace(Item older, Item newer) {
+  /** Replaces the content of an item, after others were dropped to make room if it is longer. */
+  private void replace(Item older, Item newer, long room) {
     SubscriberPort<?> subscriber = newer.subscriber;
     if (subscriber == null) {
+      return;
+    }
+    SubscriberQueue queue = subscriber.queue();
+    long available = room + older.size;
+    long longest = subscriber.policy().maxBytes() - newer.size + older.size;
+    for (Item other; available <= 0 || queue.bytes() > longest; available += other.size) {
+      other = older == queue.oldest() ? older.nextOfSubscriber : queue.oldest();
+      if (other == null) {
+        break; // a single message may exceed the limit
+      }
+      remove(other);
+      drop(other);
+    }
+    if (available <= 0) {
+      drop(newer);
       return;
     }
     older.release();
     replaceContent(older, newer.content);
     older.queuedAt = newer.queuedAt;
-    SubscriberQueue queue = subscriber.queue();
     subscriber.conflate();
-    while (queue.bytes() > subscriber.policy().maxBytes()) {
-      Item oldestOther = older == queue.oldest() ? older.nextOfSubscriber : queue.oldest();
-      if (oldestOther == null) {
-        return; // a single message may exceed the limit
-      }
-      remove(oldestOther);
-      drop(oldestOther);
-    }
   }
 
   private void admit(Item item, SubscriberPort<?> subscriber, long room) {
