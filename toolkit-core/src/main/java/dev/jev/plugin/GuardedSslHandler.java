@@ -46,6 +46,7 @@ final class GuardedSslHandler extends SslHandler {
 
   private final HandshakeTasks tasks;
   private boolean refused;
+  private boolean discards; // the connection closes during the handshake and discards all input
   private boolean inputWaits;
   private @Nullable Object inputEnd; // the event, while it waits for a task
 
@@ -78,6 +79,7 @@ final class GuardedSslHandler extends SslHandler {
 
   /** Sends a {@code close_notify}; returns null if that is impossible in the middle of a task. */
   @Nullable ChannelFuture end() {
+    discards = !handshakeFuture().isSuccess();
     return mayBeLocked() ? null : closeOutbound();
   }
 
@@ -85,6 +87,10 @@ final class GuardedSslHandler extends SslHandler {
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
       throws SSLException {
+    if (discards) {
+      out.add(in.readRetainedSlice(in.readableBytes())); // which the connection counts
+      return;
+    }
     if (refused || sslCloseFuture().isSuccess()) {
       in.skipBytes(in.readableBytes());
       return;
