@@ -10,6 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.net.ssl.SSLEngine;
 import org.jspecify.annotations.Nullable;
 
@@ -81,12 +82,20 @@ final class HandshakeTasks implements Executor {
   public void execute(Runnable task) {
     pending++;
     ReferenceCountUtil.retain(engine); // an engine of BoringSSL is freed after its last task
+    AtomicBoolean begun = new AtomicBoolean(); // an executor may throw and run the task nevertheless
     try {
-      executor.execute(() -> run(task));
+      executor.execute(
+          () -> {
+            if (begun.compareAndSet(false, true)) {
+              run(task);
+            }
+          });
     } catch (RuntimeException | Error e) { // the executor has been shut down, for example
-      ReferenceCountUtil.release(engine);
-      pending--;
-      throw e;
+      if (begun.compareAndSet(false, true)) {
+        ReferenceCountUtil.release(engine);
+        pending--;
+        throw e;
+      }
     }
   }
 
