@@ -68,14 +68,17 @@ final class MessageWriter {
   private void compressString(String text, int length, ByteBuf out) {
     boolean isShort = length <= Zlib.SCRATCH_BYTES;
     ByteBuf utf8 = isShort ? Zlib.current().scratch() : out.alloc().directBuffer(length);
-    ByteBufUtil.reserveAndWriteUtf8(utf8, text, length);
-    if (!compress(FrameHeader.TEXT, utf8.internalNioBuffer(0, length), out)) {
-      int key = begin(FrameHeader.B0_FIN | FrameHeader.TEXT, length, out);
-      out.writeBytes(utf8, 0, length);
-      mask(out, length, key);
-    }
-    if (!isShort) {
-      utf8.release();
+    try {
+      ByteBufUtil.reserveAndWriteUtf8(utf8, text, length);
+      if (!compress(FrameHeader.TEXT, utf8.internalNioBuffer(0, length), out)) {
+        int key = begin(FrameHeader.B0_FIN | FrameHeader.TEXT, length, out);
+        out.writeBytes(utf8, 0, length);
+        mask(out, length, key);
+      }
+    } finally {
+      if (!isShort) {
+        utf8.release();
+      }
     }
   }
 
