@@ -400,7 +400,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private void abort(CloseReason why) {
     aborted = true;
     startClose(why);
-    takeUnwritten().forEach(future -> future.completeExceptionally(new ClosedChannelException()));
+    List<CompletableFuture<Void>> lost = takeUnwritten();
+    execute(() -> lost.forEach(each -> each.completeExceptionally(new ClosedChannelException())));
   }
 
   // For the handler.
@@ -433,7 +434,11 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
         return true;
       }
     }
-    return written.complete(null);
+    if (DUE.get() == null) {
+      return written.complete(null);
+    }
+    execute(() -> written.complete(null)); // never inside a callback
+    return true;
   }
 
   @Override
