@@ -159,4 +159,17 @@ class SlowFramesTest {
     timed.pass(Duration.ofHours(1));
     assertThat(closeReasons).isEmpty();
   }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("codecs")
+  void beginningBehindAFrameDoesNotStayForEver(
+      String name, Supplier<? extends Protocol<?, ?>> codec, byte[] frame) {
+    var socket = connect(codec);
+    byte[] more = Arrays.copyOf(frame, 2 * frame.length - 1);
+    System.arraycopy(frame, 0, more, frame.length, frame.length - 1);
+    socket.arrive(more);
+    timed.pass(TIMEOUT.plusSeconds(5));
+    assertThat(messages).isEqualTo(1);
+    assertThat(closeReasons).hasSize(1);
+  }
 }
