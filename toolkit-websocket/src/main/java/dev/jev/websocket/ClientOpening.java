@@ -20,13 +20,18 @@ import org.jspecify.annotations.Nullable;
 final class ClientOpening implements Opening {
 
   private final ClientRequest request;
-  private final String key = HandshakeKey.random();
+  private final String key;
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
   private @Nullable PermessageDeflate compression;
 
   ClientOpening(ClientRequest request) {
+    this(request, HandshakeKey.random());
+  }
+
+  ClientOpening(ClientRequest request, String key) {
     this.request = request;
+    this.key = key;
   }
 
   @Override

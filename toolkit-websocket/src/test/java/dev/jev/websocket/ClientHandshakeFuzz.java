@@ -1,19 +1,24 @@
 package dev.jev.websocket;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import java.net.URI;
+import java.util.List;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 class ClientHandshakeFuzz {
 
-  private static final FuzzedWebSocket CLIENT =
-      new FuzzedWebSocket(
-          WebSocketProtocol.client(URI.create("ws://example.com/ws"))
-              .subprotocols("chat", "news")
-              .compression()
-              .maxMessageBytes(FuzzedWebSocket.MAX_MESSAGE_BYTES)
-              .build());
+  private static final List<String> SUBPROTOCOLS = List.of("chat", "news");
+  private static final ClientRequest REQUEST =
+      new ClientRequest(
+          "/ws",
+          "example.com",
+          /* secure= */ false,
+          HttpFields.NONE.with(HttpResponse.SUBPROTOCOL, String.join(", ", SUBPROTOCOLS)),
+          SUBPROTOCOLS,
+          WebSocketCompression.DEFAULT);
+
+  static final FuzzedWebSocket CLIENT =
+      FuzzedWebSocket.opening(Role.CLIENT, () -> new ClientOpening(REQUEST, HttpPeer.KEY));
 
   @FuzzTest
   void responsesAreUnderstoodHoweverTheyAreCut(byte[] input) {

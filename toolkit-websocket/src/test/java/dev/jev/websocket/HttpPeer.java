@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 /** A socket with methods to speak HTTP and a little WebSocket to a server. */
 final class HttpPeer implements AutoCloseable {
 
+  /** The key of RFC 6455, 1.3. */
+  static final String KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+
   /** The handshake of RFC 6455, 1.3. The response to its key is {@link #ACCEPT}. */
   static final List<String> HANDSHAKE =
       List.of(
@@ -22,7 +25,7 @@ final class HttpPeer implements AutoCloseable {
           "Host: server.example.com",
           "Upgrade: websocket",
           "Connection: Upgrade",
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+          "Sec-WebSocket-Key: " + KEY,
           "Sec-WebSocket-Version: 13");
 
   static final String ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
