@@ -15,6 +15,8 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
+import java.lang.reflect.Proxy;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,8 +26,16 @@ import org.jspecify.annotations.Nullable;
 /** A link to a channel without a connection, with its input and output as bytes. */
 final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
-  private final EmbeddedChannel channel = new EmbeddedChannel();
-  private final Plugin.Observer observer;
+  static final InetSocketAddress PEER = new InetSocketAddress("192.0.2.1", 4000);
+
+  private final EmbeddedChannel channel =
+      new EmbeddedChannel() {
+        @Override
+        protected SocketAddress remoteAddress0() {
+          return PEER;
+        }
+      };
+  private final Plugin.@Nullable Observer observer;
   private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
   final List<Throwable> failures = new ArrayList<>();
@@ -35,7 +45,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   int maxChunksBeforePause = Integer.MAX_VALUE;
 
   EmbeddedLink(Plugin plugin) {
-    observer = requireNonNull(plugin.install(this));
+    observer = plugin.install(this);
     channel.pipeline().addLast(this);
   }
 
@@ -85,7 +95,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
   /** Ends the output. */
   EmbeddedLink end() {
-    observer.ending();
+    requireNonNull(observer).ending();
     return this;
   }
 
@@ -135,9 +145,20 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
     channel.close();
   }
 
+  /** Returns a connection that only notes its attributes. */
   @Override
   public Connection<?> connection() {
-    throw new AssertionError("this channel has no connection");
+    return (Connection<?>)
+        Proxy.newProxyInstance(
+            Connection.class.getClassLoader(),
+            new Class<?>[] {Connection.class},
+            (proxy, method, arguments) -> {
+              if (!method.getName().equals("attribute") || arguments.length != 2) {
+                throw new AssertionError("unexpected call of a plugin: " + method.getName());
+              }
+              events.add(arguments[1]);
+              return null;
+            });
   }
 
   @Override
