@@ -15,9 +15,12 @@ import java.util.function.Supplier;
  *
  * <p><b>Limits.</b> Input is transformed in chunks of 32 KiB, the next one only if the connection
  * still reads after the previous one. So a few bytes that expand to many need no more memory than
- * the server's {@code maxFrameBytes} plus 64 KiB. They still cost CPU time. {@link #gzip} and
- * {@link #zstd} close a connection with {@link dev.jev.CloseReason.Kind#LIMIT} when their output
- * exceeds 1 MiB and is more than 100 times the input, measured over about the last MiB of input.
+ * the server's {@code maxFrameBytes} plus 64 KiB. They still cost CPU time, which is limited in two
+ * ways. After about 128 KiB of input and output, the other connections of the event loop have their
+ * turn. And {@link #gzip} and {@link #zstd} close a connection with {@link
+ * dev.jev.CloseReason.Kind#LIMIT} when their output exceeds 1 MiB and is more than 100 times the
+ * input, measured over about the last MiB of input. The end of a zstd frame counts as 1 KiB of
+ * output, since frames may be empty.
  *
  * <p><b>Errors.</b> Input that cannot be transformed, or that ends too early, closes the connection
  * with {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.
@@ -40,8 +43,9 @@ public final class StreamTransform implements Plugin {
      * out}.
      *
      * <p>Called until {@code in} is empty and {@code out} is not full. At the beginning of a call,
-     * {@code out} is empty and has room for 32 KiB; output that does not fit should be left for the
-     * next call. A call that neither consumes nor appends anything is an error.
+     * {@code in} has at most 32 KiB, and {@code out} is empty and has room for 32 KiB; output that
+     * does not fit should be left for the next call. A call that neither consumes nor appends
+     * anything is an error.
      *
      * @throws dev.jev.ProtocolException if the bytes are malformed
      */
@@ -123,9 +127,10 @@ public final class StreamTransform implements Plugin {
    * Returns a transform to Zstandard streams (RFC 8878), one frame per direction for the whole
    * connection.
    *
-   * <p>A connection that has sent something uses up to 900 KiB of native memory. One that has
-   * received something uses about 200 KiB, or what the peer's window requires, up to 8 MiB; a
-   * larger window is an error. Input that ends too early is not detected.
+   * <p>The peer may send several frames, which should have content: see the limits above. A
+   * connection that has sent something uses up to 900 KiB of native memory. One that has received
+   * something uses about 200 KiB, or what the peer's window requires, up to 8 MiB; a larger window
+   * is an error. Input that ends too early is not detected.
    *
    * @param level the compression level, from 1, the fastest, to 19, the smallest output
    * @param maxRatio the maximum number of bytes that one received byte may expand to

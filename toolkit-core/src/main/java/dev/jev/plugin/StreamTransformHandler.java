@@ -15,6 +15,7 @@ import io.netty.util.concurrent.Future;
 import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,11 +27,34 @@ import org.jspecify.annotations.Nullable;
  * {@link #read}, which is called when the connection reads again, continues with them before
  * anything is read from the socket.
  *
+ * <p><b>Turns.</b> After {@value #TURN_BYTES} bytes of input and output, reading pauses until the
+ * other connections of the event loop have had their turn.
+ *
+ * <p><b>Ratio.</b> The end of a frame is work that no output shows, so it counts as output: see
+ * {@link Framed}.
+ *
  * <p><b>Output.</b> All writes between two flushes become one buffer and one write.
  */
 final class StreamTransformHandler extends ChannelDuplexHandler implements Plugin.Observer {
 
+  /** Maximum output of one call of the transformer, and its maximum input. */
   static final int CHUNK_BYTES = 32 * 1024;
+
+  static final int TURN_BYTES = 128 * 1024;
+
+  /**
+   * A transformer whose input consists of frames, each of which may have no content. The end of a
+   * frame takes about as long as this many bytes of output.
+   */
+  interface Framed extends Transformer {
+    int FRAME_BYTES = 1024;
+
+    /** Maximum number of frames per call: as much work as a full chunk. */
+    int MAX_FRAMES = CHUNK_BYTES / FRAME_BYTES;
+
+    /** Returns the number of frames that the latest call of {@link #inbound} has ended. */
+    int endedFrames();
+  }
 
   /**
    * Number of output bytes from which the ratio is limited. The ratio covers about as many of the
@@ -48,6 +72,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   private boolean resumeQueued;
   private boolean inputFailed; // further input is dropped
   private @Nullable Object inputEndEvent; // kept until all input has been passed on
+  private int turnBytes; // of input and output in this turn
   private long bytesIn;
   private long bytesOut;
 
@@ -98,8 +123,15 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
   }
 
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    turnBytes = 0;
+    ctx.fireChannelReadComplete();
+  }
+
   private void resume(ChannelHandlerContext ctx) {
     resumeQueued = false;
+    turnBytes = 0;
     if (closed || !isReading(ctx)) {
       return;
     }
@@ -127,6 +159,10 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
         if (closed || !isReading(ctx)) {
           break;
         }
+        if (turnBytes > TURN_BYTES) {
+          yieldTurn(ctx);
+          break;
+        }
       }
     } catch (Throwable t) {
       failInput(ctx, t);
@@ -138,6 +174,12 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     } else {
       dropInput();
     }
+  }
+
+  /** Pauses reading until the event loop has polled its other connections. */
+  private void yieldTurn(ChannelHandlerContext ctx) {
+    link.pauseReading();
+    ctx.executor().schedule(link::resumeReading, 0, TimeUnit.NANOSECONDS); // tasks come earlier
   }
 
   /** Passes one chunk on; returns whether there is more. */
@@ -156,7 +198,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
                 + " bytes nor produced output");
       }
       hasMore = input.isReadable() || chunk.readableBytes() >= CHUNK_BYTES;
-      if (exceedsRatio(consumed, chunk.readableBytes())) {
+      if (exceedsRatio(consumed, chunk.readableBytes() + costOfFrames())) {
         closeForRatio();
       } else if (chunk.isReadable()) {
         ctx.fireChannelRead(chunk.retain());
@@ -169,6 +211,8 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
 
   /** Transforms input. Output before a fault is passed on. */
   private void inbound(ChannelHandlerContext ctx, ByteBuf chunk) {
+    int end = input.writerIndex();
+    input.writerIndex(Math.min(end, input.readerIndex() + CHUNK_BYTES));
     try {
       transformer.inbound(input, chunk);
     } catch (Throwable t) {
@@ -176,10 +220,17 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
         ctx.fireChannelRead(chunk.retain());
       }
       throw t;
+    } finally {
+      input.writerIndex(end);
     }
   }
 
+  private int costOfFrames() {
+    return transformer instanceof Framed framed ? framed.endedFrames() * Framed.FRAME_BYTES : 0;
+  }
+
   private boolean exceedsRatio(int in, int out) {
+    turnBytes += in + out;
     bytesIn += in;
     bytesOut += out;
     if (bytesIn > RATIO_BYTES) {
@@ -192,6 +243,9 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   private void closeForRatio() {
     inputFailed = true;
     String actual = "transformed input: " + bytesOut + " bytes from " + bytesIn;
+    if (costOfFrames() > 0) {
+      actual += ", counting " + Framed.FRAME_BYTES + " for each frame";
+    }
     String expected = " (expected: <= " + maxRatio + " times as many)";
     link.close(new CloseReason(CloseReason.Kind.LIMIT, new ProtocolException(actual + expected)));
   }

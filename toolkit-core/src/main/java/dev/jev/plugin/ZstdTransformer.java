@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  * output before the flush.
  *
  * <p>The input may consist of several frames and may end anywhere: zstd does not report whether a
- * block was complete.
+ * block was complete. One native context reads all frames.
  */
-final class ZstdTransformer implements StreamTransform.Transformer {
+final class ZstdTransformer implements StreamTransformHandler.Framed {
 
   /**
    * RFC 8878, 3.1.1.1.2: decoders should support windows of 8 MiB and need not support larger ones.
@@ -36,6 +36,7 @@ final class ZstdTransformer implements StreamTransform.Transformer {
 
   private final int level;
   private @Nullable Frames frames;
+  private int endedFrames;
   private @Nullable ZstdCompressCtx compressor;
 
   ZstdTransformer(int level) {
@@ -64,20 +65,25 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   }
 
   private void decompress(ByteBuffer source, ByteBuffer target) {
+    endedFrames = 0;
     try {
-      int before;
       do {
-        before = source.remaining() + target.remaining();
-        frames().read(source, target);
-      } while (target.hasRemaining() && source.remaining() + target.remaining() < before);
+        int before = source.remaining() + target.remaining();
+        boolean atEnd = frames().read(source, target);
+        endedFrames += atEnd && source.remaining() + target.remaining() < before ? 1 : 0;
+      } while (source.hasRemaining() && target.hasRemaining() && endedFrames < MAX_FRAMES);
     } catch (IOException e) {
       throw new ProtocolException("zstd: " + e.getMessage() + " (expected: RFC 8878)");
     }
   }
 
+  @Override
+  public int endedFrames() {
+    return endedFrames;
+  }
+
   private Frames frames() throws IOException {
-    if (frames == null || !frames.hasRemaining()) { // the last frame has ended
-      closeFrames();
+    if (frames == null) {
       frames = new Frames();
     }
     return frames;
@@ -93,18 +99,28 @@ final class ZstdTransformer implements StreamTransform.Transformer {
   /** The decompressing stream, with an input that is set per call. */
   private static final class Frames extends ZstdDirectBufferDecompressingStreamNoFinalizer {
 
+    /** Never read. A frame after which no byte remains would be the last one of the stream. */
+    private static final ByteBuffer MORE = ByteBuffer.allocateDirect(1);
+
     Frames() throws IOException {
       super(EMPTY);
       setLongMax(MAX_WINDOW_LOG);
     }
 
-    void read(ByteBuffer from, ByteBuffer target) throws IOException {
+    @Override
+    protected ByteBuffer refill(ByteBuffer toRefill) {
+      return MORE;
+    }
+
+    /** Decompresses up to the end of a frame; returns whether it was reached. */
+    boolean read(ByteBuffer from, ByteBuffer target) throws IOException {
       source = from;
       try {
         read(target);
       } finally {
         source = EMPTY; // keeps no reference to a released buffer
       }
+      return !hasRemaining();
     }
   }
 

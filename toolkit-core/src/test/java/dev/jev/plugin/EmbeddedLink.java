@@ -42,6 +42,8 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   final List<Integer> chunks = new ArrayList<>(); // their lengths
   final List<Object> events = new ArrayList<>();
   @Nullable CloseReason reason;
+  final List<String> pauses = new ArrayList<>(); // the plugin's: pause, resume
+  final List<Integer> receivedAtPauses = new ArrayList<>(); // bytes
   int maxChunksBeforePause = Integer.MAX_VALUE;
 
   EmbeddedLink(Plugin plugin) {
@@ -168,12 +170,17 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
 
   @Override
   public void pauseReading() {
-    events.add("pause");
+    pauses.add("pause");
+    receivedAtPauses.add(received.size());
+    channel.config().setAutoRead(false);
   }
 
   @Override
   public void resumeReading() {
-    events.add("resume");
+    pauses.add("resume");
+    if (chunks.size() != maxChunksBeforePause) {
+      channel.config().setAutoRead(true);
+    }
   }
 
   @Override

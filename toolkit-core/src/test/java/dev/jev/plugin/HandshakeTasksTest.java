@@ -199,16 +199,16 @@ class HandshakeTasksTest {
     EmbeddedLink link = new EmbeddedLink(tls(provider).taskExecutor(tasks::add).build());
     link.channel().pipeline().fireChannelActive();
     link.arrive(clientHello());
-    assertThat(link.events).doesNotContain("pause");
+    assertThat(link.pauses).doesNotContain("pause");
     byte[] more = {20, 3, 3, 0, 1, 1, 20, 3, 3}; // change_cipher_spec, which is ignored; and more
     link.arrive(more, 0, 4).arrive(more, 4, more.length);
-    assertThat(link.events).containsOnlyOnce("pause").doesNotContain("resume");
+    assertThat(link.pauses).containsOnlyOnce("pause").doesNotContain("resume");
     while (!tasks.isEmpty()) {
-      assertThat(link.events).doesNotContain("resume");
+      assertThat(link.pauses).doesNotContain("resume");
       tasks.remove().run();
       link.channel().runPendingTasks();
     }
-    assertThat(link.events).containsOnlyOnce("resume");
+    assertThat(link.pauses).containsOnlyOnce("resume");
     assertThat(link.failures).isEmpty();
     link.channel().finishAndReleaseAll();
   }
