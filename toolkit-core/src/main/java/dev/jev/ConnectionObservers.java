@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class ConnectionObservers {
 
   /** Maximum number of plugins, each of which has one bit of the pauses. */
-  static final int MAX = 30;
+  static final int MAX = 29;
 
   private static final Plugin.Observer[] NO_OBSERVERS = {};
 

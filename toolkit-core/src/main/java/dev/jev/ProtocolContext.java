@@ -84,6 +84,13 @@ public interface ProtocolContext {
   ScheduledTask runAfter(Duration delay, Runnable task);
 
   /**
+   * Lets the other connections of the event loop have their turn before the next message of this
+   * one is unpacked. Intended for a protocol in which few bytes can cause much work, such as
+   * decompression. Called while unpacking; has no effect for datagrams.
+   */
+  default void yieldTurn() {}
+
+  /**
    * Returns the event loop's timing wheel for delays of at most {@code maxDelay}. It serves
    * deadlines that every connection has, in place of one timer per connection. All callers with the
    * same {@code maxDelay} share one wheel, so the number of different values should be small.

@@ -9,6 +9,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -590,6 +591,13 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
           unpackDue |= pendingMessages() > 0;
         },
         Kind.PROTOCOL_ERROR);
+  }
+
+  @Override
+  public void yieldTurn() {
+    connection.pause(StreamConnection.TURN_PAUSE);
+    Runnable resume = () -> connection.resume(StreamConnection.TURN_PAUSE);
+    connection.loop().executor().schedule(resume, 0, TimeUnit.NANOSECONDS); // tasks come earlier
   }
 
   @Override

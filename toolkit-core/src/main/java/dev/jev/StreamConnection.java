@@ -36,10 +36,10 @@ import org.jspecify.annotations.Nullable;
  * write.
  *
  * <p><b>Back-pressure.</b> The socket is read, and read bytes are unpacked, only while {@code
- * pauses} is 0 and {@code outputBlocked} is false. The user, an offloaded handler and each plugin
- * have one bit each in {@code pauses}. {@code outputBlocked} is set when the output exceeds its
- * high watermark, and cleared when a turn ends below the low watermark. So a peer that does not
- * read its replies gets no further requests handled.
+ * pauses} is 0 and {@code outputBlocked} is false. The user, an offloaded handler, a turn that
+ * ended early and each plugin have one bit each in {@code pauses}. {@code outputBlocked} is set
+ * when the output exceeds its high watermark, and cleared when a turn ends below the low watermark.
+ * So a peer that does not read its replies gets no further requests handled.
  *
  * <p><b>Close.</b> {@link ConnectionLifecycle} has the states, the deadlines and the lingering
  * close.
@@ -54,7 +54,8 @@ final class StreamConnection<I, O> extends LoopMember
   // Bits of pauses: reasons not to read.
   private static final int USER_PAUSE = 1;
   private static final int OFFLOAD_PAUSE = 1 << 1;
-  static final int PLUGIN_PAUSE = 1 << 2; // the first plugin's bit
+  static final int TURN_PAUSE = 1 << 2; // until the other connections have had their turn
+  static final int PLUGIN_PAUSE = 1 << 3; // the first plugin's bit
 
   /** Maximum rounds of due work per turn, so that other connections of the loop get theirs. */
   private static final int MAX_ROUNDS_PER_TURN = 16;

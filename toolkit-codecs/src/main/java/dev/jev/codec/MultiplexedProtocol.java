@@ -217,6 +217,11 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     }
 
     @Override
+    public void yieldTurn() {
+      context.yieldTurn();
+    }
+
+    @Override
     public ScheduledTask runAfter(Duration delay, Runnable task) {
       return context.runAfter(delay, task);
     }

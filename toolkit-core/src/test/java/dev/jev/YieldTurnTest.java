@@ -1,0 +1,104 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Turns that a protocol ends after a message, see {@link ProtocolContext#yieldTurn}. */
+class YieldTurnTest {
+
+  /** A protocol in which a message that begins with "long" takes a turn. */
+  private static final class Turns implements Protocol<String, String> {
+    private final Texts texts = new Texts();
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      String message = texts.unpack(context, in);
+      if (message != null && message.startsWith("long")) {
+        context.yieldTurn();
+      }
+      return message;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+    }
+  }
+
+  private final List<String> seen = new ArrayList<>(); // of the only event loop
+  private final CountDownLatch begun = new CountDownLatch(1);
+  private final CountDownLatch otherHasSent = new CountDownLatch(1);
+
+  @AfterEach
+  void nothingIsLeft() throws Exception {
+    Eventually.noServerThreadIsLeft();
+  }
+
+  private void note(Connection<String> connection, String message) {
+    seen.add(message);
+    connection.send(message);
+    if (message.equals("long 0")) {
+      begun.countDown();
+      await(otherHasSent);
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private Server server() {
+    return Server.<String, String>builder(Turns::new, this::note)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(1)
+        .start();
+  }
+
+  @Test
+  void otherConnectionIsReadBeforeTheNextMessage() throws Exception {
+    String[] texts = new String[1000];
+    for (int i = 0; i < texts.length; i++) {
+      texts[i] = "long " + i;
+    }
+    try (Server server = server();
+        RawPeer peer = RawPeer.connect(server);
+        RawPeer other = RawPeer.connect(server)) {
+      peer.send(texts);
+      await(begun);
+      other.send("other");
+      otherHasSent.countDown();
+      assertThat(other.receive()).isEqualTo("other");
+      for (String text : texts) {
+        assertThat(peer.receive()).isEqualTo(text);
+      }
+      peer.shutdownOutput();
+      peer.readAll();
+    }
+    assertThat(seen.indexOf("other")).isBetween(1, 20);
+    assertThat(seen).hasSize(1001);
+  }
+
+  @Test
+  void closeEndsAConnectionWhoseTurnIsOver() throws Exception {
+    otherHasSent.countDown();
+    try (Server server = server();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("long 0", "long 1");
+      assertThat(peer.receive()).isEqualTo("long 0");
+      server.stop(Duration.ofSeconds(5));
+      peer.readAll();
+    }
+  }
+}
