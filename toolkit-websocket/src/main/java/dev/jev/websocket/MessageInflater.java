@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Context takeover.</b> The connection borrows an inflater only while it receives a message.
  * The bytes that later messages may refer to are kept in a buffer and set as the dictionary of the
  * next inflater. They are also set after a final block in the middle of a message (7.2.3.4), where
- * the inflater must restart.
+ * the inflater must restart. That takes long, and a final block may be empty, so the number of
+ * restarts is limited by the number of compressed bytes.
  *
  * <p>Event loop only.
  */
@@ -30,13 +31,20 @@ final class MessageInflater {
 
   private static final int PIECE_BYTES = Zlib.SCRATCH_BYTES - END.length;
 
+  /** Number of compressed bytes whose time a restart takes. The first one is free. */
+  private static final int RESTART_BYTES = 64;
+
+  /** Maximum number of restarts that earlier bytes of a message have paid for. */
+  private static final int MAX_CREDIT = 64 * RESTART_BYTES;
+
   private final int window; // in bytes; 0 without context takeover
   private @Nullable ByteBuf history; // ends with the window
 
   // The current message.
   private @Nullable Inflater inflater;
   private boolean begun; // has at least one byte
-  private int ended; // bytes of END that the inflater has consumed
+  private byte ended; // bytes of END that the inflater has consumed
+  private int credit; // compressed bytes, minus those that pay for restarts
 
   MessageInflater(PermessageDeflate agreed) {
     window = agreed.peerTakeover() ? agreed.peerWindow() : 0;
@@ -53,25 +61,57 @@ final class MessageInflater {
   boolean inflate(ByteBuf in, int length, boolean last, ByteBuf out) {
     begun |= length > 0;
     int left = length;
+    boolean finished = inflater != null && inflater.finished();
     while (begun) { // a compressed message without any byte is not in RFC 7692; taken as empty
+      if (finished) {
+        if (last && isOver(in, left)) {
+          return true;
+        }
+        if (left == 0) {
+          return endsBefore(last);
+        }
+        restartWithinMessage();
+        if (!out.isWritable()) {
+          return false;
+        }
+      }
       boolean atEnd = last && left <= PIECE_BYTES;
       int start = in.readerIndex();
-      boolean finished = step(in, Math.min(left, PIECE_BYTES), atEnd, out);
+      finished = step(in, Math.min(left, PIECE_BYTES), atEnd, out);
       left -= in.readerIndex() - start;
-      if (finished && atEnd && left == 0 && (ended == 0 || ended == END.length)) {
-        return true;
-      }
-      if (finished) {
-        restart();
-      }
-      if (!out.isWritable()) {
+      credit = Math.min(credit + in.readerIndex() - start, MAX_CREDIT);
+      if (!finished && !out.isWritable()) {
         return false;
       }
-      if (left == 0) {
+      if (!finished && left == 0) {
         return endsBefore(last);
       }
     }
     return true;
+  }
+
+  /**
+   * Returns whether the message is over after a final block, given the number of bytes left: none,
+   * or the first byte of the empty block whose others were removed (7.2.3.4).
+   */
+  private boolean isOver(ByteBuf in, int left) {
+    if (left == 1 && ended == 0 && in.getByte(in.readerIndex()) == 0) {
+      in.skipBytes(1);
+      return true;
+    }
+    return left == 0 && (ended == 0 || ended == END.length);
+  }
+
+  private void restartWithinMessage() {
+    if (credit < 0) {
+      throw new Violation(
+          CloseCode.POLICY_VIOLATION,
+          "compressed message: too many final blocks (expected: <= 2, and 1 per "
+              + RESTART_BYTES
+              + " bytes)");
+    }
+    credit -= RESTART_BYTES;
+    restart();
   }
 
   private static boolean endsBefore(boolean last) {
@@ -84,7 +124,8 @@ final class MessageInflater {
   /** Inflates a piece, followed by END if {@code atEnd}; returns whether the inflater finished. */
   private boolean step(ByteBuf in, int piece, boolean atEnd, ByteBuf out) {
     Inflater inflater = inflater();
-    ByteBuf scratch = Zlib.current().scratch().writeBytes(in, in.readerIndex(), piece);
+    Zlib zlib = Zlib.current();
+    ByteBuf scratch = zlib.scratch().writeBytes(in, in.readerIndex(), piece);
     if (atEnd) {
       scratch.writeBytes(END, ended, END.length - ended);
     }
@@ -94,12 +135,13 @@ final class MessageInflater {
     try {
       int written = inflater.inflate(out.internalNioBuffer(before, out.writableBytes()));
       out.writerIndex(before + written);
+      zlib.inflated(written);
     } catch (DataFormatException e) {
       throw broken(e.getMessage());
     }
     int taken = scratch.readableBytes() - input.remaining();
     in.skipBytes(Math.min(taken, piece));
-    ended += Math.max(taken - piece, 0);
+    ended = (byte) (ended + Math.max(taken - piece, 0));
     remember(out, before);
     return inflater.finished();
   }
@@ -152,6 +194,7 @@ final class MessageInflater {
     }
     begun = false;
     ended = 0;
+    credit = 0;
   }
 
   /** Releases the inflater and the history. */

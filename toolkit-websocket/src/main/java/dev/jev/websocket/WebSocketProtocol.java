@@ -141,6 +141,9 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     WebSocketMessage message = null;
     try {
       message = received == null ? next(context, in) : null;
+      if (compression && Zlib.current().isTurnOver()) {
+        context.yieldTurn();
+      }
       return message;
     } catch (Violation e) {
       closeWith(new Close(e.code(), e.description()));

@@ -24,6 +24,9 @@ final class Zlib {
 
   private static final int MAX_LEVEL = 9;
 
+  /** Number of inflated bytes after which the other connections of the thread have their turn. */
+  private static final int TURN_BYTES = 1 << 20;
+
   private static final FastThreadLocal<Zlib> CURRENT =
       new FastThreadLocal<>() {
         @Override
@@ -44,6 +47,7 @@ final class Zlib {
   private final ArrayDeque<Inflater> spare = new ArrayDeque<>(MAX_SPARE);
   private final ByteBuf scratch =
       Unpooled.wrappedBuffer(ByteBuffer.allocateDirect(SCRATCH_BYTES)).clear();
+  private int inflatedBytes; // since a connection has ended its turn because of them
 
   private Zlib() {}
 
@@ -98,6 +102,20 @@ final class Zlib {
     } else {
       end(inflater);
     }
+  }
+
+  /** Notes that bytes were inflated. */
+  void inflated(int bytes) {
+    inflatedBytes += bytes;
+  }
+
+  /** Returns, once, whether so much was inflated that the connection should end its turn. */
+  boolean isTurnOver() {
+    boolean over = inflatedBytes >= TURN_BYTES;
+    if (over) {
+      inflatedBytes = 0;
+    }
+    return over;
   }
 
   private static void end(Inflater inflater) {
