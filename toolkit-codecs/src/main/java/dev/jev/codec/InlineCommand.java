@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class InlineCommand {
 
   private static final int END = -1;
+  private static final byte[][] NO_ARGUMENTS = {};
 
   private final byte[] line;
   private final ByteArrayOutputStream argument = new ByteArrayOutputStream();
@@ -26,6 +27,9 @@ final class InlineCommand {
 
   /** Returns the arguments of {@code line}, possibly none, or null if its quotes are unbalanced. */
   static byte @Nullable [][] split(byte[] line) {
+    if (isBlank(line)) {
+      return NO_ARGUMENTS; // a peer may send a line per byte
+    }
     InlineCommand command = new InlineCommand(line);
     List<byte[]> arguments = new ArrayList<>();
     while (command.skipBlanks()) {
@@ -117,6 +121,15 @@ final class InlineCommand {
       case 'a' -> 0x07;
       default -> b;
     };
+  }
+
+  private static boolean isBlank(byte[] line) {
+    for (byte b : line) {
+      if (!isBlank(b)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Returns what C's {@code isspace} returns for a byte. */
