@@ -16,9 +16,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * Netty's {@link SslHandler}, with a check of each record before the engine reads it.
  *
- * <p>The handler refuses two things that engines accept. The first is a record that is longer than
- * the standard allows: an engine buffers its beginning until the end arrives. The second is another
- * handshake, with which a client costs a server CPU time (CVE-2011-1473).
+ * <p>The handler refuses three things that engines accept. The first is a record that is longer
+ * than the standard allows: an engine buffers its beginning until the end arrives. The second is
+ * another handshake, with which a client costs a server CPU time (CVE-2011-1473). The third are
+ * many records without data, such as key updates, each of which takes the JDK's engine as long as a
+ * MiB of data.
  *
  * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
  * flushes the replies to earlier input, since some engines send nothing afterwards.
@@ -38,6 +40,12 @@ final class GuardedSslHandler extends SslHandler {
    */
   private static final int MAX_HIDDEN_ALERT = 2 + 1 + 16 + 16;
 
+  /** Bytes of data that pay for a record without data. */
+  private static final int SILENT_RECORD_BYTES = 64 * 1024;
+
+  /** Maximum number of records without data in a row, as in BoringSSL. */
+  private static final int MAX_SILENT_RECORDS = 32;
+
   /** The event that reports input that has to wait for a task. */
   static final Object INPUT_WAITS = new Object();
 
@@ -47,6 +55,8 @@ final class GuardedSslHandler extends SslHandler {
   private final HandshakeTasks tasks;
   private boolean refused;
   private boolean discards; // the connection closes during the handshake and discards all input
+  private boolean delivered; // the current record has had data
+  private int credit = MAX_SILENT_RECORDS * SILENT_RECORD_BYTES; // for records without data
   private boolean inputWaits;
   private @Nullable Object inputEnd; // the event, while it waits for a task
 
@@ -83,6 +93,12 @@ final class GuardedSslHandler extends SslHandler {
     return mayBeLocked() ? null : closeOutbound();
   }
 
+  /** Called by the next handler, with the data of a record. */
+  void delivered(int bytes) {
+    delivered = true;
+    credit = Math.min(credit + bytes, MAX_SILENT_RECORDS * SILENT_RECORD_BYTES);
+  }
+
   // Called at the beginning of a record, and again while the record is incomplete.
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
@@ -112,7 +128,19 @@ final class GuardedSslHandler extends SslHandler {
     int readable = in.readableBytes();
     super.decode(ctx, in, out);
     boolean ignored = in.readableBytes() == readable;
+    if (!ignored && !delivered && handshakeFuture().isSuccess()) {
+      paySilentRecord(ctx, in);
+    }
+    delivered = false;
     inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
+  }
+
+  private void paySilentRecord(ChannelHandlerContext ctx, ByteBuf in) {
+    credit -= SILENT_RECORD_BYTES;
+    if (credit < 0 && !sslCloseFuture().isDone()) {
+      String limit = MAX_SILENT_RECORDS + ", and 1 per " + SILENT_RECORD_BYTES + " bytes)";
+      refuse(ctx, in, "records without data: too many (expected: <= " + limit);
+    }
   }
 
   private static boolean isRecordComplete(ByteBuf in) {

@@ -37,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  * IO_ERROR}. Clients that a server refuses are {@linkplain #refused counted}, logged at most once
  * per second, and reported to {@link Builder#onRefused}.
  *
- * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused.
+ * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused, and so are many
+ * records without data, such as key updates.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. The expensive tasks of handshakes
  * do not run on the event loops, see {@link Builder#taskExecutor}.

@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
 import dev.jev.Plugin;
 import dev.jev.ProtocolException;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
@@ -57,6 +58,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
+  private @Nullable GuardedSslHandler records; // after the handshake
   private @Nullable Future<?> timeout;
   private @Nullable String serverName;
   private boolean done; // successful or not
@@ -159,9 +161,8 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     } else if (failure == null && !done) { // any other failure means that the channel is closed
       finish();
       accepted = true;
-      link.connection()
-          .attribute(
-              TlsSession.class, session(requireNonNull(ctx.pipeline().get(SslHandler.class))));
+      records = requireNonNull(ctx.pipeline().get(GuardedSslHandler.class));
+      link.connection().attribute(TlsSession.class, session(records));
       ctx.fireChannelActive();
     }
   }
@@ -187,6 +188,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     delivered = true;
+    if (records != null) {
+      records.delivered(((ByteBuf) message).readableBytes());
+    }
     ctx.fireChannelRead(message);
   }
 

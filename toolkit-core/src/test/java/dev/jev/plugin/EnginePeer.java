@@ -33,6 +33,12 @@ final class EnginePeer {
     return Arrays.copyOf(out.array(), out.position());
   }
 
+  /** Returns a record that changes the key and requests the same of the server (TLS 1.3). */
+  byte[] keyUpdate() throws SSLException {
+    engine.beginHandshake();
+    return wrap();
+  }
+
   /** Returns the record that ends the output. */
   byte[] closeNotify() throws SSLException {
     engine.closeOutbound();

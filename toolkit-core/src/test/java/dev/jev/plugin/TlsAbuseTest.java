@@ -16,12 +16,14 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSessionContext;
@@ -321,5 +323,63 @@ class TlsAbuseTest {
     reasons.expect(
         "IO_ERROR: javax.net.ssl.SSLException: "
             + "peer ended its output without close_notify; the input may be truncated");
+  }
+
+  private RawPeer established(Tls.Provider provider, EnginePeer[] engine) throws Exception {
+    RawPeer peer = connect(provider);
+    engine[0] = new EnginePeer(certificates.clientContext(null), "localhost").handshake(peer);
+    peer.write(engine[0].wrap(RawPeer.frames("hello")));
+    recorder.expect("connect", "message hello");
+    return peer;
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Tls.Provider.class,
+      names = {"JDK", "BORINGSSL"})
+  void keyUpdatesWithoutDataAreRefused(Tls.Provider provider) throws Exception {
+    EnginePeer[] engine = new EnginePeer[1];
+    try (RawPeer peer = established(provider, engine)) {
+      ByteArrayOutputStream updates = new ByteArrayOutputStream();
+      for (int i = 0; i < 40; i++) {
+        updates.writeBytes(engine[0].keyUpdate());
+      }
+      peer.write(updates.toByteArray());
+      recorder.expect("close PROTOCOL_ERROR");
+    }
+    CloseReason end = reasons.next();
+    assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    if (provider == Tls.Provider.JDK) {
+      assertThat(end.cause())
+          .hasMessage("records without data: too many (expected: <= 32, and 1 per 65536 bytes)");
+    }
+  }
+
+  @Test
+  void keyUpdatesBetweenDataAreNotRefused() throws Exception {
+    EnginePeer[] engine = new EnginePeer[1];
+    String text = "x".repeat(30_000);
+    try (RawPeer peer = established(Tls.Provider.JDK, engine)) {
+      CompletableFuture<byte[]> echoes = CompletableFuture.supplyAsync(() -> readAll(peer));
+      for (int i = 0; i < 40; i++) {
+        peer.write(engine[0].keyUpdate());
+        for (int n = 0; n < 3; n++) {
+          peer.write(engine[0].wrap(RawPeer.frames(text)));
+          recorder.expect("message " + text);
+        }
+      }
+      peer.write(engine[0].closeNotify());
+      recorder.expect("close PEER_CLOSED");
+      assertThat(echoes.get()).hasSizeGreaterThan(40 * 90_000);
+    }
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PEER_CLOSED);
+  }
+
+  private static byte[] readAll(RawPeer peer) {
+    try {
+      return peer.readAll();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }
