@@ -54,8 +54,8 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   /** The number of decimal digits that always fit an int. */
   private static final int MAX_FAST_DIGITS = 9;
 
-  /** Redis' LONG_STR_SIZE: a longer text is not a number. */
-  private static final int MAX_DIGITS = 20;
+  /** The number of decimal digits of the largest long. */
+  private static final int MAX_DIGITS = 19;
 
   private static final int FIRST_CAPACITY = 4;
 
@@ -93,7 +93,10 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
       if (!in.isReadable()) {
         return null;
       }
-      if (in.getByte(in.readerIndex()) != '*') {
+      byte first = in.getByte(in.readerIndex());
+      if (first == '\n') { // an empty line; a peer may send nothing else
+        in.skipBytes(1);
+      } else if (first != '*') {
         byte[] line = takeInline(context, in);
         if (line == null) {
           return null;
@@ -301,20 +304,25 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
 
   /** Parses a number as Redis' {@code string2ll} does: no plus sign, no leading zeros, 64 bits. */
   private static int parse(ByteBuf in, int start, int end) {
-    if (end - start > MAX_DIGITS) {
+    boolean negative = start < end && in.getByte(start) == '-';
+    int first = negative ? start + 1 : start;
+    int length = end - first;
+    boolean isShort = length > 0 && length <= MAX_DIGITS;
+    if (!isShort || (in.getByte(first) == '0' && (negative || length > 1))) {
       return INVALID;
     }
-    String text = in.toString(start, end - start, ISO_8859_1);
-    long number;
-    try {
-      number = Long.parseLong(text);
-    } catch (NumberFormatException e) {
-      return INVALID;
+    long number = 0;
+    for (int i = first; i < end; i++) {
+      int digit = in.getByte(i) - '0';
+      if (digit < 0 || digit > 9) {
+        return INVALID;
+      }
+      number = 10 * number + digit; // negative if the last digit is too many
     }
-    if (!Long.toString(number).equals(text) || number > Integer.MAX_VALUE) {
-      return INVALID;
+    if (negative) {
+      return number >= 0 || number == Long.MIN_VALUE ? NEGATIVE : INVALID;
     }
-    return number < 0 ? NEGATIVE : (int) number;
+    return number >= 0 && number <= Integer.MAX_VALUE ? (int) number : INVALID;
   }
 
   /** Takes an inline command without its line end; returns null if it is incomplete. */
