@@ -17,6 +17,7 @@ import dev.jev.benchmarks.shared.BenchmarkException;
 import dev.jev.benchmarks.torturing.TortureCommand;
 import dev.jev.benchmarks.torturing.TortureReader;
 import dev.jev.benchmarks.torturing.TortureServer;
+import dev.jev.benchmarks.working.WorkCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -42,6 +43,7 @@ import picocli.CommandLine.HelpCommand;
       LocalWebSocketCommand.class,
       StoppedCommand.class,
       CodecsCommand.class,
+      WorkCommand.class,
       HelpCommand.class
     })
 public final class Benchmarks {

@@ -4,6 +4,7 @@
  * <pre>
  *   Benchmarks --> comparing --> shared     speed and memory of servers
  *              --> torturing --> shared     faults and limits that a server has to survive
+ *              --> working   --> shared     work that input without output causes
  *              --> codecs                   codecs alone, with JMH
  * </pre>
  *

@@ -32,6 +32,8 @@ class BenchmarkArchitectureTest {
         .definedBy("dev.jev.benchmarks.comparing")
         .layer("torturing")
         .definedBy("dev.jev.benchmarks.torturing")
+        .layer("working")
+        .definedBy("dev.jev.benchmarks.working")
         .layer("shared")
         .definedBy("dev.jev.benchmarks.shared")
         .ensureAllClassesAreContainedInArchitecture()
@@ -43,8 +45,10 @@ class BenchmarkArchitectureTest {
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("torturing")
         .mayOnlyBeAccessedByLayers("program")
+        .whereLayer("working")
+        .mayOnlyBeAccessedByLayers("program")
         .whereLayer("shared")
-        .mayOnlyBeAccessedByLayers("program", "comparing", "torturing")
+        .mayOnlyBeAccessedByLayers("program", "comparing", "torturing", "working")
         .check(BENCHMARKS);
   }
 
