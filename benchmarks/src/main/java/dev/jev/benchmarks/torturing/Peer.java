@@ -2,17 +2,21 @@ package dev.jev.benchmarks.torturing;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
+import com.github.luben.zstd.ZstdInputStream;
+import com.github.luben.zstd.ZstdOutputStream;
 import dev.jev.benchmarks.shared.WebSocketFrames;
 import dev.jev.benchmarks.shared.WebSocketHandshake;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /** A client of the torture server on a plain socket, which can be upgraded to WebSocket. */
 final class Peer implements AutoCloseable {
@@ -31,6 +35,8 @@ final class Peer implements AutoCloseable {
   private static final int PONG = 0x8a;
 
   private final Socket socket = new Socket();
+  private @Nullable InputStream input; // decompresses
+  private @Nullable OutputStream output; // compresses
   private boolean webSocket;
   private int pongs;
 
@@ -67,6 +73,13 @@ final class Peer implements AutoCloseable {
     return this;
   }
 
+  /** Compresses with zstd in both directions from now on. */
+  Peer compressed() throws IOException {
+    input = new ZstdInputStream(socket.getInputStream());
+    output = new ZstdOutputStream(socket.getOutputStream());
+    return this;
+  }
+
   int port() {
     return socket.getLocalPort();
   }
@@ -82,7 +95,9 @@ final class Peer implements AutoCloseable {
   }
 
   Peer write(byte... bytes) throws IOException {
-    socket.getOutputStream().write(bytes);
+    OutputStream out = output == null ? socket.getOutputStream() : output;
+    out.write(bytes);
+    out.flush();
     return this;
   }
 
@@ -98,7 +113,7 @@ final class Peer implements AutoCloseable {
   }
 
   byte[] receiveBytes() throws IOException {
-    DataInputStream in = new DataInputStream(socket.getInputStream());
+    DataInputStream in = new DataInputStream(input == null ? socket.getInputStream() : input);
     if (webSocket) {
       return receivePayload(in);
     }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -59,10 +60,17 @@ final class PeerRows {
               "two peers stop reading for 3 s: one receives a push that checks isWritable, one"
                   + " sends a flood that is echoed",
               "the server stops reading; everything arrives in order afterwards",
-              PeerRows::zeroWindow));
+              PeerRows::zeroWindow),
+          new TortureRow(
+              "40",
+              "20 peers of a server with zstd send 512 KiB of empty frames, 8 bytes each",
+              "LIMIT, each after about 1,000 frames; canary p99 < 500 ms",
+              PeerRows::emptyFrames));
 
   static final int DRIPPING = 200;
   private static final int SILENT = 5_000;
+  private static final int SKIPPABLE_FRAME = 0x184d2a50; // RFC 8878, 3.1.2
+  private static final double FLOOD_CANARY_MILLIS = 500; // the flood uses both cores
   private static final String TOO_LATE = "HTTP/1.1 408 ";
 
   private PeerRows() {}
@@ -350,5 +358,51 @@ final class PeerRows {
       outcome.figure("at most %,d bytes queued", pending);
       outcome.require(inOrder == 2 * blocks, "in order: %d of %d", inOrder, 2 * blocks);
     }
+  }
+
+  private static void emptyFrames(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
+    int count = 20;
+    ByteBuffer frames = ByteBuffer.allocate(512 * 1024).order(ByteOrder.LITTLE_ENDIAN);
+    while (frames.hasRemaining()) {
+      frames.putInt(SKIPPABLE_FRAME).putInt(/* its length= */ 0);
+    }
+    try (ServerUnderTest server = ServerUnderTest.start(children, "--zstd")) {
+      double before = ProcFs.processorSeconds(server.pid());
+      long start = System.nanoTime();
+      List<Peer> peers = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        peers.add(Peer.connect(server.port()));
+      }
+      List<CompletableFuture<Peer.End>> ends = new ArrayList<>();
+      for (Peer peer : peers) {
+        ends.add(CompletableFuture.supplyAsync(() -> flood(peer, frames.array())));
+      }
+      int fins = 0;
+      for (CompletableFuture<Peer.End> end : ends) {
+        fins += end.get(30, TimeUnit.SECONDS) == Peer.End.FIN ? 1 : 0;
+      }
+      for (Peer peer : peers) {
+        peer.close();
+      }
+      double seconds = (System.nanoTime() - start) / 1e9;
+      double work = ProcFs.processorSeconds(server.pid()) - before;
+      server.await("only the canary is connected", () -> server.stat("connections") == 1);
+      long limited = server.stat("LIMIT");
+      outcome.seen("LIMIT %d, %d FIN", limited, fins);
+      outcome.figure("all closed after %.1f s, %.2f s of CPU time", seconds, work);
+      outcome.require(limited == count, "LIMIT: %d of %d", limited, count);
+      server.expectCleanState(outcome, FLOOD_CANARY_MILLIS);
+    }
+  }
+
+  /** Sends bytes as fast as possible, and reads the end. */
+  private static Peer.End flood(Peer peer, byte[] bytes) {
+    try {
+      peer.write(bytes);
+    } catch (IOException e) {
+      // The server has closed the connection.
+    }
+    return peer.end();
   }
 }

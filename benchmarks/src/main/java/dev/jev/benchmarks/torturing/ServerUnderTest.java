@@ -56,6 +56,7 @@ final class ServerUnderTest implements AutoCloseable {
   private final Path log;
   private final long started = System.nanoTime();
   private final boolean webSocket;
+  private final boolean compresses;
   private final int port;
   private final int bindMillis;
   private @Nullable Canary canary;
@@ -64,9 +65,10 @@ final class ServerUnderTest implements AutoCloseable {
   private long filesBefore;
   private boolean ended;
 
-  private ServerUnderTest(ChildProcesses children, Process process, Path log, boolean webSocket)
+  private ServerUnderTest(ChildProcesses children, Process process, Path log, List<String> command)
       throws IOException {
-    this.webSocket = webSocket;
+    this.webSocket = command.contains("--websocket");
+    this.compresses = command.contains("--zstd");
     this.children = children;
     this.process = process;
     this.log = log;
@@ -102,8 +104,7 @@ final class ServerUnderTest implements AutoCloseable {
     command.addAll(List.of(arguments));
     Path log = Files.createTempFile("torture", ".log");
     log.toFile().deleteOnExit();
-    boolean webSocket = command.contains("--websocket");
-    return new ServerUnderTest(children, children.start(command, log), log, webSocket);
+    return new ServerUnderTest(children, children.start(command, log), log, command);
   }
 
   void warmUp() throws Exception {
@@ -136,6 +137,9 @@ final class ServerUnderTest implements AutoCloseable {
   /** Connects a peer that uses the protocol of the server. */
   Peer connect() throws IOException {
     Peer peer = Peer.connect(port);
+    if (compresses) {
+      peer.compressed();
+    }
     return webSocket ? peer.upgrade(WebSocketHandshake.MINIMAL) : peer;
   }
 

@@ -4,6 +4,7 @@ import dev.jev.Protocol;
 import dev.jev.Server;
 import dev.jev.plugin.Drain;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.StreamTransform;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.ByteBuf;
@@ -53,6 +54,9 @@ final class TortureServerOptions {
       description = "accepted connections per second (default: no limit)")
   private int acceptRate;
 
+  @Option(names = "--zstd", description = "compresses with zstd in both directions")
+  private boolean compresses;
+
   @Option(names = "--drain", description = "drains for about 3 s before the stop")
   private boolean drains;
 
@@ -94,6 +98,9 @@ final class TortureServerOptions {
     }
     if (writeDeadlineMillis + messageRate + acceptRate > 0) {
       server.plugin(limits.build());
+    }
+    if (compresses) {
+      server.plugin(StreamTransform.zstd());
     }
     if (drains) {
       drain =

@@ -84,7 +84,12 @@ final class WebSocketRows {
               "deflate bombs of 16 MiB, 1:1000: 20 in one frame, then 20 in frames of 512 bytes",
               "1009, read by all peers; at most 1 MiB + 64 KiB each in direct memory; canary p99 <"
                   + " 500 ms",
-              WebSocketRows::deflateBombs));
+              WebSocketRows::deflateBombs),
+          new TortureRow(
+              "ws-40",
+              "20 peers send a compressed message of 2 MiB that consists of empty final blocks",
+              "1008, read by all peers; canary p99 < 500 ms",
+              WebSocketRows::finalBlocks));
 
   /** Tolerated growth of direct memory, which Netty counts in chunks of 4 MiB. */
   private static final long DIRECT_TOLERANCE = 4 * (4 << 20);
@@ -374,6 +379,24 @@ final class WebSocketRows {
             (16 << 20) / bomb.length, flood.peakDirect() >> 20, flood.seconds());
         outcome.require(flood.peakDirect() <= allowed, "direct: %d bytes", flood.peakDirect());
       }
+      server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
+    }
+  }
+
+  private static void finalBlocks(ChildProcesses children, Random random, Outcome outcome)
+      throws Exception {
+    byte[] blocks = new byte[2 << 20];
+    for (int i = 0; i < blocks.length; i += 2) {
+      blocks[i] = 3; // an empty final block with fixed codes
+    }
+    byte[] message = WebSocketFrames.ofClient(COMPRESSED_BINARY, blocks);
+    try (ServerUnderTest server =
+        start(children, WebSocketHandshake.DEFLATE, message, "--websocket")) {
+      double before = ProcFs.processorSeconds(server.pid());
+      Flood flood = Flood.of(server, 20, WebSocketHandshake.DEFLATE, message);
+      double seconds = ProcFs.processorSeconds(server.pid()) - before;
+      flood.expectCode(outcome, 1008);
+      outcome.figure("all closed after %.1f s, %.2f s of CPU time", flood.seconds(), seconds);
       server.expectCleanState(outcome, CANARY_LIMIT_MILLIS);
     }
   }
