@@ -12,6 +12,7 @@ module dev.jev {
   requires io.netty.transport.unix.common;
   requires jdk.jfr;
   requires static com.github.luben.zstd_jni;
+  requires static io.netty.tcnative.classes.openssl;
   requires static transitive org.jspecify;
 
   exports dev.jev;

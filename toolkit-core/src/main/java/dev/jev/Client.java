@@ -619,8 +619,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      * </pre>
      *
      * <p>The default scheme is {@code tcp}, which uses IPv4 and IPv6; {@code tcp4} and {@code tcp6}
-     * use one of them. A literal IPv6 address is written in brackets. Unix sockets and {@code
-     * local} are described at {@link Server.Builder#listen}. TLS is a plugin.
+     * use one of them. The host is a {@link HostName}, a literal IPv6 address in brackets. Unix
+     * sockets and {@code local} are described at {@link Server.Builder#listen}. TLS is a plugin.
      *
      * <p>Every attempt looks the name up again. If a name has several addresses, the client tries
      * them in the order of RFC 8305: the next one when one has failed, or after 250 ms, until one

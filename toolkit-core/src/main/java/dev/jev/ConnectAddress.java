@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param uri the text that was parsed
  * @param network the kind of socket
  * @param family the only address family to use, or null for both
- * @param host a host name or literal address; or the path of a unix socket, or the name of a local
- *     one
+ * @param host a host name in ASCII or literal address; or the path of a unix socket, or the name of
+ *     a local one
  * @param port the port, 1 to 65535; 0 for networks without ports
  */
 record ConnectAddress(

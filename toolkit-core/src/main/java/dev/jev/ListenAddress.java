@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param uri the text that was parsed
  * @param network the kind of socket
  * @param family the only address family to accept, or null for both
- * @param host a host name or literal address, empty for all addresses of the machine; or the path
- *     of a unix socket, or the name of a local one
+ * @param host a host name in ASCII or literal address, empty for all addresses of the machine; or
+ *     the path of a unix socket, or the name of a local one
  * @param port the port, 0 to 65535, where 0 is any free port; 0 for networks without ports
  * @param options the options that were given, with checked values
  */
@@ -69,9 +69,13 @@ record ListenAddress(
         uri,
         network(scheme),
         family(scheme),
-        parts.group(2) != null ? parts.group(2) : parts.group(3),
+        host(parts.group(2) != null ? parts.group(2) : parts.group(3)),
         number("port", parts.group(4), 0, 65535),
         parts.group(5));
+  }
+
+  private static String host(String text) {
+    return text.isEmpty() ? "" : HostName.of(text).lookup();
   }
 
   private static Network network(String scheme) {

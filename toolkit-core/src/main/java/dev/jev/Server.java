@@ -283,8 +283,8 @@ public final class Server implements PluginHost, AutoCloseable {
      * </pre>
      *
      * <ul>
-     *   <li>An empty host means all addresses of the machine. A literal IPv6 address is written in
-     *       brackets.
+     *   <li>The host is a {@link HostName}, a literal IPv6 address in brackets. An empty host means
+     *       all addresses of the machine.
      *   <li>Port 0 lets the system choose a free port; {@link Server#addresses} returns it.
      *   <li>{@code tcp} and {@code udp} accept IPv4 and IPv6. The schemes with {@code 4} or {@code
      *       6} accept one family. With NIO, {@code tcp6} and {@code udp6} accept IPv4 too. With

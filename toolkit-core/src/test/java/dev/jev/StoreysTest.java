@@ -36,7 +36,7 @@ class StoreysTest {
     /** The small types of the API, and classes that need only these. */
     GROUND(
         "Attributes Checks CloseReason Completions Connection DeadlineWheel Delivery FileDescriptors Handler"
-            + " LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
+            + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
             + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer"),

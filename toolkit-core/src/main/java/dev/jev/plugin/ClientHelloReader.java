@@ -6,6 +6,7 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.ssl.AbstractSniHandler;
+import io.netty.handler.ssl.JdkSslContext;
 import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.Future;
 import java.util.List;
@@ -88,14 +89,18 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
   protected Future<SslContext> lookup(ChannelHandlerContext ctx, @Nullable String name) {
     boolean valid = name == null || ServerNames.isName(name);
     SslContext context = valid ? contexts.contextFor(name) : null;
+    String expected = "a name with a certificate";
+    if (context instanceof JdkSslContext && name != null && ServerName.isUnknownToJdk(name)) {
+      context = null;
+      expected = "no underscore, which only BoringSSL accepts in TLS";
+    }
     if (context != null) {
       return ctx.executor().newSucceededFuture(context);
     }
     String shownName = name == null ? "none" : valid ? name : "not a host name";
     return ctx.executor()
         .newFailedFuture(
-            new ProtocolException(
-                "server name: " + shownName + " (expected: a name with a certificate)"));
+            new ProtocolException("server name: " + shownName + " (expected: " + expected + ")"));
   }
 
   @Override

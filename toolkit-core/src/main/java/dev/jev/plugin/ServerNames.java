@@ -1,9 +1,8 @@
 package dev.jev.plugin;
 
+import dev.jev.HostName;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,12 +12,6 @@ import org.jspecify.annotations.Nullable;
  * the default. A wildcard matches one label (RFC 6125, 6.4.3).
  */
 final class ServerNames<T> {
-
-  private static final String LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?";
-
-  /** Host name of RFC 1123, 2.1, with the underscore that some hosts use. */
-  private static final Pattern NAME =
-      Pattern.compile("(?=.{1,253}$)" + LABEL + "(\\." + LABEL + ")*");
 
   private final Map<String, T> values = new HashMap<>();
   private final @Nullable T defaultValue;
@@ -32,19 +25,21 @@ final class ServerNames<T> {
     values.put(name, value);
   }
 
-  /** Returns a name in lower case if it is a host name or a wildcard. */
+  /** Returns a name or a wildcard as {@link #get} looks for it: in lower case and ASCII. */
   static String checked(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    if (!isName(lower.startsWith("*.") ? lower.substring(2) : lower)) {
+    boolean isWildcard = name.startsWith("*.");
+    HostName host = HostName.of(isWildcard ? name.substring(2) : name);
+    if (host.isAddress()) { // RFC 6066, 3
       throw new IllegalArgumentException(
-          "name: " + name + " (expected: an ASCII host name, or *. and a host name)");
+          "name: " + name + " (expected: a host name, since clients request no addresses)");
     }
-    return lower;
+    return (isWildcard ? "*." : "") + host.name();
   }
 
-  /** Returns whether a name in lower case is a host name. */
+  /** Returns whether a name that a client has requested is a host name in lower case and ASCII. */
   static boolean isName(String name) {
-    return NAME.matcher(name).matches();
+    HostName host = HostName.parse(name);
+    return host != null && host.name().equals(name) && name.indexOf(':') < 0;
   }
 
   /** Returns the value for a name in lower case, or for no name; null if there is none. */

@@ -3,6 +3,7 @@ package dev.jev.plugin;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
+import dev.jev.HostName;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
@@ -190,7 +191,7 @@ public final class Tls implements Plugin {
     private boolean optional;
     private boolean insecure;
     private ClientAuth clientAuth = ClientAuth.NONE;
-    private @Nullable String serverName;
+    private @Nullable HostName serverName;
     private List<String> applicationProtocols = List.of();
     private List<String> protocols = PROTOCOLS;
     private Provider provider = Provider.AUTO;
@@ -216,10 +217,11 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Sets the identity of a server for clients that request a name (SNI).
+     * Sets the identity of a server for clients that request a name (SNI). The JDK's provider
+     * refuses clients that request a name with an underscore; {@link #build} refuses such a name.
      *
-     * @param name a host name such as {@code www.example.com}, or {@code *.example.com} for names
-     *     with one more label that have no identity of their own
+     * @param name a {@linkplain HostName host name} such as {@code www.example.com}, or {@code
+     *     *.example.com} for names with one more label that have no identity of their own
      */
     public Builder identity(String name, TlsIdentity identity) {
       serverOnly("identity with a name");
@@ -283,12 +285,13 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Sets the name that a client requests and that the server's certificate must be for; by
-     * default the host that it connects to.
+     * Sets the {@linkplain HostName host} that a client requests and that the server's certificate
+     * must be for; by default the host that it connects to. An address is not requested. With the
+     * JDK's provider, neither is a name with an underscore.
      */
     public Builder serverName(String serverName) {
       clientOnly("serverName");
-      this.serverName = requireNonNull(serverName, "serverName");
+      this.serverName = HostName.of(requireNonNull(serverName, "serverName"));
       return this;
     }
 
@@ -395,7 +398,8 @@ public final class Tls implements Plugin {
      *
      * @throws IllegalStateException if something is missing: the identity of a server, trusted
      *     authorities for client certificates, or the provider
-     * @throws IllegalArgumentException if a file has invalid content
+     * @throws IllegalArgumentException if a file has invalid content, or if the provider does not
+     *     support a name
      * @throws java.io.UncheckedIOException if a file cannot be read
      */
     public Tls build() {
@@ -416,7 +420,11 @@ public final class Tls implements Plugin {
             "provider: " + provider + " (expected: one that is available): " + cause.getMessage(),
             cause);
       }
-      return new Tls(options());
+      TlsOptions options = options();
+      if (options.isJdk()) {
+        identities.keySet().forEach(name -> ServerName.checkForJdk("identity", name));
+      }
+      return new Tls(options);
     }
 
     private TlsOptions options() {

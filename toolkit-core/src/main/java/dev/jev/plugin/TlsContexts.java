@@ -2,6 +2,7 @@ package dev.jev.plugin;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.HostName;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolConfig.Protocol;
@@ -12,9 +13,12 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.security.cert.X509Certificate;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -55,8 +59,12 @@ final class TlsContexts {
     if (options.client() && keyAndChain != null) {
       builder.keyManager(keyAndChain.key(), keyAndChain.chain());
     }
-    if (options.trust() != null) {
-      builder.trustManager(options.trust().load().apply(files));
+    List<X509Certificate> authorities =
+        options.trust() == null ? null : options.trust().load().apply(files);
+    if (options.client() && !options.insecure()) {
+      builder.trustManager(ServerNameTrust.of(authorities));
+    } else if (authorities != null) {
+      builder.trustManager(authorities);
     }
     builder
         .sslProvider(options.sslProvider())
@@ -123,10 +131,13 @@ final class TlsContexts {
   }
 
   /** Returns a handler that begins a handshake with a server as soon as it is added. */
-  SslHandler newHandler(ByteBufAllocator allocator, @Nullable String host, int port) {
+  SslHandler newHandler(ByteBufAllocator allocator, @Nullable HostName host, int port) {
     SslContext context = requireNonNull(contexts.get(null));
-    return host == null
-        ? newHandler(allocator, context)
-        : new GuardedSslHandler(context.newEngine(allocator, host, port), taskExecutor);
+    if (host == null) {
+      return newHandler(allocator, context);
+    }
+    SSLEngine engine = context.newEngine(allocator, host.name(), port);
+    ServerName.request(engine, host);
+    return new GuardedSslHandler(engine, taskExecutor);
   }
 }

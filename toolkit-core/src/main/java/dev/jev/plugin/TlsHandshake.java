@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
+import dev.jev.HostName;
 import dev.jev.Plugin;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
@@ -102,12 +103,15 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
 
   private SslHandler newClient(ChannelHandlerContext ctx) {
     SocketAddress peer = ctx.channel().remoteAddress();
-    serverName = options.serverName();
-    if (serverName == null && peer instanceof InetSocketAddress address) {
-      serverName = address.getHostString();
+    HostName host = options.serverName();
+    if (host == null && peer instanceof InetSocketAddress address) {
+      host = HostName.of(address.getHostString());
+    }
+    if (host != null && ServerName.isRequested(host, options)) {
+      serverName = host.name();
     }
     int port = peer instanceof InetSocketAddress address ? address.getPort() : -1;
-    return contexts.newHandler(ctx.alloc(), serverName, port);
+    return contexts.newHandler(ctx.alloc(), host, port);
   }
 
   private void expire() {

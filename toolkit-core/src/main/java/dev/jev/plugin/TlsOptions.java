@@ -1,6 +1,7 @@
 package dev.jev.plugin;
 
 import dev.jev.CloseReason;
+import dev.jev.HostName;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslProvider;
 import java.net.SocketAddress;
@@ -33,7 +34,7 @@ record TlsOptions(
     @Nullable Trust trust,
     boolean insecure,
     ClientAuth clientAuth,
-    @Nullable String serverName,
+    @Nullable HostName serverName,
     List<String> applicationProtocols,
     List<String> protocols,
     Tls.Provider provider,
@@ -52,6 +53,11 @@ record TlsOptions(
     boolean jdk =
         provider == Tls.Provider.JDK || Tls.Provider.BORINGSSL.unavailabilityCause() != null;
     return jdk ? SslProvider.JDK : SslProvider.OPENSSL;
+  }
+
+  /** Returns whether TLS runs on the JDK's provider. */
+  boolean isJdk() {
+    return sslProvider() == SslProvider.JDK;
   }
 
   /** Returns the provider in use, and the reason if it is not the faster one, for the log. */

@@ -2,7 +2,10 @@ package dev.jev.plugin;
 
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
+import io.netty.util.NetUtil;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
@@ -15,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class Certificates {
 
   static final String PASSWORD = "secret";
+
+  /** RFC 5280, 4.2.1.6: subjectAltName. */
+  private static final String SAN = "2.5.29.17";
 
   private final X509Bundle authority;
   private final Path directory;
@@ -35,7 +41,19 @@ final class Certificates {
 
   /** Issues a certificate to a host or a client. */
   X509Bundle issue(CertificateBuilder builder, String name) throws Exception {
-    return builder.subject("CN=" + name).addSanDnsName(name).buildIssuedBy(authority);
+    builder.subject("CN=" + name);
+    return name.indexOf(':') >= 0 || NetUtil.isValidIpV4Address(name)
+        ? builder.addSanIpAddress(name).buildIssuedBy(authority)
+        : builder.addExtensionOctetString(SAN, false, dnsName(name)).buildIssuedBy(authority);
+  }
+
+  /** Returns a GeneralNames of RFC 5280, 4.2.1.6; that of the builder accepts no underscores. */
+  private static byte[] dnsName(String name) {
+    byte[] ascii = name.getBytes(StandardCharsets.US_ASCII);
+    return ByteBuffer.allocate(ascii.length + 4)
+        .put(new byte[] {0x30, (byte) (ascii.length + 2), (byte) 0x82, (byte) ascii.length})
+        .put(ascii)
+        .array();
   }
 
   /** Returns an identity in PEM files. */
