@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The origins of pages that may open a WebSocket (RFC 6455, 10.2; RFC 6454).
  *
  * @param kind the kind of origins that are allowed
- * @param origins the listed origins, in lower case and without default ports
+ * @param origins the listed origins, as {@link #normalized} returns them
  * @param required true if requests without an origin are refused
  */
 record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
@@ -27,7 +27,8 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
 
   private static final Pattern ORIGIN =
       Pattern.compile(
-          "([a-z][a-z0-9+.-]*)://([a-z0-9._~!$&'()*+,;=%-]+|\\[[0-9a-f:.]+])(:[0-9]+)?");
+          "([a-z][a-z0-9+.-]*)://"
+              + "([a-z0-9._~!$&'()*+,;=%\\x{80}-\\x{10FFFF}-]+|\\[[0-9a-f:.]+])(:[0-9]+)?");
 
   void check(HttpRequest request) {
     List<String> lines = request.headers("Origin");
@@ -69,7 +70,10 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
             || (!isTls && origin.equals(normalized("http://" + host))));
   }
 
-  /** Returns an origin in lower case without its default port, or null if it is not an origin. */
+  /**
+   * Returns an origin with its host in one form and without its default port, or null if it is not
+   * an origin.
+   */
   static @Nullable String normalized(String origin) {
     String lower = origin.toLowerCase(Locale.ROOT);
     if (lower.equals("null")) { // RFC 6454, 7.3: an opaque origin
@@ -83,6 +87,7 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
     boolean isDefault =
         (":80".equals(port) && parts.group(1).equals("http"))
             || (":443".equals(port) && parts.group(1).equals("https"));
-    return isDefault ? lower.substring(0, parts.start(3)) : lower;
+    String host = Authority.normalized(parts.group(2));
+    return parts.group(1) + "://" + host + (port == null || isDefault ? "" : port);
   }
 }

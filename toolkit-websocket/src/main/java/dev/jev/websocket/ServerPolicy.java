@@ -1,7 +1,6 @@
 package dev.jev.websocket;
 
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
@@ -54,7 +53,7 @@ record ServerPolicy(
   private static String withoutPort(String host) {
     int colon = host.lastIndexOf(':');
     boolean isPort = colon > host.lastIndexOf(']');
-    return (isPort ? host.substring(0, colon) : host).toLowerCase(Locale.ROOT);
+    return Authority.normalized(isPort ? host.substring(0, colon) : host);
   }
 
   /** Returns whether a path is among the configured paths. */

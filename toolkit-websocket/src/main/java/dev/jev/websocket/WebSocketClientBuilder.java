@@ -2,6 +2,7 @@ package dev.jev.websocket;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.HostName;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -22,7 +23,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class WebSocketClientBuilder {
 
-  private final URI uri;
+  private final String target;
+  private final HostName host;
+  private final int port;
   private final boolean secure;
   private MessageLimits limits = MessageLimits.DEFAULT;
   private ControlPolicy control = ControlPolicy.CLIENT;
@@ -32,14 +35,24 @@ public final class WebSocketClientBuilder {
 
   WebSocketClientBuilder(URI uri) {
     String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
-    if (!Set.of("ws", "wss").contains(scheme) || uri.getHost() == null) {
+    String authority = uri.getRawAuthority();
+    if (!Set.of("ws", "wss").contains(scheme) || authority == null) {
       throw new IllegalArgumentException("uri: " + uri + " (expected: ws://host/... or wss://...)");
     }
-    if (uri.getRawFragment() != null || uri.getRawUserInfo() != null) { // RFC 6455, 3
+    if (uri.getRawFragment() != null || authority.contains("@")) { // RFC 6455, 3
       throw new IllegalArgumentException("uri: " + uri + " (expected: no fragment, no user info)");
     }
-    this.uri = uri;
+    Authority parts = Authority.of(authority);
+    String path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
+    String query = uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery();
+    this.target = path + query;
     this.secure = scheme.equals("wss");
+    this.host = parts.host();
+    this.port = parts.port() >= 0 ? parts.port() : defaultPort();
+  }
+
+  private int defaultPort() {
+    return secure ? 443 : 80; // RFC 6455, 3
   }
 
   /**
@@ -164,8 +177,7 @@ public final class WebSocketClientBuilder {
    * tcp://host:port}. The default port is 80 for ws and 443 for wss.
    */
   public String address() {
-    int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
-    return "tcp://" + uri.getHost() + ":" + port;
+    return "tcp://" + host + ":" + port;
   }
 
   /**
@@ -173,10 +185,7 @@ public final class WebSocketClientBuilder {
    * It creates one protocol per connection.
    */
   public Supplier<WebSocketProtocol> build() {
-    String path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
-    String target = uri.getRawQuery() == null ? path : path + "?" + uri.getRawQuery();
-    boolean isDefault = uri.getPort() < 0 || uri.getPort() == (secure ? 443 : 80);
-    String host = isDefault ? uri.getHost() : uri.getHost() + ":" + uri.getPort();
+    String authority = port == defaultPort() ? host.header() : host.header() + ":" + port;
     HttpFields all = fields;
     if (!subprotocols.isEmpty()) {
       all = all.with(HttpResponse.SUBPROTOCOL, String.join(", ", subprotocols));
@@ -184,7 +193,8 @@ public final class WebSocketClientBuilder {
     if (compression != null) {
       all = all.with(PermessageDeflate.HEADER, PermessageDeflate.offer(compression));
     }
-    ClientRequest request = new ClientRequest(target, host, secure, all, subprotocols, compression);
+    ClientRequest request =
+        new ClientRequest(target, authority, secure, all, subprotocols, compression);
     MessageLimits messages = limits;
     ControlPolicy controls = control;
     return () ->

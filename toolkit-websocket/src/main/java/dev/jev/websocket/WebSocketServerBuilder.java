@@ -2,10 +2,10 @@ package dev.jev.websocket;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.HostName;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
@@ -157,14 +157,16 @@ public final class WebSocketServerBuilder {
   }
 
   /**
-   * Sets the host names of this server, without ports and ignoring case; by default every name is
-   * accepted. A handshake for another host is refused with 421 (RFC 9110, 15.5.20). Plain HTTP
+   * Sets the {@linkplain HostName host names} of this server, without ports; by default every name
+   * is accepted. A handshake for another host is refused with 421 (RFC 9110, 15.5.20). Plain HTTP
    * requests are not checked.
+   *
+   * @throws IllegalArgumentException if one of them is neither a host name nor an address
    */
   public WebSocketServerBuilder hosts(String... hosts) {
     this.hosts =
         Stream.of(hosts)
-            .map(h -> h.toLowerCase(Locale.ROOT))
+            .map(host -> HostName.of(Authority.withoutBrackets(host)).header())
             .collect(Collectors.toUnmodifiableSet());
     return this;
   }
