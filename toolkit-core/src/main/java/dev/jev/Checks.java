@@ -1,7 +1,10 @@
 package dev.jev;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.time.Duration;
 
 /** Checks of configuration values, with uniform messages. */
@@ -19,6 +22,23 @@ final class Checks {
           name + ": " + value + " (expected: " + min + ".." + max + ")");
     }
     return value;
+  }
+
+  /**
+   * Returns the length of {@code value} in UTF-8, in bytes.
+   *
+   * @throws IllegalArgumentException if {@code value} contains half a surrogate pair, which would
+   *     become a question mark
+   */
+  static int utf8Bytes(String name, String value) {
+    CharBuffer chars = CharBuffer.wrap(value);
+    try {
+      return UTF_8.newEncoder().encode(chars).remaining();
+    } catch (CharacterCodingException e) {
+      throw new IllegalArgumentException(
+          name + ": half a surrogate pair at index " + chars.position() + " (expected: Unicode)",
+          e);
+    }
   }
 
   /** Returns {@code value} if it is longer than zero and at most ten years. */

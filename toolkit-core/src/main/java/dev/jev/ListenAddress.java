@@ -56,6 +56,7 @@ record ListenAddress(
     Matcher parts = UNIX.matcher(requireNonNull(uri, "uri"));
     if (parts.matches()) {
       String path = parts.group(1) != null ? parts.group(1) : parts.group(2);
+      Checks.utf8Bytes("path", path);
       return of(uri, Network.UNIX, null, path, 0, parts.group(3));
     }
     if (parts.usePattern(LOCAL).matches()) {
@@ -180,9 +181,10 @@ record ListenAddress(
   /** Returns the name of an interface. IFNAMSIZ of linux/if.h is 16, with the final zero. */
   private @Nullable String interfaceName(String option) {
     String value = options.get(option);
-    if (value != null && (value.isEmpty() || value.length() > 15)) {
+    int bytes = value == null ? 1 : Checks.utf8Bytes(option, value);
+    if (bytes < 1 || bytes > 15) {
       throw new IllegalArgumentException(
-          option + ": " + value + " (expected: a name of 1..15 characters)");
+          option + ": " + value + " (expected: a name of 1..15 bytes)");
     }
     return value;
   }

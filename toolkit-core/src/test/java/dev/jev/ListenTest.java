@@ -461,8 +461,9 @@ class ListenTest {
           udp://:80?backlog=1         ; option: backlog (expected: reuseport, device, interface or amplification) in udp://:80?backlog=1
           udp://:80?mode=0600         ; option: mode (expected: reuseport, device, interface or amplification) in udp://:80?mode=0600
           udp://:80?amplification=-1  ; amplification: -1 (expected: 0..1000000)
-          udp://:80?interface=        ; 'interface:  (expected: a name of 1..15 characters)'
-          :80?device=0123456789abcdef ; device: 0123456789abcdef (expected: a name of 1..15 characters)
+          udp://:80?interface=        ; 'interface:  (expected: a name of 1..15 bytes)'
+          :80?device=0123456789abcdef ; device: 0123456789abcdef (expected: a name of 1..15 bytes)
+          :80?device=äöüäöüäö         ; device: äöüäöüäö (expected: a name of 1..15 bytes)
           :80?mode=0600               ; option: mode (expected: reuseport, backlog or device) in :80?mode=0600
           :80?amplification=3         ; option: amplification (expected: reuseport, backlog or device) in :80?amplification=3
           unix:///x?reuseport=true    ; option: reuseport (expected: backlog or mode) in unix:///x?reuseport=true
@@ -482,6 +483,16 @@ class ListenTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> echo(Transport.AUTO).listen(uri))
         .withMessage(message);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "unix:///tmp/a\uD800b, path: half a surrogate pair at index 6 (expected: Unicode)",
+    "unix:@\uDC00, path: half a surrogate pair at index 1 (expected: Unicode)",
+    ":80?device=\uD800, device: half a surrogate pair at index 0 (expected: Unicode)",
+  })
+  void halfASurrogatePairDoesNotBecomeAQuestionMark(String uri, String message) {
+    badAddressIsRefusedAtOnce(uri, message);
   }
 
   @Test

@@ -62,7 +62,7 @@ public final class ProtobufTypes {
   }
 
   private void add(String name, Message example) {
-    int nameBytes = name.getBytes(UTF_8).length;
+    int nameBytes = StrictText.utf8("type name", name).length;
     if (nameBytes == 0 || nameBytes > MAX_NAME_BYTES) {
       throw new IllegalArgumentException(
           "type name: " + nameBytes + " bytes (expected: 1.." + MAX_NAME_BYTES + ")");

@@ -35,7 +35,8 @@ public final class RespCommand {
   /**
    * Returns a command of strings, encoded in UTF-8.
    *
-   * @throws IllegalArgumentException if there are no arguments
+   * @throws IllegalArgumentException if there are no arguments, or if one of them contains half a
+   *     surrogate pair
    */
   public static RespCommand of(String... arguments) {
     if (arguments.length == 0) {
@@ -43,7 +44,7 @@ public final class RespCommand {
     }
     byte[][] bytes = new byte[arguments.length][];
     for (int i = 0; i < bytes.length; i++) {
-      bytes[i] = arguments[i].getBytes(UTF_8);
+      bytes[i] = StrictText.utf8("argument", arguments[i]);
     }
     return new RespCommand(null, bytes);
   }

@@ -43,8 +43,8 @@ public sealed interface RespValue {
   /**
    * Returns a simple string: one short line, such as {@code +OK}.
    *
-   * @throws IllegalArgumentException if {@code text} contains a line break; {@link #bulk(String)}
-   *     can hold any text
+   * @throws IllegalArgumentException if {@code text} contains a line break, which a {@link
+   *     #bulk(String)} can hold, or half a surrogate pair
    */
   static RespValue simple(String text) {
     return new SimpleString(text);
@@ -55,6 +55,8 @@ public sealed interface RespValue {
    * error}.
    *
    * <p>Line breaks become spaces, so an error may quote what a client has sent.
+   *
+   * @throws IllegalArgumentException if {@code text} contains half a surrogate pair
    */
   static RespValue error(String text) {
     return new SimpleError(text);
@@ -75,9 +77,13 @@ public sealed interface RespValue {
     return new Bulk(requireNonNull(bytes, "bytes"));
   }
 
-  /** Returns a bulk string, encoded in UTF-8. */
+  /**
+   * Returns a bulk string, encoded in UTF-8.
+   *
+   * @throws IllegalArgumentException if {@code text} contains half a surrogate pair
+   */
   static RespValue bulk(String text) {
-    return new Bulk(text.getBytes(UTF_8));
+    return new Bulk(StrictText.utf8("bulk", text));
   }
 
   /** Returns an array of values. */
@@ -105,7 +111,11 @@ public sealed interface RespValue {
     return new BigNumber(value);
   }
 
-  /** Returns an error as in {@link #error}, with any number of lines. */
+  /**
+   * Returns an error as in {@link #error}, with any number of lines.
+   *
+   * @throws IllegalArgumentException if {@code text} contains half a surrogate pair
+   */
   static RespValue bulkError(String text) {
     return new BulkError(text);
   }
@@ -114,10 +124,11 @@ public sealed interface RespValue {
    * Returns a verbatim string, encoded in UTF-8, which is meant to be shown to users unchanged.
    *
    * @param format {@code "txt"}, or {@code "mkd"} for Markdown
-   * @throws IllegalArgumentException if {@code format} is not three visible characters of ASCII
+   * @throws IllegalArgumentException if {@code format} is not three visible characters of ASCII, or
+   *     if {@code text} contains half a surrogate pair
    */
   static RespValue verbatim(String format, String text) {
-    return new Verbatim(format, text.getBytes(UTF_8));
+    return new Verbatim(format, StrictText.utf8("verbatim string", text));
   }
 
   /**
@@ -153,8 +164,9 @@ public sealed interface RespValue {
    */
   record SimpleString(String text) implements RespValue {
 
-    /** Checks that {@code text} is one line. */
+    /** Checks that {@code text} is one line that UTF-8 can encode. */
     public SimpleString {
+      StrictText.checked("simple string", text);
       if (text.indexOf('\r') >= 0 || text.indexOf('\n') >= 0) {
         throw new IllegalArgumentException(
             "simple string: has a line break (expected: one line; a bulk can have several)");
@@ -180,9 +192,9 @@ public sealed interface RespValue {
    */
   record SimpleError(String text) implements RespValue {
 
-    /** Replaces line breaks with spaces. */
+    /** Replaces line breaks with spaces, and checks that UTF-8 can encode the text. */
     public SimpleError {
-      text = text.replace('\r', ' ').replace('\n', ' ');
+      text = StrictText.checked("error", text).replace('\r', ' ').replace('\n', ' ');
     }
 
     @Override
@@ -369,9 +381,9 @@ public sealed interface RespValue {
    */
   record BulkError(String text) implements RespValue {
 
-    /** Accepts any text. */
+    /** Accepts any text that UTF-8 can encode. */
     public BulkError {
-      requireNonNull(text, "text");
+      StrictText.checked("error", requireNonNull(text, "text"));
     }
 
     @Override
@@ -463,7 +475,7 @@ public sealed interface RespValue {
      * if there is none.
      */
     public @Nullable RespValue get(String key) {
-      Bulk bulk = new Bulk(key.getBytes(UTF_8));
+      Bulk bulk = new Bulk(StrictText.utf8("key", key));
       for (int i = 0; i < keysAndValues.size(); i += 2) {
         RespValue candidate = keysAndValues.get(i);
         if (candidate.equals(bulk)

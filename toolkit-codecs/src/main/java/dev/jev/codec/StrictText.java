@@ -122,6 +122,34 @@ final class StrictText {
     }
   }
 
+  /**
+   * Returns {@code text} if UTF-8 can encode it.
+   *
+   * @param name the name of the text in the message of the exception
+   * @throws IllegalArgumentException if {@code text} contains half a surrogate pair
+   */
+  static String checked(String name, String text) {
+    int bits = 0;
+    for (int i = 0; i < text.length(); i++) {
+      bits |= text.charAt(i);
+    }
+    if (bits >= Character.MIN_SURROGATE && !isPaired(text)) {
+      throw new IllegalArgumentException(
+          name + ": half a surrogate pair (expected: text that UTF-8 can encode)");
+    }
+    return text;
+  }
+
+  /**
+   * Returns the bytes of {@code text} in UTF-8.
+   *
+   * @param name the name of the text in the message of the exception
+   * @throws IllegalArgumentException if {@code text} contains half a surrogate pair
+   */
+  static byte[] utf8(String name, String text) {
+    return checked(name, text).getBytes(UTF_8);
+  }
+
   private static boolean isPaired(String text) {
     int codePoint;
     for (int i = 0; i < text.length(); i += Character.charCount(codePoint)) {

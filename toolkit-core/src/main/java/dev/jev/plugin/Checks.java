@@ -14,6 +14,14 @@ final class Checks {
 
   private Checks() {}
 
+  /** Returns {@code value} if all its characters are ASCII. */
+  static String ascii(String name, String value) {
+    if (!value.chars().allMatch(c -> c < 0x80)) {
+      throw new IllegalArgumentException(name + ": " + value + " (expected: ASCII)");
+    }
+    return value;
+  }
+
   /** Returns {@code value} if it is from {@code min} to {@code max}, inclusive. */
   static int inRange(String name, int value, int min, int max) {
     return (int) inRange(name, (long) value, min, max);

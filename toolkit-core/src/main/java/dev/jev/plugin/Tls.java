@@ -302,6 +302,7 @@ public final class Tls implements Plugin {
      */
     public Builder applicationProtocols(String... names) {
       for (String name : names) {
+        Checks.ascii("application protocol", name);
         Checks.inRange("length of application protocol " + name, name.length(), 1, 255);
       }
       applicationProtocols = List.of(names);

@@ -91,6 +91,13 @@ class TlsBuilderTest {
   }
 
   @Test
+  void applicationProtocolsAreAscii() {
+    illegal(
+        "application protocol: chät (expected: ASCII)",
+        () -> Tls.server().applicationProtocols("chät"));
+  }
+
+  @Test
   void optionsOfTheOtherSideAreRefused() {
     missing("insecure is an option of Tls.client()", () -> Tls.server().insecure());
     missing("optional is an option of Tls.server()", () -> Tls.client().optional());

@@ -15,12 +15,12 @@ final class Checks {
     return value;
   }
 
-  /** Returns {@code path} if it is absolute, without query and fragment. */
+  /** Returns {@code path} as clients send it if it is absolute, without query and fragment. */
   static String path(String path) {
     if (!path.startsWith("/") || path.contains("?") || path.contains("#")) {
       throw new IllegalArgumentException("path: " + path + " (expected: /..., without ? and #)");
     }
-    return path;
+    return StrictText.percentEncoded("path", path);
   }
 
   /** Returns {@code subprotocol} if it is a token (RFC 6455, 11.3.4). */

@@ -1,6 +1,5 @@
 package dev.jev.websocket;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.ProtocolContext;
@@ -48,7 +47,8 @@ final class ClientOpening implements Opening {
     head.append("Sec-WebSocket-Key: ").append(key).append("\r\n");
     head.append("Sec-WebSocket-Version: 13\r\n");
     request.fields().appendTo(head);
-    context.write(Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII)));
+    byte[] bytes = StrictText.ascii("head", head.append("\r\n").toString());
+    context.write(Unpooled.wrappedBuffer(bytes));
   }
 
   @Override

@@ -44,15 +44,16 @@ public interface HttpResponder {
    * Returns a responder that answers {@code GET} and {@code HEAD} requests for one path, and other
    * methods for it with 405.
    *
-   * @param path the exact path, as sent and not decoded
+   * @param path the exact path, not decoded, as it is sent: characters that are not ASCII are
+   *     encoded as in {@code %C3%A4}
    * @param response the function that creates the response to each request
    * @throws IllegalArgumentException if {@code path} does not begin with a slash, or contains a
    *     query or a fragment
    */
   static HttpResponder at(String path, Supplier<HttpResponse> response) {
     requireNonNull(response, "response");
-    Checks.path(path);
-    return request -> request.path().equals(path) ? get(request, response) : null;
+    String sent = Checks.path(path);
+    return request -> request.path().equals(sent) ? get(request, response) : null;
   }
 
   /**

@@ -1,7 +1,5 @@
 package dev.jev.websocket;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.ProtocolContext;
@@ -97,10 +95,11 @@ public final class HttpResponse {
   /**
    * Returns a copy with a text as its body, as {@code text/plain} in UTF-8.
    *
+   * @throws IllegalArgumentException if the text contains half a surrogate pair
    * @throws IllegalStateException if the status forbids a body
    */
   public HttpResponse text(String text) {
-    return body("text/plain; charset=utf-8", text.getBytes(UTF_8));
+    return body("text/plain; charset=utf-8", StrictText.utf8("text", text));
   }
 
   /**
@@ -185,7 +184,7 @@ public final class HttpResponse {
   }
 
   private static ByteBuf bytes(StringBuilder head) {
-    return Unpooled.wrappedBuffer(head.append("\r\n").toString().getBytes(US_ASCII));
+    return Unpooled.wrappedBuffer(StrictText.ascii("head", head.append("\r\n").toString()));
   }
 
   /** Returns the status and its reason phrase. */

@@ -51,7 +51,7 @@ final class MessageWriter {
       data(FrameHeader.TEXT, text.content(), out);
       return;
     }
-    int length = text.utf8Bytes();
+    int length = StrictText.utf8Bytes("text", text.text());
     if (isCompressed(length)) {
       compressString(text.text(), length, out);
       return;

@@ -45,7 +45,7 @@ public final class WebSocketClientBuilder {
     Authority parts = Authority.of(authority);
     String path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
     String query = uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery();
-    this.target = path + query;
+    this.target = StrictText.percentEncoded("uri", path + query);
     this.secure = scheme.equals("wss");
     this.host = parts.host();
     this.port = parts.port() >= 0 ? parts.port() : defaultPort();

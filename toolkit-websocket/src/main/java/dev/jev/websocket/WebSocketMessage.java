@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface WebSocketMessage {
 
-  /** Returns a text message. */
+  /** Returns a text message. A text with half a surrogate pair cannot be sent. */
   static Text text(String text) {
     return new Text(requireNonNull(text, "text"), Unpooled.EMPTY_BUFFER);
   }
@@ -376,13 +376,13 @@ public sealed interface WebSocketMessage {
      * Creates a close frame.
      *
      * @throws IllegalArgumentException if {@code code} is neither sendable nor 1005, or if {@code
-     *     reason} has more than 123 bytes in UTF-8
+     *     reason} has more than 123 bytes in UTF-8 or half a surrogate pair
      */
     public Close {
       if (code != CloseCode.NO_CODE) {
         CloseCode.check("close code", code);
       }
-      int bytes = ByteBufUtil.utf8Bytes(reason);
+      int bytes = StrictText.utf8Bytes("close reason", reason);
       if (bytes > FrameHeader.MAX_CONTROL_BYTES - 2) {
         throw new IllegalArgumentException("close reason: " + bytes + " bytes (expected: <= 123)");
       }
