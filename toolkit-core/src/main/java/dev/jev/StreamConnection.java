@@ -41,8 +41,7 @@ import org.jspecify.annotations.Nullable;
  * when the output exceeds its high watermark, and cleared when a turn ends below the low watermark.
  * So a peer that does not read its replies gets no further requests handled.
  *
- * <p><b>Close.</b> {@link ConnectionLifecycle} has the states, the deadlines and the lingering
- * close.
+ * <p><b>Close.</b> {@link ConnectionLifecycle} has the states, deadlines and the lingering close.
  *
  * <p><b>Plugins.</b> If handlers of plugins stand between the socket and the connection, bytes may
  * arrive at any time, even during a write, and in any buffer. Such a connection is not {@code
