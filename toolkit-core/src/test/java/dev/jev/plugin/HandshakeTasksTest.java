@@ -255,7 +255,7 @@ class HandshakeTasksTest {
     record[0] = 23;
     record[1] = 3;
     record[2] = 3;
-    record[3] = (byte) (record.length - 5 >> 8);
+    record[3] = (byte) ((record.length - 5) >> 8);
     record[4] = (byte) (record.length - 5);
     int sent = 0;
     try (RawPeer peer = RawPeer.connect(server)) {
