@@ -35,9 +35,11 @@ public interface Protocol<I, O> {
    * Reads the next message from {@code in}, or returns null if it is not complete.
    *
    * <p>Called again with the remaining bytes after each message, and with more bytes after a null.
-   * Bytes that were read from {@code in} stay consumed, even if null is returned; unread bytes are
-   * still there at the next call. A message must consume at least one byte, unless it is an empty
-   * datagram or one of the {@link #pendingMessages}.
+   * Before {@link ProtocolContext#ready}, a null that has consumed bytes counts as a message, so
+   * that back-pressure works between the steps of a handshake, too. Bytes that were read from
+   * {@code in} stay consumed, even if null is returned; unread bytes are still there at the next
+   * call. A message must consume at least one byte, unless it is an empty datagram or one of the
+   * {@link #pendingMessages}.
    *
    * <p>A frame may be as long as {@link ProtocolContext#maxFrameBytes}. A protocol refuses a longer
    * frame as soon as it knows the length; the framework does not accumulate more than that for one
@@ -94,7 +96,8 @@ public interface Protocol<I, O> {
    * <p>Overridden by a protocol on top of a decoder that produces several messages at once, for
    * example from a compressed block. While the number is positive, {@code unpack} is called even
    * without unread bytes, and returns one message per call, or null if it has dropped the pending
-   * messages. A task of {@link ProtocolContext#runAfter} may add pending messages, too.
+   * messages. A task of {@link ProtocolContext#runAfter} may add pending messages, too. During a
+   * handshake the number may be that of the parts of a response that are still to be written.
    */
   default int pendingMessages() {
     return 0;

@@ -419,7 +419,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
       }
     }
     closeIfDue();
-    if (message == null && !becameReady && pendingMessages() >= pendingBefore) {
+    if (message == null
+        && !becameReady
+        && pendingMessages() >= pendingBefore
+        && (connection.isConnected() || bytes.readerIndex() == start)) {
       refuseTooLong(bytes);
       return false;
     }

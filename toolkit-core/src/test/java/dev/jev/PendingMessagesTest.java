@@ -11,6 +11,7 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -248,6 +249,52 @@ class PendingMessagesTest {
     try (RawPeer peer = connect(() -> forgetful, recorder)) {
       peer.write(new byte[] {2, 2});
       recorder.expect("connect", "message 2/2", "message 2/2");
+    }
+    recorder.expect("close PEER_CLOSED");
+  }
+
+  /** Answers each byte of its handshake with 1 MiB. */
+  private static final class Generous extends Bursts {
+
+    static final int ANSWER_BYTES = 1024 * 1024;
+
+    private final AtomicInteger answers;
+
+    Generous(AtomicInteger answers) {
+      this.answers = answers;
+    }
+
+    @Override
+    public void open(ProtocolContext context) {}
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      if (in.readByte() == 0) {
+        context.ready();
+      } else {
+        answers.incrementAndGet();
+        context.write(Unpooled.wrappedBuffer(new byte[ANSWER_BYTES]));
+      }
+      return null;
+    }
+  }
+
+  @Test
+  void stepsOfAHandshakeWaitWhileThePeerDoesNotRead() throws Exception {
+    AtomicInteger answers = new AtomicInteger();
+    server =
+        Server.<String, String>builder(() -> new Generous(answers), recorder)
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .start();
+    byte[] steps = new byte[30];
+    Arrays.fill(steps, 0, 29, (byte) 1);
+    try (RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 64 * 1024).write(steps)) {
+      assertThat(peer.read(1)).hasSize(1);
+      assertThat(answers.get()).as("answers before the peer reads").isLessThan(20);
+      assertThat(peer.read(29 * Generous.ANSWER_BYTES - 1)).hasSize(29 * Generous.ANSWER_BYTES - 1);
+      recorder.expect("connect");
+      assertThat(answers).hasValue(29);
     }
     recorder.expect("close PEER_CLOSED");
   }

@@ -28,10 +28,11 @@ import org.jspecify.annotations.Nullable;
  *   assertEquals(List.of("hello"), messages);
  * </pre>
  *
- * <p><b>Reading.</b> {@code unpack} is called until it returns null. Unread bytes stay in front of
- * the next ones. Messages are delivered after the protocol is ready. A {@link ProtocolException}
- * and a frame longer than {@link TestContext#maxFrameBytes} close the connection with {@link
- * Kind#PROTOCOL_ERROR}; so does a failure of the protocol, see {@link #refusal}.
+ * <p><b>Reading.</b> {@code unpack} is called until it returns null, and before the protocol is
+ * ready until it consumes nothing. Unread bytes stay in front of the next ones. Messages are
+ * delivered after the protocol is ready. A {@link ProtocolException} and a frame longer than {@link
+ * TestContext#maxFrameBytes} close the connection with {@link Kind#PROTOCOL_ERROR}; so does a
+ * failure of the protocol, see {@link #refusal}.
  *
  * <p><b>Closing.</b> {@code close} of the protocol is called once. Then bytes go to {@code
  * awaitPeerClose} until it returns true; later ones are dropped. Timers still run, until {@link
@@ -405,7 +406,10 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
       }
     }
     closeIfDue();
-    if (message == null && !becameReady && pendingMessages() >= pending) {
+    if (message == null
+        && !becameReady
+        && pendingMessages() >= pending
+        && (context.isReady() || unread.readerIndex() == start)) {
       refuseTooLong();
       return false;
     }

@@ -115,6 +115,34 @@ class UnpackLoopTest {
   }
 
   @Test
+  void handshakeMayConsumeItsBytesInSteps() {
+    class Countdown extends ShortTexts {
+      private int steps;
+
+      @Override
+      public void open(ProtocolContext context) {}
+
+      @Override
+      public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+        if (context.isReady()) {
+          return super.unpack(context, in);
+        }
+        if (in.readByte() == 0) {
+          context.ready();
+        }
+        steps++;
+        return null;
+      }
+    }
+    Countdown countdown = new Countdown();
+    try (UnpackLoop<String, String> loop = open(countdown)) {
+      loop.read(Hex.bytes("02 01 00 01 61"));
+      assertThat(countdown.steps).isEqualTo(3);
+      assertThat(messages).containsExactly("a");
+    }
+  }
+
+  @Test
   void messageBeforeReadinessIsAFailure() {
     class Unready extends ShortTexts {
       @Override
