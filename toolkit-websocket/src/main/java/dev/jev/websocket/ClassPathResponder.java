@@ -1,32 +1,30 @@
 package dev.jev.websocket;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.JarURLConnection;
-import java.net.URI;
-import java.net.URL;
-import java.net.URLConnection;
 import java.net.URLDecoder;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Pattern;
+import java.util.zip.CRC32;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Answers with resources of the class path.
  *
- * <p>A path is decoded once. Every segment of the result must be plain; in particular it must not
- * begin with a dot. Other paths are not answered, so no request can leave the directory.
+ * <p>A path is decoded once, and the result must be a plain name, see {@link ClassPathDirectory}.
+ * Other paths are not answered, so no request can leave the directory.
+ *
+ * <p><b>Memory.</b> A resource is kept once, in a direct buffer, whatever names it is requested by.
+ * Only its true name is kept with it, since a link or a file system that ignores case gives it any
+ * number of others.
  */
 final class ClassPathResponder implements HttpResponder {
 
@@ -34,8 +32,10 @@ final class ClassPathResponder implements HttpResponder {
 
   private static final int MAX_BYTES = 16 * 1024 * 1024;
 
-  private static final Pattern SEGMENT =
-      Pattern.compile("[\\p{L}\\p{N}_~@+=,()-][\\p{L}\\p{N}._~@+=,() -]*");
+  private static final int MAX_KEPT_BYTES = 64 * 1024 * 1024;
+
+  /** Memory of an entry beside its content. */
+  private static final int ENTRY_BYTES = 1024;
 
   private static final Map<String, String> TYPES =
       Map.ofEntries(
@@ -59,19 +59,15 @@ final class ClassPathResponder implements HttpResponder {
           Map.entry("ico", "image/x-icon"),
           Map.entry("woff2", "font/woff2"));
 
-  private final ClassLoader loader;
-  private final String directory; // "static"
-  private final Map<String, HttpResponse> known = new ConcurrentHashMap<>();
+  private final ClassPathDirectory directory;
+  private final Map<String, HttpResponse> pagesByTrueName = new ConcurrentHashMap<>();
+
+  // Guarded by this.
+  private final Map<String, HttpResponse> pagesById = new HashMap<>();
+  private int keptBytes;
 
   ClassPathResponder(String directory) {
-    String stripped = directory.replaceAll("^/+|/+$", "");
-    if (stripped.isEmpty() || !isPlain("/" + stripped)) {
-      throw new IllegalArgumentException(
-          "directory: " + directory + " (expected: a directory below the root of the class path)");
-    }
-    this.directory = stripped;
-    ClassLoader context = Thread.currentThread().getContextClassLoader();
-    this.loader = context != null ? context : ClassLoader.getSystemClassLoader();
+    this.directory = ClassPathDirectory.of(directory);
   }
 
   /** Returns whether the method of a request is GET or HEAD (RFC 9110, 9.3.1 and 9.3.2). */
@@ -81,107 +77,89 @@ final class ClassPathResponder implements HttpResponder {
 
   @Override
   public @Nullable HttpResponse respond(HttpRequest request) {
-    // URLDecoder decodes a plus as a space, which is for forms and not for paths.
-    String path = URLDecoder.decode(request.path().replace("+", "%2B"), UTF_8);
-    boolean hasHiddenSlash = slashes(path) != slashes(request.path());
-    String file = path.endsWith("/") ? path + "index.html" : path;
-    if (hasHiddenSlash || !isPlain(file)) {
+    String path = decode(request.path());
+    boolean hasHiddenSlash = path != null && slashes(path) != slashes(request.path());
+    if (path == null || hasHiddenSlash) {
       return null;
     }
-    HttpResponse page = find(file);
+    String name = (path.endsWith("/") ? path + "index.html" : path).substring(1);
+    HttpResponse page = ClassPathDirectory.isPlain(name) ? find(name) : null;
     if (page == null || isRead(request)) {
       return page != null && isUnchanged(request, page) ? notModified(page) : page;
     }
     return NOT_ALLOWED;
   }
 
-  private static boolean isPlain(String path) {
-    for (String segment : path.substring(1).split("/", -1)) {
-      if (!SEGMENT.matcher(segment).matches()) {
-        return false;
-      }
+  /** Decodes a path once; returns null if the result is not UTF-8. */
+  private static @Nullable String decode(String path) {
+    // URLDecoder decodes a plus as a space, which is for forms and not for paths.
+    String bytes = URLDecoder.decode(path.replace("+", "%2B"), ISO_8859_1);
+    try {
+      return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes.getBytes(ISO_8859_1))).toString();
+    } catch (CharacterCodingException e) {
+      return null;
     }
-    return true;
   }
 
   private static long slashes(String path) {
     return path.chars().filter(c -> c == '/').count();
   }
 
-  private @Nullable HttpResponse find(String path) {
-    HttpResponse page = known.get(path);
-    if (page == null) {
-      byte[] content = load(directory + path);
-      if (content != null) {
-        page = page(path, content);
-        known.put(path, page);
-      }
-    }
-    return page;
-  }
-
-  private byte @Nullable [] load(String name) {
-    URL url = loader.getResource(name);
-    if (url == null) {
-      return null;
+  private @Nullable HttpResponse find(String name) {
+    HttpResponse page = pagesByTrueName.get(name);
+    if (page != null) {
+      return page;
     }
     try {
-      URLConnection connection = url.openConnection();
-      connection.setUseCaches(false);
-      return isFile(url, connection) ? read(connection) : null;
+      ClassPathDirectory.Resource resource = directory.find(name);
+      if (resource == null) {
+        return null;
+      }
+      page = page(resource);
+      if (resource.isTrueName()) {
+        pagesByTrueName.put(name, page);
+      }
+      return page;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  /** Returns whether a resource is a file. Reading a directory would return a listing. */
-  private static boolean isFile(URL url, URLConnection connection) throws IOException {
-    if (connection instanceof JarURLConnection jar) {
-      boolean isFile = !jar.getJarEntry().isDirectory();
-      if (!isFile) {
-        jar.getJarFile().close();
+  /** Returns the page of a resource, which is read for the first request. */
+  private synchronized HttpResponse page(ClassPathDirectory.Resource resource) throws IOException {
+    HttpResponse page = pagesById.get(resource.id());
+    if (page == null) {
+      int room = Math.max(0, MAX_KEPT_BYTES - keptBytes - ENTRY_BYTES);
+      int limit = Math.min(MAX_BYTES, room);
+      byte[] content = resource.read(limit);
+      if (content == null) {
+        String fault = resource.url() + ": more than " + limit + " bytes";
+        String bounds = MAX_BYTES + ", and <= " + MAX_KEPT_BYTES + " for all resources together";
+        throw new IOException(fault + " (expected: <= " + bounds + ")");
       }
-      return isFile;
+      page = page(resource.extension(), content);
+      pagesById.put(resource.id(), page);
+      keptBytes += content.length + ENTRY_BYTES;
     }
-    if (url.getProtocol().equals("file")) {
-      Path file = Path.of(URI.create(url.toString()));
-      return Files.isRegularFile(file);
-    }
-    return true;
+    return page;
   }
 
-  private static byte[] read(URLConnection connection) throws IOException {
-    try (InputStream in = connection.getInputStream()) {
-      byte[] content = in.readNBytes(MAX_BYTES + 1);
-      if (content.length > MAX_BYTES) {
-        throw new IOException(
-            connection.getURL()
-                + ": more than "
-                + MAX_BYTES
-                + " bytes (expected: <= "
-                + MAX_BYTES
-                + ")");
-      }
-      return content;
-    }
-  }
-
-  private static HttpResponse page(String path, byte[] content) {
-    String end = path.substring(path.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+  private static HttpResponse page(String extension, byte[] content) {
+    ByteBuffer shared = ByteBuffer.allocateDirect(content.length).put(content).flip();
     return HttpResponse.of(200)
-        .body(TYPES.getOrDefault(end, "application/octet-stream"), content)
+        .body(TYPES.getOrDefault(extension, "application/octet-stream"), shared)
         .header("ETag", etag(content))
         .header("Cache-Control", "no-cache") // RFC 9111, 5.2.2.4: ask whether it has changed
         .header("X-Content-Type-Options", "nosniff");
   }
 
+  /** Returns a tag of the content: two checksums, which take no time on the event loop. */
   private static String etag(byte[] content) {
-    try {
-      byte[] hash = MessageDigest.getInstance("SHA-256").digest(content);
-      return '"' + HexFormat.of().formatHex(hash, 0, 16) + '"';
-    } catch (NoSuchAlgorithmException e) { // every Java platform has SHA-256
-      throw new IllegalStateException(e);
-    }
+    CRC32 first = new CRC32();
+    CRC32C second = new CRC32C();
+    first.update(content);
+    second.update(content);
+    return String.format("\"%08x%08x%016x\"", first.getValue(), second.getValue(), content.length);
   }
 
   /** Returns whether the client has the current version of a page (RFC 9110, 13.1.2). */

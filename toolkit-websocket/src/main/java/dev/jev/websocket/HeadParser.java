@@ -177,7 +177,8 @@ final class HeadParser {
     try {
       decoder.writeInbound(head.retainedSlice());
       HttpMessage message = decoder.readInbound();
-      return new HttpResponse(Integer.parseInt(line.group(1)), checked(message), new byte[0]);
+      return new HttpResponse(
+          Integer.parseInt(line.group(1)), checked(message), HttpResponse.EMPTY);
     } finally {
       decoder.finishAndReleaseAll();
     }

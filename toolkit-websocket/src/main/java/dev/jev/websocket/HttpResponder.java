@@ -60,10 +60,15 @@ public interface HttpResponder {
    * Returns a responder that answers with the resources below a directory of the class path. For a
    * path that ends with a slash it answers with {@code index.html}.
    *
-   * <p>A resource of at most 16 MiB is read at the first request for it and then kept in memory.
-   * Its content type follows from the extension of its name, and it has an {@code ETag}. Resources
-   * are found with the calling thread's context class loader. Names that begin with a dot are not
-   * served.
+   * <p>A resource is read at the first request for it and then kept in direct memory: at most 16
+   * MiB each and 64 MiB together. A request for one beyond that is answered with 500. The content
+   * type follows from the extension of its name, and it has an {@code ETag}. Resources are found
+   * with the calling thread's context class loader.
+   *
+   * <p>Every name is served, encoded as UTF-8 in the path, except hidden ones, which begin with a
+   * dot, and those with control characters. A symbolic link that leads out of the directory is not
+   * followed. On Windows, names with a backslash, with a colon, with a tilde before a digit, or
+   * with a dot or space at the end of a segment are not served either.
    *
    * @param directory the directory, {@code static} for example; not the root of the class path
    * @throws IllegalArgumentException if {@code directory} is the root or not a plain path

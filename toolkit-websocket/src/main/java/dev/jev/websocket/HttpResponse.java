@@ -6,6 +6,7 @@ import dev.jev.ProtocolContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -26,8 +27,10 @@ public final class HttpResponse {
   /** RFC 9110, 15.2.2: the connection changes to the protocol of the Upgrade header. */
   static final int SWITCHING_PROTOCOLS = 101;
 
+  static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
+
   private static final HttpResponse ACCEPT =
-      new HttpResponse(SWITCHING_PROTOCOLS, HttpFields.NONE, new byte[0]);
+      new HttpResponse(SWITCHING_PROTOCOLS, HttpFields.NONE, EMPTY);
 
   // RFC 9110, 5.6.7.
   private static final DateTimeFormatter DATE =
@@ -36,9 +39,9 @@ public final class HttpResponse {
 
   private final int status;
   private final HttpFields fields;
-  private final byte[] body;
+  private final ByteBuffer body; // a whole array, or direct; its indices never change
 
-  HttpResponse(int status, HttpFields fields, byte[] body) {
+  HttpResponse(int status, HttpFields fields, ByteBuffer body) {
     this.status = status;
     this.fields = fields;
     this.body = body;
@@ -53,7 +56,7 @@ public final class HttpResponse {
     if (status < 200 || status > 599) {
       throw new IllegalArgumentException("status: " + status + " (expected: 200..599)");
     }
-    return new HttpResponse(status, HttpFields.NONE, new byte[0]);
+    return new HttpResponse(status, HttpFields.NONE, EMPTY);
   }
 
   /**
@@ -110,10 +113,14 @@ public final class HttpResponse {
    * @throws IllegalStateException if the status forbids a body: 101, 204 or 304
    */
   public HttpResponse body(String contentType, byte[] body) {
+    return body(contentType, ByteBuffer.wrap(requireNonNull(body, "body")));
+  }
+
+  /** Returns a copy with a body, which all copies share. */
+  HttpResponse body(String contentType, ByteBuffer body) {
     if (status == SWITCHING_PROTOCOLS || status == 204 || status == 304) {
       throw new IllegalStateException("status " + status + ": a body (expected: none)");
     }
-    requireNonNull(body, "body");
     return new HttpResponse(status, header("Content-Type", contentType).fields, body);
   }
 
@@ -137,9 +144,17 @@ public final class HttpResponse {
     return fields.all();
   }
 
-  /** Returns the body, which is empty if there is none. The array is not copied. */
+  /**
+   * Returns the body, which is empty if there is none. The array must not be changed. It is a copy
+   * if the response is that of {@link HttpResponder#classPath}.
+   */
   public byte[] body() {
-    return body;
+    if (body.hasArray() && body.arrayOffset() == 0) {
+      return body.array();
+    }
+    byte[] copy = new byte[body.remaining()];
+    body.get(body.position(), copy);
+    return copy;
   }
 
   boolean isAccept() {
@@ -150,11 +165,23 @@ public final class HttpResponse {
 
   /** Writes the response. The last response of a connection has {@code Connection: close}. */
   void write(ProtocolContext context, @Nullable HttpRequest request, boolean last) {
+    writeHead(context, last);
+    context.write(Unpooled.wrappedBuffer(content(request)));
+  }
+
+  /** Returns what follows the head of the response to a request. */
+  ByteBuffer content(@Nullable HttpRequest request) {
+    boolean isHead = request != null && request.method().equals("HEAD");
+    return isHead ? EMPTY : body.duplicate();
+  }
+
+  /** Writes the head of the response. */
+  void writeHead(ProtocolContext context, boolean last) {
     StringBuilder head = startLine();
     head.append("Date: ").append(DATE.format(Instant.now())).append("\r\n");
     fields.appendTo(head);
     if (status != 204 && status != 304) { // RFC 9110, 8.6
-      head.append("Content-Length: ").append(body.length).append("\r\n");
+      head.append("Content-Length: ").append(body.remaining()).append("\r\n");
     }
     if (status == 426) { // RFC 9110, 15.5.22; RFC 6455, 4.4
       head.append("Connection: close, Upgrade\r\nUpgrade: websocket\r\n");
@@ -163,10 +190,6 @@ public final class HttpResponse {
       head.append("Connection: close\r\n");
     }
     context.write(bytes(head));
-    boolean isHead = request != null && request.method().equals("HEAD");
-    if (body.length > 0 && !isHead) {
-      context.write(Unpooled.wrappedBuffer(body));
-    }
   }
 
   /** Writes the response to an opening handshake with {@code key} (RFC 6455, 4.2.2). */
