@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * A connection carries at most 100 requests, and without a WebSocket it closes at the server's
  * {@link dev.jev.Server.Builder#handshakeTimeout}, by default 10 s after it was accepted.
  *
+ * <p><b>Back-pressure.</b> A long body is written in parts as the peer reads them. The next request
+ * is answered when the output is below its watermark again.
+ *
  * <p><b>Threads.</b> Called on event loops, concurrently on several of them: must not block.
  */
 @FunctionalInterface

@@ -27,6 +27,14 @@ interface Opening {
    */
   void read(ProtocolContext context, ByteBuf in);
 
+  /**
+   * Returns the number of parts of a response that are still to be written. Each call of {@link
+   * #read} writes one.
+   */
+  default int pendingParts() {
+    return 0;
+  }
+
   /** Returns the negotiated compression after the handshake, or null for no compression. */
   default @Nullable PermessageDeflate compression() {
     return null;

@@ -7,6 +7,8 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -18,17 +20,18 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every request is answered: with 101, with the response to a plain request, or with a refusal.
  * Nothing is written after a refusal; {@code over} is true then.
+ *
+ * <p><b>Back-pressure.</b> Each call of {@link #read} answers one request or writes one part of a
+ * body. There is no such call while the output is above its high watermark. So a peer that does not
+ * read holds at most one part above the watermark, however many requests it has sent.
  */
 final class ServerOpening implements Opening {
 
   /** Maximum number of requests per connection. */
   private static final int MAX_REQUESTS = 100;
 
-  /**
-   * Maximum number of pipelined requests per read. The last of them closes the connection if more
-   * follow: those would not be read before further bytes arrive.
-   */
-  private static final int MAX_PIPELINED = 16;
+  /** Length of the parts in which a body is written. */
+  private static final int PART_BYTES = 64 * 1024;
 
   /** Maximum number of bytes of frames before the decision. */
   private static final int MAX_EARLY_BYTES = 4 * 1024;
@@ -38,7 +41,8 @@ final class ServerOpening implements Opening {
   private @Nullable Runnable opened;
   private @Nullable UpgradeRequest undecided; // awaits its decision
   private @Nullable PermessageDeflate compression;
-  private boolean over; // the last response is written
+  private ByteBuffer rest = HttpResponse.EMPTY; // of the body that is being written
+  private boolean over; // the last response is written, except for its rest
   private int requests;
 
   ServerOpening(ServerPolicy policy) {
@@ -52,24 +56,39 @@ final class ServerOpening implements Opening {
 
   @Override
   public void read(ProtocolContext context, ByteBuf in) {
+    if (rest.hasRemaining()) {
+      writePart(context);
+      return;
+    }
     HttpRequest request = null;
     try {
-      for (int i = 1; undecided == null && !over; i++) {
-        request = null;
-        int length = scanner.scan(in);
-        if (length < 0) {
-          return;
-        }
+      int length = undecided == null && !over ? scanner.scan(in) : -1;
+      if (length >= 0) {
         request = HeadParser.request(in.readSlice(length), context);
         if (UpgradeRequest.isMeant(request)) {
           upgrade(context, UpgradeRequest.of(request));
         } else {
-          answer(context, request, i == MAX_PIPELINED && in.isReadable());
+          answer(context, request);
         }
       }
       checkEarly(in);
     } catch (Refusal e) {
       throw refuse(context, request, e);
+    }
+  }
+
+  @Override
+  public int pendingParts() {
+    return (rest.remaining() + PART_BYTES - 1) / PART_BYTES;
+  }
+
+  /** Writes the next part of a body. Closes the connection after the last part of the last one. */
+  private void writePart(ProtocolContext context) {
+    int length = Math.min(rest.remaining(), PART_BYTES);
+    context.write(Unpooled.wrappedBuffer(rest.slice(rest.position(), length)));
+    rest.position(rest.position() + length);
+    if (over && !rest.hasRemaining()) {
+      context.close();
     }
   }
 
@@ -86,7 +105,7 @@ final class ServerOpening implements Opening {
   }
 
   /** Answers a plain HTTP request. */
-  private void answer(ProtocolContext context, HttpRequest request, boolean tooMany) {
+  private void answer(ProtocolContext context, HttpRequest request) {
     HttpResponse response;
     try {
       response = policy.respond(request);
@@ -96,12 +115,10 @@ final class ServerOpening implements Opening {
       fail(context, request, t);
       return;
     }
-    boolean last = tooMany || ++requests == MAX_REQUESTS || !request.isPersistent();
-    response.write(context, request, last);
-    if (last) {
-      over = true;
-      context.close();
-    }
+    over = ++requests == MAX_REQUESTS || !request.isPersistent();
+    response.writeHead(context, over);
+    rest = response.content(request);
+    writePart(context);
   }
 
   private void upgrade(ProtocolContext context, UpgradeRequest request) {
@@ -206,10 +223,13 @@ final class ServerOpening implements Opening {
 
   @Override
   public void close(ProtocolContext context, CloseReason reason) {
-    int status = over ? 0 : statusFor(reason);
+    boolean isAnswering = rest.hasRemaining();
+    int status = over || isAnswering ? 0 : statusFor(reason);
     over = true;
     undecided = null;
-    if (status != 0) {
+    if (isAnswering) {
+      context.write(Unpooled.wrappedBuffer(rest));
+    } else if (status != 0) {
       HttpResponse.of(status).write(context, /* request= */ null, /* last= */ true);
     }
   }

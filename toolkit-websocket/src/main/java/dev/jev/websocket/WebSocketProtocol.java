@@ -158,7 +158,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   @Override
   public int pendingMessages() {
-    return reader.pendingMessages();
+    return opening == null ? reader.pendingMessages() : opening.pendingParts();
   }
 
   @Override
