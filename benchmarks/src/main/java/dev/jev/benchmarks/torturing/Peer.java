@@ -16,6 +16,8 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** A client of the torture server on a plain socket, which can be upgraded to WebSocket. */
@@ -29,6 +31,9 @@ final class Peer implements AutoCloseable {
   }
 
   private static final int TIMEOUT_MILLIS = 20_000;
+
+  private static final Pattern RESPONSE =
+      Pattern.compile("HTTP/1.1 200 .*\r\nContent-Length: (\\d+)\r\n", Pattern.DOTALL);
 
   private static final int CLOSE = 0x88;
   private static final int PING = 0x89;
@@ -181,6 +186,22 @@ final class Peer implements AutoCloseable {
   /** Returns the number of pongs received. */
   int pongs() {
     return pongs;
+  }
+
+  /** Reads and discards a response with status 200; returns the length of its body. */
+  int httpBodyBytes() throws IOException {
+    DataInputStream in = new DataInputStream(socket.getInputStream());
+    StringBuilder head = new StringBuilder();
+    while (head.indexOf("\r\n\r\n") < 0) {
+      head.append((char) in.readUnsignedByte());
+    }
+    Matcher length = RESPONSE.matcher(head);
+    if (!length.lookingAt()) {
+      throw new IOException("response: " + head);
+    }
+    int bytes = Integer.parseInt(length.group(1));
+    in.readFully(new byte[bytes]);
+    return bytes;
   }
 
   String echo(String text) throws IOException {

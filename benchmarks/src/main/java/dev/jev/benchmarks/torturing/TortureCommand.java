@@ -47,6 +47,7 @@ public final class TortureCommand implements Callable<Integer> {
                 StopRows.ROWS,
                 NetworkRows.ROWS,
                 WebSocketRows.ROWS,
+                HttpRows.ROWS,
                 LossRows.ROWS)
             .flatMap(List::stream)
             .toList();

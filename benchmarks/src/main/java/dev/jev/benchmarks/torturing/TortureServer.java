@@ -17,6 +17,8 @@ import io.netty.buffer.PooledByteBufAllocator;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -76,6 +78,7 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
   private final AtomicInteger calledTwice = new AtomicInteger();
   private final Map<CloseReason.Kind, AtomicLong> closed = new ConcurrentSkipListMap<>();
   private final Set<Connection<ByteBuf>> feedReaders = ConcurrentHashMap.newKeySet();
+  private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private final Topic<ByteBuf> topic = Topic.of("torture");
   private final List<Server> servers = new ArrayList<>();
   private volatile String blocked = "none";
@@ -182,11 +185,25 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
             .append(" received=" + received + " sent=" + sent)
             .append(" calledTwice=" + calledTwice + " maxPending=" + maxPending)
             .append(" datagrams=" + datagrams + " unsent=" + unsent + " dropped=" + dropped())
-            .append(" loops=" + loops() + " direct=" + direct)
+            .append(" loops=" + loops() + " direct=" + direct + " jdkDirect=" + jdkDirect())
+            .append(" largestPending=" + largestPending())
             .append(" heap=" + heap())
             .append(" ticks=" + ticks + " blocked=" + blocked);
     closed.forEach((kind, count) -> line.append(" " + kind + "=" + count));
     return line.toString();
+  }
+
+  /** Returns the direct memory that the JDK manages, which Netty does not count. */
+  private static long jdkDirect() {
+    return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+        .filter(pool -> pool.getName().equals("direct"))
+        .mapToLong(BufferPoolMXBean::getMemoryUsed)
+        .sum();
+  }
+
+  /** Returns the most pending bytes that a connection has now, also before it is ready. */
+  private long largestPending() {
+    return links.stream().mapToLong(link -> link.connection().pendingBytes()).max().orElse(0);
   }
 
   private long dropped() {
@@ -380,11 +397,13 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
   @Override
   public Observer install(Link link) {
     opened.incrementAndGet();
+    links.add(link);
     return new Observer() {
       private boolean over;
 
       @Override
       public void closed(CloseReason reason) {
+        links.remove(link);
         if (over) {
           calledTwice.incrementAndGet();
         }

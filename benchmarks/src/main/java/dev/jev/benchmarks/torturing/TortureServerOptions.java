@@ -5,9 +5,15 @@ import dev.jev.Server;
 import dev.jev.plugin.Drain;
 import dev.jev.plugin.Limits;
 import dev.jev.plugin.StreamTransform;
+import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
+import dev.jev.websocket.WebSocketServerBuilder;
 import io.netty.buffer.ByteBuf;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
@@ -27,6 +33,11 @@ final class TortureServerOptions {
 
   @Option(names = "--websocket", description = "uses WebSocket instead of length-prefixed frames")
   private boolean webSocket;
+
+  @Option(
+      names = "--pages",
+      description = "a directory whose subdirectory pages is served over HTTP (default: none)")
+  private @Nullable Path pages;
 
   @Option(names = "--ping-ms", description = "WebSocket ping interval (default: ${DEFAULT-VALUE})")
   private int pingMillis = 25_000;
@@ -66,8 +77,12 @@ final class TortureServerOptions {
     if (!webSocket) {
       return TortureProtocol::new;
     }
+    WebSocketServerBuilder sockets = WebSocketProtocol.server();
+    if (pages != null) {
+      sockets.http(responder(pages));
+    }
     Supplier<WebSocketProtocol> protocol =
-        WebSocketProtocol.server()
+        sockets
             .maxMessageBytes(MAX_MESSAGE_BYTES)
             .maxFragments(maxFragments)
             .heartbeat(Duration.ofMillis(pingMillis), Duration.ofMillis(pongMillis))
@@ -75,6 +90,16 @@ final class TortureServerOptions {
             .stopCloseCode(1012)
             .build();
     return () -> protocol.get().map(DECODE, ENCODE);
+  }
+
+  private static HttpResponder responder(Path root) {
+    try {
+      URL[] classPath = {root.toUri().toURL()};
+      Thread.currentThread().setContextClassLoader(new URLClassLoader(classPath));
+      return HttpResponder.classPath("pages");
+    } catch (MalformedURLException e) {
+      throw new IllegalArgumentException("pages: " + root + " (expected: a directory)", e);
+    }
   }
 
   private static ByteBuf decode(WebSocketMessage message) {
