@@ -21,6 +21,9 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 public final class RedisHandler implements Handler<RespCommand, RespValue> {
 
+  /** Maximum length of the values in a reply: a short MGET could ask for gigabytes. */
+  private static final long MAX_REPLY_BYTES = 16 * 1024 * 1024;
+
   private final RedisStore store;
   private final RedisSetup setup = new RedisSetup();
   private final AtomicLong clients = new AtomicLong();
@@ -106,7 +109,19 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
       RespValue string = store.getIfString(command.argument(i));
       strings.add(string == null ? none : string);
     }
-    return RespValue.array(strings);
+    return boundedArray(strings);
+  }
+
+  private static RespValue boundedArray(List<RespValue> values) {
+    long bytes = 0;
+    for (RespValue value : values) {
+      byte[] content = value instanceof RespValue.Bulk bulk ? bulk.bytes() : null;
+      bytes += content == null ? 0 : content.length;
+    }
+    if (bytes > MAX_REPLY_BYTES) {
+      throw new RedisError("ERR reply: " + bytes + " bytes (expected: <= " + MAX_REPLY_BYTES + ")");
+    }
+    return RespValue.array(values);
   }
 
   private RespValue setAll(RespCommand command) {
@@ -153,7 +168,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
       return popped == null ? RedisClient.of(connection).none() : RespValue.bulk(popped.get(0));
     }
     List<byte[]> popped = store.pop(command.argument(1), end, count(command.argument(2)));
-    return popped == null ? RedisClient.of(connection).noList() : bulks(popped);
+    return popped == null ? RedisClient.of(connection).noList() : RespValue.array(bulks(popped));
   }
 
   private static long count(byte[] argument) {
@@ -172,7 +187,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
   private RespValue range(RespCommand command) {
     long first = Decimal.parse(command.argument(2));
     long last = Decimal.parse(command.argument(3));
-    return bulks(store.range(command.argument(1), first, last));
+    return boundedArray(bulks(store.range(command.argument(1), first, last)));
   }
 
   private RespValue clear(RespCommand command) {
@@ -184,11 +199,11 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
     return RespValue.OK;
   }
 
-  private static RespValue bulks(List<byte[]> items) {
+  private static List<RespValue> bulks(List<byte[]> items) {
     List<RespValue> values = new ArrayList<>(items.size());
     for (byte[] item : items) {
       values.add(RespValue.bulk(item));
     }
-    return RespValue.array(values);
+    return values;
   }
 }

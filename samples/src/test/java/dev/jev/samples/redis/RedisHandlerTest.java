@@ -102,6 +102,14 @@ class RedisHandlerTest {
   }
 
   @Test
+  void replyIsLimitedInLength() throws Exception {
+    String value = "x".repeat(32 * 1024);
+    String error = "-ERR reply: 16809984 bytes (expected: <= 16777216)\r\n";
+    assertThat(answer("SET k " + value + "\r\nMGET" + " k".repeat(513) + "\r\nGET k\r\n"))
+        .isEqualTo("+OK\r\n" + error + "$" + value.length() + "\r\n" + value + "\r\n");
+  }
+
+  @Test
   void thereIsOneDatabase() throws Exception {
     assertThat(answer("SELECT 0\r\nSELECT 1\r\n"))
         .isEqualTo("+OK\r\n-ERR DB index is out of range\r\n");
