@@ -14,6 +14,9 @@ import java.util.stream.Collectors;
  */
 final class MessageQuota implements Plugin {
 
+  /** Maximum number of addresses with a counter; connections of further ones count alone. */
+  static final int MAX_ADDRESSES = 1_000;
+
   private final Map<String, LongAdder> messages = new ConcurrentSkipListMap<>();
   private final long maxMessages;
 
@@ -28,7 +31,10 @@ final class MessageQuota implements Plugin {
 
       @Override
       public void connected() {
-        count = messages.computeIfAbsent(address(link), unknown -> count);
+        String address = address(link);
+        if (messages.containsKey(address) || messages.size() < MAX_ADDRESSES) {
+          count = messages.computeIfAbsent(address, unknown -> count);
+        }
       }
 
       @Override
