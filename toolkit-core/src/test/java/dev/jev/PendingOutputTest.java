@@ -53,7 +53,12 @@ class PendingOutputTest {
 
   @ParameterizedTest
   @CsvSource({
-    "NIO, false", "NIO, true", "EPOLL, false", "EPOLL, true", "IO_URING, false", "IO_URING, true"
+    "NIO, false",
+    "NIO, true",
+    "EPOLL, false",
+    "EPOLL, true",
+    "IO_URING, false",
+    "IO_URING, true"
   })
   void isNotChangedByOutputOfOthers(Transport transport, boolean plugin) throws Exception {
     assumeThat(transport.isAvailable()).isTrue();
