@@ -65,6 +65,14 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /**
+   * Returns the number of bytes that have arrived in a buffer, which may be the one with the kept
+   * bytes.
+   */
+  int lengthOf(ByteBuf arrived) {
+    return arrived == unread ? loop.lastRead : arrived.readableBytes();
+  }
+
+  /**
    * Adds bytes that have arrived; returns all unread bytes, which must be given to {@link #keep}.
    */
   ByteBuf add(ByteBuf arrived) {

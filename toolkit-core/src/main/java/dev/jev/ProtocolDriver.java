@@ -454,7 +454,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
 
   private void noteReceived(ByteBuf arrived) {
     if (frame != null) {
-      frame.received(arrived.readableBytes());
+      frame.received(connection.inbound().lengthOf(arrived));
     }
   }
 

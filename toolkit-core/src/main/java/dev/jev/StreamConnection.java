@@ -267,7 +267,7 @@ final class StreamConnection<I, O> extends LoopMember
       lifecycle.abortIfReset();
     }
     boolean outermost = enter(); // left at channelReadComplete if batches
-    observers.received(arrived.readableBytes());
+    observers.received(inbound().lengthOf(arrived));
     try {
       driver.read(arrived, /* now= */ outermost);
     } catch (Throwable t) { // out of memory for a buffer, for example

@@ -320,6 +320,20 @@ class LimitsTest {
     }
   }
 
+  /** The bytes of an incomplete frame stay in the buffer that the next ones are read into. */
+  @Test
+  void byteOfALongFrameCountsOnceForTheRate() throws Exception {
+    Limits limits =
+        limits(l -> l.byteRate(1, /* burst= */ 800_000).onRateExceeded(RateLimitAction.CLOSE));
+    try (Server server = start(limits);
+        RawPeer peer = RawPeer.connect(server)) {
+      String text = "x".repeat(700_000);
+      peer.send(text);
+      assertThat(peer.receive()).isEqualTo(text);
+      assertThat(limits.closed()).isZero();
+    }
+  }
+
   @Test
   void delayedConnectionThatClosesLeavesNoTimer() throws Exception {
     Limits limits = limits(l -> l.messageRate(1, 1).byteRate(1, 10));
