@@ -13,7 +13,15 @@ final class Checks {
   /** Ten years, which still fit into a long as nanoseconds. */
   private static final Duration MAX = Duration.ofDays(3650);
 
+  /** One TiB. */
+  private static final long MAX_BYTES = 1L << 40;
+
   private Checks() {}
+
+  /** Returns a number of bytes that other code reports, limited so that sums do not overflow. */
+  static long reportedBytes(long bytes) {
+    return Math.min(Math.max(bytes, 0), MAX_BYTES);
+  }
 
   /** Returns {@code value} if it lies between {@code min} and {@code max}, both inclusive. */
   static int inRange(String name, int value, int min, int max) {

@@ -73,6 +73,29 @@ final class ConnectionObservers {
     }
   }
 
+  void readComplete() {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.readComplete();
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  /** Returns the number of bytes of memory that input occupies in the handlers of the plugins. */
+  long bufferedBytes() {
+    long all = 0;
+    for (Plugin.Observer observer : observers) {
+      try {
+        all += Checks.reportedBytes(observer.bufferedBytes());
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+    return all;
+  }
+
   void message() {
     for (Plugin.Observer observer : observers) {
       try {
@@ -193,8 +216,11 @@ final class ConnectionObservers {
     }
 
     @Override
-    public long unreadBytes() {
-      return connection.unreadBytes();
+    public long bufferedBytes() {
+      return connection.pendingBytes()
+          + connection.driver().bufferedBytes()
+          + connection.observers().bufferedBytes()
+          + OffloadedHandler.queuedBytes(connection);
     }
 
     @Override

@@ -134,12 +134,6 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
   }
 
-  /** Returns the number of kept bytes; another thread may get an older one. */
-  int unreadBytes() {
-    ByteBuf kept = unread;
-    return kept == null ? 0 : kept.readableBytes();
-  }
-
   /** Returns the kept bytes, or null if there are none. */
   @Nullable ByteBuf unread() {
     return unread;

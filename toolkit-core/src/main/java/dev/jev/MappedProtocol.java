@@ -63,6 +63,11 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
   }
 
   @Override
+  public long bufferedBytes() {
+    return origin.bufferedBytes();
+  }
+
+  @Override
   public boolean isMidInboundMessage() {
     return origin.isMidInboundMessage();
   }

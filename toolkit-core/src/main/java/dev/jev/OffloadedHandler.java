@@ -66,6 +66,13 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     queue(connection).add(new Event(Kind.CLOSE, reason, 0));
   }
 
+  /** Returns the number of bytes of the messages of a connection that wait to be handled. */
+  @SuppressWarnings("rawtypes")
+  static long queuedBytes(Connection<?> connection) {
+    OffloadedHandler.Queue queue = connection.attribute(OffloadedHandler.Queue.class);
+    return queue == null ? 0 : queue.bufferedBytes();
+  }
+
   @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
     Queue queue = (Queue) connection.attribute(Queue.class);
@@ -196,6 +203,10 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     @SuppressWarnings("ReferenceEquality")
     boolean belongsTo(OffloadedHandler<?, ?> other) {
       return OffloadedHandler.this == other;
+    }
+
+    synchronized long bufferedBytes() {
+      return bytes + (long) Mailbox.MESSAGE_OVERHEAD * events.size();
     }
 
     /** Adds an event. Event loop only. */

@@ -141,8 +141,16 @@ public interface Plugin {
     /** Ends this plugin's pause. */
     void resumeReading();
 
-    /** Returns the number of bytes that have been read and not been unpacked. */
-    long unreadBytes();
+    /**
+     * Returns the number of bytes of memory that the connection occupies with what its peer has
+     * sent and what waits to be sent to it.
+     *
+     * <p>It is the sum of the {@linkplain Connection#pendingBytes pending bytes}, the buffer of
+     * unread bytes, the {@link Protocol#bufferedBytes} of the protocol, the {@link
+     * Observer#bufferedBytes} of all plugins, and the messages that wait for an {@linkplain
+     * Handler#offload offloaded} handler. Computed when it is called; does not allocate.
+     */
+    long bufferedBytes();
 
     /**
      * Returns the event loop's timing wheel for delays of at most {@code maxDelay}. It serves
@@ -157,8 +165,8 @@ public interface Plugin {
   /**
    * Observes the events of one connection. State that belongs to the connection lives in fields.
    *
-   * <p>Called on the connection's event loop. {@link #received}, {@link #message} and {@link
-   * #flushing} are called often and should not allocate.
+   * <p>Called on the connection's event loop. {@link #received}, {@link #readComplete}, {@link
+   * #message} and {@link #flushing} are called often and should not allocate.
    */
   interface Observer {
 
@@ -167,6 +175,22 @@ public interface Plugin {
 
     /** Called when bytes have been received, before they are unpacked. */
     default void received(int bytes) {}
+
+    /**
+     * Called at the end of each batch of reads of the socket, when what has arrived is unpacked as
+     * far as possible. Also called if the handlers of plugins have kept all bytes, and before
+     * {@link #connected}.
+     */
+    default void readComplete() {}
+
+    /**
+     * Returns the number of bytes of memory that input of the peer occupies in the handlers of this
+     * plugin; 0 by default. A buffer counts with its capacity. Called like {@link
+     * Protocol#bufferedBytes}, and should not allocate.
+     */
+    default long bufferedBytes() {
+      return 0;
+    }
 
     /**
      * Called before a message is delivered. If the plugin pauses reading in this call, the next

@@ -119,6 +119,22 @@ public interface Protocol<I, O> {
   }
 
   /**
+   * Returns the number of bytes of memory that input of the peer occupies in the protocol: what is
+   * held for a message that is not complete, {@link #pendingMessages}, and what later messages may
+   * refer to, such as a window of decompression; {@link #heldBytes} by default. Unread bytes do not
+   * count, nor does what every connection has, whatever it receives.
+   *
+   * <p>Overridden by a protocol that occupies more memory than it holds bytes. A buffer counts with
+   * its capacity, an object with an estimate.
+   *
+   * <p>Called after each read if the buffered bytes of all connections are limited, and should not
+   * allocate.
+   */
+  default long bufferedBytes() {
+    return heldBytes();
+  }
+
+  /**
    * Returns whether the message that was returned last is a part of a longer one, which continues;
    * false by default.
    *

@@ -450,6 +450,25 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
+  /** Returns the number of bytes of memory that input of the peer occupies here. */
+  long bufferedBytes() {
+    ByteBuf unread = connection.unread();
+    long all = unread == null ? 0 : unread.capacity();
+    if (deferred != null && !deferred.isEmpty()) {
+      for (ByteBuf bytes : deferred) {
+        all += bytes.capacity();
+      }
+    }
+    if (opened && !connection.lifecycle().isClosing()) {
+      try {
+        all += Checks.reportedBytes(protocol.bufferedBytes());
+      } catch (Throwable t) {
+        connection.fail(Kind.PROTOCOL_ERROR, t);
+      }
+    }
+    return all;
+  }
+
   // The deadline of the incomplete frame.
 
   private void noteReceived(ByteBuf arrived) {
@@ -506,7 +525,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Drops the deadline; returns whether a frame is incomplete, since a task may have ended it. */
   private boolean frameExpired() {
     forgetFrame();
-    return connection.unreadBytes() > 0 || heldBytes() > 0 || isMidInboundMessage();
+    return connection.unread() != null || heldBytes() > 0 || isMidInboundMessage();
   }
 
   private void forgetFrame() {

@@ -227,11 +227,6 @@ final class StreamConnection<I, O> extends LoopMember
     return inbound == null ? null : inbound.unread();
   }
 
-  long unreadBytes() {
-    Inbound in = inbound;
-    return in == null ? 0 : in.unreadBytes();
-  }
-
   void setAutoRead(boolean on) {
     if (!on) {
       inbound().pause();
@@ -281,7 +276,11 @@ final class StreamConnection<I, O> extends LoopMember
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
-    leave((batches && loop.turn == this) || enter());
+    boolean outermost = (batches && loop.turn == this) || enter();
+    leave(outermost);
+    if (outermost) {
+      observers.readComplete();
+    }
   }
 
   /** Delivers a message to the handler. */

@@ -42,7 +42,8 @@ final class BufferBudget {
 
   /** Returns whether a connection with this many buffered bytes should stop reading. */
   boolean shouldPause(long buffered) {
-    return isAmongLargest(buffered, total() - pauseThreshold);
+    long all = total();
+    return isAmongLargest(buffered, all - pauseThreshold) || (all > limit && buffered > 0);
   }
 
   /** Returns whether a connection with this many buffered bytes should be closed. */
@@ -62,8 +63,9 @@ final class BufferBudget {
   }
 
   /** Returns the message for a connection that is closed because of the budget. */
-  String describe(long buffered) {
-    return "95 % of the buffer budget of "
+  String exceeded(int percent, long buffered) {
+    return percent
+        + " % of the buffer budget of "
         + limit
         + " bytes exceeded: "
         + total()

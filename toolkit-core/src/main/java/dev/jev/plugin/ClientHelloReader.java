@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Input that is not a ClientHello is refused with an alert, before much of it is buffered. The
  * reader then replaces itself with a {@link GuardedSslHandler}, which gets the same bytes again.
  */
-final class ClientHelloReader extends AbstractSniHandler<SslContext> {
+final class ClientHelloReader extends AbstractSniHandler<SslContext> implements TlsInput {
 
   /** Maximum length of the ClientHello, in bytes. */
   static final int MAX_LENGTH = 16 * 1024;
@@ -35,6 +35,12 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> {
   ClientHelloReader(TlsContexts contexts) {
     super(MAX_LENGTH, /* handshakeTimeoutMillis= */ 0);
     this.contexts = contexts;
+  }
+
+  /** Returns the capacity of the buffer; Netty's handler copies the content of whole records. */
+  @Override
+  public long bufferedBytes() {
+    return (long) internalBuffer().capacity() + actualReadableBytes();
   }
 
   @Override

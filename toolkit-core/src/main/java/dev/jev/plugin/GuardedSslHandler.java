@@ -2,6 +2,7 @@ package dev.jev.plugin;
 
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.CompositeByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * neither call it nor lose what arrives: reading pauses when a record arrives, the end of the input
  * waits for the end of the task, and the connection closes without the engine.
  */
-final class GuardedSslHandler extends SslHandler {
+final class GuardedSslHandler extends SslHandler implements TlsInput {
 
   /** RFC 5246, 6.2.3: a protected record exceeds the plaintext by at most 2048 bytes. */
   private static final int MAX_RECORD = TlsRecord.MAX_PLAIN_LENGTH + 2048;
@@ -46,6 +47,9 @@ final class GuardedSslHandler extends SslHandler {
   /** Maximum number of records without data in a row, as in BoringSSL. */
   private static final int MAX_SILENT_RECORDS = 32;
 
+  /** Size of the buffer that Netty reads few bytes into, with its object. */
+  private static final int MIN_BUFFER_BYTES = 2048;
+
   /** The event that reports input that has to wait for a task. */
   static final Object INPUT_WAITS = new Object();
 
@@ -58,6 +62,7 @@ final class GuardedSslHandler extends SslHandler {
   private boolean delivered; // the current record has had data
   private int credit = MAX_SILENT_RECORDS * SILENT_RECORD_BYTES; // for records without data
   private boolean inputWaits;
+  private long handshakeBytes; // consumed during the handshake
   private @Nullable Object inputEnd; // the event, while it waits for a task
 
   GuardedSslHandler(SSLEngine engine, Executor taskExecutor) {
@@ -68,6 +73,20 @@ final class GuardedSslHandler extends SslHandler {
     super(engine, tasks);
     this.tasks = tasks;
     setHandshakeTimeoutMillis(0); // that of TlsHandshake covers the ClientHello too
+  }
+
+  /**
+   * Returns the memory of the incomplete record and, during the handshake, the bytes that were
+   * passed to the engine, which collects whole messages.
+   */
+  @Override
+  public long bufferedBytes() {
+    ByteBuf record = internalBuffer();
+    long bytes = record.capacity();
+    if (record instanceof CompositeByteBuf parts) {
+      bytes = Math.max(bytes, (long) MIN_BUFFER_BYTES * parts.numComponents());
+    }
+    return handshakeFuture().isDone() ? bytes : bytes + handshakeBytes;
   }
 
   @Override
@@ -132,6 +151,7 @@ final class GuardedSslHandler extends SslHandler {
       paySilentRecord(ctx, in);
     }
     delivered = false;
+    handshakeBytes += handshakeFuture().isDone() ? 0 : readable - in.readableBytes();
     inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
   }
 

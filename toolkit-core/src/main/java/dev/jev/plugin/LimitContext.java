@@ -17,9 +17,6 @@ interface LimitContext {
   /** The channel of the connection. */
   Channel channel();
 
-  /** Returns the number of bytes that are pending, or were read and have not been unpacked. */
-  long bufferedBytes();
-
   /** Pauses reading. Calls nest: reading resumes after as many calls of {@link #resumeReading}. */
   void pauseReading();
 

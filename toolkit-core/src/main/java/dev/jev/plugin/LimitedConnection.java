@@ -48,11 +48,6 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public long bufferedBytes() {
-    return link.connection().pendingBytes() + link.unreadBytes();
-  }
-
-  @Override
   public void pauseReading() {
     if (pauses++ == 0) {
       link.pauseReading();
@@ -122,10 +117,17 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   @Override
   public void received(int length) {
     if (bufferShare != null) {
-      bufferShare.bytesChanged();
+      bufferShare.checkSoon();
     }
     if (byteThrottle != null) {
       byteThrottle.take(length);
+    }
+  }
+
+  @Override
+  public void readComplete() {
+    if (bufferShare != null) {
+      bufferShare.readComplete();
     }
   }
 
@@ -143,7 +145,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   @Override
   public void flushing(int length) {
     if (bufferShare != null) {
-      bufferShare.bytesChanged();
+      bufferShare.checkSoon();
     }
     if (writeStall != null) {
       writeStall.flushing();
@@ -152,6 +154,9 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
 
   @Override
   public void closed(CloseReason reason) {
+    if (bufferShare != null) {
+      bufferShare.closed();
+    }
     if (countedAddress != null) {
       limits.remove(countedAddress);
     }
@@ -163,9 +168,6 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     }
     if (byteThrottle != null) {
       byteThrottle.closed();
-    }
-    if (bufferShare != null) {
-      bufferShare.closed();
     }
     if (writeStall != null) {
       writeStall.cancel();

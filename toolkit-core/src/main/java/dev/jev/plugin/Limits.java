@@ -32,8 +32,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Limits implements Plugin {
 
-  private static final Duration BUDGET_PERIOD = Duration.ofMillis(50);
-
   private final List<ConnectionCount> connectionCounts;
   private final Map<PluginHost, AcceptGate> gates = new ConcurrentHashMap<>();
   private final @Nullable TokenBucket acceptRate;
@@ -85,8 +83,9 @@ public final class Limits implements Plugin {
   }
 
   /**
-   * Returns the number of bytes that all connections had buffered at their last check, at most
-   * about 50 ms ago; 0 without a {@link Builder#bufferBudget}.
+   * Returns the number of bytes that all connections had buffered at their last check, after their
+   * latest read or about 50 ms after their latest write at the latest; 0 without a {@link
+   * Builder#bufferBudget}.
    */
   public long bufferedBytes() {
     return budget == null ? 0 : budget.total();
@@ -145,7 +144,7 @@ public final class Limits implements Plugin {
   }
 
   @Nullable BufferShare newBufferShare(LimitContext connection) {
-    return budget == null ? null : new BufferShare(connection, budget, BUDGET_PERIOD);
+    return budget == null ? null : new BufferShare(connection, budget);
   }
 
   /** Adds a connection from {@code address}; returns false if a limit is reached. */
@@ -303,14 +302,26 @@ public final class Limits implements Plugin {
     }
 
     /**
-     * Sets the maximum number of bytes that all connections together may buffer: bytes that are
-     * {@linkplain Connection#pendingBytes pending}, and bytes that were read and have not been
-     * unpacked.
+     * Sets the maximum number of bytes that all connections together may buffer, see {@link
+     * Plugin.Link#bufferedBytes}: output that is {@linkplain Connection#pendingBytes pending}, and
+     * input that waits to become a message or to be handled. Input counts wherever it is: unread,
+     * in a protocol, in a plugin such as {@link Tls} or {@link StreamTransform}, in the queue of an
+     * {@linkplain dev.jev.Handler#offload offloaded} handler. A buffer counts with its capacity,
+     * and a window of decompression as long as the connection has it.
      *
      * <p>From 80 % of the budget on, nothing more is read from the connections that buffer the
-     * most, until they no longer do. From 95 % on, the connections that buffer the most are closed,
-     * with {@link CloseReason.Kind#LIMIT}, and their buffered bytes are dropped. Connections are
-     * checked every 50 ms, so the budget can be exceeded for that long.
+     * most, until they no longer do; if they free nothing within 10 s, for example because they
+     * wait for the rest of a message, they are closed. From 95 % on, the connections that buffer
+     * the most are closed at once. The reason is {@link CloseReason.Kind#LIMIT}, and the buffered
+     * bytes are dropped. Above the budget, nothing more is read from any connection that buffers
+     * something.
+     *
+     * <p>Input is counted after each batch of reads, output every 50 ms. The budget can be exceeded
+     * by one batch of each connection: at most 256 KiB, or 512 KiB with their buffer.
+     *
+     * <p>Not counted is what a connection costs in any case, and what {@code maxConnections} should
+     * bound: its objects and attributes, the state of TLS, and that of zlib and zstd apart from the
+     * window. Messages that a handler keeps are not counted either.
      *
      * @param bytes 1 or more
      */

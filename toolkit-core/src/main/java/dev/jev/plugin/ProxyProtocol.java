@@ -89,23 +89,50 @@ public final class ProxyProtocol implements Plugin {
 
   @Override
   public @Nullable Observer install(Link link) {
-    SocketAddress peer = link.pipeline().channel().remoteAddress();
-    link.pipeline().addLast(required || trusts(peer) ? new Reader(link) : new Guard(link));
-    return null;
+    if (!required && !trusts(link.pipeline().channel().remoteAddress())) {
+      link.pipeline().addLast(new Guard(link));
+      return null;
+    }
+    HeaderBytes header = new HeaderBytes();
+    header.reader = new Reader(link, header);
+    link.pipeline().addLast(header.reader);
+    return header;
   }
 
   private boolean trusts(SocketAddress peer) {
     return trusted.stream().anyMatch(subnet -> subnet.contains(peer));
   }
 
+  /** The incomplete header of one connection. */
+  private static final class HeaderBytes implements Observer {
+
+    private @Nullable Reader reader; // null after the header
+
+    @Override
+    public long bufferedBytes() {
+      return reader == null ? 0 : reader.bufferedBytes();
+    }
+  }
+
   /** Reads the header and then removes itself. */
   private final class Reader extends ByteToMessageDecoder {
 
     private final Link link;
+    private final HeaderBytes header;
     private boolean refused;
 
-    Reader(Link link) {
+    Reader(Link link, HeaderBytes header) {
       this.link = link;
+      this.header = header;
+    }
+
+    long bufferedBytes() {
+      return internalBuffer().capacity();
+    }
+
+    @Override
+    protected void handlerRemoved0(ChannelHandlerContext ctx) {
+      header.reader = null;
     }
 
     /** Delays the event until the header has been read. */

@@ -73,6 +73,14 @@ public final class StreamTransform implements Plugin {
      */
     default void inputEnded() {}
 
+    /**
+     * Returns the number of bytes of memory that input of the peer occupies in this transformer, as
+     * in {@link dev.jev.Protocol#bufferedBytes}; 0 by default.
+     */
+    default long bufferedBytes() {
+      return 0;
+    }
+
     /** Releases all resources. No method is called afterwards. */
     default void close() {}
   }

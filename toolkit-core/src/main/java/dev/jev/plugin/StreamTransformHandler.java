@@ -143,6 +143,11 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
   }
 
+  @Override
+  public long bufferedBytes() {
+    return closed ? 0 : input.capacity() + transformer.bufferedBytes();
+  }
+
   private static boolean isReading(ChannelHandlerContext ctx) {
     return ctx.channel().config().isAutoRead();
   }

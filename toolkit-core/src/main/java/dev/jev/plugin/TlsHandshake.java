@@ -239,6 +239,12 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   @Override
+  public long bufferedBytes() {
+    TlsInput input = requireNonNull(context).pipeline().get(TlsInput.class);
+    return input == null ? 0 : input.bufferedBytes();
+  }
+
+  @Override
   public void closed(CloseReason reason) {
     finish();
     boolean begun = timeout != null; // an earlier plugin may have refused the client

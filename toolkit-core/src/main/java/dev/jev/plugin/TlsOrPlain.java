@@ -9,7 +9,7 @@ import java.util.List;
  * Decides by the first two bytes whether a client begins with TLS, and then replaces or removes
  * itself.
  */
-final class TlsOrPlain extends ByteToMessageDecoder {
+final class TlsOrPlain extends ByteToMessageDecoder implements TlsInput {
 
   /** The event that reports a client without TLS. */
   static final Object PLAINTEXT = new Object();
@@ -18,6 +18,11 @@ final class TlsOrPlain extends ByteToMessageDecoder {
 
   TlsOrPlain(TlsContexts contexts) {
     this.contexts = contexts;
+  }
+
+  @Override
+  public long bufferedBytes() {
+    return internalBuffer().capacity();
   }
 
   @Override

@@ -35,6 +35,7 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
   private static final int MIN_ROOM = 512;
 
   private final int level;
+  private final ZstdWindow window = new ZstdWindow();
   private @Nullable Frames frames;
   private int endedFrames;
   private @Nullable ZstdCompressCtx compressor;
@@ -69,8 +70,13 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
     try {
       do {
         int before = source.remaining() + target.remaining();
+        int start = source.position();
         boolean atEnd = frames().read(source, target);
-        endedFrames += atEnd && source.remaining() + target.remaining() < before ? 1 : 0;
+        window.accept(source, start);
+        if (atEnd && source.remaining() + target.remaining() < before) {
+          endedFrames++;
+          window.begin();
+        }
       } while (source.hasRemaining() && target.hasRemaining() && endedFrames < MAX_FRAMES);
     } catch (IOException e) {
       throw new ProtocolException("zstd: " + e.getMessage() + " (expected: RFC 8878)");
@@ -87,6 +93,12 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
       frames = new Frames();
     }
     return frames;
+  }
+
+  /** Returns the size of the largest window so far, which the native context keeps. */
+  @Override
+  public long bufferedBytes() {
+    return frames == null ? 0 : Math.min(window.bytes(), 1L << MAX_WINDOW_LOG);
   }
 
   private void closeFrames() {

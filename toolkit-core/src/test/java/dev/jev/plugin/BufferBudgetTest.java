@@ -28,13 +28,36 @@ class BufferBudgetTest {
     budget.change(0, 100);
     assertThat(budget.shouldPause(600)).isTrue(); // 100 too many
     assertThat(budget.shouldPause(200)).isFalse();
+    for (int i = 0; i < 100; i++) {
+      budget.change(0, 1);
+    }
+    assertThat(budget.shouldPause(600)).isTrue(); // 200 too many
+    assertThat(budget.shouldPause(200)).isFalse();
+    assertThat(budget.shouldPause(1)).isFalse();
+    assertThat(budget.shouldPause(0)).isFalse();
+  }
+
+  @Test
+  void onlyTheLargestConnectionsThatMakeUpForTheExcessAreClosed() {
+    budget.change(0, 600);
+    budget.change(0, 200);
+    budget.change(0, 100);
     for (int i = 0; i < 700; i++) {
       budget.change(0, 1);
     }
-    assertThat(budget.shouldPause(600)).isTrue(); // 800 too many
-    assertThat(budget.shouldPause(200)).isTrue();
-    assertThat(budget.shouldPause(100)).isFalse();
+    assertThat(budget.shouldClose(600)).isTrue(); // 650 too many
+    assertThat(budget.shouldClose(200)).isTrue();
+    assertThat(budget.shouldClose(100)).isFalse();
+    assertThat(budget.shouldClose(0)).isFalse();
+  }
+
+  @Test
+  void allConnectionsWithBytesArePausedAboveTheBudget() {
+    budget.change(0, 999);
+    budget.change(0, 1);
     assertThat(budget.shouldPause(1)).isFalse();
+    budget.change(0, 1);
+    assertThat(budget.shouldPause(1)).isTrue();
     assertThat(budget.shouldPause(0)).isFalse();
   }
 

@@ -184,7 +184,7 @@ final class EmbeddedLink extends ChannelDuplexHandler implements Plugin.Link {
   }
 
   @Override
-  public long unreadBytes() {
+  public long bufferedBytes() {
     return 0;
   }
 

@@ -19,6 +19,7 @@ final class FakeLink implements Plugin.Link {
 
   final Queue<String> events = new ConcurrentLinkedQueue<>();
   long closedAt;
+  long bufferedBytes;
   private final SlowChannel channel;
   private final Connection<?> connection =
       (Connection<?>)
@@ -90,8 +91,8 @@ final class FakeLink implements Plugin.Link {
   }
 
   @Override
-  public long unreadBytes() {
-    return 0;
+  public long bufferedBytes() {
+    return bufferedBytes;
   }
 
   @Override

@@ -195,7 +195,7 @@ public final class LocalSweepCommand implements Callable<Integer> {
     public void resumeReading() {}
 
     @Override
-    public long unreadBytes() {
+    public long bufferedBytes() {
       return 0;
     }
 
