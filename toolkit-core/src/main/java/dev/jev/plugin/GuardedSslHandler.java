@@ -2,12 +2,14 @@ package dev.jev.plugin;
 
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.CompositeByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.ssl.SslHandler;
+import io.netty.util.ReferenceCounted;
 import java.util.List;
 import java.util.concurrent.Executor;
 import javax.net.ssl.SSLEngine;
@@ -47,6 +49,9 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   /** Maximum number of records without data in a row, as in BoringSSL. */
   private static final int MAX_SILENT_RECORDS = 32;
 
+  /** Minimum length of bytes that wait in a buffer of their own; fewer are copied. */
+  private static final int MIN_UNCOPIED_BYTES = 1024;
+
   /** Size of the buffer that Netty reads few bytes into, with its object. */
   private static final int MIN_BUFFER_BYTES = 2048;
 
@@ -73,6 +78,18 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     super(engine, tasks);
     this.tasks = tasks;
     setHandshakeTimeoutMillis(0); // that of TlsHandshake covers the ClientHello too
+    if (engine instanceof ReferenceCounted) { // not one of the JDK
+      setCumulator(GuardedSslHandler::cumulate);
+    }
+  }
+
+  /**
+   * Adds bytes that have arrived to an incomplete record. Netty's handler never copies them for
+   * these engines, so that a record in pieces of one byte would occupy a buffer for each byte.
+   */
+  private static ByteBuf cumulate(ByteBufAllocator allocator, ByteBuf record, ByteBuf arrived) {
+    boolean copied = arrived.readableBytes() < MIN_UNCOPIED_BYTES;
+    return (copied ? MERGE_CUMULATOR : COMPOSITE_CUMULATOR).cumulate(allocator, record, arrived);
   }
 
   /**

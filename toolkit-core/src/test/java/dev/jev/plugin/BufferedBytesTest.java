@@ -13,6 +13,9 @@ import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Texts;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.ssl.SslContext;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -107,6 +110,33 @@ class BufferedBytesTest {
       server.disconnect();
       server.expectNothingCounted();
     }
+  }
+
+  /** A record in pieces of one byte, each of which Netty reads into a buffer of its own. */
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void recordInManyPiecesOccupiesWhatIsCounted(Tls.Provider provider) throws Exception {
+    UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(/* preferDirect= */ true);
+    Tls tls = Tls.server().provider(provider).identity(localhost).build();
+    SslContext context = tls.contexts().contextFor(null);
+    GuardedSslHandler handler = (GuardedSslHandler) tls.contexts().newHandler(allocator, context);
+    EmbeddedChannel channel = new EmbeddedChannel();
+    channel.config().setAllocator(allocator);
+    channel.pipeline().addLast(handler);
+    long before = inUse(allocator);
+    byte[] record = Arrays.copyOf(new byte[] {22, 3, 1, 0x40, 0}, 10_000);
+    for (byte piece : record) {
+      channel.writeInbound(allocator.ioBuffer(2048).writeByte(piece));
+    }
+    long held = inUse(allocator) - before;
+    assertThat(held).isLessThan(64 * 1024);
+    assertThat(handler.bufferedBytes()).isBetween(held / 2, 2 * held);
+    channel.finishAndReleaseAll();
+    assertThat(handler.bufferedBytes()).isZero();
+  }
+
+  private static long inUse(UnpooledByteBufAllocator allocator) {
+    return allocator.metric().usedDirectMemory() + allocator.metric().usedHeapMemory();
   }
 
   @Test
