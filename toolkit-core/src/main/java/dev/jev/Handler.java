@@ -69,7 +69,8 @@ public interface Handler<I, O> {
    *
    * <p><b>Back-pressure.</b> Reading from a connection pauses when 64 of its messages are queued,
    * or as many bytes as the high watermark. It resumes when at most 16 messages are queued, and no
-   * more bytes than the low watermark.
+   * more bytes than the low watermark. A message counts as its size, see {@link Sized}, or as the
+   * bytes that were consumed for it, if these are more.
    *
    * <p><b>Closing.</b> A peer that has shut down its output still receives the replies to
    * everything it sent. After any other close, the queued messages are dropped. {@code onClose}

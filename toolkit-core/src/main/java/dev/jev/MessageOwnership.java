@@ -30,6 +30,7 @@ final class MessageOwnership {
   private @Nullable ReferenceCounted message;
   private @Nullable Class<?> uncountedType;
   private @Nullable Class<?> otherUncountedType;
+  private int unpackedBytes; // of the message that is delivered in a turn of an event loop
 
   /** Sets the instance of the current thread; null removes it. */
   static void enter(@Nullable MessageOwnership ownership) {
@@ -91,6 +92,21 @@ final class MessageOwnership {
     }
   }
 
+  /** Records of how many bytes the message was made that is delivered next. */
+  void unpacked(int bytes) {
+    unpackedBytes = bytes;
+  }
+
+  /**
+   * Returns the number of bytes of the message that the current thread is delivering: its size, as
+   * far as known, or the number of bytes that it was unpacked from, if that is larger.
+   */
+  static long deliveredBytes(Object delivered) {
+    long size = Mailbox.sizeOf(delivered);
+    MessageOwnership ownership = CURRENT.get();
+    return ownership == null ? size : Math.max(size, ownership.unpackedBytes);
+  }
+
   /** Records that the framework owns a reference to the message that it is about to deliver. */
   void own(Object delivered) {
     message = isCounted(delivered) ? (ReferenceCounted) delivered : null;
@@ -100,6 +116,7 @@ final class MessageOwnership {
   private void deliverInside(Object delivered, Runnable delivery) {
     ReferenceCounted outer = message;
     own(delivered);
+    unpackedBytes = 0; // not known
     try {
       delivery.run();
     } finally {

@@ -49,7 +49,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   public void onMessage(Connection<O> connection, I message) {
     if (Offloadable.isOffloadable(connection)) {
       Queue queue = queue(connection);
-      long bytes = Mailbox.sizeOf(message); // of the user's, which may throw
+      long bytes = MessageOwnership.deliveredBytes(message); // of the user's, which may throw
       queue.add(new Event(Kind.MESSAGE, ReferenceCountUtil.retain(message), bytes));
     } else {
       offloadDatagram(connection, ReferenceCountUtil.retain(message));

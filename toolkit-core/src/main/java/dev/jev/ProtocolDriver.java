@@ -415,6 +415,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
         refuse(message, "returned a message before it was ready");
       } else {
         endFrame();
+        connection.loop().ownership().unpacked(bytes.readerIndex() - start);
         connection.dispatch(message);
       }
     }

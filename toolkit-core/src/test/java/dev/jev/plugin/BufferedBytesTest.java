@@ -17,12 +17,17 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.ssl.SslContext;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
@@ -191,6 +196,74 @@ class BufferedBytesTest {
       expectAtLeast(server, 8 * MIB);
       server.disconnect();
       server.expectNothingCounted();
+    }
+  }
+
+  // Offloaded handlers.
+
+  /** A message whose size is not known, unlike that of a string. */
+  private record Opaque(String content) {}
+
+  private static Protocol<Opaque, String> opaque() {
+    return new Texts().mapInbound(Opaque::new);
+  }
+
+  @Test
+  void messagesThatWaitForAnOffloadedHandlerAreCounted() throws Exception {
+    CountDownLatch handled = new CountDownLatch(1);
+    ExecutorService executor = Executors.newSingleThreadExecutor();
+    Handler<Opaque, String> slow = (connection, message) -> await(handled);
+    try (BudgetedServer server =
+        new BudgetedServer(Long.MAX_VALUE, BufferedBytesTest::opaque, slow.offload(executor))) {
+      String text = "a".repeat(1_000_000);
+      for (int i = 0; i < 24; i++) {
+        server.connect().send(text);
+      }
+      expectAtLeast(server, 23_000_000); // one is being handled
+      server.expectCountedIsHeld();
+      handled.countDown();
+      server.expectNothingCounted();
+    } finally {
+      executor.shutdown();
+    }
+  }
+
+  @Test
+  void queueOfAnOffloadedHandlerIsFullByTheBytesThatItsMessagesWereMadeOf() throws Exception {
+    CountDownLatch handled = new CountDownLatch(1);
+    ExecutorService executor = Executors.newSingleThreadExecutor();
+    Handler<Opaque, String> slow = (connection, message) -> await(handled);
+    try (BudgetedServer server =
+        new BudgetedServer(Long.MAX_VALUE, BufferedBytesTest::opaque, slow.offload(executor))) {
+      RawPeer peer = server.connect();
+      Thread writer = new Thread(() -> writeAll(peer, "a".repeat(100_000), 60));
+      writer.start();
+      expectAtLeast(server, 256 * 1024); // the high watermark
+      server.awaitCounted();
+      assertThat(server.limits().bufferedBytes()).isLessThan(1_000_000);
+      handled.countDown();
+      writer.join();
+      server.expectNothingCounted();
+    } finally {
+      executor.shutdown();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static void writeAll(RawPeer peer, String text, int times) {
+    try {
+      for (int i = 0; i < times; i++) {
+        peer.send(text);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
