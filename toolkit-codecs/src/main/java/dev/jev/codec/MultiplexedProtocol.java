@@ -117,6 +117,11 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
   }
 
   @Override
+  public long bufferedBytes() {
+    return chosen == null ? 0 : chosen.bufferedBytes();
+  }
+
+  @Override
   public boolean isMidInboundMessage() {
     return chosen != null && chosen.isMidInboundMessage();
   }

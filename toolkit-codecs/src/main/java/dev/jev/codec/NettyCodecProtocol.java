@@ -26,6 +26,10 @@ import org.jspecify.annotations.Nullable;
  * messages are pending, a {@linkplain NettyCodecGate gate} defers what a handler writes until it is
  * its turn: {@code pending} contains the messages and the operations deferred between them.
  *
+ * <p><b>Memory.</b> What a codec holds cannot be seen. It may hold all input since its last
+ * message, and behind that message the rest of the last input; that is what {@link #bufferedBytes}
+ * counts.
+ *
  * <p>Event loop only.
  */
 final class NettyCodecProtocol<I> implements Protocol<I, Object> {
@@ -36,6 +40,12 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
    * encoder gives up at 128.
    */
   private static final int FEED_BYTES = 1024;
+
+  /** The estimated memory of a pending message, apart from the input that it was made of. */
+  private static final int MESSAGE_BYTES = 256;
+
+  /** The maximum length of input, in addition to that of its answer, that an answer stands for. */
+  private static final int ANSWERED_BYTES = 16;
 
   /** The number of entries above which an empty queue is replaced by a small one. */
   private static final int KEPT_ENTRIES = 64;
@@ -69,6 +79,9 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private boolean ending; // further messages are dropped
   private boolean wakeScheduled;
   private int unproductiveBytes; // input since the last message or answer
+  private long possiblyHeld; // input that the codec, or a message in the queue, may hold
+  private int lastFed; // length of the latest input
+  private boolean productive; // a message was decoded since the queue was last empty
 
   NettyCodecProtocol(Class<I> type, Supplier<? extends List<? extends ChannelHandler>> handlers) {
     this.type = type;
@@ -120,6 +133,11 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   @Override
   public long heldBytes() {
     return unproductiveBytes;
+  }
+
+  @Override
+  public long bufferedBytes() {
+    return possiblyHeld + (long) MESSAGE_BYTES * pending.size();
   }
 
   @Override
@@ -180,11 +198,17 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     ByteBuf bytes = in.alloc().directBuffer(length);
     bytes.writeBytes(in, length);
     unproductiveBytes += length;
+    boolean heldNothing = possiblyHeld == 0;
+    possiblyHeld += length;
+    lastFed = length;
     Stage outer = enter(Stage.READING);
     try {
       channel().read(bytes);
     } finally {
       leave(outer);
+    }
+    if (heldNothing && bytes.refCnt() == 0) {
+      possiblyHeld = 0; // the codec has released all that it got
     }
   }
 
@@ -202,6 +226,10 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
       } else {
         return type.cast(next);
       }
+    }
+    if (productive) {
+      productive = false;
+      possiblyHeld = Math.min(possiblyHeld, lastFed);
     }
     if (peak > KEPT_ENTRIES) {
       pending = new ArrayDeque<>(4);
@@ -237,6 +265,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   private void enqueue(Object entry) {
     unproductiveBytes = 0;
+    productive = true;
     pending.add(entry);
     peak = Math.max(peak, pending.size());
     if (stage == Stage.OUTSIDE || stage == Stage.PACKING) {
@@ -292,6 +321,9 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   /** Takes bytes that have reached the head of the pipeline. */
   void write(ByteBuf bytes) {
     unproductiveBytes = 0;
+    if (stage == Stage.READING) { // the answer to some of the input
+      possiblyHeld = Math.max(possiblyHeld - bytes.readableBytes() - ANSWERED_BYTES, 0);
+    }
     if (out != null) {
       out.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
     } else if (bytes.isReadable()) {

@@ -56,6 +56,12 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
   /** The shortest value is {@code _\r\n}. */
   private static final int MIN_VALUE_BYTES = 3;
 
+  /** The memory of a constant, a number or another value in a list, apart from its content. */
+  private static final int CONSTANT_BYTES = 4;
+
+  private static final int NUMBER_BYTES = 32;
+  private static final int VALUE_BYTES = 80;
+
   private static final int NONE = -1;
   private static final byte[] EMPTY = {};
 
@@ -63,6 +69,9 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
 
   /** The known length of the reply: the bytes consumed, and the payload that is arriving. */
   private long replyBytes;
+
+  /** The memory of the complete values of the incomplete reply, apart from their content. */
+  private long valueBytes;
 
   /** The innermost incomplete aggregate; null if there is none. */
   private @Nullable Level level;
@@ -93,12 +102,18 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
     RespValue complete = reply;
     reply = null;
     replyBytes = 0;
+    valueBytes = 0;
     return complete;
   }
 
   @Override
   public long heldBytes() {
     return payloadBytes == NONE ? replyBytes : replyBytes - payloadBytes - CRLF_BYTES;
+  }
+
+  @Override
+  public long bufferedBytes() {
+    return heldBytes() + valueBytes + (chunks == null ? 0 : chunks.bytes.length - chunks.length);
   }
 
   @Override
@@ -333,6 +348,7 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
                 + ")");
       }
       level.values.add(added);
+      valueBytes += objectBytes(added);
       if (!level.isComplete()) {
         return;
       }
@@ -340,6 +356,12 @@ final class RespClientProtocol implements Protocol<RespValue, RespCommand> {
       level = level.outer;
     }
     reply = added;
+  }
+
+  private static int objectBytes(RespValue value) {
+    boolean isConstant = value instanceof RespValue.Null || value instanceof RespValue.Bool;
+    boolean isNumber = value instanceof RespValue.Int64 || value instanceof RespValue.Float64;
+    return isConstant ? CONSTANT_BYTES : isNumber ? NUMBER_BYTES : VALUE_BYTES;
   }
 
   // Limits.

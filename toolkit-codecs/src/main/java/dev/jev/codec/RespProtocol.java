@@ -59,6 +59,9 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
 
   private static final int FIRST_CAPACITY = 4;
 
+  /** The memory of an argument in addition to its bytes: the header of an array and its padding. */
+  private static final int ARGUMENT_BYTES = 24;
+
   private static final int MAX_SHORT_BYTES = 64;
   private static final VarHandle LONGS =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN); // as in ByteBuf
@@ -121,6 +124,13 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
   @Override
   public long heldBytes() {
     return count == 0 ? 0 : commandBytes;
+  }
+
+  @Override
+  public long bufferedBytes() {
+    return count == 0
+        ? 0
+        : commandBytes + (long) ARGUMENT_BYTES * taken + (long) Integer.BYTES * arguments.length;
   }
 
   @Override

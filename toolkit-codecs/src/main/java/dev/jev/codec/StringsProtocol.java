@@ -52,6 +52,11 @@ final class StringsProtocol implements Protocol<String, String> {
   }
 
   @Override
+  public long bufferedBytes() {
+    return frames.bufferedBytes();
+  }
+
+  @Override
   public boolean isMidInboundMessage() {
     return frames.isMidInboundMessage();
   }
