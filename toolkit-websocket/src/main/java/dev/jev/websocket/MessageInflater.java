@@ -29,6 +29,9 @@ final class MessageInflater {
   /** The removed bytes 00 00 ff ff, and an empty final block with fixed Huffman codes. */
   private static final byte[] END = {0, 0, -1, -1, 3, 0};
 
+  /** Native memory of an inflater: its window and its state. */
+  private static final int INFLATER_BYTES = 40 * 1024;
+
   private static final int PIECE_BYTES = Zlib.SCRATCH_BYTES - END.length;
 
   /** Number of compressed bytes whose time a restart takes. The first one is free. */
@@ -184,6 +187,11 @@ final class MessageInflater {
       known.readerIndex(known.writerIndex() - (window - length)).discardReadBytes();
     }
     known.writeBytes(out, out.writerIndex() - length, length);
+  }
+
+  /** Returns the number of bytes of memory of the inflater and the history. */
+  long bufferedBytes() {
+    return (inflater == null ? 0L : INFLATER_BYTES) + (history == null ? 0 : history.capacity());
   }
 
   /** Ends or aborts the current message. */

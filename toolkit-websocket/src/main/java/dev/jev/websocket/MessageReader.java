@@ -93,6 +93,15 @@ final class MessageReader {
     return headerBytes + (streaming ? 0 : Math.max(length - left, inflated));
   }
 
+  /**
+   * Returns the number of bytes of memory that the current message occupies, and the window that
+   * later messages refer to.
+   */
+  long bufferedBytes() {
+    long bytes = (long) PART_BYTES * parts.size() + (gathered == null ? 0 : gathered.capacity());
+    return Math.max(bytes, heldBytes()) + (inflater == null ? 0 : inflater.bufferedBytes());
+  }
+
   /** Returns whether a part of the current message was delivered, and not the last one. */
   boolean isMidMessage() {
     return delivered;

@@ -40,6 +40,14 @@ interface Opening {
     return null;
   }
 
+  /**
+   * Returns the number of bytes of memory that input occupies here, as in {@link
+   * dev.jev.Protocol#bufferedBytes}.
+   */
+  default long bufferedBytes() {
+    return 0;
+  }
+
   /** Called if the connection closes before the end of the handshake. */
   default void close(ProtocolContext context, CloseReason reason) {}
 }

@@ -36,10 +36,14 @@ final class ServerOpening implements Opening {
   /** Maximum number of bytes of frames before the decision. */
   private static final int MAX_EARLY_BYTES = 4 * 1024;
 
+  /** Estimated memory of an object for an element of a list. */
+  private static final int ELEMENT_BYTES = 64;
+
   private final ServerPolicy policy;
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
   private @Nullable UpgradeRequest undecided; // awaits its decision
+  private int headBytes; // of the latest request
   private @Nullable PermessageDeflate compression;
   private ByteBuffer rest = HttpResponse.EMPTY; // of the body that is being written
   private boolean over; // the last response is written, except for its rest
@@ -64,6 +68,7 @@ final class ServerOpening implements Opening {
     try {
       int length = undecided == null && !over ? scanner.scan(in) : -1;
       if (length >= 0) {
+        headBytes = length;
         request = HeadParser.request(in.readSlice(length), context);
         if (UpgradeRequest.isMeant(request)) {
           upgrade(context, UpgradeRequest.of(request));
@@ -181,6 +186,15 @@ final class ServerOpening implements Opening {
     return compression == null
         ? response
         : response.with(PermessageDeflate.HEADER, compression.answer());
+  }
+
+  @Override
+  public long bufferedBytes() {
+    UpgradeRequest request = undecided;
+    return request == null
+        ? 0
+        : 2L * headBytes
+            + (long) ELEMENT_BYTES * (request.subprotocols().size() + request.extensions().size());
   }
 
   @Override

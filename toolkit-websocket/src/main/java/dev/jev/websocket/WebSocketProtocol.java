@@ -167,6 +167,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   @Override
+  public long bufferedBytes() {
+    return opening != null ? opening.bufferedBytes() : reader.bufferedBytes();
+  }
+
+  @Override
   public boolean isMidInboundMessage() {
     return reader.isMidMessage();
   }
@@ -214,8 +219,10 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     if (header.opcode == FrameHeader.PING) {
       releasePong();
-      pendingPong = in.retainedSlice(start, length);
-      if (++pings <= MAX_PONGS) {
+      boolean now = ++pings <= MAX_PONGS;
+      // A slice that is kept would occupy the whole read buffer.
+      pendingPong = now ? in.retainedSlice(start, length) : in.copy(start, length);
+      if (now) {
         sendPendingPong(context);
       }
       return policy.delivered() ? new Ping(in.retainedSlice(start, length)) : null;
