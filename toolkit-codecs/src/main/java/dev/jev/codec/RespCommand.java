@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.Sized;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Immutable, provided that the arrays that it returns are not modified.
  */
-public final class RespCommand {
+public final class RespCommand implements Sized {
 
   private static final int MAX_PRINTED_ARGUMENTS = 8;
   private static final int MAX_PRINTED_BYTES = 32;
@@ -122,6 +123,11 @@ public final class RespCommand {
    */
   public String text(int index) {
     return new String(arguments[index], UTF_8);
+  }
+
+  @Override
+  public long sizeBytes() {
+    return RespSize.of(arguments);
   }
 
   @Override

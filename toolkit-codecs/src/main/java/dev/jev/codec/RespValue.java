@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.Sized;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary bulk
  * strings, arrays, maps and sets.
  */
-public sealed interface RespValue {
+public sealed interface RespValue extends Sized {
 
   /** {@code +OK}. */
   RespValue OK = new SimpleString("OK");
@@ -174,6 +175,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return this;
     }
@@ -198,6 +204,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return this;
     }
@@ -217,6 +228,11 @@ public sealed interface RespValue {
   record Int64(long value) implements RespValue {
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return this;
     }
@@ -234,6 +250,11 @@ public sealed interface RespValue {
    */
   @SuppressWarnings("ArrayRecordComponent") // copying every value that is sent would cost too much
   record Bulk(byte @Nullable [] bytes) implements RespValue {
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
 
     @Override
     public RespValue toResp2() {
@@ -270,6 +291,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return values == null ? this : resp2Array(values);
     }
@@ -283,6 +309,11 @@ public sealed interface RespValue {
 
   /** {@code _}: null. */
   record Null() implements RespValue {
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
 
     @Override
     public RespValue toResp2() {
@@ -301,6 +332,11 @@ public sealed interface RespValue {
    * @param value true for {@code #t}
    */
   record Bool(boolean value) implements RespValue {
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
 
     @Override
     public RespValue toResp2() {
@@ -340,6 +376,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return bulk(text());
     }
@@ -360,6 +401,11 @@ public sealed interface RespValue {
     /** Accepts any number. */
     public BigNumber {
       requireNonNull(value, "value");
+    }
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
     }
 
     @Override
@@ -384,6 +430,11 @@ public sealed interface RespValue {
     /** Accepts any text that UTF-8 can encode. */
     public BulkError {
       StrictText.checked("error", requireNonNull(text, "text"));
+    }
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
     }
 
     @Override
@@ -420,6 +471,11 @@ public sealed interface RespValue {
 
     static boolean isFormat(String format) {
       return format.length() == 3 && format.chars().allMatch(c -> c > ' ' && c <= '~');
+    }
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
     }
 
     @Override
@@ -487,6 +543,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return resp2Array(keysAndValues);
     }
@@ -510,6 +571,11 @@ public sealed interface RespValue {
     /** Copies {@code values} unless they are unmodifiable. */
     public Set {
       values = List.copyOf(values);
+    }
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
     }
 
     @Override
@@ -538,6 +604,11 @@ public sealed interface RespValue {
     }
 
     @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
+    }
+
+    @Override
     public RespValue toResp2() {
       return resp2Array(values);
     }
@@ -561,6 +632,11 @@ public sealed interface RespValue {
     public Attributed {
       requireNonNull(attributes, "attributes");
       requireNonNull(value, "value");
+    }
+
+    @Override
+    public long sizeBytes() {
+      return RespSize.of(this);
     }
 
     @Override

@@ -35,6 +35,11 @@ class RespCommandTest {
   }
 
   @Test
+  void sizeIsThatOfTheArgumentsAndTheirObjects() {
+    assertThat(RespCommand.of("SET", "k", "ü").sizeBytes()).isEqualTo(3 + 1 + 2 + 3 * 32);
+  }
+
+  @Test
   void nameBeginningWithZeroBytesIsAnother() {
     assertThat(unpack("*1\r\n$4\r\n\0GET\r\n").name()).isEqualTo("\0GET");
     assertThat(unpack("*1\r\n$8\r\n\0\0\0\0\0GET\r\n").name()).isEqualTo("\0\0\0\0\0GET");
