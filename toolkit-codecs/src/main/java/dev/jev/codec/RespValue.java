@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.Sized;
 import java.math.BigInteger;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary bulk
  * strings, arrays, maps and sets.
+ *
+ * <p>The {@code toString} of a value is its beginning, with texts in quotes.
  */
 public sealed interface RespValue extends Sized {
 
@@ -184,7 +185,6 @@ public sealed interface RespValue extends Sized {
       return this;
     }
 
-    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -213,7 +213,6 @@ public sealed interface RespValue extends Sized {
       return this;
     }
 
-    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -271,7 +270,6 @@ public sealed interface RespValue extends Sized {
       return Arrays.hashCode(bytes);
     }
 
-    /** Returns the beginning of the bytes, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -300,7 +298,6 @@ public sealed interface RespValue extends Sized {
       return values == null ? this : resp2Array(values);
     }
 
-    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -413,7 +410,6 @@ public sealed interface RespValue extends Sized {
       return bulk(value.toString());
     }
 
-    /** Returns the beginning of the number. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -442,7 +438,6 @@ public sealed interface RespValue extends Sized {
       return new SimpleError(text);
     }
 
-    /** Returns the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -495,7 +490,6 @@ public sealed interface RespValue extends Sized {
       return 31 * format.hashCode() + Arrays.hashCode(bytes);
     }
 
-    /** Returns the format and the beginning of the text, in quotes. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -552,7 +546,6 @@ public sealed interface RespValue extends Sized {
       return resp2Array(keysAndValues);
     }
 
-    /** Returns the beginning of the keys and values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -583,7 +576,6 @@ public sealed interface RespValue extends Sized {
       return resp2Array(values);
     }
 
-    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -613,7 +605,6 @@ public sealed interface RespValue extends Sized {
       return resp2Array(values);
     }
 
-    /** Returns the beginning of the values. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -644,7 +635,6 @@ public sealed interface RespValue extends Sized {
       return value.toResp2();
     }
 
-    /** Returns the beginning of both. */
     @Override
     public String toString() {
       return RespText.of(this);
@@ -652,10 +642,6 @@ public sealed interface RespValue extends Sized {
   }
 
   private static RespValue resp2Array(List<RespValue> values) {
-    List<RespValue> converted = new ArrayList<>(values.size());
-    for (RespValue value : values) {
-      converted.add(value.toResp2());
-    }
-    return new Array(converted);
+    return new Array(values.stream().map(RespValue::toResp2).toList());
   }
 }
