@@ -48,12 +48,13 @@ import java.util.function.Supplier;
  * or answer. It has to be disabled for a codec that drops whole frames, such as signs of life,
  * without an answer. The limits of the codec apply as well.
  *
- * <p><b>Decoding ahead.</b> The codec gets at most 1 KiB at a time, and no more until the resulting
- * messages have been delivered. A codec that limits the messages whose replies are not encoded yet,
- * such as {@code HttpServerCodec} to 128 requests, must allow as many as fit into 1 KiB. A handler
- * that replies later pauses reading until then. An {@linkplain dev.jev.Handler#offload offloaded}
- * one needs a codec without such a limit: {@code new HttpServerCodec(new HttpDecoderConfig(),
- * Integer.MAX_VALUE)}; Jev limits the messages that wait for it.
+ * <p><b>Decoding ahead.</b> The codec gets at most 2 KiB at a time, and no more until the resulting
+ * messages have been delivered; 16 KiB if each of its handlers serves one direction only. A codec
+ * that limits the messages whose replies are not encoded yet, such as {@code HttpServerCodec} to
+ * 128 requests, must allow as many as fit into 2 KiB. A handler that replies later pauses reading
+ * until then. An {@linkplain dev.jev.Handler#offload offloaded} one needs a codec without such a
+ * limit: {@code new HttpServerCodec(new HttpDecoderConfig(), Integer.MAX_VALUE)}; Jev limits the
+ * messages that wait for it.
  *
  * <p><b>Ownership.</b> As in every protocol, inbound messages are released by the framework, and
  * outbound messages are consumed. An answer that carries the content of an inbound message takes

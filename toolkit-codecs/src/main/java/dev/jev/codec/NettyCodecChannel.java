@@ -6,8 +6,10 @@ import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandler;
 import io.netty.channel.ChannelMetadata;
 import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelOutboundHandler;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.DefaultChannelConfig;
 import io.netty.channel.DefaultChannelPipeline;
@@ -29,6 +31,7 @@ final class NettyCodecChannel extends AbstractChannel {
   private final NettyCodecLoop loop;
   private final ChannelConfig config = new DefaultChannelConfig(this);
 
+  private List<ChannelHandlerContext> oneWay = List.of(); // empty if a handler may be duplex
   private boolean open = true;
   private boolean ending; // the connection closes
 
@@ -52,6 +55,15 @@ final class NettyCodecChannel extends AbstractChannel {
     pipeline().addLast(gate); // for writes from the end of the pipeline
     loop.register(this);
     loop.runTasks();
+    if (handlers.stream().allMatch(this::isOneWay)) {
+      oneWay = handlers.stream().map(pipeline()::context).toList();
+    }
+  }
+
+  private boolean isOneWay(ChannelHandler handler) {
+    boolean duplex =
+        handler instanceof ChannelInboundHandler && handler instanceof ChannelOutboundHandler;
+    return !duplex && pipeline().context(handler) != null; // it may have removed itself already
   }
 
   /** Passes bytes to the pipeline and consumes them. */
@@ -59,6 +71,19 @@ final class NettyCodecChannel extends AbstractChannel {
     pipeline().fireChannelRead(bytes);
     pipeline().fireChannelReadComplete();
     loop.runTasks();
+  }
+
+  /**
+   * Returns whether each handler serves one direction only, so that no encoder depends on what was
+   * decoded. Returns false once a handler was removed, since others may have taken its place.
+   */
+  boolean isOneWay() {
+    for (ChannelHandlerContext context : oneWay) {
+      if (context.isRemoved()) {
+        oneWay = List.of();
+      }
+    }
+    return !oneWay.isEmpty();
   }
 
   /** Closes the channel for good. Handlers may write last bytes, and are then removed. */

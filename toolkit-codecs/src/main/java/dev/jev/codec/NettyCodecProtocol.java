@@ -35,11 +35,18 @@ import org.jspecify.annotations.Nullable;
 final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   /**
-   * The maximum number of bytes passed to a codec at a time. It bounds how far the codec decodes
-   * ahead of the replies, since a decoder cannot be stopped: to at most 64 requests of HTTP, whose
-   * encoder gives up at 128.
+   * The maximum number of bytes passed to a codec at a time, if it may have state between decoder
+   * and encoder. It bounds how far the codec decodes ahead of the replies, since a decoder cannot
+   * be stopped: to 128 requests of HTTP, which have at least 16 bytes, and that is where HTTP's
+   * codec gives up.
    */
-  private static final int FEED_BYTES = 1024;
+  private static final int PIECE_BYTES = 2 * 1024;
+
+  /**
+   * The maximum number of bytes passed to any other codec at a time. Buffers of this size come from
+   * the thread cache of the pool.
+   */
+  private static final int LONG_PIECE_BYTES = 16 * 1024;
 
   /** The estimated memory of a pending message, apart from the input that it was made of. */
   private static final int MESSAGE_BYTES = 256;
@@ -194,7 +201,8 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
       throw new ProtocolException(
           "frame: more than " + limit + " bytes (expected: <= " + limit + ")");
     }
-    int length = Math.min(Math.min(in.readableBytes(), FEED_BYTES), limit - unproductiveBytes);
+    int longest = channel().isOneWay() ? LONG_PIECE_BYTES : PIECE_BYTES;
+    int length = Math.min(Math.min(in.readableBytes(), longest), limit - unproductiveBytes);
     ByteBuf bytes = in.alloc().directBuffer(length);
     bytes.writeBytes(in, length);
     unproductiveBytes += length;

@@ -105,7 +105,7 @@ class BrowserRequestsTest {
     }
   }
 
-  /** What the protocol is cannot be told from its frames, so the handler has to know. */
+  // Nothing tells these frames from others, so the handler has to know its peer.
   @Test
   void framesWithoutAFormOfTheirOwnReachTheHandler() {
     try (Peer<String, String> lines = peer(Protocols.lines());
