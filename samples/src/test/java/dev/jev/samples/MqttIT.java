@@ -76,8 +76,8 @@ class MqttIT {
   void subscriptionsBeginAndEnd() throws Exception {
     try (RawClient client = new RawClient(server.port())) {
       assertThat(client.sends(CONNECT).receives(4)).isEqualTo(CONNACK);
-      client.sends("\202\17\0\1\0\3a/b\0\0\4a/#b\0"); // the second filter is invalid
-      assertThat(client.receives(6)).isEqualTo("\220\4\0\1\0\200");
+      client.sends("\202\16\0\1\0\3a/b\0\0\3c/#\0");
+      assertThat(client.receives(6)).isEqualTo("\220\4\0\1\0\0");
       client.sends("\60\7\0\3a/bhi"); // publish to a/b
       assertThat(client.receives(9)).isEqualTo("\60\7\0\3a/bhi");
       client.sends("\242\7\0\2\0\3a/b"); // unsubscribe

@@ -1,15 +1,15 @@
 package dev.jev.samples.mqtt;
 
+import dev.jev.Protocol;
 import dev.jev.Server;
 import dev.jev.codec.NettyCodec;
-import dev.jev.plugin.IdleReaper;
 import dev.jev.samples.options.ServerOptions;
 import io.netty.handler.codec.mqtt.MqttDecoder;
 import io.netty.handler.codec.mqtt.MqttEncoder;
 import io.netty.handler.codec.mqtt.MqttMessage;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -17,18 +17,22 @@ import picocli.CommandLine.Mixin;
 @Command(name = "mqtt", description = "Serves MQTT 3.1.1: QoS 0, topics with wildcards.")
 public final class Mqtt implements Callable<Integer> {
 
-  private static final int MAX_MESSAGE_BYTES = 64 * 1024;
+  private static final int MAX_PACKET_BYTES = 64 * 1024;
 
   @Mixin private ServerOptions options = new ServerOptions(1883);
 
   @Override
   public Integer call() throws InterruptedException {
-    return options.serve(
-        Server.builder(
-                NettyCodec.of(
-                    MqttMessage.class,
-                    () -> List.of(new MqttDecoder(MAX_MESSAGE_BYTES), MqttEncoder.INSTANCE)),
-                new MqttBroker())
-            .plugin(IdleReaper.readIdle(Duration.ofMinutes(2)))); // clients ping once per minute
+    return options.serve(Server.builder(protocol(), new MqttBroker()));
+  }
+
+  static Supplier<Protocol<MqttMessage, Object>> protocol() {
+    return NettyCodec.of(
+        MqttMessage.class,
+        () ->
+            List.of(
+                new MqttPackets(MAX_PACKET_BYTES),
+                new MqttDecoder(MAX_PACKET_BYTES),
+                MqttEncoder.INSTANCE));
   }
 }

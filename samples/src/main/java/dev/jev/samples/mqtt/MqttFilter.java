@@ -10,7 +10,23 @@ record MqttFilter(String text) implements Comparable<MqttFilter> {
 
   /** Returns whether all wildcards are in valid positions (MQTT 3.1.1, 4.7.1). */
   static boolean isValid(String text) {
-    return !text.isEmpty() && text.matches("(?:(?:\\+|[^+#/]*)/)*(?:\\+|#|[^+#/]*)");
+    String[] levels = text.split("/", -1);
+    for (int i = 0; i < levels.length; i++) {
+      boolean last = i == levels.length - 1;
+      if (isWild(levels[i]) && !levels[i].equals("+") && !(levels[i].equals("#") && last)) {
+        return false;
+      }
+    }
+    return !text.isEmpty();
+  }
+
+  /** Returns whether {@code text} may be the topic of a publication. */
+  static boolean isTopic(String text) {
+    return !text.isEmpty() && !isWild(text);
+  }
+
+  private static boolean isWild(String text) {
+    return text.indexOf('+') >= 0 || text.indexOf('#') >= 0;
   }
 
   boolean matches(String topic) {
