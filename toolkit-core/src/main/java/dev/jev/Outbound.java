@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.ReferenceCountUtil;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -416,8 +417,25 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
 
   // Published messages.
 
-  /** Packs a published message, or queues it; returns whether it was packed. In a turn. */
-  boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
+  /** Packs published messages, or queues them; returns how many were packed. In a turn. */
+  int publish(List<? extends SharedMessage<O>> messages, SubscriberPort<O> subscriber) {
+    int packed = 0;
+    int next = 0;
+    try {
+      packMailbox(); // messages sent before come first
+      for (; next < messages.size() && connection.lifecycle().acceptsPublished(); next++) {
+        packed += publish(messages.get(next), subscriber) ? 1 : 0;
+      }
+    } catch (Throwable t) { // out of memory for a buffer, for example
+      connection.lifecycle().abort(new CloseReason(CloseReason.Kind.IO_ERROR, t));
+    }
+    for (; next < messages.size(); next++) { // the connection closes
+      subscriber.drop();
+    }
+    return packed;
+  }
+
+  private boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
     if (encodingKey != null && !published.closesConnections()) {

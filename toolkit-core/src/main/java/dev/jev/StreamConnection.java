@@ -520,19 +520,12 @@ final class StreamConnection<I, O> extends LoopMember
 
   /** Writes published messages in a turn; returns how many were packed without queueing. */
   int publish(List<? extends SharedMessage<O>> messages, SubscriberPort<O> subscriber) {
-    int left = 0;
     boolean outermost = enter();
     try {
-      outbound.packMailbox(); // messages sent before come first
-      for (int i = 0; i < messages.size() && lifecycle.acceptsPublished(); i++) {
-        left += outbound.publish(messages.get(i), subscriber) ? 1 : 0;
-      }
-    } catch (Throwable t) { // out of memory for a buffer, for example
-      lifecycle.abort(new CloseReason(Kind.IO_ERROR, t));
+      return outbound.publish(messages, subscriber);
     } finally {
       leave(outermost);
     }
-    return left;
   }
 
   // Other methods of Connection, Offloadable and MessageSink.

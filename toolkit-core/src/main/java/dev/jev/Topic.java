@@ -386,7 +386,7 @@ public final class Topic<O> {
    * @param delivered messages passed to a connection's write buffer, counted per subscriber
    * @param dropped messages that a subscriber did not receive: because of its policy, because a
    *     queue was full, because the message could not be packed, or because the connection closed
-   *     while the message was queued
+   *     between the publication and the write, after it had joined
    * @param conflated queued messages that were replaced by newer ones
    * @param closed connections that were closed because they were too slow
    */

@@ -255,7 +255,7 @@ final class TopicQueue implements LoopService, Runnable {
       if (subscriber != null) {
         attempted += messages.size();
         try {
-          delivered += subscriber.connection().publish(messages, subscriber);
+          delivered += subscriber.deliver(messages);
         } catch (Throwable t) { // out of memory, even for closing the connection
           RateLimitedLog.write(Level.ERROR, "delivery of a published message failed", t);
         }
@@ -269,10 +269,15 @@ final class TopicQueue implements LoopService, Runnable {
     return attempted + 1;
   }
 
+  /** Counts what is queued as dropped: the connections are closed. */
   @Override
   public void end() {
+    while (shard != null || processNext()) {
+      if (shard != null) {
+        deliver(shard, Integer.MAX_VALUE);
+      }
+    }
     ended = true;
-    endBatch();
     drain();
   }
 }

@@ -7,8 +7,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The subscribers of one topic on one event loop, in the order in which they joined.
  *
- * <p>A subscriber that leaves empties its slot. Empty slots are removed later, so that an iteration
- * over the slots in several slices skips no subscriber.
+ * <p>A subscriber that leaves empties its slot, as soon as the messages published before have been
+ * delivered or dropped. Empty slots are removed later, so that an iteration over the slots in
+ * several slices skips no subscriber.
  *
  * <p>Event loop only, except {@link #subscriberCount}.
  */

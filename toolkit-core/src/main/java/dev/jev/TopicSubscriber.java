@@ -1,5 +1,7 @@
 package dev.jev;
 
+import java.util.List;
+
 /** A connection's subscription to a topic. */
 final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription {
 
@@ -107,11 +109,23 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     this.index = index;
   }
 
+  /** Delivers messages, or drops them if the connection closes; returns how many were packed. */
+  int deliver(List<TopicMessage<O>> messages) {
+    if (connection.lifecycle().acceptsPublished()) {
+      return connection.publish(messages, this);
+    }
+    messages.forEach(message -> drop());
+    return 0;
+  }
+
   /** Joins when the topic queue processes this subscriber first, leaves the second time. */
   void joinOrLeave() {
     if (index == NEW) {
       join();
-    } else if (index != GONE) {
+      return;
+    }
+    leaveShard();
+    if (previous != null || connection.subscribed == this) { // the close has not come first
       connection.run(this::leave);
     }
   }
@@ -128,15 +142,24 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     connection.run(() -> topic().observer().onJoin(connection));
   }
 
+  /** Ends the subscription; messages that were published before are still counted. */
   @Override
   void forget() {
-    topic().forget(this);
+    boolean queued = !topic().forget(this); // a leave is on its way
+    if (!queued && !shard.queue().runBehind(this::leaveShard)) {
+      leaveShard();
+    }
+  }
+
+  private void leaveShard() {
+    if (index >= 0) {
+      shard.remove(index);
+      index = GONE;
+    }
   }
 
   @Override
   void leave() {
-    shard.remove(index);
-    index = GONE;
     connection.subscribed = unlinkFrom(connection.subscribed);
     try {
       topic().observer().onLeave(connection);

@@ -870,4 +870,59 @@ class SlowConsumerTest {
     peer.run();
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(3, 0, 3, 0, 0));
   }
+
+  @Test
+  void messagesBehindAPublishedCloseAreCountedAsDropped() {
+    SlowPeer<String> peer =
+        new SlowPeer<>(() -> new Closing(/* shared= */ true), recorder, OverflowPolicy.CLOSE);
+    peers.add(peer);
+    topic.subscribe(peer.connection());
+    peer.run();
+    publish(100, 103);
+    topic.publish("close");
+    publish(104, 204); // more than one batch
+    peer.run();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(104, 4, 100, 0, 0));
+  }
+
+  @Test
+  void messagesPublishedAfterACloseAreNotCounted() throws Exception {
+    Recorder<String, String> connections = Recorder.silent();
+    try (Server server =
+            Server.builder(Texts::new, connections)
+                .listen("tcp://127.0.0.1:0")
+                .eventLoops(1)
+                .start();
+        RawPeer closing = RawPeer.connect(server)) {
+      Connection<String> first = connections.connection();
+      try (RawPeer staying = RawPeer.connect(server)) {
+        Connection<String> second = connections.connection();
+        topic.subscribe(first);
+        topic.subscribe(second);
+        second.execute(
+            () -> {
+              topic.publish("1");
+              first.closeNow();
+              topic.publish("2"); // delivered with the same batch
+            });
+        assertThat(staying.receive()).isEqualTo("1");
+        assertThat(staying.receive()).isEqualTo("2");
+        closing.expectEnd();
+      }
+    }
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(2, 2, 1, 0, 0));
+  }
+
+  @Test
+  void messagesBeforeACancelThatACloseOvertakesAreCountedAsDropped() {
+    SlowPeer<String> peer = connect(OverflowPolicy.CLOSE);
+    Subscription subscription = topic.subscribe(peer.connection());
+    peer.run();
+    publish(100, 103);
+    subscription.cancel();
+    publish(103, 105); // without a subscriber
+    peer.connection().closeNow();
+    peer.run();
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(5, 0, 3, 0, 0));
+  }
 }
