@@ -116,15 +116,21 @@ public final class Topic<O> {
         subscriber.shard().queue().change(subscriber, policy);
       } else {
         subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
+        add(subscriber);
         if (!join(subscriber, stream.lifecycle())) {
+          forget(subscriber);
           return subscriber;
         }
-        subscribers.put(stream, subscriber);
-        subscriber.shard().addToSubscriberCount(1);
       }
     }
     subscriber.shard().queue().wake();
     return subscriber;
+  }
+
+  /** Adds a subscriber before it joins: then the observer finds it, and its messages reach it. */
+  private synchronized void add(TopicSubscriber<O> subscriber) {
+    subscribers.put(subscriber.connection(), subscriber);
+    subscriber.shard().addToSubscriberCount(1);
   }
 
   private static boolean join(TopicSubscriber<?> subscriber, ConnectionLifecycle lifecycle) {

@@ -584,6 +584,20 @@ class TopicTest {
   }
 
   @Test
+  void connectionIsContainedBeforeItJoins() throws Exception {
+    SlowPeer<String> peer = SlowPeer.ofTexts();
+    others.add(peer);
+    ConnectionLifecycle lifecycle = peer.connection().lifecycle();
+    Thread subscriber = new Thread(() -> topic.subscribe(peer.connection()));
+    synchronized (lifecycle) { // the join waits for it
+      subscriber.start();
+      Eventually.holds("join", () -> subscriber.getState() == Thread.State.BLOCKED);
+      assertThat(topic.contains(peer.connection())).isTrue();
+    }
+    subscriber.join();
+  }
+
+  @Test
   void listenerThatThrowsClosesItsConnection() throws Exception {
     Connection<String> connection = connect(start(1));
     AtomicInteger left = new AtomicInteger();
