@@ -115,6 +115,10 @@ abstract class PackedOutput<O> {
   }
 
   private ByteBuf packBuffer() {
+    if (writtenIndex > 0 && packBuffer != null && hasFlushedOutput()) {
+      // The handler of a plugin has flushed a part of the buffer, which must not grow then.
+      writePacked(/* last= */ true);
+    }
     ByteBuf out = packBuffer;
     if (out == null) {
       out = connection.loop().borrowPackBuffer();
@@ -122,6 +126,11 @@ abstract class PackedOutput<O> {
       writtenIndex = out.writerIndex();
     }
     return out;
+  }
+
+  private boolean hasFlushedOutput() {
+    ChannelOutboundBuffer buffer = connection.channel().unsafe().outboundBuffer();
+    return buffer != null && buffer.size() > 0;
   }
 
   final int unwrittenBytes() {

@@ -1,15 +1,23 @@
 package dev.jev;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Output that waits for the socket while other connections use the same pack buffer. */
 @Timeout(60)
@@ -17,17 +25,26 @@ class PendingOutputTest {
 
   private static final int PEERS = 6;
 
+  private static final String TAIL_TEXT = "t".repeat(4_200);
+
+  /** The frame of a text. */
+  private static final ByteBuf TAIL =
+      Unpooled.unreleasableBuffer(
+          Unpooled.directBuffer()
+              .writeInt(TAIL_TEXT.length())
+              .writeBytes(TAIL_TEXT.getBytes(US_ASCII)));
+
   /** Texts that are packed for each connection. */
   private static final class Unshared implements Protocol<String, String> {
     private final Texts texts = new Texts();
 
     @Override
-    public String unpack(ProtocolContext context, io.netty.buffer.ByteBuf in) {
+    public String unpack(ProtocolContext context, ByteBuf in) {
       return texts.unpack(context, in);
     }
 
     @Override
-    public void pack(String message, io.netty.buffer.ByteBuf out) {
+    public void pack(String message, ByteBuf out) {
       texts.pack(message, out);
     }
   }
@@ -38,6 +55,42 @@ class PendingOutputTest {
     public Observer install(Link link) {
       link.pipeline().addLast(new ChannelDuplexHandler());
       return new Observer() {};
+    }
+  }
+
+  /** A plugin whose handler flushes each write at once. */
+  private static final class Hasty implements Plugin {
+    @Override
+    public Observer install(Link link) {
+      link.pipeline()
+          .addLast(
+              new ChannelDuplexHandler() {
+                @Override
+                public void write(ChannelHandlerContext ctx, Object bytes, ChannelPromise promise) {
+                  ctx.writeAndFlush(bytes, promise);
+                }
+              });
+      return new Observer() {};
+    }
+  }
+
+  /** Texts, of which those that begin with "a" have a tail that is not copied. */
+  private static final class Tailed implements Protocol<String, String> {
+    private final Texts texts = new Texts();
+
+    @Override
+    public String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+    }
+
+    @Override
+    public @Nullable ByteBuf zeroCopyTail(String message) {
+      return message.startsWith("a") ? TAIL : null;
     }
   }
 
@@ -87,6 +140,41 @@ class PendingOutputTest {
       for (RawPeer peer : peers) {
         peer.close();
       }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Transport.class,
+      names = {"NIO", "EPOLL", "IO_URING"})
+  void isNotChangedByABufferThatGrowsBehindAFlush(Transport transport) throws Exception {
+    assumeThat(transport.isAvailable()).isTrue();
+    String first = "a".repeat(27_000); // with the tail less than a turn flushes early
+    String second = "b".repeat(150_000); // more than the pack buffer has
+    Recorder<String, String> recorder =
+        new Recorder<>(
+            (connection, message) -> {
+              connection.send(first);
+              connection.send(second);
+              for (int i = 0; i < 8; i++) { // gets the freed memory, if any
+                ByteBuf other = Loop.ALLOCATOR.directBuffer(64 * 1024);
+                other.writeZero(other.writableBytes()).release();
+              }
+            });
+    try (Server server =
+            Server.builder(Tailed::new, recorder)
+                .listen("127.0.0.1:0")
+                .transport(transport)
+                .eventLoops(1)
+                .sendBufferBytes(8192)
+                .maxPendingBytes(1 << 28)
+                .plugin(new Hasty())
+                .start();
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 4096)) {
+      peer.send("go");
+      recorder.expect("connect", "message go");
+      byte[] expected = RawPeer.frames(first, TAIL_TEXT, second);
+      assertThat(Arrays.mismatch(peer.read(expected.length), expected)).isEqualTo(-1);
     }
   }
 }
