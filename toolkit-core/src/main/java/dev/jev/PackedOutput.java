@@ -67,11 +67,13 @@ abstract class PackedOutput<O> {
    * anything fails, the output is as before.
    */
   final void pack(O message, boolean lent) {
-    ByteBuf out = packBuffer();
-    int start = out.writerIndex();
+    ByteBuf out = null;
+    int start = 0;
     ByteBuf uncopied = null;
     boolean consumed = lent;
     try {
+      out = packBuffer();
+      start = out.writerIndex();
       ByteBuf tail = connection.driver().pack(message, out);
       if (tail != null) {
         uncopied = copyIfShort(tail, minTailBytes(), out);
@@ -84,8 +86,10 @@ abstract class PackedOutput<O> {
         writePacked(/* last= */ false); // may fail for lack of memory
       }
     } catch (Throwable t) {
-      out.writerIndex(Math.max(start, writtenIndex));
-      connection.driver().undoPack();
+      if (out != null) {
+        out.writerIndex(Math.max(start, writtenIndex));
+        connection.driver().undoPack();
+      }
       ReferenceCountUtil.safeRelease(uncopied);
       ReferenceCountUtil.safeRelease(consumed ? null : message);
       throw t;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -21,7 +22,7 @@ class OutOfDirectMemoryTest {
   private static final int LONG = 8_000_000; // more than a socket takes
 
   /** Buffers after their length, with the content as a zero-copy tail. */
-  private static final class Tails implements Protocol<ByteBuf, ByteBuf> {
+  private record Tails(boolean reportsUndo) implements Protocol<ByteBuf, ByteBuf> {
     @Override
     public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
       return null;
@@ -36,13 +37,20 @@ class OutOfDirectMemoryTest {
     public ByteBuf zeroCopyTail(ByteBuf message) {
       return message;
     }
+
+    @Override
+    public void undoPack() {
+      if (reportsUndo) {
+        System.out.println("undone");
+      }
+    }
   }
 
   /** Prints the lengths of the texts that a slow peer gets. */
   public static void main(String[] args) throws Exception {
     Recorder<ByteBuf, ByteBuf> recorder = Recorder.silent();
     try (Server server =
-            Server.builder(Tails::new, recorder)
+            Server.builder(() -> new Tails(/* reportsUndo= */ false), recorder)
                 .listen("127.0.0.1:0")
                 .eventLoops(1)
                 .maxPendingBytes(2 * LONG)
@@ -70,6 +78,10 @@ class OutOfDirectMemoryTest {
   }
 
   private static void sendWithoutMemory(Connection<ByteBuf> connection) {
+    sendWithoutMemory(connection, bytes(40_000));
+  }
+
+  private static void sendWithoutMemory(Connection<ByteBuf> connection, ByteBuf message) {
     List<ByteBuf> all = new ArrayList<>();
     try {
       while (true) {
@@ -78,11 +90,35 @@ class OutOfDirectMemoryTest {
     } catch (OutOfMemoryError e) { // intended
     }
     try {
-      connection.send(bytes(40_000));
+      connection.send(message);
       System.out.println("sent");
     } catch (OutOfMemoryError e) { // intended
     }
     all.forEach(ByteBuf::release);
+  }
+
+  /** Prints what becomes of a message for which there is no pack buffer. */
+  public static final class NoPackBuffer {
+    public static void main(String[] args) throws Exception {
+      Recorder<ByteBuf, ByteBuf> recorder = Recorder.silent();
+      Supplier<Protocol<ByteBuf, ByteBuf>> protocols = () -> new Tails(/* reportsUndo= */ true);
+      try (Server server =
+              Server.builder(protocols, recorder).listen("127.0.0.1:0").eventLoops(1).start();
+          RawPeer peer = RawPeer.connect(server)) {
+        Connection<ByteBuf> connection = recorder.connection();
+        ByteBuf message = bytes(1);
+        CountDownLatch sent = new CountDownLatch(1);
+        connection.execute(
+            () -> {
+              sendWithoutMemory(connection, message);
+              System.out.println("references " + message.refCnt());
+              connection.send(bytes(3));
+              sent.countDown();
+            });
+        sent.await();
+        System.out.println(peer.receive().length());
+      }
+    }
   }
 
   private static ByteBuf bytes(int length) {
@@ -91,17 +127,26 @@ class OutOfDirectMemoryTest {
 
   @Test
   void messageWhoseTailCannotBeWrittenLeavesNoByteBehind() throws Exception {
+    assertThat(linesOf(OutOfDirectMemoryTest.class)).containsExactly("" + LONG, "20000", "3");
+  }
+
+  @Test
+  void messageWithoutAPackBufferIsReleasedAndNotUndone() throws Exception {
+    assertThat(linesOf(NoPackBuffer.class)).containsExactly("references 0", "3");
+  }
+
+  private static List<String> linesOf(Class<?> program) throws Exception {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Dio.netty.maxDirectMemory=50000000",
                 "-cp",
                 System.getProperty("java.class.path"),
-                OutOfDirectMemoryTest.class.getName())
+                program.getName())
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
-    assertThat(out.lines()).containsExactly("" + LONG, "20000", "3");
+    return out.lines().toList();
   }
 }
