@@ -55,6 +55,12 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   /** Size of the buffer that Netty reads few bytes into, with its object. */
   private static final int MIN_BUFFER_BYTES = 2048;
 
+  /**
+   * The event that reports a peer that closes during the handshake. Engines take this for an error:
+   * some expect an encrypted record.
+   */
+  static final Object PEER_CLOSED = new Object();
+
   /** The event that reports input that has to wait for a task. */
   static final Object INPUT_WAITS = new Object();
 
@@ -62,7 +68,7 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   static final Object INPUT_CONTINUES = new Object();
 
   private final HandshakeTasks tasks;
-  private boolean refused;
+  private boolean refused; // all input is ignored
   private boolean discards; // the connection closes during the handshake and discards all input
   private boolean delivered; // the current record has had data
   private int credit = MAX_SILENT_RECORDS * SILENT_RECORD_BYTES; // for records without data
@@ -246,6 +252,10 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
       refuse(ctx, in, "major record version: " + version);
     } else if (length > MAX_RECORD) {
       refuse(ctx, in, "record length: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
+    } else if (!handshakeFuture().isDone() && TlsRecord.isPlainCloseNotify(in)) {
+      refused = true;
+      in.skipBytes(in.readableBytes());
+      ctx.fireUserEventTriggered(PEER_CLOSED);
     } else if (handshakeFuture().isSuccess()) {
       boolean isLast = in.readableBytes() == TlsRecord.HEADER + length;
       // In TLS 1.3 every encrypted record has the type of application data (RFC 8446, 5.2).

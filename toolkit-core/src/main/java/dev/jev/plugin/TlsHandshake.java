@@ -125,6 +125,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event == TlsOrPlain.PLAINTEXT) {
       continueInPlaintext(ctx);
+    } else if (event == GuardedSslHandler.PEER_CLOSED) {
+      finish();
+      link.close(CloseReason.of(Kind.PEER_CLOSED));
     } else if (event == GuardedSslHandler.INPUT_WAITS) {
       link.pauseReading();
     } else if (event == GuardedSslHandler.INPUT_CONTINUES) {

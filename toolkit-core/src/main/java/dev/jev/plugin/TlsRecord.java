@@ -22,6 +22,7 @@ final class TlsRecord {
   static final int LAST_TYPE = 23;
 
   // RFC 8446, 6: alerts.
+  private static final int CLOSE_NOTIFY = 0;
   static final int UNEXPECTED_MESSAGE = 10;
   static final int RECORD_OVERFLOW = 22;
   static final int ILLEGAL_PARAMETER = 47;
@@ -42,6 +43,14 @@ final class TlsRecord {
 
   static int length(ByteBuf record) {
     return record.getUnsignedShort(record.readerIndex() + 3);
+  }
+
+  /** Returns whether a complete record is an unencrypted {@code close_notify}. */
+  static boolean isPlainCloseNotify(ByteBuf record) {
+    return type(record) == ALERT
+        && length(record) == 2
+        && record.readableBytes() >= HEADER + 2
+        && record.getUnsignedByte(record.readerIndex() + HEADER + 1) == CLOSE_NOTIFY;
   }
 
   /** Returns a complete, unencrypted record with a fatal alert. */

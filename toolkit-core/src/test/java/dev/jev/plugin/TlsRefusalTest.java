@@ -191,6 +191,20 @@ class TlsRefusalTest {
     expectNoRefusal();
   }
 
+  @ParameterizedTest
+  @CsvSource({"JDK, TLSv1.2", "JDK, TLSv1.3", "BORINGSSL, TLSv1.2", "BORINGSSL, TLSv1.3"})
+  void clientThatClosesDuringTheHandshakeIsNotRefused(Tls.Provider provider, String version)
+      throws Exception {
+    start(Tls.server().provider(provider).protocols(version));
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap());
+      peer.read(5); // of the answer
+      peer.write(new byte[] {21, 3, 3, 0, 2, 1, 0}).readAll(); // the alert close_notify
+    }
+    assertThat(reasons.next().toString()).isEqualTo("PEER_CLOSED");
+    expectNoRefusal();
+  }
+
   @Test
   void clientIsNotRefusedAfterTheHandshake() throws Exception {
     start(Tls.server().optional());
