@@ -22,12 +22,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -86,7 +84,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   // Any thread.
   private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
-  private final Set<ClockTimer> timers = ConcurrentHashMap.newKeySet();
+  private final Queue<Runnable> completions = new ConcurrentLinkedQueue<>(); // of deliveries
+  private final InMemoryTimers timers;
   private final Map<Class<?>, Object> attributes = new ConcurrentHashMap<>();
   private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
   private volatile @Nullable Object attachment;
@@ -114,6 +113,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private InMemoryConnection(Handler<? super I, O> handler, ManualClock clock) {
     this.handler = requireNonNull(handler, "handler");
     this.clock = requireNonNull(clock, "clock");
+    this.timers = new InMemoryTimers(clock, this::runTask, this::call);
   }
 
   private static SocketAddress loopback(int port) {
@@ -320,6 +320,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     } else if (!unread.isEmpty() && readsOn()) {
       I message = unread.remove();
       dispatch(message, () -> call(() -> handler.onMessage(this, message)));
+    } else if (!completions.isEmpty()) {
+      completions.remove().run();
     } else if (!tasks.isEmpty()) {
       call(tasks.remove());
     } else if (inputEnded && unread.isEmpty() && readsOn() && !offloaded) {
@@ -381,7 +383,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   private void finish(CloseReason why) {
     closed = true;
-    timers.forEach(ClockTimer::cancel);
+    timers.end();
     unread.forEach(ReferenceCountUtil::release);
     unread.clear();
     takeUnwritten().forEach(future -> future.complete(null));
@@ -401,7 +403,14 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     aborted = true;
     startClose(why);
     List<CompletableFuture<Void>> lost = takeUnwritten();
-    execute(() -> lost.forEach(each -> each.completeExceptionally(new ClosedChannelException())));
+    completeLater(
+        () -> lost.forEach(each -> each.completeExceptionally(new ClosedChannelException())));
+  }
+
+  /** Completes deliveries outside callbacks, and before tasks. */
+  private void completeLater(Runnable completion) {
+    completions.add(completion);
+    turnLater();
   }
 
   // For the handler.
@@ -437,7 +446,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     if (DUE.get() == null) {
       return written.complete(null);
     }
-    execute(() -> written.complete(null)); // never inside a callback
+    completeLater(() -> written.complete(null));
     return true;
   }
 
@@ -525,6 +534,11 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     turnLater();
   }
 
+  private void runTask(Runnable task) {
+    tasks.add(task);
+    run();
+  }
+
   @Override
   public SocketAddress localAddress() {
     return local;
@@ -573,83 +587,16 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   @Override
   public ScheduledTask runAfter(Duration delay, Runnable task) {
-    long nanos = ManualClock.nanos("delay", delay);
-    return start(new ClockTimer(requireNonNull(task, "task"), () -> -1), nanos);
+    return timers.runAfter(delay, task);
   }
 
   @Override
   public ScheduledTask runEvery(Duration period, Runnable task) {
-    if (period.isNegative() || period.isZero() || period.compareTo(ManualClock.MAX_DELAY) > 0) {
-      throw new IllegalArgumentException(
-          "period: " + period + " (expected: > PT0S and <= " + ManualClock.MAX_DELAY + ")");
-    }
-    long nanos = period.toNanos();
-    long begin = clock.nanoTime();
-    return start(
-        new ClockTimer(
-            requireNonNull(task, "task"), () -> nanos - (clock.nanoTime() - begin) % nanos),
-        nanos);
+    return timers.runEvery(period, task);
   }
 
   @Override
   public ScheduledTask runTicker(Supplier<Duration> ticker) {
-    requireNonNull(ticker, "ticker");
-    long[] pause = new long[1];
-    Runnable task = () -> pause[0] = ManualClock.nanos("ticker", ticker.get());
-    return start(new ClockTimer(task, () -> pause[0]), 0);
-  }
-
-  private ScheduledTask start(ClockTimer timer, long nanos) {
-    if (!closed) {
-      timers.add(timer);
-      timer.schedule(nanos);
-    }
-    return timer;
-  }
-
-  /** A scheduled task that may run again. */
-  private final class ClockTimer implements ScheduledTask {
-
-    private final Runnable task;
-    private final LongSupplier pause; // in nanoseconds; negative if it does not run again
-    private volatile boolean cancelled;
-    private volatile Runnable undo = () -> {};
-
-    ClockTimer(Runnable task, LongSupplier pause) {
-      this.task = task;
-      this.pause = pause;
-    }
-
-    void schedule(long nanos) {
-      undo = clock.schedule(nanos, this::due);
-    }
-
-    private void due() {
-      tasks.add(this::runOnce);
-      InMemoryConnection.this.run();
-    }
-
-    private void runOnce() {
-      if (cancelled) {
-        return;
-      }
-      if (!call(task) || cancelled) {
-        cancel();
-        return;
-      }
-      long next = pause.getAsLong();
-      if (next < 0) {
-        cancel();
-      } else {
-        schedule(next);
-      }
-    }
-
-    @Override
-    public void cancel() {
-      cancelled = true;
-      timers.remove(this);
-      undo.run();
-    }
+    return timers.runTicker(ticker);
   }
 }

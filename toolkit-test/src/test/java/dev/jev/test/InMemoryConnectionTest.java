@@ -78,6 +78,13 @@ class InMemoryConnectionTest {
           c.send("2");
           note.add("not nested");
         }),
+    DELIVER_AND_EXECUTE(
+        (c, note) -> {
+          c.pauseReading();
+          c.execute(() -> note.add("task"));
+          c.deliver("1").written().thenRun(() -> note.add("written"));
+          c.execute(c::close);
+        }),
     PAUSE_AND_RESUME(
         (c, note) -> {
           c.pauseReading();
