@@ -219,7 +219,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Stops awaiting the peer's close: drops the bytes that have arrived and those to come. */
   void stopAwaitingPeerClose() {
     awaitingPeerClose = false;
-    releaseDeferred();
+    handOver(ByteBuf::release);
     if (connection.unread() != null) {
       connection.inbound().release();
     }
@@ -363,11 +363,6 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     }
   }
 
-  /** Drops the deferred bytes. */
-  void releaseDeferred() {
-    handOver(ByteBuf::release);
-  }
-
   /** Passes the deferred bytes on to {@code successor}, with their references. */
   void handOver(Consumer<ByteBuf> successor) {
     while (deferred != null && !deferred.isEmpty()) {
@@ -456,9 +451,7 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
     ByteBuf unread = connection.unread();
     long all = unread == null ? 0 : unread.capacity();
     if (deferred != null && !deferred.isEmpty()) {
-      for (ByteBuf bytes : deferred) {
-        all += bytes.capacity();
-      }
+      all += deferred.stream().mapToInt(ByteBuf::capacity).sum();
     }
     if (opened && !connection.lifecycle().isClosing()) {
       try {
@@ -543,11 +536,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   private void refuseTooLong(ByteBuf bytes) {
-    if (bytes.readableBytes() > maxFrameBytes() && !connection.lifecycle().isClosing()) {
-      String frame = "frame: more than " + bytes.readableBytes() + " bytes";
-      connection.fail(
-          Kind.PROTOCOL_ERROR,
-          new ProtocolException(frame + " (expected: <= " + maxFrameBytes() + ")"));
+    int length = bytes.readableBytes();
+    if (length > maxFrameBytes() && !connection.lifecycle().isClosing()) {
+      String fault = "frame: more than " + length + " bytes (expected: <= " + maxFrameBytes() + ")";
+      connection.fail(Kind.PROTOCOL_ERROR, new ProtocolException(fault));
     }
   }
 
