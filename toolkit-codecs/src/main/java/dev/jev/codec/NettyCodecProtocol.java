@@ -85,6 +85,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private @Nullable ProtocolException fault; // thrown when the pipeline returns
   private boolean ending; // further messages are dropped
   private boolean wakeScheduled;
+  private boolean runningDeferred; // output that was written before the latest input
   private int unproductiveBytes; // input since the last message or answer
   private long possiblyHeld; // input that the codec, or a message in the queue, may hold
   private int lastFed; // length of the latest input
@@ -202,8 +203,10 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
           "frame: more than " + limit + " bytes (expected: <= " + limit + ")");
     }
     int longest = channel().isOneWay() ? LONG_PIECE_BYTES : PIECE_BYTES;
-    int length = Math.min(Math.min(in.readableBytes(), longest), limit - unproductiveBytes);
-    ByteBuf bytes = in.alloc().directBuffer(length);
+    int most = Math.min(Math.min(in.readableBytes(), longest), limit - unproductiveBytes);
+    // The last byte on its own: if nothing comes of it, it belongs to an incomplete frame.
+    int length = most == in.readableBytes() && most > 1 ? most - 1 : most;
+    ByteBuf bytes = in.alloc().directBuffer(most); // the decoder may append the last byte
     bytes.writeBytes(in, length);
     unproductiveBytes += length;
     boolean heldNothing = possiblyHeld == 0;
@@ -224,7 +227,12 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private @Nullable I next() {
     for (Object next; (next = pending.poll()) != null; ) {
       if (next instanceof Deferred deferred) {
-        run(deferred.action());
+        runningDeferred = true;
+        try {
+          run(deferred.action());
+        } finally {
+          runningDeferred = false;
+        }
         if (!channel().isOpen()) {
           dropPending();
         }
@@ -328,13 +336,17 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
 
   /** Takes bytes that have reached the head of the pipeline. */
   void write(ByteBuf bytes) {
-    unproductiveBytes = 0;
     if (stage == Stage.READING) { // the answer to some of the input
       possiblyHeld = Math.max(possiblyHeld - bytes.readableBytes() - ANSWERED_BYTES, 0);
     }
-    if (out != null) {
+    if (out != null) { // no answer of the codec, but a message of the connection
       out.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
-    } else if (bytes.isReadable()) {
+      return;
+    }
+    if (!runningDeferred) {
+      unproductiveBytes = 0;
+    }
+    if (bytes.isReadable()) {
       context().write(bytes.retain());
     }
   }
