@@ -116,9 +116,7 @@ public final class Topic<O> {
         subscriber.shard().queue().change(subscriber, policy);
       } else {
         subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
-        add(subscriber);
         if (!join(subscriber, stream.lifecycle())) {
-          forget(subscriber);
           return subscriber;
         }
       }
@@ -127,19 +125,17 @@ public final class Topic<O> {
     return subscriber;
   }
 
-  /** Adds a subscriber before it joins: then the observer finds it, and its messages reach it. */
-  private synchronized void add(TopicSubscriber<O> subscriber) {
-    subscribers.put(subscriber.connection(), subscriber);
-    subscriber.shard().addToSubscriberCount(1);
-  }
-
-  private static boolean join(TopicSubscriber<?> subscriber, ConnectionLifecycle lifecycle) {
+  private synchronized boolean join(TopicSubscriber<O> subscriber, ConnectionLifecycle lifecycle) {
     if (!lifecycle.addJoining(subscriber)) {
       return false;
     }
+    // Before the join: then the observer finds the subscriber, and what it publishes reaches it.
+    subscribers.put(subscriber.connection(), subscriber);
+    subscriber.shard().addToSubscriberCount(1);
     if (subscriber.shard().queue().join(subscriber)) {
       return true;
     }
+    forget(subscriber);
     lifecycle.removeJoining(subscriber);
     return false;
   }

@@ -584,17 +584,30 @@ class TopicTest {
   }
 
   @Test
-  void connectionIsContainedBeforeItJoins() throws Exception {
-    SlowPeer<String> peer = SlowPeer.ofTexts();
-    others.add(peer);
-    ConnectionLifecycle lifecycle = peer.connection().lifecycle();
-    Thread subscriber = new Thread(() -> topic.subscribe(peer.connection()));
-    synchronized (lifecycle) { // the join waits for it
-      subscriber.start();
-      Eventually.holds("join", () -> subscriber.getState() == Thread.State.BLOCKED);
-      assertThat(topic.contains(peer.connection())).isTrue();
+  void connectionIsContainedWhenItJoins() throws Exception {
+    int topics = 20_000;
+    AtomicInteger joins = new AtomicInteger();
+    AtomicInteger absent = new AtomicInteger();
+    server = Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+    peers.add(RawPeer.connect(server));
+    Connection<String> connection = recorder.connection();
+    for (int i = 0; i < topics; i++) {
+      CompletableFuture<Topic<String>> joined = new CompletableFuture<>();
+      Topic<String> next =
+          Topic.of(
+              "next",
+              new Topic.Observer<>() {
+                @Override
+                public void onJoin(Connection<String> joining) {
+                  absent.addAndGet(joined.join().contains(joining) ? 0 : 1);
+                  joins.incrementAndGet();
+                }
+              });
+      joined.complete(next);
+      next.subscribe(connection);
     }
-    subscriber.join();
+    Eventually.holds("all have joined", () -> joins.get() == topics);
+    assertThat(absent).hasValue(0);
   }
 
   @Test
