@@ -252,7 +252,7 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
       refuse(ctx, in, "major record version: " + version);
     } else if (length > MAX_RECORD) {
       refuse(ctx, in, "record length: " + length + " bytes (expected: <= " + MAX_RECORD + ")");
-    } else if (!handshakeFuture().isDone() && TlsRecord.isPlainCloseNotify(in)) {
+    } else if (!handshakeFuture().isDone() && TlsRecord.isPlainClose(in)) {
       refused = true;
       in.skipBytes(in.readableBytes());
       ctx.fireUserEventTriggered(PEER_CLOSED);

@@ -23,6 +23,7 @@ final class TlsRecord {
 
   // RFC 8446, 6: alerts.
   private static final int CLOSE_NOTIFY = 0;
+  private static final int USER_CANCELED = 90;
   static final int UNEXPECTED_MESSAGE = 10;
   static final int RECORD_OVERFLOW = 22;
   static final int ILLEGAL_PARAMETER = 47;
@@ -45,12 +46,16 @@ final class TlsRecord {
     return record.getUnsignedShort(record.readerIndex() + 3);
   }
 
-  /** Returns whether a complete record is an unencrypted {@code close_notify}. */
-  static boolean isPlainCloseNotify(ByteBuf record) {
-    return type(record) == ALERT
-        && length(record) == 2
-        && record.readableBytes() >= HEADER + 2
-        && record.getUnsignedByte(record.readerIndex() + HEADER + 1) == CLOSE_NOTIFY;
+  /**
+   * Returns whether a complete record is an unencrypted {@code close_notify}, or the {@code
+   * user_canceled} that precedes it in a handshake.
+   */
+  static boolean isPlainClose(ByteBuf record) {
+    if (type(record) != ALERT || length(record) != 2 || record.readableBytes() < HEADER + 2) {
+      return false;
+    }
+    int description = record.getUnsignedByte(record.readerIndex() + HEADER + 1);
+    return description == CLOSE_NOTIFY || description == USER_CANCELED;
   }
 
   /** Returns a complete, unencrypted record with a fatal alert. */

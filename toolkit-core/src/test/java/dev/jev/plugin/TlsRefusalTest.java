@@ -192,14 +192,21 @@ class TlsRefusalTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"JDK, TLSv1.2", "JDK, TLSv1.3", "BORINGSSL, TLSv1.2", "BORINGSSL, TLSv1.3"})
-  void clientThatClosesDuringTheHandshakeIsNotRefused(Tls.Provider provider, String version)
-      throws Exception {
+  @CsvSource({
+    "JDK, TLSv1.2, 0",
+    "JDK, TLSv1.3, 0",
+    "JDK, TLSv1.3, 90",
+    "BORINGSSL, TLSv1.2, 0",
+    "BORINGSSL, TLSv1.3, 0",
+    "BORINGSSL, TLSv1.3, 90"
+  })
+  void clientThatClosesDuringTheHandshakeIsNotRefused(
+      Tls.Provider provider, String version, byte alert) throws Exception {
     start(Tls.server().provider(provider).protocols(version));
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap());
       peer.read(5); // of the answer
-      peer.write(new byte[] {21, 3, 3, 0, 2, 1, 0}).readAll(); // the alert close_notify
+      peer.write(new byte[] {21, 3, 3, 0, 2, 1, alert}).readAll();
     }
     assertThat(reasons.next().toString()).isEqualTo("PEER_CLOSED");
     expectNoRefusal();
