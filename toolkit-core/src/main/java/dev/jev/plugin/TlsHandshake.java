@@ -20,6 +20,7 @@ import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.handler.ssl.SslProvider;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.security.cert.X509Certificate;
@@ -225,6 +226,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   private static CloseReason reason(Throwable cause) {
+    if (root(cause) instanceof IOException failure && !(failure instanceof SSLException)) {
+      return new CloseReason(Kind.IO_ERROR, failure); // a write failed: the peer has left
+    }
     ProtocolException exception =
         cause instanceof ProtocolException protocolException
             ? protocolException

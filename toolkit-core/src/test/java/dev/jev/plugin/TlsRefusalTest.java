@@ -11,7 +11,12 @@ import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
 import io.netty.pkitesting.X509Bundle;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -209,6 +214,35 @@ class TlsRefusalTest {
       peer.write(new byte[] {21, 3, 3, 0, 2, 1, alert}).readAll();
     }
     assertThat(reasons.next().toString()).isEqualTo("PEER_CLOSED");
+    expectNoRefusal();
+  }
+
+  /** A plugin that fails all writes, as a socket does whose peer has reset the connection. */
+  private static final class BrokenPipe implements Plugin {
+    @Override
+    public Observer install(Link link) {
+      link.pipeline()
+          .addFirst(
+              new ChannelOutboundHandlerAdapter() {
+                @Override
+                public void write(ChannelHandlerContext ctx, Object bytes, ChannelPromise promise) {
+                  ReferenceCountUtil.release(bytes);
+                  promise.setFailure(new IOException("Broken pipe"));
+                }
+              });
+      return new Observer() {};
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"JDK, TLSv1.2", "JDK, TLSv1.3", "BORINGSSL, TLSv1.2", "BORINGSSL, TLSv1.3"})
+  void clientThatCannotBeAnsweredIsNotRefused(Tls.Provider provider, String version)
+      throws Exception {
+    start(Tls.server().provider(provider).protocols(version), new BrokenPipe());
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap()).readAll();
+    }
+    assertThat(reasons.next().toString()).isEqualTo("IO_ERROR: java.io.IOException: Broken pipe");
     expectNoRefusal();
   }
 
