@@ -47,7 +47,8 @@ import java.util.function.Supplier;
  * them is refused, and the {@link dev.jev.Server.Builder#frameTimeout} runs until the next message
  * or answer. It has to be disabled for a codec that drops whole frames, such as signs of life, or
  * bytes between frames, such as newlines, without an answer. What a handler writes in a task counts
- * as an answer. The limits of the codec apply as well.
+ * as an answer. The last byte of a read is passed to the codec on its own: if nothing comes of it,
+ * a frame is incomplete. The limits of the codec apply as well.
  *
  * <p><b>Decoding ahead.</b> The codec gets at most 2 KiB at a time, and no more until the resulting
  * messages have been delivered; 16 KiB if each of its handlers serves one direction only. A codec
