@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Which input of a Netty codec counts as an incomplete frame. */
+/** Tests which input of a Netty codec counts as an incomplete frame. */
 class NettyCodecHeldBytesTest {
 
   /** A handler that answers the line "ping". */

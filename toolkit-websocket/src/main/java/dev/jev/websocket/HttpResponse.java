@@ -166,7 +166,10 @@ public final class HttpResponse {
   /** Writes the response. The last response of a connection has {@code Connection: close}. */
   void write(ProtocolContext context, @Nullable HttpRequest request, boolean last) {
     writeHead(context, last);
-    context.write(Unpooled.wrappedBuffer(content(request)));
+    ByteBuffer content = content(request);
+    if (content.hasRemaining()) {
+      context.write(Unpooled.wrappedBuffer(content));
+    }
   }
 
   /** Returns what follows the head of the response to a request. */

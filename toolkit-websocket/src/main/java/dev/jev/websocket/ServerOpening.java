@@ -90,8 +90,10 @@ final class ServerOpening implements Opening {
   /** Writes the next part of a body. Closes the connection after the last part of the last one. */
   private void writePart(ProtocolContext context) {
     int length = Math.min(rest.remaining(), PART_BYTES);
-    context.write(Unpooled.wrappedBuffer(rest.slice(rest.position(), length)));
-    rest.position(rest.position() + length);
+    if (length > 0) {
+      context.write(Unpooled.wrappedBuffer(rest.slice(rest.position(), length)));
+      rest.position(rest.position() + length);
+    }
     if (over && !rest.hasRemaining()) {
       context.close();
     }
