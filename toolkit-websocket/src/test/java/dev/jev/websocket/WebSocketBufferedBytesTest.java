@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Compares the memory of incomplete WebSocket messages with what is counted of it. */
 @Timeout(60)
-class BufferedBytesTest {
+class WebSocketBufferedBytesTest {
 
   private static final int MIB = 1024 * 1024;
   private static final String DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n";

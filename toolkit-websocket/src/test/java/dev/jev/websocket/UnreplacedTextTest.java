@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests that no character becomes a question mark on its way to the peer. */
-class StrictTextTest {
+class UnreplacedTextTest {
 
   private static final String HALF = "a\uD83Db";
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Compares the memory of incomplete messages with what the codecs report of it. */
 @Timeout(60)
-class BufferedBytesTest {
+class CodecBufferedBytesTest {
 
   private static final int BYTES = 3 * 1024 * 1024;
   private static final int MAX_BYTES = BudgetedServer.MAX_FRAME_BYTES;
@@ -53,9 +53,9 @@ class BufferedBytesTest {
         codec("RESP chunks", Protocols::respClient, "$?\r\n" + ";65536\r\n" + chunks()),
         codec("Netty HTTP", http(), "POST / HTTP/1.1\r\nContent-Length: 3900000\r\n\r\n" + text),
         codec("Netty MQTT", mqtt(), "\60\200\200\374\1\0\1a" + text),
-        codec("strings", BufferedBytesTest::strings, "\0\77\0\0" + text),
-        codec("mapped", BufferedBytesTest::mapped, "*9\r\n" + bulks(8, BYTES / 8)),
-        codec("multiplexed", BufferedBytesTest::multiplexed, "*9\r\n" + bulks(8, BYTES / 8)));
+        codec("strings", CodecBufferedBytesTest::strings, "\0\77\0\0" + text),
+        codec("mapped", CodecBufferedBytesTest::mapped, "*9\r\n" + bulks(8, BYTES / 8)),
+        codec("multiplexed", CodecBufferedBytesTest::multiplexed, "*9\r\n" + bulks(8, BYTES / 8)));
   }
 
   private static Arguments codec(
