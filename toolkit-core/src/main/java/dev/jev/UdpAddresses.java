@@ -39,6 +39,8 @@ final class UdpAddresses<I, O> {
 
   private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  private static final String CANNOT_LIST = "cannot list the addresses of this machine";
+
   /** Opens the socket of an address, next to the one for all addresses. */
   @FunctionalInterface
   interface Opener<I, O> {
@@ -82,8 +84,8 @@ final class UdpAddresses<I, O> {
   private List<InetAddress> addresses() {
     try {
       return addressesOfMachine.get();
-    } catch (RuntimeException e) {
-      log.warning("cannot list the addresses of this machine", e);
+    } catch (Throwable t) {
+      log.warning(CANNOT_LIST, t);
       return List.of();
     }
   }
@@ -178,16 +180,28 @@ final class UdpAddresses<I, O> {
       long now = all.loop().nanoTime();
       if (now - nextListing >= 0 && listing.compareAndSet(false, true)) {
         nextListing = now + PERIOD_NANOS;
-        Thread lister = new Thread(UdpAddresses.this::list, "jev-addresses");
-        lister.setDaemon(true);
-        lister.start();
+        startLister();
       }
     }
   }
 
+  private void startLister() {
+    Thread lister = new Thread(this::list, "jev-addresses");
+    lister.setDaemon(true);
+    try {
+      lister.start();
+    } catch (Throwable t) { // the system has no thread left, for example
+      listing.set(false);
+      log.warning(CANNOT_LIST, t);
+    }
+  }
+
   private void list() {
-    List<InetAddress> addresses = addresses();
-    loops.forEach(loop -> loop.later(addresses));
-    listing.set(false);
+    try {
+      List<InetAddress> addresses = addresses();
+      loops.forEach(loop -> loop.later(addresses));
+    } finally {
+      listing.set(false);
+    }
   }
 }

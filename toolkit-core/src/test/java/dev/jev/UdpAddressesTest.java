@@ -26,6 +26,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -220,6 +221,22 @@ class UdpAddressesTest {
     List<InetAddress> addresses = new CopyOnWriteArrayList<>();
     start(transport, "udp://:0", () -> addresses);
     addresses.add(ip("127.0.0.2"));
+    Eventually.holds("127.0.0.2 answers", () -> answering(ip("127.0.0.2")).equals(ip("127.0.0.2")));
+  }
+
+  @Test
+  void addressAnswersThoughTheListingFailedBefore() throws Exception {
+    AtomicInteger listings = new AtomicInteger();
+    start(
+        Transport.NIO,
+        "udp://:0",
+        () -> {
+          int before = listings.getAndIncrement();
+          if (before == 1) {
+            throw new OutOfMemoryError("no listing");
+          }
+          return before == 0 ? List.of() : ips("127.0.0.2");
+        });
     Eventually.holds("127.0.0.2 answers", () -> answering(ip("127.0.0.2")).equals(ip("127.0.0.2")));
   }
 
