@@ -82,8 +82,8 @@ final class HandshakeTasks implements Executor {
   public void execute(Runnable task) {
     pending++;
     ReferenceCountUtil.retain(engine); // an engine of BoringSSL is freed after its last task
-    AtomicBoolean begun =
-        new AtomicBoolean(); // an executor may throw and run the task nevertheless
+    // An executor may throw an exception and run the task nevertheless.
+    AtomicBoolean begun = new AtomicBoolean();
     try {
       executor.execute(
           () -> {
