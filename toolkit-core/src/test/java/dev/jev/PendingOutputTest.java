@@ -35,7 +35,7 @@ class PendingOutputTest {
               .writeBytes(TAIL_TEXT.getBytes(US_ASCII)));
 
   /** Texts that are packed for each connection. */
-  private static final class Unshared implements Protocol<String, String> {
+  private static class Unshared implements Protocol<String, String> {
     private final Texts texts = new Texts();
 
     @Override
@@ -75,19 +75,7 @@ class PendingOutputTest {
   }
 
   /** Texts, of which those that begin with "a" have a tail that is not copied. */
-  private static final class Tailed implements Protocol<String, String> {
-    private final Texts texts = new Texts();
-
-    @Override
-    public String unpack(ProtocolContext context, ByteBuf in) {
-      return texts.unpack(context, in);
-    }
-
-    @Override
-    public void pack(String message, ByteBuf out) {
-      texts.pack(message, out);
-    }
-
+  private static final class Tailed extends Unshared {
     @Override
     public @Nullable ByteBuf zeroCopyTail(String message) {
       return message.startsWith("a") ? TAIL : null;
