@@ -209,9 +209,11 @@ public final class EventLoops implements AutoCloseable {
     /**
      * Starts the event loops.
      *
-     * @throws IllegalStateException if the transport is not available
+     * @throws IllegalStateException if the transport is not available, or if the artifacts of Netty
+     *     on the class path have several versions or one before 4.2.2
      */
     public EventLoops start() {
+      NettyArtifacts.check();
       return new EventLoops(this);
     }
   }

@@ -44,7 +44,7 @@ class StoreysTest {
     /** Threads, their shared buffers, turns. */
     LOOP(
         "EventLoops EventLoopsUser Loop LoopEpollIoHandler LoopMember LoopService LoopTimers"
-            + " LoopWatchdog SocketOptions Transport"),
+            + " LoopWatchdog NettyArtifacts SocketOptions Transport"),
 
     /** The path from a socket to the handler and back. */
     CONNECTION(
