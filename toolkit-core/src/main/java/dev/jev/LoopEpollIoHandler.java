@@ -47,7 +47,7 @@ final class LoopEpollIoHandler implements IoHandler {
 
     @Override
     public long submit(IoOps ops) {
-      boolean none = ((EpollIoOps) ops).value() == EpollIoOps.NONE.value();
+      boolean none = ((EpollIoOps) ops).value() == 0;
       return epoll.submit(none ? EpollIoOps.EPOLLET : ops);
     }
 
