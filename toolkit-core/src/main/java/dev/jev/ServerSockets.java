@@ -19,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketAddress;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -37,6 +38,9 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Threads.</b> One thread before {@link #open}, any thread afterwards.
  */
 final class ServerSockets<I, O> {
+
+  /** Maximum time to wait for an event loop to register or bind a socket. */
+  private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   /** Maximum time to wait for a socket to close. */
   private static final long CLOSE_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -364,7 +368,16 @@ final class ServerSockets<I, O> {
   }
 
   private static void await(ChannelFuture step) throws IOException {
-    Throwable cause = step.awaitUninterruptibly().cause();
+    await(step, ANSWER_NANOS);
+  }
+
+  /** Waits for a step on an event loop, which may be blocked or lose the step by an error. */
+  static void await(ChannelFuture step, long nanos) throws IOException {
+    if (!step.awaitUninterruptibly(nanos, NANOSECONDS)) {
+      throw new IOException(
+          "no answer from the event loop within " + Duration.ofNanos(nanos).toMillis() + " ms");
+    }
+    Throwable cause = step.cause();
     if (cause != null) {
       throw cause instanceof IOException io ? io : new IOException(cause);
     }

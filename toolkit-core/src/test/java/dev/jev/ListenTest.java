@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.DefaultChannelPromise;
+import io.netty.channel.local.LocalChannel;
 import io.netty.channel.socket.SocketProtocolFamily;
+import io.netty.util.concurrent.ImmediateEventExecutor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -68,6 +72,15 @@ class ListenTest {
   private void expectRefusal(String host) {
     assertThatThrownBy(() -> Echo.connect(host, server.port()).close())
         .isInstanceOf(ConnectException.class);
+  }
+
+  @Test
+  void eventLoopThatDoesNotAnswerFailsTheStart() {
+    ChannelFuture never =
+        new DefaultChannelPromise(new LocalChannel(), ImmediateEventExecutor.INSTANCE);
+    assertThatThrownBy(() -> ServerSockets.await(never, 1_000_000))
+        .isInstanceOf(IOException.class)
+        .hasMessage("no answer from the event loop within 1 ms");
   }
 
   // Addresses that are listened on.
