@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  * Shared event loops belong to the caller that created them, and run until {@link #close}.
  *
  * <p>An event loop that is blocked for longer than {@code blockedLoopThreshold} is logged with its
- * stack trace. If the thread of an event loop dies, all servers and clients of the group stop.
+ * stack trace. One that gets no processor time for as long is not blocked: this is logged without a
+ * stack trace, at most once per minute. If the thread of an event loop dies, all servers and
+ * clients of the group stop.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */

@@ -1,7 +1,11 @@
 package dev.jev;
 
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +16,10 @@ import org.jspecify.annotations.Nullable;
  * <p>It submits a task to every loop, and a new one once the loop has run it, and measures how long
  * the task waits. A loop that takes longer than the threshold is reported once, with the stack
  * trace of its thread, and once more when it has run the task.
+ *
+ * <p>A loop that could not run is not blocked: its thread waits for events although the task is
+ * there, or has had hardly any processor time. This happens if the machine is busy, if a container
+ * has used up its CPU quota, or if the JVM was suspended.
  */
 final class LoopWatchdog implements Runnable {
 
@@ -22,6 +30,7 @@ final class LoopWatchdog implements Runnable {
   private static final class Probe {
     final Loop loop;
     long submittedNanos;
+    long submittedCpuNanos; // of the loop's thread
     boolean reported;
     long lagNanos;
     volatile boolean completed = true;
@@ -37,6 +46,22 @@ final class LoopWatchdog implements Runnable {
   }
 
   private static final long MIN_PERIOD_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  /** The share of a processor, as one part in so many, below which a thread counts as starved. */
+  private static final int STARVED_PART = 10;
+
+  /** The classes in which the transports wait for events. */
+  private static final Set<String> WAITING =
+      Set.of(
+          "io.netty.channel.epoll.Native",
+          "io.netty.channel.kqueue.Native",
+          "io.netty.channel.local.LocalIoHandler",
+          "io.netty.channel.uring.Native",
+          "sun.nio.ch.EPoll",
+          "sun.nio.ch.KQueue",
+          "sun.nio.ch.WEPoll");
+
+  private static final RateLimitedLog STARVED = new RateLimitedLog(Duration.ofMinutes(1));
 
   private final List<Probe> probes;
   private final List<EventLoopsUser> users;
@@ -81,6 +106,7 @@ final class LoopWatchdog implements Runnable {
       }
       probe.completed = false;
       probe.submittedNanos = now;
+      probe.submittedCpuNanos = cpuNanos(probe.loop.thread());
       try {
         probe.loop.executor().execute(probe::complete);
       } catch (RuntimeException e) {
@@ -88,7 +114,6 @@ final class LoopWatchdog implements Runnable {
         probe.reported = true;
       }
     } else if (!probe.reported && now - probe.submittedNanos > limitNanos) {
-      probe.reported = true;
       reportBlocked(probe, now);
     }
   }
@@ -106,11 +131,61 @@ final class LoopWatchdog implements Runnable {
     if (thread == null) {
       return; // the thread does not run yet
     }
-    Duration time = Duration.ofNanos(now - probe.submittedNanos);
-    users.forEach(user -> user.loopBlocked(thread, time));
-    Throwable stack = new Throwable("stack of the blocked event loop");
-    stack.setStackTrace(thread.getStackTrace());
-    report(probe, now, "has been blocked for", stack);
+    long nanos = now - probe.submittedNanos;
+    long cpuNanos = cpuNanos(thread) - probe.submittedCpuNanos;
+    Thread.State state = thread.getState();
+    StackTraceElement[] stack = thread.getStackTrace();
+    if (isStarved(state, stack, cpuNanos, nanos)) {
+      STARVED.warning(
+          "event loop "
+              + thread.getName()
+              + ": no processor time for "
+              + TimeUnit.NANOSECONDS.toMillis(nanos)
+              + " ms (CPU quota?)");
+      return; // it may be blocked later
+    }
+    probe.reported = true;
+    users.forEach(user -> user.loopBlocked(thread, Duration.ofNanos(nanos)));
+    Throwable trace = new Throwable("stack of the blocked event loop");
+    trace.setStackTrace(stack);
+    report(probe, now, "has been blocked for", trace);
+  }
+
+  /**
+   * Returns whether a thread did not run for want of processor time, although it was able to.
+   *
+   * @param stack the stack of the thread
+   * @param cpuNanos the processor time that it has used
+   * @param nanos the time in which it has used that
+   */
+  static boolean isStarved(
+      Thread.State state, StackTraceElement[] stack, long cpuNanos, long nanos) {
+    if (stack.length == 0) {
+      return false; // it has ended
+    }
+    if (Arrays.stream(stack).limit(3).anyMatch(frame -> WAITING.contains(frame.getClassName()))) {
+      return true;
+    }
+    // A native method may wait for a file or a name server, which the state does not show.
+    return state == Thread.State.RUNNABLE
+        && !stack[0].isNativeMethod()
+        && cpuNanos < nanos / STARVED_PART;
+  }
+
+  /** Returns the processor time of a thread, as if it never paused if that is not measured. */
+  private static long cpuNanos(@Nullable Thread thread) {
+    long nanos = thread == null ? 0 : ProcessorTime.of(thread);
+    return nanos >= 0 ? nanos : System.nanoTime();
+  }
+
+  /** The JVM's management, which is loaded on the thread of the watchdog. */
+  private static final class ProcessorTime {
+    static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
+    /** Returns the processor time of a thread in nanoseconds; negative if it is not measured. */
+    static long of(Thread thread) {
+      return THREADS.isThreadCpuTimeSupported() ? THREADS.getThreadCpuTime(thread.getId()) : -1;
+    }
   }
 
   private static void report(Probe probe, long now, String event, @Nullable Throwable stack) {

@@ -3,14 +3,14 @@ package dev.jev;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Logs one kind of event at most once per second.
+ * Logs one kind of event at most once per period, which is one second by default.
  *
  * <p>Each line has the number of events that were left out since the line before, however long ago
  * that was. No timer logs the number if no further event follows.
@@ -21,10 +21,18 @@ import org.jspecify.annotations.Nullable;
 final class RateLimitedLog {
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
-  private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  private final long periodNanos;
   private final AtomicLong nextAllowed = new AtomicLong(System.nanoTime());
   private final AtomicLong suppressed = new AtomicLong();
+
+  RateLimitedLog() {
+    this(Duration.ofSeconds(1));
+  }
+
+  RateLimitedLog(Duration period) {
+    this.periodNanos = period.toNanos();
+  }
 
   /**
    * Loads the classes and files that logging an error needs.
@@ -45,11 +53,11 @@ final class RateLimitedLog {
     warning(message, null);
   }
 
-  /** Logs a warning, unless there was one within the last second. */
+  /** Logs a warning, unless there was one within the last period. */
   void warning(String message, @Nullable Throwable cause) {
     long now = System.nanoTime();
     long due = nextAllowed.get();
-    if (now - due < 0 || !nextAllowed.compareAndSet(due, now + PERIOD_NANOS)) {
+    if (now - due < 0 || !nextAllowed.compareAndSet(due, now + periodNanos)) {
       suppressed.incrementAndGet();
       return;
     }
