@@ -44,7 +44,7 @@ final class ClientSockets {
     };
   }
 
-  private static Channel openTcp(Transport transport) {
+  static Channel openTcp(Transport transport) {
     return switch (transport) {
       case IO_URING -> new IoUringSocketChannel();
       case EPOLL -> new EpollSocketChannel();
