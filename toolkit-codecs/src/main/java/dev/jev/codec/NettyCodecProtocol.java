@@ -72,6 +72,16 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     RUNNING
   }
 
+  /** The fate of the input that the codec makes messages of. */
+  private enum Input {
+    /** No message has shown it yet. */
+    UNKNOWN,
+    /** It releases all input before the messages are handled. */
+    RELEASED,
+    /** It keeps input, in the messages or as the beginning of a frame behind them. */
+    KEPT
+  }
+
   private final Class<I> type;
   private final Supplier<? extends List<? extends ChannelHandler>> handlers;
 
@@ -89,6 +99,8 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
   private int unproductiveBytes; // input since the last message or answer
   private long possiblyHeld; // input that the codec, or a message in the queue, may hold
   private int lastFed; // length of the latest input
+  private @Nullable ByteBuf fedBefore; // the input before a last byte, which the codec owns
+  private Input input = Input.UNKNOWN;
   private boolean productive; // a message was decoded since the queue was last empty
 
   NettyCodecProtocol(Class<I> type, Supplier<? extends List<? extends ChannelHandler>> handlers) {
@@ -204,8 +216,9 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     }
     int longest = channel().isOneWay() ? LONG_PIECE_BYTES : PIECE_BYTES;
     int most = Math.min(Math.min(in.readableBytes(), longest), limit - unproductiveBytes);
-    // The last byte on its own: if nothing comes of it, it belongs to an incomplete frame.
-    int length = most == in.readableBytes() && most > 1 ? most - 1 : most;
+    boolean isLast = most == in.readableBytes();
+    boolean withoutLastByte = isLast && most > 1 && !showsWhatItHolds();
+    int length = withoutLastByte ? most - 1 : most;
     ByteBuf bytes = in.alloc().directBuffer(most); // the decoder may append the last byte
     bytes.writeBytes(in, length);
     unproductiveBytes += length;
@@ -218,9 +231,31 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     } finally {
       leave(outer);
     }
-    if (heldNothing && bytes.refCnt() == 0) {
-      possiblyHeld = 0; // the codec has released all that it got
+    // A buffer that was released may be in use again. Then the codec only seems to hold it.
+    boolean released = bytes.refCnt() == 0;
+    boolean releasedAll = released && (heldNothing || isReleased(fedBefore));
+    if (releasedAll) {
+      possiblyHeld = 0;
     }
+    if (productive && isLast && !withoutLastByte) {
+      input = releasedAll && input != Input.KEPT ? Input.RELEASED : Input.KEPT;
+    }
+    fedBefore = withoutLastByte && heldNothing ? bytes : null;
+  }
+
+  /**
+   * Returns whether the reference count of the next input will show whether the codec holds some of
+   * it.
+   *
+   * <p>Otherwise the last byte of the input is passed on its own: if nothing comes of it, it
+   * belongs to an incomplete frame. This costs a second call of the pipeline.
+   */
+  private boolean showsWhatItHolds() {
+    return input == Input.RELEASED && possiblyHeld == 0 && unproductiveBytes == 0;
+  }
+
+  private static boolean isReleased(@Nullable ByteBuf bytes) {
+    return bytes != null && bytes.refCnt() == 0;
   }
 
   /** Returns the next message, after the operations deferred before it; null if there is none. */

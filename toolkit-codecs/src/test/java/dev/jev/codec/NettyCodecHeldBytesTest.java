@@ -34,19 +34,29 @@ class NettyCodecHeldBytesTest {
     }
   }
 
-  private static List<ChannelHandler> lines() {
+  /** A handler that counts the calls with bytes. */
+  private final class Calls extends ChannelInboundHandlerAdapter {
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object bytes) {
+      calls++;
+      ctx.fireChannelRead(bytes);
+    }
+  }
+
+  private List<ChannelHandler> lines() {
     return List.of(
+        new Calls(),
         new LineBasedFrameDecoder(1_000),
         new StringDecoder(US_ASCII),
         new StringEncoder(US_ASCII),
         new Pings());
   }
 
+  private int calls;
   private final TestContext context = new TestContext();
   private final ByteBuf in = Unpooled.buffer();
   private final ByteBuf out = Unpooled.buffer();
-  private final Protocol<Object, Object> protocol =
-      NettyCodec.of(NettyCodecHeldBytesTest::lines).get();
+  private final Protocol<Object, Object> protocol = NettyCodec.of(this::lines).get();
 
   @BeforeEach
   void open() {
@@ -100,5 +110,55 @@ class NettyCodecHeldBytesTest {
   void nothingIsHeldBehindAnAnswer() {
     assertThat(unpack("ping\n")).isNull();
     assertThat(protocol.heldBytes()).isZero();
+  }
+
+  @Test
+  void inputOfACodecThatReleasesItIsPassedInOneCall() {
+    assertThat(unpack("first\n")).isEqualTo("first");
+    assertThat(calls).isEqualTo(2);
+    for (int i = 0; i < 10; i++) {
+      assertThat(unpack("next\n")).isEqualTo("next");
+      assertThat(calls).isEqualTo(3 + i);
+      assertThat(protocol.heldBytes()).isZero();
+      assertThat(protocol.bufferedBytes()).isZero();
+    }
+  }
+
+  @Test
+  void beginningAloneIsHeldWithoutASecondCall() {
+    assertThat(unpack("first\n")).isEqualTo("first");
+    assertThat(unpack("beginning")).isNull();
+    assertThat(calls).isEqualTo(3);
+    assertThat(protocol.heldBytes()).isEqualTo(9);
+    assertThat(unpack("\n")).isEqualTo("beginning");
+    assertThat(protocol.heldBytes()).isZero();
+  }
+
+  @Test
+  void continuedBeginningBehindALaterMessageIsHeld() {
+    assertThat(unpack("first\n")).isEqualTo("first");
+    assertThat(unpack("second\nb")).isEqualTo("second");
+    assertThat(unpack("e")).isNull();
+    assertThat(protocol.heldBytes()).isPositive();
+    assertThat(unpack("\nx")).isEqualTo("be");
+    assertThat(unpack("")).isNull();
+    assertThat(protocol.heldBytes()).isPositive();
+  }
+
+  @Test
+  void lastByteIsPassedAloneIfMessagesKeepInput() {
+    Protocol<ByteBuf, Object> frames =
+        NettyCodec.of(ByteBuf.class, () -> List.of(new Calls(), new LineBasedFrameDecoder(1_000)))
+            .get();
+    frames.open(context);
+    for (int i = 0; i < 5; i++) {
+      in.writeCharSequence("line\nb", US_ASCII);
+      ByteBuf frame = frames.unpack(context, in);
+      assertThat(frames.unpack(context, in)).isNull();
+      assertThat(frames.heldBytes()).isPositive();
+      assertThat(calls).isEqualTo(2 * (i + 1));
+      frame.release();
+    }
+    frames.close(context, CloseReason.of(CloseReason.Kind.CLOSED));
   }
 }
