@@ -1,4 +1,9 @@
-/** Tools for tests of protocols and handlers. */
+/**
+ * Tools for tests of protocols and handlers.
+ *
+ * <p>JUnit is optional. A module that calls {@code ProtocolContract.tests} requires {@code
+ * org.junit.jupiter.api} itself.
+ */
 module dev.jev.test {
   requires transitive dev.jev;
   requires transitive io.netty.buffer;
@@ -7,7 +12,7 @@ module dev.jev.test {
   requires java.management;
   requires jdk.management;
   requires static transitive org.jspecify;
-  requires static transitive org.junit.jupiter.api;
+  requires static org.junit.jupiter.api;
 
   exports dev.jev.test;
 }

@@ -36,6 +36,7 @@ public final class ProtobufTypes {
    * @param examples a message of each type, such as its default instance
    * @throws IllegalArgumentException if a type occurs twice
    */
+  @SuppressWarnings("exports") // of an optional module
   public static ProtobufTypes of(Message... examples) {
     ProtobufTypes types = new ProtobufTypes();
     for (Message example : examples) {
@@ -53,6 +54,7 @@ public final class ProtobufTypes {
    * @throws IllegalArgumentException if the name or the type is registered already, or if the name
    *     is empty or too long
    */
+  @SuppressWarnings("exports") // of an optional module
   public ProtobufTypes with(String name, Message example) {
     ProtobufTypes types = new ProtobufTypes();
     types.byName.putAll(byName);

@@ -213,6 +213,7 @@ public final class Protocols {
    *
    * @param parser the parser of the inbound messages, such as {@code Ping.parser()}
    */
+  @SuppressWarnings("exports") // of an optional module
   public static <I extends MessageLite, O extends MessageLite> Protocol<I, O> protobuf(
       Parser<I> parser) {
     return new ProtobufProtocol<>(requireNonNull(parser, "parser"));
@@ -226,6 +227,7 @@ public final class Protocols {
    * messages {@code type.googleapis.com/} precedes it. A type that is not registered is refused in
    * both directions. Everything else is as in {@link #protobuf(Parser)}.
    */
+  @SuppressWarnings("exports") // of an optional module
   public static Protocol<Message, Message> protobuf(ProtobufTypes types) {
     return new AnyProtocol(requireNonNull(types, "types"));
   }
@@ -241,6 +243,7 @@ public final class Protocols {
    *
    * @param types the types under the names that the peer uses; see {@link ProtobufTypes#with}
    */
+  @SuppressWarnings("exports") // of an optional module
   public static Protocol<Message, Message> gevProtobuf(ProtobufTypes types) {
     return new GevProtobufProtocol(requireNonNull(types, "types"));
   }
@@ -262,6 +265,7 @@ public final class Protocols {
    *
    * @param type the type of the inbound messages
    */
+  @SuppressWarnings("exports") // of an optional module
   public static <I, O> Protocol<I, O> jsonLines(JsonMapper mapper, Class<I> type) {
     return new JsonLinesProtocol<>(requireNonNull(mapper, "mapper"), requireNonNull(type, "type"));
   }
@@ -273,6 +277,7 @@ public final class Protocols {
    * @throws IllegalStateException if {@code tools.jackson.core:jackson-databind}, an optional
    *     dependency, is missing
    */
+  @SuppressWarnings("exports") // of an optional module
   public static Protocol<JsonNode, JsonNode> jsonLines() {
     return needing("tools.jackson.core:jackson-databind", () -> JsonLinesProtocol.ofTrees());
   }
@@ -289,6 +294,7 @@ public final class Protocols {
    * @throws IllegalStateException if {@code org.msgpack:msgpack-core}, an optional dependency, is
    *     missing
    */
+  @SuppressWarnings("exports") // of an optional module
   public static Protocol<Value, Value> messagePack() {
     return needing("org.msgpack:msgpack-core", () -> new MessagePackProtocol());
   }

@@ -231,6 +231,7 @@ public final class ProtocolContract<I, O> {
   }
 
   /** Returns the checks as tests, for a {@code @TestFactory} method; needs JUnit Jupiter. */
+  @SuppressWarnings("exports") // of an optional module
   public Stream<DynamicTest> tests() {
     return checks().stream().map(check -> DynamicTest.dynamicTest(check.name(), check.body()::run));
   }
