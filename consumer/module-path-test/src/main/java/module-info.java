@@ -1,0 +1,4 @@
+module org.example.check {
+  requires dev.jev.codec;
+  requires dev.jev.test;
+}

@@ -1,0 +1,3 @@
+module org.example.echo {
+  requires dev.jev.codec;
+}
