@@ -1,3 +1,7 @@
+import dev.jev.Connection;
+import dev.jev.Server;
+import dev.jev.Transport;
+import dev.jev.codec.Protocols;
 import java.io.File;
 import java.util.List;
 import java.util.TreeSet;
@@ -8,14 +12,7 @@ public final class PlainOnce {
 
   private static final List<String> NATIVE_JARS =
       List.of(
-          "epoll-linux-aarch_64",
-          "epoll-linux-riscv64",
-          "epoll-linux-x86_64",
-          "io_uring-linux-aarch_64",
-          "io_uring-linux-riscv64",
-          "io_uring-linux-x86_64",
-          "kqueue-osx-aarch_64",
-          "kqueue-osx-x86_64");
+          "epoll-linux-aarch_64", "epoll-linux-x86_64", "kqueue-osx-aarch_64", "kqueue-osx-x86_64");
 
   private PlainOnce() {}
 
@@ -29,6 +26,22 @@ public final class PlainOnce {
     if (!List.copyOf(found).equals(NATIVE_JARS)) {
       throw new IllegalStateException("native jars: " + found + " (expected: " + NATIVE_JARS + ")");
     }
+    if (System.getProperty("os.name").equals("Linux")) {
+      ioUringNamesItsArtifact();
+    }
     EchoOnce.main(args);
+  }
+
+  private static void ioUringNamesItsArtifact() {
+    try (Server server =
+        Server.builder(Protocols::bytes, Connection::send)
+            .transport(Transport.IO_URING)
+            .listen("tcp://127.0.0.1:0")
+            .start()) {
+      throw new AssertionError("transport: " + server.transport() + " (expected: an exception)");
+    } catch (IllegalStateException e) {
+      String artifact = "io.netty:netty-transport-native-io_uring with classifier linux-";
+      EchoOnce.check("message", e.getMessage(), ".*" + artifact + ".* is not on the class path");
+    }
   }
 }

@@ -45,15 +45,20 @@ import java.nio.ByteBuffer;
 import java.nio.channels.spi.SelectorProvider;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The operating system interface that a server or client uses for its sockets. */
 public enum Transport {
   /** Epoll on Linux and kqueue on macOS and BSD, if available; otherwise NIO. The default. */
   AUTO,
-  /** Linux io_uring. */
+  /**
+   * Linux io_uring. Its native code is in {@code io.netty:netty-transport-native-io_uring}, which
+   * an application adds with the classifier of its platform, such as {@code linux-x86_64}. Never
+   * chosen by {@link #AUTO}.
+   */
   IO_URING,
-  /** Linux epoll. */
+  /** Linux epoll. On riscv64, {@code io.netty:netty-transport-native-epoll} has to be added. */
   EPOLL,
   /** The kqueue interface of macOS and BSD. */
   KQUEUE,
@@ -83,14 +88,23 @@ public enum Transport {
     return unavailabilityCause() == null;
   }
 
-  /** Returns the reason why this transport is not available on this machine, or null if it is. */
+  /**
+   * Returns the reason why this transport is not available on this machine, or null if it is. If
+   * only the artifact with its native code is missing, the message names it.
+   */
   public @Nullable Throwable unavailabilityCause() {
-    return switch (this) {
-      case AUTO, NIO, LOCAL -> null;
-      case IO_URING -> IoUring.unavailabilityCause();
-      case EPOLL -> Epoll.unavailabilityCause();
-      case KQUEUE -> KQueue.unavailabilityCause();
-    };
+    Throwable cause =
+        switch (this) {
+          case AUTO, NIO, LOCAL -> null;
+          case IO_URING -> IoUring.unavailabilityCause();
+          case EPOLL -> Epoll.unavailabilityCause();
+          case KQUEUE -> KQueue.unavailabilityCause();
+        };
+    if (cause == null) {
+      return null;
+    }
+    Throwable missing = NativeJar.missing(name().toLowerCase(Locale.ROOT), rootCause(cause));
+    return missing == null ? cause : missing;
   }
 
   /**

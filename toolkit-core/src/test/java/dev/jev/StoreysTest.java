@@ -44,7 +44,7 @@ class StoreysTest {
     /** Threads, their shared buffers, turns. */
     LOOP(
         "EventLoops EventLoopsUser Loop LoopEpollIoHandler LoopMember LoopService LoopTimers"
-            + " LoopWatchdog NettyArtifacts SocketOptions Transport"),
+            + " LoopWatchdog NativeJar NettyArtifacts SocketOptions Transport"),
 
     /** The path from a socket to the handler and back. */
     CONNECTION(

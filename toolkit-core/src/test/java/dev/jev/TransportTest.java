@@ -89,8 +89,9 @@ class TransportTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void nioIsUsedAndReportedOnceWithoutNativeJars() throws Exception {
+    String artifact = "io.netty:netty-transport-native-epoll with classifier linux-";
     try (ChildJvm child = ChildJvm.withoutNativeJars(directory, "AUTO", "default")) {
-      expectFallback(child, "netty_transport_native_epoll");
+      expectFallback(child, artifact);
     }
   }
 

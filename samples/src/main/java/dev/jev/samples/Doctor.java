@@ -37,7 +37,7 @@ final class Doctor implements Runnable {
     print("a server uses", serverDefaults());
   }
 
-  private static String availability(@Nullable Throwable cause) {
+  static String availability(@Nullable Throwable cause) {
     if (cause == null) {
       return "available";
     }
@@ -45,7 +45,9 @@ final class Doctor implements Runnable {
     while (root.getCause() != null) {
       root = root.getCause();
     }
-    return "not available: " + root.toString().lines().findFirst().orElseThrow();
+    String message = root.getMessage();
+    String reason = root instanceof IOException && message != null ? message : root.toString();
+    return "not available: " + reason.lines().findFirst().orElseThrow();
   }
 
   /** Returns the soft and the hard limit on Linux; elsewhere the limit that the JDK reports. */
