@@ -97,4 +97,9 @@ class ArchitectureTest {
         .areAssignableTo(Date.class)
         .check(CORE);
   }
+
+  @Test
+  void testsStartProcessesWithProgram() {
+    ProgramRules.check("dev.jev");
+  }
 }

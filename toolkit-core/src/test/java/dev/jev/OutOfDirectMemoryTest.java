@@ -4,12 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -135,18 +132,11 @@ class OutOfDirectMemoryTest {
     assertThat(linesOf(NoPackBuffer.class)).containsExactly("references 0", "3");
   }
 
-  private static List<String> linesOf(Class<?> program) throws Exception {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dio.netty.maxDirectMemory=50000000",
-                "-cp",
-                System.getProperty("java.class.path"),
-                program.getName())
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
-    return out.lines().toList();
+  private static List<String> linesOf(Class<?> main) throws Exception {
+    String memory = "-Dio.netty.maxDirectMemory=50000000";
+    try (Program program = Program.java(memory, "-cp", Program.classPath(), main.getName())) {
+      assertThat(program.exitStatus()).as(() -> program.errors().toString()).isZero();
+      return program.output();
+    }
   }
 }

@@ -9,20 +9,16 @@ import java.net.ConnectException;
 import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The choice of a transport for a server. */
 class TransportTest {
-
-  @TempDir private Path directory;
 
   private static Server.Builder<String, String> echo() {
     return Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
@@ -90,7 +86,7 @@ class TransportTest {
   @EnabledOnOs(OS.LINUX)
   void nioIsUsedAndReportedOnceWithoutNativeJars() throws Exception {
     String artifact = "io.netty:netty-transport-native-epoll with classifier linux-";
-    try (ChildJvm child = ChildJvm.withoutNativeJars(directory, "AUTO", "default")) {
+    try (ChildJvm child = ChildJvm.withoutNativeJars("AUTO", "default")) {
       expectFallback(child, artifact);
     }
   }
@@ -99,7 +95,7 @@ class TransportTest {
   @EnabledOnOs(OS.LINUX)
   void nioIsUsedAndReportedOnceWhenNativeCodeIsSwitchedOff() throws Exception {
     String option = "-Dio.netty.transport.noNative=true";
-    try (ChildJvm child = ChildJvm.withOption(option, directory, "AUTO", "default")) {
+    try (ChildJvm child = ChildJvm.withOption(option, "AUTO", "default")) {
       expectFallback(child, option);
     }
   }
@@ -117,7 +113,7 @@ class TransportTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void nioThatWasAskedForIsNoReasonToWarn() throws Exception {
-    try (ChildJvm child = ChildJvm.withoutNativeJars(directory, "NIO", "default")) {
+    try (ChildJvm child = ChildJvm.withoutNativeJars("NIO", "default")) {
       assertThat(Echo.of("127.0.0.1", child.port(), "hi")).isEqualTo("hi");
       assertThat(child.errors("NIO")).isEmpty();
     }

@@ -552,34 +552,25 @@ class UnixTest {
   @Test
   void oneOfManyProcessesGetsThePath() throws Exception {
     Found.STALE_SOCKET.make(path()).close();
-    List<Process> processes = new ArrayList<>();
+    List<Program> programs = new ArrayList<>();
     try {
       for (int i = 0; i < 3; i++) {
-        processes.add(
-            new ProcessBuilder(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-XX:TieredStopAtLevel=1",
-                    "-cp",
-                    System.getProperty("java.class.path"),
-                    Starter.class.getName(),
-                    path().toString())
-                .redirectError(ProcessBuilder.Redirect.DISCARD)
-                .start());
+        programs.add(java(Starter.class, path()));
       }
       List<String> answers = new ArrayList<>();
-      for (Process process : processes) {
-        answers.add(String.valueOf(process.inputReader().readLine()));
+      for (Program program : programs) {
+        answers.add(program.line());
       }
       assertThat(answers).filteredOn(answer -> answer.startsWith("started")).hasSize(1);
       assertThat(answers)
           .filteredOn(answer -> answer.endsWith(": address in use"))
-          .hasSize(processes.size() - 1);
+          .hasSize(programs.size() - 1);
       expectEcho(path());
       assertThat(files()).containsExactly("a.sock");
     } finally {
-      for (Process process : processes) {
-        process.getOutputStream().close();
-        assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+      for (Program program : programs) {
+        program.types("").exitStatus();
+        program.close();
       }
     }
     assertThat(files()).isEmpty();
@@ -591,6 +582,11 @@ class UnixTest {
     start(Transport.AUTO, path());
     expectEcho(path());
     assertThat(files()).containsExactly("a.sock");
+  }
+
+  private static Program java(Class<?> main, Path argument) throws IOException {
+    return Program.java(
+        "-XX:TieredStopAtLevel=1", "-cp", Program.classPath(), main.getName(), argument + "");
   }
 
   /** The program of another process: keeps a lock until its input ends. */
@@ -612,21 +608,11 @@ class UnixTest {
   @Test
   void lockOfAnotherProcessIsNotWaitedForForEver() throws Exception {
     Path lock = directory.resolve(".a.sock.lock");
-    Process locker =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Locker.class.getName(),
-                lock.toString())
-            .start();
-    try {
-      assertThat(locker.inputReader().readLine()).isEqualTo("true");
+    try (Program locker = java(Locker.class, lock)) {
+      assertThat(locker.line()).isEqualTo("true");
       expectRefusal(
           Transport.AUTO, path(), "address in use: another process holds the lock " + lock);
-    } finally {
-      locker.getOutputStream().close();
-      assertThat(locker.waitFor(10, TimeUnit.SECONDS)).isTrue();
+      locker.types("").exitStatus();
     }
     start(Transport.AUTO, path());
     expectEcho(path());

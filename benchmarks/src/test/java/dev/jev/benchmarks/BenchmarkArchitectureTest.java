@@ -9,6 +9,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import dev.jev.ProgramRules;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -71,5 +72,10 @@ class BenchmarkArchitectureTest {
     public String getDescription() {
       return "source files";
     }
+  }
+
+  @Test
+  void testsStartProcessesWithProgram() {
+    ProgramRules.check("dev.jev.benchmarks");
   }
 }

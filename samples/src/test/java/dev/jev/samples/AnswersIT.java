@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -14,7 +15,7 @@ class AnswersIT {
 
   @Test
   void wakeAnswersExecLaterAndOtherLinesMeanwhile() throws Exception {
-    try (Program server = Program.server("wake", "--port", "0", "--delay-ms", "200");
+    try (Program server = Sample.server("wake", "--port", "0", "--delay-ms", "200");
         RawClient client = new RawClient(server.port())) {
       client.sends("exec\nnothing\r\n");
       assertThat(client.receivesLine()).isEqualTo("job 1 has begun");
@@ -34,7 +35,7 @@ class AnswersIT {
 
   @Test
   void maxConnectionsRefusesTheNextClientUntilOneHasGone() throws Exception {
-    try (Program server = Program.server("max-connections", "--port", "0", "--max", "2")) {
+    try (Program server = Sample.server("max-connections", "--port", "0", "--max", "2")) {
       try (RawClient first = new RawClient(server.port());
           RawClient second = new RawClient(server.port())) {
         assertThat(first.sends("a").receives(1)).isEqualTo("a");
@@ -58,10 +59,10 @@ class AnswersIT {
   }
 
   @Test
+  @CallsPrograms
   void sendAsyncPrintsWhatBecameOfEachMessage() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("send-async", "--port", "0");
-        Program nc = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
+    try (Program server = Sample.server("send-async", "--port", "0");
+        Program nc = Program.start("nc", "127.0.0.1", String.valueOf(server.port()))) {
       nc.typesAndWaits("hello\n");
       assertThat(nc.line()).isEqualTo("hello");
       assertThat(server.line()).isEqualTo("hello: TAKEN, written");
@@ -76,7 +77,7 @@ class AnswersIT {
   void workerPoolServesManyAtATimeAndEachInOrder() throws Exception {
     List<RawClient> clients = new ArrayList<>();
     try (Program server =
-        Program.server("worker-pool", "--port", "0", "--workers", "8", "--work-ms", "100")) {
+        Sample.server("worker-pool", "--port", "0", "--workers", "8", "--work-ms", "100")) {
       for (int i = 0; i < 8; i++) {
         clients.add(new RawClient(server.port()));
       }
@@ -98,16 +99,16 @@ class AnswersIT {
   }
 
   @Test
+  @CallsPrograms
   void countedReportsTheMessagesOfEachAddressAndClosesWhoSendsTooMany() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("counted", "--port", "0", "--max-messages", "5")) {
+    try (Program server = Sample.server("counted", "--port", "0", "--max-messages", "5")) {
       String port = String.valueOf(server.port());
-      try (Program nc = Program.tool("nc", "-N", "127.0.0.1", port)) {
+      try (Program nc = Program.start("nc", "-N", "127.0.0.1", port)) {
         nc.types("a\nb\nreport\n");
         assertThat(nc.exitStatus()).isZero();
         assertThat(nc.output()).containsExactly("a", "b", "127.0.0.1: 3 messages");
       }
-      try (Program nc = Program.tool("nc", "-N", "127.0.0.1", port)) {
+      try (Program nc = Program.start("nc", "-N", "127.0.0.1", port)) {
         nc.types("c\nd\ne\nf\n");
         assertThat(nc.exitStatus()).isZero();
         assertThat(nc.output()).containsExactly("c", "d");

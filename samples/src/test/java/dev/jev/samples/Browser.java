@@ -3,6 +3,7 @@ package dev.jev.samples;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -73,18 +74,14 @@ final class Browser implements AutoCloseable {
     post("/timeouts", Map.of("script", TIMEOUT.toMillis(), "pageLoad", TIMEOUT.toMillis()));
   }
 
-  /** Returns whether a browser is installed, see {@link Program#isInstalled}. */
-  static boolean isInstalled() {
-    return Program.isInstalled("chromium") && Program.isInstalled("chromedriver");
-  }
-
   /**
    * Starts a browser.
    *
    * @param profile an empty directory
    */
   static Browser start(Path profile) throws Exception {
-    Program driver = Program.tool("chromedriver", "--port=0");
+    Program.require("chromium");
+    Program driver = Program.start("chromedriver", "--port=0");
     try {
       Matcher started = STARTED.matcher(driver.line());
       while (!started.matches()) {

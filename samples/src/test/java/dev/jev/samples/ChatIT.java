@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class ChatIT {
 
   @BeforeEach
   void start() throws Exception {
-    server = Program.server("chat", "--port", "0");
+    server = Sample.server("chat", "--port", "0");
   }
 
   @AfterEach
@@ -55,9 +56,9 @@ class ChatIT {
   }
 
   @Test
+  @CallsPrograms
   void silentGuestIsGreeted() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program nc = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
+    try (Program nc = Program.start("nc", "127.0.0.1", String.valueOf(server.port()))) {
       assertThat(nc.line()).isEqualTo(WELCOME);
       assertThat(nc.line()).isEqualTo("* guest1 is in lobby now");
       nc.typesAndWaits("hello\n");

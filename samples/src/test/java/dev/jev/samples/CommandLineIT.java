@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import dev.jev.Transport;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -17,11 +18,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CommandLineIT {
 
   private static final String PROGRAMS =
-      "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push, chat,"
-          + " mqtt, wake, max-connections, timed-push, ticker-push, buffer-length, send-async,"
-          + " worker-pool, magic-number, magic-number-client, protobuf, protobuf-client, json-chat,"
-          + " multiplexed, counted, idle, limited, proxied, compressed, traced, shaped, drained,"
-          + " doctor";
+      "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push,"
+          + " chat, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
+          + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
+          + " protobuf-client, json-chat, multiplexed, counted, idle, limited, proxied, compressed,"
+          + " traced, shaped, drained, doctor";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(
@@ -57,7 +58,7 @@ class CommandLineIT {
   @MethodSource("mistakes")
   void mistakeIsAnsweredWithOneLine(String arguments, String line, int status) throws Exception {
     String[] words = arguments.isEmpty() ? new String[0] : arguments.split(" ", -1);
-    try (Program program = Program.sample(words)) {
+    try (Program program = Sample.start(words)) {
       assertThat(program.exitStatus()).isEqualTo(status);
       assertThat(program.errors()).containsExactly(line);
       assertThat(program.output()).isEmpty();
@@ -68,7 +69,7 @@ class CommandLineIT {
   void portInUseIsAnsweredWithOneLine() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       String port = String.valueOf(taken.getLocalPort());
-      try (Program program = Program.sample("echo", "--port", port)) {
+      try (Program program = Sample.start("echo", "--port", port)) {
         assertThat(program.exitStatus()).isEqualTo(1);
         assertThat(program.errors())
             .singleElement()
@@ -86,7 +87,7 @@ class CommandLineIT {
     // No machine has both.
     Transport missing = Transport.KQUEUE.isAvailable() ? Transport.EPOLL : Transport.KQUEUE;
     String name = missing.name().toLowerCase(Locale.ROOT);
-    try (Program program = Program.sample("echo", "--port", "0", "--transport", name)) {
+    try (Program program = Sample.start("echo", "--port", "0", "--transport", name)) {
       assertThat(program.exitStatus()).isEqualTo(1);
       assertThat(program.errors())
           .singleElement()
@@ -97,7 +98,7 @@ class CommandLineIT {
 
   @Test
   void helpListsThePrograms() throws Exception {
-    try (Program program = Program.sample("--help")) {
+    try (Program program = Sample.start("--help")) {
       assertThat(program.exitStatus()).isZero();
       assertThat(String.join("\n", program.output())).contains(PROGRAMS.split(", ", -1));
       assertThat(program.errors()).isEmpty();
@@ -106,7 +107,7 @@ class CommandLineIT {
 
   @Test
   void helpOfAProgramListsItsOptions() throws Exception {
-    try (Program program = Program.sample("length-prefixed", "--help")) {
+    try (Program program = Sample.start("length-prefixed", "--help")) {
       assertThat(program.exitStatus()).isZero();
       assertThat(String.join("\n", program.output()))
           .contains(
@@ -124,7 +125,7 @@ class CommandLineIT {
 
   @Test
   void doctorTellsWhatTheMachineHas() throws Exception {
-    try (Program program = Program.sample("doctor")) {
+    try (Program program = Sample.start("doctor")) {
       assertThat(program.exitStatus()).isZero();
       assertThat(program.errors()).isEmpty();
       assertThat(program.output())

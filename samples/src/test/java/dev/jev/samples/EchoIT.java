@@ -3,6 +3,8 @@ package dev.jev.samples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import dev.jev.Transport;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -18,7 +20,7 @@ class EchoIT {
 
   @Test
   void bytesComeBackAndSigtermEndsTheServerWithStatusZero() throws Exception {
-    try (Program server = Program.server("echo", "--port", "0")) {
+    try (Program server = Sample.server("echo", "--port", "0")) {
       try (RawClient client = new RawClient(server.port())) {
         String bytes = "0123456789abcdef".repeat(10_000) + "\0\r\n\u00ff";
         assertThat(client.sends("hello").receives(5)).isEqualTo("hello");
@@ -32,7 +34,7 @@ class EchoIT {
 
   @Test
   void serverWithAnOpenConnectionStopsToo() throws Exception {
-    try (Program server = Program.server("echo", "--port", "0")) {
+    try (Program server = Sample.server("echo", "--port", "0")) {
       try (RawClient client = new RawClient(server.port())) {
         assertThat(client.sends("hello").receives(5)).isEqualTo("hello");
         server.terminate();
@@ -62,17 +64,17 @@ class EchoIT {
 
   @Test
   void addressMayBeIpv6() throws Exception {
-    try (Program server = Program.server("echo", "--port", "0", "--host", "::1")) {
+    try (Program server = Sample.server("echo", "--port", "0", "--host", "::1")) {
       assertThat(server.port()).isPositive();
       assertThat(server.terminate().exitStatus()).isZero();
     }
   }
 
   @Test
+  @CallsPrograms
   void ncGetsItsLineBack() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("echo", "--port", "0");
-        Program nc = Program.tool("nc", "-N", "127.0.0.1", String.valueOf(server.port()))) {
+    try (Program server = Sample.server("echo", "--port", "0");
+        Program nc = Program.start("nc", "-N", "127.0.0.1", String.valueOf(server.port()))) {
       nc.types("hello\n");
       assertThat(nc.line()).isEqualTo("hello");
       assertThat(nc.exitStatus()).isZero();
@@ -81,10 +83,10 @@ class EchoIT {
   }
 
   @Test
+  @CallsPrograms
   void socatGetsItsDatagramsBack() throws Exception {
-    assumeTrue(Program.isInstalled("socat"), "socat is not installed");
-    try (Program server = Program.server("echo", "--port", "0", "--udp");
-        Program socat = Program.tool("socat", "-t2", "-", "UDP4:127.0.0.1:" + server.port())) {
+    try (Program server = Sample.server("echo", "--port", "0", "--udp");
+        Program socat = Program.start("socat", "-t2", "-", "UDP4:127.0.0.1:" + server.port())) {
       socat.types("hello\n");
       assertThat(socat.line()).isEqualTo("hello");
       assertThat(socat.exitStatus()).isZero();
@@ -94,17 +96,17 @@ class EchoIT {
   }
 
   @Test
+  @CallsPrograms
   void socatGetsItsBytesBackThroughAUnixSocketWhoseFileGoesWithTheServer(@TempDir Path directory)
       throws Exception {
-    assumeTrue(Program.isInstalled("socat"), "socat is not installed");
     Path socket = directory.resolve("echo.sock");
-    try (Program server = Program.server("echo", "--unix", socket.toString())) {
-      try (Program socat = Program.tool("socat", "-t5", "-", "UNIX-CONNECT:" + socket)) {
+    try (Program server = Sample.server("echo", "--unix", socket.toString())) {
+      try (Program socat = Program.start("socat", "-t5", "-", "UNIX-CONNECT:" + socket)) {
         socat.types("hello\n");
         assertThat(socat.line()).isEqualTo("hello");
         assertThat(socat.exitStatus()).isZero();
       }
-      try (Program second = Program.sample("echo", "--unix", socket.toString())) {
+      try (Program second = Sample.start("echo", "--unix", socket.toString())) {
         assertThat(second.exitStatus()).isEqualTo(1);
         assertThat(second.errors()).singleElement().asString().contains(socket.toString());
       }
@@ -115,11 +117,11 @@ class EchoIT {
   }
 
   @Test
+  @CallsPrograms
   void opensslGetsItsBytesBackEncrypted() throws Exception {
-    assumeTrue(Program.isInstalled("openssl"), "openssl is not installed");
-    try (Program server = Program.server("echo", "--port", "0", "--tls");
+    try (Program server = Sample.server("echo", "--port", "0", "--tls");
         Program openssl =
-            Program.tool(
+            Program.start(
                 "openssl", "s_client", "-quiet", "-connect", "127.0.0.1:" + server.port())) {
       openssl.typesAndWaits("hello\n");
       assertThat(openssl.line()).isEqualTo("hello");
@@ -135,7 +137,7 @@ class EchoIT {
     arguments[0] = "echo";
     arguments[1] = "--port";
     arguments[2] = "0";
-    try (Program server = Program.server(arguments)) {
+    try (Program server = Sample.server(arguments)) {
       for (int i = 0; i < 10; i++) {
         try (RawClient client = new RawClient(server.port())) {
           assertThat(client.sends("hello").endsOutput().receivesAll()).isEqualTo("hello");

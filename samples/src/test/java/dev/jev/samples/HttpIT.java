@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,7 +29,7 @@ class HttpIT {
 
   @BeforeAll
   void start() throws Exception {
-    server = Program.server("http", "--port", "0");
+    server = Sample.server("http", "--port", "0");
   }
 
   @AfterAll
@@ -163,8 +164,8 @@ class HttpIT {
   }
 
   @Test
+  @CallsPrograms
   void curlGetsTheGreetingTheHeadersAndTheRefusals(@TempDir Path directory) throws Exception {
-    assumeTrue(Program.isInstalled("curl"), "curl is not installed");
     Path large = Files.write(directory.resolve("large"), new byte[100_000]);
     assertThat(curl("http", "/", "/two")).containsExactly("Hello, World!Hello, World!");
     assertThat(curl("http", "--head", "/")).contains("content-length: 13", "");
@@ -177,9 +178,9 @@ class HttpIT {
   }
 
   @Test
+  @CallsPrograms
   void curlGetsTheGreetingEncrypted() throws Exception {
-    assumeTrue(Program.isInstalled("curl"), "curl is not installed");
-    try (Program tls = Program.server("http", "--port", "0", "--tls")) {
+    try (Program tls = Sample.server("http", "--port", "0", "--tls")) {
       assertThat(curl(tls, "https", "-k", "/")).containsExactly("Hello, World!");
       assertThat(tls.terminate().exitStatus()).isZero();
       assertThat(tls.errors()).last().isEqualTo("INFO: TLS runs on BoringSSL");
@@ -187,10 +188,10 @@ class HttpIT {
   }
 
   @Test
+  @CallsPrograms
   void wrkFindsNoFault() throws Exception {
-    assumeTrue(Program.isInstalled("wrk"), "wrk is not installed");
     String url = "http://127.0.0.1:" + server.port() + "/";
-    try (Program wrk = Program.tool("wrk", "-t1", "-c20", "-d2s", url)) {
+    try (Program wrk = Program.start("wrk", "-t1", "-c20", "-d2s", url)) {
       assertThat(wrk.exitStatus()).isZero();
       assertThat(wrk.output())
           .anyMatch(line -> line.matches("\\s*[1-9]\\d* requests in .*"))
@@ -210,7 +211,7 @@ class HttpIT {
       boolean path = argument.startsWith("/");
       command.add(path ? scheme + "://127.0.0.1:" + server.port() + argument : argument);
     }
-    try (Program curl = Program.tool(command.toArray(String[]::new))) {
+    try (Program curl = Program.start(command.toArray(String[]::new))) {
       assertThat(curl.exitStatus()).as("%s: %s", command, curl.errors()).isZero();
       return curl.output();
     }

@@ -2,8 +2,9 @@ package dev.jev.samples;
 
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -40,9 +41,9 @@ class JsonChatIT {
       """;
 
   @Test
+  @CallsPrograms
   void linesOfNcGoToEverybodyInTheRoom() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("json-chat", "--port", "0");
+    try (Program server = Sample.server("json-chat", "--port", "0");
         Program ann = nc(server);
         Program bob = nc(server);
         Program eve = nc(server)) {
@@ -67,7 +68,7 @@ class JsonChatIT {
   }
 
   private static Program nc(Program server) throws Exception {
-    return Program.tool("nc", "127.0.0.1", String.valueOf(server.port()));
+    return Program.start("nc", "127.0.0.1", String.valueOf(server.port()));
   }
 
   private static void join(Program guest, String line, String answer) throws Exception {
@@ -76,10 +77,10 @@ class JsonChatIT {
   }
 
   @Test
+  @CallsPrograms
   void pythonUnderstandsTheLines() throws Exception {
-    assumeTrue(Program.isInstalled("python3"), "python3 is not installed");
-    try (Program server = Program.server("json-chat", "--port", "0");
-        Program python = Program.tool("python3", "-c", PYTHON, String.valueOf(server.port()))) {
+    try (Program server = Sample.server("json-chat", "--port", "0");
+        Program python = Program.start("python3", "-c", PYTHON, String.valueOf(server.port()))) {
       assertThat(python.exitStatus()).as(() -> python.errors().toString()).isZero();
       assertThat(python.output()).isEqualTo(List.of("understood"));
       assertThat(server.terminate().exitStatus()).isZero();
@@ -89,7 +90,7 @@ class JsonChatIT {
 
   @Test
   void whatIsNoJsonClosesItsConnectionOnly() throws Exception {
-    try (Program server = Program.server("json-chat", "--port", "0");
+    try (Program server = Sample.server("json-chat", "--port", "0");
         RawClient ann = new RawClient(server.port());
         RawClient bob = new RawClient(server.port())) {
       assertThat(ann.sends("{\"join\":\"Ann\"}\n").receivesLine())
@@ -118,7 +119,7 @@ class JsonChatIT {
   @Test
   void whoDoesNotReadIsClosedAndTheOthersChatOn() throws Exception {
     String line = "{\"say\":\"" + "x".repeat(1 << 16) + "\"}\n";
-    try (Program server = Program.server("json-chat", "--port", "0");
+    try (Program server = Sample.server("json-chat", "--port", "0");
         RawClient deaf = new RawClient(server.port());
         RawClient ann = new RawClient(server.port())) {
       assertThat(deaf.sends("{\"join\":\"deaf\"}\n").receivesLine()).contains("deaf");

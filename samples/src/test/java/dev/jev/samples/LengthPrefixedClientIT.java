@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -21,9 +22,9 @@ class LengthPrefixedClientIT {
     for (int i = 0; i < 500; i++) {
       lines.add("x".repeat(i) + i);
     }
-    try (Program server = Program.server("length-prefixed", "--port", "0");
+    try (Program server = Sample.server("length-prefixed", "--port", "0");
         Program client =
-            Program.sample("length-prefixed-client", "--port", String.valueOf(server.port()))) {
+            Sample.start("length-prefixed-client", "--port", String.valueOf(server.port()))) {
       client.types(String.join("\n", lines) + "\n");
       assertThat(client.exitStatus()).isZero();
       assertThat(client.errors()).isEmpty();
@@ -34,9 +35,9 @@ class LengthPrefixedClientIT {
 
   @Test
   void noLineIsNoError() throws Exception {
-    try (Program server = Program.server("length-prefixed", "--port", "0");
+    try (Program server = Sample.server("length-prefixed", "--port", "0");
         Program client =
-            Program.sample("length-prefixed-client", "--port", String.valueOf(server.port()))) {
+            Sample.start("length-prefixed-client", "--port", String.valueOf(server.port()))) {
       client.types("");
       assertThat(client.exitStatus()).isZero();
       assertThat(client.errors()).isEmpty();
@@ -50,8 +51,7 @@ class LengthPrefixedClientIT {
     try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       port = free.getLocalPort();
     }
-    try (Program client =
-        Program.sample("length-prefixed-client", "--port", String.valueOf(port))) {
+    try (Program client = Sample.start("length-prefixed-client", "--port", String.valueOf(port))) {
       assertThat(client.exitStatus()).isEqualTo(1);
       assertThat(client.errors())
           .containsExactly(
@@ -63,7 +63,7 @@ class LengthPrefixedClientIT {
 
   @Test
   void portThatIsNoneIsAnsweredWithOneLine() throws Exception {
-    try (Program client = Program.sample("length-prefixed-client", "--port", "70000")) {
+    try (Program client = Sample.start("length-prefixed-client", "--port", "70000")) {
       assertThat(client.exitStatus()).isEqualTo(1);
       assertThat(client.errors())
           .containsExactly("samples length-prefixed-client: port: 70000 (expected: 0..65535)");
@@ -74,7 +74,7 @@ class LengthPrefixedClientIT {
   void serverThatBreaksTheProtocolIsAnsweredWithOneLine() throws Exception {
     try (ServerSocket hostile = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
         Program client =
-            Program.sample(
+            Sample.start(
                 "length-prefixed-client", "--port", String.valueOf(hostile.getLocalPort()))) {
       try (Socket socket = hostile.accept()) {
         socket.getOutputStream().write(new byte[] {-1, -1, -1, -1});

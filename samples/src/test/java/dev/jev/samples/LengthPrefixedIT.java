@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.CompletableFuture;
@@ -24,7 +25,7 @@ class LengthPrefixedIT {
 
   @Test
   void frameOfRefusedLengthClosesTheConnection() throws Exception {
-    try (Program server = Program.server("length-prefixed", "--port", "0");
+    try (Program server = Sample.server("length-prefixed", "--port", "0");
         RawClient client = new RawClient(server.port())) {
       assertThat(client.sends("\0\0\0\2hi\u00ff\u00ff\u00ff\u00ff").receivesAll())
           .isEqualTo("\0\0\0\2hi");
@@ -39,7 +40,7 @@ class LengthPrefixedIT {
       frames.append("\0\0\0").append((char) payload.length()).append(payload);
     }
     frames.append("\0\0\0\0");
-    try (Program server = Program.server(arguments)) {
+    try (Program server = Sample.server(arguments)) {
       try (RawClient client = new RawClient(server.port())) {
         CompletableFuture<String> received =
             CompletableFuture.supplyAsync(

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,10 +45,10 @@ class MagicNumberIT {
       """;
 
   @Test
+  @CallsPrograms
   void pythonSpeaksItAndADamagedFrameClosesTheConnection() throws Exception {
-    assumeTrue(Program.isInstalled("python3"), "python3 is not installed");
-    try (Program server = Program.server("magic-number", "--port", "0");
-        Program python = Program.tool("python3", "-c", CLIENT, String.valueOf(server.port()))) {
+    try (Program server = Sample.server("magic-number", "--port", "0");
+        Program python = Program.start("python3", "-c", CLIENT, String.valueOf(server.port()))) {
       assertThat(python.exitStatus()).as(() -> python.errors().toString()).isZero();
       assertThat(python.output()).isEqualTo(List.of("5", "0", "7", "100000", "closed after 0"));
       assertThat(server.terminate().exitStatus()).isZero();
@@ -57,15 +58,15 @@ class MagicNumberIT {
 
   @Test
   void clientPrintsTheAnswersAndSaysWhatGoesWrong() throws Exception {
-    try (Program server = Program.server("magic-number", "--port", "0")) {
+    try (Program server = Sample.server("magic-number", "--port", "0")) {
       String port = String.valueOf(server.port());
-      try (Program client = Program.sample("magic-number-client", "--port", port, "one", "two")) {
+      try (Program client = Sample.start("magic-number-client", "--port", port, "one", "two")) {
         assertThat(client.exitStatus()).isZero();
         assertThat(client.output()).containsExactly("ONE", "TWO");
         assertThat(client.errors()).isEmpty();
       }
       assertThat(server.terminate().exitStatus()).isZero();
-      try (Program client = Program.sample("magic-number-client", "--port", port, "one")) {
+      try (Program client = Sample.start("magic-number-client", "--port", port, "one")) {
         assertThat(client.exitStatus()).isEqualTo(1);
         assertThat(client.errors()).singleElement().asString().contains("127.0.0.1:" + port);
       }
@@ -75,7 +76,7 @@ class MagicNumberIT {
   @Test
   void whatIsNotTheProtocolIsClosedAtOnce() throws Exception {
     for (String bytes : List.of("GET / HTTP/1.1\r\n\r\n", "JV\2\0\0\0\0", "JV\1\u00ff\0\0\0")) {
-      try (Program server = Program.server("magic-number", "--port", "0");
+      try (Program server = Sample.server("magic-number", "--port", "0");
           RawClient client = new RawClient(server.port())) {
         assertThat(client.sends(bytes).receivesAll()).isEmpty();
         assertThat(server.terminate().exitStatus()).isZero();

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -23,7 +24,7 @@ class MqttIT {
 
   @BeforeAll
   void start() throws Exception {
-    server = Program.server("mqtt", "--port", "0");
+    server = Sample.server("mqtt", "--port", "0");
   }
 
   @AfterAll
@@ -35,12 +36,12 @@ class MqttIT {
   }
 
   @Test
+  @CallsPrograms
   void mosquittoSubGetsWhatMosquittoPubPublishes() throws Exception {
-    assumeTrue(Program.isInstalled("mosquitto_sub"), "mosquitto_sub is not installed");
-    assumeTrue(Program.isInstalled("mosquitto_pub"), "mosquitto_pub is not installed");
+    Program.require("mosquitto_sub", "mosquitto_pub");
     String port = String.valueOf(server.port());
     try (Program sub =
-        Program.tool(
+        Program.start(
             LINE_BY_LINE,
             "-oL",
             "mosquitto_sub",
@@ -67,7 +68,7 @@ class MqttIT {
 
   private static void publish(String port, String topic, String text) throws Exception {
     try (Program pub =
-        Program.tool("mosquitto_pub", "-q", "1", "-p", port, "-t", topic, "-m", text)) {
+        Program.start("mosquitto_pub", "-q", "1", "-p", port, "-t", topic, "-m", text)) {
       assertThat(pub.exitStatus()).as("%s", pub.errors()).isZero();
     }
   }

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class MultiplexedIT {
 
   @BeforeAll
   void start() throws Exception {
-    server = Program.server("multiplexed", "--port", "0");
+    server = Sample.server("multiplexed", "--port", "0");
     port = String.valueOf(server.port());
   }
 
@@ -32,19 +33,20 @@ class MultiplexedIT {
   }
 
   private static String firstLine(String... command) throws Exception {
-    assumeTrue(Program.isInstalled(command[0]), command[0] + " is not installed");
-    try (Program tool = Program.tool(command)) {
+    try (Program tool = Program.start(command)) {
       return tool.line();
     }
   }
 
   @Test
+  @CallsPrograms
   void curlGetsThePageWithAndWithoutTls() throws Exception {
     assertThat(firstLine("curl", "-s", "http://127.0.0.1:" + port)).isEqualTo("Hello, World!");
     assertThat(firstLine("curl", "-sk", "https://127.0.0.1:" + port)).isEqualTo("Hello, World!");
   }
 
   @Test
+  @CallsPrograms
   void redisCliIsAnsweredWithAndWithoutTls() throws Exception {
     assertThat(firstLine("redis-cli", "-p", port, "SET", "key", "value")).isEqualTo("OK");
     assertThat(firstLine("redis-cli", "--tls", "--insecure", "-p", port, "GET", "key"))

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -14,7 +15,7 @@ class PluginsIT {
 
   @Test
   void idleConnectionIsClosedAndOneThatTalksIsNot() throws Exception {
-    try (Program server = Program.server("idle", "--port", "0", "--timeout-ms", "1000");
+    try (Program server = Sample.server("idle", "--port", "0", "--timeout-ms", "1000");
         RawClient silent = new RawClient(server.port());
         RawClient talker = new RawClient(server.port())) {
       long start = System.nanoTime();
@@ -43,7 +44,7 @@ class PluginsIT {
   @Test
   void limitedKeepsEachAddressAndEachConnectionWithinItsBounds() throws Exception {
     try (Program server =
-            Program.server("limited", "--port", "0", "--per-second", "10", "--first-ms", "1000");
+            Sample.server("limited", "--port", "0", "--per-second", "10", "--first-ms", "1000");
         RawClient fast = new RawClient(server.port())) {
       long start = System.nanoTime();
       fast.sends("line\n".repeat(10));
@@ -59,15 +60,15 @@ class PluginsIT {
   }
 
   @Test
+  @CallsPrograms
   void proxiedKnowsTheClientOfTheProxy() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("proxied", "--port", "0")) {
+    try (Program server = Sample.server("proxied", "--port", "0")) {
       String port = String.valueOf(server.port());
-      try (Program nc = Program.tool("nc", "-N", "127.0.0.1", port)) {
+      try (Program nc = Program.start("nc", "-N", "127.0.0.1", port)) {
         nc.types("PROXY TCP4 192.0.2.7 198.51.100.1 50000 443\r\nhello\n");
         assertThat(nc.line()).isEqualTo("/192.0.2.7:50000 says: hello");
       }
-      try (Program nc = Program.tool("nc", "-N", "127.0.0.1", port)) {
+      try (Program nc = Program.start("nc", "-N", "127.0.0.1", port)) {
         nc.types("hello\n");
         assertThat(nc.line()).matches("/127\\.0\\.0\\.1:\\d+ says: hello");
       }
@@ -77,25 +78,28 @@ class PluginsIT {
   }
 
   @Test
+  @CallsPrograms
   void gzipAndGunzipTalkToCompressed() throws Exception {
+    Program.require("gzip", "gunzip");
     expectCompressed("gzip -c", "gunzip -c");
   }
 
   @Test
+  @CallsPrograms
   void zstdTalksToCompressed() throws Exception {
-    assumeTrue(Program.isInstalled("zstd"), "zstd is not installed");
+    Program.require("zstd");
     expectCompressed("zstd -c", "zstd -dc", "--zstd");
   }
 
   private static void expectCompressed(String pack, String unpack, String... options)
       throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
+    Program.require("nc");
     String[] arguments =
         List.of("compressed", "--port", "0").toArray(new String[3 + options.length]);
     System.arraycopy(options, 0, arguments, 3, options.length);
-    try (Program server = Program.server(arguments);
+    try (Program server = Sample.server(arguments);
         Program pipe =
-            Program.tool(
+            Program.start(
                 "sh",
                 "-c",
                 pack + " | nc -N 127.0.0.1 \"$1\" | " + unpack,
@@ -111,7 +115,7 @@ class PluginsIT {
 
   @Test
   void tracedShowsTheBytesAndTheCodeThatBlocks() throws Exception {
-    try (Program server = Program.server("traced", "--port", "0")) {
+    try (Program server = Sample.server("traced", "--port", "0")) {
       try (RawClient client = new RawClient(server.port())) {
         assertThat(client.sends("hello\n").receivesLine()).isEqualTo("hello");
         assertThat(client.sends("block\n").receivesLine()).isEqualTo("block");
@@ -125,7 +129,7 @@ class PluginsIT {
 
   @Test
   void shapedSendsNoFasterThanItMay() throws Exception {
-    try (Program server = Program.server("shaped", "--port", "0", "--bytes-per-second", "100000");
+    try (Program server = Sample.server("shaped", "--port", "0", "--bytes-per-second", "100000");
         RawClient client = new RawClient(server.port())) {
       long start = System.nanoTime();
       client.sends("x".repeat(200_000));
@@ -139,7 +143,7 @@ class PluginsIT {
   @Test
   void drainedServesOnAfterSigtermAndThenClosesItsConnections() throws Exception {
     try (Program server =
-            Program.server("drained", "--port", "0", "--accept-ms", "1000", "--spread-ms", "500");
+            Sample.server("drained", "--port", "0", "--accept-ms", "1000", "--spread-ms", "500");
         RawClient client = new RawClient(server.port())) {
       assertThat(client.sends("before\n").receivesLine()).isEqualTo("before");
       server.terminate();

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -75,10 +76,10 @@ class ProtobufIT {
       """;
 
   @Test
+  @CallsPrograms
   void pythonIsAnsweredAndClosedWhenItsMessageIsCutShort() throws Exception {
-    assumeTrue(Program.isInstalled("python3"), "python3 is not installed");
-    try (Program server = Program.server("protobuf", "--port", "0");
-        Program python = Program.tool("python3", "-c", PYTHON, String.valueOf(server.port()))) {
+    try (Program server = Sample.server("protobuf", "--port", "0");
+        Program python = Program.start("python3", "-c", PYTHON, String.valueOf(server.port()))) {
       assertThat(python.exitStatus()).as(() -> python.errors().toString()).isZero();
       assertThat(python.output())
           .isEqualTo(
@@ -89,11 +90,11 @@ class ProtobufIT {
   }
 
   @Test
+  @CallsPrograms
   void protocUnderstandsTheAnswer() throws Exception {
-    assumeTrue(Program.isOnPath("protoc"), "protoc is not installed");
-    assumeTrue(Program.isInstalled("python3"), "python3 is not installed");
-    try (Program server = Program.server("protobuf", "--port", "0");
-        Program python = Program.tool("python3", "-c", PROTOC, String.valueOf(server.port()))) {
+    Program.require("protoc");
+    try (Program server = Sample.server("protobuf", "--port", "0");
+        Program python = Program.start("python3", "-c", PROTOC, String.valueOf(server.port()))) {
       assertThat(python.exitStatus()).as(() -> python.errors().toString()).isZero();
       assertThat(python.output()).contains("count: 3", "sum: 3", "least: -2.5", "greatest: 4");
       assertThat(server.terminate().exitStatus()).isZero();
@@ -103,16 +104,16 @@ class ProtobufIT {
 
   @Test
   void clientPrintsTheAnswerAndSaysWhatGoesWrong() throws Exception {
-    try (Program server = Program.server("protobuf", "--port", "0")) {
+    try (Program server = Sample.server("protobuf", "--port", "0")) {
       String port = String.valueOf(server.port());
-      try (Program client = Program.sample("protobuf-client", "--port", port, "1.5", "2.25")) {
+      try (Program client = Sample.start("protobuf-client", "--port", port, "1.5", "2.25")) {
         assertThat(client.exitStatus()).isZero();
         assertThat(client.output())
             .containsExactly("count: 2", "sum: 3.75", "least: 1.5", "greatest: 2.25");
         assertThat(client.errors()).isEmpty();
       }
       assertThat(server.terminate().exitStatus()).isZero();
-      try (Program client = Program.sample("protobuf-client", "--port", port, "1")) {
+      try (Program client = Sample.start("protobuf-client", "--port", port, "1")) {
         assertThat(client.exitStatus()).isEqualTo(1);
         assertThat(client.errors()).singleElement().asString().contains("127.0.0.1:" + port);
       }

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -16,10 +17,10 @@ import org.junit.jupiter.api.Timeout;
 class PushIT {
 
   @Test
+  @CallsPrograms
   void timedPushTellsNcTheTimeEveryPeriod() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("timed-push", "--port", "0", "--period-ms", "50");
-        Program nc = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
+    try (Program server = Sample.server("timed-push", "--port", "0", "--period-ms", "50");
+        Program nc = Program.start("nc", "127.0.0.1", String.valueOf(server.port()))) {
       Instant first = Instant.parse(nc.line());
       Instant last = first;
       for (int i = 0; i < 10; i++) {
@@ -32,11 +33,11 @@ class PushIT {
   }
 
   @Test
+  @CallsPrograms
   void tickerPushTellsAllClientsTheSameTicks() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
-    try (Program server = Program.server("ticker-push", "--port", "0", "--period-ms", "20");
-        Program one = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()));
-        Program other = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
+    try (Program server = Sample.server("ticker-push", "--port", "0", "--period-ms", "20");
+        Program one = Program.start("nc", "127.0.0.1", String.valueOf(server.port()));
+        Program other = Program.start("nc", "127.0.0.1", String.valueOf(server.port()))) {
       for (Program nc : List.of(one, other)) {
         int tick = tick(nc.line());
         for (int i = 1; i < 10; i++) {
@@ -54,14 +55,13 @@ class PushIT {
   }
 
   @Test
+  @CallsPrograms
   void bufferLengthSkipsAClientThatDoesNotReadAndGoesOnWhenItDoes() throws Exception {
-    assumeTrue(Program.isInstalled("nc"), "nc is not installed");
     int size = 100_000;
     try (Program server =
-            Program.server(
-                "buffer-length", "--port", "0", "--period-ms", "1", "--size", "" + size);
+            Sample.server("buffer-length", "--port", "0", "--period-ms", "1", "--size", "" + size);
         RawClient client = new RawClient(server.port());
-        Program nc = Program.tool("nc", "127.0.0.1", String.valueOf(server.port()))) {
+        Program nc = Program.start("nc", "127.0.0.1", String.valueOf(server.port()))) {
       // The lines of a fast client measure the time in which another client reads nothing.
       for (int i = 0; i < 1_000; i++) {
         assertThat(nc.line()).hasSizeGreaterThan(size);

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class PushMessagesIT {
 
   @BeforeAll
   void start() throws Exception {
-    server = Program.server("push", "--port", "0", "--period-ms", "100");
+    server = Sample.server("push", "--port", "0", "--period-ms", "100");
   }
 
   @AfterAll
@@ -32,7 +33,8 @@ class PushMessagesIT {
           .allMatch(
               line ->
                   line.matches(
-                      ".*RateLimitedLog.*|WARNING: connection to .* closed: message rate limit of .*"));
+                      ".*RateLimitedLog.*|WARNING: connection to .* closed: message rate limit of"
+                          + " .*"));
       String address = "http://127.0.0.1:" + server.port() + "/";
       assertThat(server.output()).containsExactly("open " + address + " in a browser");
     }

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The page of the sample `push` in Chromium. */
 @Timeout(180)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@CallsPrograms
 class PushPageIT {
 
   private Program server;
@@ -24,9 +26,8 @@ class PushPageIT {
 
   @BeforeAll
   void start(@TempDir Path profile) throws Exception {
-    assumeTrue(Browser.isInstalled(), "chromium or chromedriver is not installed");
-    server = Program.server("push", "--port", "0", "--period-ms", "200");
-    browser = Browser.start(profile);
+    browser = Browser.start(profile); // or skips the tests
+    server = Sample.server("push", "--port", "0", "--period-ms", "200");
   }
 
   @AfterAll
@@ -68,10 +69,9 @@ class PushPageIT {
   private void points(String type, double x, double y, boolean pressed) throws Exception {
     var box =
         browser.runs(
-            "const board = document.getElementById('drawing');"
-                + " board.scrollIntoView({block: 'center'});"
-                + " const box = board.getBoundingClientRect();"
-                + " return [box.left + arguments[0] * box.width, box.top + arguments[1] * box.height]",
+            "const board = document.getElementById('drawing'); board.scrollIntoView({block:"
+                + " 'center'}); const box = board.getBoundingClientRect(); return [box.left +"
+                + " arguments[0] * box.width, box.top + arguments[1] * box.height]",
             x,
             y);
     browser.commands(
@@ -121,8 +121,8 @@ class PushPageIT {
     String drawer =
         browser
             .runs(
-                "return [...document.querySelectorAll('#people li')]"
-                    + ".map(i => i.textContent).find(t => t.endsWith(' (you)')).replace(' (you)', '')")
+                "return [...document.querySelectorAll('#people li')].map(i => i.textContent).find(t"
+                    + " => t.endsWith(' (you)')).replace(' (you)', '')")
             .asString();
     browser.goesTo(first).awaits("document.getElementById('board').dataset.strokes === '1'");
     browser.awaits("document.querySelector('.cursor span')?.textContent === '" + drawer + "'");
@@ -167,7 +167,7 @@ class PushPageIT {
     browser.awaits("document.getElementById('state').dataset.state === 'reconnecting'");
     assertThat(text("state-text")).isEqualTo("Reconnecting…");
     server.close();
-    server = Program.server("push", "--port", port, "--period-ms", "200");
+    server = Sample.server("push", "--port", port, "--period-ms", "200");
     browser.awaits("document.getElementById('state').dataset.state === 'live'");
     browser.awaits(shows("connections", "n === 1"));
     assertThat(browser.console()).allMatch(line -> line.contains("ERR_CONNECTION_REFUSED"));

@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,7 +20,7 @@ class RedisIT {
 
   @BeforeAll
   void start() throws Exception {
-    server = Program.server("redis", "--port", "0");
+    server = Sample.server("redis", "--port", "0");
   }
 
   @AfterAll
@@ -64,8 +65,8 @@ class RedisIT {
   }
 
   @Test
+  @CallsPrograms
   void redisCliUnderstandsTheServer() throws Exception {
-    assumeTrue(Program.isInstalled("redis-cli"), "redis-cli is not installed");
     assertThat(cli("set", "greeting", "hello world")).containsExactly("OK");
     assertThat(cli("get", "greeting")).containsExactly("hello world");
     assertThat(cli("get", "nosuch")).containsExactly("");
@@ -80,10 +81,10 @@ class RedisIT {
   }
 
   @Test
+  @CallsPrograms
   void redisBenchmarkRuns() throws Exception {
-    assumeTrue(Program.isInstalled("redis-benchmark"), "redis-benchmark is not installed");
     try (Program benchmark =
-        Program.tool(
+        Program.start(
             "redis-benchmark",
             "-p",
             String.valueOf(server.port()),
@@ -113,7 +114,7 @@ class RedisIT {
     command[0] = "redis-cli";
     command[1] = "-p";
     command[2] = String.valueOf(server.port());
-    try (Program cli = Program.tool(command)) {
+    try (Program cli = Program.start(command)) {
       cli.types("");
       cli.exitStatus();
       return cli.output();

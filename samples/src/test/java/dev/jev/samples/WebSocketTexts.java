@@ -3,6 +3,7 @@ package dev.jev.samples;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;

@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,7 +18,7 @@ class WsBroadcastIT {
   @Test
   void everybodyIsToldTheTimeEveryPeriod() throws Exception {
     try (Program server =
-        Program.server("ws-broadcast", "--port", "0", "--period-ms", "20", "--size", "100")) {
+        Sample.server("ws-broadcast", "--port", "0", "--period-ms", "20", "--size", "100")) {
       WebSocketTexts one = WebSocketTexts.connect(server, "/");
       WebSocketTexts other = WebSocketTexts.connect(server, "/");
       String shared = other.next();
@@ -39,7 +40,7 @@ class WsBroadcastIT {
 
   @Test
   void sizeThatHasNoRoomForTheTimeIsRefused() throws Exception {
-    try (Program server = Program.sample("ws-broadcast", "--port", "0", "--size", "19")) {
+    try (Program server = Sample.start("ws-broadcast", "--port", "0", "--size", "19")) {
       assertThat(server.exitStatus()).isEqualTo(1);
       assertThat(server.errors())
           .containsExactly("samples ws-broadcast: size: 19 bytes (expected: 20..1048576)");

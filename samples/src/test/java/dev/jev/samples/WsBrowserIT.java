@@ -1,8 +1,9 @@
 package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Chromium's WebSocket against the sample `ws-echo`. */
 @Timeout(180)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@CallsPrograms
 class WsBrowserIT {
 
   private static final String MAX_MESSAGE_BYTES = "2000000";
@@ -36,9 +38,9 @@ class WsBrowserIT {
 
   @BeforeAll
   void start(@TempDir Path profile) throws Exception {
-    assumeTrue(Browser.isInstalled(), "chromium or chromedriver is not installed");
+    browser = Browser.start(profile); // or skips the tests
     server = server();
-    browser = Browser.start(profile).opens("http://127.0.0.1:" + server.port() + "/");
+    browser.opens("http://127.0.0.1:" + server.port() + "/");
   }
 
   @AfterAll
@@ -57,7 +59,7 @@ class WsBrowserIT {
     arguments[3] = "--max-message-bytes";
     arguments[4] = MAX_MESSAGE_BYTES;
     System.arraycopy(options, 0, arguments, 5, options.length);
-    return Program.server(arguments);
+    return Sample.server(arguments);
   }
 
   /** Stops a server. It may have warned of blocked loops, because leak detection is paranoid. */

@@ -3,6 +3,7 @@ package dev.jev.samples;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Program;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
@@ -53,7 +54,7 @@ class WsEchoIT {
 
   @Test
   void messagesComeBackOnAnyPathAndSigtermEndsTheServerWithStatusZero() throws Exception {
-    try (Program server = Program.server("ws-echo", "--port", "0")) {
+    try (Program server = Sample.server("ws-echo", "--port", "0")) {
       for (String path : new String[] {"/", "/any/path?q=1"}) {
         Events events = new Events();
         WebSocket socket = connect(server, path, events);
@@ -76,7 +77,7 @@ class WsEchoIT {
 
   @Test
   void longerMessagesAreRefused() throws Exception {
-    try (Program server = Program.server("ws-echo", "--port", "0", "--max-message-bytes", "1000")) {
+    try (Program server = Sample.server("ws-echo", "--port", "0", "--max-message-bytes", "1000")) {
       Events events = new Events();
       WebSocket socket = connect(server, "/", events);
       socket.sendText("x".repeat(1000), /* last= */ true).get(30, SECONDS);

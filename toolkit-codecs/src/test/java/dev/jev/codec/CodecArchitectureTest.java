@@ -12,6 +12,7 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.ProgramRules;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -99,5 +100,10 @@ class CodecArchitectureTest {
   private static Predicate<Set<String>> isAmong(JavaClass type) {
     String name = type.getName().replaceAll("^.*[.]|[$].*$", "");
     return names -> names.contains(name);
+  }
+
+  @Test
+  void testsStartProcessesWithProgram() {
+    ProgramRules.check("dev.jev.codec");
   }
 }

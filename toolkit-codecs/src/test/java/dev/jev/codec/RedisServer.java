@@ -1,12 +1,9 @@
 package dev.jev.codec;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.BufferedReader;
-import java.io.File;
+import dev.jev.Program;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.StandardProtocolFamily;
@@ -15,25 +12,19 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /** A redis-server process of version 7 that listens on a Unix domain socket only. */
 final class RedisServer implements AutoCloseable {
 
   private final Path socket;
-  private final Process process;
+  private final Program program;
 
-  private RedisServer(Path socket, Process process) {
+  private RedisServer(Path socket, Program program) {
     this.socket = socket;
-    this.process = process;
+    this.program = program;
   }
 
-  /** Starts a server, or skips the test if none is installed; on CI, one must be installed. */
-  static RedisServer start(Path directory) throws IOException {
-    if (System.getenv("CI") == null) {
-      assumeTrue(isInstalled(), "redis-server is not installed");
-    }
+  static RedisServer start(Path directory) throws Exception {
     Path socket = directory.resolve("redis.sock");
     String[] command = {
       "redis-server",
@@ -46,23 +37,26 @@ final class RedisServer implements AutoCloseable {
       "--enable-debug-command",
       "yes"
     };
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    RedisServer server = new RedisServer(socket, process);
+    RedisServer server = new RedisServer(socket, Program.start(command));
     try {
-      BufferedReader log = process.inputReader(UTF_8);
-      String line = log.readLine();
-      boolean isVersion7 = false;
-      while (line != null && !line.contains("ready to accept connections at")) {
-        isVersion7 |= line.contains("Redis version=7.");
-        line = log.readLine();
-      }
-      assertThat(line).as("redis-server is ready").isNotNull();
-      assumeTrue(isVersion7, "redis-server is not version 7");
+      server.awaitStart();
     } catch (Throwable e) {
       server.close();
       throw e;
     }
     return server;
+  }
+
+  private void awaitStart() throws Exception {
+    String line = program.line();
+    boolean isVersion7 = false;
+    while (!line.contains("ready to accept connections at")) {
+      isVersion7 |= line.contains("Redis version=7.");
+      line = program.line();
+    }
+    if (!isVersion7) {
+      Program.skip("redis-server of version 7", "redis-server");
+    }
   }
 
   Path socket() {
@@ -84,19 +78,11 @@ final class RedisServer implements AutoCloseable {
   }
 
   @Override
-  public void close() {
-    process.destroy();
-    try {
-      assertThat(process.waitFor(30, TimeUnit.SECONDS)).as("redis-server ends").isTrue();
+  public void close() throws IOException {
+    try (program) {
+      program.terminate().exitStatus();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
-    } finally {
-      process.destroyForcibly();
     }
-  }
-
-  private static boolean isInstalled() {
-    return Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator, -1))
-        .anyMatch(directory -> Path.of(directory, "redis-server").toFile().canExecute());
   }
 }

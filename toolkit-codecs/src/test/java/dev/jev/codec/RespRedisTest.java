@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.test.TestContext;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The client side of RESP against a real Redis 7, if it is installed. */
 @Timeout(60)
+@CallsPrograms
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RespRedisTest {
 
@@ -155,7 +157,7 @@ class RespRedisTest {
   }
 
   @AfterAll
-  void stop() {
+  void stop() throws Exception {
     if (redis != null) {
       redis.close();
     }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Eventually;
 import dev.jev.Handler;
+import dev.jev.Program;
 import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.Texts;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -15,13 +15,12 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** Tests the effect of signals on a process with a {@link Drain}. */
@@ -31,49 +30,26 @@ class DrainSignalTest {
   private static final int CLIENTS = 1_000;
   private static final int THREADS = 4;
 
-  /** A process that runs a {@link DrainedServer}. */
-  private static final class Child implements AutoCloseable {
-    private final Process process;
-    private final BufferedReader out;
+  /** Starts a process that runs a {@link DrainedServer}. */
+  private static Program start(int acceptMillis, int spreadMillis, int deadlineMillis)
+      throws Exception {
+    Program program =
+        Program.java(
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            Program.classPath(),
+            DrainedServer.class.getName(),
+            String.valueOf(acceptMillis),
+            String.valueOf(spreadMillis),
+            String.valueOf(deadlineMillis));
+    assertThat(program.line()).isEqualTo("starts");
+    return program;
+  }
 
-    Child(int port, int acceptMillis, int spreadMillis, int deadlineMillis) throws IOException {
-      process =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-Xmx256m",
-                  "-XX:+UseSerialGC",
-                  "-XX:TieredStopAtLevel=1",
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  DrainedServer.class.getName(),
-                  String.valueOf(port),
-                  String.valueOf(acceptMillis),
-                  String.valueOf(spreadMillis),
-                  String.valueOf(deadlineMillis))
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      out = process.inputReader();
-      assertThat(out.readLine()).isEqualTo("starts");
-    }
-
-    int port() throws IOException {
-      return Integer.parseInt(out.readLine());
-    }
-
-    /** Sends SIGTERM, as {@code kill} does. */
-    void terminate() {
-      process.toHandle().destroy(); // leaves the streams open
-    }
-
-    int exitStatus() throws InterruptedException {
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("exit").isTrue();
-      return process.exitValue();
-    }
-
-    @Override
-    public void close() {
-      process.destroyForcibly();
-    }
+  private static int port(Program program) throws Exception {
+    return program.listens(Pattern.compile("(\\d+)")).port();
   }
 
   /** A client that sends requests repeatedly and records how its connection ended. */
@@ -179,8 +155,8 @@ class DrainSignalTest {
 
   @Test
   void thousandClientsAndLateArrivalsLoseNothing() throws Exception {
-    try (Child child = new Child(0, 1_000, 4_000, 15_000)) {
-      int port = child.port();
+    try (Program child = start(1_000, 4_000, 15_000)) {
+      int port = port(child);
       List<ClientThread> threads = new ArrayList<>();
       for (int i = 0; i < THREADS; i++) {
         threads.add(new ClientThread());
@@ -199,8 +175,8 @@ class DrainSignalTest {
       child.terminate();
       int status = child.exitStatus();
       long millis = Duration.ofNanos(System.nanoTime() - start).toMillis();
-      int served = Integer.parseInt(child.out.readLine());
-      String report = child.out.readLine();
+      int served = Integer.parseInt(child.line());
+      String report = child.line();
 
       List<Client> clients = new ArrayList<>();
       for (ClientThread thread : threads) {
@@ -242,8 +218,8 @@ class DrainSignalTest {
 
   @Test
   void secondSignalClosesAllAtOnce() throws Exception {
-    try (Child child = new Child(0, 60_000, 60_000, 180_000)) {
-      try (Socket peer = new Socket(InetAddress.getLoopbackAddress(), child.port())) {
+    try (Program child = start(60_000, 60_000, 180_000)) {
+      try (Socket peer = new Socket(InetAddress.getLoopbackAddress(), port(child))) {
         peer.getOutputStream().write(REQUEST);
         assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
         child.terminate();
@@ -268,7 +244,7 @@ class DrainSignalTest {
   @Test
   void signalDuringTheStartEndsTheProcessToo() throws Exception {
     for (int millis : new int[] {0, 100, 200, 300, 400, 500}) {
-      try (Child child = new Child(0, 0, 0, 10_000)) {
+      try (Program child = start(0, 0, 10_000)) {
         LockSupport.parkNanos(Duration.ofMillis(millis).toNanos());
         child.terminate();
         assertThat(child.exitStatus()).as("after %s ms", millis).isIn(0, 143);
@@ -289,15 +265,15 @@ class DrainSignalTest {
   /** Returns the microseconds that it takes to start on the port of a process that was killed. */
   private static long killAndStartAgain() throws Exception {
     List<Socket> peers = new ArrayList<>();
-    try (Child child = new Child(0, 0, 0, 10_000)) {
-      int port = child.port();
+    try (Program child = start(0, 0, 10_000)) {
+      int port = port(child);
       for (int i = 0; i < 100; i++) {
         Socket peer = new Socket(InetAddress.getLoopbackAddress(), port);
         peer.getOutputStream().write(REQUEST);
         assertThat(peer.getInputStream().readNBytes(REQUEST.length)).isEqualTo(REQUEST);
         peers.add(peer);
       }
-      child.process.destroyForcibly();
+      child.kill();
       assertThat(child.exitStatus()).isEqualTo(137);
       long start = System.nanoTime();
       try (Server next =

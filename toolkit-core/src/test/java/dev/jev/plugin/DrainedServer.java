@@ -8,9 +8,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * An echo server in a process of its own, which drains on a signal.
  *
- * <p>Its arguments are a port and three times in milliseconds. It prints "starts", its port and, at
- * the end, the number of messages it has answered and the report. It exits with 0 if no connection
- * was cut off.
+ * <p>Its arguments are three times in milliseconds. It prints "starts", its port and, at the end,
+ * the number of messages it has answered and the report. It exits with 0 if no connection was cut
+ * off.
  */
 final class DrainedServer {
 
@@ -21,9 +21,9 @@ final class DrainedServer {
     AtomicInteger answered = new AtomicInteger();
     Drain drain =
         Drain.builder()
-            .acceptTime(millis(args[1]))
-            .spread(millis(args[2]))
-            .deadline(millis(args[3]))
+            .acceptTime(millis(args[0]))
+            .spread(millis(args[1]))
+            .deadline(millis(args[2]))
             .build();
     drain
         .ended()
@@ -41,7 +41,7 @@ final class DrainedServer {
                     answered.incrementAndGet();
                   }
                 })
-            .listen("tcp://127.0.0.1:" + args[0])
+            .listen("tcp://127.0.0.1:0")
             .eventLoops(2)
             .plugin(drain)
             .start();

@@ -2,6 +2,7 @@ package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.ChildJvm;
 import dev.jev.Connection;
 import dev.jev.Eventually;
@@ -19,7 +20,6 @@ import java.io.DataInputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,7 +29,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Tests timeouts with many peers, with suspended processes, and in real time. */
 class PatienceTest {
@@ -214,11 +213,12 @@ class PatienceTest {
 
   /** Tests that a suspended process, which has not read from its peers, closes no active one. */
   @Test
-  void suspendedServerClosesNoActivePeer(@TempDir Path directory) throws Exception {
+  @CallsPrograms
+  void suspendedServerClosesNoActivePeer() throws Exception {
     int count = 200;
     List<Socket> peers = new ArrayList<>();
     byte[] frame = RawPeer.frames("alive");
-    try (ChildJvm server = ChildJvm.withIdleTimeout(Duration.ofSeconds(1), directory)) {
+    try (ChildJvm server = ChildJvm.withIdleTimeout(Duration.ofSeconds(1))) {
       for (int i = 0; i < count; i++) {
         peers.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
       }

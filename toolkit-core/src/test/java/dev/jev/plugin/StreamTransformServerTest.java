@@ -2,21 +2,20 @@ package dev.jev.plugin;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Eventually;
 import dev.jev.Handler;
+import dev.jev.Program;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.File;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -83,8 +82,8 @@ class StreamTransformServerTest {
   }
 
   @Test
+  @CallsPrograms
   void pythonExchangesGzipWithTheServer() throws Exception {
-    assumeThat(Program.isInstalled("python3", "--version")).isTrue();
     for (String end : new String[] {"finish", "stop after a flush"}) {
       Recorder<String, String> seen = new Recorder<>(Handler.replying(text -> text));
       try (Server server = server(seen, StreamTransform.gzip())) {
@@ -117,8 +116,8 @@ class StreamTransformServerTest {
   }
 
   @Test
+  @CallsPrograms
   void zstdStreamThatTheServerClosesCanBeReadByTheProgram() throws Exception {
-    assumeThat(Program.isInstalled("zstd", "--version")).isTrue();
     Handler<String, String> handler =
         (connection, message) -> {
           connection.send(message);
@@ -229,17 +228,15 @@ class StreamTransformServerTest {
 
   @Test
   void missingZstdIsReportedAtConfiguration() throws Exception {
-    String classPath =
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
-            .filter(entry -> !entry.contains("zstd-jni"))
-            .collect(Collectors.joining(File.pathSeparator));
-    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    byte[] output = Program.run(new byte[0], java, "-cp", classPath, WithoutZstd.class.getName());
-    assertThat(output)
-        .asString(UTF_8)
-        .isEqualTo(
-            "gzip is available\njava.lang.IllegalStateException: zstd is not available; add"
-                + " com.github.luben:zstd-jni to the class path\n");
+    String classPath = Program.classPathWithout("zstd-jni");
+    try (Program program = Program.java("-cp", classPath, WithoutZstd.class.getName())) {
+      assertThat(program.exitStatus()).isZero();
+      assertThat(program.output())
+          .containsExactly(
+              "gzip is available",
+              "java.lang.IllegalStateException: zstd is not available; add"
+                  + " com.github.luben:zstd-jni to the class path");
+    }
   }
 
   /** Prints what happens if zstd is configured. */

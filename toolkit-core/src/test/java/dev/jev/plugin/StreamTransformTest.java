@@ -4,9 +4,10 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.CloseReason;
+import dev.jev.Program;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
@@ -51,12 +52,10 @@ class StreamTransformTest {
 
     /** Returns the output of the program for {@code bytes}. */
     byte[] pack(byte[] bytes) throws Exception {
-      assumeThat(Program.isInstalled(program, "--version")).isTrue();
       return Program.run(bytes, program, "-c");
     }
 
     byte[] unpack(byte[] bytes) throws Exception {
-      assumeThat(Program.isInstalled(program, "--version")).isTrue();
       return Program.run(bytes, program, "-d", "-c");
     }
   }
@@ -65,6 +64,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void readsWhatTheProgramMakesInTwoPartsSplitAnywhere(Format format) throws Exception {
     byte[] packed = format.pack(TEXT);
     for (int split = 0; split <= packed.length; split++) {
@@ -78,6 +78,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void readsByteByByteAndSeveralStreamsOneAfterTheOther(Format format) throws Exception {
     byte[] packed = format.pack(TEXT);
     EmbeddedLink link = format.open();
@@ -93,6 +94,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void passesLargeOutputOnInChunks(Format format) throws Exception {
     byte[] much = new byte[1_000_000];
     new Random(7).nextBytes(much);
@@ -105,6 +107,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void keepsTheRestWhileTheConnectionDoesNotRead(Format format) throws Exception {
     byte[] much = concat(new byte[500_000], TEXT);
     EmbeddedLink link = format.open();
@@ -126,6 +129,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void inputThatArrivesDuringAPauseFollowsTheRest(Format format) throws Exception {
     EmbeddedLink link = format.open();
     link.maxChunksBeforePause = 1;
@@ -138,6 +142,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void closeDuringAPauseDropsTheRest(Format format) throws Exception {
     EmbeddedLink link = format.open();
     link.maxChunksBeforePause = 1;
@@ -150,6 +155,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void inputBeyondTheRatioClosesTheConnection(Format format) throws Exception {
     byte[] bomb = format.pack(new byte[50_000_000]);
     EmbeddedLink link = format.open();
@@ -169,6 +175,7 @@ class StreamTransformTest {
   }
 
   @Test
+  @CallsPrograms
   void ratioIsNotLimitedUpToOneMebibyte() throws Exception {
     EmbeddedLink link = new EmbeddedLink(StreamTransform.gzip(6, 1));
     link.arrive(Format.GZIP.pack(new byte[1024 * 1024]));
@@ -180,6 +187,7 @@ class StreamTransformTest {
   }
 
   @Test
+  @CallsPrograms
   void ordinaryInputIsNoCreditForABomb() throws Exception {
     byte[] ordinary = new byte[20_000_000];
     new Random(7).nextBytes(ordinary);
@@ -204,6 +212,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void everyByteThatIsChangedIsFoundOrHarmless(Format format) throws Exception {
     byte[] packed = format.pack(TEXT);
     for (int i = 0; i < packed.length; i++) {
@@ -322,6 +331,7 @@ class StreamTransformTest {
 
   @ParameterizedTest
   @EnumSource
+  @CallsPrograms
   void programReadsWhatWasSentAndItsEnd(Format format) throws Exception {
     EmbeddedLink link = format.open();
     byte[] first = link.write(TEXT).flush().sent();

@@ -2,18 +2,18 @@ package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.LogCapture;
 import dev.jev.Loopback;
-import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -155,6 +155,7 @@ class TlsNamesTest {
   }
 
   @Test
+  @CallsPrograms
   void nameWithAnUnderscoreHasAnIdentityWithBoringSsl() throws Exception {
     start(
         Tls.server()
@@ -174,17 +175,10 @@ class TlsNamesTest {
   }
 
   private String openssl(String name) throws Exception {
-    assumeThat(Tool.isInstalled("openssl")).isTrue();
-    String[] command = {
-      "openssl",
-      "s_client",
-      "-connect",
-      "127.0.0.1:" + server.port(),
-      "-servername",
-      name,
-      "-ign_eof"
-    };
-    return Tool.run(RawPeer.frames("hi", "bye"), List.of(command));
+    String command = "openssl s_client -ign_eof -connect 127.0.0.1:" + server.port();
+    List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
+    words.addAll(List.of("-servername", name));
+    return TlsProgramsTest.output("\0\0\0\2hi\0\0\0\3bye", words);
   }
 
   @Test
@@ -202,6 +196,7 @@ class TlsNamesTest {
   }
 
   @Test
+  @CallsPrograms
   void jdkRefusesAClientThatRequestsANameWithAnUnderscore() throws Exception {
     start(Tls.server().provider(Tls.Provider.JDK).identity(certificates.pem("my_service")));
     assertThat(openssl("my_service")).contains("SSL alert number 112");

@@ -1,14 +1,14 @@
 package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.Program;
 import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
-import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.Texts;
 import io.netty.buffer.ByteBuf;
@@ -29,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Tests TLS of a server, with OpenSSL and curl as clients. */
+@CallsPrograms
 class TlsProgramsTest {
 
   @TempDir static Path directory;
@@ -84,12 +85,19 @@ class TlsProgramsTest {
   }
 
   private String openssl(String... options) throws Exception {
-    assumeThat(Tool.isInstalled("openssl")).isTrue();
     List<String> command = new ArrayList<>(List.of("openssl", "s_client", "-connect"));
     command.add("127.0.0.1:" + server.port());
     command.addAll(List.of("-CAfile", certificates.authorityPem().toString()));
     command.addAll(List.of(options));
-    return Tool.run(RawPeer.frames("hi", "bye"), command);
+    return output("\0\0\0\2hi\0\0\0\3bye", command);
+  }
+
+  /** Returns what a program prints that stays connected after its input. */
+  static String output(String input, List<String> command) throws Exception {
+    try (Program program = Program.start(command.toArray(String[]::new))) {
+      program.typesAndWaits(input).exitStatus();
+      return String.join("\n", program.output()) + String.join("\n", program.errors());
+    }
   }
 
   @ParameterizedTest
@@ -159,35 +167,22 @@ class TlsProgramsTest {
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void renegotiationIsRefused(Tls.Provider provider) throws Exception {
     start(tls(provider));
-    assumeThat(Tool.isInstalled("openssl")).isTrue();
-    Tool.run(
-        "R\n".getBytes(StandardCharsets.US_ASCII),
-        List.of("openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:" + server.port()));
+    output(
+        "R\n", List.of("openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:" + server.port()));
     reasons.expect("PROTOCOL_ERROR: peer began a second handshake; renegotiation is refused");
   }
 
   @ParameterizedTest
   @CsvSource({"aes-256-cbc", "aes-128-cbc"})
   void keyThatOpensslEncryptedIsRead(String cipher) throws Exception {
-    assumeThat(Tool.isInstalled("openssl")).isTrue();
     X509Bundle bundle = certificates.issue("guarded");
     Path chain = certificates.write("guarded.pem", bundle.getCertificatePathPEM());
     Path plain = certificates.write("plain.key", bundle.getPrivateKeyPEM());
     Path key = directory.resolve(cipher + ".key");
-    Tool.run(
-        new byte[0],
-        List.of(
-            "openssl",
-            "pkcs8",
-            "-topk8",
-            "-v2",
-            cipher,
-            "-passout",
-            "pass:secret",
-            "-in",
-            plain + "",
-            "-out",
-            key + ""));
+    String openssl = "openssl pkcs8 -topk8 -passout pass:secret";
+    List<String> command = new ArrayList<>(List.of(openssl.split(" ", -1)));
+    command.addAll(List.of("-v2", cipher, "-in", plain + "", "-out", key + ""));
+    Program.run(new byte[0], command.toArray(String[]::new));
     start(Tls.server().identity(TlsIdentity.pem(chain, key, "secret")));
     assertThat(openssl("-ign_eof")).contains("subject=CN = guarded", "\0\0\0\3bye");
   }
@@ -204,7 +199,6 @@ class TlsProgramsTest {
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void curlGetsItsPage(Tls.Provider provider) throws Exception {
-    assumeThat(Tool.isInstalled("curl")).isTrue();
     server =
         Server.builder(
                 Page::new,
@@ -217,10 +211,9 @@ class TlsProgramsTest {
             .listen("tcp://127.0.0.1:0")
             .start();
     String url = "https://localhost:" + server.port() + "/somewhere";
-    assertThat(
-            Tool.run(
-                new byte[0],
-                List.of("curl", "-sS", "-4", "--cacert", certificates.authorityPem() + "", url)))
+    String authority = certificates.authorityPem().toString();
+    assertThat(Program.run(new byte[0], "curl", "-sS", "-4", "--cacert", authority, url))
+        .asString(StandardCharsets.US_ASCII)
         .isEqualTo("page for /somewhere");
     reasons.expect("CLOSED");
   }
@@ -228,10 +221,9 @@ class TlsProgramsTest {
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void plainHttpFromCurlIsRefused(Tls.Provider provider) throws Exception {
-    assumeThat(Tool.isInstalled("curl")).isTrue();
     start(tls(provider));
     String url = "http://127.0.0.1:" + server.port();
-    Tool.run(new byte[0], List.of("curl", "-sS", "--http0.9", "-o", "-", url));
+    output("", List.of("curl", "-sS", "--http0.9", "-o", "-", url));
     reasons.expect("PROTOCOL_ERROR: first byte: 71 (expected: 22, a TLS handshake)");
   }
 

@@ -11,6 +11,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.ProgramRules;
 import dev.jev.ProtocolContext;
 import org.junit.jupiter.api.Test;
 
@@ -52,5 +53,10 @@ class TestArchitectureTest {
         .should()
         .dependOnClassesThat(resideInAPackage("org.junit.."))
         .check(KIT);
+  }
+
+  @Test
+  void testsStartProcessesWithProgram() {
+    ProgramRules.check("dev.jev.test");
   }
 }

@@ -2,20 +2,18 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
@@ -167,6 +165,7 @@ class CompressedMessagesTest {
   /** Decompresses with Python's zlib, which refuses references beyond the window. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
+  @CallsPrograms
   void nothingRefersBackFurtherThanTheWindow(boolean takeover) throws Exception {
     StringBuilder script = new StringBuilder();
     script.append("import sys, zlib\nfor line in sys.stdin:\n");
@@ -194,19 +193,8 @@ class CompressedMessagesTest {
   }
 
   private static List<String> python(String script, String input) throws Exception {
-    Process python;
-    try {
-      python = new ProcessBuilder("python3", "-c", script).redirectErrorStream(true).start();
-    } catch (IOException e) {
-      assumeTrue(false, "no python3");
-      return List.of();
-    }
-    try (OutputStream out = python.getOutputStream()) {
-      out.write(input.getBytes(UTF_8));
-    }
-    List<String> lines = new String(python.getInputStream().readAllBytes(), UTF_8).lines().toList();
-    assertThat(python.waitFor(20, TimeUnit.SECONDS)).isTrue();
-    return lines;
+    byte[] output = Program.run(input.getBytes(UTF_8), "python3", "-c", script);
+    return new String(output, UTF_8).lines().toList();
   }
 
   @Test

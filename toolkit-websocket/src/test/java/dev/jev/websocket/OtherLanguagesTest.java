@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.CallsPrograms;
 import dev.jev.Client;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Interoperability with implementations in other languages. */
 @Timeout(60)
+@CallsPrograms
 class OtherLanguagesTest {
 
   private static final int MAX_MESSAGE_BYTES = 1 << 20;

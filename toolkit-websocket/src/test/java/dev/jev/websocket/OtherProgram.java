@@ -1,113 +1,87 @@
 package dev.jev.websocket;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.BufferedReader;
+import dev.jev.Program;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A program in another language that speaks WebSocket with a library of that language. Its source
  * is a test resource.
- *
- * <p>If the library is missing, a test is skipped. If the environment variable CI is set, it fails.
  */
 final class OtherProgram implements AutoCloseable {
 
   private static final String WS = "ws@8.23.0";
-  private static final Path NODE = Path.of("target", "node").toAbsolutePath();
+  private static final Path TARGET = Path.of("target").toAbsolutePath();
+  private static final Path NODE = TARGET.resolve("node");
 
-  private final Process process;
-  private final BufferedReader output;
+  private final Program program;
 
-  private OtherProgram(Process process) {
-    this.process = process;
-    this.output = process.inputReader(UTF_8);
+  private OtherProgram(Program program) {
+    this.program = program;
   }
 
   /** Starts a program for Node with the package {@code ws}, which npm installs below target. */
   static OtherProgram node(String source, String... arguments) throws Exception {
+    Program.require("node");
     if (!Files.exists(NODE.resolve("node_modules/ws"))) {
       String[] npm = {"npm", "install", "--silent", "--no-save", "--prefix", NODE.toString(), WS};
-      require(WS, npm);
+      Program.requireLibrary(WS, "npm", npm);
     }
-    return start(List.of("node"), source, arguments);
+    return start(List.of("node"), NODE, source, arguments);
   }
 
   /** Starts a program for Python 3 with the package {@code websockets}. */
   static OtherProgram python(String source, String... arguments) throws Exception {
     // The Python of the system, for which its package manager installs the package.
-    require("python3-websockets", "/usr/bin/python3", "-c", "import websockets");
-    return start(List.of("/usr/bin/python3", "-X", "utf8"), source, arguments);
+    String python = "/usr/bin/python3";
+    Program.requireLibrary("websockets", "python3-websockets", python, "-c", "import websockets");
+    return start(List.of(python, "-X", "utf8"), TARGET, source, arguments);
   }
 
-  private static void require(String what, String... command) throws InterruptedException {
-    boolean there = succeeds(command);
-    if (System.getenv("CI") != null) {
-      assertThat(there).as("%s is installed", what).isTrue();
-    }
-    assumeTrue(there, what + " is not installed");
-  }
-
-  private static boolean succeeds(String... command) throws InterruptedException {
-    try {
-      Process process =
-          new ProcessBuilder(command)
-              .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      return process.waitFor(50, TimeUnit.SECONDS) && process.exitValue() == 0;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private static OtherProgram start(List<String> interpreter, String source, String... arguments)
+  /** Starts a program in a directory below which Node finds its packages. */
+  private static OtherProgram start(
+      List<String> interpreter, Path directory, String source, String... arguments)
       throws IOException {
-    Path program = Files.createTempFile("jev", source);
+    Path file = Files.createTempFile(directory, "", source);
     try (InputStream in = OtherProgram.class.getResourceAsStream("others/" + source)) {
-      Files.write(program, in.readAllBytes());
+      Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
     }
-    program.toFile().deleteOnExit();
+    file.toFile().deleteOnExit();
     List<String> command = new ArrayList<>(interpreter);
-    command.add(program.toString());
+    command.add(file.toString());
     command.addAll(List.of(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put("NODE_PATH", NODE.resolve("node_modules").toString());
-    return new OtherProgram(builder.start());
+    return new OtherProgram(Program.start(command.toArray(String[]::new)));
   }
 
   /** Reads the next lines of output and compares them. */
-  void expect(String... lines) throws IOException {
+  void expect(String... lines) throws InterruptedException {
     for (String line : lines) {
-      @Nullable String next = output.readLine();
-      assertThat(next).isEqualTo(line);
+      assertThat(program.line()).isEqualTo(line);
     }
   }
 
   /** Reads the next line of output, which must begin with {@code start}; returns the rest. */
-  String readAfter(String start) throws IOException {
-    @Nullable String line = output.readLine();
+  String readAfter(String start) throws InterruptedException {
+    String line = program.line();
     assertThat(line).startsWith(start);
     return line.substring(start.length());
   }
 
   /** Waits for the end of the program: no further output and exit status 0. */
   void expectEnd() throws Exception {
-    assertThat(output.lines()).isEmpty();
-    assertThat(process.waitFor()).isZero();
+    assertThat(program.exitStatus()).as(() -> program.errors().toString()).isZero();
+    assertThat(program.output()).isEmpty();
   }
 
   @Override
-  public void close() {
-    process.destroyForcibly();
+  public void close() throws IOException {
+    program.close();
   }
 }

@@ -10,6 +10,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.ProgramRules;
 import org.junit.jupiter.api.Test;
 
 class WebSocketArchitectureTest {
@@ -42,5 +43,10 @@ class WebSocketArchitectureTest {
         .should()
         .dependOnClassesThat(resideInAPackage("io.netty.handler.."))
         .check(WEB_SOCKET);
+  }
+
+  @Test
+  void testsStartProcessesWithProgram() {
+    ProgramRules.check("dev.jev.websocket");
   }
 }

@@ -2,9 +2,10 @@ package dev.jev.samples.redis;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.jev.samples.Program;
+import dev.jev.CallsPrograms;
+import dev.jev.Program;
+import dev.jev.samples.Sample;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Checks the expected conversations against a real Redis 7, if one is installed. */
 @Timeout(180)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@CallsPrograms
 class RedisConversationIT {
 
   private static final String TYPED =
@@ -84,18 +86,19 @@ class RedisConversationIT {
 
   @BeforeAll
   void start() throws Exception {
-    assumeTrue(Program.isOnPath("redis-server"), "redis-server is not installed");
     String[] command = {
       "redis-server", "--port", "0", "--unixsocket", socket().toString(), "--save", ""
     };
-    redis = Program.tool(command);
+    redis = Program.start(command);
     String line = redis.line();
     boolean isVersion7 = false;
     while (!line.contains("The server is now ready to accept connections at")) {
       isVersion7 |= line.contains("Redis version=7.");
       line = redis.line();
     }
-    assumeTrue(isVersion7, "redis-server is not of version 7");
+    if (!isVersion7) {
+      Program.skip("redis-server of version 7", "redis-server");
+    }
   }
 
   @AfterAll
@@ -134,8 +137,7 @@ class RedisConversationIT {
   @ParameterizedTest
   @ValueSource(strings = {"-2", "-3"})
   void redisCliShowsTheSameOfBoth(String version) throws Exception {
-    assumeTrue(Program.isInstalled("redis-cli"), "redis-cli is not installed");
-    try (Program sample = Program.server("redis", "--port", "0")) {
+    try (Program sample = Sample.server("redis", "--port", "0")) {
       List<String> ofRedis = cli(version, "-s", socket().toString());
       List<String> ofSample = cli(version, "-p", String.valueOf(sample.port()));
       assertThat(ofSample).isEqualTo(ofRedis).hasSizeGreaterThan(40);
@@ -147,7 +149,7 @@ class RedisConversationIT {
   private static List<String> cli(String... options) throws Exception {
     List<String> command = new ArrayList<>(List.of("redis-cli", "--no-raw"));
     command.addAll(List.of(options));
-    try (Program cli = Program.tool(command.toArray(String[]::new))) {
+    try (Program cli = Program.start(command.toArray(String[]::new))) {
       assertThat(cli.types(TYPED).exitStatus()).isZero();
       assertThat(cli.errors()).isEmpty();
       return cli.output();

@@ -1,0 +1,51 @@
+package dev.jev;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+import org.opentest4j.TestAbortedException;
+
+class ProgramTest {
+
+  @Test
+  void testWithoutItsProgramIsSkipped() {
+    assertThatThrownBy(() -> Program.skip("nc", Program.debianPackage("nc"), /* ci= */ null))
+        .isInstanceOf(TestAbortedException.class)
+        .hasMessage("nc is not installed (Debian package: netcat-openbsd)");
+  }
+
+  @Test
+  void testWithoutItsProgramFailsInCi() {
+    assertThatThrownBy(() -> Program.skip("nc", Program.debianPackage("nc"), "true"))
+        .isInstanceOf(AssertionError.class)
+        .hasMessage("nc is not installed (Debian package: netcat-openbsd), although CI is set");
+  }
+
+  @Test
+  @CallsPrograms
+  void programMustBeListed() {
+    assertThatThrownBy(() -> Program.start("no-such-program"))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("no-such-program in programs.properties");
+  }
+
+  @Test
+  @CallsPrograms
+  void outputErrorsAndStatusAreThoseOfTheProgram() throws Exception {
+    try (Program sh = Program.start("sh", "-c", "read x; echo $x; echo two; echo no >&2; exit 3")) {
+      sh.types("one\n");
+      assertThat(sh.line()).isEqualTo("one");
+      assertThat(sh.exitStatus()).isEqualTo(3);
+      assertThat(sh.output()).containsExactly("two");
+      assertThat(sh.errors()).containsExactly("no");
+    }
+    String input = "x".repeat(1_000_000); // more than a pipe takes
+    assertThat(Program.run(input.getBytes(US_ASCII), "sh", "-c", "cat; cat >&2"))
+        .hasSize(1_000_000);
+    assertThatThrownBy(() -> Program.run(new byte[0], "sh", "-c", "echo no >&2; exit 3"))
+        .isInstanceOf(AssertionError.class)
+        .hasMessageContaining("sh: [no]");
+  }
+}
