@@ -19,8 +19,8 @@ import java.util.function.Supplier;
  * ways. After about 128 KiB of input and output, the other connections of the event loop have their
  * turn. And {@link #gzip} and {@link #zstd} close a connection with {@link
  * dev.jev.CloseReason.Kind#LIMIT} when their output exceeds 1 MiB and is more than 100 times the
- * input, measured over about the last MiB of input. The end of a zstd frame counts as 1 KiB of
- * output, since frames may be empty.
+ * input, measured over about the last MiB of input. The end of a zstd frame, and each table of
+ * codes in it, counts as 1 KiB of output, since frames and blocks may be empty.
  *
  * <p><b>Errors.</b> Input that cannot be transformed, or that ends too early, closes the connection
  * with {@link dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.

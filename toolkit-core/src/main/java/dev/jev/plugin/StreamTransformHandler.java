@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Turns.</b> After {@value #TURN_BYTES} bytes of input and output, reading pauses until the
  * other connections of the event loop have had their turn.
  *
- * <p><b>Ratio.</b> The end of a frame is work that no output shows, so it counts as output: see
- * {@link Framed}.
+ * <p><b>Ratio.</b> The end of a frame and a table of codes are work that no output shows, so they
+ * count as output: see {@link Framed}.
  *
  * <p><b>Output.</b> All writes between two flushes become one buffer and one write.
  */
@@ -43,8 +43,8 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   static final int TURN_BYTES = 128 * 1024;
 
   /**
-   * A transformer whose input consists of frames, each of which may have no content. The end of a
-   * frame takes about as long as this many bytes of output.
+   * A transformer whose input consists of frames, each of which may have no content, but tables of
+   * codes. The end of a frame, and a table, take about as long as this many bytes of output.
    */
   interface Framed extends Transformer {
     int FRAME_BYTES = 1024;
@@ -54,6 +54,9 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
 
     /** Returns the number of frames that the latest call of {@link #inbound} has ended. */
     int endedFrames();
+
+    /** Returns the number of tables that the latest call of {@link #inbound} has built. */
+    int builtTables();
   }
 
   /**
@@ -203,7 +206,7 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
                 + " bytes nor produced output");
       }
       hasMore = input.isReadable() || chunk.readableBytes() >= CHUNK_BYTES;
-      if (exceedsRatio(consumed, chunk.readableBytes() + costOfFrames())) {
+      if (exceedsRatio(consumed, chunk.readableBytes() + hiddenWork())) {
         closeForRatio();
       } else if (chunk.isReadable()) {
         ctx.fireChannelRead(chunk.retain());
@@ -230,8 +233,11 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
     }
   }
 
-  private int costOfFrames() {
-    return transformer instanceof Framed framed ? framed.endedFrames() * Framed.FRAME_BYTES : 0;
+  /** Returns the work of the latest call that no output shows, in bytes of output. */
+  private int hiddenWork() {
+    return transformer instanceof Framed framed
+        ? (framed.endedFrames() + framed.builtTables()) * Framed.FRAME_BYTES
+        : 0;
   }
 
   private boolean exceedsRatio(int in, int out) {
@@ -248,8 +254,8 @@ final class StreamTransformHandler extends ChannelDuplexHandler implements Plugi
   private void closeForRatio() {
     inputFailed = true;
     String actual = "transformed input: " + bytesOut + " bytes from " + bytesIn;
-    if (costOfFrames() > 0) {
-      actual += ", counting " + Framed.FRAME_BYTES + " for each frame";
+    if (hiddenWork() > 0) {
+      actual += ", counting " + Framed.FRAME_BYTES + " for each frame and table";
     }
     String expected = " (expected: <= " + maxRatio + " times as many)";
     link.close(new CloseReason(CloseReason.Kind.LIMIT, new ProtocolException(actual + expected)));

@@ -31,13 +31,18 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
 
   private static final int TABLE_LOG = 16;
 
+  /** Maximum input of one native call: the tables in it are known only afterwards. */
+  private static final int PIECE_BYTES = 4 * 1024;
+
   private static final ByteBuffer EMPTY = ByteBuffer.allocateDirect(0);
   private static final int MIN_ROOM = 512;
 
   private final int level;
   private final ZstdWindow window = new ZstdWindow();
   private @Nullable Frames frames;
+  private final ZstdTables tables = new ZstdTables();
   private int endedFrames;
+  private int builtTables;
   private @Nullable ZstdCompressCtx compressor;
 
   ZstdTransformer(int level) {
@@ -67,25 +72,42 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
 
   private void decompress(ByteBuffer source, ByteBuffer target) {
     endedFrames = 0;
+    builtTables = 0;
+    int end = source.limit();
     try {
       do {
-        int before = source.remaining() + target.remaining();
-        int start = source.position();
-        boolean atEnd = frames().read(source, target);
-        window.accept(source, start);
-        if (atEnd && source.remaining() + target.remaining() < before) {
-          endedFrames++;
-          window.begin();
-        }
-      } while (source.hasRemaining() && target.hasRemaining() && endedFrames < MAX_FRAMES);
+        source.limit(Math.min(end, source.position() + PIECE_BYTES));
+        decompressPiece(source, target);
+        source.limit(end);
+      } while (source.hasRemaining()
+          && target.hasRemaining()
+          && endedFrames + builtTables < MAX_FRAMES);
     } catch (IOException e) {
       throw new ProtocolException("zstd: " + e.getMessage() + " (expected: RFC 8878)");
+    }
+  }
+
+  private void decompressPiece(ByteBuffer source, ByteBuffer target) throws IOException {
+    int before = source.remaining() + target.remaining();
+    int start = source.position();
+    boolean atEnd = frames().read(source, target);
+    window.accept(source, start);
+    builtTables += tables.accept(source, start);
+    if (atEnd && source.remaining() + target.remaining() < before) {
+      endedFrames++;
+      window.begin();
+      tables.begin();
     }
   }
 
   @Override
   public int endedFrames() {
     return endedFrames;
+  }
+
+  @Override
+  public int builtTables() {
+    return builtTables;
   }
 
   private Frames frames() throws IOException {

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdOutputStream;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Handler;
@@ -16,6 +17,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.GZIPOutputStream;
@@ -31,6 +33,10 @@ class TransformWorkTest {
   private static final String EMPTY_FRAME_WITH_WINDOW = "28b52ffd0068010000"; // of 8 MiB
   private static final String EMPTY_FRAME_WITH_CHECKSUM = "28b52ffd240001000099e9d851";
   private static final String SKIPPABLE_FRAME = "502a4d1800000000";
+  private static final String FRAME = "28b52ffd0058"; // with a window of 2 MiB
+  private static final String TEXT_BLOCK = "4000006162636465666761";
+  private static final String BLOCK_WITH_TABLES = // one literal, one match, and four tables
+      "bc00001200028a123456789ab00301a8e4ffe37fe4ff00000004";
 
   private static byte[] repeated(byte[] bytes, int times) {
     byte[] all = new byte[bytes.length * times];
@@ -69,6 +75,11 @@ class TransformWorkTest {
     }
 
     @Override
+    public int builtTables() {
+      return transformer.builtTables();
+    }
+
+    @Override
     public void outbound(ByteBuf in, ByteBuf out) {
       transformer.outbound(in, out);
     }
@@ -95,9 +106,49 @@ class TransformWorkTest {
     assertThat(link.reason.cause())
         .message()
         .matches(
-            "transformed input: \\d+ bytes from \\d+, counting 1024 for each frame"
+            "transformed input: \\d+ bytes from \\d+, counting 1024 for each frame and table"
                 + " \\(expected: <= 100 times as many\\)");
     assertThat(2 * sent / frame.length()).as("frames").isBetween(1024, 1200);
+    link.channel().finishAndReleaseAll();
+  }
+
+  @Test
+  void blocksOfTablesCloseTheConnectionAfterAThousandTables() {
+    byte[] blocks = repeated(HexFormat.of().parseHex(BLOCK_WITH_TABLES), 10_000);
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.zstd());
+    link.arrive(HexFormat.of().parseHex(FRAME + TEXT_BLOCK));
+    int sent = 0;
+    for (; link.reason == null && sent + PIECE_BYTES <= blocks.length; sent += PIECE_BYTES) {
+      link.arrive(blocks, sent, sent + PIECE_BYTES);
+    }
+    assertThat(link.reason).as("after %s bytes", sent).isNotNull();
+    assertThat(link.reason.kind()).isEqualTo(CloseReason.Kind.LIMIT);
+    assertThat(2 * sent / BLOCK_WITH_TABLES.length()).as("blocks").isBetween(256, 300);
+    link.channel().finishAndReleaseAll();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 19})
+  void flushedMessagesAreNotLimited(int level) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    StringBuilder all = new StringBuilder();
+    Random random = new Random(level);
+    try (ZstdOutputStream zstd = new ZstdOutputStream(out, level)) {
+      for (int i = 0; all.length() < 4_000_000; i++) {
+        int length = random.nextInt(i % 10 == 0 ? 20_000 : 400);
+        StringBuilder message = new StringBuilder();
+        while (message.length() < length) {
+          message.append("{\"price\":").append(random.nextInt(100_000)).append("}");
+        }
+        all.append(message);
+        zstd.write(message.toString().getBytes(UTF_8));
+        zstd.flush();
+      }
+    }
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.zstd());
+    link.arrive(out.toByteArray());
+    assertThat(link.reason).isNull();
+    assertThat(link.received()).asString(UTF_8).isEqualTo(all.toString());
     link.channel().finishAndReleaseAll();
   }
 
@@ -145,6 +196,17 @@ class TransformWorkTest {
     link.arrive(frames);
     assertThat(link.received()).isEmpty();
     assertThat(link.pauses).hasSizeGreaterThan(2 * 50_000 / 32 / 5);
+    link.channel().finishAndReleaseAll();
+  }
+
+  @Test
+  void turnEndsAfterATableForEachKibibyte() {
+    byte[] blocks = repeated(HexFormat.of().parseHex(BLOCK_WITH_TABLES), 10_000);
+    EmbeddedLink link = new EmbeddedLink(StreamTransform.zstd(3, Integer.MAX_VALUE));
+    link.arrive(HexFormat.of().parseHex(FRAME + TEXT_BLOCK)).arrive(blocks);
+    assertThat(link.reason).isNull();
+    int blocksPerCall = 4 * 1024 / (BLOCK_WITH_TABLES.length() / 2);
+    assertThat(link.pauses).hasSizeGreaterThan(10_000 / (blocksPerCall + 1) - 1);
     link.channel().finishAndReleaseAll();
   }
 
