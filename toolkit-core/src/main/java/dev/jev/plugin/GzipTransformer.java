@@ -35,6 +35,9 @@ final class GzipTransformer implements StreamTransform.Transformer {
 
   private static final int TRAILER_BYTES = 8;
 
+  /** RFC 1951, 3.2.5: the largest distance, and so the size of the window of an inflater. */
+  private static final int WINDOW_BYTES = 32 * 1024;
+
   private final int level;
 
   private @Nullable Inflater inflater;
@@ -113,6 +116,12 @@ final class GzipTransformer implements StreamTransform.Transformer {
       member.reset();
       crcIn.reset();
     }
+  }
+
+  /** Returns the size of the window, which the inflater keeps from one member to the next. */
+  @Override
+  public long bufferedBytes() {
+    return inflater == null ? 0 : WINDOW_BYTES;
   }
 
   private static void check(String what, int expected, int actual) {

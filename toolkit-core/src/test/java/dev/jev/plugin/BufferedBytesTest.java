@@ -199,6 +199,16 @@ class BufferedBytesTest {
     }
   }
 
+  @Test
+  void windowOfGzipIsCounted() throws Exception {
+    try (BudgetedServer server = start(StreamTransform.gzip())) {
+      server.connect().write(gzip(RawPeer.frames("a"))); // a whole member
+      expectAtLeast(server, 32 * 1024);
+      server.disconnect();
+      server.expectNothingCounted();
+    }
+  }
+
   // Offloaded handlers.
 
   /** A message whose size is not known, unlike that of a string. */
