@@ -1,11 +1,12 @@
 package dev.jev.plugin;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.util.Objects.requireNonNull;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -45,6 +46,13 @@ final class TlsFiles {
       Pattern.compile(
           "-----BEGIN (?:(\\w+) )?PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END (?:\\w+ )?PRIVATE KEY-----");
 
+  /** A block of PEM (RFC 7468) that is not a certificate, such as the key in the same file. */
+  private static final Pattern OTHER_BLOCK =
+      Pattern.compile(
+          "(?s)-----BEGIN (?!(?:X509 )?CERTIFICATE-----)([A-Z0-9 ]+)-----.*?-----END \\1-----");
+
+  private static final Pattern BLOCK = Pattern.compile("-----BEGIN ");
+
   private final Map<Path, byte[]> contents = new HashMap<>();
 
   private TlsFiles() {}
@@ -72,16 +80,25 @@ final class TlsFiles {
   /** Returns the certificates in a PEM file, in their order; at least one. */
   List<X509Certificate> pemCertificates(Path path) {
     List<X509Certificate> certificates = new ArrayList<>();
+    String text = OTHER_BLOCK.matcher(new String(bytes(path), ISO_8859_1)).replaceAll("");
     try {
       CertificateFactory factory = CertificateFactory.getInstance("X.509");
-      for (Certificate certificate : factory.generateCertificates(open(path))) {
+      InputStream only = new ByteArrayInputStream(text.getBytes(ISO_8859_1));
+      for (Certificate certificate : factory.generateCertificates(only)) {
         certificates.add((X509Certificate) certificate);
       }
     } catch (CertificateException e) {
-      throw new IllegalArgumentException(
-          "certificates in " + path + ": unreadable (expected: X.509 in PEM)", e);
+      throw unreadable(path, e);
+    }
+    if (BLOCK.matcher(text).results().count() > certificates.size()) {
+      throw unreadable(path, null); // JDK 25 leaves out one that is cut short
     }
     return atLeastOne(path, certificates);
+  }
+
+  private static IllegalArgumentException unreadable(Path path, @Nullable Throwable cause) {
+    return new IllegalArgumentException(
+        "certificates in " + path + ": unreadable (expected: X.509 in PEM)", cause);
   }
 
   /** Returns the certificates of authorities in a PKCS#12 file; at least one. */
@@ -143,7 +160,7 @@ final class TlsFiles {
 
   /** Returns the private key in a PEM file. */
   PrivateKey pemKey(Path path, @Nullable String password) {
-    Matcher pem = KEY.matcher(new String(bytes(path), StandardCharsets.ISO_8859_1));
+    Matcher pem = KEY.matcher(new String(bytes(path), ISO_8859_1));
     if (!pem.find()) {
       throw noKey(path, "none (expected: one in PEM)", null);
     }

@@ -221,6 +221,34 @@ class TlsBuilderTest {
   }
 
   @Test
+  void keyAndChainMayBeInOneFile() throws Exception {
+    X509Bundle bundle = certificates.issue("combined");
+    String chain = bundle.getCertificatePathPEM();
+    String key = bundle.getPrivateKeyPEM();
+    String parameters = pemOf("EC PARAMETERS", new byte[] {6, 1, 2});
+    for (String text :
+        new String[] {chain + key, key + chain, "a comment\n" + parameters + key + "\n" + chain}) {
+      Path file = certificates.write("combined.pem", text);
+      TlsIdentity identity = TlsIdentity.pem(file, file);
+      assertThat(Tls.server().identity(identity).build()).isNotNull();
+      assertThat(Tls.client().trustPem(file).build()).isNotNull();
+    }
+  }
+
+  @Test
+  void certificateThatIsCutShortIsRefusedInAnyFile() throws Exception {
+    X509Bundle bundle = certificates.issue("cut");
+    String chain = bundle.getCertificatePathPEM();
+    for (String key : new String[] {"", bundle.getPrivateKeyPEM()}) {
+      String text = key + chain + chain.substring(0, chain.indexOf("-----END") - 1);
+      Path file = certificates.write("cut.pem", text);
+      illegal(
+          "certificates in " + file + ": unreadable (expected: X.509 in PEM)",
+          () -> Tls.client().trustPem(file).build());
+    }
+  }
+
+  @Test
   void keyMayBeEncrypted() throws Exception {
     X509Bundle bundle = certificates.issue("guarded");
     Path chain = certificates.write("guarded.pem", bundle.getCertificatePathPEM());
@@ -265,8 +293,11 @@ class TlsBuilderTest {
   }
 
   private static Path pem(String file, String kind, byte[] der) throws Exception {
+    return certificates.write(file, pemOf(kind, der));
+  }
+
+  private static String pemOf(String kind, byte[] der) {
     String body = Base64.getMimeEncoder().encodeToString(der);
-    return certificates.write(
-        file, "-----BEGIN " + kind + "-----\n" + body + "\n-----END " + kind + "-----\n");
+    return "-----BEGIN " + kind + "-----\n" + body + "\n-----END " + kind + "-----\n";
   }
 }
