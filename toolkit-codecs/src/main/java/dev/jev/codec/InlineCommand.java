@@ -1,7 +1,7 @@
 package dev.jev.codec;
 
-import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -15,29 +15,27 @@ import org.jspecify.annotations.Nullable;
 final class InlineCommand {
 
   private static final int END = -1;
-  private static final byte[][] NO_ARGUMENTS = {};
 
   private final byte[] line;
-  private final ByteArrayOutputStream argument = new ByteArrayOutputStream();
+  private final byte[] argument; // an argument is never longer than what stands for it
+  private int argumentBytes;
   private int position;
 
   private InlineCommand(byte[] line) {
     this.line = line;
+    this.argument = new byte[line.length];
   }
 
   /** Returns the arguments of {@code line}, possibly none, or null if its quotes are unbalanced. */
   static byte @Nullable [][] split(byte[] line) {
-    if (isBlank(line)) {
-      return NO_ARGUMENTS; // a peer may send a line per byte
-    }
     InlineCommand command = new InlineCommand(line);
     List<byte[]> arguments = new ArrayList<>();
     while (command.skipBlanks()) {
       if (!command.takeArgument()) {
         return null;
       }
-      arguments.add(command.argument.toByteArray());
-      command.argument.reset();
+      arguments.add(Arrays.copyOf(command.argument, command.argumentBytes));
+      command.argumentBytes = 0;
     }
     return arguments.toArray(byte[][]::new);
   }
@@ -103,7 +101,7 @@ final class InlineCommand {
 
   /** Appends {@code b}, which the next {@code length} bytes of the line represent. */
   private void take(int b, int length) {
-    argument.write(b);
+    argument[argumentBytes++] = (byte) b;
     position += length;
   }
 
@@ -123,17 +121,8 @@ final class InlineCommand {
     };
   }
 
-  private static boolean isBlank(byte[] line) {
-    for (byte b : line) {
-      if (!isBlank(b)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   /** Returns what C's {@code isspace} returns for a byte. */
-  private static boolean isBlank(int b) {
+  static boolean isBlank(int b) {
     return b == ' ' || (b >= '\t' && b <= '\r');
   }
 

@@ -104,7 +104,7 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
         if (line == null) {
           return null;
         }
-        byte[][] arguments = InlineCommand.split(line);
+        byte[][] arguments = line.length == 0 ? NO_ARGUMENTS : InlineCommand.split(line);
         if (arguments == null) {
           throw reject(
               context, "unbalanced quotes in request", "inline command: unbalanced quotes");
@@ -354,11 +354,22 @@ final class RespProtocol implements Protocol<RespCommand, RespValue> {
     if (length > 0 && in.getByte(end - 1) == '\r') {
       length--;
     }
-    byte[] line = new byte[length];
-    in.getBytes(start, line);
     in.readerIndex(end + 1);
     searchedBytes = 0;
+    if (isBlank(in, start, start + length)) {
+      return EMPTY; // a peer may send such a line for every two bytes
+    }
+    byte[] line = new byte[length];
+    in.getBytes(start, line);
     return line;
+  }
+
+  private static boolean isBlank(ByteBuf in, int start, int end) {
+    int i = start;
+    while (i < end && InlineCommand.isBlank(in.getByte(i))) {
+      i++;
+    }
+    return i == end;
   }
 
   /**
