@@ -8,6 +8,10 @@ import dev.jev.ProtocolContext;
 import dev.jev.test.TestContext;
 import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
+import io.netty.handler.codec.mqtt.MqttDecoder;
+import io.netty.handler.codec.mqtt.MqttEncoder;
+import io.netty.handler.codec.mqtt.MqttMessage;
+import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +38,7 @@ class EmptyInputTest {
   private static final String COMMAND = "*2\r\n$3\r\nGET\r\n$5\r\nkey:1\r\n";
   private static final String REPLY = "$5\r\nhello\r\n";
   private static final String ARRAY = "*2\r\n$1\r\na\r\n:1\r\n";
+  private static final String PUBLISH = "0\u000f\0\6a/b/cd21.5 \u00b0C";
   private static final String JSON = "{\"symbol\":\"JEV\",\"price\":101.25,\"size\":12}\n";
   private static final String MAP = "\u0083\u00a6symbol\u00a3JEV\u00a5pricee\u00a4size\f";
 
@@ -61,6 +66,11 @@ class EmptyInputTest {
     }
 
     @Override
+    public int pendingMessages() {
+      return protocol.pendingMessages();
+    }
+
+    @Override
     public void pack(O message, ByteBuf out) {
       protocol.pack(message, out);
     }
@@ -71,12 +81,19 @@ class EmptyInputTest {
     return Arguments.of(Named.of(name, protocol), ordinary, empty);
   }
 
+  private static Protocol<?, ?> mqtt() {
+    return NettyCodec.of(
+            MqttMessage.class, () -> List.of(new MqttDecoder(1 << 16), MqttEncoder.INSTANCE))
+        .get();
+  }
+
   /** Input without messages. */
   static Stream<Arguments> nothing() {
     return Stream.of(
         row("RESP, line feeds", Protocols::resp, COMMAND, "\n"),
         row("RESP, empty lines", Protocols::resp, COMMAND, "\r\n"),
         row("RESP, blanks", Protocols::resp, COMMAND, " \n"),
+        row("RESP, white space", Protocols::resp, COMMAND, "\t \u000b\f\r\n"),
         row("RESP, empty arrays", Protocols::resp, COMMAND, "*0\r\n"),
         row("RESP, negative arrays", Protocols::resp, COMMAND, "*-1\r\n"),
         row("JSON, line feeds", Protocols::jsonLines, JSON, "\n"),
@@ -90,6 +107,7 @@ class EmptyInputTest {
         row("lengthPrefixed", Protocols::lengthPrefixed, "\0\0\0\4text", "\0\0\0\0"),
         row("varintPrefixed", Protocols::varintPrefixed, "\4text", "\0"),
         row("RESP, arguments", Protocols::resp, COMMAND, "*2\r\n$0\r\n\r\n$0\r\n\r\n"),
+        row("MQTT of Netty", EmptyInputTest::mqtt, PUBLISH, "\u00c0\0"), // PINGREQ
         row("RESP, null", Protocols::respClient, REPLY, "_\r\n"),
         row("RESP, empty replies", Protocols::respClient, REPLY, "*0\r\n"),
         row("JSON, empty arrays", Protocols::jsonLines, JSON, "[]\n"),

@@ -17,6 +17,8 @@ import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.mqtt.MqttDecoder;
+import io.netty.handler.codec.mqtt.MqttMessage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -35,6 +37,13 @@ final class WorkRows {
   private static final int TEXT_BYTES = 64 * 1024;
   private static final int MESSAGE_BYTES = 256;
   private static final byte[] NOTHING = {};
+
+  /** A block of zstd with eight letters. */
+  private static final String LETTERS = "4000006162636465666761";
+
+  /** A block of zstd with one literal and one match, and four tables of their own for them. */
+  private static final String BLOCK_WITH_TABLES =
+      "bc00001200028a123456789ab00301a8e4ffe37fe4ff00000004";
 
   private final List<WorkRow> rows = new ArrayList<>();
 
@@ -60,7 +69,8 @@ final class WorkRows {
         .row("skippable frames", repeated(hex("502a4d1800000000")))
         .row("empty frames", repeated(hex("28b52ffd2000010000")))
         .row("empty frames with a window", repeated(hex("28b52ffd0068010000")))
-        .row("empty blocks", joined(begun, repeated(hex("000000"))));
+        .row("empty blocks", joined(begun, repeated(hex("000000"))))
+        .row("tables", joined(begun, hex(LETTERS), repeated(hex(BLOCK_WITH_TABLES))));
     transform("zstd", StreamTransform.zstd(), NOTHING, repeated(Zstd.compress(text(256))))
         .row("frames of 4 B, against frames of 256 B", repeated(Zstd.compress(text(4))));
   }
@@ -149,7 +159,8 @@ final class WorkRows {
         .row("lines of blanks", repeated(ascii(" \r\n")))
         .row("empty arrays", repeated(ascii("*0\r\n")))
         .row("negative arrays", repeated(ascii("*-1\r\n")))
-        .row("commands of empty arguments", repeated(arguments));
+        .row("commands of empty arguments", repeated(arguments))
+        .row("inline commands of short arguments", repeated(ascii("a ".repeat(1000) + "\n")));
     byte[] reply = ascii("$5\r\nhello\r\n");
     server("respClient", Protocols::respClient, NOTHING, repeated(reply))
         .messages("null", ascii("_\r\n"), reply)
@@ -177,6 +188,16 @@ final class WorkRows {
         NettyCodec.of(HttpObject.class, () -> List.of(new HttpServerCodec()));
     server("netty-http", http, NOTHING, repeated(request))
         .row("empty lines", repeated(ascii("\r\n")));
+    byte[] publish = joined(hex("300f0006"), ascii("a/b/cd"), text(7));
+    byte[] subscription = joined(hex("82060001"), ascii("\0\1a\0"));
+    byte[] subscriptions = joined(hex("82a21f0001"), bytes(ascii("\0\1a\0"), 4000));
+    Supplier<Protocol<MqttMessage, Object>> mqtt =
+        NettyCodec.of(MqttMessage.class, () -> List.of(new MqttDecoder(1 << 16)));
+    server("netty-mqtt", mqtt, NOTHING, repeated(publish))
+        .messages("pings", hex("c000"), publish)
+        .messages("empty publications", joined(hex("30030001"), ascii("a")), publish);
+    server("netty-mqtt", mqtt, NOTHING, repeated(subscription))
+        .row("subscriptions of short filters", repeated(subscriptions));
   }
 
   // Tables.
