@@ -3,11 +3,14 @@ package dev.jev;
 import io.netty.channel.socket.SocketProtocolFamily;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
+import java.net.StandardProtocolFamily;
+import java.nio.channels.DatagramChannel;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,12 +33,18 @@ import org.jspecify.annotations.Nullable;
  * broadcasts. With epoll, IPv4 datagrams come with their address. Its socket is then opened, and
  * handles the datagram. In all other cases the addresses of the machine are listed again.
  *
+ * <p><b>Broadcasts.</b> The system delivers a broadcast to the socket of its address and to that
+ * for all addresses, so it has no socket of its own: each datagram would be handled twice.
+ *
  * <p><b>Threads.</b> The thread that starts the server, then the event loops of the sockets.
  */
 final class UdpAddresses<I, O> {
 
   /** Maximum number of addresses with a socket: some systems accept whole networks as their own. */
   static final int MAX_ADDRESSES = 256;
+
+  /** RFC 863: any port would do. */
+  private static final int DISCARD_PORT = 9;
 
   private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(5);
 
@@ -104,6 +113,24 @@ final class UdpAddresses<I, O> {
     return listener.family() == null || ip6 == (listener.family() == SocketProtocolFamily.INET6);
   }
 
+  /**
+   * Returns whether an IPv4 address is that of a multicast group or a broadcast. Only the system
+   * knows the latter: connect(2) refuses it to a socket that has not asked for broadcasts.
+   */
+  private static boolean isForMany(InetAddress address) {
+    if (address.isMulticastAddress()) {
+      return true;
+    }
+    try (DatagramChannel probe = DatagramChannel.open(StandardProtocolFamily.INET)) {
+      probe.connect(new InetSocketAddress(address, DISCARD_PORT)); // sends nothing
+      return false;
+    } catch (BindException e) { // EACCES, as the JDK reports it
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
   /** The sockets of one event loop. After the start, used on this loop only. */
   private final class OnLoop {
 
@@ -132,6 +159,10 @@ final class UdpAddresses<I, O> {
       long now = all.loop().nanoTime();
       if (now - nextFailure < 0) {
         return null;
+      }
+      if (sockets.size() < MAX_ADDRESSES && isForMany(address)) {
+        sockets.put(address, all);
+        return all;
       }
       UdpSocket<I, O> opened = open(address);
       if (opened == null) {

@@ -33,6 +33,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The local addresses of datagrams: an answer comes from the address that was asked.
@@ -213,6 +214,22 @@ class UdpAddressesTest {
       }
       server.close();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"127.255.255.255", "255.255.255.255"})
+  void broadcastIsHandledOnce(String address) throws Exception {
+    assumeTrue(Transport.EPOLL.isAvailable());
+    start(Transport.EPOLL, "udp://:0", UdpAddresses::ofMachine);
+    try (DatagramSocket client = client(ip("127.0.0.1"))) {
+      for (int i = 0; i < 3; i++) {
+        send(client, ip(address), "broadcast");
+        assertThat(sourceOfAnswer(client).getAddress()).isEqualTo(ip("127.0.0.1"));
+      }
+      send(client, ip("127.0.0.1"), "end");
+      sourceOfAnswer(client);
+    }
+    assertThat(asked).hasSize(4);
   }
 
   @ParameterizedTest
