@@ -2,6 +2,7 @@ package dev.jev;
 
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.security.SecureRandom;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -54,15 +55,30 @@ public interface LoadBalancing {
 
   /**
    * Returns a strategy that takes the same event loop for all connections from the same address,
-   * whatever their port. Peers of a unix socket usually have no address: they all get the same
-   * event loop.
+   * whatever their port. Which one it is depends on a secret of the strategy: a customer with an
+   * IPv6 network has 2<sup>64</sup> addresses, but cannot choose those of one event loop. Peers of
+   * a unix socket usually have no address: they all get the same event loop.
    */
   static LoadBalancing sourceHash() {
-    return (peer, loops, connections) -> {
-      Object source = peer instanceof InetSocketAddress inet ? inet.getAddress() : peer;
-      int hash =
-          Objects.hashCode(source) * 0x9E3779B9; // Fibonacci hashing: spreads adjacent addresses
-      return Math.floorMod(hash ^ (hash >>> 16), loops);
-    };
+    long secret = new SecureRandom().nextLong();
+    return (peer, loops, connections) -> (int) Long.remainderUnsigned(hash(secret, peer), loops);
+  }
+
+  private static long hash(long secret, SocketAddress peer) {
+    if (!(peer instanceof InetSocketAddress inet) || inet.getAddress() == null) {
+      return mix(secret ^ Objects.hashCode(peer));
+    }
+    long hash = secret;
+    for (byte octet : inet.getAddress().getAddress()) {
+      hash = mix(hash + octet);
+    }
+    return hash;
+  }
+
+  /** The last step of MurmurHash3, which makes every bit of the result depend on all of z. */
+  private static long mix(long z) {
+    long once = (z ^ (z >>> 33)) * 0xFF51AFD7ED558CCDL;
+    long twice = (once ^ (once >>> 33)) * 0xC4CEB9FE1A85EC53L;
+    return twice ^ (twice >>> 33);
   }
 }

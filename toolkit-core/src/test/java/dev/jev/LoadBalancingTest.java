@@ -292,6 +292,34 @@ class LoadBalancingTest {
     }
   }
 
+  /** Addresses of one network, all of which have the same hash code in the JDK. */
+  @Test
+  void sourceHashLetsNoPeerChooseAnEventLoop() throws Exception {
+    List<InetSocketAddress> peers = new ArrayList<>();
+    for (int host = 0; host < 1024; host++) {
+      byte[] address = {0x20, 1, 0xd, (byte) 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+      address[8] = (byte) (host >> 2);
+      address[10] = (byte) (host & 3);
+      address[12] = (byte) (255 - (host >> 2));
+      address[14] = (byte) (3 - (host & 3));
+      peers.add(new InetSocketAddress(InetAddress.getByAddress(address), 1));
+    }
+    assertThat(peers)
+        .extracting(peer -> peer.getAddress().hashCode())
+        .containsOnly(peers.get(0).getAddress().hashCode());
+    LoadBalancing first = LoadBalancing.sourceHash();
+    LoadBalancing second = LoadBalancing.sourceHash();
+    int[] counts = new int[4];
+    int equal = 0;
+    for (InetSocketAddress peer : peers) {
+      int loop = first.choose(peer, 4, any -> 0);
+      counts[loop]++;
+      equal += loop == second.choose(peer, 4, any -> 0) ? 1 : 0;
+    }
+    assertThat(Arrays.stream(counts)).allMatch(count -> count > 128 && count < 512);
+    assertThat(equal).isBetween(128, 512);
+  }
+
   // Random.
 
   @Test
