@@ -18,11 +18,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClientOpening implements Opening {
 
+  /** Maximum number of interim responses, each of which is parsed and then ignored. */
+  private static final int MAX_INTERIM = 10;
+
   private final ClientRequest request;
   private final String key;
   private final HeadScanner scanner = new HeadScanner();
   private @Nullable Runnable opened;
   private @Nullable PermessageDeflate compression;
+  private int interim;
 
   ClientOpening(ClientRequest request) {
     this(request, HandshakeKey.random());
@@ -61,7 +65,11 @@ final class ClientOpening implements Opening {
           check(response);
           open(context, response);
           return;
-        } // otherwise it is an interim response (RFC 9110, 15.2)
+        }
+        if (++interim > MAX_INTERIM) { // RFC 9110, 15.2
+          throw failure(
+              "interim responses: more than %1$d (expected: <= %1$d)".formatted(MAX_INTERIM));
+        }
       }
     } catch (Refusal e) {
       throw failure(e.description());

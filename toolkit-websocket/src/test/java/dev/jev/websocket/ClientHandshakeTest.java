@@ -164,6 +164,23 @@ class ClientHandshakeTest {
     recorder.expect("close PEER_CLOSED");
   }
 
+  @Test
+  void interimResponsesAreLimited() throws Exception {
+    String interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    try (Socket peer = connect("ws", "/", builder -> {})) {
+      write(peer, interim.repeat(10) + answer(key(readHead(peer))));
+      recorder.expect("connect");
+    }
+    recorder.expect("close PEER_CLOSED");
+    client.close();
+    closeReasons.expect("PEER_CLOSED");
+    try (Socket peer = connect("ws", "/", builder -> {})) {
+      write(peer, interim.repeat(11));
+      closeReasons.expect(
+          "PROTOCOL_ERROR: handshake: interim responses: more than 10 (expected: <= 10)");
+    }
+  }
+
   /**
    * An invalid response.
    *
