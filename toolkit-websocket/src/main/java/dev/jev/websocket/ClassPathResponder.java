@@ -1,13 +1,8 @@
 package dev.jev.websocket;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URLDecoder;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -92,13 +87,7 @@ final class ClassPathResponder implements HttpResponder {
 
   /** Decodes a path once; returns null if the result is not UTF-8. */
   private static @Nullable String decode(String path) {
-    // URLDecoder decodes a plus as a space, which is for forms and not for paths.
-    String bytes = URLDecoder.decode(path.replace("+", "%2B"), ISO_8859_1);
-    try {
-      return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes.getBytes(ISO_8859_1))).toString();
-    } catch (CharacterCodingException e) {
-      return null;
-    }
+    return StrictText.formDecoded(path.replace("+", "%2B")); // a plus is a space in forms only
   }
 
   private static long slashes(String path) {

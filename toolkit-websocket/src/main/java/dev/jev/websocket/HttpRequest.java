@@ -1,12 +1,9 @@
 package dev.jev.websocket;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.jev.ProtocolContext;
 import io.netty.handler.codec.http.cookie.Cookie;
 import io.netty.handler.codec.http.cookie.ServerCookieDecoder;
 import java.net.SocketAddress;
-import java.net.URLDecoder;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -64,15 +61,16 @@ public final class HttpRequest {
   }
 
   /**
-   * Returns the first value of a query parameter, decoded like form data, or null if there is none.
+   * Returns the first value of a query parameter, decoded like form data. Returns null if there is
+   * none, or if it is not UTF-8: nothing is replaced, so two values that differ stay different.
    */
   public @Nullable String parameter(String name) {
     String query = query();
     for (String pair : query == null ? new String[0] : query.split("&", -1)) {
       int equals = pair.indexOf('=');
       String key = equals < 0 ? pair : pair.substring(0, equals);
-      if (URLDecoder.decode(key, UTF_8).equals(name)) {
-        return equals < 0 ? "" : URLDecoder.decode(pair.substring(equals + 1), UTF_8);
+      if (name.equals(StrictText.formDecoded(key))) {
+        return equals < 0 ? "" : StrictText.formDecoded(pair.substring(equals + 1));
       }
     }
     return null;

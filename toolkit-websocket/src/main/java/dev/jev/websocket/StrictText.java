@@ -1,11 +1,17 @@
 package dev.jev.websocket;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.net.URLDecoder;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import org.jspecify.annotations.Nullable;
+
 /**
- * Conversions of text to bytes that replace nothing silently. The JDK and Netty replace what a
- * charset does not have, and half a surrogate pair, with a question mark.
+ * Conversions between text and bytes that replace nothing silently. The JDK and Netty replace what
+ * a charset does not have, and half a surrogate pair, with a question mark.
  *
  * <p>The parameter {@code name} names the text in the message of an exception.
  */
@@ -98,5 +104,18 @@ final class StrictText {
       }
     }
     return encoded.toString();
+  }
+
+  /**
+   * Returns a text that was encoded like form data, in ASCII: {@code +} for a space, {@code %C3%A4}
+   * for other bytes. Returns null if the bytes are not UTF-8.
+   */
+  static @Nullable String formDecoded(String text) {
+    ByteBuffer bytes = ByteBuffer.wrap(URLDecoder.decode(text, ISO_8859_1).getBytes(ISO_8859_1));
+    try {
+      return UTF_8.newDecoder().decode(bytes).toString();
+    } catch (CharacterCodingException e) {
+      return null;
+    }
   }
 }

@@ -83,6 +83,26 @@ class HandshakeHooksTest {
   }
 
   @Test
+  void parameterThatIsNotUtf8IsNoOtherParameter() throws Exception {
+    CompletableFuture<HttpRequest> seen = new CompletableFuture<>();
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              seen.complete(request);
+              return completedFuture(HttpResponse.accept());
+            })) {
+      String first = "GET /?room=%FF&%FE=1&a=%C3%A4&a=%FF&%EF%BF%BD=%EF%BF%BD HTTP/1.1";
+      peer.write(HttpPeer.handshake().replace("GET /ws HTTP/1.1", first));
+      assertThat(peer.read().status()).isEqualTo(101);
+      HttpRequest request = seen.join();
+      assertThat(request.parameter("room")).isNull();
+      assertThat(request.parameter("a")).isEqualTo("\u00e4");
+      assertThat(request.parameter("\uFFFD")).isEqualTo("\uFFFD");
+      expectEcho(peer);
+    }
+  }
+
+  @Test
   void handshakeIsAnAttributeFromOnConnectOn() throws Exception {
     try (HttpPeer peer = connect(options -> options.subprotocols("chat"))) {
       peer.write(
