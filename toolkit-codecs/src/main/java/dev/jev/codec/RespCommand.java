@@ -3,6 +3,7 @@ package dev.jev.codec;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.ProtocolException;
 import dev.jev.Sized;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -80,7 +81,8 @@ public final class RespCommand implements Sized {
   }
 
   /**
-   * Returns an argument as a keyword: as text, with ASCII letters in upper case.
+   * Returns an argument as a keyword: as text, with ASCII letters in upper case. What is not UTF-8
+   * is replaced by U+FFFD, and so is equal to no keyword.
    *
    * @throws IndexOutOfBoundsException if there is no such argument
    */
@@ -117,12 +119,15 @@ public final class RespCommand implements Sized {
   }
 
   /**
-   * Returns an argument as UTF-8 text.
+   * Returns an argument as UTF-8 text. Keys and values of Redis are bytes: a handler that accepts
+   * all of them uses {@link #argument}.
    *
+   * @throws ProtocolException if the argument is not UTF-8: nothing is replaced, so two arguments
+   *     that differ have different texts
    * @throws IndexOutOfBoundsException if there is no such argument
    */
   public String text(int index) {
-    return new String(arguments[index], UTF_8);
+    return StrictText.decodeUtf8(arguments[index]);
   }
 
   @Override

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * constant. A value is sent according to its kind, whatever version the peer has requested: a
  * server that supports both versions sends {@link #toResp2} to peers that did not request RESP3.
  *
+ * <p>Lines and errors are texts. Redis may quote in them what a client has sent, so what is not
+ * UTF-8 in a received one is replaced by U+FFFD. Bulk strings are bytes.
+ *
  * <p>The streamed forms of RESP3 are not kinds of their own: once complete, they are ordinary bulk
  * strings, arrays, maps and sets.
  *

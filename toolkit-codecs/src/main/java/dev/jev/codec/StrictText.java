@@ -70,6 +70,16 @@ final class StrictText {
   }
 
   /**
+   * Returns the string that the bytes encode in UTF-8.
+   *
+   * @throws ProtocolException if the bytes are malformed
+   */
+  static String decodeUtf8(byte[] bytes) {
+    String text = new String(bytes, UTF_8);
+    return text.indexOf(REPLACEMENT) < 0 ? text : decodeStrictly(ByteBuffer.wrap(bytes), UTF_8);
+  }
+
+  /**
    * Checks that bytes are well-formed UTF-8, without allocating if they are.
    *
    * @throws ProtocolException if the bytes are malformed

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.jev.ProtocolException;
 import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -60,6 +61,22 @@ class RespCommandTest {
     assertThatExceptionOfType(IndexOutOfBoundsException.class)
         .isThrownBy(() -> command.argument(3));
     assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> command.text(3));
+  }
+
+  @Test
+  void textOfAnArgumentThatIsNotUtf8IsRefused() {
+    byte[][] malformed = {
+      {(byte) 0xff}, {'a', (byte) 0xed, (byte) 0xa0, (byte) 0x80}, {(byte) 0xc3}
+    };
+    for (byte[] bytes : malformed) {
+      RespCommand command = RespCommand.of(new byte[] {'G', (byte) 0xff}, bytes);
+      assertThatExceptionOfType(ProtocolException.class)
+          .isThrownBy(() -> command.text(1))
+          .withMessage(
+              "text: malformed at byte " + (bytes.length > 1 ? 1 : 0) + " (expected: UTF-8)");
+      assertThat(command.name()).isEqualTo("G\uFFFD");
+    }
+    assertThat(RespCommand.of("GET", "a\uFFFD").text(1)).isEqualTo("a\uFFFD");
   }
 
   @Test

@@ -25,7 +25,7 @@ final class Arity {
   /** Returns a command whose second word is a subcommand; otherwise like {@code check}. */
   static RespCommand checkSubcommand(RespCommand command, int min, int max) {
     if (!isWithin(command, min, max)) {
-      throw RedisError.wrongNumberOfArguments(command.name() + '|' + command.text(1));
+      throw RedisError.wrongNumberOfArguments(command.name() + '|' + RedisError.shown(command, 1));
     }
     return command;
   }

@@ -1,5 +1,7 @@
 package dev.jev.samples.redis;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.jev.codec.RespCommand;
 import dev.jev.codec.RespValue;
 import java.util.Locale;
@@ -38,17 +40,22 @@ final class RedisError extends RuntimeException {
     StringBuilder arguments = new StringBuilder();
     for (int i = 1; i < command.size() && arguments.length() < MAX_REPEATED_CHARS; i++) {
       int left = MAX_REPEATED_CHARS - arguments.length();
-      arguments.append('\'').append(beginning(command.text(i), left)).append("' ");
+      arguments.append('\'').append(beginning(shown(command, i), left)).append("' ");
     }
-    String name = beginning(command.text(0), MAX_REPEATED_CHARS);
+    String name = beginning(shown(command, 0), MAX_REPEATED_CHARS);
     return new RedisError(
         "ERR unknown command '" + name + "', with args beginning with: " + arguments);
   }
 
   static RedisError unknownSubcommand(RespCommand command) {
-    String subcommand = beginning(command.text(1), MAX_REPEATED_CHARS);
+    String subcommand = beginning(shown(command, 1), MAX_REPEATED_CHARS);
     return new RedisError(
         "ERR unknown subcommand '" + subcommand + "'. Try " + command.name() + " HELP.");
+  }
+
+  /** Returns an argument for a reply to be read by humans: what is not UTF-8 is replaced. */
+  static String shown(RespCommand command, int index) {
+    return new String(command.argument(index), UTF_8);
   }
 
   /** Returns up to {@code maxChars} characters of {@code text}, which ends at a NUL, as in C. */

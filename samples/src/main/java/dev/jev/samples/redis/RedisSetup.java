@@ -43,13 +43,14 @@ final class RedisSetup {
       int left = command.size() - i - 1;
       String option = command.keyword(i);
       if (option.equals("AUTH") && left >= 2) {
-        authenticate(command.text(i + 1));
+        authenticate(RedisError.shown(command, i + 1));
         i += 2;
       } else if (option.equals("SETNAME") && left >= 1) {
-        client.name = clientName(command.text(i + 1));
+        client.name = clientName(RedisError.shown(command, i + 1));
         i++;
       } else {
-        throw new RedisError("ERR Syntax error in HELLO option '" + command.text(i) + "'");
+        throw new RedisError(
+            "ERR Syntax error in HELLO option '" + RedisError.shown(command, i) + "'");
       }
     }
     client.version = version;
@@ -93,7 +94,7 @@ final class RedisSetup {
           "ERR AUTH <password> called without any password configured for the default user."
               + " Are you sure your configuration is correct?");
     }
-    authenticate(command.text(1));
+    authenticate(RedisError.shown(command, 1));
     return RespValue.OK;
   }
 
@@ -106,7 +107,8 @@ final class RedisSetup {
 
   private static RespValue client(RedisClient client, RespCommand command) {
     switch (command.keyword(1)) {
-      case "SETNAME" -> client.name = clientName(checkSubcommand(command, 3, 3).text(2));
+      case "SETNAME" ->
+          client.name = clientName(RedisError.shown(checkSubcommand(command, 3, 3), 2));
       case "SETINFO" -> checkSubcommand(command, 4, 4);
       case "NO-EVICT", "NO-TOUCH" -> checkSubcommand(command, 3, 3);
       case "ID" -> {
@@ -130,9 +132,9 @@ final class RedisSetup {
     // As in Redis, a repeated name keeps its first spelling.
     Map<String, String> settings = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
     for (int i = 2; i < command.size(); i++) {
-      String value = CONFIG.get(command.text(i).toLowerCase(Locale.ROOT));
+      String value = CONFIG.get(RedisError.shown(command, i).toLowerCase(Locale.ROOT));
       if (value != null) {
-        settings.put(command.text(i), value);
+        settings.put(RedisError.shown(command, i), value);
       }
     }
     List<RespValue> namesAndValues = new ArrayList<>();

@@ -115,6 +115,15 @@ class RedisHandlerTest {
         .isEqualTo("+OK\r\n-ERR DB index is out of range\r\n");
   }
 
+  @Test
+  void keysAreBytesAndTextIsNot() throws Exception {
+    String bytes = "SET \"\\xff\" 1\r\nSET \"\\xfe\" 2\r\nGET \"\\xff\"\r\nGET \"\\xfe\"\r\n";
+    assertThat(answer(bytes)).isEqualTo("+OK\r\n+OK\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    String setup =
+        "CLIENT SETNAME \"\\xff\"\r\nAUTH \"\\xff\" x\r\nHELLO 3 \"\\xff\"\r\nNO \"\\xff\"\r\n";
+    assertThat(answer(setup + "PING\r\n").lines()).hasSize(5).last().isEqualTo("+PONG");
+  }
+
   private String answer(String request) throws Exception {
     try (RawClient client = new RawClient(server.port())) {
       return client.sends(request).endsOutput().receivesAll();
