@@ -29,21 +29,40 @@ record MqttFilter(String text) implements Comparable<MqttFilter> {
     return text.indexOf('+') >= 0 || text.indexOf('#') >= 0;
   }
 
+  /**
+   * Returns whether a publication to {@code topic} is wanted. Called for each filter of each client
+   * per publication: allocates nothing, and ends at the first level that differs.
+   */
   boolean matches(String topic) {
-    String[] wanted = text.split("/", -1);
-    String[] levels = topic.split("/", -1);
-    if (topic.startsWith("$") && !wanted[0].equals(levels[0])) {
+    if (topic.startsWith("$") && (text.startsWith("+") || text.startsWith("#"))) {
       return false; // MQTT 3.1.1, 4.7.2
     }
-    for (int i = 0; i < wanted.length; i++) {
-      if (wanted[i].equals("#")) {
-        return true;
-      }
-      if (i == levels.length || !(wanted[i].equals("+") || wanted[i].equals(levels[i]))) {
+    int wanted = 0; // index of a level in the filter
+    int level = 0; // index of the same level in the topic
+    while (!text.startsWith("#", wanted)) {
+      int wantedEnd = end(text, wanted);
+      int levelEnd = end(topic, level);
+      if (!text.startsWith("+", wanted)
+          && !(wantedEnd - wanted == levelEnd - level
+              && text.regionMatches(wanted, topic, level, wantedEnd - wanted))) {
         return false;
       }
+      if (levelEnd == topic.length()) {
+        return wantedEnd == text.length()
+            || (wantedEnd == text.length() - 2 && text.endsWith("/#"));
+      }
+      if (wantedEnd == text.length()) {
+        return false;
+      }
+      wanted = wantedEnd + 1;
+      level = levelEnd + 1;
     }
-    return wanted.length == levels.length;
+    return true;
+  }
+
+  private static int end(String levels, int start) {
+    int slash = levels.indexOf('/', start);
+    return slash < 0 ? levels.length() : slash;
   }
 
   @Override

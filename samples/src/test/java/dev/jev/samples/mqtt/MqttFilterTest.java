@@ -2,6 +2,8 @@ package dev.jev.samples.mqtt;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,6 +32,20 @@ class MqttFilterTest {
   })
   void topicMatchesOrNot(String filter, String topic, boolean matches) {
     assertThat(new MqttFilter(filter).matches(topic)).isEqualTo(matches);
+  }
+
+  /** Each publication is compared with up to 100 filters of each client. */
+  @Test
+  void comparisonAllocatesNothing() {
+    String topic = "a/".repeat(30_000) + "b";
+    MqttFilter filter = new MqttFilter("a/".repeat(30_000) + "c");
+    assertThat(filter.matches(topic)).isFalse(); // loads classes
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadAllocatedBytes();
+    boolean matches = filter.matches(topic);
+    long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+    assertThat(matches).isFalse();
+    assertThat(allocated).isLessThan(1024);
   }
 
   @ParameterizedTest
