@@ -32,9 +32,9 @@ final class HeadParser {
   private static final Pattern STATUS_LINE =
       Pattern.compile("HTTP/1\\.[0-9] ([1-5][0-9]{2})( .*)?");
 
-  // RFC 3986, 3.2.2 and 3.2.3.
+  // RFC 3986, 3.2.2 and 3.2.3: the port may be empty.
   private static final Pattern HOST =
-      Pattern.compile("([A-Za-z0-9._~!$&'()*+,;=%-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]{1,5})?");
+      Pattern.compile("([A-Za-z0-9._~!$&'()*+,;=%-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]{0,5})?");
 
   // RFC 9112, 3.2.2: the absolute form. The other forms are for proxies and not supported.
   private static final Pattern ABSOLUTE = Pattern.compile("(?i)(ws|wss|http|https)://");

@@ -28,7 +28,7 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
   private static final Pattern ORIGIN =
       Pattern.compile(
           "([a-z][a-z0-9+.-]*)://"
-              + "([a-z0-9._~!$&'()*+,;=%\\x{80}-\\x{10FFFF}-]+|\\[[0-9a-f:.]+])(:[0-9]+)?");
+              + "([a-z0-9._~!$&'()*+,;=%\\x{80}-\\x{10FFFF}-]+|\\[[0-9a-f:.]+])(:[0-9]*)?");
 
   void check(HttpRequest request) {
     List<String> lines = request.headers("Origin");
@@ -85,7 +85,8 @@ record OriginPolicy(Kind kind, Set<String> origins, boolean required) {
     }
     String port = parts.group(3);
     boolean isDefault =
-        (":80".equals(port) && parts.group(1).equals("http"))
+        ":".equals(port)
+            || (":80".equals(port) && parts.group(1).equals("http"))
             || (":443".equals(port) && parts.group(1).equals("https"));
     String host = Authority.normalized(parts.group(2));
     return parts.group(1) + "://" + host + (port == null || isDefault ? "" : port);

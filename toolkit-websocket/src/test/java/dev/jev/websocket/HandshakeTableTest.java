@@ -180,7 +180,10 @@ class HandshakeTableTest {
         instead(400, "Host: a, b:x"),
         instead(400, "Host: a:port"),
         instead(400, "Host: [::1"),
+        instead(400, "Host: a:123456"),
         instead(101, "Host: [::1]:80"),
+        instead(101, "Host: [::1]:"),
+        instead(101, "Host: a:"),
         instead(101, "Host: 127.0.0.1:8080"));
   }
 

@@ -193,6 +193,20 @@ class HostNamesTest {
   }
 
   @Test
+  void portOfTheHostMayBeEmpty() throws Exception {
+    WebSocketServerBuilder sockets = WebSocketProtocol.server().hosts("server.example.com");
+    try (Server server =
+        Server.builder(sockets.build(), atServer).listen("tcp://127.0.0.1:0").start()) {
+      String request =
+          HttpPeer.handshake("Origin: http://server.example.com")
+              .replace("Host: server.example.com", "Host: server.example.com:");
+      assertThat(request).contains("\r\nHost: server.example.com:\r\n");
+      assertThat(status(server, request)).isEqualTo(101);
+      assertThat(status(server, request.replace("http://server", "http://other"))).isEqualTo(403);
+    }
+  }
+
+  @Test
   void configuredHostIsAHostName() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> WebSocketProtocol.server().hosts("example.com:80"))
