@@ -10,7 +10,9 @@ import java.util.concurrent.locks.LockSupport;
 /** Waits for events on other threads of which there is no notification. */
 public final class Eventually {
 
-  private static final long LIMIT_NANOS = Duration.ofSeconds(10).toNanos();
+  /** More than the 10 s in which a connection that the budget of Limits has paused is closed. */
+  private static final long LIMIT_NANOS = Duration.ofSeconds(20).toNanos();
+
   private static final long PAUSE_NANOS = Duration.ofMillis(2).toNanos();
 
   private Eventually() {}
