@@ -105,7 +105,9 @@ class ZstdTablesTest {
     int block = 5 + (isSingle ? 0 : 1) + sizeBytes;
     while (true) {
       int header =
-          (frame[block] & 0xff) | (frame[block + 1] & 0xff) << 8 | (frame[block + 2] & 0xff) << 16;
+          (frame[block] & 0xff)
+              | ((frame[block + 1] & 0xff) << 8)
+              | ((frame[block + 2] & 0xff) << 16);
       if ((header & 1) != 0) {
         return block;
       }
