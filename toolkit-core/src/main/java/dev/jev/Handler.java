@@ -79,13 +79,20 @@ public interface Handler<I, O> {
    * <p><b>Errors.</b> If the executor throws, because it rejects a task or cannot start a thread,
    * the queued messages are dropped and the connection closes with {@link
    * CloseReason.Kind#HANDLER_ERROR}. An {@code onClose} for which it throws is called on the event
-   * loop, if {@code onConnect} was called. The executor may throw and run the task nevertheless.
+   * loop, if {@code onConnect} was called. The executor may throw and run the task nevertheless. It
+   * must not drop a task that it has accepted: the messages behind it would wait for ever.
    *
    * <p><b>Datagrams.</b> At most 1,024 datagrams are queued or being handled, in no particular
    * order; further ones are dropped, and so is a datagram for which the executor throws.
    *
    * <p><b>Ownership.</b> The rules of {@link #onMessage} apply on every thread. The executor
-   * remains the caller's, to be shut down after the server.
+   * remains the caller's, to be shut down after the server, by {@code shutdown}: {@code
+   * shutdownNow} drops the calls that are still queued. If it is shut down before the server, a
+   * connection whose calls it has dropped closes when its peer ends its output or its queue is
+   * full, and {@code onClose} is called on the event loop.
+   *
+   * @throws IllegalArgumentException if {@code executor} is a {@code ThreadPoolExecutor} that drops
+   *     tasks, with {@code DiscardPolicy} for example
    */
   default Handler<I, O> offload(Executor executor) {
     return new OffloadedHandler<>(this, requireNonNull(executor, "executor"));

@@ -4,7 +4,13 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.util.ReferenceCountUtil;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.RejectedExecutionHandler;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +43,22 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   OffloadedHandler(Handler<I, O> handler, Executor executor) {
     this.handler = handler;
-    this.executor = executor;
+    this.executor = requireNoDiscard(executor);
+  }
+
+  /** Refuses a pool that drops tasks: such a task is the only one of its connection. */
+  private static Executor requireNoDiscard(Executor executor) {
+    if (executor instanceof ThreadPoolExecutor pool) {
+      RejectedExecutionHandler policy = pool.getRejectedExecutionHandler();
+      if (policy instanceof ThreadPoolExecutor.DiscardPolicy
+          || policy instanceof ThreadPoolExecutor.DiscardOldestPolicy) {
+        throw new IllegalArgumentException(
+            "executor: a ThreadPoolExecutor with "
+                + policy.getClass().getSimpleName()
+                + " (expected: one that drops no task, for example with AbortPolicy)");
+      }
+    }
+    return executor;
   }
 
   @Override
@@ -67,10 +88,23 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   }
 
   /** Returns the number of bytes of the messages of a connection that wait to be handled. */
-  @SuppressWarnings("rawtypes")
   static long queuedBytes(Connection<?> connection) {
-    OffloadedHandler.Queue queue = connection.attribute(OffloadedHandler.Queue.class);
+    OffloadedHandler<?, ?>.Queue queue = queueIfAny(connection);
     return queue == null ? 0 : queue.bufferedBytes();
+  }
+
+  /** Closes a connection whose messages wait for an executor that was shut down. */
+  static void closeIfShutDown(Connection<?> connection) {
+    OffloadedHandler<?, ?>.Queue queue = queueIfAny(connection);
+    if (queue != null) {
+      queue.closeIfShutDown();
+    }
+  }
+
+  @SuppressWarnings("rawtypes")
+  private static OffloadedHandler<?, ?>.@Nullable Queue queueIfAny(Connection<?> connection) {
+    OffloadedHandler.Queue queue = connection.attribute(OffloadedHandler.Queue.class);
+    return queue;
   }
 
   @SuppressWarnings("unchecked") // only this class puts queues there
@@ -176,6 +210,10 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
    * pool queues the task, and then fails to start a thread for it. So the events belong to the
    * thread that is first to change the state from {@code SUBMITTED} to {@code RUNNING}: the
    * executor's, which handles them, or the event loop, which drops them.
+   *
+   * <p>An executor that has accepted its task may also drop it, when it is shut down. So the close
+   * releases the messages and gives the executor the queue again; and where a connection would wait
+   * for the task for ever, it looks whether the executor was shut down.
    */
   private final class Queue implements Runnable {
 
@@ -213,6 +251,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     void add(Event event) {
       boolean start;
       boolean filled;
+      boolean mayBeLost;
       synchronized (this) {
         if (event.kind == Kind.WRITABLE && writableQueued) {
           return;
@@ -221,6 +260,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         events.add(event);
         bytes += event.bytes;
         start = state == State.IDLE;
+        mayBeLost = state == State.SUBMITTED;
         state = start ? State.SUBMITTED : state;
         filled = !full && (events.size() >= MAX_QUEUED || bytes >= offloadable().highWatermark());
         offloadable().offloaded(true);
@@ -229,8 +269,48 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
           offloadable().pauseForOffload();
         }
       }
+      if (event.kind == Kind.CLOSE) {
+        releaseMessages();
+      }
       if (start) {
         submit();
+      } else if (mayBeLost && event.kind == Kind.CLOSE) {
+        submitAgain();
+      } else if (mayBeLost && filled) {
+        closeIfShutDown();
+      }
+    }
+
+    /** Releases the queued messages at the close, whatever the executor does. */
+    private void releaseMessages() {
+      List<Event> messages = new ArrayList<>();
+      synchronized (this) {
+        for (Event event : events) {
+          if (event.kind == Kind.MESSAGE) {
+            messages.add(event);
+            bytes -= event.bytes;
+          }
+        }
+        events.removeIf(event -> event.kind == Kind.MESSAGE);
+      }
+      messages.forEach(event -> ReferenceCountUtil.safeRelease(event.content));
+    }
+
+    /** Submits a queue that has been submitted, in case its task was dropped. */
+    private void submitAgain() {
+      try {
+        executor.execute(this);
+      } catch (Throwable t) {
+        if (!(executor instanceof ExecutorService service) || service.isShutdown()) {
+          offloadable().executeOrRun(() -> dropIfWaiting(t));
+        } // else it is busy, and runs the first task later
+      }
+    }
+
+    void closeIfShutDown() {
+      if (executor instanceof ExecutorService service && service.isShutdown()) {
+        Throwable cause = new RejectedExecutionException("executor was shut down");
+        offloadable().executeOrRun(() -> dropIfWaiting(cause));
       }
     }
 
@@ -247,11 +327,22 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
      * Runs on the event loop, unless that has ended.
      */
     private void submitFailed(Throwable cause) {
-      if (begin() && drop()) {
+      if (!dropIfWaiting(cause)) {
+        offloadable().handlerFailed(cause);
+      }
+    }
+
+    /** Drops the queued events likewise; returns false if the executor is handling them. */
+    private boolean dropIfWaiting(Throwable cause) {
+      if (!begin()) {
+        return false;
+      }
+      if (drop()) {
         errors.warning("executor failed for onClose of " + connection.remoteAddress(), cause);
       } else {
         offloadable().handlerFailed(cause);
       }
+      return true;
     }
 
     /** Returns whether the current thread is the one that takes the queued events. */

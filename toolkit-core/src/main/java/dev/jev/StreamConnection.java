@@ -420,6 +420,9 @@ final class StreamConnection<I, O> extends LoopMember
       if (!mayRead()) {
         lifecycle.abortIfReset();
       }
+      if (offloaded) {
+        OffloadedHandler.closeIfShutDown(this);
+      }
       leave(enter());
     }
     ctx.fireUserEventTriggered(event);

@@ -1,0 +1,257 @@
+package dev.jev;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.util.AbstractReferenceCounted;
+import io.netty.util.ReferenceCounted;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.RejectedExecutionHandler;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Executors of an offloaded handler that accept tasks and never run them. */
+class OffloadLossTest {
+
+  private final Queue<Note> notes = new ConcurrentLinkedQueue<>();
+  private final LogCapture log = new LogCapture("dev.jev");
+  private final CountDownLatch free = new CountDownLatch(1);
+  private final Recorder<Note, String> recorder = Recorder.silent();
+  private final ThreadPoolExecutor pool =
+      new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new ArrayBlockingQueue<>(1));
+  private @Nullable Server server;
+
+  @AfterEach
+  void stop() throws Exception {
+    free.countDown();
+    if (server != null) {
+      server.close();
+    }
+    pool.shutdown();
+    log.close();
+    recorder.expectNothingMore();
+    Eventually.holds("all are released", () -> notes.stream().allMatch(note -> note.refCnt() == 0));
+  }
+
+  /** A counted text. */
+  private static final class Note extends AbstractReferenceCounted {
+
+    private final String text;
+
+    Note(String text) {
+      this.text = text;
+    }
+
+    @Override
+    public ReferenceCounted touch(Object hint) {
+      return this;
+    }
+
+    @Override
+    protected void deallocate() {}
+
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  private final class Notes implements Protocol<Note, String> {
+
+    private final Texts texts = new Texts();
+
+    @Override
+    public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {
+      String text = texts.unpack(context, in);
+      if (text == null) {
+        return null;
+      }
+      Note note = new Note(text);
+      notes.add(note);
+      return note;
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+    }
+  }
+
+  private Server start(Executor executor) {
+    server =
+        Server.builder(Notes::new, recorder.offload(executor))
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .start();
+    return server;
+  }
+
+  private void awaitNotes(int count) throws Exception {
+    Eventually.holds(count + " messages", () -> notes.size() == count);
+  }
+
+  private void occupyPool() {
+    CountDownLatch occupied = new CountDownLatch(1);
+    pool.execute(
+        () -> {
+          occupied.countDown();
+          awaitUninterruptibly(free);
+        });
+    awaitUninterruptibly(occupied);
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    boolean interrupted = false;
+    while (latch.getCount() > 0) {
+      try {
+        latch.await();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** An executor that runs tasks on the calling thread, or drops them. */
+  private static final class Dropping implements Executor {
+
+    private volatile boolean dropping;
+
+    @Override
+    public void execute(Runnable task) {
+      if (!dropping) {
+        task.run();
+      }
+    }
+  }
+
+  @Test
+  void closeSubmitsAgainWhatTheExecutorHasDropped() throws Exception {
+    Dropping executor = new Dropping();
+    try (RawPeer peer = RawPeer.connect(start(executor))) {
+      recorder.expect("connect");
+      executor.dropping = true;
+      peer.send("1", "2");
+      awaitNotes(2);
+      executor.dropping = false;
+      recorder.connection().close();
+      peer.expectEnd();
+    }
+    recorder.expect("close CLOSED");
+  }
+
+  @Test
+  void closeReleasesTheMessagesWhateverTheExecutorDoes() throws Exception {
+    Dropping executor = new Dropping();
+    try (RawPeer peer = RawPeer.connect(start(executor))) {
+      recorder.expect("connect");
+      executor.dropping = true;
+      peer.send("1", "2", "3");
+      awaitNotes(3);
+      recorder.connection().close();
+      peer.expectEnd();
+    }
+    Eventually.holds("all are released", () -> notes.stream().allMatch(note -> note.refCnt() == 0));
+  }
+
+  /** Starts a server, and shuts its executor down while a message of the peer is queued there. */
+  private RawPeer connectAndShutDownNow() throws Exception {
+    RawPeer peer = RawPeer.connect(start(pool));
+    recorder.expect("connect");
+    occupyPool();
+    peer.send("1");
+    awaitNotes(1);
+    Eventually.holds("the message is queued", () -> !pool.getQueue().isEmpty());
+    assertThat(pool.shutdownNow()).hasSize(1);
+    return peer;
+  }
+
+  @Test
+  void onCloseComesAfterTheExecutorWasShutDownNow() throws Exception {
+    try (RawPeer peer = connectAndShutDownNow()) {
+      recorder.connection().close();
+      peer.expectEnd();
+    }
+    recorder.expect("close CLOSED");
+    assertThat(recorder.threads()).last().asString().startsWith("jev-loop");
+    assertThat(log.await("executor failed for onClose of /127.0.0.1:").getThrown())
+        .isInstanceOf(RejectedExecutionException.class);
+  }
+
+  @Test
+  void connectionWhoseExecutorWasShutDownNowClosesWhenItsPeerDoes() throws Exception {
+    try (RawPeer peer = connectAndShutDownNow()) {
+      peer.shutdownOutput().expectEnd();
+    }
+    recorder.expect("close HANDLER_ERROR");
+    assertThat(log.await("HANDLER_ERROR: closing connection of /127.0.0.1:").getThrown())
+        .hasMessage("executor was shut down");
+  }
+
+  @Test
+  void connectionWhoseExecutorWasShutDownNowClosesWhenItsQueueIsFull() throws Exception {
+    try (RawPeer peer = connectAndShutDownNow()) {
+      for (int i = 1; i < OffloadedHandler.MAX_QUEUED; i++) {
+        peer.send("more");
+      }
+      peer.expectEnd();
+    }
+    recorder.expect("close HANDLER_ERROR");
+    assertThat(log.await("HANDLER_ERROR: closing connection of /127.0.0.1:").getThrown())
+        .hasMessage("executor was shut down");
+  }
+
+  @Test
+  void executorThatIsOnlyBusyCallsOnCloseItself() throws Exception {
+    try (RawPeer peer = RawPeer.connect(start(pool))) {
+      recorder.expect("connect");
+      occupyPool();
+      peer.send("1");
+      awaitNotes(1);
+      Eventually.holds("the pool is full", () -> pool.getQueue().remainingCapacity() == 0);
+      recorder.connection().close();
+      peer.expectEnd();
+    }
+    Eventually.holds("the connection is closed", () -> serverHasNoConnection());
+    recorder.expectNothingMore();
+    free.countDown();
+    recorder.expect("close CLOSED");
+    assertThat(recorder.threads()).noneMatch(name -> name.startsWith("jev-loop"));
+    assertThat(log.records()).isEmpty();
+  }
+
+  private boolean serverHasNoConnection() {
+    return server != null && server.connectionCount() == 0;
+  }
+
+  static Stream<RejectedExecutionHandler> policiesThatDrop() {
+    return Stream.of(
+        new ThreadPoolExecutor.DiscardPolicy(), new ThreadPoolExecutor.DiscardOldestPolicy());
+  }
+
+  @ParameterizedTest
+  @MethodSource("policiesThatDrop")
+  void poolThatDropsTasksIsRefused(RejectedExecutionHandler policy) {
+    pool.setRejectedExecutionHandler(policy);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> recorder.offload(pool))
+        .withMessage(
+            "executor: a ThreadPoolExecutor with "
+                + policy.getClass().getSimpleName()
+                + " (expected: one that drops no task, for example with AbortPolicy)");
+  }
+}
