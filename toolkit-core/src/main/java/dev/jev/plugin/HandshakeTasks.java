@@ -41,8 +41,7 @@ final class HandshakeTasks implements Executor {
   private @Nullable Runnable whenDone;
   private int pending; // two if a task begins while the previous one is being completed
 
-  // Volatile: read by tasks.
-  private volatile boolean abandoned;
+  private @Nullable Task latest; // the only one that may not have begun
 
   HandshakeTasks(SSLEngine engine, Executor executor) {
     this.engine = engine;
@@ -68,9 +67,11 @@ final class HandshakeTasks implements Executor {
     this.whenDone = whenDone;
   }
 
-  /** Skips tasks that have not begun, since the connection is closed. */
+  /** Skips a task that has not begun, since the connection is closed. */
   void abandon() {
-    abandoned = true;
+    if (latest != null) {
+      latest.skip();
+    }
   }
 
   boolean arePending() {
@@ -82,32 +83,51 @@ final class HandshakeTasks implements Executor {
   public void execute(Runnable task) {
     pending++;
     ReferenceCountUtil.retain(engine); // an engine of BoringSSL is freed after its last task
-    // An executor may throw an exception and run the task nevertheless.
-    AtomicBoolean begun = new AtomicBoolean();
+    Task submitted = new Task(task);
+    latest = submitted;
     try {
-      executor.execute(
-          () -> {
-            if (begun.compareAndSet(false, true)) {
-              run(task);
-            }
-          });
+      executor.execute(submitted);
     } catch (RuntimeException | Error e) { // the executor has been shut down, for example
-      if (begun.compareAndSet(false, true)) {
-        ReferenceCountUtil.release(engine);
+      if (submitted.skip()) {
         pending--;
         throw e;
       }
     }
   }
 
-  private void run(Runnable task) {
-    try {
-      if (!abandoned) {
-        task.run(); // Netty's handler continues on the event loop in a task of its own, before ours
+  /**
+   * A task and its reference to the engine, until it has run or is skipped. An executor may throw
+   * an exception and run the task nevertheless, or drop a task.
+   */
+  private final class Task implements Runnable {
+
+    private final Runnable task;
+    private final AtomicBoolean begun = new AtomicBoolean();
+
+    Task(Runnable task) {
+      this.task = task;
+    }
+
+    @Override
+    public void run() {
+      if (!begun.compareAndSet(false, true)) {
+        return;
       }
-    } finally {
-      ReferenceCountUtil.release(engine);
-      continueOnLoop();
+      try {
+        task.run(); // Netty's handler continues on the event loop in a task of its own, before ours
+      } finally {
+        ReferenceCountUtil.release(engine);
+        continueOnLoop();
+      }
+    }
+
+    /** Skips the task unless it has begun; returns whether it had not. */
+    boolean skip() {
+      boolean first = begun.compareAndSet(false, true);
+      if (first) {
+        ReferenceCountUtil.release(engine);
+      }
+      return first;
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.jev.plugin;
 
+import static dev.jev.plugin.Tls.Provider.JDK;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
@@ -9,6 +10,7 @@ import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.util.ReferenceCountUtil;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
+import javax.net.ssl.SSLEngine;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -211,6 +214,21 @@ class HandshakeTasksTest {
     assertThat(link.pauses).containsOnlyOnce("resume");
     assertThat(link.failures).isEmpty();
     link.channel().finishAndReleaseAll();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void closeFreesTheEngineOfATaskThatTheExecutorDrops(Tls.Provider provider) throws Exception {
+    Queue<Runnable> dropped = new ArrayDeque<>();
+    EmbeddedLink link = new EmbeddedLink(tls(provider).taskExecutor(dropped::add).build());
+    link.channel().pipeline().fireChannelActive();
+    link.arrive(clientHello());
+    SSLEngine engine = link.channel().pipeline().get(GuardedSslHandler.class).engine();
+    assertThat(dropped).hasSize(1);
+    assertThat(link.channel().close()).isDone();
+    assertThat(ReferenceCountUtil.refCnt(engine)).isEqualTo(provider == JDK ? -1 : 0);
+    dropped.remove().run(); // late
+    assertThat(link.failures).isEmpty();
   }
 
   private static byte[] clientHello() throws Exception {
