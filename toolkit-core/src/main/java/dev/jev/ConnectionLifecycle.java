@@ -341,12 +341,16 @@ final class ConnectionLifecycle {
 
   /** Notes the peer's end of output; returns whether the connection has to handle it. */
   boolean endInput() {
+    boolean first = !inputEnded;
     inputEnded = true;
     if (awaitingPeerClose) {
       endPeerCloseWait();
     } else if (lingering) {
       closeSocket();
     } else {
+      if (first && !connection.mayRead() && hasReadFin()) {
+        abortIfReset();
+      }
       return true;
     }
     return false;
@@ -363,6 +367,11 @@ final class ConnectionLifecycle {
       IOException cause = new IOException("connection reset by peer after its FIN");
       abort(new CloseReason(Kind.IO_ERROR, cause));
     }
+  }
+
+  /** Returns false if a plugin has found the end of the input before the FIN, as TLS does. */
+  private boolean hasReadFin() {
+    return channel() instanceof DuplexChannel duplex && duplex.isInputShutdown();
   }
 
   /** Closes the socket, bypassing the plugins' handlers, which have ended their output. */

@@ -417,9 +417,6 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
-      if (!mayRead()) {
-        lifecycle.abortIfReset();
-      }
       if (offloaded) {
         OffloadedHandler.closeIfShutDown(this);
       }
