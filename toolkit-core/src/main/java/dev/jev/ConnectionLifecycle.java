@@ -402,8 +402,7 @@ final class ConnectionLifecycle {
 
   /** Releases everything and calls the callbacks, once, after the channel was closed. */
   void finish() {
-    CloseReason unprompted = CloseReason.of(kindOfUnpromptedClose());
-    attempt(() -> begin(unprompted, /* mayWait= */ false));
+    attempt(() -> begin(unpromptedReason(), /* mayWait= */ false));
     if (state == CLOSED) {
       return;
     }
@@ -496,10 +495,13 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Returns the kind of a close that Netty has begun unprompted. */
-  private Kind kindOfUnpromptedClose() {
-    boolean stopping = connection.loop().isEnding();
-    return stopping ? Kind.SERVER_STOPPED : inputEnded ? Kind.PEER_CLOSED : Kind.IO_ERROR;
+  /** Returns the reason of a close that Netty has begun unprompted. */
+  private CloseReason unpromptedReason() {
+    if (connection.loop().isEnding()) {
+      return CloseReason.of(Kind.SERVER_STOPPED);
+    }
+    boolean orderly = inputEnded && !connection.hasUndelivered();
+    return CloseReason.of(orderly ? Kind.PEER_CLOSED : Kind.IO_ERROR);
   }
 
   /** Adds a subscription that waits to join, unless the connection is closing. Any thread. */

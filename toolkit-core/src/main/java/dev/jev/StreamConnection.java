@@ -202,6 +202,11 @@ final class StreamConnection<I, O> extends LoopMember
     return !lifecycle.isClosing() && pauses == 0 && !outputBlocked && !lifecycle.isCloseRequested();
   }
 
+  /** Returns whether messages or bytes of the peer wait to be handled. */
+  boolean hasUndelivered() {
+    return offloaded || driver.isUnpackDue();
+  }
+
   @Override
   public void pauseReading() {
     pause(USER_PAUSE);

@@ -2,6 +2,8 @@ package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Connection;
+import dev.jev.Eventually;
 import dev.jev.Plugin;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
@@ -14,8 +16,11 @@ import java.io.ByteArrayOutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -113,6 +118,38 @@ class TlsPausedEndTest {
       closed.countDown();
       recorder.expect("message 2", "message 3", "close PEER_CLOSED");
       recorder.expectNothingMore();
+    }
+  }
+
+  @Test
+  void lossOfMessagesThatAreQueuedIsNoOrderlyEnd() throws Exception {
+    ExecutorService worker = Executors.newSingleThreadExecutor();
+    Recorder<String, String> recorder = new Recorder<>((connection, message) -> awaitPeerClosed());
+    try (Server server =
+        Server.builder(Texts::new, recorder.offload(worker))
+            .plugin(Tls.server().provider(Tls.Provider.JDK).identity(localhost).build())
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .start()) {
+      RawPeer peer = RawPeer.connect(server);
+      EnginePeer engine =
+          new EnginePeer(certificates.clientContext(null), "localhost").handshake(peer);
+      recorder.expect("connect");
+      Connection<String> connection = recorder.connection();
+      peer.write(lastWords(engine));
+      recorder.expect("message 1");
+      peer.reset();
+      Eventually.holds(
+          "the reset is noticed",
+          () -> {
+            connection.send("reply");
+            return server.connectionCount() == 0;
+          });
+      closed.countDown();
+      recorder.expect("close IO_ERROR");
+      recorder.expectNothingMore();
+    } finally {
+      worker.shutdown();
     }
   }
 }
