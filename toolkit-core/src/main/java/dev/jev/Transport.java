@@ -67,6 +67,10 @@ public enum Transport {
   /**
    * Connections inside this process, for tests. There are no sockets, and only {@code local://name}
    * addresses. Never chosen by {@link #AUTO}.
+   *
+   * <p>There is neither back-pressure nor a half-close: what is sent is in the peer's queue at
+   * once, {@link Connection#shutdownOutput} is not noticed by the peer, and a close drops what the
+   * peer has not read. A test of a close needs a socket.
    */
   LOCAL;
 
