@@ -41,7 +41,8 @@ import org.jspecify.annotations.Nullable;
  * <p>It behaves as a real connection. Callbacks never nest, not even those of several connections:
  * a close or a resumption of reading that a callback requests happens after the callback has
  * returned, and before the test's call returns. Received messages wait while reading is paused or
- * the connection is not writable. A close is complete at once, since the peer never delays it.
+ * the connection is not writable. A close is complete at once, since the peer never delays it. What
+ * a callback sends is written when it has returned: {@link #closeNow} drops it.
  *
  * <p><b>Errors.</b> An exception of the handler closes the connection with {@link
  * Kind#HANDLER_ERROR}. The test's call, {@link #receive} for example, then throws this exception
@@ -81,6 +82,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   // Guarded by sent.
   private final List<O> sent = new ArrayList<>();
   private final List<CompletableFuture<Void>> unwritten = new ArrayList<>();
+  private final List<PackedMessage<O>> packed = new ArrayList<>(); // sent by the current callback
 
   // Any thread.
   private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
@@ -310,6 +312,9 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   /** Runs the next thing that is due; returns false if there is none. */
   private boolean step() {
+    synchronized (sent) {
+      packed.clear(); // now they are written
+    }
     CloseReason why = reason.get();
     if (opening) {
       opening = false;
@@ -405,6 +410,34 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     List<CompletableFuture<Void>> lost = takeUnwritten();
     completeLater(
         () -> lost.forEach(each -> each.completeExceptionally(new ClosedChannelException())));
+    if (DUE.get() != null) {
+      dropPacked();
+    }
+  }
+
+  /** Drops what the current callback has sent, which is not written yet. */
+  private void dropPacked() {
+    synchronized (sent) {
+      for (PackedMessage<O> each : packed) {
+        each.lose();
+        if (removeSent(each.message())) {
+          ReferenceCountUtil.release(each.message());
+        }
+      }
+      packed.clear();
+    }
+  }
+
+  /** Removes the latest reference to a message; returns false if the test has taken it. */
+  @SuppressWarnings("ReferenceEquality") // the same message, not an equal one
+  private boolean removeSent(O message) {
+    for (int i = sent.size() - 1; i >= 0; i--) {
+      if (sent.get(i) == message) {
+        sent.remove(i);
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Completes deliveries outside callbacks, and before tasks. */
@@ -442,12 +475,14 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
         unwritten.add(written);
         return true;
       }
+      if (DUE.get() != null) {
+        PackedMessage<O> sentByCallback = new PackedMessage<>(message, written);
+        packed.add(sentByCallback);
+        completeLater(sentByCallback::complete);
+        return true;
+      }
     }
-    if (DUE.get() == null) {
-      return written.complete(null);
-    }
-    completeLater(() -> written.complete(null));
-    return true;
+    return written.complete(null);
   }
 
   @Override

@@ -51,6 +51,12 @@ class InMemoryConnectionTest {
           c.closeNow();
           note.add("closing, writable " + c.isWritable());
         }),
+    SEND_AND_CLOSE_NOW(
+        (c, note) -> {
+          c.send("never written");
+          c.deliver("neither").written().whenComplete((v, e) -> note.add("written " + (e == null)));
+          c.closeNow();
+        }),
     THROW(
         (c, note) -> {
           throw new IllegalStateException("broken");
@@ -518,7 +524,7 @@ class InMemoryConnectionTest {
                 (c, message) -> {
                   taken.add(c.send(message));
                   taken.add(c.send(message.slice()));
-                  c.closeNow();
+                  c.close();
                   taken.add(c.send(message));
                 })
             .open();
