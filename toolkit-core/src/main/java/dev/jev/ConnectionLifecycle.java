@@ -357,14 +357,14 @@ final class ConnectionLifecycle {
   }
 
   /**
-   * Aborts if the peer has sent a reset after its FIN.
+   * Aborts if the peer has sent a reset.
    *
-   * <p>Such a reset reads like any end of input, which a paused connection handles only after it
-   * has resumed.
+   * <p>After a FIN it reads like any end of input, which a paused connection handles only after it
+   * has resumed. With io_uring, one that comes during a pause is not read at all.
    */
   void abortIfReset() {
     if (Transport.isReset(channel())) {
-      IOException cause = new IOException("connection reset by peer after its FIN");
+      IOException cause = new IOException("connection reset by peer");
       abort(new CloseReason(Kind.IO_ERROR, cause));
     }
   }

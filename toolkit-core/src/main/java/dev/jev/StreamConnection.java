@@ -241,6 +241,9 @@ final class StreamConnection<I, O> extends LoopMember
     if (channel.config().isAutoRead() != on) {
       readingSince = loop.nanoTime();
       channel.config().setAutoRead(on);
+      if (on && config.host().transport() == Transport.IO_URING) {
+        lifecycle.abortIfReset(); // it reports no reset that came before
+      }
     }
   }
 

@@ -36,6 +36,7 @@ import io.netty.channel.uring.IoUringDatagramChannel;
 import io.netty.channel.uring.IoUringIoHandler;
 import io.netty.channel.uring.IoUringServerDomainSocketChannel;
 import io.netty.channel.uring.IoUringServerSocketChannel;
+import io.netty.channel.uring.IoUringSocketChannel;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.SocketOption;
@@ -211,9 +212,12 @@ public enum Transport {
     };
   }
 
-  /** Returns whether the peer has reset a connection; always false except with epoll. */
+  /** Returns whether the peer has reset a connection; false if not with epoll or io_uring. */
   static boolean isReset(Channel channel) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
+      return socket.tcpInfo().state() == TCP_CLOSE;
+    }
+    if (channel instanceof IoUringSocketChannel socket && socket.isOpen()) {
       return socket.tcpInfo().state() == TCP_CLOSE;
     }
     return false;

@@ -613,4 +613,33 @@ class BackPressureTest {
       assertThat(connection.pendingBytes()).isZero();
     }
   }
+
+  @ParameterizedTest
+  @EnumSource(names = {"EPOLL", "IO_URING", "KQUEUE", "NIO"})
+  void resetDuringAPauseIsNoticedWhenReadingResumes(Transport transport) throws Exception {
+    assumeThat(transport.isAvailable()).isTrue();
+    Recorder<String, String> recorder =
+        new Recorder<>(
+            (connection, message) -> {
+              if (message.equals("first")) {
+                connection.pauseReading();
+              }
+            });
+    server = builder(Texts::new, recorder).transport(transport).start();
+    String[] texts = new String[250]; // more than is read before the pause
+    Arrays.fill(texts, "x".repeat(2000));
+    texts[0] = "first";
+    for (int i = 0; i < 20; i++) { // io_uring may notice it at once
+      RawPeer peer = RawPeer.connect(server).send(texts);
+      Connection<String> connection = recorder.connection();
+      recorder.await("message first");
+      turn(connection);
+      peer.reset();
+      for (int turns = 0; turns < 50; turns++) { // in which the loop sees the reset
+        turn(connection);
+      }
+      connection.resumeReading();
+      recorder.await("close IO_ERROR");
+    }
+  }
 }
