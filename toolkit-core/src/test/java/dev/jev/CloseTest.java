@@ -370,7 +370,7 @@ class CloseTest {
     RawPeer first = RawPeer.connect(server).send("detach");
     try (first;
         RawPeer second = RawPeer.connect(server)) {
-      second.send("detach");
+      second.send("detach").expectEndAndClose();
       CloseReason reason = closed.get(10, TimeUnit.SECONDS);
       assertThat(reason.kind()).isEqualTo(CloseReason.Kind.HANDLER_ERROR);
       assertThat(reason.cause()).hasMessageContaining("is not a @Sharable handler");

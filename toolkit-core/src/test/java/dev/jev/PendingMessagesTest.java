@@ -132,7 +132,7 @@ class PendingMessagesTest {
         };
     try (LogCapture log = new LogCapture("dev.jev");
         RawPeer peer = connect(() -> endless, handler)) {
-      peer.write(new byte[] {2}).expectEnd();
+      peer.write(new byte[] {2}).expectEndAndClose();
       assertThat(closed.get(10, TimeUnit.SECONDS).cause())
           .hasMessageEndingWith("returned a message but consumed no bytes");
       assertThat(log.records()).hasSize(1);
@@ -310,7 +310,7 @@ class PendingMessagesTest {
         };
     try (LogCapture log = new LogCapture("dev.jev");
         RawPeer peer = connect(() -> failing, recorder)) {
-      peer.write(new byte[] {1, 2}).expectEnd();
+      peer.write(new byte[] {1, 2}).expectEndAndClose();
       recorder.expect("connect", "close PROTOCOL_ERROR");
       assertThat(log.records()).hasSize(1);
     }

@@ -258,6 +258,7 @@ class ProtocolContextTest {
       peer.send("hi").receive();
       Throwable cause = new IllegalStateException("on purpose");
       onLoop(() -> context.close(new CloseReason(Kind.HANDLER_ERROR, cause)));
+      peer.expectEndAndClose();
       assertThat(next(reasons)).hasToString("HANDLER_ERROR: " + cause);
       assertThat(log.await("HANDLER_ERROR: closing connection of ").getThrown()).isSameAs(cause);
     }

@@ -158,6 +158,7 @@ class PublishBeforeCloseTest {
     server.stop(Duration.ofSeconds(5));
     for (RawPeer peer : peers) {
       expect(peer, numbers(200));
+      peer.close();
     }
     server.awaitStop();
     assertThat(topic.counts().dropped()).isZero();
@@ -177,6 +178,7 @@ class PublishBeforeCloseTest {
     drain.begin();
     for (RawPeer peer : peers) {
       expect(peer, numbers(200));
+      peer.close();
     }
     server.awaitStop();
   }

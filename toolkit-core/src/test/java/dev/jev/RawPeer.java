@@ -95,6 +95,12 @@ public final class RawPeer implements AutoCloseable {
     assertThat(read()).isEqualTo(-1);
   }
 
+  /** Expects the end, and closes as well, which ends the wait of a server that lingers. */
+  public void expectEndAndClose() throws IOException {
+    expectEnd();
+    socket.close();
+  }
+
   public RawPeer shutdownOutput() throws IOException {
     socket.shutdownOutput();
     return this;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.IllegalReferenceCountException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -322,7 +323,12 @@ class ReceivedMessageTest {
     Recorder<ByteBuf, ByteBuf> recorder =
         new Recorder<>(echo.offload(task -> first.join().execute(task)));
     try (LogCapture netty = new LogCapture("io.netty")) {
-      server = Server.builder(Buffers::new, recorder).listen("127.0.0.1:0").eventLoops(1).start();
+      server =
+          Server.builder(Buffers::new, recorder)
+              .listen("127.0.0.1:0")
+              .eventLoops(1)
+              .lingeringCloseTimeout(Duration.ofMillis(100))
+              .start();
       RawPeer peer = RawPeer.connect(server);
       peers.add(peer);
       executor.submit(() -> first.complete(recorder.connection())).get(10, TimeUnit.SECONDS);

@@ -232,9 +232,9 @@ class SendTest {
     server = picky(recorder).closeOnPackFailure(true).start();
     try (RawPeer peer = RawPeer.connect(server)) {
       Delivery delivery = recorder.connection().deliver("bad");
+      peer.expectEndAndClose();
       recorder.expect("connect", "close HANDLER_ERROR");
       assertThat(delivery.written().toCompletableFuture()).isCompletedExceptionally();
-      peer.expectEnd();
     }
   }
 

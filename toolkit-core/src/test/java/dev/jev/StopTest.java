@@ -69,8 +69,7 @@ class StopTest {
     for (RawPeer peer : peers) {
       assertThat(peer.receive()).isEqualTo(reply);
       assertThat(peer.receive()).isEqualTo("last");
-      peer.expectEnd();
-      peer.close();
+      peer.expectEndAndClose();
     }
     server.awaitStop();
     assertThat(closes).hasSize(CONNECTIONS).values().containsOnly(1);
@@ -158,7 +157,11 @@ class StopTest {
   @Test
   void stoppedServerRefusesConnectionsAndItsPortIsFreeAtOnce() throws Exception {
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
-    Server first = Server.builder(Texts::new, recorder).listen("tcp://127.0.0.1:0").start();
+    Server first =
+        Server.builder(Texts::new, recorder)
+            .listen("tcp://127.0.0.1:0")
+            .lingeringCloseTimeout(Duration.ofMillis(100))
+            .start();
     RawPeer peer = RawPeer.connect(first);
     assertThat(peer.send("hi").receive()).isEqualTo("hi");
     first.close();

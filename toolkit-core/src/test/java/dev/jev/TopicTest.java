@@ -630,8 +630,7 @@ class TopicTest {
               }
             });
     strict.subscribe(connection);
-    peer(0).expectEnd();
-    peer(0).close();
+    peer(0).expectEndAndClose();
     recorder.expect("connect", "close HANDLER_ERROR");
     assertThat(left).hasValue(1);
     assertThat(strict.size()).isZero();

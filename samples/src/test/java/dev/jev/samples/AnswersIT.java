@@ -28,6 +28,7 @@ class AnswersIT {
       client.sends("exec\n");
       assertThat(client.receivesLine()).isEqualTo("job 3 has begun");
       assertThat(client.receivesLine()).isEqualTo("job 3 is done");
+      client.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }
@@ -68,6 +69,7 @@ class AnswersIT {
       assertThat(server.line()).isEqualTo("hello: TAKEN, written");
       nc.typesAndWaits("bye\n");
       assertThat(server.line()).isEqualTo("bye: CLOSED, not written");
+      nc.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }

@@ -126,6 +126,7 @@ class EchoIT {
       openssl.typesAndWaits("hello\n");
       assertThat(openssl.line()).isEqualTo("hello");
       openssl.types("");
+      openssl.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).last().isEqualTo("INFO: TLS runs on BoringSSL");
     }

@@ -62,6 +62,9 @@ class JsonChatIT {
       assertThat(ann.line()).isEqualTo("{\"left\":\"Bob\"}");
       eve.typesAndWaits("{\"join\":\"Adam\"}\n");
       assertThat(eve.line()).isEqualTo(ERROR);
+      ann.kill();
+      bob.kill();
+      eve.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }
@@ -100,6 +103,8 @@ class JsonChatIT {
       assertThat(bob.sends("{\"say\":\n").receivesAll()).isEmpty();
       assertThat(ann.receivesLine()).isEqualTo("{\"joined\":\"Bob\"}");
       assertThat(ann.receivesLine()).isEqualTo("{\"left\":\"Bob\"}");
+      ann.leaves();
+      bob.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
     }
   }
@@ -133,6 +138,8 @@ class JsonChatIT {
       assertThat(said).isPositive();
       ann.sends("{}\n");
       assertThat(linesBefore(ann, ERROR)).isLessThanOrEqualTo(512);
+      deaf.leaves();
+      ann.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
     }
   }

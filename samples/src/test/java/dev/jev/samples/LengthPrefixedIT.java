@@ -29,6 +29,7 @@ class LengthPrefixedIT {
         RawClient client = new RawClient(server.port())) {
       assertThat(client.sends("\0\0\0\2hi\u00ff\u00ff\u00ff\u00ff").receivesAll())
           .isEqualTo("\0\0\0\2hi");
+      client.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
     }
   }

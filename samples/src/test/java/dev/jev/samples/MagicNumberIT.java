@@ -79,6 +79,7 @@ class MagicNumberIT {
       try (Program server = Sample.server("magic-number", "--port", "0");
           RawClient client = new RawClient(server.port())) {
         assertThat(client.sends(bytes).receivesAll()).isEmpty();
+        client.leaves();
         assertThat(server.terminate().exitStatus()).isZero();
       }
     }

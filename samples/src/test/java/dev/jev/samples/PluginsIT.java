@@ -36,6 +36,8 @@ class PluginsIT {
       assertThat(System.nanoTime() - start).isBetween(900_000_000L, 3_000_000_000L);
       talk.join();
       assertThat(talker.sends("still here\n").receivesLine()).isEqualTo("still here");
+      silent.leaves();
+      talker.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }
@@ -55,6 +57,7 @@ class PluginsIT {
         assertThat(third.receivesAll()).isEmpty();
         assertThat(silent.receivesAll()).isEmpty(); // no first line in time
       }
+      fast.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
     }
   }
@@ -135,6 +138,7 @@ class PluginsIT {
       client.sends("x".repeat(200_000));
       assertThat(client.receives(200_000)).isEqualTo("x".repeat(200_000));
       assertThat(System.nanoTime() - start).isGreaterThan(1_600_000_000L);
+      client.leaves();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }

@@ -27,6 +27,7 @@ class PushIT {
         last = Instant.parse(nc.line());
       }
       assertThat(Duration.between(first, last)).isGreaterThan(Duration.ofMillis(400));
+      nc.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }
@@ -44,6 +45,8 @@ class PushIT {
           assertThat(tick(nc.line())).isEqualTo(tick + i);
         }
       }
+      one.kill();
+      other.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }
@@ -78,6 +81,8 @@ class PushIT {
         last = number;
       }
       assertThat(skipped).isPositive();
+      client.leaves();
+      nc.kill();
       assertThat(server.terminate().exitStatus()).isZero();
       assertThat(server.errors()).isEmpty();
     }

@@ -182,8 +182,7 @@ class ProxyProtocolTest {
   void untrustedPeerIsRefusedWhereAHeaderIsRequired() throws Exception {
     RawPeer peer = connect(ProxyProtocol.required("10.0.0.0/8", "fd00::/8"));
     Object address = peer.socket().getLocalSocketAddress();
-    peer.expectEnd();
-    peer.close();
+    peer.expectEndAndClose();
     reasons.expect(
         "PROTOCOL_ERROR: peer: " + address + " (expected: one of [10.0.0.0/8, fd00::/8])");
   }
@@ -212,8 +211,7 @@ class ProxyProtocolTest {
 
   private void expectRefusedHeader(RawPeer peer) throws Exception {
     Object address = peer.socket().getLocalSocketAddress();
-    peer.expectEnd();
-    peer.close();
+    peer.expectEndAndClose();
     recorder.await("close PROTOCOL_ERROR");
     reasons.expect(
         "PROTOCOL_ERROR: sender of the PROXY header: "

@@ -344,9 +344,9 @@ class TlsAbuseTest {
       for (int i = 0; i < 40; i++) {
         updates.writeBytes(engine[0].keyUpdate());
       }
-      peer.write(updates.toByteArray());
-      recorder.expect("close PROTOCOL_ERROR");
+      peer.write(updates.toByteArray()).readAll();
     }
+    recorder.expect("close PROTOCOL_ERROR");
     CloseReason end = reasons.next();
     assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     if (provider == Tls.Provider.JDK) {

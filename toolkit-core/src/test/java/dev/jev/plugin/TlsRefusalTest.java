@@ -106,12 +106,12 @@ class TlsRefusalTest {
   @Test
   void clientWithoutTlsIsRefused() throws Exception {
     start(Tls.server());
+    SocketAddress address;
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.write("GET / HTTP/1.1\r\n\r\n".getBytes(US_ASCII)).readAll();
-      expectRefusal(
-          peer.socket().getLocalSocketAddress(),
-          "first byte: 71 \\(expected: 22, a TLS handshake\\)");
+      address = peer.socket().getLocalSocketAddress();
     }
+    expectRefusal(address, "first byte: 71 \\(expected: 22, a TLS handshake\\)");
   }
 
   @ParameterizedTest
@@ -251,12 +251,12 @@ class TlsRefusalTest {
     start(Tls.server().optional());
     try (TlsPeer peer = connect(null).handshake()) {
       peer.raw().write(new byte[] {1, 2, 3, 4, 5}).readAll();
-      assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     }
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     try (RawPeer plain = RawPeer.connect(server)) {
       plain.write(RawPeer.length(-1)).readAll();
-      assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     }
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     expectNoRefusal();
   }
 
@@ -277,8 +277,8 @@ class TlsRefusalTest {
     for (int i = 0; i < 20; i++) {
       try (RawPeer peer = RawPeer.connect(server)) {
         peer.write(new byte[] {1}).readAll();
-        reasons.next();
       }
+      reasons.next();
     }
     long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
     assertThat(tls.refused()).isEqualTo(20);

@@ -203,8 +203,7 @@ class TlsTest {
   void handshakeHasATimeout(Tls.Provider provider) throws Exception {
     start(tls(provider).handshakeTimeout(Duration.ofMillis(100)).build());
     RawPeer peer = RawPeer.connect(server);
-    peer.write(new byte[] {22, 3, 1}).expectEnd();
-    peer.close();
+    peer.write(new byte[] {22, 3, 1}).expectEndAndClose();
     reasons.expect("TIMEOUT");
   }
 
