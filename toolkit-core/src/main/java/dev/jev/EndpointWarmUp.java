@@ -1,5 +1,6 @@
 package dev.jev;
 
+import java.lang.invoke.MethodHandles;
 import java.net.InetSocketAddress;
 import java.util.List;
 
@@ -39,7 +40,7 @@ final class EndpointWarmUp {
 
   static {
     RateLimitedLog.warmUp();
-    CLASSES.forEach(EndpointWarmUp::load);
+    CLASSES.forEach(EndpointWarmUp::initialize);
     UnixAddress.from(new InetSocketAddress(0));
     Loop.ALLOCATOR.directBuffer(Loop.READ_BYTES).release();
   }
@@ -49,10 +50,10 @@ final class EndpointWarmUp {
   /** Returns when the initialization is done; it happens once per process. */
   static void run() {}
 
-  private static void load(Class<?> type) {
+  private static void initialize(Class<?> type) {
     try {
-      Class.forName(type.getName(), /* initialize= */ true, type.getClassLoader());
-    } catch (ClassNotFoundException e) {
+      MethodHandles.lookup().ensureInitialized(type);
+    } catch (IllegalAccessException e) {
       throw new IllegalStateException(e);
     }
   }

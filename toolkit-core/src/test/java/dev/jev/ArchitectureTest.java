@@ -102,4 +102,9 @@ class ArchitectureTest {
   void testsStartProcessesWithProgram() {
     ProgramRules.check("dev.jev");
   }
+
+  @Test
+  void nativeImageMetadataIsComplete() throws Exception {
+    NativeImageRules.check("dev.jev", "toolkit-core", "dev.jev.NettyArtifacts");
+  }
 }

@@ -12,6 +12,7 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.NativeImageRules;
 import dev.jev.ProgramRules;
 import java.util.Map;
 import java.util.Set;
@@ -105,5 +106,10 @@ class CodecArchitectureTest {
   @Test
   void testsStartProcessesWithProgram() {
     ProgramRules.check("dev.jev.codec");
+  }
+
+  @Test
+  void nativeImageMetadataIsComplete() throws Exception {
+    NativeImageRules.check("dev.jev.codec", "toolkit-codecs");
   }
 }

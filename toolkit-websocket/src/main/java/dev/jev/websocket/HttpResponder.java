@@ -66,7 +66,8 @@ public interface HttpResponder {
    * <p>A resource is read at the first request for it and then kept in direct memory: at most 16
    * MiB each and 64 MiB together. A request for one beyond that is answered with 500. The content
    * type follows from the extension of its name, and it has an {@code ETag}. Resources are found
-   * with the calling thread's context class loader.
+   * with the calling thread's context class loader. A GraalVM native image contains them only if
+   * its own metadata lists them.
    *
    * <p>Every name is served, encoded as UTF-8 in the path, except hidden ones, which begin with a
    * dot, and those with control characters. A symbolic link that leads out of the directory is not

@@ -10,6 +10,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.jev.NativeImageRules;
 import dev.jev.ProgramRules;
 import org.junit.jupiter.api.Test;
 
@@ -48,5 +49,11 @@ class WebSocketArchitectureTest {
   @Test
   void testsStartProcessesWithProgram() {
     ProgramRules.check("dev.jev.websocket");
+  }
+
+  @Test
+  void nativeImageMetadataIsComplete() throws Exception {
+    NativeImageRules.check(
+        "dev.jev.websocket", "toolkit-websocket", "dev.jev.websocket.ClassPathDirectory");
   }
 }
