@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> {
 
-  private final Supplier<? extends Protocol<I, O>> protocols;
+  final Supplier<? extends Protocol<I, O>> protocols;
   private final Handler<? super I, O> handler;
   private final List<Plugin> plugins = new ArrayList<>();
   private EventLoops.@Nullable Builder ownLoops;

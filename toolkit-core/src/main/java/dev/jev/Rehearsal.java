@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * The first connection of a process, which is inside the process and loads the classes that a
@@ -54,10 +55,23 @@ final class Rehearsal {
 
   /**
    * Opens and closes that connection, unless this was done before or the caller is an event loop.
-   * Also loads the socket of the transport.
+   * Also loads the socket of the transport, and the protocol: the first one may initialize a
+   * library such as Jackson, which takes longer than all the rest.
    */
-  static void run(Transport transport) {
-    if (Loop.current() != null || !BEGUN.add(transport)) {
+  static void run(Transport transport, Supplier<?> protocols) {
+    if (Loop.current() != null) {
+      return;
+    }
+    try {
+      Object unused = protocols.get();
+    } catch (Throwable t) { // each connection reports it, too
+      RateLimitedLog.write(Level.DEBUG, "no protocol could be made before the first connection", t);
+    }
+    run(transport);
+  }
+
+  private static void run(Transport transport) {
+    if (!BEGUN.add(transport)) {
       return;
     }
     try {

@@ -46,7 +46,7 @@ public final class Server implements PluginHost, AutoCloseable {
 
   private <I, O> Server(Builder<I, O> builder) {
     this.endpoint = builder.newEndpoint("server", new Owner());
-    Rehearsal.run(transport());
+    Rehearsal.run(transport(), builder.protocols);
     this.sockets =
         new ServerSockets<>(
             endpoint,
@@ -84,7 +84,8 @@ public final class Server implements PluginHost, AutoCloseable {
    *
    * @param protocols a factory that creates the protocol of each connection. It is called once per
    *     connection, on the event loop that accepts it, and may be called by several threads at the
-   *     same time.
+   *     same time. {@link Builder#start} calls it once before that, to load the classes, and drops
+   *     the protocol without opening it.
    * @param handler the handler of all connections
    * @param <I> the type of inbound messages
    * @param <O> the type of outbound messages

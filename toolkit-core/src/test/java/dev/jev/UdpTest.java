@@ -407,6 +407,7 @@ class UdpTest {
             .transport(transport)
             .listen("udp://127.0.0.1:0")
             .start();
+    protocols.set(0); // start has made one
     byte[][] malformed = {
       {}, // null: incomplete
       {0, 0, 0, 9, 'x'}, // null again
