@@ -34,6 +34,11 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
   /** Maximum input of one native call: the tables in it are known only afterwards. */
   private static final int PIECE_BYTES = 4 * 1024;
 
+  // RFC 8878, 3.1: the first bytes of Zstandard frames and of skippable frames.
+  private static final int FRAME = 0x28;
+  private static final int SKIPPABLE_FRAME = 0x50;
+  private static final int SKIPPABLE_MASK = 0xf0;
+
   private static final ByteBuffer EMPTY = ByteBuffer.allocateDirect(0);
   private static final int MIN_ROOM = 512;
 
@@ -90,6 +95,9 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
   private void decompressPiece(ByteBuffer source, ByteBuffer target) throws IOException {
     int before = source.remaining() + target.remaining();
     int start = source.position();
+    if (source.hasRemaining() && window.isAtBeginning()) {
+      checkFirst(source.get(start) & 0xff);
+    }
     boolean atEnd = frames().read(source, target);
     window.accept(source, start);
     builtTables += tables.accept(source, start);
@@ -97,6 +105,19 @@ final class ZstdTransformer implements StreamTransformHandler.Framed {
       endedFrames++;
       window.begin();
       tables.begin();
+    }
+  }
+
+  /**
+   * Checks the first byte of a frame. The native library also reads the formats before RFC 8878,
+   * which begin differently, and allocates windows of up to 128 MiB for them.
+   */
+  private static void checkFirst(int octet) {
+    if (octet != FRAME && (octet & SKIPPABLE_MASK) != SKIPPABLE_FRAME) {
+      throw new ProtocolException(
+          "zstd: first byte of a frame: "
+              + Integer.toHexString(octet)
+              + " (expected: 28 or 50..5f, RFC 8878, 3.1)");
     }
   }
 

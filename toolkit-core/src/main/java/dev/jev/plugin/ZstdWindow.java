@@ -35,6 +35,11 @@ final class ZstdWindow {
     known = false;
   }
 
+  /** Returns whether no byte of the frame has been taken. */
+  boolean isAtBeginning() {
+    return position == 0;
+  }
+
   /** Returns the size of the largest window in bytes, as far as known. */
   long bytes() {
     return Math.max(largest, bytes);

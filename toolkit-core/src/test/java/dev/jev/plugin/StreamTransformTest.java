@@ -210,6 +210,24 @@ class StreamTransformTest {
     assertThat(link.failures).isEmpty();
   }
 
+  /** The native library reads these, with windows of up to 128 MiB that nothing would count. */
+  @ParameterizedTest
+  @ValueSource(strings = {"24b52ffd0e", "25b52ffd0e", "26b52ffd0d", "27b52ffd0088"})
+  void zstdFormatsBeforeTheStandardAreRefused(String frame) {
+    for (String before : new String[] {"", "28b52ffd2000010000", "502a4d1801000000ff"}) {
+      EmbeddedLink link = new EmbeddedLink(StreamTransform.zstd());
+      link.arrive(HexFormat.of().parseHex(before + frame));
+      assertThat(link.reason).as(before).isNotNull();
+      assertThat(link.reason.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+      assertThat(link.reason.cause())
+          .hasMessage(
+              "zstd: first byte of a frame: "
+                  + frame.substring(0, 2)
+                  + " (expected: 28 or 50..5f, RFC 8878, 3.1)");
+      link.channel().finishAndReleaseAll();
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   @CallsPrograms
