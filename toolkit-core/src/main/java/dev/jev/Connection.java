@@ -73,7 +73,8 @@ public interface Connection<O> extends Scheduler {
   /**
    * Returns the number of bytes that wait to be written to the socket. A message that another
    * thread has sent and the event loop has not packed yet counts as its length, if known, plus 96
-   * bytes.
+   * bytes. So does each write of the event loop; behind a plugin that adds handlers, such as TLS,
+   * it counts 256 bytes more than its length.
    */
   long pendingBytes();
 

@@ -27,6 +27,12 @@ abstract class PackedOutput<O> {
   /** The same while output waits for the socket, where a tail would pin the buffer it lies in. */
   private static final int MIN_PENDING_TAIL_BYTES = 32 * 1024;
 
+  /**
+   * Estimated memory of a write in the handlers of plugins, in addition to its bytes: the objects
+   * of the buffer and of the promise, and the entry of a queue.
+   */
+  private static final int WRITE_BYTES = 256;
+
   final StreamConnection<?, O> connection;
 
   // Event loop only.
@@ -241,7 +247,8 @@ abstract class PackedOutput<O> {
   /** Writes through the plugins' handlers, which may keep bytes, so these are counted here. */
   @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
   private void writeThroughPlugins(ByteBuf bytes, int length, ChannelPromise promise) {
-    pipelineBytes += length;
+    int size = length + WRITE_BYTES;
+    pipelineBytes += size;
     if (pipelineBytes > connection.config().highWatermark()) {
       pipelineOverWatermark = true;
       connection.blockOutput();
@@ -249,7 +256,7 @@ abstract class PackedOutput<O> {
     connection.context().write(bytes, promise);
     promise.addListener(
         done -> {
-          pipelineBytes -= length;
+          pipelineBytes -= size;
           if (pipelineOverWatermark && pipelineBytes < connection.config().lowWatermark()) {
             pipelineOverWatermark = false;
             connection.turnSoon();

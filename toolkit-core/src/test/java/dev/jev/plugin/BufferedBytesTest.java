@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -206,6 +207,39 @@ class BufferedBytesTest {
       expectAtLeast(server, 32 * 1024);
       server.disconnect();
       server.expectNothingCounted();
+    }
+  }
+
+  // Output.
+
+  /** Each reply is flushed alone, so that its buffer and promise are larger than the reply. */
+  @Test
+  void shortWritesThatWaitInAPluginAreCountedWithTheirMemory() throws Exception {
+    Handler<String, String> writing =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            write(connection, 3_500);
+          }
+
+          private void write(Connection<String> connection, int times) {
+            connection.send("a");
+            if (times > 1) {
+              connection.runAfter(Duration.ZERO, () -> write(connection, times - 1));
+            }
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {}
+        };
+    TrafficShaping slow = TrafficShaping.builder().writeBytesPerSecond(1).build();
+    try (BudgetedServer server = new BudgetedServer(Long.MAX_VALUE, Texts::new, writing, slow)) {
+      for (int i = 0; i < 8; i++) {
+        server.connect();
+      }
+      expectAtLeast(server, 8 * 3_500 * 256);
+      server.expectCountedIsHeld();
+      server.disconnect();
     }
   }
 
