@@ -21,14 +21,17 @@ import io.netty.channel.local.LocalIoHandler;
 import io.netty.channel.local.LocalServerChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.DatagramChannel;
+import io.netty.channel.socket.DuplexChannel;
 import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.IntegerUnixChannelOption;
 import io.netty.channel.unix.RawUnixChannelOption;
+import io.netty.channel.unix.Socket;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.channel.uring.IoUring;
 import io.netty.channel.uring.IoUringChannelOption;
@@ -215,12 +218,24 @@ public enum Transport {
   /** Returns whether the peer has reset a connection; false if not with epoll or io_uring. */
   static boolean isReset(Channel channel) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
-      return socket.tcpInfo().state() == TCP_CLOSE;
+      return socket.tcpInfo().state() == TCP_CLOSE && isClosedByReset(socket, socket.fd());
     }
     if (channel instanceof IoUringSocketChannel socket && socket.isOpen()) {
-      return socket.tcpInfo().state() == TCP_CLOSE;
+      return socket.tcpInfo().state() == TCP_CLOSE && isClosedByReset(socket, socket.fd());
     }
     return false;
+  }
+
+  /** A socket is closed, too, when both sides have ended their output, and may have input then. */
+  private static boolean isClosedByReset(DuplexChannel channel, FileDescriptor descriptor) {
+    if (!channel.isOutputShutdown()) {
+      return true;
+    }
+    try {
+      return descriptor instanceof Socket socket && socket.getSoError() != 0;
+    } catch (IOException e) {
+      return true;
+    }
   }
 
   /**

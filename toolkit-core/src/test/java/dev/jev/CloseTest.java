@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -221,6 +222,63 @@ class CloseTest {
     }
     recorder.expect("close PEER_CLOSED");
     recorder.expectNothingMore();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
+  void endDuringAPauseIsNoResetAlthoughTheOutputIsShutDown(Transport transport) throws Exception {
+    AtomicInteger messages = new AtomicInteger();
+    Recorder<String, String> recorder = endingAndPausing(messages);
+    Server started = start(transport, recorder);
+    for (int i = 1; i <= 20; i++) {
+      String[] texts = new String[i % 2 == 0 ? 2 : 250]; // the latter is more than one read
+      Arrays.fill(texts, "x".repeat(2000));
+      texts[0] = "go";
+      Connection<String> connection;
+      try (RawPeer peer = RawPeer.connect(started)) {
+        connection = recorder.connection();
+        peer.send(texts).expectEnd();
+      }
+      takeTurns(connection); // in which the loop sees the end
+      connection.resumeReading();
+      recorder.await("close PEER_CLOSED");
+      assertThat(messages.getAndSet(0)).isEqualTo(texts.length);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
+  void resetDuringAPauseIsNoticedAlthoughTheOutputIsShutDown(Transport transport) throws Exception {
+    Recorder<String, String> recorder = endingAndPausing(new AtomicInteger());
+    Server started = start(transport, recorder);
+    for (int i = 0; i < 20; i++) {
+      RawPeer peer = RawPeer.connect(started);
+      Connection<String> connection = recorder.connection();
+      peer.send("go").expectEnd();
+      peer.reset();
+      takeTurns(connection);
+      connection.resumeReading();
+      recorder.expect("connect", "message go", "close IO_ERROR");
+    }
+  }
+
+  private static Recorder<String, String> endingAndPausing(AtomicInteger messages) {
+    return new Recorder<>(
+        (connection, message) -> {
+          messages.incrementAndGet();
+          if (message.equals("go")) {
+            connection.pauseReading();
+            connection.shutdownOutput();
+          }
+        });
+  }
+
+  private static void takeTurns(Connection<String> connection) throws Exception {
+    for (int i = 0; i < 50; i++) {
+      CompletableFuture<Void> turn = new CompletableFuture<>();
+      connection.execute(() -> turn.complete(null));
+      turn.completeOnTimeout(null, 100, TimeUnit.MILLISECONDS).get(); // or the connection is closed
+    }
   }
 
   @Test
