@@ -177,10 +177,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /**
-   * Closes after everything that was sent or published so far. Has no effect if a close has a
-   * reason already.
-   */
+  /** Closes after everything that was sent or published so far, unless a close has begun. */
   void closeBehindPublished(CloseReason why) {
     closeRequested = true;
     if (reason != null) {
@@ -202,9 +199,7 @@ final class ConnectionLifecycle {
         && connection.loop().runBehindServices(() -> connection.onLoop(action));
   }
 
-  /**
-   * Sets the reason of a close that waits for published messages, and the deadline of the close.
-   */
+  /** Sets the reason and the deadline of a close that waits for published messages. */
   private void awaitPublished(CloseReason why) {
     if (reason == null) {
       reason = why;
@@ -216,6 +211,7 @@ final class ConnectionLifecycle {
   void beginClose(CloseReason why) {
     boolean outermost = connection.enter();
     try {
+      setReason(why); // first: a message that cannot be packed would begin another close in this
       connection.outbound().packMailbox();
       if (begin(why, /* mayWait= */ true)) {
         flush(this::awaitPeerClose);
@@ -253,10 +249,7 @@ final class ConnectionLifecycle {
     if (isClosing()) {
       return false;
     }
-    if (reason == null) {
-      reason = why;
-      cancelDeadline(); // of the handshake
-    }
+    setReason(why);
     state = CLOSING;
     unsubscribe();
     if (mayWait) {
@@ -264,6 +257,14 @@ final class ConnectionLifecycle {
     }
     connection.driver().closeProtocol(requireNonNull(reason), mayWait);
     return true;
+  }
+
+  /** Sets the reason unless it is known. */
+  private void setReason(CloseReason why) {
+    if (reason == null) {
+      reason = why;
+      cancelDeadline(); // of the handshake
+    }
   }
 
   /** Writes all pending output, then runs {@code then}. */
@@ -450,10 +451,7 @@ final class ConnectionLifecycle {
     }
   }
 
-  /**
-   * Runs an action as a turn of this connection, so that other connections on which it acts have
-   * their turns after it.
-   */
+  /** Runs an action as a turn of this connection; other connections have theirs after it. */
   private void runAsTurn(Runnable action) {
     Loop loop = connection.loop();
     LoopMember outer = loop.turn;

@@ -238,6 +238,30 @@ class SendTest {
     }
   }
 
+  @Test
+  void manyMessagesThatCannotBePackedCloseOnceAndLoseNothing() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    server = picky(recorder).closeOnPackFailure(true).eventLoops(1).start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      CompletableFuture<Void> sent = new CompletableFuture<>();
+      connection.execute(sent::join);
+      connection.send("before");
+      List<Delivery> deliveries = new ArrayList<>();
+      for (int i = 0; i < 5_000; i++) {
+        deliveries.add(connection.deliver("bad"));
+      }
+      connection.send("after");
+      sent.complete(null);
+      assertThat(peer.receive()).isEqualTo("before");
+      assertThat(peer.receive()).isEqualTo("after");
+      peer.expectEndAndClose();
+      recorder.expect("connect", "close HANDLER_ERROR");
+      assertThat(deliveries)
+          .allMatch(each -> each.written().toCompletableFuture().isCompletedExceptionally());
+    }
+  }
+
   private static class Forwarding implements Protocol<String, String> {
     private final Texts texts = new Texts();
 
