@@ -587,11 +587,11 @@ final class ConnectionLifecycle {
   }
 
   private void startDetach(ChannelHandler successor) {
+    if (reason == null && !outputEnded) {
+      connection.outbound().packMailbox(); // a message that cannot be packed may begin a close
+    }
     if (reason != null) {
       return;
-    }
-    if (!outputEnded) {
-      connection.outbound().packMailbox();
     }
     outputEnded = true;
     ChannelPromise flushed = connection.context().newPromise();

@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -259,6 +261,33 @@ class SendTest {
       recorder.expect("connect", "close HANDLER_ERROR");
       assertThat(deliveries)
           .allMatch(each -> each.written().toCompletableFuture().isCompletedExceptionally());
+    }
+  }
+
+  @Test
+  @SuppressWarnings("try") // the peer reads nothing
+  void messageThatCannotBePackedClosesAlsoBeforeADetach() throws Exception {
+    Recorder<String, String> recorder = Recorder.silent();
+    Duration closeTimeout = Duration.ofMillis(500);
+    server =
+        picky(recorder)
+            .closeOnPackFailure(true)
+            .closeTimeout(closeTimeout)
+            .maxPendingBytes(1 << 30)
+            .eventLoops(1)
+            .start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      Connection<String> connection = recorder.connection();
+      CompletableFuture<Void> sent = new CompletableFuture<>();
+      connection.execute(
+          () -> {
+            sent.join();
+            connection.detach(new ChannelInboundHandlerAdapter());
+          });
+      connection.send("x".repeat(20_000_000));
+      connection.send("bad");
+      sent.complete(null);
+      recorder.expect("connect", "close HANDLER_ERROR");
     }
   }
 
