@@ -1,5 +1,7 @@
 package dev.jev;
 
+import static java.util.Objects.requireNonNull;
+
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelException;
@@ -40,6 +42,7 @@ import io.netty.channel.uring.IoUringIoHandler;
 import io.netty.channel.uring.IoUringServerDomainSocketChannel;
 import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.channel.uring.IoUringSocketChannel;
+import io.netty.channel.uring.IoUringTcpInfo;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.SocketOption;
@@ -50,6 +53,7 @@ import java.nio.channels.spi.SelectorProvider;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The operating system interface that a server or client uses for its sockets. */
@@ -58,8 +62,8 @@ public enum Transport {
   AUTO,
   /**
    * Linux io_uring. Its native code is in {@code io.netty:netty-transport-native-io_uring}, which
-   * an application adds with the classifier of its platform, such as {@code linux-x86_64}. Never
-   * chosen by {@link #AUTO}.
+   * an application adds with the classifier of its platform, such as {@code linux-x86_64}. Needs
+   * Netty 4.2.18. Never chosen by {@link #AUTO}.
    */
   IO_URING,
   /** Linux epoll. On riscv64, {@code io.netty:netty-transport-native-epoll} has to be added. */
@@ -104,7 +108,7 @@ public enum Transport {
     Throwable cause =
         switch (this) {
           case AUTO, NIO, LOCAL -> null;
-          case IO_URING -> IoUring.unavailabilityCause();
+          case IO_URING -> ioUringUnavailabilityCause();
           case EPOLL -> Epoll.unavailabilityCause();
           case KQUEUE -> KQueue.unavailabilityCause();
         };
@@ -113,6 +117,17 @@ public enum Transport {
     }
     Throwable missing = NativeJar.missing(name().toLowerCase(Locale.ROOT), rootCause(cause));
     return missing == null ? cause : missing;
+  }
+
+  private static @Nullable Throwable ioUringUnavailabilityCause() {
+    try {
+      // The newest of the methods in use: does not link with an older Netty.
+      Function<IoUringSocketChannel, IoUringTcpInfo> newest = IoUringSocketChannel::tcpInfo;
+      requireNonNull(newest);
+    } catch (LinkageError e) {
+      return new IOException("Netty is too old for io_uring (expected: 4.2.18 or later)");
+    }
+    return IoUring.unavailabilityCause();
   }
 
   /**

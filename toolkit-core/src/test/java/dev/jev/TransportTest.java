@@ -2,9 +2,12 @@ package dev.jev;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.netty.channel.ChannelException;
+import io.netty.channel.uring.IoUringSocketChannel;
 import java.io.IOException;
+import java.lang.reflect.Method;
 import java.net.ConnectException;
 import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
@@ -42,6 +45,18 @@ class TransportTest {
     assertThat(Transport.AUTO.unavailabilityCause()).isNull();
     assertThat(Transport.NIO.isAvailable()).isTrue();
     assertThat(Transport.NIO.unavailabilityCause()).isNull();
+  }
+
+  @Test
+  void ioUringIsNotAvailableOnAnOldNetty() {
+    assumeThat(IoUringSocketChannel.class.getMethods())
+        .extracting(Method::getName)
+        .doesNotContain("tcpInfo");
+    assertThat(Transport.IO_URING.unavailabilityCause())
+        .hasMessage("Netty is too old for io_uring (expected: 4.2.18 or later)");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> echo().transport(Transport.IO_URING).start())
+        .withMessageEndingWith("Netty is too old for io_uring (expected: 4.2.18 or later)");
   }
 
   @ParameterizedTest
