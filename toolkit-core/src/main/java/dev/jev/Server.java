@@ -46,7 +46,7 @@ public final class Server implements PluginHost, AutoCloseable {
 
   private <I, O> Server(Builder<I, O> builder) {
     this.endpoint = builder.newEndpoint("server", new Owner());
-    Rehearsal.run(transport(), builder.protocols);
+    ConnectionWarmUp.run(transport(), builder.protocols);
     this.sockets =
         new ServerSockets<>(
             endpoint,

@@ -60,7 +60,7 @@ class StoreysTest {
     /** Listening, connecting, stopping. */
     ENDPOINTS(
         "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
-            + " ConnectFailures Endpoint EndpointBuilder EndpointWarmUp ListenAddress Rehearsal Server ServerAcceptor ServerSockets"
+            + " ConnectFailures Endpoint EndpointBuilder EndpointWarmUp ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
             + " UdpAddresses UnixSocketFile");
 
     private final String files;

@@ -285,7 +285,7 @@ public final class WebSocketServerBuilder {
    * s. Do not call this method on an event loop.
    */
   public Supplier<WebSocketProtocol> build() {
-    Rehearsal.run();
+    WebSocketWarmUp.run();
     ServerPolicy policy =
         new ServerPolicy(
             List.copyOf(paths),

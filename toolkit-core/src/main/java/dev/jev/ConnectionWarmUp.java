@@ -15,7 +15,7 @@ import java.util.function.Supplier;
  * <p>There are more than a hundred of them, including those that the JVM makes of lambdas. The
  * first real connection would load them on its event loop, and delay all others.
  */
-final class Rehearsal {
+final class ConnectionWarmUp {
 
   private static final long WAIT_SECONDS = 1;
   private static final Set<Transport> BEGUN = ConcurrentHashMap.newKeySet();
@@ -37,7 +37,7 @@ final class Rehearsal {
   /** A handler that answers each message twice: directly, and by a topic. */
   private static final class Echo implements Handler<Byte, Byte> {
 
-    private final Topic<Byte> topic = Topic.of("rehearsal");
+    private final Topic<Byte> topic = Topic.of("warm-up");
 
     @Override
     public void onConnect(Connection<Byte> connection) {
@@ -51,7 +51,7 @@ final class Rehearsal {
     }
   }
 
-  private Rehearsal() {}
+  private ConnectionWarmUp() {}
 
   /**
    * Opens and closes that connection, unless this was done before or the caller is an event loop.
@@ -95,12 +95,12 @@ final class Rehearsal {
         Server server =
             Server.builder(Numbers::new, new Echo())
                 .eventLoops(loops)
-                .listen("local://dev.jev.rehearsal")
+                .listen("local://dev.jev.warm-up")
                 .start();
         Client<Byte> client =
             Client.<Byte, Byte>builder(Numbers::new, (connection, message) -> answers.countDown())
                 .eventLoops(loops)
-                .connect("local://dev.jev.rehearsal")) {
+                .connect("local://dev.jev.warm-up")) {
       client.connected().thenRun(() -> client.send((byte) 1));
       answers.await(WAIT_SECONDS, TimeUnit.SECONDS);
     }

@@ -19,17 +19,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p>There are more than two hundred of them, most for the HTTP request. The first real handshake
  * would load them on its event loop, and delay all other connections.
  */
-final class Rehearsal {
+final class WebSocketWarmUp {
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev.websocket");
   private static final long WAIT_SECONDS = 1;
-  private static final String ADDRESS = "local://dev.jev.websocket.rehearsal";
+  private static final String ADDRESS = "local://dev.jev.websocket.warm-up";
   private static final AtomicBoolean BEGUN = new AtomicBoolean();
 
   /** A handler that answers each message twice: directly, and by a topic. */
   private static final class Echo implements Handler<WebSocketMessage, WebSocketMessage> {
 
-    private final Topic<WebSocketMessage> topic = Topic.of("rehearsal");
+    private final Topic<WebSocketMessage> topic = Topic.of("warm-up");
 
     @Override
     public void onConnect(Connection<WebSocketMessage> connection) {
@@ -43,7 +43,7 @@ final class Rehearsal {
     }
   }
 
-  private Rehearsal() {}
+  private WebSocketWarmUp() {}
 
   /** Opens and closes that WebSocket, unless this was done before. */
   static void run() {

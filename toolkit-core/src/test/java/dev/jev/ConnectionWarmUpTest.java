@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The rehearsal of the first connection. */
-class RehearsalTest {
+/** The warm-up of the first connection. */
+class ConnectionWarmUpTest {
 
   /** A server that echoes texts, and publishes them. */
   public static final class EchoServer implements ColdStart.Running {

@@ -11,8 +11,8 @@ import java.io.InputStream;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The rehearsal of the first WebSocket. */
-class WebSocketRehearsalTest {
+/** The warm-up of the first WebSocket. */
+class WebSocketWarmUpTest {
 
   /** A server that echoes messages. */
   public static final class EchoServer implements ColdStart.Running {
