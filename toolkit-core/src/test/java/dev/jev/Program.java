@@ -96,7 +96,7 @@ public final class Program implements AutoCloseable {
 
   // What is installed.
 
-  /** Skips the test, or fails it if CI is set, unless programs are installed. */
+  /** Skips the test, or fails it if the variable CI is not empty, unless programs are installed. */
   public static void require(String... programs) {
     for (String program : programs) {
       String debianPackage = debianPackage(program); // fails for a program that is not listed
@@ -107,7 +107,8 @@ public final class Program implements AutoCloseable {
   }
 
   /**
-   * Skips the test, or fails it if CI is set, unless a library of a program is installed.
+   * Skips the test, or fails it if the variable CI is not empty, unless a library of a program is
+   * installed.
    *
    * @param probe a command that fails without the library
    */
@@ -120,14 +121,16 @@ public final class Program implements AutoCloseable {
     }
   }
 
-  /** Skips the test because a program is not installed, or fails it if CI is set. */
+  /**
+   * Skips the test because a program is not installed, or fails it if the variable CI is not empty.
+   */
   public static void skip(String program, String debianPackage) {
     skip(program, debianPackage, System.getenv("CI"));
   }
 
   static void skip(String program, String debianPackage, @Nullable String ci) {
     String message = program + " is not installed (Debian package: " + debianPackage + ")";
-    if (ci == null) {
+    if (ci == null || ci.isEmpty()) {
       throw new TestAbortedException(message);
     }
     throw new AssertionError(message + ", although CI is set");
@@ -232,7 +235,7 @@ public final class Program implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    process.destroyForcibly();
+    process.destroyForcibly().onExit().join(); // Windows deletes no file that a process has open
     Files.deleteIfExists(errors);
   }
 

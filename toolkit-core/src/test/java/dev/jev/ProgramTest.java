@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.NullAndEmptySource;
 import org.opentest4j.TestAbortedException;
 
 class ProgramTest {
 
-  @Test
-  void testWithoutItsProgramIsSkipped() {
-    assertThatThrownBy(() -> Program.skip("nc", Program.debianPackage("nc"), /* ci= */ null))
+  @ParameterizedTest
+  @NullAndEmptySource
+  void testWithoutItsProgramIsSkipped(String ci) {
+    assertThatThrownBy(() -> Program.skip("nc", Program.debianPackage("nc"), ci))
         .isInstanceOf(TestAbortedException.class)
         .hasMessage("nc is not installed (Debian package: netcat-openbsd)");
   }

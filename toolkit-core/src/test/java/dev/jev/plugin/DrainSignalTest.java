@@ -22,8 +22,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /** Tests the effect of signals on a process with a {@link Drain}. */
+@DisabledOnOs(value = OS.WINDOWS, disabledReason = "has no SIGTERM")
 class DrainSignalTest {
 
   private static final byte[] REQUEST = RawPeer.frames("request");
