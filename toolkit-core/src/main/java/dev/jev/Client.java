@@ -633,8 +633,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      *
      * @throws IllegalArgumentException if {@code uri} is not such an address, if the transport does
      *     not support it, or if two limits contradict each other
-     * @throws IllegalStateException if the transport is not available, or if the shared event loops
-     *     are closed
+     * @throws IllegalStateException if the transport is not available, if the shared event loops
+     *     are closed, or if the artifacts of Netty on the class path have several versions or one
+     *     before 4.2.2
      */
     public Client<O> connect(String uri) {
       ConnectAddress target = ConnectAddress.parse(uri);

@@ -267,6 +267,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
 
   /** Creates the endpoint, with the shared event loops or with its own. */
   Endpoint newEndpoint(String name, Endpoint.Owner owner) {
+    NettyArtifacts.check();
     EndpointWarmUp.run();
     EventLoops shared = sharedLoops;
     EventLoops loops = shared != null ? shared : ownLoops().start();

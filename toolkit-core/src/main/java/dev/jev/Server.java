@@ -389,8 +389,12 @@ public final class Server implements PluginHost, AutoCloseable {
     /**
      * Starts a server that accepts connections on all addresses.
      *
-     * @throws IllegalStateException if there is no address, if the transport is not available, or
-     *     if the shared event loops are closed
+     * <p>The first start in a process takes about 0.1 s longer, since it opens a connection inside
+     * the process to load the classes of connections.
+     *
+     * @throws IllegalStateException if there is no address, if the transport is not available, if
+     *     the shared event loops are closed, or if the artifacts of Netty on the class path have
+     *     several versions or one before 4.2.2
      * @throws IllegalArgumentException if two limits contradict each other
      * @throws UncheckedIOException if the server cannot listen on one of the addresses; it then
      *     listens on none

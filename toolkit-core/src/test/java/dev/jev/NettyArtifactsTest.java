@@ -1,8 +1,10 @@
 package dev.jev;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.MalformedURLException;
 import java.net.URL;
@@ -129,6 +131,23 @@ class NettyArtifactsTest {
   void malformedFileIsIgnored() throws IOException {
     write("META-INF/io.netty.versions.properties", "netty-common.version=\\u12");
     check();
+  }
+
+  /** A program that starts a server. */
+  static final class Start {
+    public static void main(String[] arguments) {
+      Server.builder(Texts::new, Connection::send).listen("tcp://127.0.0.1:0").start().close();
+    }
+  }
+
+  @Test
+  void serverDoesNotStartWithThem() throws Exception {
+    jar("netty-common", "4.1.130.Final");
+    String classPath = directory.resolve("0") + File.pathSeparator + Program.classPath();
+    try (Program program = Program.java("-cp", classPath, Start.class.getName())) {
+      assertThat(program.exitStatus()).isEqualTo(1);
+      assertThat(program.errors().toString()).contains("4.1.130.Final of netty-common");
+    }
   }
 
   private void jar(String artifact, String version) throws IOException {
