@@ -66,6 +66,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     this.policy = policy;
     this.reader = reader;
     this.writer = new MessageWriter(role);
+    WebSocketWarmUp.run();
   }
 
   /** Creates the protocol of one server connection, with all options at their defaults. */

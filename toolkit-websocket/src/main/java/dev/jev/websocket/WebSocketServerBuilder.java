@@ -279,13 +279,8 @@ public final class WebSocketServerBuilder {
   /**
    * Returns the protocol factory for {@link dev.jev.Server#builder}, with the options set so far.
    * It creates one protocol per connection.
-   *
-   * <p>The first call in a process opens and closes a WebSocket inside the process, so that no
-   * event loop has to load the classes of the first handshake. On a cold JVM this takes about 0.1
-   * s. Do not call this method on an event loop.
    */
   public Supplier<WebSocketProtocol> build() {
-    WebSocketWarmUp.run();
     ServerPolicy policy =
         new ServerPolicy(
             List.copyOf(paths),

@@ -7,6 +7,7 @@ import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.Topic;
 import dev.jev.Transport;
+import io.netty.util.concurrent.FastThreadLocalThread;
 import java.net.URI;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -45,9 +46,14 @@ final class WebSocketWarmUp {
 
   private WebSocketWarmUp() {}
 
-  /** Opens and closes that WebSocket, unless this was done before. */
+  /**
+   * Opens and closes that WebSocket, unless this was done before or the caller is an event loop. A
+   * server creates its first protocol on the thread that starts it.
+   */
   static void run() {
-    if (!BEGUN.compareAndSet(false, true)) {
+    if (BEGUN.get()
+        || Thread.currentThread() instanceof FastThreadLocalThread
+        || !BEGUN.compareAndSet(false, true)) {
       return;
     }
     try {
