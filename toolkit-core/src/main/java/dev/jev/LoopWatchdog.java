@@ -163,13 +163,25 @@ final class LoopWatchdog implements Runnable {
     if (stack.length == 0) {
       return false; // it has ended
     }
-    if (Arrays.stream(stack).limit(3).anyMatch(frame -> WAITING.contains(frame.getClassName()))) {
+    if (Arrays.stream(stack).limit(3).anyMatch(frame -> WAITING.contains(frame.getClassName()))
+        && isOfNetty(stack)) {
       return true;
     }
     // A native method may wait for a file or a name server, which the state does not show.
     return state == Thread.State.RUNNABLE
         && !stack[0].isNativeMethod()
         && cpuNanos < nanos / STARVED_PART;
+  }
+
+  /** Returns whether Netty called the JDK, and not a handler with a selector of its own. */
+  private static boolean isOfNetty(StackTraceElement[] stack) {
+    return Arrays.stream(stack)
+        .map(StackTraceElement::getClassName)
+        .filter(name -> !name.startsWith("java.") && !name.startsWith("jdk."))
+        .filter(name -> !name.startsWith("sun."))
+        .findFirst()
+        .filter(name -> name.startsWith("io.netty."))
+        .isPresent();
   }
 
   /** Returns the processor time of a thread, as if it never paused if that is not measured. */

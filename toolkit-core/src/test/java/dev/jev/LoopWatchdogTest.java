@@ -92,6 +92,13 @@ class LoopWatchdogTest {
   }
 
   @Test
+  void handlerThatWaitsForEventsOfItsOwnIsBlocked() {
+    StackTraceElement wait = nativeMethod("sun.nio.ch.EPoll", "wait");
+    StackTraceElement select = java("sun.nio.ch.SelectorImpl", "select");
+    assertThat(isStarved(State.RUNNABLE, 0, wait, select, HANDLER)).isFalse();
+  }
+
+  @Test
   void threadThatHasEndedIsNotStarved() {
     assertThat(isStarved(State.TERMINATED, 0)).isFalse();
   }
