@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * The first connection of a process, which is inside the process and loads the classes that a
- * connection needs.
+ * One connection inside the process at the first start, so that no event loop loads the classes of
+ * a connection later.
  *
  * <p>There are more than a hundred of them, including those that the JVM makes of lambdas. The
  * first real connection would load them on its event loop, and delay all others.

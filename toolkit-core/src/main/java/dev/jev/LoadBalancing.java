@@ -55,9 +55,9 @@ public interface LoadBalancing {
 
   /**
    * Returns a strategy that takes the same event loop for all connections from the same address,
-   * whatever their port. Which one it is depends on a secret of the strategy: a customer with an
-   * IPv6 network has 2<sup>64</sup> addresses, but cannot choose those of one event loop. Peers of
-   * a unix socket usually have no address: they all get the same event loop.
+   * whatever their port. Which one it is depends on a secret of the strategy: a peer with an IPv6
+   * network has 2<sup>64</sup> addresses, but cannot choose those of one event loop. Peers of a
+   * unix socket usually have no address: they all get the same event loop.
    */
   static LoadBalancing sourceHash() {
     long secret = new SecureRandom().nextLong();

@@ -242,7 +242,7 @@ final class StreamConnection<I, O> extends LoopMember
       readingSince = loop.nanoTime();
       channel.config().setAutoRead(on);
       if (on && config.host().transport() == Transport.IO_URING) {
-        lifecycle.abortIfReset(); // it reports no reset that came before
+        lifecycle.abortIfReset(); // io_uring reports none that came during the pause
       }
     }
   }

@@ -17,7 +17,6 @@ import io.netty.channel.ChannelHandler;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.invoke.MethodHandles;
-import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.Executable;
 import java.lang.reflect.Proxy;
 import java.util.ResourceBundle;
@@ -70,14 +69,16 @@ public final class NativeImageRules {
                 || name.matches("get(Declared)?(Method|Field|Constructor).*")))
         || (owner.isEquivalentTo(ClassLoader.class) && name.equals("loadClass"))
         || (owner.isEquivalentTo(MethodHandles.Lookup.class) && name.matches("find.*|unreflect.*"))
-        || (owner.isAssignableTo(Executable.class) && !owner.isEquivalentTo(AnnotatedElement.class))
+        || owner.isAssignableTo(Executable.class)
         || owner.isEquivalentTo(Proxy.class)
         || owner.isEquivalentTo(ServiceLoader.class);
   }
 
   private static boolean readsResource(JavaMethodCall call) {
     JavaClass owner = call.getTargetOwner();
-    return ((owner.isAssignableTo(ClassLoader.class) || owner.isEquivalentTo(Class.class))
+    return ((owner.isAssignableTo(ClassLoader.class)
+                || owner.isEquivalentTo(Module.class)
+                || owner.isEquivalentTo(Class.class))
             && call.getName().matches("get(System)?Resource.*"))
         || owner.isAssignableTo(ResourceBundle.class);
   }

@@ -48,9 +48,9 @@ import java.util.function.Supplier;
  * or answer. It has to be disabled for a codec that drops whole frames, such as signs of life, or
  * bytes between frames, such as newlines, without an answer. What a handler writes in a task counts
  * as an answer. The last byte of a read is passed to the codec on its own: if nothing comes of it,
- * a frame is incomplete. A codec that has released all input of a message gets whole reads; the
- * time of a beginning that follows another frame in the same read then counts from the next read
- * on. The limits of the codec apply as well.
+ * a frame is incomplete. Once a codec has released all input that it was given, it gets whole
+ * reads. If such a read ends with the beginning of a frame, the time of that frame starts at the
+ * next read. The limits of the codec apply as well.
  *
  * <p><b>Decoding ahead.</b> The codec gets at most 2 KiB at a time, and no more until the resulting
  * messages have been delivered; 16 KiB if each of its handlers serves one direction only. A codec

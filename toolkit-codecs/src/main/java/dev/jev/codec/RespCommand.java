@@ -120,7 +120,8 @@ public final class RespCommand implements Sized {
 
   /**
    * Returns an argument as UTF-8 text. Keys and values of Redis are bytes: a handler that accepts
-   * all of them uses {@link #argument}.
+   * all of them uses {@link #argument}. The exception closes the connection with HANDLER_ERROR
+   * unless the handler catches it.
    *
    * @throws ProtocolException if the argument is not UTF-8: nothing is replaced, so two arguments
    *     that differ have different texts
