@@ -301,7 +301,9 @@ public final class Server implements PluginHost, AutoCloseable {
      *   <li>{@code backlog}: the maximum number of connections that wait to be accepted; 4096 by
      *       default. The system may impose a lower limit.
      *   <li>{@code reuseport}: if true, every event loop has its own socket and keeps the
-     *       connections and datagrams that arrive there; false by default.
+     *       connections and datagrams that arrive there; false by default. A multicast group has
+     *       one socket in any case. A broadcast arrives at each socket, so the handler gets it once
+     *       per event loop.
      *   <li>{@code device}: the network interface that the socket is bound to. Needs epoll or
      *       io_uring, and the permission to bind to it ({@code CAP_NET_RAW}).
      *   <li>{@code mode}: the file permissions in octal; 0600 by default.

@@ -146,12 +146,12 @@ final class ServerSockets<I, O> {
 
   // Opening.
 
-  /** Opens one socket, or with {@code reuseport} one per event loop. */
+  /** Opens one socket, or one per event loop. */
   void listen(ListenAddress listenAddress) {
     try {
       SocketAddress address = listenAddress.resolve();
       List<UdpSocket<I, O>> udp = new ArrayList<>();
-      for (Loop loop : loops(listenAddress)) {
+      for (Loop loop : loops(listenAddress, address)) {
         address = open(listenAddress, address, loop, udp);
       }
       addresses.add(address);
@@ -165,9 +165,15 @@ final class ServerSockets<I, O> {
     }
   }
 
-  private List<Loop> loops(ListenAddress listenAddress) {
+  /**
+   * Returns the event loops that get a socket: with {@code reuseport} all of them, except for a
+   * multicast group, since the system delivers its datagrams to each socket.
+   */
+  private List<Loop> loops(ListenAddress listenAddress, SocketAddress address) {
     List<Loop> all = endpoint.eventLoops().loops();
-    return listenAddress.reusePort() ? all : List.of(all.get(addresses.size() % all.size()));
+    return listenAddress.reusePort() && multicast(address) == null
+        ? all
+        : List.of(all.get(addresses.size() % all.size()));
   }
 
   /** Opens a socket, which is added to {@code udp} if it is one; returns its address. */

@@ -794,6 +794,26 @@ class UdpTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void multicastIsHandledOnceWithReuseport(Transport transport) throws Exception {
+    NetworkInterface loopback = NetworkInterface.getByInetAddress(client.getLocalAddress());
+    String options = "?reuseport=true&interface=" + loopback.getName();
+    start(transport, "udp4://239.255.77.1:0" + options, this::echo);
+    try (MulticastSocket sender =
+        new MulticastSocket(new InetSocketAddress(client.getLocalAddress(), 0))) {
+      sender.setOption(StandardSocketOptions.IP_MULTICAST_IF, loopback);
+      sender.setSoTimeout(10_000);
+      InetSocketAddress group =
+          new InetSocketAddress(InetAddress.getByName("239.255.77.1"), server.port());
+      for (int i = 0; i < 20; i++) {
+        String question = "question " + i;
+        sender.send(new DatagramPacket(question.getBytes(UTF_8), question.length(), group));
+        assertThat(receive(sender)).isEqualTo(question); // not the second answer to an earlier one
+      }
+    }
+  }
+
   @Test
   void wrongInterfacesAreRefused() {
     assertThatThrownBy(
