@@ -87,9 +87,10 @@ public interface Handler<I, O> {
    *
    * <p><b>Ownership.</b> The rules of {@link #onMessage} apply on every thread. The executor
    * remains the caller's, to be shut down after the server, by {@code shutdown}: {@code
-   * shutdownNow} drops the calls that are still queued. If it is shut down before the server, a
-   * connection whose calls it has dropped closes when its peer ends its output or its queue is
-   * full, and {@code onClose} is called on the event loop.
+   * shutdownNow} drops the calls that are still queued. If it is shut down before the server, the
+   * calls that it has queued still run. A connection whose calls it has dropped closes soon after
+   * its peer has ended its output or its queue is full, and {@code onClose} is called on the event
+   * loop.
    *
    * @throws IllegalArgumentException if {@code executor} is a {@code ThreadPoolExecutor} that drops
    *     tasks, with {@code DiscardPolicy} for example

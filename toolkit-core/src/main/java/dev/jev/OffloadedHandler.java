@@ -3,6 +3,7 @@ package dev.jev;
 import static java.util.Objects.requireNonNull;
 
 import io.netty.util.ReferenceCountUtil;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +35,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
 
   /** Maximum number of datagrams that are queued or being handled; further ones are dropped. */
   private static final int MAX_DATAGRAMS = 1024;
+
+  /** Time in which a pool's thread begins the task that it has taken from the pool's queue. */
+  private static final Duration BEGIN_TIME = Duration.ofSeconds(1);
 
   private final Handler<I, O> handler;
   private final Executor executor;
@@ -121,6 +125,29 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     return queue;
   }
 
+  /** Gives the executor a task, unless it was shut down: {@code CallerRunsPolicy} drops it then. */
+  private void execute(Runnable task) {
+    if (isShutDown()) {
+      throw shutDown();
+    }
+    executor.execute(task);
+  }
+
+  private boolean isShutDown() {
+    return executor instanceof ExecutorService service && service.isShutdown();
+  }
+
+  private static RejectedExecutionException shutDown() {
+    return new RejectedExecutionException("executor was shut down");
+  }
+
+  /** Returns whether the executor, which was shut down, has no task left that has not begun. */
+  private boolean hasNoQueuedTask() {
+    return executor instanceof ThreadPoolExecutor pool
+        ? pool.getQueue().isEmpty()
+        : ((ExecutorService) executor).isTerminated();
+  }
+
   private void offloadDatagram(Connection<O> connection, I message) {
     if (datagrams.incrementAndGet() > MAX_DATAGRAMS) {
       datagrams.decrementAndGet();
@@ -130,7 +157,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     }
     Datagram datagram = new Datagram(connection, message);
     try {
-      executor.execute(datagram);
+      execute(datagram);
     } catch (Throwable t) {
       datagram.drop();
       throw t;
@@ -211,9 +238,10 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
    * thread that is first to change the state from {@code SUBMITTED} to {@code RUNNING}: the
    * executor's, which handles them, or the event loop, which drops them.
    *
-   * <p>An executor that has accepted its task may also drop it, when it is shut down. So the close
-   * releases the messages and gives the executor the queue again; and where a connection would wait
-   * for the task for ever, it looks whether the executor was shut down.
+   * <p>An executor that has accepted its task may also drop it, when it is shut down with {@code
+   * shutdownNow}; after {@code shutdown} it still runs the task. So the close releases the messages
+   * and makes sure of {@code onClose}; and where a connection would wait for the task for ever, it
+   * checks whether an executor that was shut down still has tasks.
    */
   private final class Queue implements Runnable {
 
@@ -274,8 +302,9 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       }
       if (start) {
         submit();
-      } else if (mayBeLost && event.kind == Kind.CLOSE) {
-        submitAgain();
+      }
+      if (event.kind == Kind.CLOSE) {
+        closeIfLost(mayBeLost);
       } else if (mayBeLost && filled) {
         closeIfShutDown();
       }
@@ -296,27 +325,47 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
       messages.forEach(event -> ReferenceCountUtil.safeRelease(event.content));
     }
 
-    /** Submits a queue that has been submitted, in case its task was dropped. */
-    private void submitAgain() {
-      try {
-        executor.execute(this);
-      } catch (Throwable t) {
-        if (!(executor instanceof ExecutorService service) || service.isShutdown()) {
+    /**
+     * Makes sure of {@code onClose} although the executor may have dropped the task: one that
+     * cannot be asked gets it again.
+     */
+    private void closeIfLost(boolean submittedBefore) {
+      if (isShutDown()) {
+        if (!(executor instanceof ThreadPoolExecutor) || hasNoQueuedTask()) {
+          offloadable().executeOrRun(() -> dropIfWaiting(shutDown()));
+        }
+      } else if (submittedBefore && !(executor instanceof ExecutorService)) {
+        try {
+          executor.execute(this);
+        } catch (Throwable t) {
           offloadable().executeOrRun(() -> dropIfWaiting(t));
-        } // else it is busy, and runs the first task later
+        }
       }
     }
 
     void closeIfShutDown() {
-      if (executor instanceof ExecutorService service && service.isShutdown()) {
-        Throwable cause = new RejectedExecutionException("executor was shut down");
-        offloadable().executeOrRun(() -> dropIfWaiting(cause));
+      closeIfDropped(/* wasDropped= */ false);
+    }
+
+    /** Closes the connection if the executor has dropped the task; checks later if it may. */
+    private void closeIfDropped(boolean wasDropped) {
+      if (isShutDown() && isWaiting()) {
+        boolean dropped = hasNoQueuedTask();
+        if (dropped && wasDropped) {
+          offloadable().executeOrRun(() -> dropIfWaiting(shutDown()));
+        } else {
+          connection.runAfter(BEGIN_TIME, () -> closeIfDropped(dropped));
+        }
       }
+    }
+
+    private synchronized boolean isWaiting() {
+      return state == State.SUBMITTED;
     }
 
     private void submit() {
       try {
-        executor.execute(this);
+        execute(this);
       } catch (Throwable t) {
         offloadable().executeOrRun(() -> submitFailed(t));
       }

@@ -215,14 +215,15 @@ class OffloadLossTest {
         .hasMessage("executor was shut down");
   }
 
-  @Test
-  void executorThatIsOnlyBusyCallsOnCloseItself() throws Exception {
+  /** Closes a connection whose message waits in the queue of a pool, which is full. */
+  private void closeWhileQueued(Runnable beforeClose) throws Exception {
     try (RawPeer peer = RawPeer.connect(start(pool))) {
       recorder.expect("connect");
       occupyPool();
       peer.send("1");
       awaitNotes(1);
       Eventually.holds("the pool is full", () -> pool.getQueue().remainingCapacity() == 0);
+      beforeClose.run();
       recorder.connection().close();
       peer.expectEnd();
     }
@@ -232,6 +233,81 @@ class OffloadLossTest {
     recorder.expect("close CLOSED");
     assertThat(recorder.threads()).noneMatch(name -> name.startsWith("jev-loop"));
     assertThat(log.records()).isEmpty();
+  }
+
+  static Stream<RejectedExecutionHandler> policiesThatRefuse() {
+    return Stream.of(
+        new ThreadPoolExecutor.AbortPolicy(), new ThreadPoolExecutor.CallerRunsPolicy());
+  }
+
+  @ParameterizedTest
+  @MethodSource("policiesThatRefuse")
+  void executorThatIsOnlyBusyCallsOnCloseItself(RejectedExecutionHandler policy) throws Exception {
+    pool.setRejectedExecutionHandler(policy);
+    closeWhileQueued(() -> {});
+  }
+
+  @ParameterizedTest
+  @MethodSource("policiesThatRefuse")
+  void executorThatWasShutDownCallsOnCloseOfWhatItHasQueued(RejectedExecutionHandler policy)
+      throws Exception {
+    pool.setRejectedExecutionHandler(policy);
+    closeWhileQueued(pool::shutdown);
+  }
+
+  @ParameterizedTest
+  @MethodSource("policiesThatRefuse")
+  void onCloseComesAfterAnIdleExecutorWasShutDown(RejectedExecutionHandler policy)
+      throws Exception {
+    pool.setRejectedExecutionHandler(policy);
+    try (RawPeer peer = RawPeer.connect(start(pool))) {
+      recorder.expect("connect");
+      Eventually.holds("the pool is idle", () -> pool.getActiveCount() == 0);
+      pool.shutdown();
+      recorder.connection().close();
+      peer.expectEnd();
+    }
+    recorder.expect("close CLOSED");
+  }
+
+  @ParameterizedTest
+  @MethodSource("policiesThatRefuse")
+  void messageForAnExecutorThatWasShutDownClosesItsConnection(RejectedExecutionHandler policy)
+      throws Exception {
+    pool.setRejectedExecutionHandler(policy);
+    try (RawPeer peer = RawPeer.connect(start(pool))) {
+      recorder.expect("connect");
+      Eventually.holds("the pool is idle", () -> pool.getActiveCount() == 0);
+      pool.shutdown();
+      peer.send("1").expectEnd();
+    }
+    recorder.expect("close HANDLER_ERROR");
+  }
+
+  @Test
+  void messagesThatAnExecutorHasQueuedAreHandledAfterItWasShutDown() throws Exception {
+    try (RawPeer peer = RawPeer.connect(start(pool))) {
+      recorder.expect("connect");
+      StreamConnection<?, ?> connection = (StreamConnection<?, ?>) recorder.connection();
+      occupyPool();
+      peer.send("1");
+      awaitNotes(1);
+      Eventually.holds("the message is queued", () -> !pool.getQueue().isEmpty());
+      pool.shutdown();
+      for (int i = 2; i < OffloadedHandler.MAX_QUEUED; i++) {
+        peer.send("more");
+      }
+      peer.shutdownOutput();
+      awaitNotes(OffloadedHandler.MAX_QUEUED - 1);
+      Eventually.holds("the end has arrived", connection.lifecycle()::hasInputEnded);
+      free.countDown();
+      peer.expectEnd();
+    }
+    recorder.expect("message 1");
+    for (int i = 2; i < OffloadedHandler.MAX_QUEUED; i++) {
+      recorder.expect("message more");
+    }
+    recorder.expect("close PEER_CLOSED");
   }
 
   private boolean serverHasNoConnection() {
