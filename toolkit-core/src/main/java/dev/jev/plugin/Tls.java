@@ -55,6 +55,10 @@ public final class Tls implements Plugin {
     /**
      * BoringSSL, several times as fast as the JDK. It is available if the artifact {@code
      * io.netty:netty-tcnative-boringssl-static} is on the class path, which needs no classifier.
+     *
+     * <p>Netty's engine sends nothing after it has read the peer's {@code close_notify}. With TLS
+     * 1.3 a peer may send that and wait for replies: those that the handler has not sent yet,
+     * because it is offloaded or reading is paused, are lost. Take {@link #JDK} for such peers.
      */
     BORINGSSL;
 
