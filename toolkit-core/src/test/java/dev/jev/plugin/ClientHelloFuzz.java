@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.jev.NettyVersion;
 import dev.jev.Plugin;
 import dev.jev.plugin.FuzzedPlugin.Outcome;
 import java.io.ByteArrayOutputStream;
@@ -30,6 +31,7 @@ class ClientHelloFuzz {
 
   @BeforeAll
   static void certify() throws Exception {
+    NettyVersion.assumeAtLeast("4.2.17", "a ClientHello in several records is misread");
     TlsIdentity identity = new Certificates(directory).pem("a.example");
     TlsContexts contexts =
         Tls.server()

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CloseReason;
 import dev.jev.Eventually;
 import dev.jev.LogCapture;
+import dev.jev.NettyVersion;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
@@ -55,7 +56,9 @@ class HandshakeTasksTest {
     }
     Eventually.noServerThreadIsLeft();
     nettyLog.close();
-    assertThat(nettyLog.messages("")).isEmpty();
+    if (NettyVersion.isAtLeast("4.2.10")) { // older ones log a task that ends after its event loop
+      assertThat(nettyLog.messages("")).isEmpty();
+    }
     recorder.expectNothingMore();
     reasons.expectNothingMore();
   }
