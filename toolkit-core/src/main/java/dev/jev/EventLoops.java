@@ -4,15 +4,20 @@ import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.netty.channel.EventLoop;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.RejectedExecutionHandlers;
 import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -36,6 +41,12 @@ public final class EventLoops implements AutoCloseable {
   /** Maximum time for the shutdown of the event loops, which should be immediate. */
   private static final long SHUTDOWN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  /**
+   * Maximum time for tasks, and those that they submit, before a loop looks for input again: the
+   * least that Netty accepts. Its default of one second lets one connection starve the others.
+   */
+  private static final long MAX_TASK_MILLIS = 1;
+
   private final Transport transport;
   private final MultiThreadIoEventLoopGroup group;
   private final List<Thread> threads = new CopyOnWriteArrayList<>();
@@ -52,7 +63,7 @@ public final class EventLoops implements AutoCloseable {
     }
     ThreadFactory factory = new DefaultThreadFactory("jev-loop");
     this.group =
-        new MultiThreadIoEventLoopGroup(
+        new LoopGroup(
             builder.count,
             task -> {
               Thread thread = factory.newThread(task);
@@ -217,6 +228,25 @@ public final class EventLoops implements AutoCloseable {
     public EventLoops start() {
       NettyArtifacts.check();
       return new EventLoops(this);
+    }
+  }
+
+  /** A group of event loops that look for input at least every {@link #MAX_TASK_MILLIS}. */
+  private static final class LoopGroup extends MultiThreadIoEventLoopGroup {
+
+    LoopGroup(int count, ThreadFactory threads, IoHandlerFactory io) {
+      super(count, threads, io);
+    }
+
+    @Override
+    protected IoEventLoop newChild(Executor executor, IoHandlerFactory io, Object... args) {
+      return new SingleThreadIoEventLoop(
+          this,
+          executor,
+          io,
+          Integer.MAX_VALUE,
+          RejectedExecutionHandlers.reject(),
+          MAX_TASK_MILLIS);
     }
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -88,6 +89,51 @@ class CompletionsTest {
         RawPeer peer = RawPeer.connect(server)) {
       peer.send("begin");
       expectChain(peer);
+    }
+  }
+
+  /** A chain that ends when another peer's message is handled, or after 100,000 deliveries. */
+  private static final class Chain implements Handler<String, String> {
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private final CountDownLatch otherHasSent = new CountDownLatch(1);
+    private final CompletableFuture<Integer> lengthAtOther = new CompletableFuture<>();
+    private int length; // of the only event loop
+
+    @Override
+    public void onMessage(Connection<String> connection, String message) {
+      if (message.equals("other")) {
+        lengthAtOther.complete(length);
+        return;
+      }
+      begun.countDown();
+      try {
+        otherHasSent.await();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+      sendNext(connection);
+    }
+
+    private void sendNext(Connection<String> connection) {
+      if (!lengthAtOther.isDone() && length++ < 100_000) {
+        connection.deliver("m").written().thenRun(() -> sendNext(connection));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void chainLetsTheInputOfOthersIn(Transport transport) throws Exception {
+    Chain chain = new Chain();
+    try (Server server = server(chain).transport(transport).start();
+        RawPeer peer = RawPeer.connect(server);
+        RawPeer other = RawPeer.connect(server)) {
+      Eventually.holds("both are connected", () -> server.connectionCount() == 2);
+      peer.send("begin");
+      chain.begun.await();
+      other.send("other");
+      chain.otherHasSent.countDown();
+      assertThat(chain.lengthAtOther.get(10, TimeUnit.SECONDS)).isLessThan(50_000);
     }
   }
 
