@@ -133,8 +133,9 @@ class OutOfDirectMemoryTest {
   }
 
   private static List<String> linesOf(Class<?> main) throws Exception {
-    String memory = "-Dio.netty.maxDirectMemory=50000000";
-    try (Program program = Program.java(memory, "-cp", Program.classPath(), main.getName())) {
+    String netty = "-Dio.netty.maxDirectMemory=50000000";
+    String jdk = "-XX:MaxDirectMemorySize=60000000"; // older versions of Netty leave it to the JDK
+    try (Program program = Program.java(netty, jdk, "-cp", Program.classPath(), main.getName())) {
       assertThat(program.exitStatus()).as(() -> program.errors().toString()).isZero();
       return program.output();
     }
