@@ -285,11 +285,27 @@ final class Loop {
   private void takeTurns() {
     turnsScheduled = false;
     for (int n = waiting.size(); n > 0; n--) {
-      try {
-        waiting.remove().takeTurn();
-      } catch (Throwable t) { // out of memory, even for closing the connection
-        RateLimitedLog.write(System.Logger.Level.ERROR, "turn of a connection failed", t);
-      }
+      takeTurn(waiting.remove());
+    }
+  }
+
+  /**
+   * Schedules a turn of a member after the input that has arrived: unlike a task that is executed,
+   * a scheduled one waits until the loop has looked for input.
+   */
+  void turnAfterInput(LoopMember member) {
+    try {
+      executor.schedule(() -> takeTurn(member), 0, TimeUnit.NANOSECONDS);
+    } catch (RejectedExecutionException e) {
+      // The event loop has ended, and its members with it.
+    }
+  }
+
+  private static void takeTurn(LoopMember member) {
+    try {
+      member.takeTurn();
+    } catch (Throwable t) { // out of memory, even for closing the connection
+      RateLimitedLog.write(System.Logger.Level.ERROR, "turn of a connection failed", t);
     }
   }
 

@@ -95,8 +95,9 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     } finally {
       loop.turn = null;
     }
-    if (more) {
-      turnSoon();
+    if (more && !turnRequested) {
+      turnRequested = true;
+      loop.turnAfterInput(this);
     }
   }
 

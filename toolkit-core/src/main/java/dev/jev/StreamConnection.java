@@ -447,8 +447,8 @@ final class StreamConnection<I, O> extends LoopMember
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    if (!(channel.config() instanceof SocketChannelConfig)) {
-      lifecycle.endInput(); // such a channel may report no other end of input
+    if (!(channel.config() instanceof SocketChannelConfig) && lifecycle.endInput()) {
+      leave(enter()); // such a channel may report no other end, and input may still be due
     }
     lifecycle.finish();
     ctx.fireChannelInactive();

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -84,6 +85,35 @@ class ClientNetworksTest {
         recorder.expect("message m" + i);
       }
     }
+  }
+
+  @Test
+  void localServerHandlesWhatArrivedBeforeTheClose() throws Exception {
+    CompletableFuture<Connection<String>> peer = new CompletableFuture<>();
+    Recorder<String, String> atServer =
+        new Recorder<>(
+            (connection, message) -> {
+              if (message.equals("go")) {
+                connection.deliver("x"); // its completion takes another turn, behind the close
+                peer.join().execute(() -> sendLastAndClose(peer.join()));
+              }
+            });
+    try (Server server =
+            Server.builder(Texts::new, atServer)
+                .transport(Transport.LOCAL)
+                .eventLoops(1)
+                .listen("local://last")
+                .start();
+        Client<String> client = client().eventLoops(server.eventLoops()).connect("local://last")) {
+      peer.complete(get(client.connected()));
+      client.send("go");
+      atServer.expect("connect", "message go", "message last", "close PEER_CLOSED");
+    }
+  }
+
+  private static void sendLastAndClose(Connection<String> connection) {
+    connection.send("last");
+    connection.close();
   }
 
   @Test
