@@ -1,16 +1,25 @@
 package dev.jev;
 
 import dev.jev.CloseReason.Kind;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.RecvByteBufAllocator;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /** Creates the connections of channels that were accepted or connected. */
 final class ConnectionFactory {
+
+  /**
+   * The buffers of io_uring, with which several reads are in progress at once, so that each needs
+   * one of its own. A batch of reads is as long as with {@link Inbound}.
+   */
+  private static final RecvByteBufAllocator OWN_BUFFERS =
+      new AdaptiveRecvByteBufAllocator().maxMessagesPerRead(Inbound.BATCH_BYTES / Loop.READ_BYTES);
 
   private ConnectionFactory() {}
 
@@ -34,10 +43,7 @@ final class ConnectionFactory {
     channel.setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     channel.setWriteBufferWaterMark(config.watermarks());
     channel.setAllocator(Loop.ALLOCATOR);
-    // With io_uring several reads are in progress at once, so each needs a buffer of its own.
-    if (transport != Transport.IO_URING) {
-      channel.setRecvByteBufAllocator(connection);
-    }
+    channel.setRecvByteBufAllocator(transport == Transport.IO_URING ? OWN_BUFFERS : connection);
   }
 
   /** Returns the handler to add: the connection, or an initializer that installs plugins first. */

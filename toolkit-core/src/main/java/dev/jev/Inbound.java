@@ -48,8 +48,11 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     }
   }
 
-  /** Maximum full reads per read batch, so that other connections of the loop get their turn. */
-  private static final int MAX_READS_PER_BATCH = 4;
+  /**
+   * Number of bytes after which a read batch ends, so that other connections of the loop get their
+   * turn. A single read may be long: that into the room after a long frame.
+   */
+  static final int BATCH_BYTES = 256 * 1024;
 
   private static final int MIN_ROOM_BYTES = 16 * 1024;
 
@@ -208,17 +211,16 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
 
   @Override
   public void reset(ChannelConfig config) {
-    loop.reads = 0;
+    loop.batchBytes = 0;
   }
 
   @Override
-  public void incMessagesRead(int count) {
-    loop.reads += count;
-  }
+  public void incMessagesRead(int count) {}
 
   @Override
   public void lastBytesRead(int bytes) {
     loop.lastRead = bytes;
+    loop.batchBytes += bytes;
   }
 
   @Override
@@ -238,12 +240,12 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
 
   @Override
   public boolean continueReading() {
-    return !paused && loop.reads < MAX_READS_PER_BATCH && loop.lastRead == loop.attempted;
+    return !paused && loop.batchBytes < BATCH_BYTES && loop.lastRead == loop.attempted;
   }
 
   @Override
   public boolean continueReading(UncheckedBooleanSupplier maybeMore) {
-    return !paused && loop.reads < MAX_READS_PER_BATCH && maybeMore.get();
+    return !paused && loop.batchBytes < BATCH_BYTES && maybeMore.get();
   }
 
   @Override

@@ -61,7 +61,7 @@ final class Loop {
   private final ArrayDeque<LoopMember> waiting = new ArrayDeque<>(); // members that requested turns
 
   // Event loop only: the current read batch, see Inbound.
-  int reads;
+  int batchBytes;
   int attempted;
   int lastRead;
 

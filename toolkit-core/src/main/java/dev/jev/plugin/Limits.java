@@ -317,7 +317,8 @@ public final class Limits implements Plugin {
      * something.
      *
      * <p>Input is counted after each batch of reads, output every 50 ms. The budget can be exceeded
-     * by one batch of each connection: at most 256 KiB, or 512 KiB with their buffer.
+     * by one batch of each connection: at most 256 KiB, or 512 KiB with their buffer; in a longer
+     * message, as much as the connection buffers of it already.
      *
      * <p>Not counted is what a connection costs in any case, and what {@code maxConnections} should
      * bound: its objects and attributes, the state of TLS, and that of zlib and zstd apart from the
