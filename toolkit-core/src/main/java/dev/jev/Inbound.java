@@ -49,8 +49,14 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
   }
 
   /**
-   * Number of bytes after which a read batch ends, so that other connections of the loop get their
-   * turn. A single read may be long: that into the room after a long frame.
+   * Maximum number of messages that are unpacked in a row, so that other connections of the loop
+   * get their turn. Only messages of fewer than 8 bytes are so many in one read.
+   */
+  static final int MAX_MESSAGES = 8192;
+
+  /**
+   * Number of bytes after which a read batch ends, for the same reason. A single read may be long:
+   * that into the room after a long frame.
    */
   static final int BATCH_BYTES = 256 * 1024;
 

@@ -385,7 +385,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   private void unpackAll(ByteBuf bytes) {
-    while (bytes.isReadable() || pendingMessages() > 0) {
+    for (int more = Inbound.MAX_MESSAGES; bytes.isReadable() || pendingMessages() > 0; more--) {
+      if (more == 0) {
+        yieldTurn();
+      }
       if (!connection.mayRead()) {
         unpackDue = true;
         connection.inbound().pause();

@@ -5,13 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Turns that a protocol ends after a message, see {@link ProtocolContext#yieldTurn}. */
+/**
+ * Turns that end before all messages are unpacked: those that a protocol ends, see {@link
+ * ProtocolContext#yieldTurn}, and those with many messages.
+ */
 class YieldTurnTest {
 
   /** A protocol in which a message that begins with "long" takes a turn. */
@@ -59,8 +64,8 @@ class YieldTurnTest {
     }
   }
 
-  private Server server() {
-    return Server.<String, String>builder(Turns::new, this::note)
+  private Server server(Supplier<? extends Protocol<String, String>> protocol) {
+    return Server.<String, String>builder(protocol, this::note)
         .listen("tcp://127.0.0.1:0")
         .eventLoops(1)
         .start();
@@ -72,7 +77,7 @@ class YieldTurnTest {
     for (int i = 0; i < texts.length; i++) {
       texts[i] = "long " + i;
     }
-    try (Server server = server();
+    try (Server server = server(Turns::new);
         RawPeer peer = RawPeer.connect(server);
         RawPeer other = RawPeer.connect(server)) {
       peer.send(texts);
@@ -91,9 +96,29 @@ class YieldTurnTest {
   }
 
   @Test
+  void otherConnectionIsReadBetweenManyShortMessages() throws Exception {
+    String[] texts = new String[100_000];
+    Arrays.fill(texts, "");
+    try (Server server = server(Texts::new);
+        RawPeer peer = RawPeer.connect(server);
+        RawPeer other = RawPeer.connect(server)) {
+      peer.send("long 0");
+      await(begun);
+      peer.send(texts);
+      other.send("other");
+      otherHasSent.countDown();
+      assertThat(other.receive()).isEqualTo("other");
+      peer.shutdownOutput();
+      assertThat(peer.readAll()).hasSize(4 + 6 + 4 * texts.length);
+    }
+    assertThat(seen.indexOf("other")).isBetween(1, 1 + 2 * Inbound.MAX_MESSAGES);
+    assertThat(seen).hasSize(texts.length + 2);
+  }
+
+  @Test
   void closeEndsAConnectionWhoseTurnIsOver() throws Exception {
     otherHasSent.countDown();
-    try (Server server = server();
+    try (Server server = server(Turns::new);
         RawPeer peer = RawPeer.connect(server)) {
       peer.send("long 0", "long 1");
       assertThat(peer.receive()).isEqualTo("long 0");
