@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * {@link dev.jev.Server.Builder#handshakeTimeout}, by default 10 s after it was accepted.
  *
  * <p><b>Back-pressure.</b> A long body is written in parts as the peer reads them. The next request
- * is answered when the output is below its watermark again.
+ * is answered when the output is below its watermark again. After 4 KiB of requests, or 16, the
+ * other connections of the event loop have their turn.
  *
  * <p><b>Threads.</b> Called on event loops, concurrently on several of them: must not block.
  */

@@ -30,6 +30,14 @@ final class ServerOpening implements Opening {
   /** Maximum number of requests per connection. */
   private static final int MAX_REQUESTS = 100;
 
+  /**
+   * Number of bytes of requests that are answered in a row; other connections then have their turn.
+   */
+  private static final int MAX_BYTES_PER_TURN = 4 * 1024;
+
+  /** Number of bytes that a short request counts for. */
+  private static final int MIN_BYTES_PER_REQUEST = 256;
+
   /** Length of the parts in which a body is written. */
   private static final int PART_BYTES = 64 * 1024;
 
@@ -44,6 +52,7 @@ final class ServerOpening implements Opening {
   private @Nullable Runnable opened;
   private @Nullable UpgradeRequest undecided; // awaits its decision
   private int headBytes; // of the latest request
+  private int bytesInTurn; // of the requests that were answered in a row
   private @Nullable PermessageDeflate compression;
   private ByteBuffer rest = HttpResponse.EMPTY; // of the body that is being written
   private boolean over; // the last response is written, except for its rest
@@ -74,6 +83,7 @@ final class ServerOpening implements Opening {
           upgrade(context, UpgradeRequest.of(request));
         } else {
           answer(context, request);
+          yieldAfterMany(context, in);
         }
       }
       checkEarly(in);
@@ -96,6 +106,15 @@ final class ServerOpening implements Opening {
     }
     if (over && !rest.hasRemaining()) {
       context.close();
+    }
+  }
+
+  /** Ends the turn of a peer with many requests, since a short one may take long to answer. */
+  private void yieldAfterMany(ProtocolContext context, ByteBuf in) {
+    bytesInTurn += Math.max(headBytes, MIN_BYTES_PER_REQUEST);
+    if (bytesInTurn >= MAX_BYTES_PER_TURN && in.isReadable()) {
+      bytesInTurn = 0;
+      context.yieldTurn();
     }
   }
 

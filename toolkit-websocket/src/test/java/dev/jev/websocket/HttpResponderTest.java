@@ -14,6 +14,9 @@ import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -94,6 +97,42 @@ class HttpResponderTest {
     try (HttpPeer peer = connect(both)) {
       assertThat(peer.get("/health").read().body()).isEqualTo("ok");
       assertThat(peer.get("/a?b").read().body()).isEqualTo("other /a");
+    }
+  }
+
+  @Test
+  void otherConnectionIsAnsweredBetweenPipelinedRequests() throws Exception {
+    List<String> paths = new ArrayList<>(); // of the only event loop
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch otherHasSent = new CountDownLatch(1);
+    HttpResponder pages =
+        request -> {
+          paths.add(request.path());
+          begun.countDown();
+          await(otherHasSent);
+          return HttpResponse.of(204);
+        };
+    try (HttpPeer peer = connect(pages);
+        HttpPeer other = HttpPeer.connect(server)) {
+      peer.get("/0");
+      await(begun);
+      peer.write("GET /next HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50));
+      other.get("/other");
+      otherHasSent.countDown();
+      assertThat(other.read().status()).isEqualTo(204);
+      for (int i = 0; i <= 50; i++) {
+        assertThat(peer.read().status()).isEqualTo(204);
+      }
+    }
+    assertThat(paths.indexOf("/other")).isBetween(1, 40);
+    assertThat(paths).hasSize(52);
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
