@@ -8,6 +8,7 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.RecvByteBufAllocator;
+import io.netty.channel.socket.DuplexChannel;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,9 @@ final class ConnectionFactory {
       connection.attribute(UnixPeer.class, peer);
     }
     configure(config, channel.config(), connection);
+    if (UnixInputEnd.isNeededFor(channel, config.host().transport())) {
+      UnixInputEnd.install((DuplexChannel) channel);
+    }
     return connection;
   }
 

@@ -14,6 +14,8 @@ final class EndpointWarmUp {
   private static final List<Class<?>> CLASSES =
       List.of(
           ConnectionFactory.class,
+          UnixInputEnd.class,
+          UnixInputEnd.EndHandle.class,
           Attributes.class,
           SocketAddresses.class,
           LoopService.class,

@@ -352,8 +352,6 @@ public final class Server implements PluginHost, AutoCloseable {
      *   <li>Paths have at most 106 bytes, their directories at most 93. While the server starts,
      *       there are two more files next to the path, whose names begin with a dot.
      *   <li>The attribute {@link UnixPeer} of a connection describes its peer.
-     *   <li>With NIO and io_uring, a connection closes immediately when its peer shuts down its
-     *       output. Output that the socket has not taken by then is lost.
      * </ul>
      *
      * @throws IllegalArgumentException if {@code uri} is not such an address

@@ -52,7 +52,7 @@ class StoreysTest {
             + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue"
             + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
-            + " UdpSocket"),
+            + " UdpSocket UnixInputEnd"),
 
     /** Publishing and presence. */
     PUSH("SimulatedSubscriber Topic TopicMessage TopicQueue TopicShard TopicSubscriber"),
