@@ -617,6 +617,7 @@ final class ConnectionLifecycle {
     CloseReason why = CloseReason.of(Kind.CLOSED);
     begin(why, /* mayWait= */ false);
     deregister();
+    attempt(() -> connection.outbound().release()); // what is held behind an unfinished message
     runAsTurn(
         () -> {
           leaveTopics();

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.plugin.Drain;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -269,6 +270,48 @@ class PublishBeforeCloseTest {
       assertThat(peer.receive()).isEqualTo(text);
     }
     assertThat(peer.read(3)).isEqualTo("raw".getBytes(US_ASCII));
+  }
+
+  /** Texts; one that ends with "..." is a part of a message whose rest never comes. */
+  private static final class Parts implements Protocol<String, String> {
+    private final Texts texts = new Texts();
+    private boolean midMessage;
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      return texts.unpack(context, in);
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+      midMessage |= message.endsWith("...");
+    }
+
+    @Override
+    public boolean isMidOutboundMessage() {
+      return midMessage;
+    }
+
+    @Override
+    public Object encodingKey() {
+      return Parts.class;
+    }
+  }
+
+  @Test
+  void messageHeldBehindAPartIsDroppedByADetach() throws Exception {
+    Handler<String, String> handler =
+        (connection, message) -> {
+          topic.subscribe(connection);
+          connection.send("part...");
+          topic.publish("held");
+          connection.detach(new ChannelInboundHandlerAdapter());
+        };
+    server = Server.builder(Parts::new, handler).listen("127.0.0.1:0").start();
+    peers.add(RawPeer.connect(server).send("go"));
+    assertThat(peers.get(0).receive()).isEqualTo("part...");
+    Eventually.holds("it is dropped", () -> topic.counts().dropped() == 1);
   }
 
   @Test
