@@ -301,9 +301,8 @@ public final class Server implements PluginHost, AutoCloseable {
      *   <li>{@code backlog}: the maximum number of connections that wait to be accepted; 4096 by
      *       default. The system may impose a lower limit.
      *   <li>{@code reuseport}: if true, every event loop has its own socket and keeps the
-     *       connections and datagrams that arrive there; false by default. A multicast group has
-     *       one socket in any case. A broadcast arrives at each socket, so the handler gets it once
-     *       per event loop.
+     *       connections and datagrams that arrive there; false by default. Multicasts and
+     *       broadcasts arrive at one socket in any case, since the system delivers them to each.
      *   <li>{@code device}: the network interface that the socket is bound to. Needs epoll or
      *       io_uring, and the permission to bind to it ({@code CAP_NET_RAW}).
      *   <li>{@code mode}: the file permissions in octal; 0600 by default.
@@ -321,7 +320,9 @@ public final class Server implements PluginHost, AutoCloseable {
      * opens a further socket for each address of the machine, 256 at most. Addresses that are added
      * later get theirs after the first datagrams. An address that no network interface lists, such
      * as 127.0.0.2, gets one only with epoll and for IPv4; otherwise its answers come from an
-     * address that the system chooses, unless the server listens on that address itself.
+     * address that the system chooses, unless the server listens on that address itself. With
+     * {@code reuseport}, every event loop has such a socket for each address. One loop has the
+     * socket for everything else, which {@link Connection#to} sends from.
      *
      * <ul>
      *   <li>The handler gets a connection that sends to the source of the datagram. Only {@code

@@ -150,13 +150,14 @@ final class ServerSockets<I, O> {
   void listen(ListenAddress listenAddress) {
     try {
       SocketAddress address = listenAddress.resolve();
+      List<Loop> loops = loops(listenAddress);
       List<UdpSocket<I, O>> udp = new ArrayList<>();
-      for (Loop loop : loops(listenAddress, address)) {
+      for (Loop loop : needsOneSocket(listenAddress, address) ? List.of(next()) : loops) {
         address = open(listenAddress, address, loop, udp);
       }
       addresses.add(address);
-      if (!udp.isEmpty() && ((InetSocketAddress) address).getAddress().isAnyLocalAddress()) {
-        openUdpAddresses(listenAddress, udp);
+      if (!udp.isEmpty() && isForAll(address)) {
+        openUdpAddresses(listenAddress, udp.get(0), loops);
       }
     } catch (IOException | ChannelException e) {
       throw new UncheckedIOException(
@@ -165,15 +166,28 @@ final class ServerSockets<I, O> {
     }
   }
 
-  /**
-   * Returns the event loops that get a socket: with {@code reuseport} all of them, except for a
-   * multicast group, since the system delivers its datagrams to each socket.
-   */
-  private List<Loop> loops(ListenAddress listenAddress, SocketAddress address) {
+  private List<Loop> loops(ListenAddress listenAddress) {
+    return listenAddress.reusePort() ? endpoint.eventLoops().loops() : List.of(next());
+  }
+
+  /** Returns the event loop of the next listener that has only one. */
+  private Loop next() {
     List<Loop> all = endpoint.eventLoops().loops();
-    return listenAddress.reusePort() && multicast(address) == null
-        ? all
-        : List.of(all.get(addresses.size() % all.size()));
+    return all.get(addresses.size() % all.size());
+  }
+
+  /**
+   * Returns whether an address has one socket also with {@code reuseport}, since the system would
+   * deliver a datagram to each: it may be a multicast or a broadcast.
+   */
+  private static boolean needsOneSocket(ListenAddress listenAddress, SocketAddress address) {
+    return listenAddress.network() == Network.UDP
+        && (isForAll(address)
+            || UdpAddresses.isForMany(((InetSocketAddress) address).getAddress()));
+  }
+
+  private static boolean isForAll(SocketAddress address) {
+    return address instanceof InetSocketAddress inet && inet.getAddress().isAnyLocalAddress();
   }
 
   /** Opens a socket, which is added to {@code udp} if it is one; returns its address. */
@@ -227,12 +241,14 @@ final class ServerSockets<I, O> {
     }
   }
 
-  private void openUdpAddresses(ListenAddress listenAddress, List<UdpSocket<I, O>> all) {
+  private void openUdpAddresses(
+      ListenAddress listenAddress, UdpSocket<I, O> all, List<Loop> loops) {
     UdpAddresses<I, O> udpAddresses =
         new UdpAddresses<>(
             listenAddress,
             all,
-            (address, next) -> openUdpAddress(listenAddress, address, next),
+            loops,
+            (address, loop) -> openUdpAddress(listenAddress, address, loop, all),
             addressesOfMachine);
     udpAddresses.open();
   }
@@ -241,11 +257,11 @@ final class ServerSockets<I, O> {
    * Opens the socket of one address, next to the one for all addresses. Returns null if they are
    * about to be closed.
    *
-   * <p>The system allows this to sockets that share their addresses. They do so for this moment
-   * only, since others could take datagrams from them otherwise.
+   * <p>The system allows this to sockets that share their addresses. Without {@code reuseport} they
+   * do so for this moment only, since others could take datagrams from them otherwise.
    */
   private @Nullable UdpSocket<I, O> openUdpAddress(
-      ListenAddress listenAddress, InetSocketAddress address, UdpSocket<I, O> all)
+      ListenAddress listenAddress, InetSocketAddress address, Loop loop, UdpSocket<I, O> all)
       throws IOException {
     if (closing) {
       return null;
@@ -254,12 +270,12 @@ final class ServerSockets<I, O> {
     DatagramChannel socket =
         transport()
             .newDatagramChannel(ip4 ? SocketProtocolFamily.INET : SocketProtocolFamily.INET6);
-    UdpSocket<I, O> handler = all.forAddress(socket);
+    UdpSocket<I, O> handler = all.forAddress(loop, socket);
     SocketAddresses.set(socket, all.address());
-    share(all.channel(), true);
-    share(socket, true);
+    share(listenAddress, all.channel(), true);
+    share(listenAddress, socket, true);
     try {
-      ListeningSocket listening = open(listenAddress, address, all.loop(), socket, handler);
+      ListeningSocket listening = open(listenAddress, address, loop, socket, handler);
       if (closing) {
         socket.close();
         return null;
@@ -267,13 +283,13 @@ final class ServerSockets<I, O> {
       listening.pause(this::isPaused);
       return handler;
     } finally {
-      share(all.channel(), false);
-      share(socket, false);
+      share(listenAddress, all.channel(), false);
+      share(listenAddress, socket, false);
     }
   }
 
-  private static void share(DatagramChannel socket, boolean share) {
-    if (socket.isOpen()) {
+  private static void share(ListenAddress listenAddress, DatagramChannel socket, boolean share) {
+    if (!listenAddress.reusePort() && socket.isOpen()) {
       socket.config().setReuseAddress(share);
     }
   }

@@ -14,6 +14,7 @@ import java.nio.channels.DatagramChannel;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The sockets of a UDP listener without a host: one for all addresses of the machine, and one for
- * each single address.
+ * each single address, with {@code reuseport} on every event loop.
  *
  * <p><b>Why.</b> What is sent from a socket for all addresses has the source address that the
  * system chooses. If that is not the address that the peer has asked, most peers drop the answer.
@@ -33,8 +34,9 @@ import org.jspecify.annotations.Nullable;
  * broadcasts. With epoll, IPv4 datagrams come with their address. Its socket is then opened, and
  * handles the datagram. In all other cases the addresses of the machine are listed again.
  *
- * <p><b>Broadcasts.</b> The system delivers a broadcast to the socket of its address and to that
- * for all addresses, so it has no socket of its own: each datagram would be handled twice.
+ * <p><b>Broadcasts.</b> The system delivers a broadcast to the socket of its address and to every
+ * socket for all addresses. So it has no socket of its own, and there is only one for all
+ * addresses, on one event loop: each datagram would be handled several times otherwise.
  *
  * <p><b>Threads.</b> The thread that starts the server, then the event loops of the sockets.
  */
@@ -54,40 +56,50 @@ final class UdpAddresses<I, O> {
   @FunctionalInterface
   interface Opener<I, O> {
     /** Returns null if the server is stopping. */
-    @Nullable UdpSocket<I, O> open(InetSocketAddress address, UdpSocket<I, O> next)
-        throws IOException;
+    @Nullable UdpSocket<I, O> open(InetSocketAddress address, Loop loop) throws IOException;
   }
 
   private final ListenAddress listener;
-  private final List<OnLoop> loops;
+  private final UdpSocket<I, O> all;
+  private final OnLoop first; // of the socket for all addresses
+  private final List<OnLoop> others;
   private final Opener<I, O> opener;
   private final Supplier<List<InetAddress>> addressesOfMachine;
   private final RateLimitedLog log = new RateLimitedLog();
   private final AtomicBoolean listing = new AtomicBoolean();
 
+  // Event loop of the socket for all addresses only.
+  private long nextFailure; // no socket is opened for a datagram until then, after one failed
+  private long nextListing;
+
   /**
    * Creates the addresses of a listener.
    *
-   * @param sockets the sockets for all addresses, each of another event loop
+   * @param all the socket for all addresses
+   * @param loops the event loops that get a socket of each single address
    */
   UdpAddresses(
       ListenAddress listener,
-      List<UdpSocket<I, O>> sockets,
+      UdpSocket<I, O> all,
+      List<Loop> loops,
       Opener<I, O> opener,
       Supplier<List<InetAddress>> addressesOfMachine) {
     this.listener = listener;
+    this.all = all;
+    this.first = new OnLoop(all.loop());
+    this.others = loops.stream().filter(loop -> loop != all.loop()).map(OnLoop::new).toList();
     this.opener = opener;
     this.addressesOfMachine = addressesOfMachine;
-    this.loops = sockets.stream().map(OnLoop::new).toList();
+    this.nextFailure = all.loop().nanoTime();
+    this.nextListing = nextFailure;
   }
 
   /** Opens the sockets of all addresses that the machine has. */
   void open() {
     List<InetAddress> addresses = addresses();
-    for (OnLoop loop : loops) {
-      loop.openAll(addresses);
-      loop.all.forwardBy(loop::askedSocket);
-    }
+    first.openAll(addresses);
+    others.forEach(loop -> loop.openAll(addresses));
+    all.forwardBy(this::askedSocket);
   }
 
   private List<InetAddress> addresses() {
@@ -114,12 +126,12 @@ final class UdpAddresses<I, O> {
   }
 
   /**
-   * Returns whether an IPv4 address is that of a multicast group or a broadcast. Only the system
-   * knows the latter: connect(2) refuses it to a socket that has not asked for broadcasts.
+   * Returns whether an address is that of a multicast group or a broadcast. Only the system knows
+   * the latter: connect(2) refuses it to a socket that has not asked for broadcasts.
    */
-  private static boolean isForMany(InetAddress address) {
-    if (address.isMulticastAddress()) {
-      return true;
+  static boolean isForMany(InetAddress address) {
+    if (address.isMulticastAddress() || address instanceof Inet6Address) { // without broadcasts
+      return address.isMulticastAddress();
     }
     try (DatagramChannel probe = DatagramChannel.open(StandardProtocolFamily.INET)) {
       probe.connect(new InetSocketAddress(address, DISCARD_PORT)); // sends nothing
@@ -131,50 +143,50 @@ final class UdpAddresses<I, O> {
     }
   }
 
+  /** Returns the socket of the address that a datagram was sent to, or null if there is none. */
+  private @Nullable UdpSocket<I, O> askedSocket(InetAddress address) {
+    if (address.isAnyLocalAddress()) { // the transport does not tell
+      listIfDue();
+      return null;
+    }
+    UdpSocket<I, O> known = first.sockets.get(address);
+    return known == null ? openAsked(address) : known;
+  }
+
+  private @Nullable UdpSocket<I, O> openAsked(InetAddress address) {
+    long now = all.loop().nanoTime();
+    if (now - nextFailure < 0) {
+      return null;
+    }
+    if (first.sockets.size() < MAX_ADDRESSES && isForMany(address)) {
+      first.sockets.put(address, all);
+      return all;
+    }
+    UdpSocket<I, O> opened = first.open(address);
+    if (opened == null) {
+      nextFailure = now + PERIOD_NANOS;
+      return null;
+    }
+    others.forEach(loop -> loop.later(List.of(address)));
+    return opened;
+  }
+
   /** The sockets of one event loop. After the start, used on this loop only. */
   private final class OnLoop {
 
-    private final UdpSocket<I, O> all;
+    private final Loop loop;
     private final Map<InetAddress, UdpSocket<I, O>> sockets = new HashMap<>();
-    private long nextFailure; // no socket is opened for a datagram until then, after one failed
-    private long nextListing;
 
-    OnLoop(UdpSocket<I, O> all) {
-      this.all = all;
-      this.nextFailure = all.loop().nanoTime();
-      this.nextListing = nextFailure;
+    OnLoop(Loop loop) {
+      this.loop = loop;
     }
 
-    /** Returns the socket of the address that a datagram was sent to, or null if there is none. */
-    @Nullable UdpSocket<I, O> askedSocket(InetAddress address) {
-      if (address.isAnyLocalAddress()) { // the transport does not tell
-        listIfDue();
-        return null;
+    void later(List<InetAddress> addresses) {
+      try {
+        loop.executor().execute(() -> openAll(addresses));
+      } catch (RejectedExecutionException e) {
+        // The event loop has ended, and its sockets with it.
       }
-      UdpSocket<I, O> known = sockets.get(address);
-      return known == null ? openAsked(address) : known;
-    }
-
-    private @Nullable UdpSocket<I, O> openAsked(InetAddress address) {
-      long now = all.loop().nanoTime();
-      if (now - nextFailure < 0) {
-        return null;
-      }
-      if (sockets.size() < MAX_ADDRESSES && isForMany(address)) {
-        sockets.put(address, all);
-        return all;
-      }
-      UdpSocket<I, O> opened = open(address);
-      if (opened == null) {
-        nextFailure = now + PERIOD_NANOS;
-        return null;
-      }
-      loops.stream().filter(other -> other != this).forEach(other -> other.later(List.of(address)));
-      return opened;
-    }
-
-    private void later(List<InetAddress> addresses) {
-      all.onLoopLater(() -> openAll(addresses));
     }
 
     void openAll(List<InetAddress> addresses) {
@@ -189,7 +201,7 @@ final class UdpAddresses<I, O> {
           throw new IOException("limit of " + MAX_ADDRESSES + " addresses reached");
         }
         int port = ((InetSocketAddress) all.address()).getPort();
-        UdpSocket<I, O> opened = opener.open(new InetSocketAddress(address, port), all);
+        UdpSocket<I, O> opened = opener.open(new InetSocketAddress(address, port), loop);
         if (opened != null) {
           sockets.put(address, opened);
         }
@@ -205,14 +217,14 @@ final class UdpAddresses<I, O> {
         return null;
       }
     }
+  }
 
-    /** Lists the addresses of the machine on another thread, since that takes milliseconds. */
-    private void listIfDue() {
-      long now = all.loop().nanoTime();
-      if (now - nextListing >= 0 && listing.compareAndSet(false, true)) {
-        nextListing = now + PERIOD_NANOS;
-        startLister();
-      }
+  /** Lists the addresses of the machine on another thread, since that takes milliseconds. */
+  private void listIfDue() {
+    long now = all.loop().nanoTime();
+    if (now - nextListing >= 0 && listing.compareAndSet(false, true)) {
+      nextListing = now + PERIOD_NANOS;
+      startLister();
     }
   }
 
@@ -230,7 +242,8 @@ final class UdpAddresses<I, O> {
   private void list() {
     try {
       List<InetAddress> addresses = addresses();
-      loops.forEach(loop -> loop.later(addresses));
+      first.later(addresses);
+      others.forEach(loop -> loop.later(addresses));
     } finally {
       listing.set(false);
     }

@@ -102,13 +102,14 @@ final class UdpSocket<I, O> extends LoopMember
   // For a listener on all addresses.
 
   /** Creates the handler of a socket for one of the addresses that this one is for. */
-  UdpSocket<I, O> forAddress(DatagramChannel socket) {
+  UdpSocket<I, O> forAddress(Loop loop, DatagramChannel socket) {
     return new UdpSocket<>(config, loop, socket, amplification, this);
   }
 
   /**
    * Passes each datagram on to the socket that a function returns for the address that it was sent
-   * to, or for the wildcard address if the transport does not tell. Called before the first read.
+   * to, or for the wildcard address if the transport does not tell. The socket is on the same event
+   * loop. Called before the first read.
    */
   void forwardBy(Function<InetAddress, @Nullable UdpSocket<I, O>> socketOf) {
     this.socketOf = socketOf;
@@ -130,7 +131,10 @@ final class UdpSocket<I, O> extends LoopMember
     return channel.localAddress();
   }
 
-  /** Returns the socket that reaches any address: one for all addresses, if there is one. */
+  /**
+   * Returns the socket that reaches any address: the one for all addresses, if there is one. With
+   * {@code reuseport}, it may be on another event loop.
+   */
   UdpSocket<I, O> all() {
     return all == null ? this : all;
   }

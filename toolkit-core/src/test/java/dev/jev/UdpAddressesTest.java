@@ -14,6 +14,8 @@ import java.net.Inet4Address;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.InterfaceAddress;
+import java.net.NetworkInterface;
 import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -33,7 +35,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The local addresses of datagrams: an answer comes from the address that was asked.
@@ -216,20 +217,58 @@ class UdpAddressesTest {
     }
   }
 
+  // Datagrams to several receivers.
+
   @ParameterizedTest
-  @ValueSource(strings = {"127.255.255.255", "255.255.255.255"})
-  void broadcastIsHandledOnce(String address) throws Exception {
-    assumeTrue(Transport.EPOLL.isAvailable());
-    start(Transport.EPOLL, "udp://:0", UdpAddresses::ofMachine);
-    try (DatagramSocket client = client(ip("127.0.0.1"))) {
-      for (int i = 0; i < 3; i++) {
-        send(client, ip(address), "broadcast");
-        assertThat(sourceOfAnswer(client).getAddress()).isEqualTo(ip("127.0.0.1"));
+  @MethodSource(TRANSPORTS)
+  void broadcastIsHandledOnce(Transport transport) throws Exception {
+    for (String uri : List.of("udp://:0", "udp://:0?reuseport=true", "udp4://:0?reuseport=true")) {
+      for (String all : List.of("127.255.255.255", "255.255.255.255")) {
+        isHandledOnce(transport, uri, ip("127.0.0.1"), ip(all));
       }
-      send(client, ip("127.0.0.1"), "end");
-      sourceOfAnswer(client);
+      for (InterfaceAddress each : addressesOfInterfaces()) {
+        if (each.getBroadcast() != null) {
+          isHandledOnce(transport, uri, each.getAddress(), each.getBroadcast());
+        }
+      }
     }
-    assertThat(asked).hasSize(4);
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void broadcastToItsOwnListenerIsHandledOnce(Transport transport) throws Exception {
+    InetAddress all = ip("127.255.255.255");
+    isHandledOnce(transport, "udp://127.255.255.255:0?reuseport=true", ip("127.0.0.1"), all);
+  }
+
+  @Test
+  void multicastToAllNodesIsHandledOnce() throws Exception {
+    for (InterfaceAddress each : addressesOfInterfaces()) {
+      if (each.getAddress() instanceof Inet6Address own && own.isLinkLocalAddress()) {
+        InetAddress all = ip("ff02::1%" + own.getScopeId()); // received with NIO only
+        isHandledOnce(Transport.NIO, "udp://:0?reuseport=true", own, all);
+      }
+    }
+  }
+
+  private static List<InterfaceAddress> addressesOfInterfaces() throws IOException {
+    return NetworkInterface.networkInterfaces()
+        .flatMap(each -> each.getInterfaceAddresses().stream())
+        .toList();
+  }
+
+  /** Sends from several ports: the system chooses the socket of a datagram by both addresses. */
+  private void isHandledOnce(Transport transport, String uri, InetAddress from, InetAddress to)
+      throws Exception {
+    start(transport, uri, UdpAddresses::ofMachine);
+    for (int i = 0; i < 10; i++) {
+      try (DatagramSocket client = client(from)) {
+        send(client, to, "to all");
+        assertThat(asked().remoteAddress()).isEqualTo(client.getLocalSocketAddress());
+      }
+    }
+    server.close(); // handles what has arrived
+    assertThat(asked).as("%s to %s", to, uri).isEmpty();
   }
 
   @ParameterizedTest
@@ -337,6 +376,32 @@ class UdpAddressesTest {
             .isEqualTo(new InetSocketAddress(ip(expected.get(each)), server.port()));
       }
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void everyLoopSendsToAnotherPeer(Transport transport) throws Exception {
+    Set<String> threads = ConcurrentHashMap.newKeySet();
+    try (DatagramSocket other = client(ip("127.0.0.9"))) {
+      server =
+          builder(
+                  transport,
+                  (connection, message) -> {
+                    threads.add(Thread.currentThread().getName());
+                    connection.to(other.getLocalSocketAddress()).send(message);
+                  })
+              .addressesOfMachine(() -> ips("127.0.0.2"))
+              .listen("udp://:0?reuseport=true")
+              .start();
+      for (int i = 0; i < 50; i++) {
+        try (DatagramSocket client = client(ip("127.0.0.1"))) {
+          send(client, ip("127.0.0.2"), "question");
+          assertThat(sourceOfAnswer(other))
+              .isEqualTo(new InetSocketAddress(ip("127.0.0.1"), server.port()));
+        }
+      }
+    }
+    assertThat(threads).hasSize(2);
   }
 
   @ParameterizedTest
