@@ -113,6 +113,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       loop.executor().execute(this::startAttempt); // later, also if this is a callback on the loop
     } catch (Throwable t) {
       close();
+      endpoint.requireLoops(t);
       throw t;
     }
   }

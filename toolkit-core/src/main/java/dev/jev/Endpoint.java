@@ -100,9 +100,14 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   /**
    * Starts the plugins in the order of their stages. If one throws, the remaining ones are not
    * started, but the stop calls {@link Plugin#stop} of all.
+   *
+   * @throws IllegalStateException if the stop has begun, which may have passed the plugins already
    */
   void startPlugins() {
     synchronized (this) {
+      if (stopBegun) {
+        throw new IllegalStateException("the " + name + " was stopped while it started");
+      }
       started = plugins;
     }
     plugins.forEach(plugin -> plugin.start(owner.pluginHost()));
@@ -242,9 +247,25 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     }
     stopped.await();
     stopThread.join();
+    requireLiveLoops();
+  }
+
+  private void requireLiveLoops() {
     if (loopFailure != null) {
       throw new IllegalStateException(
           name + " stopped because an event loop died: " + loopFailure, loopFailure);
+    }
+  }
+
+  /**
+   * Checks that a failure of the start does not come from the event loops.
+   *
+   * @throws IllegalStateException if shared event loops were closed meanwhile, or one has died
+   */
+  void requireLoops(Throwable failure) {
+    requireLiveLoops();
+    if (!ownsLoops) {
+      eventLoops.requireOpen(failure);
     }
   }
 

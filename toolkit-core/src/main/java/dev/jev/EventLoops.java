@@ -140,10 +140,19 @@ public final class EventLoops implements AutoCloseable {
   }
 
   synchronized void add(EventLoopsUser user) {
-    if (closing) {
-      throw new IllegalStateException("event loops are closed; create new ones");
-    }
+    requireOpen(/* failure= */ null);
     users.add(user);
+  }
+
+  /**
+   * Checks that the event loops are not closed.
+   *
+   * @param failure a failure that would come from that, or null
+   */
+  void requireOpen(@Nullable Throwable failure) {
+    if (closing) {
+      throw new IllegalStateException("event loops are closed; create new ones", failure);
+    }
   }
 
   /** Refuses further users. */

@@ -61,6 +61,7 @@ public final class Server implements PluginHost, AutoCloseable {
     } catch (Throwable t) {
       stop(Duration.ZERO);
       endpoint.awaitUninterruptibly();
+      endpoint.requireLoops(t);
       throw t;
     }
     sockets.open();

@@ -51,6 +51,8 @@ final class ServerSockets<I, O> {
   /** Maximum time for draining the kernel's queues while more connections or datagrams arrive. */
   private static final long DRAIN_MILLIS = 500;
 
+  private static final String STOPPED = "the server was stopped while it started";
+
   /** Maximum number of accepts per read batch, so that open connections get their turn. */
   private static final int MAX_ACCEPTS = 64;
 
@@ -159,7 +161,7 @@ final class ServerSockets<I, O> {
       if (!udp.isEmpty() && isForAll(address)) {
         openUdpAddresses(listenAddress, udp.get(0), loops);
       }
-    } catch (IOException | ChannelException e) {
+    } catch (IOException | ChannelException | RejectedExecutionException e) {
       throw new UncheckedIOException(
           "cannot listen on " + listenAddress.uri() + ": " + Transport.text(e),
           e instanceof IOException io ? io : new IOException(e));
@@ -194,6 +196,9 @@ final class ServerSockets<I, O> {
   private SocketAddress open(
       ListenAddress listenAddress, SocketAddress address, Loop loop, List<UdpSocket<I, O>> udp)
       throws IOException {
+    if (closing) {
+      throw new IOException(STOPPED);
+    }
     Channel socket = newSocket(listenAddress, address);
     ServerIntake intake;
     if (socket instanceof DatagramChannel datagrams) {
@@ -207,6 +212,9 @@ final class ServerSockets<I, O> {
     }
     open(listenAddress, address, loop, socket, intake);
     SocketAddress bound = address instanceof UnixAddress ? address : socket.localAddress();
+    if (bound == null) {
+      throw new IOException(STOPPED); // which has closed the socket
+    }
     SocketAddresses.set(socket, bound);
     return bound;
   }
@@ -226,11 +234,15 @@ final class ServerSockets<I, O> {
       socket.unsafe().closeForcibly();
       throw t;
     }
-    loop.executor().execute(() -> loop.add(socket));
     try {
+      loop.executor().execute(() -> loop.add(socket));
       UnixSocketFile file = bind(socket, listenAddress, address);
       ListeningSocket listening = new ListeningSocket(socket, intake, file);
       sockets.add(listening);
+      if (closing) { // and may have passed the sockets already
+        listening.deleteFile();
+        throw new IOException(STOPPED);
+      }
       return listening;
     } catch (Throwable t) {
       ChannelFuture closed = socket.close();
@@ -275,13 +287,13 @@ final class ServerSockets<I, O> {
     share(listenAddress, all.channel(), true);
     share(listenAddress, socket, true);
     try {
-      ListeningSocket listening = open(listenAddress, address, loop, socket, handler);
+      open(listenAddress, address, loop, socket, handler).pause(this::isPaused);
+      return handler;
+    } catch (IOException | RuntimeException e) {
       if (closing) {
-        socket.close();
         return null;
       }
-      listening.pause(this::isPaused);
-      return handler;
+      throw e;
     } finally {
       share(listenAddress, all.channel(), false);
       share(listenAddress, socket, false);

@@ -3,9 +3,19 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Event loops that several servers share. */
 class EventLoopsTest {
@@ -15,6 +25,20 @@ class EventLoopsTest {
         .listen("tcp://127.0.0.1:0")
         .eventLoops(eventLoops)
         .start();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static boolean watchdogWaits() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("jev-watchdog"))
+        .allMatch(thread -> thread.getState() == Thread.State.TIMED_WAITING);
   }
 
   private static long loopThreads() {
@@ -65,6 +89,106 @@ class EventLoopsTest {
     assertThatIllegalStateException()
         .isThrownBy(() -> start(loops, recorder))
         .withMessage("event loops are closed; create new ones");
+  }
+
+  /** Starts a server that closes its event loops when its first address is open. */
+  private static void startAndClose(EventLoops loops, Plugin plugin, String... otherUris) {
+    Server.Builder<String, String> builder =
+        Server.builder(Texts::new, Connection::send)
+            .addressesOfMachine(
+                () -> {
+                  loops.close();
+                  return UdpAddresses.ofMachine();
+                })
+            .plugin(plugin)
+            .eventLoops(loops)
+            .listen("udp://:0");
+    Stream.of(otherUris).forEach(builder::listen);
+    assertThatIllegalStateException()
+        .isThrownBy(builder::start)
+        .withMessage("event loops are closed; create new ones");
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void closingThemWhileAServerStartsEndsTheStart(Transport transport) throws Exception {
+    List<Plugin> started = new ArrayList<>();
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost host) {
+            started.add(this);
+          }
+        };
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      startAndClose(EventLoops.builder().transport(transport).start(), plugin);
+      for (String uri : List.of("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "udp://:0")) {
+        startAndClose(EventLoops.builder().transport(transport).start(), plugin, uri);
+      }
+      assertThat(started).isEmpty(); // nothing would stop them
+      assertThat(log.messages("")).isEmpty();
+    }
+    Eventually.noServerThreadIsLeft();
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.jev.Available#transports")
+  void socketThatOpensAfterTheyAreClosedEndsTheStart(Transport transport) throws Exception {
+    for (String uri : List.of("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "udp://:0")) {
+      EventLoops loops =
+          EventLoops.builder()
+              .count(1)
+              .transport(transport)
+              .blockedLoopThreshold(Duration.ofHours(1))
+              .start();
+      Eventually.holds("the watchdog has added its task", EventLoopsTest::watchdogWaits);
+      SingleThreadEventExecutor loop = (SingleThreadEventExecutor) loops.loops().get(0).executor();
+      CountDownLatch blocked = new CountDownLatch(1);
+      CountDownLatch ended = new CountDownLatch(1);
+      loop.execute(
+          () -> {
+            blocked.countDown();
+            await(ended);
+          });
+      await(blocked);
+      CompletableFuture<Server> server =
+          CompletableFuture.supplyAsync(
+              () ->
+                  Server.builder(Texts::new, Connection::send)
+                      .eventLoops(loops)
+                      .listen(uri)
+                      .start());
+      Eventually.holds("the server registers its socket", () -> loop.pendingTasks() > 0);
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(loops::close);
+      Eventually.holds("the loop ends", loop::isShuttingDown);
+      ended.countDown();
+      closed.get(10, TimeUnit.SECONDS);
+      assertThatThrownBy(() -> server.get(10, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("event loops are closed; create new ones");
+    }
+  }
+
+  @Test
+  void closingThemWhileAClientStartsEndsTheStart() throws Exception {
+    EventLoops loops = EventLoops.builder().start();
+    Plugin closing =
+        new Plugin() {
+          @Override
+          public void start(PluginHost host) {
+            loops.close();
+          }
+        };
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () ->
+                Client.builder(Texts::new, Connection::send)
+                    .eventLoops(loops)
+                    .plugin(closing)
+                    .connect("tcp://127.0.0.1:1"))
+        .withMessage("event loops are closed; create new ones");
+    Eventually.noServerThreadIsLeft();
   }
 
   @Test
