@@ -61,6 +61,12 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
    */
   static final Object PEER_CLOSED = new Object();
 
+  /**
+   * The event that reports a {@code close_notify}. Netty's own event also comes after one of this
+   * end: BoringSSL's engine is closed for Netty's handler when its output is, although it reads on.
+   */
+  static final Object INPUT_ENDED = new Object();
+
   /** The event that reports input that has to wait for a task. */
   static final Object INPUT_WAITS = new Object();
 
@@ -68,7 +74,7 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   static final Object INPUT_CONTINUES = new Object();
 
   private final HandshakeTasks tasks;
-  private boolean refused; // all input is ignored
+  private boolean refused; // all input is ignored, as after a close_notify
   private boolean discards; // the connection closes during the handshake and discards all input
   private boolean delivered; // the current record has had data
   private int credit = MAX_SILENT_RECORDS * SILENT_RECORD_BYTES; // for records without data
@@ -149,7 +155,7 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
       out.add(in.readRetainedSlice(in.readableBytes())); // which the connection counts
       return;
     }
-    if (refused || sslCloseFuture().isSuccess()) {
+    if (refused) {
       in.skipBytes(in.readableBytes());
       return;
     }
@@ -169,6 +175,9 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     }
     int readable = in.readableBytes();
     super.decode(ctx, in, out);
+    if (sslCloseFuture().isSuccess() && engine().isInboundDone()) {
+      endInput(ctx);
+    }
     boolean ignored = in.readableBytes() == readable;
     if (!ignored && !delivered && handshakeFuture().isSuccess()) {
       paySilentRecord(ctx, in);
@@ -178,9 +187,14 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
   }
 
+  private void endInput(ChannelHandlerContext ctx) {
+    refused = true;
+    ctx.fireUserEventTriggered(INPUT_ENDED);
+  }
+
   private void paySilentRecord(ChannelHandlerContext ctx, ByteBuf in) {
     credit -= SILENT_RECORD_BYTES;
-    if (credit < 0 && !sslCloseFuture().isDone()) {
+    if (credit < 0 && !refused) {
       String limit = MAX_SILENT_RECORDS + ", and 1 per " + SILENT_RECORD_BYTES + " bytes)";
       refuse(ctx, in, "records without data: too many (expected: <= " + limit);
     }

@@ -137,18 +137,16 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       serverName = named.hostname();
     } else if (event instanceof SslHandshakeCompletionEvent handshake) {
       complete(ctx, handshake.cause());
-    } else if (event instanceof SslCloseCompletionEvent closed) {
-      if (closed.isSuccess()) {
-        inputEnded = true;
-        ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-      }
+    } else if (event == GuardedSslHandler.INPUT_ENDED) {
+      inputEnded = true;
+      ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     } else if (event instanceof ChannelInputShutdownEvent) {
       if (!inputEnded) {
         finish();
         link.close(new CloseReason(Kind.IO_ERROR, new TruncatedException()));
       }
       ctx.fireUserEventTriggered(event);
-    } else {
+    } else if (!(event instanceof SslCloseCompletionEvent)) {
       ctx.fireUserEventTriggered(event);
     }
   }

@@ -466,13 +466,16 @@ class TlsTest {
   void shutdownOutputSendsCloseNotifyAndGoesOnReading(Tls.Provider provider) throws Exception {
     start(provider);
     try (TlsPeer peer = connect().handshake()) {
+      recorder.expect("connect");
       Connection<String> connection = recorder.connection();
       connection.send("last");
       connection.shutdownOutput();
       assertThat(peer.receive()).isEqualTo("last");
       assertThat(peer.read()).isEqualTo(-1);
       peer.send("still heard");
-      recorder.expect("connect", "message still heard");
+      recorder.expect("message still heard");
+      peer.send("and later");
+      recorder.expect("message and later");
     }
     recorder.expect("close PEER_CLOSED");
     reasons.expect("PEER_CLOSED");
