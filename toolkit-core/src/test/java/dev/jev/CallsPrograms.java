@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Tag;
 
 /**
  * Marks tests that call programs of the operating system, see {@link Program}. {@code .ci/run} runs
- * them once on a machine without these programs.
+ * them once on a machine without these programs. Not for tests with a {@link ChildJvm}, which needs
+ * the shell only.
  */
 @Tag("programs")
 @Retention(RetentionPolicy.RUNTIME)

@@ -62,7 +62,6 @@ class FaultTest {
   @ParameterizedTest
   @MethodSource(TRANSPORTS)
   @EnabledOnOs(OS.LINUX)
-  @CallsPrograms
   void tooManyOpenFilesPauseAcceptingOnly(Transport transport, @TempDir Path directory)
       throws Exception {
     // The first thing this server logs, and its first message, come when no file can be opened.
@@ -105,7 +104,6 @@ class FaultTest {
   /** A class that is needed for the first time can then not be loaded if it is a file. */
   @Test
   @EnabledOnOs(OS.LINUX)
-  @CallsPrograms
   void tooManyOpenFilesArePassedWithoutLoadingAClassOfTheToolkit() throws Exception {
     try (ChildJvm child = ChildJvm.withFilesAndUnpackedClasses(200, "AUTO", "10000")) {
       for (int i = 0; i < 250; i++) {
@@ -124,7 +122,6 @@ class FaultTest {
 
   @Test
   @EnabledOnOs(OS.LINUX)
-  @CallsPrograms
   void maxConnectionsFollowsTheLimitOfFiles(@TempDir Path directory) throws Exception {
     int max = 300 / 10 * 9 - 64;
     try (ChildJvm child = ChildJvm.withFiles(300, directory, "AUTO", "default")) {
