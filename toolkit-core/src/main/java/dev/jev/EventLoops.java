@@ -5,13 +5,13 @@ import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
+import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.RejectedExecutionHandlers;
-import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -73,7 +73,6 @@ public final class EventLoops implements AutoCloseable {
             transport.newIoHandlerFactory());
     for (EventExecutor executor : group) {
       Loop loop = new Loop((EventLoop) executor);
-      ((SingleThreadEventExecutor) executor).addShutdownHook(loop::end);
       executor.terminationFuture().addListener(ended -> loopEnded(ended.cause()));
       loops.add(loop);
     }
@@ -249,13 +248,39 @@ public final class EventLoops implements AutoCloseable {
 
     @Override
     protected IoEventLoop newChild(Executor executor, IoHandlerFactory io, Object... args) {
-      return new SingleThreadIoEventLoop(
-          this,
+      return new LoopExecutor(this, executor, io);
+    }
+  }
+
+  /**
+   * A Netty event loop, which ends its {@link Loop} when it shuts down.
+   *
+   * <p>Netty's shutdown hooks do not suffice: it skips them each time that it had tasks to run.
+   */
+  private static final class LoopExecutor extends SingleThreadIoEventLoop {
+
+    LoopExecutor(IoEventLoopGroup group, Executor executor, IoHandlerFactory io) {
+      super(
+          group,
           executor,
           io,
           Integer.MAX_VALUE,
           RejectedExecutionHandlers.reject(),
           MAX_TASK_MILLIS);
+    }
+
+    @Override
+    protected boolean confirmShutdown() {
+      boolean confirmed = super.confirmShutdown();
+      Loop loop = confirmed ? Loop.current() : null;
+      if (loop != null) { // null if it has ended
+        try {
+          loop.end();
+        } catch (Throwable t) {
+          RateLimitedLog.write(Level.ERROR, "the end of an event loop failed", t);
+        }
+      }
+      return confirmed;
     }
   }
 }

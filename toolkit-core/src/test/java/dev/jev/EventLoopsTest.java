@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.netty.channel.SingleThreadEventLoop;
 import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -201,6 +204,48 @@ class EventLoopsTest {
     }
     server.awaitStop();
     Eventually.noServerThreadIsLeft();
+  }
+
+  /** Notes that the loop has ended, and released what it holds. */
+  private record EndNoted(AtomicBoolean ended) implements LoopService {
+
+    @Override
+    public boolean runBehind(Runnable task) {
+      return false;
+    }
+
+    @Override
+    public void end() {
+      ended.set(true);
+    }
+  }
+
+  /** Gives a loop a task each time that it has run all its tasks, until it takes no more. */
+  private static void keepBusy(SingleThreadEventLoop executor) {
+    try {
+      executor.execute(() -> keepBusyLater(executor));
+    } catch (RejectedExecutionException e) {
+      // It has ended.
+    }
+  }
+
+  private static void keepBusyLater(SingleThreadEventLoop executor) {
+    try {
+      executor.executeAfterEventLoopIteration(() -> keepBusy(executor));
+    } catch (RejectedExecutionException e) {
+      // It has ended.
+    }
+  }
+
+  @Test
+  void loopWithTasksUntilItsEndReleasesWhatItHolds() {
+    AtomicBoolean ended = new AtomicBoolean();
+    EventLoops loops = EventLoops.builder().count(1).start();
+    Loop loop = loops.loops().get(0);
+    loop.service(EndNoted.class, any -> new EndNoted(ended));
+    keepBusy((SingleThreadEventLoop) loop.executor());
+    loops.close();
+    assertThat(ended).isTrue();
   }
 
   @Test
