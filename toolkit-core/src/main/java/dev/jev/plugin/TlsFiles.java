@@ -15,20 +15,16 @@ import java.security.KeyStore;
 import java.security.NoSuchAlgorithmException;
 import java.security.PrivateKey;
 import java.security.cert.Certificate;
-import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import javax.crypto.Cipher;
 import javax.crypto.EncryptedPrivateKeyInfo;
 import javax.crypto.SecretKeyFactory;
@@ -42,16 +38,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class TlsFiles {
 
-  private static final Pattern KEY =
-      Pattern.compile(
-          "-----BEGIN (?:(\\w+) )?PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END (?:\\w+ )?PRIVATE KEY-----");
-
-  /** A block of PEM (RFC 7468) that is not a certificate, such as the key in the same file. */
-  private static final Pattern OTHER_BLOCK =
-      Pattern.compile(
-          "(?s)-----BEGIN (?!(?:X509 )?CERTIFICATE-----)([A-Z0-9 ]+)-----.*?-----END \\1-----");
-
-  private static final Pattern BLOCK = Pattern.compile("-----BEGIN ");
+  /** RFC 1421, 4.6.1.1: the header of an encrypted key in the formats before PKCS#8. */
+  private static final String OLD_ENCRYPTION = "Proc-Type: 4,ENCRYPTED";
 
   private final Map<Path, byte[]> contents = new HashMap<>();
 
@@ -80,18 +68,25 @@ final class TlsFiles {
   /** Returns the certificates in a PEM file, in their order; at least one. */
   List<X509Certificate> pemCertificates(Path path) {
     List<X509Certificate> certificates = new ArrayList<>();
-    String text = OTHER_BLOCK.matcher(new String(bytes(path), ISO_8859_1)).replaceAll("");
     try {
       CertificateFactory factory = CertificateFactory.getInstance("X.509");
-      InputStream only = new ByteArrayInputStream(text.getBytes(ISO_8859_1));
-      for (Certificate certificate : factory.generateCertificates(only)) {
-        certificates.add((X509Certificate) certificate);
+      List<PemBlock> blocks = pem(path);
+      if (blocks.isEmpty()) { // not in PEM; the factory may know the format
+        for (Certificate certificate : factory.generateCertificates(open(path))) {
+          certificates.add((X509Certificate) certificate);
+        }
       }
-    } catch (CertificateException e) {
+      for (PemBlock block : blocks) {
+        if (block.content() == null) {
+          throw unreadable(path, null);
+        }
+        if (block.isCertificate()) {
+          InputStream der = new ByteArrayInputStream(block.decode());
+          certificates.add((X509Certificate) factory.generateCertificate(der));
+        }
+      }
+    } catch (GeneralSecurityException e) {
       throw unreadable(path, e);
-    }
-    if (BLOCK.matcher(text).results().count() > certificates.size()) {
-      throw unreadable(path, null); // JDK 25 leaves out one that is cut short
     }
     return atLeastOne(path, certificates);
   }
@@ -158,28 +153,44 @@ final class TlsFiles {
         "key store " + path + ": unreadable (expected: PKCS#12 with the given password)", cause);
   }
 
-  /** Returns the private key in a PEM file. */
+  /** Returns the first private key in a PEM file. */
   PrivateKey pemKey(Path path, @Nullable String password) {
-    Matcher pem = KEY.matcher(new String(bytes(path), ISO_8859_1));
-    if (!pem.find()) {
-      throw noKey(path, "none (expected: one in PEM)", null);
+    PemBlock key =
+        pem(path).stream()
+            .filter(PemBlock::isPrivateKey)
+            .findFirst()
+            .orElseThrow(() -> noKey(path, "none (expected: one in PEM)", null));
+    return switch (key.label()) {
+      case "PRIVATE KEY" -> pkcs8(path, new PKCS8EncodedKeySpec(der(path, key)));
+      case "ENCRYPTED PRIVATE KEY" -> pkcs8(path, decrypt(path, der(path, key), password));
+      default -> throw noKey(path, oldFormat(key), null);
+    };
+  }
+
+  private static String oldFormat(PemBlock key) {
+    String kind = key.label().replace(" PRIVATE KEY", " format");
+    String content = key.content();
+    String encrypted = content != null && content.contains(OLD_ENCRYPTION) ? "encrypted " : "";
+    String expected = " (expected: " + encrypted + "PKCS#8; convert it with openssl pkcs8 -topk8)";
+    return encrypted + kind + expected;
+  }
+
+  private static byte[] der(Path path, PemBlock key) {
+    try {
+      return key.decode();
+    } catch (GeneralSecurityException e) {
+      throw noKey(path, "unreadable (expected: PKCS#8 in PEM)", e);
     }
-    byte[] der = Base64.getMimeDecoder().decode(pem.group(2));
-    String kind = pem.group(1);
-    if (kind == null) {
-      return pkcs8(path, new PKCS8EncodedKeySpec(der));
-    }
-    if (!kind.equals("ENCRYPTED")) {
-      throw noKey(
-          path, kind + " format (expected: PKCS#8; convert it with openssl pkcs8 -topk8)", null);
-    }
+  }
+
+  private List<PemBlock> pem(Path path) {
+    return PemBlock.of(new String(bytes(path), ISO_8859_1));
+  }
+
+  private static PKCS8EncodedKeySpec decrypt(Path path, byte[] der, @Nullable String password) {
     if (password == null) {
       throw noKey(path, "encrypted (expected: a password)", null);
     }
-    return pkcs8(path, decrypt(path, der, password));
-  }
-
-  private static PKCS8EncodedKeySpec decrypt(Path path, byte[] der, String password) {
     try {
       EncryptedPrivateKeyInfo encrypted = new EncryptedPrivateKeyInfo(der);
       // The name PBES2 does not include the ciphers; the parameters do.

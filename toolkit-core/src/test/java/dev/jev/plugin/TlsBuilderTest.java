@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.security.AlgorithmParameters;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.Callable;
 import javax.crypto.Cipher;
 import javax.crypto.EncryptedPrivateKeyInfo;
@@ -173,6 +174,14 @@ class TlsBuilderTest {
             + old
             + ": RSA format (expected: PKCS#8; convert it with openssl pkcs8 -topk8)",
         TlsIdentity.pem(chain, old));
+    String lines = "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n";
+    Path broken = certificates.write("broken.key", lines.formatted("A=BC"));
+    Path cut = certificates.write("cut.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n");
+    for (Path unreadable : new Path[] {broken, cut}) {
+      unusable(
+          "private key in " + unreadable + ": unreadable (expected: PKCS#8 in PEM)",
+          TlsIdentity.pem(chain, unreadable));
+    }
     Path garbage = pem("garbage.key", "PRIVATE KEY", new byte[10]);
     unusable(
         "private key in " + garbage + ": unknown algorithm (expected: RSA, EC or EdDSA)",
@@ -271,6 +280,46 @@ class TlsBuilderTest {
             + key
             + ": unknown encryption (expected: AES; convert it with openssl pkcs8 -topk8)",
         TlsIdentity.pem(chain, key, "secret"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"RSA", "EC"})
+  void keyInAnOldEncryptedFormatIsRefused(String kind) throws Exception {
+    Path chain = certificates.write("old.pem", certificates.issue("old").getCertificatePathPEM());
+    String headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0011\n\n";
+    String begin = "-----BEGIN " + kind + " PRIVATE KEY-----\n";
+    String text = pemOf(kind + " PRIVATE KEY", new byte[10]).replace(begin, begin + headers);
+    Path key = certificates.write("old.key", text);
+    for (TlsIdentity identity :
+        List.of(TlsIdentity.pem(chain, key), TlsIdentity.pem(chain, key, "secret"))) {
+      unusable(
+          "private key in "
+              + key
+              + ": encrypted "
+              + kind
+              + " format (expected: encrypted PKCS#8; convert it with openssl pkcs8 -topk8)",
+          identity);
+    }
+  }
+
+  /** 6 MB: work that grows with the square of the size would take many minutes. */
+  @Test
+  void bigFileOfBlocksWithoutAnEndIsRefused() throws Exception {
+    Path chain = certificates.write("big.pem", certificates.issue("big").getCertificatePathPEM());
+    for (String label : List.of("CERTIFICATE", "PRIVATE KEY", "DH PARAMETERS", "X-----END ")) {
+      Path big = certificates.write("big", ("-----BEGIN " + label + "-----\n").repeat(200_000));
+      unusable(
+          "certificates in " + big + ": unreadable (expected: X.509 in PEM)",
+          TlsIdentity.pem(
+              big, certificates.write("b.key", certificates.issue("b").getPrivateKeyPEM())));
+      unusable(
+          "private key in "
+              + big
+              + (label.equals("PRIVATE KEY")
+                  ? ": unreadable (expected: PKCS#8 in PEM)"
+                  : ": none (expected: one in PEM)"),
+          TlsIdentity.pem(chain, big));
+    }
   }
 
   @Test
