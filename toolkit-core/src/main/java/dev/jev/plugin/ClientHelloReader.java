@@ -116,7 +116,7 @@ final class ClientHelloReader extends AbstractSniHandler<SslContext> implements 
     if (unknown != null) {
       refuse(ctx, TlsRecord.UNRECOGNIZED_NAME, requireNonNull(unknown.getMessage()));
     } else {
-      ctx.pipeline().replace(this, null, contexts.newHandler(ctx.alloc(), context.getNow()));
+      ctx.pipeline().replace(this, null, contexts.newHandler(context.getNow()));
     }
   }
 

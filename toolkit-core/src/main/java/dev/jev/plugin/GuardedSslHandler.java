@@ -4,12 +4,16 @@ import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.CompositeByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.handler.ssl.ReferenceCountedOpenSslEngine;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCounted;
+import io.netty.util.concurrent.Promise;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.Executor;
 import javax.net.ssl.SSLEngine;
@@ -26,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * MiB of data.
  *
  * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
- * flushes the replies to earlier input, since some engines send nothing afterwards.
+ * flushes the replies to earlier input, since engines send nothing afterwards in TLS 1.2. In TLS
+ * 1.3 they do, Netty's engine for BoringSSL because of {@link HiddenCloseNotify}.
  *
  * <p><b>Tasks.</b> While an engine runs a task on another thread it is locked. The event loop must
  * neither call it nor lose what arrives: reading pauses when a record arrives, the end of the input
@@ -36,12 +41,6 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
 
   /** RFC 5246, 6.2.3: a protected record exceeds the plaintext by at most 2048 bytes. */
   private static final int MAX_RECORD = TlsRecord.MAX_PLAIN_LENGTH + 2048;
-
-  /**
-   * Maximum length of a TLS 1.3 record with an alert: level, description, record type, 16 bytes of
-   * the cipher, and 16 bytes of padding from the JDK.
-   */
-  private static final int MAX_HIDDEN_ALERT = 2 + 1 + 16 + 16;
 
   /** Bytes of data that pay for a record without data. */
   private static final int SILENT_RECORD_BYTES = 64 * 1024;
@@ -79,6 +78,7 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   private boolean delivered; // the current record has had data
   private int credit = MAX_SILENT_RECORDS * SILENT_RECORD_BYTES; // for records without data
   private boolean inputWaits;
+  private boolean deliveredHere; // and not by Netty's handler
   private long handshakeBytes; // consumed during the handshake
   private @Nullable Object inputEnd; // the event, while it waits for a task
 
@@ -174,7 +174,11 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
       inputWaits(ctx, false); // before a message is delivered
     }
     int readable = in.readableBytes();
-    super.decode(ctx, in, out);
+    if (mayHideCloseNotify(in)) {
+      decodeShort(ctx, in);
+    } else {
+      super.decode(ctx, in, out);
+    }
     if (sslCloseFuture().isSuccess() && engine().isInboundDone()) {
       endInput(ctx);
     }
@@ -185,6 +189,51 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     delivered = false;
     handshakeBytes += handshakeFuture().isDone() ? 0 : readable - in.readableBytes();
     inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
+  }
+
+  /** Returns whether the input is a record that only BoringSSL can tell from a close_notify. */
+  private boolean mayHideCloseNotify(ByteBuf in) {
+    return engine() instanceof ReferenceCountedOpenSslEngine boringSsl
+        && handshakeFuture().isSuccess()
+        && in.readableBytes() >= TlsRecord.HEADER
+        && TlsRecord.mayBeLastAlert(in)
+        && boringSsl.getSession().getProtocol().equals("TLSv1.3");
+  }
+
+  /**
+   * Decodes a short record, once it is complete. Netty's handler must not see a part of it: it
+   * would remember the length.
+   */
+  private void decodeShort(ChannelHandlerContext ctx, ByteBuf in) throws SSLException {
+    if (!isRecordComplete(in)) {
+      return;
+    }
+    ByteBuffer data = HiddenCloseNotify.read((ReferenceCountedOpenSslEngine) engine(), in);
+    if (data == null) {
+      ((Promise<Channel>) sslCloseFuture()).trySuccess(ctx.channel()); // as Netty's handler does
+      endInput(ctx);
+    } else if (data.hasRemaining()) {
+      deliveredHere = true;
+      ctx.fireChannelRead(ctx.alloc().directBuffer(data.remaining()).writeBytes(data));
+    } else {
+      ctx.pipeline().flush(); // sends an answer or an alert
+    }
+  }
+
+  /**
+   * Ends a batch of reads. Netty's handler would read on during a pause, since it does not know of
+   * the data that was delivered here.
+   */
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) throws Exception {
+    boolean paused = deliveredHere && !ctx.channel().config().isAutoRead();
+    deliveredHere = false;
+    if (paused) {
+      ctx.flush();
+      ctx.fireChannelReadComplete();
+    } else {
+      super.channelReadComplete(ctx);
+    }
   }
 
   private void endInput(ChannelHandlerContext ctx) {
@@ -271,11 +320,10 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
       in.skipBytes(in.readableBytes());
       ctx.fireUserEventTriggered(PEER_CLOSED);
     } else if (handshakeFuture().isSuccess()) {
-      boolean isLast = in.readableBytes() == TlsRecord.HEADER + length;
-      // In TLS 1.3 every encrypted record has the type of application data (RFC 8446, 5.2).
       if (type == TlsRecord.HANDSHAKE) {
         refuse(ctx, in, "peer began a second handshake; renegotiation is refused");
-      } else if (type == TlsRecord.ALERT || (isLast && length <= MAX_HIDDEN_ALERT)) {
+      } else if (type == TlsRecord.ALERT
+          || (TlsRecord.mayBeLastAlert(in) && !mayHideCloseNotify(in))) {
         ctx.fireChannelReadComplete(); // flushes the replies
       }
     }

@@ -33,10 +33,14 @@ import org.jspecify.annotations.Nullable;
  * <p>A connection opens when its handshake is complete; {@code
  * connection.attribute(TlsSession.class)} then returns the session. A peer that does not speak TLS,
  * or whose handshake fails, is sent an alert, and the connection closes with {@code
- * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Output of a peer that
- * ends without {@code close_notify} may have been truncated: the connection closes with {@code
- * IO_ERROR}. Clients that a server refuses are {@linkplain #refused counted}, logged at most once
- * per second, and reported to {@link Builder#onRefused}.
+ * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Clients that a server
+ * refuses are {@linkplain #refused counted}, logged at most once per second, and reported to {@link
+ * Builder#onRefused}.
+ *
+ * <p><b>End of the input.</b> Output of a peer that ends without {@code close_notify} may have been
+ * truncated: the connection closes with {@code IO_ERROR}. In TLS 1.3 a peer may send a {@code
+ * close_notify} and wait for the replies to its messages. In TLS 1.2 it ends both directions, and
+ * replies that are not written yet are lost.
  *
  * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused, and so are many
  * records without data, such as key updates.
@@ -55,10 +59,6 @@ public final class Tls implements Plugin {
     /**
      * BoringSSL, several times as fast as the JDK. It is available if the artifact {@code
      * io.netty:netty-tcnative-boringssl-static} is on the class path, which needs no classifier.
-     *
-     * <p>Netty's engine sends nothing after it has read the peer's {@code close_notify}. With TLS
-     * 1.3 a peer may send that and wait for replies: those that the handler has not sent yet,
-     * because it is offloaded or reading is paused, are lost. Take {@link #JDK} for such peers.
      */
     BORINGSSL;
 

@@ -27,11 +27,17 @@ final class TlsContexts {
 
   private final TlsFiles files;
   private final ServerNames<SslContext> contexts;
+  private final ByteBufAllocator allocator;
   private final Executor taskExecutor;
 
-  private TlsContexts(TlsFiles files, ServerNames<SslContext> contexts, Executor taskExecutor) {
+  private TlsContexts(
+      TlsFiles files,
+      ServerNames<SslContext> contexts,
+      ByteBufAllocator allocator,
+      Executor taskExecutor) {
     this.files = files;
     this.contexts = contexts;
+    this.allocator = allocator;
     this.taskExecutor = taskExecutor;
   }
 
@@ -49,7 +55,9 @@ final class TlsContexts {
                     name,
                     contextsByIdentity.computeIfAbsent(
                         identity, key -> make(options, files, key))));
-    return new TlsContexts(files, contexts, options.taskExecutor());
+    ByteBufAllocator allocator =
+        options.isJdk() ? ByteBufAllocator.DEFAULT : HiddenCloseNotify.ALLOCATOR;
+    return new TlsContexts(files, contexts, allocator, options.taskExecutor());
   }
 
   private static SslContext make(
@@ -126,15 +134,15 @@ final class TlsContexts {
   }
 
   /** Returns a handler for a client, with the context for the name that it requested. */
-  SslHandler newHandler(ByteBufAllocator allocator, SslContext context) {
+  SslHandler newHandler(SslContext context) {
     return new GuardedSslHandler(context.newEngine(allocator), taskExecutor);
   }
 
   /** Returns a handler that begins a handshake with a server as soon as it is added. */
-  SslHandler newHandler(ByteBufAllocator allocator, @Nullable HostName host, int port) {
+  SslHandler newHandler(@Nullable HostName host, int port) {
     SslContext context = requireNonNull(contexts.get(null));
     if (host == null) {
-      return newHandler(allocator, context);
+      return newHandler(context);
     }
     SSLEngine engine = context.newEngine(allocator, host.name(), port);
     ServerName.request(engine, host);

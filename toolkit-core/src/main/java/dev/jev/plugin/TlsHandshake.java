@@ -112,7 +112,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       serverName = host.name();
     }
     int port = peer instanceof InetSocketAddress address ? address.getPort() : -1;
-    return contexts.newHandler(ctx.alloc(), host, port);
+    return contexts.newHandler(host, port);
   }
 
   private void expire() {
@@ -268,7 +268,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   /**
    * Writes, and ignores failures once the peer has ended its output, since output may no longer
    * reach it: TLS 1.2 requires this end to close when the peer does, whatever is pending (RFC 5246,
-   * 7.2.1), and most engines do the same in TLS 1.3.
+   * 7.2.1), and in TLS 1.3 the peer may have left.
    */
   @Override
   public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {

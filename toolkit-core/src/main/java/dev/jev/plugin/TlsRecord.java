@@ -19,7 +19,8 @@ final class TlsRecord {
   static final int FIRST_TYPE = 20;
   static final int ALERT = 21;
   static final int HANDSHAKE = 22;
-  static final int LAST_TYPE = 23;
+  static final int APPLICATION_DATA = 23;
+  static final int LAST_TYPE = APPLICATION_DATA;
 
   // RFC 8446, 6: alerts.
   private static final int CLOSE_NOTIFY = 0;
@@ -31,6 +32,12 @@ final class TlsRecord {
   static final int UNRECOGNIZED_NAME = 112;
 
   private static final int FATAL = 2;
+
+  /**
+   * Maximum length of an encrypted alert in TLS 1.3: level, description, type of record, 16 bytes
+   * of the cipher, and 16 bytes of padding from the JDK. Other implementations pad less.
+   */
+  static final int MAX_HIDDEN_ALERT = 2 + 1 + 16 + 16;
 
   private TlsRecord() {}
 
@@ -56,6 +63,17 @@ final class TlsRecord {
     }
     int description = record.getUnsignedByte(record.readerIndex() + HEADER + 1);
     return description == CLOSE_NOTIFY || description == USER_CANCELED;
+  }
+
+  /**
+   * Returns whether the input is a record, complete or not, that may contain an encrypted alert. In
+   * TLS 1.3 it has the type of application data (RFC 8446, 5.2).
+   */
+  static boolean mayBeLastAlert(ByteBuf input) {
+    int length = length(input);
+    return length <= MAX_HIDDEN_ALERT
+        && input.readableBytes() <= HEADER + length
+        && type(input) == APPLICATION_DATA;
   }
 
   /** Returns a complete, unencrypted record with a fatal alert. */

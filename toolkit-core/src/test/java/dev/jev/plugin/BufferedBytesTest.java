@@ -125,7 +125,7 @@ class BufferedBytesTest {
     UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(/* preferDirect= */ true);
     Tls tls = Tls.server().provider(provider).identity(localhost).build();
     SslContext context = tls.contexts().contextFor(null);
-    GuardedSslHandler handler = (GuardedSslHandler) tls.contexts().newHandler(allocator, context);
+    GuardedSslHandler handler = (GuardedSslHandler) tls.contexts().newHandler(context);
     EmbeddedChannel channel = new EmbeddedChannel();
     channel.config().setAllocator(allocator);
     channel.pipeline().addLast(handler);

@@ -1,6 +1,7 @@
 package dev.jev.plugin;
 
 import dev.jev.RawPeer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
@@ -66,6 +67,32 @@ final class EnginePeer {
       }
     }
     return this;
+  }
+
+  /** Performs the complete handshake with a channel, which must be new. */
+  EnginePeer handshake(EmbeddedLink link) throws SSLException {
+    link.channel().pipeline().fireChannelActive();
+    link.arrive(wrap()).flush(); // which runs the tasks
+    ByteBuffer flight = ByteBuffer.wrap(link.sent());
+    while (flight.hasRemaining()) {
+      engine.unwrap(flight, ByteBuffer.allocate(ROOM));
+      runTasks();
+      if (engine.getHandshakeStatus() == HandshakeStatus.NEED_WRAP) {
+        link.arrive(wrap()).flush();
+      }
+    }
+    return this;
+  }
+
+  /** Reads data until the {@code close_notify}. */
+  byte[] readAll(RawPeer peer) throws IOException {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    ByteBuffer plain = ByteBuffer.allocate(ROOM);
+    while (!engine.isInboundDone()) {
+      engine.unwrap(ByteBuffer.wrap(record(peer)), plain.clear());
+      all.write(plain.array(), 0, plain.position());
+    }
+    return all.toByteArray();
   }
 
   /** Returns the name in the certificate of the server. */
