@@ -1,5 +1,7 @@
 package dev.jev.plugin;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.jev.PluginHost;
 import java.time.Duration;
 
@@ -15,42 +17,44 @@ import java.time.Duration;
 final class AcceptGate {
 
   private final PluginHost host;
-  private final TokenBucket rate;
-  private final int batch;
+  private final Limits limits;
 
   // Guarded by this.
   private long paidUntil;
   private boolean paused;
 
-  AcceptGate(PluginHost host, TokenBucket rate) {
+  AcceptGate(PluginHost host, Limits limits) {
     this.host = host;
-    this.rate = rate;
-    this.batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());
-    this.paidUntil = rate.full(System.nanoTime());
+    this.limits = limits;
+    this.paidUntil = rate().full(System.nanoTime());
+  }
+
+  /** Returns the present rate; a limit that was set once stays set. */
+  private TokenBucket rate() {
+    return requireNonNull(limits.values().acceptRate());
   }
 
   /** Counts an accepted connection. */
   synchronized void accepted() {
+    TokenBucket rate = rate();
     long now = System.nanoTime();
     paidUntil = rate.take(1, paidUntil, now);
     if (!paused && rate.delay(1, paidUntil, now) > 0) {
       paused = true;
       host.pauseAccepting(this);
-      resumeLater(now);
+      resumeIfPaid();
     }
   }
 
-  private synchronized void resume() {
-    long now = System.nanoTime();
-    if (rate.delay(batch, paidUntil, now) > 0) {
-      resumeLater(now);
+  private synchronized void resumeIfPaid() {
+    TokenBucket rate = rate();
+    int batch = Math.min(Math.max(rate.perSecond() / 100, 1), rate.burst());
+    long wait = rate.delay(batch, paidUntil, System.nanoTime());
+    if (wait > 0) {
+      host.runAfter(Duration.ofNanos(wait), this::resumeIfPaid);
     } else {
       paused = false;
       host.resumeAccepting(this);
     }
-  }
-
-  private void resumeLater(long now) {
-    host.runAfter(Duration.ofNanos(rate.delay(batch, paidUntil, now)), this::resume);
   }
 }

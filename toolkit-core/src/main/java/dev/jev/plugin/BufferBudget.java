@@ -15,16 +15,17 @@ import java.util.concurrent.atomic.AtomicLongArray;
  */
 final class BufferBudget {
 
-  private final long limit;
-  private final long pauseThreshold;
-  private final long closeThreshold;
+  private volatile long limit;
   private final AtomicLong total = new AtomicLong();
   private final AtomicLongArray bytesBySize = new AtomicLongArray(Long.SIZE + 1);
 
   BufferBudget(long limit) {
     this.limit = limit;
-    this.pauseThreshold = limit - limit / 5;
-    this.closeThreshold = limit - limit / 20;
+  }
+
+  /** Sets the limit. */
+  void limit(long limit) {
+    this.limit = limit;
   }
 
   long total() {
@@ -43,12 +44,12 @@ final class BufferBudget {
   /** Returns whether a connection with this many buffered bytes should stop reading. */
   boolean shouldPause(long buffered) {
     long all = total();
-    return isAmongLargest(buffered, all - pauseThreshold) || (all > limit && buffered > 0);
+    return isAmongLargest(buffered, all - percent(80)) || (all > limit && buffered > 0);
   }
 
   /** Returns whether a connection with this many buffered bytes should be closed. */
   boolean shouldClose(long buffered) {
-    return isAmongLargest(buffered, total() - closeThreshold);
+    return isAmongLargest(buffered, total() - percent(95));
   }
 
   private boolean isAmongLargest(long buffered, long excess) {
@@ -72,6 +73,10 @@ final class BufferBudget {
         + " bytes buffered, "
         + buffered
         + " of them by this connection";
+  }
+
+  private long percent(int percent) {
+    return limit / 100 * percent + limit % 100 * percent / 100;
   }
 
   private static int sizeClass(long bytes) {

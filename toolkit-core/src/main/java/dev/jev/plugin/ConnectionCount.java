@@ -1,5 +1,6 @@
 package dev.jev.plugin;
 
+import dev.jev.plugin.LimitValues.Prefixes;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -14,21 +15,26 @@ import java.util.Map;
  */
 final class ConnectionCount {
 
-  private final int max;
-  private final int prefix4;
-  private final int prefix6;
+  private final Prefixes prefixes;
+  private volatile int max;
 
   // Guarded by itself.
   private final Map<AddressKey, Integer> counts = new HashMap<>();
 
   /**
-   * Creates a count that allows {@code max} connections per network. A network has {@code prefix4}
-   * bits of an IPv4 address, or {@code prefix6} bits of an IPv6 address.
+   * Creates a count of networks of this size, which are the first bits of an IPv4 or IPv6 address.
    */
-  ConnectionCount(int max, int prefix4, int prefix6) {
+  ConnectionCount(Prefixes prefixes) {
+    this.prefixes = prefixes;
+  }
+
+  Prefixes prefixes() {
+    return prefixes;
+  }
+
+  /** Sets the maximum number of connections per network. */
+  void max(int max) {
     this.max = max;
-    this.prefix4 = prefix4;
-    this.prefix6 = prefix6;
   }
 
   /** Adds a connection from {@code address}; returns false if its network has the maximum. */
@@ -36,7 +42,7 @@ final class ConnectionCount {
     AddressKey network = AddressKey.of(network(address));
     synchronized (counts) {
       int before = counts.getOrDefault(network, 0);
-      if (before == max) {
+      if (before >= max) {
         return false;
       }
       counts.put(network, before + 1);
@@ -73,7 +79,7 @@ final class ConnectionCount {
   }
 
   private int prefix(InetAddress address) {
-    return address instanceof Inet4Address ? prefix4 : prefix6;
+    return address instanceof Inet4Address ? prefixes.prefix4() : prefixes.prefix6();
   }
 
   /** Returns the network of an address, as the first address in it. */

@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Applies {@link Limits} to one connection. */
@@ -22,6 +23,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   private final @Nullable WriteStall writeStall;
   private @Nullable FirstMessage firstMessage;
   private @Nullable InetAddress countedAddress;
+  private List<ConnectionCount> countedIn = List.of();
   private @Nullable CloseReason breach;
   private int pauses;
 
@@ -98,10 +100,12 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
         || remote.getAddress() == null) {
       return true;
     }
-    if (!limits.tryAdd(remote.getAddress())) {
+    List<ConnectionCount> counts = limits.tryAdd(remote.getAddress());
+    if (counts == null) {
       return false;
     }
     countedAddress = remote.getAddress();
+    countedIn = counts;
     return true;
   }
 
@@ -157,8 +161,9 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     if (bufferShare != null) {
       bufferShare.closed();
     }
-    if (countedAddress != null) {
-      limits.remove(countedAddress);
+    InetAddress address = countedAddress;
+    if (address != null) {
+      countedIn.forEach(count -> count.remove(address));
     }
     if (reason.equals(breach)) {
       limits.countClosed();

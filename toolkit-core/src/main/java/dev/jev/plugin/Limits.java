@@ -7,13 +7,16 @@ import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
+import dev.jev.plugin.LimitValues.Prefixes;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -21,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  * Limits the connections of peers, the rates at which they connect and send, how long they may be
  * silent, and how much output they may leave unread.
  *
- * <p>Each limit is off until it is set. Violations are counted, and logged at most once per second
- * and kind. The total number of connections is limited by {@link Server.Builder#maxConnections}.
+ * <p>Each limit is off until it is set, and can be {@linkplain #update changed} later. Violations
+ * are counted, and logged at most once per second and kind. The total number of connections is
+ * limited by {@link Server.Builder#maxConnections}.
  *
  * <p>All servers and clients that share an instance share its counts. The exception is {@link
  * Builder#acceptRate}: each server has its own, and clients have none.
@@ -32,33 +36,68 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Limits implements Plugin {
 
-  private final List<ConnectionCount> connectionCounts;
   private final Map<PluginHost, AcceptGate> gates = new ConcurrentHashMap<>();
-  private final @Nullable TokenBucket acceptRate;
-  private final @Nullable TokenBucket messageRate;
-  private final @Nullable TokenBucket byteRate;
-  private final boolean closesAtRate;
-  private final Duration firstMessageTimeout; // zero: off
-  private final Duration writeStallTimeout; // zero: off
-  private final @Nullable BufferBudget budget;
   private final LongAdder refused = new LongAdder();
   private final LongAdder closed = new LongAdder();
   private final Map<String, RateLimitedLog> logs = new ConcurrentHashMap<>();
 
-  private Limits(Builder builder) {
-    this.connectionCounts = builder.connectionCounts.stream().map(Supplier::get).toList();
-    this.acceptRate = builder.acceptRate;
-    this.messageRate = builder.messageRate;
-    this.byteRate = builder.byteRate;
-    this.closesAtRate = builder.onRateExceeded == RateLimitAction.CLOSE;
-    this.firstMessageTimeout = builder.firstMessageTimeout;
-    this.writeStallTimeout = builder.writeStallTimeout;
-    this.budget = builder.bufferBudget == 0 ? null : new BufferBudget(builder.bufferBudget);
+  // Volatile: read by any thread. Written while holding this.
+  private volatile LimitValues values = LimitValues.OFF;
+  private volatile List<ConnectionCount> connectionCounts = List.of();
+  private volatile @Nullable BufferBudget budget;
+
+  private Limits(LimitValues values) {
+    set(values);
   }
 
   /** Begins a configuration without any limit. */
   public static Builder builder() {
-    return new Builder();
+    return new Builder(LimitValues.OFF);
+  }
+
+  /**
+   * Changes limits of running servers and clients.
+   *
+   * <pre>
+   *   limits.update(change -&gt; change.messageRate(500, 1_000));
+   * </pre>
+   *
+   * <p>What {@code change} does not set stays as it is. New values hold for the next connection,
+   * and for the next message and read of open connections; no connection is closed by the change. A
+   * limit that was off holds only for connections that open after the change, and so do the
+   * timeouts. Connections per subnet of a new size are counted from the change on.
+   *
+   * @param change sets the new values. If it throws, nothing changes.
+   */
+  public void update(Consumer<Builder> change) {
+    synchronized (this) {
+      Builder changed = new Builder(values);
+      change.accept(changed);
+      set(changed.values());
+    }
+  }
+
+  private synchronized void set(LimitValues to) {
+    List<ConnectionCount> counts = new ArrayList<>(connectionCounts);
+    to.connections().forEach((prefixes, max) -> countOf(prefixes, counts).max(max));
+    connectionCounts = List.copyOf(counts);
+    if (to.bufferBudget() > 0 && budget == null) {
+      budget = new BufferBudget(to.bufferBudget());
+    } else if (budget != null) {
+      budget.limit(to.bufferBudget());
+    }
+    values = to;
+  }
+
+  private static ConnectionCount countOf(Prefixes prefixes, List<ConnectionCount> counts) {
+    for (ConnectionCount count : counts) {
+      if (count.prefixes().equals(prefixes)) {
+        return count;
+      }
+    }
+    ConnectionCount count = new ConnectionCount(prefixes);
+    counts.add(count);
+    return count;
   }
 
   /** The action for a connection that exceeds a rate. */
@@ -88,19 +127,13 @@ public final class Limits implements Plugin {
    * Builder#bufferBudget}.
    */
   public long bufferedBytes() {
-    return budget == null ? 0 : budget.total();
+    BufferBudget present = budget;
+    return present == null ? 0 : present.total();
   }
 
   @Override
   public Stage stage() {
     return Stage.ADMISSION;
-  }
-
-  @Override
-  public void start(PluginHost host) {
-    if (acceptRate != null && host instanceof Server) {
-      gates.put(host, new AcceptGate(host, acceptRate));
-    }
   }
 
   @Override
@@ -110,9 +143,8 @@ public final class Limits implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    AcceptGate gate = gates.get(link.host());
-    if (gate != null) {
-      gate.accepted();
+    if (values.acceptRate() != null && link.host() instanceof Server server) {
+      gates.computeIfAbsent(server, host -> new AcceptGate(host, this)).accepted();
     }
     LimitedConnection connection = new LimitedConnection(this, link);
     if (!connectionCounts.isEmpty()) {
@@ -123,46 +155,54 @@ public final class Limits implements Plugin {
 
   // Called by LimitedConnection.
 
+  /** Returns the present values. Any thread. */
+  LimitValues values() {
+    return values;
+  }
+
   @Nullable Throttle newMessageThrottle(LimitContext connection) {
-    return messageRate == null
+    return values.messageRate() == null
         ? null
-        : new Throttle(connection, "message rate", 1, messageRate, closesAtRate);
+        : new Throttle(connection, "message rate", 1, this, LimitValues::messageRate);
   }
 
   @Nullable Throttle newByteThrottle(LimitContext connection) {
-    return byteRate == null
+    return values.byteRate() == null
         ? null
-        : new Throttle(connection, "byte rate", 0, byteRate, closesAtRate);
+        : new Throttle(connection, "byte rate", 0, this, LimitValues::byteRate);
   }
 
   @Nullable FirstMessage newFirstMessage(LimitContext connection) {
-    return firstMessageTimeout.isZero() ? null : new FirstMessage(connection, firstMessageTimeout);
+    Duration timeout = values.firstMessageTimeout();
+    return timeout.isZero() ? null : new FirstMessage(connection, timeout);
   }
 
   @Nullable WriteStall newWriteStall(LimitContext connection) {
-    return writeStallTimeout.isZero() ? null : new WriteStall(connection, writeStallTimeout);
+    Duration timeout = values.writeStallTimeout();
+    return timeout.isZero() ? null : new WriteStall(connection, timeout);
   }
 
   @Nullable BufferShare newBufferShare(LimitContext connection) {
-    return budget == null ? null : new BufferShare(connection, budget);
+    BufferBudget present = budget;
+    return present == null ? null : new BufferShare(connection, present);
   }
 
-  /** Adds a connection from {@code address}; returns false if a limit is reached. */
-  boolean tryAdd(InetAddress address) {
-    for (int i = 0; i < connectionCounts.size(); i++) {
-      ConnectionCount count = connectionCounts.get(i);
+  /**
+   * Adds a connection from {@code address}; returns where it is counted, or null if a limit is
+   * reached.
+   */
+  @Nullable List<ConnectionCount> tryAdd(InetAddress address) {
+    List<ConnectionCount> counts = connectionCounts;
+    for (int i = 0; i < counts.size(); i++) {
+      ConnectionCount count = counts.get(i);
       if (!count.tryAdd(address)) {
-        connectionCounts.subList(0, i).forEach(added -> added.remove(address));
+        counts.subList(0, i).forEach(added -> added.remove(address));
         refused.increment();
         log("connections", () -> count.refusal(address));
-        return false;
+        return null;
       }
     }
-    return true;
-  }
-
-  void remove(InetAddress address) {
-    connectionCounts.forEach(count -> count.remove(address));
+    return counts;
   }
 
   /** Returns the number of subnets whose connections are counted. */
@@ -183,16 +223,25 @@ public final class Limits implements Plugin {
 
     private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
 
-    private final List<Supplier<ConnectionCount>> connectionCounts = new ArrayList<>();
+    private final Map<Prefixes, Integer> connections;
     private @Nullable TokenBucket acceptRate;
     private @Nullable TokenBucket messageRate;
     private @Nullable TokenBucket byteRate;
-    private RateLimitAction onRateExceeded = RateLimitAction.DELAY;
-    private Duration firstMessageTimeout = Duration.ZERO; // off
-    private Duration writeStallTimeout = Duration.ZERO; // off
-    private long bufferBudget; // 0: off
+    private RateLimitAction onRateExceeded;
+    private Duration firstMessageTimeout;
+    private Duration writeStallTimeout;
+    private long bufferBudget;
 
-    private Builder() {}
+    private Builder(LimitValues values) {
+      connections = new LinkedHashMap<>(values.connections());
+      acceptRate = values.acceptRate();
+      messageRate = values.messageRate();
+      byteRate = values.byteRate();
+      onRateExceeded = values.onRateExceeded();
+      firstMessageTimeout = values.firstMessageTimeout();
+      writeStallTimeout = values.writeStallTimeout();
+      bufferBudget = values.bufferBudget();
+    }
 
     /**
      * Sets the maximum number of connections per address. A further connection is closed, with
@@ -216,7 +265,7 @@ public final class Limits implements Plugin {
       Checks.inRange("max", max, 1, Integer.MAX_VALUE);
       Checks.inRange("prefix4", prefix4, 1, Integer.SIZE);
       Checks.inRange("prefix6", prefix6, 1, 4 * Integer.SIZE);
-      connectionCounts.add(() -> new ConnectionCount(max, prefix4, prefix6));
+      connections.put(new Prefixes(prefix4, prefix6), max);
       return this;
     }
 
@@ -333,7 +382,19 @@ public final class Limits implements Plugin {
 
     /** Returns the plugin. */
     public Limits build() {
-      return new Limits(this);
+      return new Limits(values());
+    }
+
+    private LimitValues values() {
+      return new LimitValues(
+          connections,
+          acceptRate,
+          messageRate,
+          byteRate,
+          onRateExceeded,
+          firstMessageTimeout,
+          writeStallTimeout,
+          bufferBudget);
     }
   }
 }

@@ -1,10 +1,13 @@
 package dev.jev.plugin;
 
+import static java.util.Objects.requireNonNull;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import dev.jev.CloseReason.Kind;
+import dev.jev.plugin.Limits.RateLimitAction;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Limits the rate of messages or of bytes of one connection. */
@@ -13,22 +16,31 @@ final class Throttle implements Runnable {
   private final LimitContext connection;
   private final String name;
   private final int resumeTokens;
-  private final TokenBucket rate;
-  private final boolean closes;
+  private final Limits limits;
+  private final Function<LimitValues, @Nullable TokenBucket> rate;
   private final EventLoop loop;
   private long paidUntil;
   private @Nullable ScheduledFuture<?> resumeTask;
 
   /** Creates a throttle that resumes reading when there are {@code resumeTokens} tokens. */
   Throttle(
-      LimitContext connection, String name, int resumeTokens, TokenBucket rate, boolean closes) {
+      LimitContext connection,
+      String name,
+      int resumeTokens,
+      Limits limits,
+      Function<LimitValues, @Nullable TokenBucket> rate) {
     this.connection = connection;
     this.name = name;
     this.resumeTokens = resumeTokens;
+    this.limits = limits;
     this.rate = rate;
-    this.closes = closes;
     this.loop = connection.channel().eventLoop();
-    this.paidUntil = rate.full(now());
+    this.paidUntil = rate().full(now());
+  }
+
+  /** Returns the present rate; a limit that was set once stays set. */
+  private TokenBucket rate() {
+    return requireNonNull(rate.apply(limits.values()));
   }
 
   private long now() {
@@ -37,13 +49,14 @@ final class Throttle implements Runnable {
 
   /** Takes tokens for received messages or bytes. */
   void take(int units) {
+    TokenBucket present = rate();
     long now = now();
-    paidUntil = rate.take(units, paidUntil, now);
-    if (!closes) {
-      pause(rate.delay(resumeTokens, paidUntil, now));
-    } else if (rate.isExceeded(paidUntil, now)) {
+    paidUntil = present.take(units, paidUntil, now);
+    if (limits.values().onRateExceeded() == RateLimitAction.DELAY) {
+      pause(present.delay(resumeTokens, paidUntil, now));
+    } else if (present.isExceeded(paidUntil, now)) {
       connection.close(
-          Kind.LIMIT, name, name + " limit of " + rate.perSecond() + " per second exceeded");
+          Kind.LIMIT, name, name + " limit of " + present.perSecond() + " per second exceeded");
     }
   }
 
@@ -58,7 +71,7 @@ final class Throttle implements Runnable {
   @Override
   public void run() {
     resumeTask = null;
-    long wait = rate.delay(resumeTokens, paidUntil, now());
+    long wait = rate().delay(resumeTokens, paidUntil, now());
     if (wait > 0) {
       resumeTask = loop.schedule(this, wait, NANOSECONDS);
     } else {

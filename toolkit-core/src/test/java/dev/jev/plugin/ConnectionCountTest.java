@@ -2,6 +2,7 @@ package dev.jev.plugin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.plugin.LimitValues.Prefixes;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -30,7 +31,7 @@ class ConnectionCountTest {
 
   @Test
   void addressesOfOneNetworkCountTogether() throws Exception {
-    ConnectionCount count = new ConnectionCount(2, /* prefix4= */ 20, /* prefix6= */ 60);
+    ConnectionCount count = count(2, 20, 60);
     assertThat(count.tryAdd(address("10.1.16.1"))).isTrue();
     assertThat(count.tryAdd(address("10.1.31.255"))).isTrue();
     assertThat(count.tryAdd(address("10.1.17.0"))).isFalse();
@@ -44,7 +45,7 @@ class ConnectionCountTest {
 
   @Test
   void ipv4MappedAddressCountsAsIpv4() throws Exception {
-    ConnectionCount count = new ConnectionCount(1, /* prefix4= */ 32, /* prefix6= */ 64);
+    ConnectionCount count = count(1, 32, 64);
     byte[] mapped = new byte[16];
     mapped[10] = (byte) 0xFF;
     mapped[11] = (byte) 0xFF;
@@ -87,7 +88,7 @@ class ConnectionCountTest {
   private static long nanosToAddAndRemove(List<InetAddress> addresses) {
     long shortest = Long.MAX_VALUE;
     for (int i = 0; i < 3; i++) {
-      ConnectionCount count = new ConnectionCount(1, /* prefix4= */ 32, /* prefix6= */ 128);
+      ConnectionCount count = count(1, 32, 128);
       long start = System.nanoTime();
       addresses.forEach(count::tryAdd);
       long added = count.networkCount();
@@ -110,17 +111,17 @@ class ConnectionCountTest {
 
   @Test
   void refusalNamesTheNetwork() throws Exception {
-    assertThat(new ConnectionCount(256, 32, 128).refusal(address("10.1.2.3")))
+    assertThat(count(256, 32, 128).refusal(address("10.1.2.3")))
         .isEqualTo("connection refused: limit of 256 for 10.1.2.3 reached");
-    assertThat(new ConnectionCount(256, 24, 64).refusal(address("10.1.2.3")))
+    assertThat(count(256, 24, 64).refusal(address("10.1.2.3")))
         .isEqualTo("connection refused: limit of 256 for 10.1.2.0/24 reached");
-    assertThat(new ConnectionCount(1, 24, 64).refusal(address("2001:db8::17")))
+    assertThat(count(1, 24, 64).refusal(address("2001:db8::17")))
         .isEqualTo("connection refused: limit of 1 for 2001:db8:0:0:0:0:0:0/64 reached");
   }
 
   @Test
   void countsAreExactAcrossThreads() throws Exception {
-    ConnectionCount count = new ConnectionCount(3, 32, 128);
+    ConnectionCount count = count(3, 32, 128);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     for (int t = 0; t < 4; t++) {
       Random random = new Random(t);
@@ -141,5 +142,11 @@ class ConnectionCountTest {
     threads.shutdown();
     assertThat(threads.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
     assertThat(count.networkCount()).isZero();
+  }
+
+  private static ConnectionCount count(int max, int prefix4, int prefix6) {
+    ConnectionCount count = new ConnectionCount(new Prefixes(prefix4, prefix6));
+    count.max(max);
+    return count;
   }
 }
