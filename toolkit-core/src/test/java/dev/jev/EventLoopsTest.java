@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -22,6 +23,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Event loops that several servers share. */
 class EventLoopsTest {
+
+  /** The common pool may have a single thread. */
+  private static final Executor OWN_THREAD = task -> new Thread(task).start();
 
   private static Server start(EventLoops eventLoops, Handler<String, String> handler) {
     return Server.builder(Texts::new, handler)
@@ -160,9 +164,10 @@ class EventLoopsTest {
                   Server.builder(Texts::new, Connection::send)
                       .eventLoops(loops)
                       .listen(uri)
-                      .start());
+                      .start(),
+              OWN_THREAD);
       Eventually.holds("the server registers its socket", () -> loop.pendingTasks() > 0);
-      CompletableFuture<Void> closed = CompletableFuture.runAsync(loops::close);
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(loops::close, OWN_THREAD);
       Eventually.holds("the loop ends", loop::isShuttingDown);
       ended.countDown();
       closed.get(10, TimeUnit.SECONDS);
