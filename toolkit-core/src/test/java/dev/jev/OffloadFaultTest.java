@@ -3,9 +3,7 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.util.AbstractReferenceCounted;
-import io.netty.util.ReferenceCounted;
+import dev.jev.Notes.Note;
 import java.lang.reflect.Proxy;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -37,7 +35,7 @@ class OffloadFaultTest {
   private static final int MAX_DATAGRAMS = 1024;
 
   private final ExecutorService pool = Executors.newSingleThreadExecutor();
-  private final Queue<Note> notes = new ConcurrentLinkedQueue<>();
+  private final Notes notes = new Notes();
   private final LogCapture log = new LogCapture("dev.jev");
   private final LogCapture netty = new LogCapture("io.netty.util.ReferenceCountUtil");
   private @Nullable Server server;
@@ -52,73 +50,13 @@ class OffloadFaultTest {
     netty.close();
   }
 
-  /** A counted message; {@code !size} has no size, and {@code !release} cannot be released. */
-  private static final class Note extends AbstractReferenceCounted implements Sized {
-
-    private final String text;
-
-    Note(String text) {
-      this.text = text;
-    }
-
-    @Override
-    public long sizeBytes() {
-      if (text.equals("!size")) {
-        throw new IllegalStateException("no size");
-      }
-      return text.length();
-    }
-
-    @Override
-    public ReferenceCounted touch(Object hint) {
-      return this;
-    }
-
-    @Override
-    protected void deallocate() {
-      if (text.equals("!release")) {
-        throw new IllegalStateException("cannot be released");
-      }
-    }
-
-    @Override
-    public String toString() {
-      return text;
-    }
-  }
-
-  private final class Notes implements Protocol<Note, String> {
-
-    private final Texts texts = new Texts();
-
-    @Override
-    public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {
-      String text = texts.unpack(context, in);
-      if (text == null) {
-        return null;
-      }
-      Note note = new Note(text);
-      notes.add(note);
-      return note;
-    }
-
-    @Override
-    public void pack(String message, ByteBuf out) {
-      texts.pack(message, out);
-    }
-  }
-
   private Server start(String address, Handler<Note, String> handler) {
-    server = Server.builder(Notes::new, handler).listen(address).eventLoops(1).start();
+    server = Server.builder(notes::protocol, handler).listen(address).eventLoops(1).start();
     return server;
   }
 
   private Server start(Handler<Note, String> handler) {
     return start("tcp://127.0.0.1:0", handler);
-  }
-
-  private void expectAllReleased() throws Exception {
-    Eventually.holds("all are released", () -> notes.stream().allMatch(note -> note.refCnt() == 0));
   }
 
   static Stream<Throwable> faults() {
@@ -196,8 +134,8 @@ class OffloadFaultTest {
     recorder.expect("close HANDLER_ERROR");
     recorder.expectNothingMore();
     assertThat(recorder.threads()).allMatch(name -> name.startsWith("jev-loop"));
-    assertThat(notes).isNotEmpty();
-    expectAllReleased();
+    assertThat(notes.all()).isNotEmpty();
+    notes.expectAllReleased();
     assertThat(log.await("HANDLER_ERROR: closing connection of /127.0.0.1:").getThrown())
         .isSameAs(fault);
     executor.broken = false;
@@ -224,7 +162,7 @@ class OffloadFaultTest {
       recorder.expect("connect", "message 2");
     }
     assertThat(log.messages("HANDLER_ERROR: closing connection of")).isNotEmpty();
-    expectAllReleased();
+    notes.expectAllReleased();
   }
 
   @ParameterizedTest
@@ -256,7 +194,7 @@ class OffloadFaultTest {
       recorder.expect("message message " + i);
     }
     recorder.expect("close HANDLER_ERROR");
-    expectAllReleased();
+    notes.expectAllReleased();
   }
 
   /** A recorder whose {@code onConnect} returns when {@code latch} is open. */
@@ -311,7 +249,7 @@ class OffloadFaultTest {
     }
     stopped.countDown();
     recorder.expect("close SERVER_STOPPED");
-    expectAllReleased();
+    notes.expectAllReleased();
   }
 
   @Test
@@ -336,7 +274,7 @@ class OffloadFaultTest {
     assertThat(kept).isNotEmpty();
     kept.forEach(Runnable::run);
     recorder.expectNothingMore();
-    expectAllReleased();
+    notes.expectAllReleased();
   }
 
   @Test
@@ -375,7 +313,7 @@ class OffloadFaultTest {
     }
     recorder.expect("connect", "message 1", "close HANDLER_ERROR");
     recorder.expectNothingMore();
-    expectAllReleased();
+    notes.expectAllReleased();
     assertThat(log.messages("HANDLER_ERROR")).hasSize(1);
   }
 
@@ -390,8 +328,8 @@ class OffloadFaultTest {
       peer.send("1", "!release", "3").expectEnd();
     }
     recorder.expect("close HANDLER_ERROR");
-    assertThat(notes).hasSize(3);
-    expectAllReleased();
+    assertThat(notes.all()).hasSize(3);
+    notes.expectAllReleased();
     assertThat(netty.records()).isNotEmpty();
   }
 
@@ -404,7 +342,7 @@ class OffloadFaultTest {
     }
     recorder.expect("connect");
     Eventually.holds("onClose", () -> recorder.threads().size() >= 2);
-    expectAllReleased();
+    notes.expectAllReleased();
     assertThat(log.messages("HANDLER_ERROR")).hasSize(1);
     assertThat(log.await("HANDLER_ERROR").getThrown()).hasMessage("no size");
   }
@@ -426,7 +364,7 @@ class OffloadFaultTest {
     Server started = start(handler.offload(pool));
     try (RawPeer peer = RawPeer.connect(started)) {
       peer.send("1");
-      Eventually.holds("the message has arrived", () -> !notes.isEmpty());
+      Eventually.holds("the message has arrived", () -> !notes.all().isEmpty());
       started.stop(Duration.ZERO);
       Eventually.noServerThreadIsLeft();
     }
@@ -490,8 +428,7 @@ class OffloadFaultTest {
   /** Passes a note to a handler, then releases its reference; returns what the handler threw. */
   private @Nullable Throwable handle(
       Handler<Note, String> handler, Connection<String> connection, String text) {
-    Note note = new Note(text);
-    notes.add(note);
+    Note note = notes.add(text);
     try {
       handler.onMessage(connection, note);
       return null;
@@ -519,7 +456,7 @@ class OffloadFaultTest {
           assertThat(handle(offloaded, connection, "taken")).isNull();
         });
     assertThat(handled).containsExactly("taken");
-    expectAllReleased();
+    notes.expectAllReleased();
     assertThat(log.messages("datagram")).isEmpty();
   }
 
@@ -529,9 +466,9 @@ class OffloadFaultTest {
     Breakable executor = new Breakable(fault);
     executor.broken = true;
     Handler<Note, String> offloaded = Recorder.<Note, String>silent().offload(executor);
-    withDatagram(connection -> offloaded.onMessage(connection, notes.element()));
+    withDatagram(connection -> offloaded.onMessage(connection, notes.all().element()));
     assertThat(log.await("handler failed in onMessage of ").getThrown()).isSameAs(fault);
-    expectAllReleased();
+    notes.expectAllReleased();
   }
 
   @Test
@@ -562,7 +499,7 @@ class OffloadFaultTest {
           kept.forEach(Runnable::run);
           assertThat(handled).hasValue(MAX_DATAGRAMS);
         });
-    expectAllReleased();
+    notes.expectAllReleased();
     assertThat(log.messages("datagram dropped: limit of 1024 reached")).hasSize(1);
   }
 
@@ -579,7 +516,7 @@ class OffloadFaultTest {
             assertThat(handle(offloaded, connection, "bad")).isNull();
           }
         });
-    expectAllReleased();
+    notes.expectAllReleased();
     assertThat(log.await("handler failed for a datagram of /127.0.0.1:").getThrown())
         .hasMessage("broken");
     assertThat(log.messages("limit")).isEmpty();

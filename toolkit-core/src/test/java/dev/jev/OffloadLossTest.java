@@ -3,12 +3,8 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.util.AbstractReferenceCounted;
-import io.netty.util.ReferenceCounted;
-import java.util.Queue;
+import dev.jev.Notes.Note;
 import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -25,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Executors of an offloaded handler that accept tasks and never run them. */
 class OffloadLossTest {
 
-  private final Queue<Note> notes = new ConcurrentLinkedQueue<>();
+  private final Notes notes = new Notes();
   private final LogCapture log = new LogCapture("dev.jev");
   private final CountDownLatch free = new CountDownLatch(1);
   private final Recorder<Note, String> recorder = Recorder.silent();
@@ -42,56 +38,12 @@ class OffloadLossTest {
     pool.shutdown();
     log.close();
     recorder.expectNothingMore();
-    Eventually.holds("all are released", () -> notes.stream().allMatch(note -> note.refCnt() == 0));
-  }
-
-  /** A counted text. */
-  private static final class Note extends AbstractReferenceCounted {
-
-    private final String text;
-
-    Note(String text) {
-      this.text = text;
-    }
-
-    @Override
-    public ReferenceCounted touch(Object hint) {
-      return this;
-    }
-
-    @Override
-    protected void deallocate() {}
-
-    @Override
-    public String toString() {
-      return text;
-    }
-  }
-
-  private final class Notes implements Protocol<Note, String> {
-
-    private final Texts texts = new Texts();
-
-    @Override
-    public @Nullable Note unpack(ProtocolContext context, ByteBuf in) {
-      String text = texts.unpack(context, in);
-      if (text == null) {
-        return null;
-      }
-      Note note = new Note(text);
-      notes.add(note);
-      return note;
-    }
-
-    @Override
-    public void pack(String message, ByteBuf out) {
-      texts.pack(message, out);
-    }
+    notes.expectAllReleased();
   }
 
   private Server start(Executor executor) {
     server =
-        Server.builder(Notes::new, recorder.offload(executor))
+        Server.builder(notes::protocol, recorder.offload(executor))
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .start();
@@ -99,7 +51,7 @@ class OffloadLossTest {
   }
 
   private void awaitNotes(int count) throws Exception {
-    Eventually.holds(count + " messages", () -> notes.size() == count);
+    Eventually.holds(count + " messages", () -> notes.all().size() == count);
   }
 
   private void occupyPool() {
@@ -165,7 +117,7 @@ class OffloadLossTest {
       recorder.connection().close();
       peer.expectEnd();
     }
-    Eventually.holds("all are released", () -> notes.stream().allMatch(note -> note.refCnt() == 0));
+    notes.expectAllReleased();
   }
 
   /** Starts a server, and shuts its executor down while a message of the peer is queued there. */
