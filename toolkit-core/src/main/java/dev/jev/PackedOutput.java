@@ -6,6 +6,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.ReferenceCountUtil;
+import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -270,6 +271,7 @@ abstract class PackedOutput<O> {
     return futures == null ? connection.context().voidPromise() : promise(futures);
   }
 
+  /** Returns a promise whose failure closes the connection, unless a close is on its way anyway. */
   private ChannelPromise promise(List<CompletableFuture<Void>> futures) {
     return connection
         .context()
@@ -278,7 +280,7 @@ abstract class PackedOutput<O> {
             done -> {
               Completions completions = connection.loop().completions();
               futures.forEach(future -> completions.add(future, done.cause()));
-              if (!done.isSuccess()) {
+              if (!done.isSuccess() && !(done.cause() instanceof ClosedChannelException)) {
                 connection
                     .lifecycle()
                     .abort(new CloseReason(CloseReason.Kind.IO_ERROR, done.cause()));

@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>End of the input.</b> Output of a peer that ends without {@code close_notify} may have been
  * truncated: the connection closes with {@code IO_ERROR}. In TLS 1.3 a peer may send a {@code
- * close_notify} and wait for the replies to its messages. In TLS 1.2 it ends both directions, and
- * replies that are not written yet are lost.
+ * close_notify} and wait for the replies to its messages. In TLS 1.2 it ends both directions:
+ * replies that are not written yet are lost, and the {@link dev.jev.Delivery} of one fails.
  *
  * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused, and so are many
  * records without data, such as key updates.

@@ -23,6 +23,7 @@ import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
 import java.security.cert.X509Certificate;
 import java.util.EnumSet;
 import java.util.List;
@@ -266,16 +267,24 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   }
 
   /**
-   * Writes, and ignores failures once the peer has ended its output, since output may no longer
-   * reach it: TLS 1.2 requires this end to close when the peer does, whatever is pending (RFC 5246,
-   * 7.2.1), and in TLS 1.3 the peer may have left.
+   * Writes. Once the peer has ended its output, a failure is that of a closed channel, which does
+   * not end the connection before its input is handled: TLS 1.2 requires this end to close when the
+   * peer does, whatever is pending (RFC 5246, 7.2.1), and in TLS 1.3 the peer may have left.
    */
   @Override
   public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
     if (inputEnded) {
-      ctx.write(message).addListener(done -> promise.trySuccess());
+      ctx.write(message).addListener(done -> complete(promise, done.cause()));
     } else {
       ctx.write(message, promise);
+    }
+  }
+
+  private static void complete(ChannelPromise promise, @Nullable Throwable failure) {
+    if (failure == null) {
+      promise.trySuccess();
+    } else {
+      promise.tryFailure(new ClosedChannelException().initCause(failure));
     }
   }
 

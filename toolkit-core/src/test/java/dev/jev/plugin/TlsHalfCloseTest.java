@@ -17,10 +17,15 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.io.ByteArrayOutputStream;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -36,7 +41,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** TLS 1.3 with peers that end their output and wait for the replies. */
+/** TLS with peers that end their output and wait for the replies, which only TLS 1.3 allows. */
 class TlsHalfCloseTest {
 
   private static final int BIG = 4 << 20;
@@ -106,10 +111,15 @@ class TlsHalfCloseTest {
       Tls.Provider provider,
       Handler<String, String> handler,
       Plugin... plugins) {
+    return start(transport, Tls.server().provider(provider), handler, plugins);
+  }
+
+  private Server start(
+      Transport transport, Tls.Builder tls, Handler<String, String> handler, Plugin... plugins) {
     Server.Builder<String, String> builder =
         Server.builder(Texts::new, handler)
             .transport(transport)
-            .plugin(Tls.server().provider(provider).identity(localhost).build())
+            .plugin(tls.identity(localhost).build())
             .plugin(reasons)
             .maxPendingBytes(64 << 20)
             .eventLoops(1)
@@ -235,6 +245,34 @@ class TlsHalfCloseTest {
         atServer.expect("message 1", "message 2", "message 3", "close PEER_CLOSED");
       }
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("transportsAndProviders")
+  void repliesThatTls12DoesNotSendAreNotReportedAsWritten(
+      Transport transport, Tls.Provider provider) throws Exception {
+    List<CompletableFuture<Void>> written = new CopyOnWriteArrayList<>();
+    Handler<String, String> echo =
+        (connection, message) -> {
+          awaitInputEnd();
+          written.add(connection.deliver(message).written().toCompletableFuture());
+        };
+    Tls.Builder tls = Tls.server().provider(provider).protocols("TLSv1.2");
+    try (Server server = start(transport, tls, echo.offload(worker), noticeEnd());
+        RawPeer peer = RawPeer.connect(server)) {
+      EnginePeer engine = engine().handshake(peer);
+      peer.write(lastWords(engine, "1", "2"));
+      assertThat(engine.readAll(peer)).isEmpty();
+    }
+    reasons.expect("PEER_CLOSED"); // after both messages
+    assertThat(written)
+        .hasSize(2)
+        .allSatisfy(
+            future ->
+                assertThat(future)
+                    .failsWithin(Duration.ofSeconds(10))
+                    .withThrowableOfType(ExecutionException.class)
+                    .withCauseInstanceOf(ClosedChannelException.class));
   }
 
   // Records that look like a close_notify.
