@@ -50,7 +50,8 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
 
   /**
    * Maximum number of messages that are unpacked in a row, so that other connections of the loop
-   * get their turn. Only messages of fewer than 8 bytes are so many in one read.
+   * get their turn. Only messages of fewer than 8 bytes are so many in one read, which behind a
+   * plugin such as TLS arrives in many pieces.
    */
   static final int MAX_MESSAGES = 8192;
 

@@ -62,6 +62,7 @@ final class Loop {
 
   // Event loop only: the current read batch, see Inbound.
   int batchBytes;
+  int batchMessages;
   int attempted;
   int lastRead;
 

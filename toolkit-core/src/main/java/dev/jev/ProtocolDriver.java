@@ -385,8 +385,10 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   }
 
   private void unpackAll(ByteBuf bytes) {
-    for (int more = Inbound.MAX_MESSAGES; bytes.isReadable() || pendingMessages() > 0; more--) {
-      if (more == 0) {
+    Loop loop = connection.loop();
+    while (bytes.isReadable() || pendingMessages() > 0) {
+      if (loop.batchMessages++ == Inbound.MAX_MESSAGES) {
+        loop.batchMessages = 0;
         yieldTurn();
       }
       if (!connection.mayRead()) {

@@ -286,6 +286,7 @@ final class StreamConnection<I, O> extends LoopMember
   public void channelReadComplete(ChannelHandlerContext ctx) {
     boolean outermost = (batches && loop.turn == this) || enter();
     leave(outermost);
+    loop.batchMessages = 0;
     if (outermost) {
       observers.readComplete();
     }

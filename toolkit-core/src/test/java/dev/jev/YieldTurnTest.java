@@ -3,6 +3,9 @@ package dev.jev;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -64,11 +67,67 @@ class YieldTurnTest {
     }
   }
 
-  private Server server(Supplier<? extends Protocol<String, String>> protocol) {
-    return Server.<String, String>builder(protocol, this::note)
-        .listen("tcp://127.0.0.1:0")
-        .eventLoops(1)
-        .start();
+  /**
+   * Collects the input of the first connection until there is enough, waits for the other one to
+   * send, and then passes the input on in small pieces, as TLS does with small records.
+   */
+  private final class Pieces implements Plugin {
+    private static final int PIECE_BYTES = 1000;
+
+    private final int bytes;
+    private boolean installed;
+
+    Pieces(int bytes) {
+      this.bytes = bytes;
+    }
+
+    @Override
+    public Stage stage() {
+      return Stage.TRANSFORM;
+    }
+
+    @Override
+    public Observer install(Link link) {
+      if (!installed) {
+        link.pipeline().addLast(new Splitter());
+      }
+      installed = true;
+      return new Observer() {};
+    }
+
+    private final class Splitter extends ChannelInboundHandlerAdapter {
+      private final ByteBuf all = Unpooled.buffer();
+
+      @Override
+      public void channelRead(ChannelHandlerContext ctx, Object message) {
+        ByteBuf arrived = (ByteBuf) message;
+        all.writeBytes(arrived);
+        arrived.release();
+        if (all.readableBytes() == bytes) {
+          begun.countDown();
+          await(otherHasSent);
+          while (all.isReadable()) {
+            ctx.fireChannelRead(all.readRetainedSlice(Math.min(all.readableBytes(), PIECE_BYTES)));
+          }
+        }
+      }
+
+      @Override
+      public void handlerRemoved(ChannelHandlerContext ctx) {
+        all.release();
+      }
+    }
+  }
+
+  private Server server(Supplier<? extends Protocol<String, String>> protocol, Plugin... plugins) {
+    Server.Builder<String, String> builder =
+        Server.<String, String>builder(protocol, this::note)
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1);
+    for (Plugin plugin : plugins) {
+      builder.plugin(plugin);
+    }
+    return builder.start();
   }
 
   @Test
@@ -113,6 +172,25 @@ class YieldTurnTest {
     }
     assertThat(seen.indexOf("other")).isBetween(1, 1 + 2 * Inbound.MAX_MESSAGES);
     assertThat(seen).hasSize(texts.length + 2);
+  }
+
+  @Test
+  void otherConnectionIsReadBetweenManyShortMessagesInSmallPieces() throws Exception {
+    String[] texts = new String[100_000];
+    Arrays.fill(texts, "");
+    try (Server server = server(Texts::new, new Pieces(4 * texts.length));
+        RawPeer peer = RawPeer.connect(server);
+        RawPeer other = RawPeer.connect(server)) {
+      peer.send(texts);
+      await(begun);
+      other.send("other");
+      otherHasSent.countDown();
+      assertThat(other.receive()).isEqualTo("other");
+      peer.shutdownOutput();
+      assertThat(peer.readAll()).hasSize(4 * texts.length);
+    }
+    assertThat(seen.indexOf("other")).isBetween(1, 1 + 2 * Inbound.MAX_MESSAGES);
+    assertThat(seen).hasSize(texts.length + 1);
   }
 
   @Test
