@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.SocketChannel;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -70,6 +71,10 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     Channel child = (Channel) message;
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
+    if (isReset(child)) {
+      child.unsafe().closeForcibly();
+      return;
+    }
     if (!endpoint.admit(maxConnections)) {
       refusals.warning("connection refused: limit of " + maxConnections + " reached");
       child.unsafe().closeForcibly();
@@ -83,6 +88,14 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
       errors.warning("connection refused: " + child.remoteAddress(), t);
       child.unsafe().closeForcibly();
     }
+  }
+
+  /**
+   * Returns whether a peer has reset its connection before it was accepted, as far as that can be
+   * seen: with io_uring such a connection has no address, which handlers and plugins rely on.
+   */
+  private static boolean isReset(Channel child) {
+    return child instanceof SocketChannel && child.remoteAddress() == null;
   }
 
   private void accept(Channel child) throws IOException {

@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -424,6 +425,40 @@ class ListenTest {
       server.resumeAccepting(this);
       assertThat(Echo.of(socket, "two")).isEqualTo("two");
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource(TRANSPORTS)
+  void eachConnectionHasTheAddressOfItsPeerAlsoIfThatHasResetIt(Transport transport)
+      throws Exception {
+    List<Boolean> known = new CopyOnWriteArrayList<>();
+    Handler<String, String> handler =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            known.add(connection.remoteAddress() != null);
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String message) {
+            connection.send(message);
+          }
+        };
+    try (Server one =
+        Server.builder(Texts::new, handler)
+            .transport(transport)
+            .listen("tcp://127.0.0.1:0")
+            .start()) {
+      one.pauseAccepting(this);
+      for (int i = 0; i < 20; i++) {
+        Socket socket = Echo.connect("127.0.0.1", one.port());
+        socket.setSoLinger(true, 0); // a reset
+        socket.close();
+      }
+      one.resumeAccepting(this);
+      assertThat(Echo.of("127.0.0.1", one.port(), "hello")).isEqualTo("hello");
+    }
+    assertThat(known).isNotEmpty().doesNotContain(false);
   }
 
   private static boolean isRefused(int port) throws IOException {
