@@ -176,7 +176,7 @@ class YieldTurnTest {
 
   @Test
   void otherConnectionIsReadBetweenManyShortMessagesInSmallPieces() throws Exception {
-    String[] texts = new String[100_000];
+    String[] texts = new String[30_000];
     Arrays.fill(texts, "");
     try (Server server = server(Texts::new, new Pieces(4 * texts.length));
         RawPeer peer = RawPeer.connect(server);
