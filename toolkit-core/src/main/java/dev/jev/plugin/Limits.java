@@ -65,7 +65,8 @@ public final class Limits implements Plugin {
    * <p>What {@code change} does not set stays as it is. New values hold for the next connection,
    * and for the next message and read of open connections; no connection is closed by the change. A
    * limit that was off holds only for connections that open after the change, and so do the
-   * timeouts. Connections per subnet of a new size are counted from the change on.
+   * timeouts. Connections per subnet of a new size are counted from the change on. A connection
+   * that is delayed when a rate changes stays delayed as the old rate requires.
    *
    * @param change sets the new values. If it throws, nothing changes.
    */
