@@ -156,16 +156,19 @@ public final class Program implements AutoCloseable {
   // Input, output and the end.
 
   /** Writes to the program's standard input and closes it. */
-  public Program types(String text) throws IOException {
-    typesAndWaits(text);
-    process.getOutputStream().close();
+  public Program types(String text) {
+    typesAll(text.getBytes(UTF_8));
     return this;
   }
 
   /** Writes to the program's standard input and leaves it open. */
-  public Program typesAndWaits(String text) throws IOException {
-    process.getOutputStream().write(text.getBytes(UTF_8));
-    process.getOutputStream().flush();
+  public Program typesAndWaits(String text) {
+    try {
+      process.getOutputStream().write(text.getBytes(UTF_8));
+      process.getOutputStream().flush();
+    } catch (IOException e) {
+      // The program has ended early; its exit status and its errors say why.
+    }
     return this;
   }
 

@@ -51,4 +51,13 @@ class ProgramTest {
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("sh: [no]");
   }
+
+  @Test
+  @CallsPrograms
+  void programMayEndBeforeItsInput() throws Exception {
+    try (Program sh = Program.start("sh", "-c", "echo no >&2; exit 3")) {
+      assertThat(sh.exitStatus()).isEqualTo(3);
+      assertThat(sh.typesAndWaits("one\n").types("two\n").errors()).containsExactly("no");
+    }
+  }
 }
