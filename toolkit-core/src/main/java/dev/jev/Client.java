@@ -436,8 +436,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       StreamConnection<?, O> current = requireNonNull(connection);
       readySince = loop.nanoTime();
       ready = current;
-      sink = current;
-      outbox.connect(current);
+      sink = current.outbound();
+      outbox.connect(current.outbound());
     }
 
     @Override

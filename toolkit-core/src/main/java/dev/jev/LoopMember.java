@@ -168,7 +168,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
    * Runs an action later on the event loop, outside a turn, unless the loop has ended, and this
    * member with it. Any thread.
    */
-  public final void onLoopLater(Runnable action) {
+  final void onLoopLater(Runnable action) {
     onLoopLater(action, () -> {});
   }
 

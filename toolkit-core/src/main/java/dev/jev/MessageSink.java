@@ -4,7 +4,7 @@ import dev.jev.Delivery.Outcome;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** A connection, as a client's outbox sees it. */
+/** The output of a connection, as a client's outbox sees it. */
 interface MessageSink<O> {
 
   /** Sends a message; does not consume it if the outcome is {@link Outcome#CLOSED}. */

@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Invariants.</b> The messages of one thread leave in the order of their sends. A future is
  * completed exactly once: when the last byte is written, or when the message is dropped.
  */
-final class Outbound<O> extends PackedOutput<O> implements Runnable {
+final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink<O> {
 
   /** Maximum mailbox messages packed per turn, so that other connections of the loop get theirs. */
   private static final int MAX_MESSAGES_PER_TURN = 1024;
@@ -63,7 +63,8 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   /** Sends like {@link #send}, but does not consume the message if the outcome is CLOSED. */
-  Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
+  @Override
+  public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
     if (!connection.lifecycle().acceptsMessages()) {
       return Outcome.CLOSED;
     }
@@ -173,6 +174,21 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
     return isChannelWritable() && (box == null || !box.isAboveWatermark());
   }
 
+  @Override
+  public boolean isDrainable() {
+    return connection.isWritable();
+  }
+
+  @Override
+  public boolean isBelowLimit() {
+    return pendingBytes() < connection.config().maxPendingBytes();
+  }
+
+  @Override
+  public void onLoopLater(Runnable action) {
+    connection.onLoopLater(action);
+  }
+
   long pendingBytes() {
     Mailbox<O> box = mailbox;
     return pendingOnLoop() + (box == null ? 0 : box.bytes());
@@ -246,7 +262,8 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable {
   }
 
   /** Reports that a message which was taken cannot be packed, and is dropped. */
-  void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
+  @Override
+  public void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
     if (written != null) {
       connection.loop().completions().add(written, cause);
     }

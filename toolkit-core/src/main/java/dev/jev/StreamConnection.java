@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  * direct} and relies on neither the loop's read buffer nor Netty's count of pending bytes.
  */
 final class StreamConnection<I, O> extends LoopMember
-    implements Connection<O>, Offloadable, MessageSink<O>, RecvByteBufAllocator {
+    implements Connection<O>, Offloadable, RecvByteBufAllocator {
 
   // Bits of pauses: reasons not to read.
   private static final int USER_PAUSE = 1;
@@ -537,7 +537,7 @@ final class StreamConnection<I, O> extends LoopMember
     }
   }
 
-  // Other methods of Connection, Offloadable and MessageSink.
+  // Other methods of Connection and Offloadable.
 
   @Override
   public void execute(Runnable task) {
@@ -627,25 +627,5 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void executeOrRun(Runnable task) {
     onLoopLater(() -> run(task), task);
-  }
-
-  @Override
-  public Outcome offer(O message, @Nullable CompletableFuture<Void> written) {
-    return outbound.offer(message, written);
-  }
-
-  @Override
-  public boolean isDrainable() {
-    return isWritable();
-  }
-
-  @Override
-  public boolean isBelowLimit() {
-    return pendingBytes() < config.maxPendingBytes();
-  }
-
-  @Override
-  public void packingFailed(@Nullable CompletableFuture<Void> written, Throwable cause) {
-    outbound.packingFailed(written, cause);
   }
 }
