@@ -25,27 +25,20 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Event loop only, except {@link #ready}, {@link #onClose} and {@link #runAfter}.
  */
-final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packer<O> {
+final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements ProtocolContext {
 
-  private final StreamConnection<I, O> connection;
-  private final Protocol<I, O> protocol;
   private @Nullable ArrayDeque<ByteBuf> deferred; // arrived during the unpack loop
   private @Nullable FrameDeadline frame; // null if no frame was incomplete recently
 
   private boolean opened; // the protocol's open was called
-  private boolean inProtocolCall;
   private boolean readyDue;
-  private @Nullable CloseReason closeDue;
   private boolean abortDue;
   private boolean awaitingPeerClose;
   private boolean unpacking;
-  private boolean packedClose; // a packed message has closed the connection
-  private boolean undoable; // the latest message has reached the protocol
   private boolean unpackDue; // unread bytes wait for the end of a turn
 
   ProtocolDriver(StreamConnection<I, O> connection) {
-    this.connection = connection;
-    this.protocol = requireNonNull(connection.config().protocols().get(), "protocol");
+    super(connection);
   }
 
   // Calls of the protocol.
@@ -67,117 +60,6 @@ final class ProtocolDriver<I, O> implements ProtocolContext, SharedMessage.Packe
   /** Returns whether the handshakes of all plugins are over and the protocol's has begun. */
   boolean isOpened() {
     return opened;
-  }
-
-  /** Packs a message; returns the zero-copy tail that the caller has to write, or null. */
-  @Nullable ByteBuf pack(O message, ByteBuf out) {
-    boolean closing = closeDue != null;
-    inProtocolCall = true;
-    undoable = true;
-    try {
-      protocol.pack(message, out);
-      return protocol.zeroCopyTail(message);
-    } finally {
-      inProtocolCall = false;
-      if (closeDue != null && !closing) {
-        packedClose = true;
-        connection.lifecycle().requestClose();
-        connection.turnSoon();
-      }
-    }
-  }
-
-  /** Packs a message into a new buffer, which the caller has to release. */
-  ByteBuf pack(O message) {
-    undoable = false;
-    ByteBuf bytes = Loop.ALLOCATOR.directBuffer();
-    try {
-      ByteBuf tail = pack(message, bytes);
-      if (tail != null) {
-        bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
-      }
-    } catch (Throwable t) {
-      bytes.release();
-      throw t;
-    }
-    return bytes;
-  }
-
-  /** Tells the protocol that what it has packed last is not sent, unless it has packed nothing. */
-  void undoPack() {
-    try {
-      if (undoable) {
-        protocol.undoPack();
-      }
-    } catch (Throwable t) {
-      connection.fail(Kind.PROTOCOL_ERROR, t);
-    }
-  }
-
-  @Override
-  public @Nullable ByteBuf packShared(SharedMessage<O> message) {
-    boolean before = packedClose;
-    packedClose = false;
-    ByteBuf bytes = packAlone(message);
-    if (packedClose) { // it has to be packed by the protocol of each connection
-      message.setClosesConnections();
-      ReferenceCountUtil.safeRelease(bytes);
-      return null;
-    }
-    packedClose = before;
-    return bytes;
-  }
-
-  @Override
-  public @Nullable ByteBuf packAlone(SharedMessage<O> message) {
-    try {
-      return pack(message.message());
-    } catch (Throwable t) {
-      undoPack();
-      logPackFailure(message, t);
-      return null;
-    }
-  }
-
-  /** Returns the protocol's {@link Protocol#closesConnection}; logs a failure and returns false. */
-  boolean closesConnection(SharedMessage<O> message) {
-    try {
-      return protocol.closesConnection(message.message());
-    } catch (Throwable t) {
-      logPackFailure(message, t);
-      return false;
-    }
-  }
-
-  /** Returns whether only the rest of a message may be packed now. */
-  boolean isMidOutboundMessage() {
-    try {
-      return protocol.isMidOutboundMessage();
-    } catch (Throwable t) {
-      connection.fail(Kind.PROTOCOL_ERROR, t);
-      return false;
-    }
-  }
-
-  /** Returns whether a packed message has closed the connection, so that no other one follows. */
-  boolean hasPackedClose() {
-    return packedClose;
-  }
-
-  @Override
-  public void logPackFailure(SharedMessage<O> message, Throwable why) {
-    connection.config().errors().warning("cannot pack " + message, why);
-  }
-
-  /** Returns the protocol's {@link Protocol#encodingKey}; logs a failure and returns null. */
-  @Nullable Object encodingKey() {
-    try {
-      return protocol.encodingKey();
-    } catch (Throwable t) {
-      String subject = "the connection of " + connection.remoteAddress();
-      connection.config().errors().warning("encoding key failed for " + subject, t);
-      return null;
-    }
   }
 
   /**

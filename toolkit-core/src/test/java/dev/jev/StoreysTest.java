@@ -49,7 +49,7 @@ class StoreysTest {
     /** The path from a socket to the handler and back. */
     CONNECTION(
         "CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
-            + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver SendQueue"
+            + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker SendQueue"
             + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
             + " UdpSocket UnixInputEnd"),
@@ -87,6 +87,7 @@ class StoreysTest {
               "ConnectionLifecycle",
               "ConnectionObservers",
               "ProtocolDriver",
+              "ProtocolPacker",
               "Outbound",
               "PackedOutput"),
           Set.of(
