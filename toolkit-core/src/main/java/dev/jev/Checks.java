@@ -49,6 +49,14 @@ final class Checks {
     }
   }
 
+  /** Returns {@code value} if it contains a character that is not white space. */
+  static String notBlank(String name, String value) {
+    if (requireNonNull(value, name).isBlank()) {
+      throw new IllegalArgumentException(name + ": \"" + value + "\" (expected: not blank)");
+    }
+    return value;
+  }
+
   /** Returns {@code value} if it is longer than zero and at most ten years. */
   static Duration positive(String name, Duration value) {
     requireNonNull(value, name);

@@ -103,7 +103,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     this.resolver = builder.resolver;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
-    this.pluginHost = endpoint.clientHost(() -> onLoop(this::stopConnecting));
+    this.pluginHost = endpoint.clientHost(target.uri(), () -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().currentOrNext();
     this.outbox = new ClientOutbox<>(builder.whileDisconnected, config, loop.completions());

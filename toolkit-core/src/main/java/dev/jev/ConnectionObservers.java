@@ -96,10 +96,30 @@ final class ConnectionObservers {
     return all;
   }
 
-  void message() {
+  void unpacking() {
     for (Plugin.Observer observer : observers) {
       try {
-        observer.message();
+        observer.unpacking();
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  void message(int bytes) {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.message(bytes);
+      } catch (Throwable t) {
+        fail(t);
+      }
+    }
+  }
+
+  void sent() {
+    for (Plugin.Observer observer : observers) {
+      try {
+        observer.sent();
       } catch (Throwable t) {
         fail(t);
       }
@@ -217,10 +237,7 @@ final class ConnectionObservers {
 
     @Override
     public long bufferedBytes() {
-      return connection.pendingBytes()
-          + connection.driver().bufferedBytes()
-          + connection.observers().bufferedBytes()
-          + OffloadedHandler.queuedBytes(connection);
+      return connection.bufferedBytes();
     }
 
     @Override

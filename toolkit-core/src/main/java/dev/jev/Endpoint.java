@@ -39,6 +39,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     default void closed() {}
   }
 
+  private final String kind;
   private final String name;
   private final EventLoops eventLoops;
   private final boolean ownsLoops;
@@ -59,8 +60,20 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   private volatile long graceEnd;
   private volatile @Nullable Throwable loopFailure;
 
+  /**
+   * Creates the endpoint.
+   *
+   * @param kind "server" or "client"
+   * @param name the configured name
+   */
   Endpoint(
-      String name, EventLoops eventLoops, boolean ownsLoops, List<Plugin> plugins, Owner owner) {
+      String kind,
+      String name,
+      EventLoops eventLoops,
+      boolean ownsLoops,
+      List<Plugin> plugins,
+      Owner owner) {
+    this.kind = kind;
     this.name = name;
     this.eventLoops = eventLoops;
     this.ownsLoops = ownsLoops;
@@ -73,8 +86,16 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     eventLoops.add(this);
   }
 
+  String name() {
+    return name;
+  }
+
   EventLoops eventLoops() {
     return eventLoops;
+  }
+
+  Connections connections() {
+    return new EndpointConnections(this);
   }
 
   @Override
@@ -106,7 +127,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   void startPlugins() {
     synchronized (this) {
       if (stopBegun) {
-        throw new IllegalStateException("the " + name + " was stopped while it started");
+        throw new IllegalStateException("the " + kind + " was stopped while it started");
       }
       started = plugins;
     }
@@ -216,12 +237,12 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
   @Override
   public void loopLagged(Thread loop, Duration lag) {
-    forEachPlugin(plugin -> plugin.loopLagged(loop, lag));
+    forEachPlugin(plugin -> plugin.loopLagged(pluginHost(), loop, lag));
   }
 
   @Override
   public void loopBlocked(Thread loop, Duration time) {
-    forEachPlugin(plugin -> plugin.loopBlocked(loop, time));
+    forEachPlugin(plugin -> plugin.loopBlocked(pluginHost(), loop, time));
   }
 
   @Override
@@ -232,7 +253,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       }
       loopFailure = cause;
     }
-    RateLimitedLog.write(Level.ERROR, "an event loop died; the " + name + " stops", cause);
+    RateLimitedLog.write(Level.ERROR, "an event loop died; the " + kind + " stops", cause);
     stop(Duration.ofNanos(STUCK_NANOS));
   }
 
@@ -240,7 +261,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   void awaitStop() throws InterruptedException {
     if (Thread.currentThread() == stopThread) {
       throw new IllegalStateException(
-          "awaitStop called from the thread that stops the " + name + "; it would wait for itself");
+          "awaitStop called from the thread that stops the " + kind + "; it would wait for itself");
     }
     if (eventLoops.isOnLoop()) {
       throw new IllegalStateException("awaitStop called on an event loop; it would block the loop");
@@ -253,7 +274,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   private void requireLiveLoops() {
     if (loopFailure != null) {
       throw new IllegalStateException(
-          name + " stopped because an event loop died: " + loopFailure, loopFailure);
+          kind + " stopped because an event loop died: " + loopFailure, loopFailure);
     }
   }
 
@@ -293,7 +314,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     try {
       stopAll();
     } catch (Throwable t) {
-      RateLimitedLog.write(Level.ERROR, "the " + name + " failed to stop", t);
+      RateLimitedLog.write(Level.ERROR, "the " + kind + " failed to stop", t);
     } finally {
       stopped.countDown();
     }
@@ -342,9 +363,19 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     }
   }
 
-  /** Returns the client as its plugins see it; {@code stopConnecting} ends its attempts. */
-  PluginHost clientHost(Runnable stopConnecting) {
+  /**
+   * Returns the client as its plugins see it.
+   *
+   * @param address the address as it was configured
+   * @param stopConnecting ends the attempts to connect
+   */
+  PluginHost clientHost(String address, Runnable stopConnecting) {
     return new PluginHost() {
+
+      @Override
+      public String name() {
+        return name;
+      }
 
       @Override
       public List<SocketAddress> addresses() {
@@ -352,8 +383,23 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       }
 
       @Override
+      public List<String> configuredAddresses() {
+        return List.of(address);
+      }
+
+      @Override
       public int connectionCount() {
         return Endpoint.this.connectionCount();
+      }
+
+      @Override
+      public Connections connections() {
+        return Endpoint.this.connections();
+      }
+
+      @Override
+      public int pendingTasks() {
+        return eventLoops.pendingTasks();
       }
 
       @Override

@@ -25,6 +25,7 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   final Supplier<? extends Protocol<I, O>> protocols;
   private final Handler<? super I, O> handler;
   private final List<Plugin> plugins = new ArrayList<>();
+  private @Nullable String name;
   private EventLoops.@Nullable Builder ownLoops;
   private @Nullable EventLoops sharedLoops;
   private int maxFrameBytes = 1024 * 1024;
@@ -48,6 +49,15 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   abstract B self();
+
+  /**
+   * Sets the name in metrics, management tools and log messages; "server" or "client" by default.
+   * Servers of one process should have different names.
+   */
+  public B name(String name) {
+    this.name = Checks.notBlank("name", name);
+    return self();
+  }
 
   /** Adds a plugin; at most 30. {@link Plugin.Stage} determines their order. */
   public B plugin(Plugin plugin) {
@@ -266,12 +276,13 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
   }
 
   /** Creates the endpoint, with the shared event loops or with its own. */
-  Endpoint newEndpoint(String name, Endpoint.Owner owner) {
+  Endpoint newEndpoint(String kind, Endpoint.Owner owner) {
     NettyArtifacts.check();
     EndpointWarmUp.run();
     EventLoops shared = sharedLoops;
     EventLoops loops = shared != null ? shared : ownLoops().start();
-    return new Endpoint(name, loops, /* ownsLoops= */ shared == null, plugins, owner);
+    String label = name == null ? kind : name;
+    return new Endpoint(kind, label, loops, /* ownsLoops= */ shared == null, plugins, owner);
   }
 
   ConnectionConfig<I, O> connectionConfig(ConnectionHost host) {

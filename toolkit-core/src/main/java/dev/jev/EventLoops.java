@@ -104,6 +104,11 @@ public final class EventLoops implements AutoCloseable {
     return loops.size();
   }
 
+  /** Returns the number of tasks that wait in the queues of the event loops. */
+  public int pendingTasks() {
+    return loops.stream().mapToInt(Loop::pendingTasks).sum();
+  }
+
   /**
    * Stops the servers and clients that still use these event loops, without a grace period, and
    * ends the threads. Waits until both have ended, or returns immediately if called on an event

@@ -8,6 +8,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.ScheduledFuture;
+import io.netty.util.concurrent.SingleThreadEventExecutor;
 import io.netty.util.concurrent.Ticker;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -127,6 +128,11 @@ final class Loop {
   DeadlineWheel deadlineWheel(Duration maxDelay) {
     return wheels.computeIfAbsent(
         maxDelay, delay -> new DeadlineWheel(delay, ticker()::nanoTime, this::startTimer));
+  }
+
+  /** Returns the number of tasks that wait to run. Any thread. */
+  int pendingTasks() {
+    return ((SingleThreadEventExecutor) executor).pendingTasks();
   }
 
   /** Returns the number of open connections of all servers and clients on this loop. */

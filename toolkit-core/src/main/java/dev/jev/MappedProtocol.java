@@ -29,6 +29,13 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
     this.encode = requireNonNull(encode, "encode");
   }
 
+  /** Returns the simple name of the class of a protocol, or of the one that it converts. */
+  static String nameOf(Protocol<?, ?> protocol) {
+    return protocol instanceof MappedProtocol<?, ?, ?, ?> mapped
+        ? nameOf(mapped.origin)
+        : protocol.getClass().getSimpleName();
+  }
+
   @Override
   public void open(ProtocolContext context) {
     origin.open(context);

@@ -286,6 +286,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
         if (tracked != null) {
           track(tracked);
         }
+        connection.observers().sent();
       }
     } finally {
       connection.turnSoon();
@@ -315,7 +316,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
     CompletableFuture<Void> written = lastWritten;
     lastWritten = null;
     if (written != null && mustQueue()) {
-      sendQueue().addMessage(Unpooled.EMPTY_BUFFER, written);
+      sendQueue().addProtocolBytes(Unpooled.EMPTY_BUFFER, written);
     } else if (written != null) {
       track(written);
     }
@@ -324,7 +325,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
   /** Appends the protocol's own bytes, regardless of limits. Consumes them. */
   void addProtocolBytes(ByteBuf bytes) {
     if (mustQueue()) {
-      sendQueue().addProtocolBytes(bytes);
+      sendQueue().addProtocolBytes(bytes, null);
     } else {
       try {
         append(bytes);
@@ -422,6 +423,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
         append(bytes, MIN_TAIL_BYTES); // they pin no larger buffer
       }
       SubscriberPort<?> subscriber = item.subscriber();
+      if (packed && item.isMessage()) {
+        connection.observers().sent();
+      }
       if (subscriber != null && packed) {
         subscriber.countDelivered();
       } else if (subscriber != null) {
@@ -477,6 +481,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
       subscriber.drop();
       return false;
     }
+    connection.observers().sent();
     spill();
     return true;
   }
@@ -486,6 +491,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
     packSendQueue();
     try {
       addProtocolBytes(packAlone(published.message(), /* lent= */ true));
+      connection.observers().sent();
       connection.driver().beginCloseIfDue();
       return true;
     } catch (Throwable t) {

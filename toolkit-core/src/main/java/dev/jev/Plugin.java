@@ -80,25 +80,46 @@ public interface Plugin {
    * Called on the watchdog's thread each time an event loop has run the watchdog's task, whatever
    * the lag.
    *
+   * @param host the server or client, as passed to {@link #start}
    * @param loop the thread of the event loop
    * @param lag the time that the task has waited
    */
-  default void loopLagged(Thread loop, Duration lag) {}
+  default void loopLagged(PluginHost host, Thread loop, Duration lag) {}
 
   /**
    * Called on the watchdog's thread when an event loop has been blocked for {@code
    * blockedLoopThreshold}; once each time it is blocked.
    *
+   * @param host the server or client, as passed to {@link #start}
    * @param loop the thread of the event loop, whose stack shows what blocks it
    * @param time the time for which it has been blocked so far
    */
-  default void loopBlocked(Thread loop, Duration time) {}
+  default void loopBlocked(PluginHost host, Thread loop, Duration time) {}
 
   /**
    * Called on an event loop when accepting pauses because the process has run out of file
    * descriptors or a similar resource.
+   *
+   * @param host the server, as passed to {@link #start}
+   * @param listener one of its {@linkplain PluginHost#addresses addresses}
+   * @param cause the failure of the accept
    */
-  default void acceptPaused(SocketAddress listener, Throwable cause) {}
+  default void acceptPaused(PluginHost host, SocketAddress listener, Throwable cause) {}
+
+  /** Called on an event loop when accepting continues after {@link #acceptPaused}. */
+  default void acceptResumed(PluginHost host, SocketAddress listener) {}
+
+  /**
+   * Called on an event loop when a server closes an accepted connection for which {@link #install}
+   * was not called.
+   *
+   * @param host the server, as passed to {@link #start}
+   * @param listener one of its {@linkplain PluginHost#addresses addresses}
+   * @param reason {@code LIMIT} at {@link Server.Builder#maxConnections}, {@code IO_ERROR} if the
+   *     peer has reset the connection, {@code HANDLER_ERROR} if it could not be created
+   */
+  default void connectionRefused(
+      PluginHost host, SocketAddress listener, CloseReason.Kind reason) {}
 
   /**
    * The operations of a plugin on one connection.
@@ -166,7 +187,8 @@ public interface Plugin {
    * Observes the events of one connection. State that belongs to the connection lives in fields.
    *
    * <p>Called on the connection's event loop. {@link #received}, {@link #readComplete}, {@link
-   * #message} and {@link #flushing} are called often and should not allocate.
+   * #unpacking}, {@link #message}, {@link #sent} and {@link #flushing} are called often and should
+   * not allocate.
    */
   interface Observer {
 
@@ -192,11 +214,22 @@ public interface Plugin {
       return 0;
     }
 
+    /** Called before {@link Protocol#unpack}. */
+    default void unpacking() {}
+
     /**
      * Called before a message is delivered. If the plugin pauses reading in this call, the next
      * message is delivered only after it resumes.
+     *
+     * @param bytes the number of bytes that the protocol has consumed since the previous message
      */
-    default void message() {}
+    default void message(int bytes) {}
+
+    /**
+     * Called when a message of the handler, or of a {@link Topic}, has been added to the output.
+     * Its bytes are written at the end of the turn or earlier, see {@link #flushing}.
+     */
+    default void sent() {}
 
     /** Called before bytes are written to the socket. */
     default void flushing(int bytes) {}

@@ -13,14 +13,29 @@ import java.util.List;
  */
 public interface PluginHost extends Scheduler {
 
+  /** Returns the name, see {@link Server.Builder#name}. */
+  String name();
+
   /**
    * Returns the addresses that a server listens on, in the order in which they were configured;
    * empty for a client.
    */
   List<SocketAddress> addresses();
 
+  /**
+   * Returns the {@link #addresses} as they were passed to {@link Server.Builder#listen}; for a
+   * client, the address that was passed to {@link Client.Builder#connect}.
+   */
+  List<String> configuredAddresses();
+
+  /** Returns the number of tasks that wait in the queues of the event loops. */
+  int pendingTasks();
+
   /** Returns the number of open connections, including closing ones, but not detached ones. */
   int connectionCount();
+
+  /** Returns the view of the open connections, to list, find and close them. */
+  Connections connections();
 
   /**
    * Leaves new connections in the kernel's backlog until {@link #resumeAccepting}. Has no effect on

@@ -36,9 +36,15 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
   private boolean awaitingPeerClose;
   private boolean unpacking;
   private boolean unpackDue; // unread bytes wait for the end of a turn
+  private int consumedBytes; // since the latest message
 
   ProtocolDriver(StreamConnection<I, O> connection) {
     super(connection);
+  }
+
+  /** Returns the simple name of the class of the protocol. */
+  String protocolName() {
+    return MappedProtocol.nameOf(protocol);
   }
 
   // Calls of the protocol.
@@ -288,8 +294,13 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
     int pendingBefore = pendingMessages();
+    connection.observers().unpacking();
     I message = unpackOne(bytes);
+    consumedBytes += bytes.readerIndex() - start;
     boolean becameReady = connection.connectIfReady();
+    if (becameReady) {
+      consumedBytes = 0; // those of the handshake
+    }
     if (message != null) {
       if (bytes.readerIndex() == start && pendingMessages() >= pendingBefore) {
         refuse(message, "returned a message but consumed no bytes");
@@ -298,7 +309,9 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
       } else {
         endFrame();
         connection.loop().ownership().unpacked(bytes.readerIndex() - start);
-        connection.dispatch(message);
+        int consumed = consumedBytes;
+        consumedBytes = 0;
+        connection.dispatch(message, consumed);
       }
     }
     closeIfDue();

@@ -93,6 +93,11 @@ final class SendQueue {
       return subscriber;
     }
 
+    /** Returns whether this is a message, rather than bytes of the protocol. */
+    boolean isMessage() {
+      return sent || subscriber != null;
+    }
+
     void release() {
       if (content instanceof ByteBuf bytes) {
         ReferenceCountUtil.safeRelease(bytes);
@@ -157,8 +162,8 @@ final class SendQueue {
   }
 
   /** Adds bytes that the protocol has written itself; they are never dropped. */
-  void addProtocolBytes(ByteBuf packed) {
-    append(new Item(packed, null, /* sent= */ false, null, null));
+  void addProtocolBytes(ByteBuf packed, @Nullable CompletableFuture<Void> written) {
+    append(new Item(packed, written, /* sent= */ false, null, null));
   }
 
   /**

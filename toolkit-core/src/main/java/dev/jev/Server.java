@@ -111,6 +111,16 @@ public final class Server implements PluginHost, AutoCloseable {
     return sockets.addresses();
   }
 
+  @Override
+  public List<String> configuredAddresses() {
+    return sockets.configuredAddresses();
+  }
+
+  @Override
+  public String name() {
+    return endpoint.name();
+  }
+
   /**
    * Returns the port of the first address.
    *
@@ -130,6 +140,16 @@ public final class Server implements PluginHost, AutoCloseable {
   @Override
   public int connectionCount() {
     return endpoint.connectionCount();
+  }
+
+  @Override
+  public Connections connections() {
+    return endpoint.connections();
+  }
+
+  @Override
+  public int pendingTasks() {
+    return endpoint.eventLoops().pendingTasks();
   }
 
   /**

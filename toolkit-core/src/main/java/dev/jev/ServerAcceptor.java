@@ -1,11 +1,13 @@
 package dev.jev;
 
+import dev.jev.CloseReason.Kind;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.SocketChannel;
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -72,12 +74,12 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
     if (isReset(child)) {
-      child.unsafe().closeForcibly();
+      refuse(ctx, child, Kind.IO_ERROR);
       return;
     }
     if (!endpoint.admit(maxConnections)) {
       refusals.warning("connection refused: limit of " + maxConnections + " reached");
-      child.unsafe().closeForcibly();
+      refuse(ctx, child, Kind.LIMIT);
       return;
     }
     try {
@@ -86,8 +88,15 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
       endpoint.unadmit();
       endpoint.forget();
       errors.warning("connection refused: " + child.remoteAddress(), t);
-      child.unsafe().closeForcibly();
+      refuse(ctx, child, Kind.HANDLER_ERROR);
     }
+  }
+
+  private void refuse(ChannelHandlerContext ctx, Channel child, Kind reason) {
+    SocketAddress listener = SocketAddresses.of(ctx.channel());
+    endpoint.forEachPlugin(
+        plugin -> plugin.connectionRefused(endpoint.pluginHost(), listener, reason));
+    child.unsafe().closeForcibly();
   }
 
   /**
@@ -145,12 +154,15 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     }
     failing = true;
     pause(ctx.channel(), paused);
-    endpoint.forEachPlugin(plugin -> plugin.acceptPaused(SocketAddresses.of(ctx.channel()), cause));
+    SocketAddress listener = SocketAddresses.of(ctx.channel());
+    endpoint.forEachPlugin(plugin -> plugin.acceptPaused(endpoint.pluginHost(), listener, cause));
     ctx.executor()
         .schedule(
             () -> {
               failing = false;
               pause(ctx.channel(), paused);
+              endpoint.forEachPlugin(
+                  plugin -> plugin.acceptResumed(endpoint.pluginHost(), listener));
             },
             pauseMillis,
             TimeUnit.MILLISECONDS);

@@ -115,6 +115,7 @@ final class ServerSockets<I, O> {
   private final Supplier<List<InetAddress>> addressesOfMachine;
   private final List<ListeningSocket> sockets = new CopyOnWriteArrayList<>();
   private final List<SocketAddress> addresses = new ArrayList<>();
+  private final List<String> configuredAddresses = new ArrayList<>();
   private final Set<Object> pauseOwners = ConcurrentHashMap.newKeySet();
   private volatile boolean opened; // connections and datagrams may have been taken
   private volatile boolean closing; // no socket is opened; queues are drained, even while paused
@@ -135,6 +136,11 @@ final class ServerSockets<I, O> {
   /** Returns the addresses of the listeners, in the order in which they were added. */
   List<SocketAddress> addresses() {
     return List.copyOf(addresses);
+  }
+
+  /** Returns the addresses as they were configured, in the same order. */
+  List<String> configuredAddresses() {
+    return List.copyOf(configuredAddresses);
   }
 
   /** Returns the number of dropped datagrams; see {@link Server#droppedDatagrams}. */
@@ -158,6 +164,7 @@ final class ServerSockets<I, O> {
         address = open(listenAddress, address, loop, udp);
       }
       addresses.add(address);
+      configuredAddresses.add(listenAddress.uri());
       if (!udp.isEmpty() && isForAll(address)) {
         openUdpAddresses(listenAddress, udp.get(0), loops);
       }

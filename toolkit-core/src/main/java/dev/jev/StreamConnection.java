@@ -16,6 +16,7 @@ import io.netty.channel.socket.SocketChannelConfig;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -91,6 +92,7 @@ final class StreamConnection<I, O> extends LoopMember
   private boolean connected; // onConnect was called
   private boolean outputBlocked;
   private long readingSince; // when reading last resumed, by the loop's clock
+  private final int createdAt; // in tenths of a second of System.nanoTime, to save memory
 
   StreamConnection(ConnectionConfig<I, O> config, Loop loop, Channel channel) {
     super(loop);
@@ -99,6 +101,16 @@ final class StreamConnection<I, O> extends LoopMember
     this.driver = new ProtocolDriver<>(this);
     this.outbound = new Outbound<>(this);
     this.observers = ConnectionObservers.of(this);
+    this.createdAt = nowTenths();
+  }
+
+  private static int nowTenths() {
+    return (int) (System.nanoTime() / 100_000_000);
+  }
+
+  /** Returns the time since the connection was accepted or connected. */
+  Duration age() {
+    return Duration.ofMillis((nowTenths() - createdAt) * 100L);
   }
 
   // Parts of the connection.
@@ -292,9 +304,9 @@ final class StreamConnection<I, O> extends LoopMember
     }
   }
 
-  /** Delivers a message to the handler. */
-  void dispatch(I message) {
-    observers.message();
+  /** Delivers a message, which took {@code bytes} of input, to the handler. */
+  void dispatch(I message, int bytes) {
+    observers.message(bytes);
     if (lifecycle.isClosing()) {
       ReferenceCountUtil.safeRelease(message);
       return;
@@ -525,6 +537,14 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public long pendingBytes() {
     return outbound.pendingBytes();
+  }
+
+  /** Returns the memory that input and output occupy, see {@link Plugin.Link#bufferedBytes}. */
+  long bufferedBytes() {
+    return pendingBytes()
+        + driver.bufferedBytes()
+        + observers.bufferedBytes()
+        + OffloadedHandler.queuedBytes(this);
   }
 
   /** Writes published messages in a turn; returns how many were packed without queueing. */

@@ -4,6 +4,7 @@ import dev.jev.plugin.IdleReaper;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
@@ -22,6 +23,7 @@ final class ChildServer {
         Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
             .listen("tcp://127.0.0.1:0")
             .eventLoops(2)
+            .plugin(new AcceptPauses())
             .transport(Transport.valueOf(args[0]));
     if (!args[1].equals("default")) {
       builder.maxConnections(Integer.parseInt(args[1]));
@@ -37,6 +39,20 @@ final class ChildServer {
       while (in.readLine() != null) {
         System.out.println(server.connectionCount());
       }
+    }
+  }
+
+  /** Prints when accepting pauses and resumes. */
+  private static final class AcceptPauses implements Plugin {
+
+    @Override
+    public void acceptPaused(PluginHost host, SocketAddress listener, Throwable cause) {
+      System.err.println("paused: " + listener);
+    }
+
+    @Override
+    public void acceptResumed(PluginHost host, SocketAddress listener) {
+      System.err.println("resumed: " + listener);
     }
   }
 }

@@ -27,7 +27,7 @@ class DeadlinesTest {
   private boolean ready = true;
 
   private final Endpoint endpoint =
-      new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
+      new Endpoint("test", "test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
 
   /** A socket that takes nothing while {@code full}, and notes the shutdown of its output. */
   private static final class PatientChannel extends EmbeddedChannel implements DuplexChannel {

@@ -9,13 +9,16 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketAddress;
 import java.net.SocketException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -72,6 +75,11 @@ class FaultTest {
       Eventually.holds(
           "no file is left",
           () -> child.errors("WARNING: cannot accept on /127.0.0.1:" + child.port()).size() > 0);
+      Eventually.holds(
+          "accepting pauses, and resumes for another try",
+          () ->
+              child.errors("paused: /127.0.0.1:" + child.port()).size() > 1
+                  && child.errors("resumed: /127.0.0.1:" + child.port()).size() > 1);
       int accepted = child.connectionCount();
       assertThat(accepted).isBetween(50, 200);
 
@@ -145,12 +153,21 @@ class FaultTest {
   void connectionAboveTheMaximumIsClosedAtOnceUntilAnotherHasGone(Transport transport)
       throws Exception {
     Census census = new Census();
+    Queue<String> refused = new ConcurrentLinkedQueue<>();
     server =
         Server.builder(Texts::new, census)
             .listen("tcp://127.0.0.1:0")
             .transport(transport)
             .eventLoops(2)
             .maxConnections(3)
+            .plugin(
+                new Plugin() {
+                  @Override
+                  public void connectionRefused(
+                      PluginHost host, SocketAddress listener, CloseReason.Kind reason) {
+                    refused.add(host.addresses().indexOf(listener) + " " + reason);
+                  }
+                })
             .start();
     try (LogCapture log = new LogCapture("dev.jev")) {
       for (int i = 0; i < 3; i++) {
@@ -170,6 +187,7 @@ class FaultTest {
       expectClosed(connect(server.port()));
     }
     assertThat(census.connects).hasValue(4);
+    assertThat(refused).hasSize(11).containsOnly("0 LIMIT");
     census.expectNoneClosedTwice();
   }
 

@@ -98,8 +98,18 @@ class PluginTest {
     }
 
     @Override
-    public void message() {
-      events.add("message");
+    public void unpacking() {
+      events.add("unpacking");
+    }
+
+    @Override
+    public void message(int bytes) {
+      events.add("message " + bytes);
+    }
+
+    @Override
+    public void sent() {
+      events.add("sent");
     }
 
     @Override
@@ -151,12 +161,51 @@ class PluginTest {
     try (RawPeer peer = RawPeer.connect(started)) {
       assertThat(peer.send("hello").receive()).isEqualTo("hello");
       expect("start 1", "install", "connected", "onConnect");
-      expect("received 9", "message", "onMessage", "flushing 9", "written");
+      expect("received 9", "unpacking", "message 9", "onMessage", "sent", "flushing 9", "written");
     }
     expect("ending", "onClose", "closed PEER_CLOSED");
     started.close();
     expect("stop 0");
     assertThat(events).isEmpty();
+  }
+
+  @Test
+  void messageCountsTheBytesOfAllReads() throws Exception {
+    Server started = start(Connection::send, new Notes());
+    try (RawPeer peer = RawPeer.connect(started)) {
+      expect("start 1", "install", "connected");
+      peer.write(RawPeer.length(3));
+      expect("received 4", "unpacking");
+      peer.write(new byte[] {'a', 'b', 'c'});
+      expect("received 3", "unpacking", "message 7", "sent", "flushing 7", "written");
+    }
+  }
+
+  @Test
+  void publishedMessagesCountAsSent() throws Exception {
+    Topic<String> topic = Topic.of("all");
+    Server started =
+        start(
+            new Handler<>() {
+              @Override
+              public void onConnect(Connection<String> connection) {
+                topic.subscribe(connection);
+              }
+
+              @Override
+              public void onMessage(Connection<String> connection, String message) {
+                topic.publish(message);
+                topic.publish(message);
+              }
+            },
+            new Notes());
+    try (RawPeer peer = RawPeer.connect(started)) {
+      peer.send("hi");
+      assertThat(peer.receive()).isEqualTo("hi");
+      assertThat(peer.receive()).isEqualTo("hi");
+      expect("start 1", "install", "connected");
+      expect("received 6", "unpacking", "message 6", "sent", "sent", "flushing 12", "written");
+    }
   }
 
   /** Adds a handler that notes the bytes that pass, with its name. */
@@ -452,7 +501,7 @@ class PluginTest {
           public Observer install(Link link) {
             return new Observer() {
               @Override
-              public void message() {
+              public void message(int bytes) {
                 link.pauseReading();
                 link.connection().runAfter(Duration.ofMillis(30), link::resumeReading);
               }
@@ -570,7 +619,7 @@ class PluginTest {
           public Observer install(Link link) {
             return new Observer() {
               @Override
-              public void message() {
+              public void message(int bytes) {
                 throw new IllegalStateException("broken");
               }
             };
@@ -728,7 +777,7 @@ class PluginTest {
             new Notes());
     try (RawPeer peer = RawPeer.connect(started)) {
       peer.send("hello");
-      expect("start 1", "install", "connected", "received 9", "message");
+      expect("start 1", "install", "connected", "received 9", "unpacking", "message 9");
       expect("closed CLOSED");
     }
   }

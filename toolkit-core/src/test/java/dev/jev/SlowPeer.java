@@ -28,7 +28,8 @@ final class SlowPeer<O> implements AutoCloseable {
       Supplier<? extends Protocol<O, O>> protocol, Handler<O, O> handler, OverflowPolicy overflow) {
     ConnectionConfig<O, O> config =
         new ConnectionConfig<>(
-            new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner()),
+            new Endpoint(
+                "test", "test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner()),
             protocol,
             handler,
             /* maxFrameBytes= */ 1000,

@@ -35,7 +35,7 @@ class StoreysTest {
   private enum Storey {
     /** The small types of the API, and classes that need only these. */
     GROUND(
-        "Attributes Checks CloseReason Completions Connection DeadlineWheel Delivery FileDescriptors Handler"
+        "Attributes Checks CloseReason Completions Connection ConnectionInfo Connections DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
@@ -60,7 +60,7 @@ class StoreysTest {
     /** Listening, connecting, stopping. */
     ENDPOINTS(
         "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
-            + " ConnectFailures Endpoint EndpointBuilder EndpointWarmUp ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
+            + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
             + " UdpAddresses UnixSocketFile");
 
     private final String files;

@@ -35,7 +35,8 @@ public final class TimedConnections<I, O> implements AutoCloseable {
       Handler<? super I, O> handler,
       Duration frameTimeout) {
     Endpoint endpoint =
-        new Endpoint("test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
+        new Endpoint(
+            "test", "test", eventLoops, /* ownsLoops= */ false, List.of(), new IdleOwner());
     config =
         new ConnectionConfig<>(
             endpoint,

@@ -38,7 +38,7 @@ final class MessageQuota implements Plugin {
       }
 
       @Override
-      public void message() {
+      public void message(int bytes) {
         count.increment();
         if (count.sum() > maxMessages) {
           link.close(new CloseReason(CloseReason.Kind.LIMIT, null));

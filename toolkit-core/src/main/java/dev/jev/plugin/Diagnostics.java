@@ -4,7 +4,9 @@ import static java.util.Objects.requireNonNull;
 import static java.util.stream.Collectors.joining;
 
 import dev.jev.CloseReason;
+import dev.jev.ConnectionInfo;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
@@ -95,7 +97,7 @@ public final class Diagnostics implements Plugin {
   // Called by the server.
 
   @Override
-  public void loopLagged(Thread loop, Duration lag) {
+  public void loopLagged(PluginHost host, Thread loop, Duration lag) {
     LagWindow window = loops.get(loop);
     if (window == null) {
       loops.keySet().removeIf(thread -> !thread.isAlive());
@@ -105,7 +107,7 @@ public final class Diagnostics implements Plugin {
   }
 
   @Override
-  public void loopBlocked(Thread loop, Duration time) {
+  public void loopBlocked(PluginHost host, Thread loop, Duration time) {
     StackTraceElement[] stack = loop.getStackTrace();
     FlightEvents.LoopBlocked event = new FlightEvents.LoopBlocked();
     if (event.isEnabled()) {
@@ -118,7 +120,7 @@ public final class Diagnostics implements Plugin {
   }
 
   @Override
-  public void acceptPaused(SocketAddress listener, Throwable cause) {
+  public void acceptPaused(PluginHost host, SocketAddress listener, Throwable cause) {
     FlightEvents.AcceptPaused event = new FlightEvents.AcceptPaused();
     if (event.isEnabled()) {
       event.listener = listener.toString();
@@ -129,14 +131,18 @@ public final class Diagnostics implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    return new ConnectionEvents(link);
+    ConnectionEvents events = new ConnectionEvents(link);
+    link.connection().attribute(ConnectionInfo.CounterSource.class, events);
+    return events;
   }
 
   /** The state of one connection that is reported when it closes. */
-  private static final class ConnectionEvents implements Observer {
+  private static final class ConnectionEvents implements Observer, ConnectionInfo.CounterSource {
 
     private final Link link;
     private final long opened = System.nanoTime();
+    private long messagesReceived;
+    private long messagesSent;
     private long read;
     private long written;
     private long stallStart; // 0 if output is not stalled
@@ -167,6 +173,21 @@ public final class Diagnostics implements Plugin {
     @Override
     public void flushing(int bytes) {
       written += bytes;
+    }
+
+    @Override
+    public void message(int bytes) {
+      messagesReceived++;
+    }
+
+    @Override
+    public void sent() {
+      messagesSent++;
+    }
+
+    @Override
+    public ConnectionInfo.Counters counters() {
+      return new ConnectionInfo.Counters(messagesReceived, messagesSent, read, written);
     }
 
     @Override

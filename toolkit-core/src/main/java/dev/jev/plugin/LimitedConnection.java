@@ -136,7 +136,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   }
 
   @Override
-  public void message() {
+  public void message(int length) {
     if (firstMessage != null) {
       firstMessage.cancel();
       firstMessage = null;

@@ -208,9 +208,11 @@ class DiagnosticsTest {
 
   @Test
   void flightRecorderSeesThatAcceptingPauses() throws Exception {
-    try (Flight flight = new Flight()) {
+    try (Flight flight = new Flight();
+        Server server = server(Handler.replying(text -> text), Diagnostics.create()).start()) {
       Diagnostics.create()
           .acceptPaused(
+              server,
               new InetSocketAddress(InetAddress.getLoopbackAddress(), 5000),
               new Exception("too many"));
       RecordedEvent paused = flight.await("AcceptPaused");

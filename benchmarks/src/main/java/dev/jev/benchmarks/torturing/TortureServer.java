@@ -7,6 +7,7 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.LoadBalancing;
 import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.ScheduledTask;
 import dev.jev.Server;
 import dev.jev.Topic;
@@ -383,12 +384,12 @@ public final class TortureServer implements Callable<Integer>, Handler<ByteBuf, 
   // Events of the plugin.
 
   @Override
-  public void loopLagged(Thread loop, Duration lag) {
+  public void loopLagged(PluginHost host, Thread loop, Duration lag) {
     lagMicros.recordValue(lag.toNanos() / 1000);
   }
 
   @Override
-  public void loopBlocked(Thread loop, Duration time) {
+  public void loopBlocked(PluginHost host, Thread loop, Duration time) {
     StackTraceElement[] stack = loop.getStackTrace();
     boolean shown = List.of(stack).toString().contains("TortureServer.execute");
     blocked = System.currentTimeMillis() + "/" + time.toMillis() + "/" + shown;
