@@ -327,6 +327,14 @@ public final class Topic<O> {
         published.sum(), delivered.sum(), dropped.sum(), conflated.sum(), closed.sum());
   }
 
+  /**
+   * Returns the number of bytes that are queued because subscribers are slow, see {@link
+   * Subscription#pendingBytes}. Takes time in proportion to the number of subscribers.
+   */
+  public long pendingBytes() {
+    return subscribers.values().stream().mapToLong(Subscription::pendingBytes).sum();
+  }
+
   // Reports from the event loops.
 
   Observer<O> observer() {

@@ -77,6 +77,7 @@ class SlowConsumerTest {
     publish(100, 103);
     peer.run();
     assertThat(subscription.pendingBytes()).isEqualTo(3 * WAITING_BYTES);
+    assertThat(topic.pendingBytes()).isEqualTo(3 * WAITING_BYTES);
     assertThat(peer.connection().send("sent")).isTrue();
     publish(103, 105);
     peer.run();
