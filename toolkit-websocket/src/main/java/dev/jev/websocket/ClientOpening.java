@@ -62,6 +62,7 @@ final class ClientOpening implements Opening {
       while ((length = scanner.scan(in)) >= 0) {
         HttpResponse response = HeadParser.response(in.readSlice(length));
         if (response.isAccept() || response.status() >= 200) {
+          Opening.observer(context).answered(response.status());
           check(response);
           open(context, response);
           return;

@@ -83,6 +83,7 @@ final class Heartbeat extends DeadlineWheel.Entry {
     if (context.readingSince() - pingTime > 0) {
       return;
     }
+    Opening.observer(context).roundTrip(Duration.ofNanos(now - pingTime));
     WebSocketRoundTrip roundTrip = context.attribute(WebSocketRoundTrip.class);
     if (roundTrip == null) {
       context.attribute(WebSocketRoundTrip.class, new WebSocketRoundTrip(now - pingTime));

@@ -35,9 +35,11 @@ final class MessageDeflater {
   private final int chunkBytes;
   private final boolean takeover;
   private final @Nullable Parameters parameters; // null with context takeover
+  private final WebSocketObserver observer;
   private @Nullable Deflater own; // only with context takeover
 
-  MessageDeflater(PermessageDeflate agreed) {
+  MessageDeflater(PermessageDeflate agreed, WebSocketObserver observer) {
+    this.observer = observer;
     level = agreed.options().level();
     minBytes = agreed.options().minBytes();
     boolean narrow = agreed.ownWindow() < 32 * 1024;
@@ -68,25 +70,30 @@ final class MessageDeflater {
    *     is then invalid. With context takeover always true, since the deflater's window has changed
    */
   boolean deflate(ByteBuffer message, ByteBuf out) {
-    int most = takeover ? Integer.MAX_VALUE : message.remaining() - 1;
+    int length = message.remaining();
+    int start = out.writerIndex();
+    int most = takeover ? Integer.MAX_VALUE : length - 1;
     if (!append(message, most + (takeover ? 0 : CUT_BYTES), out)) {
       return false;
     }
     out.writerIndex(out.writerIndex() - CUT_BYTES);
+    observer.deflated(length, out.writerIndex() - start);
     return true;
   }
 
   /** Appends a compressed part of a message. */
   void deflatePart(ByteBuffer part, boolean last, ByteBuf out) {
-    if (part.hasRemaining()) {
-      append(part, Integer.MAX_VALUE, out);
-    } else if (last) {
+    if (last && !part.hasRemaining()) {
       out.writeByte(EMPTY_BLOCK);
       return;
     }
+    int length = part.remaining();
+    int start = out.writerIndex();
+    append(part, Integer.MAX_VALUE, out);
     if (last) {
       out.writerIndex(out.writerIndex() - CUT_BYTES);
     }
+    observer.deflated(length, out.writerIndex() - start);
   }
 
   private boolean append(ByteBuffer bytes, int most, ByteBuf out) {

@@ -41,6 +41,7 @@ final class MessageInflater {
   private static final int MAX_CREDIT = 64 * RESTART_BYTES;
 
   private final int window; // in bytes; 0 without context takeover
+  private final WebSocketObserver observer;
   private @Nullable ByteBuf history; // ends with the window
 
   // The current message.
@@ -49,7 +50,8 @@ final class MessageInflater {
   private byte ended; // bytes of END that the inflater has consumed
   private int credit; // compressed bytes, minus those that pay for restarts
 
-  MessageInflater(PermessageDeflate agreed) {
+  MessageInflater(PermessageDeflate agreed, WebSocketObserver observer) {
+    this.observer = observer;
     window = agreed.peerTakeover() ? agreed.peerWindow() : 0;
   }
 
@@ -145,6 +147,7 @@ final class MessageInflater {
     int taken = scratch.readableBytes() - input.remaining();
     in.skipBytes(Math.min(taken, piece));
     ended = (byte) (ended + Math.max(taken - piece, 0));
+    observer.inflated(Math.min(taken, piece), out.writerIndex() - before);
     remember(out, before);
     return inflater.finished();
   }

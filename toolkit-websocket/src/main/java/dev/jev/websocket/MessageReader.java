@@ -68,8 +68,8 @@ final class MessageReader {
   }
 
   /** Enables decompression with the negotiated parameters. */
-  void decompress(PermessageDeflate agreed) {
-    inflater = new MessageInflater(agreed);
+  void decompress(PermessageDeflate agreed, WebSocketObserver observer) {
+    inflater = new MessageInflater(agreed, observer);
   }
 
   /** Returns the number of messages that can be read without further bytes. */

@@ -27,8 +27,8 @@ final class MessageWriter {
   }
 
   /** Enables compression with the negotiated parameters. */
-  void compress(PermessageDeflate agreed) {
-    deflater = new MessageDeflater(agreed);
+  void compress(PermessageDeflate agreed, WebSocketObserver observer) {
+    deflater = new MessageDeflater(agreed, observer);
   }
 
   /** Marks the present state as the one before the next message. */

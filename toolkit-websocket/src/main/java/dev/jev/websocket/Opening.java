@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
  */
 interface Opening {
 
+  /** Returns the observer that a plugin has stored on a connection. */
+  static WebSocketObserver observer(ProtocolContext context) {
+    WebSocketObserver observer = context.attribute(WebSocketObserver.class);
+    return observer == null ? WebSocketObserver.NONE : observer;
+  }
+
   /**
    * Begins the handshake. A client sends its request.
    *

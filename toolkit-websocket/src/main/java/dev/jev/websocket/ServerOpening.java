@@ -195,6 +195,7 @@ final class ServerOpening implements Opening {
     HttpResponse answer = withCompression(request, withSubprotocol(request, response));
     over = true;
     undecided = null;
+    Opening.observer(context).answered(HttpResponse.SWITCHING_PROTOCOLS);
     answer.writeAccept(context, request.key());
     context.attribute(
         WebSocketHandshake.class,
@@ -243,7 +244,7 @@ final class ServerOpening implements Opening {
   private void fail(ProtocolContext context, HttpRequest request, Throwable cause) {
     over = true;
     undecided = null;
-    HttpResponse.of(500).write(context, request, /* last= */ true);
+    writeLast(context, request, HttpResponse.of(500));
     context.close(new CloseReason(Kind.HANDLER_ERROR, cause));
   }
 
@@ -252,8 +253,14 @@ final class ServerOpening implements Opening {
       ProtocolContext context, @Nullable HttpRequest request, Refusal refusal) {
     over = true;
     undecided = null;
-    refusal.response().write(context, request, /* last= */ true);
+    writeLast(context, request, refusal.response());
     return new ProtocolException(refusal.description());
+  }
+
+  private static void writeLast(
+      ProtocolContext context, @Nullable HttpRequest request, HttpResponse response) {
+    Opening.observer(context).answered(response.status());
+    response.write(context, request, /* last= */ true);
   }
 
   @Override
@@ -265,7 +272,7 @@ final class ServerOpening implements Opening {
     if (isAnswering) {
       context.write(Unpooled.wrappedBuffer(rest));
     } else if (status != 0) {
-      HttpResponse.of(status).write(context, /* request= */ null, /* last= */ true);
+      writeLast(context, /* request= */ null, HttpResponse.of(status));
     }
   }
 

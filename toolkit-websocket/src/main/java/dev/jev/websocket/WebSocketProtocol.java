@@ -118,8 +118,9 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     PermessageDeflate agreed = requireNonNull(opening).compression();
     if (agreed != null) {
       compression = true;
-      reader.decompress(agreed);
-      writer.compress(agreed);
+      WebSocketObserver observer = Opening.observer(requireNonNull(context));
+      reader.decompress(agreed, observer);
+      writer.compress(agreed, observer);
     }
     opening = null;
     ProtocolContext context = requireNonNull(this.context);

@@ -60,7 +60,7 @@ class FailedPackTest {
     new Random(1).nextBytes(noise);
     PermessageDeflate agreed = new PermessageDeflate(takeover(), true, 15, true, 15);
     MessageWriter writer = new MessageWriter(Role.SERVER);
-    writer.compress(agreed);
+    writer.compress(agreed, WebSocketObserver.NONE);
     ByteBuf out = Unpooled.directBuffer();
     ByteBuf small = Unpooled.directBuffer(64, 60_000);
     Text news = WebSocketMessage.text(NEWS);
@@ -205,7 +205,7 @@ class FailedPackTest {
   void longTextThatCannotBePackedIsNotLeaked() {
     PermessageDeflate agreed = new PermessageDeflate(takeover(), true, 15, true, 15);
     MessageWriter writer = new MessageWriter(Role.SERVER);
-    writer.compress(agreed);
+    writer.compress(agreed, WebSocketObserver.NONE);
     long before = PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory();
     StringBuilder noise = new StringBuilder();
     new Random(1).ints(200_000, ' ', '~').forEach(c -> noise.append((char) c));
