@@ -1,0 +1,119 @@
+package dev.jev.metrics;
+
+import dev.jev.Topic;
+import dev.jev.plugin.Limits;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/** The meters of objects that are bound to {@link Metrics}: each is the sum over a group. */
+final class BoundMeters {
+
+  /** Objects of one type that are measured together. */
+  private final class Group<T> {
+
+    private final List<T> members = new CopyOnWriteArrayList<>();
+    private final Tags tags;
+
+    Group(Tags tags) {
+      this.tags = tags;
+    }
+
+    void add(T member) {
+      if (!members.contains(member)) {
+        members.add(member);
+      }
+    }
+
+    private double sum(ToLongFunction<? super T> value) {
+      return members.stream().mapToLong(value).sum();
+    }
+
+    void counter(String name, String description, ToLongFunction<? super T> value) {
+      FunctionCounter.builder(name, this, group -> group.sum(value))
+          .description(description)
+          .tags(tags)
+          .register(registry);
+    }
+
+    void gauge(
+        String name, String description, @Nullable String unit, ToLongFunction<? super T> value) {
+      Gauge.builder(name, this, group -> group.sum(value))
+          .description(description)
+          .baseUnit(unit)
+          .tags(tags)
+          .strongReference(true)
+          .register(registry);
+    }
+  }
+
+  private final MeterRegistry registry;
+  private final Map<String, Group<Topic<?>>> topics = new ConcurrentHashMap<>();
+  private @Nullable Group<Limits> limits; // guarded by this
+
+  BoundMeters(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  void add(Topic<?> topic) {
+    topics.computeIfAbsent(topic.name(), this::newTopics).add(topic);
+  }
+
+  private Group<Topic<?>> newTopics(String name) {
+    Group<Topic<?>> group = new Group<>(Tags.of("topic", name));
+    group.counter(
+        "jev.topic.published", "Messages that were published", t -> t.counts().published());
+    group.counter(
+        "jev.topic.delivered",
+        "Messages that were added to a subscriber's output",
+        t -> t.counts().delivered());
+    group.counter(
+        "jev.topic.dropped",
+        "Messages that a subscriber did not receive",
+        t -> t.counts().dropped());
+    group.counter(
+        "jev.topic.conflated",
+        "Messages that were replaced by newer ones",
+        t -> t.counts().conflated());
+    group.counter(
+        "jev.topic.closed",
+        "Connections that were closed because they were too slow",
+        t -> t.counts().closed());
+    group.gauge("jev.topic.subscribers", "Subscribed connections", null, Topic::size);
+    group.gauge(
+        "jev.topic.pending",
+        "Messages that are queued because their subscribers are slow",
+        "bytes",
+        Topic::pendingBytes);
+    return group;
+  }
+
+  synchronized void add(Limits added) {
+    Group<Limits> group = limits;
+    if (group == null) {
+      group = new Group<>(Tags.empty());
+      group.counter(
+          "jev.limits.refused",
+          "Connections that were refused because too many were open",
+          Limits::refused);
+      group.counter(
+          "jev.limits.closed",
+          "Connections that were closed because of another limit",
+          Limits::closed);
+      group.gauge(
+          "jev.limits.buffered",
+          "Memory that counts against the buffer budget",
+          "bytes",
+          Limits::bufferedBytes);
+      limits = group;
+    }
+    group.add(added);
+  }
+}

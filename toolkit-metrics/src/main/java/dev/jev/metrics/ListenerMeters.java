@@ -1,0 +1,184 @@
+package dev.jev.metrics;
+
+import dev.jev.CloseReason;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/** The meters of one listener of a server, or of a client. */
+final class ListenerMeters {
+
+  private final MeterRegistry registry;
+  private final Tags tags;
+  private final Map<Thread, LoopCounters> loops = new ConcurrentHashMap<>();
+  private final LoopCounters ended = new LoopCounters(); // guarded by this
+  private final Timer handshake;
+  private final Timer stalls;
+  private volatile @Nullable WebSocketMeters webSocket; // null before the first WebSocket
+
+  ListenerMeters(MeterRegistry registry, Tags tags) {
+    this.registry = registry;
+    this.tags = tags;
+    register();
+    handshake =
+        Timer.builder("jev.connections.handshake")
+            .description("Time from the accept or connect until all handshakes are complete")
+            .tags(tags)
+            .register(registry);
+    stalls =
+        Timer.builder("jev.writes.stalled")
+            .description("Time for which the output to a peer exceeded its watermarks")
+            .tags(tags)
+            .register(registry);
+  }
+
+  private void register() {
+    Gauge.builder("jev.connections", this, ListenerMeters::open)
+        .description("Open connections")
+        .tags(tags)
+        .strongReference(true)
+        .register(registry);
+    gauge("jev.connections.stalled", Count.STALLED, "Connections whose peers do not keep up");
+    counter("jev.connections.opened", Count.OPENED, "Connections that were opened", null);
+    for (CloseReason.Kind reason : CloseReason.Kind.values()) {
+      Tags withReason = tags.and("reason", Names.of(reason));
+      counter(
+          "jev.connections.closed",
+          Count.closed(reason),
+          "Open connections that were closed",
+          null,
+          withReason);
+      counter(
+          "jev.connections.refused",
+          Count.refused(reason),
+          "Connections that were closed before their handshakes were complete",
+          null,
+          withReason);
+    }
+    counter(
+        "jev.messages.received",
+        Count.MESSAGES_RECEIVED,
+        "Messages that were delivered to the handler",
+        null);
+    counter("jev.messages.sent", Count.MESSAGES_SENT, "Messages that were packed", null);
+    counter(
+        "jev.bytes.received",
+        Count.BYTES_RECEIVED,
+        "Bytes before they are unpacked, after decryption",
+        "bytes");
+    counter(
+        "jev.bytes.sent", Count.BYTES_SENT, "Bytes that were packed, before encryption", "bytes");
+  }
+
+  private void gauge(String name, int count, String description) {
+    Gauge.builder(name, this, meters -> meters.sum(count))
+        .description(description)
+        .tags(tags)
+        .strongReference(true)
+        .register(registry);
+  }
+
+  private void counter(String name, int count, String description, @Nullable String unit) {
+    counter(name, count, description, unit, tags);
+  }
+
+  private void counter(
+      String name, int count, String description, @Nullable String unit, Tags tags) {
+    FunctionCounter.builder(name, this, meters -> meters.sum(count))
+        .description(description)
+        .baseUnit(unit)
+        .tags(tags)
+        .register(registry);
+  }
+
+  /** Returns the counters of the calling event loop. */
+  LoopCounters counters() {
+    LoopCounters counters = loops.get(Thread.currentThread());
+    return counters != null ? counters : newCounters(Thread.currentThread());
+  }
+
+  private synchronized LoopCounters newCounters(Thread loop) {
+    loops.entrySet().removeIf(each -> !each.getKey().isAlive() && ended.addAll(each.getValue()));
+    LoopCounters counters = new LoopCounters();
+    loops.put(loop, counters);
+    return counters;
+  }
+
+  /** Returns the sum of a counter over all event loops. */
+  private synchronized long sum(int count) {
+    long sum = ended.get(count);
+    for (LoopCounters counters : loops.values()) {
+      sum += counters.get(count);
+    }
+    return sum;
+  }
+
+  private long open() {
+    long open = sum(Count.OPENED);
+    for (CloseReason.Kind reason : CloseReason.Kind.values()) {
+      open -= sum(Count.closed(reason));
+    }
+    return open;
+  }
+
+  Timer handshake() {
+    return handshake;
+  }
+
+  Timer stalls() {
+    return stalls;
+  }
+
+  /** Returns the meters of WebSocket connections, registered at the first call. */
+  WebSocketMeters webSocket() {
+    WebSocketMeters meters = webSocket;
+    return meters != null ? meters : newWebSocket();
+  }
+
+  private synchronized WebSocketMeters newWebSocket() {
+    WebSocketMeters meters = webSocket;
+    if (meters == null) {
+      meters = new WebSocketMeters(registry, tags);
+      counter(
+          "jev.websocket.deflate.input",
+          Count.DEFLATED_FROM,
+          "Bytes of messages before their compression",
+          "bytes");
+      counter(
+          "jev.websocket.deflate.output",
+          Count.DEFLATED_TO,
+          "Bytes of messages after their compression",
+          "bytes");
+      counter(
+          "jev.websocket.inflate.input",
+          Count.INFLATED_FROM,
+          "Bytes of messages before their decompression",
+          "bytes");
+      counter(
+          "jev.websocket.inflate.output",
+          Count.INFLATED_TO,
+          "Bytes of messages after their decompression",
+          "bytes");
+      ratio("sent", Count.DEFLATED_TO, Count.DEFLATED_FROM);
+      ratio("received", Count.INFLATED_FROM, Count.INFLATED_TO);
+      webSocket = meters;
+    }
+    return meters;
+  }
+
+  private void ratio(String direction, int compressed, int bytes) {
+    Gauge.builder(
+            "jev.websocket.compression.ratio",
+            this,
+            meters -> (double) meters.sum(compressed) / meters.sum(bytes)) // NaN if there are none
+        .description("Compressed size of all compressed messages so far, relative to their size")
+        .tags(tags.and("direction", direction))
+        .strongReference(true)
+        .register(registry);
+  }
+}

@@ -1,0 +1,203 @@
+package dev.jev.metrics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.jev.CallsPrograms;
+import dev.jev.Connection;
+import dev.jev.Eventually;
+import dev.jev.Program;
+import dev.jev.RawPeer;
+import dev.jev.Server;
+import dev.jev.Texts;
+import dev.jev.Topic;
+import dev.jev.plugin.Drain;
+import dev.jev.plugin.Limits;
+import dev.jev.websocket.HttpResponder;
+import dev.jev.websocket.HttpResponse;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketProtocol;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The endpoint for metrics and health, also as Prometheus sees it. */
+@Timeout(120)
+class MetricsServerTest {
+
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final Metrics metrics = Metrics.of(registry);
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  private Server.Builder<String, String> echo() {
+    return Server.builder(Texts::new, (Connection<String> c, String text) -> c.send(text))
+        .name("echo")
+        .plugin(metrics)
+        .listen("tcp://127.0.0.1:0")
+        .eventLoops(1);
+  }
+
+  private java.net.http.HttpResponse<String> get(int port, String path) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build();
+    return http.send(request, BodyHandlers.ofString());
+  }
+
+  @Test
+  void metricsAreServedInTheFormatOfPrometheus() throws Exception {
+    try (Server server = echo().start();
+        MetricsServer endpoint = MetricsServer.prometheus(registry).listen("tcp://127.0.0.1:0");
+        RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("hello").receive()).isEqualTo("hello");
+      java.net.http.HttpResponse<String> answer = get(endpoint.port(), "/metrics");
+      assertThat(answer.statusCode()).isEqualTo(200);
+      assertThat(answer.headers().firstValue("Content-Type"))
+          .hasValue("text/plain; version=0.0.4; charset=utf-8");
+      assertThat(answer.body().lines())
+          .contains(
+              "# TYPE jev_messages_received_total counter",
+              "jev_messages_received_total{listener=\"tcp://127.0.0.1:0\",server=\"echo\"} 1.0",
+              "jev_bytes_sent_bytes_total{listener=\"tcp://127.0.0.1:0\",server=\"echo\"} 9.0",
+              "jev_connections{listener=\"tcp://127.0.0.1:0\",server=\"echo\"} 1.0");
+      assertThat(get(endpoint.port(), "/other").statusCode()).isEqualTo(404);
+    }
+  }
+
+  @Test
+  void readyFollowsTheDrain() throws Exception {
+    Drain drain =
+        Drain.builder()
+            .withoutShutdownHook()
+            .acceptTime(Duration.ZERO)
+            .spread(Duration.ZERO)
+            .build();
+    try (Server server = echo().plugin(drain).start();
+        MetricsServer endpoint =
+            MetricsServer.prometheus(registry).drain(drain).listen("tcp://127.0.0.1:0")) {
+      assertThat(get(endpoint.port(), "/ready").statusCode()).isEqualTo(200);
+      drain.begin();
+      drain.ended().toCompletableFuture().join();
+      assertThat(get(endpoint.port(), "/ready").statusCode()).isEqualTo(503);
+      assertThat(get(endpoint.port(), "/live").statusCode()).isEqualTo(200);
+      assertThat(server.connectionCount()).isZero();
+    }
+  }
+
+  @Test
+  void conditionsAreThoseOfTheApplication() throws Exception {
+    AtomicBoolean live = new AtomicBoolean(true);
+    AtomicBoolean ready = new AtomicBoolean(true);
+    try (MetricsServer endpoint =
+        MetricsServer.prometheus(registry)
+            .live(live::get)
+            .ready(ready::get)
+            .ready(() -> true)
+            .listen("tcp://127.0.0.1:0")) {
+      ready.set(false);
+      assertThat(get(endpoint.port(), "/ready").statusCode()).isEqualTo(503);
+      assertThat(get(endpoint.port(), "/live").statusCode()).isEqualTo(200);
+      live.set(false);
+      assertThat(get(endpoint.port(), "/live").statusCode()).isEqualTo(503);
+    }
+  }
+
+  @Test
+  void anExistingServerAnswersOnItsOwnPort() throws Exception {
+    HttpResponder responder =
+        HttpResponder.at("/", () -> HttpResponse.of(200).text("page"))
+            .or(MetricsServer.prometheus(registry).responder());
+    try (Server server =
+        Server.builder(
+                WebSocketProtocol.server().path("/live").http(responder).build(),
+                (Connection<WebSocketMessage> c, WebSocketMessage message) -> {})
+            .plugin(metrics)
+            .listen("tcp://127.0.0.1:0")
+            .start()) {
+      assertThat(get(server.port(), "/").body()).isEqualTo("page");
+      assertThat(get(server.port(), "/metrics").body()).contains("jev_connections_opened_total");
+      assertThat(get(server.port(), "/ready").statusCode()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void anAddressThatIsNoneIsRefused() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> MetricsServer.prometheus(registry).listen("9091"))
+        .withMessageContaining("9091");
+  }
+
+  // Prometheus.
+
+  @Test
+  @CallsPrograms
+  void promtoolFindsNoFault() throws Exception {
+    metrics.bind(Topic.of("news")).bind(Limits.builder().build());
+    try (Server server = echo().start();
+        RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("hello").receive()).isEqualTo("hello");
+      byte[] scraped = registry.scrape().getBytes(StandardCharsets.UTF_8);
+      assertThat(Program.run(scraped, "promtool", "check", "metrics")).isEmpty();
+    }
+  }
+
+  @Test
+  @CallsPrograms
+  void prometheusScrapesIt(@TempDir Path directory) throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    try (Server server = echo().start();
+        RawPeer peer = RawPeer.connect(server);
+        MetricsServer endpoint = MetricsServer.prometheus(registry).listen("tcp://127.0.0.1:0")) {
+      assertThat(peer.send("hello").receive()).isEqualTo("hello");
+      Path config = directory.resolve("prometheus.yml");
+      Files.writeString(
+          config,
+          """
+          scrape_configs:
+            - job_name: jev
+              scrape_interval: 1s
+              static_configs:
+                - targets: ['127.0.0.1:%d']
+          """
+              .formatted(endpoint.port()));
+      try (Program prometheus =
+          Program.start(
+              "prometheus",
+              "--config.file=" + config,
+              "--storage.tsdb.path=" + directory.resolve("data"),
+              "--web.listen-address=127.0.0.1:" + port)) {
+        String query = "/api/v1/query?query=jev_messages_received_total";
+        Eventually.holds("prometheus has scraped", () -> answers(port, query, "\"echo\""));
+        assertThat(get(port, query).body()).contains("\"server\":\"echo\"", ",\"1\"]");
+        assertThat(get(port, "/api/v1/targets").body())
+            .contains("\"health\":\"up\"", "\"lastError\":\"\"");
+        prometheus.terminate().exitStatus();
+      }
+    }
+  }
+
+  private boolean answers(int port, String path, String part) throws InterruptedException {
+    try {
+      return get(port, path).body().contains(part);
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) { // it does not listen yet
+      return false;
+    }
+  }
+}
