@@ -1,8 +1,11 @@
 package dev.jev.samples.options;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.jev.LoadBalancing;
 import dev.jev.Server;
 import dev.jev.Transport;
+import dev.jev.metrics.Metrics;
 import dev.jev.plugin.Drain;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -12,9 +15,14 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /** The options that all server programs share. Starts, runs and stops their servers. */
@@ -55,6 +63,11 @@ public final class ServerOptions {
               + " or source-hash (default: round-robin).")
   private Balance balance = Balance.ROUND_ROBIN;
 
+  @Mixin private MetricsOptions metrics = new MetricsOptions();
+
+  @Spec(Spec.Target.MIXEE)
+  private @Nullable CommandSpec command;
+
   /** Creates the options of a server whose default port is {@code defaultPort}. */
   public ServerOptions(int defaultPort) {
     this.port = defaultPort;
@@ -91,12 +104,19 @@ public final class ServerOptions {
 
   /** Starts and runs a server on TCP that {@code drain} stops. */
   public <I, O> int serve(Server.Builder<I, O> builder, Drain drain) throws InterruptedException {
+    metrics.follow(drain);
     Server server = start(builder.plugin(drain), uri("tcp"));
     return await(
         server, listening(server, uri("tcp")), () -> drain.ended().toCompletableFuture().join());
   }
 
+  /** Binds topics and limits to the metrics, if metrics are wanted. */
+  public void measure(Consumer<Metrics> binding) {
+    metrics.measure(binding);
+  }
+
   private <I, O> Server start(Server.Builder<I, O> builder, String uri) {
+    metrics.install(builder, requireNonNull(command).name());
     return builder
         .listen(uri)
         .eventLoops(loops)
@@ -120,11 +140,19 @@ public final class ServerOptions {
     server.awaitStop();
   }
 
-  private static int await(Server server, List<String> lines, Shutdown shutdown)
+  private int await(Server server, List<String> lines, Shutdown shutdown)
       throws InterruptedException {
     // SIGTERM, Ctrl-C and the end of main run the shutdown hooks.
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(shutdown), "stop"));
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  metrics.stopping();
+                  shutDown(shutdown);
+                },
+                "stop"));
     lines.forEach(System.out::println);
+    metrics.serve(host).forEach(System.out::println);
     System.out.flush();
     try {
       server.awaitStop();

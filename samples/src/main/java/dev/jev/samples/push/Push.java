@@ -87,6 +87,7 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
             .messageRate(MAX_MESSAGES_PER_SECOND, 2 * MAX_MESSAGES_PER_SECOND)
             .onRateExceeded(Limits.RateLimitAction.CLOSE)
             .build();
+    options.measure(m -> m.bind(limits).bind(feed).bind(numbers).bind(cursors).bind(drawing));
     return options.servePage(
         Server.builder(protocol(), this).plugin(limits).plugin(subscribers).plugin(this));
   }
