@@ -9,7 +9,12 @@ import dev.jev.websocket.WebSocketObserver;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** Counts the events of one connection. Event loop only. */
+/**
+ * Counts the events of one connection. Event loop only.
+ *
+ * <p>A message costs the increment of a field. The counters of the event loop follow at the end of
+ * a batch of reads and at a flush.
+ */
 final class MeasuredConnection
     implements Plugin.Observer, WebSocketObserver, ConnectionInfo.CounterSource {
 
@@ -22,6 +27,8 @@ final class MeasuredConnection
   private long messagesSent;
   private long bytesReceived;
   private long bytesSent;
+  private long reportedReceived; // messages
+  private long reportedSent;
   private boolean connected;
   private boolean stalled;
   int busyIndex = BusyConnections.NONE;
@@ -54,6 +61,7 @@ final class MeasuredConnection
 
   @Override
   public void readComplete() {
+    report();
     if (busyIndex == BusyConnections.NONE && link.bufferedBytes() > 0) {
       busy.add(this);
     }
@@ -62,21 +70,31 @@ final class MeasuredConnection
   @Override
   public void message(int bytes) {
     messagesReceived++;
-    counters.add(Count.MESSAGES_RECEIVED, 1);
   }
 
   @Override
   public void sent() {
     messagesSent++;
-    counters.add(Count.MESSAGES_SENT, 1);
   }
 
   @Override
   public void flushing(int bytes) {
     bytesSent += bytes;
     counters.add(Count.BYTES_SENT, bytes);
+    report();
     if (busyIndex == BusyConnections.NONE) {
       busy.add(this);
+    }
+  }
+
+  private void report() {
+    if (messagesReceived != reportedReceived) {
+      counters.add(Count.MESSAGES_RECEIVED, messagesReceived - reportedReceived);
+      reportedReceived = messagesReceived;
+    }
+    if (messagesSent != reportedSent) {
+      counters.add(Count.MESSAGES_SENT, messagesSent - reportedSent);
+      reportedSent = messagesSent;
     }
   }
 
@@ -105,6 +123,7 @@ final class MeasuredConnection
 
   @Override
   public void closed(CloseReason reason) {
+    report();
     resumed();
     if (busyIndex != BusyConnections.NONE) {
       busy.remove(this);
