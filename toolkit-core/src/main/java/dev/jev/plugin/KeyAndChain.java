@@ -5,6 +5,8 @@ import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.Signature;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 
 /** A private key and its certificate chain, which begins with the certificate of the key. */
@@ -23,6 +25,14 @@ record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
           "private key in " + files + ": mismatch (expected: the key of the first certificate)");
     }
     return this;
+  }
+
+  /** Returns the time at which the first certificate of the chain expires. */
+  Instant expiry() {
+    return chain.stream()
+        .map(certificate -> certificate.getNotAfter().toInstant())
+        .min(Comparator.naturalOrder())
+        .orElseThrow();
   }
 
   private boolean verifies(PublicKey certificateKey) {

@@ -13,12 +13,12 @@ import java.lang.System.Logger.Level;
 import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -33,9 +33,9 @@ import org.jspecify.annotations.Nullable;
  * <p>A connection opens when its handshake is complete; {@code
  * connection.attribute(TlsSession.class)} then returns the session. A peer that does not speak TLS,
  * or whose handshake fails, is sent an alert, and the connection closes with {@code
- * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Clients that a server
- * refuses are {@linkplain #refused counted}, logged at most once per second, and reported to {@link
- * Builder#onRefused}.
+ * PROTOCOL_ERROR}. The same happens if a peer violates the protocol later. Handshakes are
+ * {@linkplain #handshakes counted} by outcome. Clients that a server refuses are logged at most
+ * once per second, and reported to {@link Builder#onRefused}.
  *
  * <p><b>End of the input.</b> Output of a peer that ends without {@code close_notify} may have been
  * truncated: the connection closes with {@code IO_ERROR}. In TLS 1.3 a peer may send a {@code
@@ -71,13 +71,27 @@ public final class Tls implements Plugin {
     }
   }
 
+  /**
+   * The number of handshakes since the plugin was built, by outcome.
+   *
+   * <p>Not counted are handshakes that this end has broken off for another reason, such as its own
+   * stop, and clients without TLS that {@link Builder#optional} accepts.
+   *
+   * @param completed handshakes that have completed
+   * @param refused handshakes in which one end has refused the other with an alert, for its
+   *     certificate for example, or that have violated the protocol
+   * @param timedOut handshakes that took too long
+   * @param left handshakes during which the peer has closed or reset the connection
+   */
+  public record Handshakes(long completed, long refused, long timedOut, long left) {}
+
   private static final String ARTIFACT = "io.netty:netty-tcnative-boringssl-static";
 
   private static final System.Logger LOGGER = System.getLogger("dev.jev");
 
   private final TlsOptions options;
 
-  private final LongAdder refused = new LongAdder();
+  private final HandshakeOutcomes handshakes = new HandshakeOutcomes(this::refused);
   private final RateLimitedLog refusals = new RateLimitedLog();
 
   // Guarded by this.
@@ -121,24 +135,29 @@ public final class Tls implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    TlsHandshake handshake = new TlsHandshake(options, contexts, link, this::refused);
+    TlsHandshake handshake = new TlsHandshake(options, contexts, link, handshakes);
     link.pipeline().addLast(handshake);
     return handshake;
   }
 
+  /** Returns the number of handshakes so far, by outcome. */
+  public Handshakes handshakes() {
+    return handshakes.sum();
+  }
+
   /**
-   * Returns the number of clients that a server has refused: handshakes that failed or took too
-   * long. Clients that close or reset the connection during the handshake are not counted.
+   * Returns the time at which the first certificate expires of those that this end presents: the
+   * chains of all identities, as they were last {@linkplain #reload read}. Returns null if there is
+   * none, as for a client without an identity.
    */
-  public long refused() {
-    return refused.sum();
+  public @Nullable Instant certificateExpiry() {
+    return contexts.certificateExpiry();
   }
 
   private void refused(SocketAddress peer, CloseReason reason) {
     if (options.client()) {
       return; // a client reports failed attempts to connect itself
     }
-    refused.increment();
     Throwable cause = reason.cause();
     String text = cause == null ? "the handshake took too long" : cause.getMessage();
     refusals.warning(() -> "TLS client " + peer + " refused: " + text);
@@ -388,9 +407,9 @@ public final class Tls implements Plugin {
     }
 
     /**
-     * Sets a listener that is called with the address of each client that a server {@linkplain
-     * Tls#refused refuses}, and with the reason, on the event loop when the connection is closed;
-     * none by default.
+     * Sets a listener that is called with the address of each client whose handshake is refused or
+     * takes too long, and with the reason, on the event loop when the connection is closed; none by
+     * default.
      */
     public Builder onRefused(BiConsumer<SocketAddress, CloseReason> onRefused) {
       serverOnly("onRefused");

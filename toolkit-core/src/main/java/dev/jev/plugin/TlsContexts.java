@@ -14,6 +14,7 @@ import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,40 +30,51 @@ final class TlsContexts {
   private final ServerNames<SslContext> contexts;
   private final ByteBufAllocator allocator;
   private final Executor taskExecutor;
+  private final @Nullable Instant certificateExpiry;
 
   private TlsContexts(
       TlsFiles files,
       ServerNames<SslContext> contexts,
       ByteBufAllocator allocator,
-      Executor taskExecutor) {
+      Executor taskExecutor,
+      @Nullable Instant certificateExpiry) {
     this.files = files;
     this.contexts = contexts;
     this.allocator = allocator;
     this.taskExecutor = taskExecutor;
+    this.certificateExpiry = certificateExpiry;
   }
 
   static TlsContexts of(TlsOptions options, TlsFiles files) {
-    // One identity may have several names.
     Map<TlsIdentity, SslContext> contextsByIdentity = new HashMap<>();
-    TlsIdentity main = options.identity();
+    Instant expiry = null;
+    for (TlsIdentity identity : options.allIdentities()) {
+      KeyAndChain keyAndChain = identity.load(files);
+      contextsByIdentity.put(identity, make(options, files, identity, keyAndChain));
+      Instant own = keyAndChain.expiry();
+      expiry = expiry == null || own.isBefore(expiry) ? own : expiry;
+    }
+    boolean anonymous = options.client() && options.identity() == null;
     ServerNames<SslContext> contexts =
-        new ServerNames<>(main == null && !options.client() ? null : make(options, files, main));
+        new ServerNames<>(
+            anonymous
+                ? make(options, files, null, null)
+                : contextsByIdentity.get(options.identity()));
     options
         .identities()
         .forEach(
             (name, identity) ->
-                contexts.put(
-                    name,
-                    contextsByIdentity.computeIfAbsent(
-                        identity, key -> make(options, files, key))));
+                contexts.put(name, requireNonNull(contextsByIdentity.get(identity))));
     ByteBufAllocator allocator =
         options.isJdk() ? ByteBufAllocator.DEFAULT : HiddenCloseNotify.ALLOCATOR;
-    return new TlsContexts(files, contexts, allocator, options.taskExecutor());
+    return new TlsContexts(files, contexts, allocator, options.taskExecutor(), expiry);
   }
 
   private static SslContext make(
-      TlsOptions options, TlsFiles files, @Nullable TlsIdentity identity) {
-    KeyAndChain keyAndChain = identity == null ? null : identity.load(files);
+      TlsOptions options,
+      TlsFiles files,
+      @Nullable TlsIdentity identity,
+      @Nullable KeyAndChain keyAndChain) {
     SslContextBuilder builder = options.client() ? client(options) : server(keyAndChain);
     if (options.client() && keyAndChain != null) {
       builder.keyManager(keyAndChain.key(), keyAndChain.chain());
@@ -126,6 +138,11 @@ final class TlsContexts {
   /** Returns whether the contexts were built from files with the same content. */
   boolean isBuiltFrom(TlsFiles others) {
     return files.equalBytes(others);
+  }
+
+  /** Returns the time at which the first certificate of the identities expires; null if none. */
+  @Nullable Instant certificateExpiry() {
+    return certificateExpiry;
   }
 
   /** Returns the context for a client that requests this name, or null. */

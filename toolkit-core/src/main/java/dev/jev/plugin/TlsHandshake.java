@@ -25,12 +25,9 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.channels.ClosedChannelException;
 import java.security.cert.X509Certificate;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLPeerUnverifiedException;
@@ -51,13 +48,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer {
 
-  /** The kinds of reasons for which this end refuses a peer; others mean that the peer has left. */
-  private static final Set<Kind> REFUSALS = EnumSet.of(Kind.PROTOCOL_ERROR, Kind.TIMEOUT);
-
   private final TlsOptions options;
   private final TlsContexts contexts;
   private final Plugin.Link link;
-  private final BiConsumer<SocketAddress, CloseReason> onRefused;
+  private final HandshakeOutcomes outcomes;
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
@@ -71,14 +65,11 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   private boolean inputEnded;
 
   TlsHandshake(
-      TlsOptions options,
-      TlsContexts contexts,
-      Plugin.Link link,
-      BiConsumer<SocketAddress, CloseReason> onRefused) {
+      TlsOptions options, TlsContexts contexts, Plugin.Link link, HandshakeOutcomes outcomes) {
     this.options = options;
     this.contexts = contexts;
     this.link = link;
-    this.onRefused = onRefused;
+    this.outcomes = outcomes;
   }
 
   @Override
@@ -168,6 +159,7 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     } else if (failure == null && !done) { // any other failure means that the channel is closed
       finish();
       accepted = true;
+      outcomes.completed();
       records = requireNonNull(ctx.pipeline().get(GuardedSslHandler.class));
       link.connection().attribute(TlsSession.class, session(records));
       ctx.fireChannelActive();
@@ -254,8 +246,8 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
   public void closed(CloseReason reason) {
     finish();
     boolean begun = timeout != null; // an earlier plugin may have refused the client
-    if (begun && !accepted && REFUSALS.contains(reason.kind())) {
-      onRefused.accept(link.connection().remoteAddress(), reason);
+    if (begun && !accepted) {
+      outcomes.failed(link.connection().remoteAddress(), reason);
     }
   }
 

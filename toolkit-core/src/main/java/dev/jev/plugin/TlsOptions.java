@@ -9,8 +9,10 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -71,13 +73,20 @@ record TlsOptions(
     return "the JDK's provider" + (provider == Tls.Provider.JDK ? "" : reason);
   }
 
+  /** Returns the identities, each once, although it may have several names. */
+  Set<TlsIdentity> allIdentities() {
+    Set<TlsIdentity> all = new LinkedHashSet<>();
+    if (identity != null) {
+      all.add(identity);
+    }
+    all.addAll(identities.values());
+    return all;
+  }
+
   /** Returns all files that are read. */
   List<Path> files() {
     List<Path> files = new ArrayList<>();
-    if (identity != null) {
-      files.addAll(identity.files());
-    }
-    identities.values().forEach(one -> files.addAll(one.files()));
+    allIdentities().forEach(one -> files.addAll(one.files()));
     if (trust != null) {
       files.add(trust.file());
     }

@@ -10,6 +10,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.AlgorithmParameters;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -227,6 +228,40 @@ class TlsBuilderTest {
             certificates.write("kind.pem", bundle.getCertificatePathPEM()),
             certificates.write("kind.key", bundle.getPrivateKeyPEM()));
     assertThat(Tls.server().provider(Tls.Provider.JDK).identity(identity).build()).isNotNull();
+  }
+
+  @Test
+  void expiryIsTheEarliestOfAllChains() throws Exception {
+    TlsIdentity year2031 = identity("late", "2031-01-01T00:00:00Z");
+    TlsIdentity year2030 = identity("early", "2030-01-01T00:00:00Z");
+    Tls.Builder server = Tls.server().identity(year2031).identity("late.example", year2031);
+    assertThat(server.build().certificateExpiry()).isEqualTo("2031-01-01T00:00:00Z");
+    server.identity("early.example", year2030);
+    assertThat(server.build().certificateExpiry()).isEqualTo("2030-01-01T00:00:00Z");
+
+    X509Bundle authority =
+        until("2032-01-01T00:00:00Z")
+            .subject("CN=other authority")
+            .setIsCertificateAuthority(true)
+            .buildSelfSigned();
+    X509Bundle leaf = until("2033-01-01T00:00:00Z").subject("CN=leaf").buildIssuedBy(authority);
+    String chain = leaf.getCertificatePEM() + authority.getCertificatePEM();
+    Path file = certificates.write("leaf.pem", chain + leaf.getPrivateKeyPEM());
+    Tls.Builder client = Tls.client();
+    assertThat(client.build().certificateExpiry()).isNull();
+    client.identity(TlsIdentity.pem(file, file));
+    assertThat(client.build().certificateExpiry()).isEqualTo("2032-01-01T00:00:00Z");
+  }
+
+  private static TlsIdentity identity(String name, String end) throws Exception {
+    X509Bundle bundle = certificates.issue(until(end), name);
+    String chain = bundle.getCertificatePEM();
+    Path file = certificates.write(name + ".pem", chain + bundle.getPrivateKeyPEM());
+    return TlsIdentity.pem(file, file);
+  }
+
+  private static CertificateBuilder until(String end) {
+    return new CertificateBuilder().ecp256().notAfter(Instant.parse(end));
   }
 
   @Test

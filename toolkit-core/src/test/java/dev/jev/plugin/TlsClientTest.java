@@ -52,10 +52,14 @@ class TlsClientTest {
   }
 
   private void start(Tls.Builder tls) {
+    start(tls.build());
+  }
+
+  private void start(Tls tls) {
     server =
         Server.builder(Texts::new, recorder)
             .plugin(reasons)
-            .plugin(tls.build())
+            .plugin(tls)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
             .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
@@ -71,10 +75,14 @@ class TlsClientTest {
   }
 
   private Client<String> connect(Tls.Builder tls, String host) {
+    return connect(tls.build(), host);
+  }
+
+  private Client<String> connect(Tls tls, String host) {
     Client<String> connecting =
         Loopback.client(Client.builder(Texts::new, atClient))
             .plugin(reasonsAtClient)
-            .plugin(tls.build())
+            .plugin(tls)
             .blockedLoopThreshold(Duration.ofSeconds(10)) // the machine may be busy
             .connect("tcp://" + host + ":" + server.port());
     client = connecting;
@@ -132,6 +140,28 @@ class TlsClientTest {
     connect(ofTheJdk ? tls : tls.trustPem(new Certificates(elsewhere).authorityPem()), "localhost");
     assertThat(reasonsAtClient.next().toString()).startsWith("PROTOCOL_ERROR: TLS: ");
     atClient.expectNothingMore();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void bothEndsCountTheirHandshakes(Tls.Provider provider) throws Exception {
+    Tls ofServer = serverTls().provider(provider).build();
+    Tls ofClient = clientTls(provider).build();
+    start(ofServer);
+    connect(ofClient, "localhost");
+    session();
+    recorder.expect("connect");
+    assertThat(ofServer.handshakes()).isEqualTo(new Tls.Handshakes(1, 0, 0, 0));
+    assertThat(ofClient.handshakes()).isEqualTo(new Tls.Handshakes(1, 0, 0, 0));
+    client.close();
+    reasonsAtClient.next();
+    reasons.next();
+
+    connect(ofClient, "www.example.com"); // which is not in the certificate
+    assertThat(reasonsAtClient.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
+    assertThat(ofServer.handshakes()).isEqualTo(new Tls.Handshakes(1, 1, 0, 0));
+    assertThat(ofClient.handshakes()).isEqualTo(new Tls.Handshakes(1, 1, 0, 0));
   }
 
   @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.CloseReason;
+import dev.jev.Eventually;
 import dev.jev.LogCapture;
 import dev.jev.Plugin;
 import dev.jev.RawPeer;
@@ -83,18 +84,23 @@ class TlsRefusalTest {
   }
 
   private void expectRefusal(SocketAddress peer, String message) throws Exception {
+    expectRefusal(peer, message, new Tls.Handshakes(0, 1, 0, 0));
+  }
+
+  private void expectRefusal(SocketAddress peer, String message, Tls.Handshakes counted)
+      throws Exception {
     CloseReason reason = reasons.next();
     assertThat(refusals.poll(10, TimeUnit.SECONDS)).isEqualTo(new Refusal(peer, reason));
-    assertThat(tls.refused()).isEqualTo(1);
+    assertThat(tls.handshakes()).isEqualTo(counted);
     assertThat(log.messages("refused"))
         .singleElement()
         .asString()
         .matches("TLS client " + peer + " refused: " + message);
   }
 
-  private void expectNoRefusal() {
+  private void expectNoRefusal(Tls.Handshakes counted) {
     assertThat(refusals).isEmpty();
-    assertThat(tls.refused()).isZero();
+    assertThat(tls.handshakes()).isEqualTo(counted);
     assertThat(log.messages("refused")).isEmpty();
   }
 
@@ -183,7 +189,7 @@ class TlsRefusalTest {
       peer.expectEnd();
       address = peer.socket().getLocalSocketAddress();
     }
-    expectRefusal(address, "the handshake took too long");
+    expectRefusal(address, "the handshake took too long", new Tls.Handshakes(0, 0, 1, 0));
   }
 
   @Test
@@ -193,7 +199,7 @@ class TlsRefusalTest {
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
     RawPeer.connect(server).write(new byte[] {22, 3}).reset();
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
-    expectNoRefusal();
+    expectNoRefusal(new Tls.Handshakes(0, 0, 0, 2));
   }
 
   @ParameterizedTest
@@ -214,7 +220,7 @@ class TlsRefusalTest {
       peer.write(new byte[] {21, 3, 3, 0, 2, 1, alert}).readAll();
     }
     assertThat(reasons.next().toString()).isEqualTo("PEER_CLOSED");
-    expectNoRefusal();
+    expectNoRefusal(new Tls.Handshakes(0, 0, 0, 1));
   }
 
   /** A plugin that fails all writes, as a socket does whose peer has reset the connection. */
@@ -243,7 +249,7 @@ class TlsRefusalTest {
       peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap()).readAll();
     }
     assertThat(reasons.next().toString()).isEqualTo("IO_ERROR: java.io.IOException: Broken pipe");
-    expectNoRefusal();
+    expectNoRefusal(new Tls.Handshakes(0, 0, 0, 1));
   }
 
   @Test
@@ -257,7 +263,7 @@ class TlsRefusalTest {
       plain.write(RawPeer.length(-1)).readAll();
     }
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
-    expectNoRefusal();
+    expectNoRefusal(new Tls.Handshakes(1, 0, 0, 0));
   }
 
   @Test
@@ -267,7 +273,20 @@ class TlsRefusalTest {
       peer.write("GET / HTTP/1.1\r\n\r\n".getBytes(US_ASCII)).readAll();
     }
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
-    expectNoRefusal();
+    expectNoRefusal(new Tls.Handshakes(0, 0, 0, 0));
+  }
+
+  @Test
+  void handshakeThatTheServerBreaksOffIsNotCounted() throws Exception {
+    start(Tls.server());
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.write(new byte[] {22, 3});
+      Eventually.holds("it is accepted", () -> server.connectionCount() == 1);
+      server.stop(Duration.ZERO);
+      peer.expectEnd();
+    }
+    assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.SERVER_STOPPED);
+    expectNoRefusal(new Tls.Handshakes(0, 0, 0, 0));
   }
 
   @Test
@@ -281,7 +300,7 @@ class TlsRefusalTest {
       reasons.next();
     }
     long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
-    assertThat(tls.refused()).isEqualTo(20);
+    assertThat(tls.handshakes().refused()).isEqualTo(20);
     assertThat(refusals).hasSize(20);
     refusals.clear();
     assertThat((long) log.messages("refused").size()).isBetween(1L, 1 + seconds);

@@ -8,12 +8,14 @@ import dev.jev.LogCapture;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.logging.Level;
 import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
@@ -53,10 +55,18 @@ class TlsReloadTest {
   }
 
   private X509Bundle write(String name) throws Exception {
-    X509Bundle bundle = certificates.issue(name);
+    return write(new CertificateBuilder().ecp256(), name);
+  }
+
+  private X509Bundle write(CertificateBuilder builder, String name) throws Exception {
+    X509Bundle bundle = certificates.issue(builder, name);
     Files.writeString(chain, bundle.getCertificatePathPEM());
     Files.writeString(key, bundle.getPrivateKeyPEM());
     return bundle;
+  }
+
+  private static CertificateBuilder until(Instant end) {
+    return new CertificateBuilder().ecp256().notAfter(end);
   }
 
   private Tls start(Tls.Builder builder) {
@@ -129,6 +139,22 @@ class TlsReloadTest {
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageStartingWith("cannot read " + chain + ": ");
     assertThat(served()).isEqualTo("CN=first");
+  }
+
+  @Test
+  void expiryIsThatOfTheFilesInUse() throws Exception {
+    Instant year2039 = Instant.parse("2039-01-31T12:00:00Z");
+    Instant year2031 = Instant.parse("2031-03-04T05:06:07Z");
+    write(until(year2039), "first");
+    Tls tls = tls(Tls.Provider.AUTO).build();
+    assertThat(tls.certificateExpiry()).isEqualTo(year2039);
+    write(until(year2031), "second");
+    assertThat(tls.certificateExpiry()).isEqualTo(year2039);
+    tls.reload();
+    assertThat(tls.certificateExpiry()).isEqualTo(year2031);
+    Files.writeString(chain, "nonsense");
+    assertThatThrownBy(tls::reload).isInstanceOf(IllegalArgumentException.class);
+    assertThat(tls.certificateExpiry()).isEqualTo(year2031);
   }
 
   @Test
