@@ -10,9 +10,6 @@ import dev.jev.PluginHost;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -61,10 +58,8 @@ public final class Diagnostics implements Plugin {
     }
   }
 
-  private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(10);
-
   private final Consumer<BlockedLoop> onBlocked;
-  private final Map<Thread, LagWindow> loops = new ConcurrentHashMap<>();
+  private final LoopLags lags = new LoopLags();
 
   private Diagnostics(Consumer<BlockedLoop> onBlocked) {
     this.onBlocked = onBlocked;
@@ -87,23 +82,14 @@ public final class Diagnostics implements Plugin {
 
   /** Returns the lag of each event loop within the last 10 to 20 s, sorted by name. */
   public List<LoopLag> loopLags() {
-    long now = System.nanoTime();
-    return loops.entrySet().stream()
-        .map(loop -> loop.getValue().lag(loop.getKey().getName(), now))
-        .sorted((a, b) -> a.loop().compareTo(b.loop()))
-        .toList();
+    return lags.list();
   }
 
   // Called by the server.
 
   @Override
   public void loopLagged(PluginHost host, Thread loop, Duration lag) {
-    LagWindow window = loops.get(loop);
-    if (window == null) {
-      loops.keySet().removeIf(thread -> !thread.isAlive());
-      window = loops.computeIfAbsent(loop, thread -> new LagWindow(WINDOW_NANOS));
-    }
-    window.add(lag.toNanos(), System.nanoTime());
+    lags.add(loop, lag);
   }
 
   @Override
