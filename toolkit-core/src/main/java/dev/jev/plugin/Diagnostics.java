@@ -24,7 +24,9 @@ import java.util.stream.Stream;
  * <p><b>Flight Recorder.</b> The events are {@code jev.ConnectionOpened}, {@code
  * jev.ConnectionClosed}, {@code jev.WriteStalled}, {@code jev.LoopBlocked} and {@code
  * jev.AcceptPaused}. All are in the category Jev and enabled in every recording unless its settings
- * say otherwise. While nothing is recorded, the cost is one small object per connection.
+ * say otherwise. One more, {@code jev.MessageReceived}, has the size of a message and the time that
+ * {@link dev.jev.Protocol#unpack} took for it; it is recorded only if its settings enable it. While
+ * nothing is recorded, the cost is one small object per connection.
  *
  * <p>One instance may observe several servers.
  *
@@ -162,8 +164,18 @@ public final class Diagnostics implements Plugin {
     }
 
     @Override
+    public void unpacking() {
+      if (FlightEvents.MessageReceived.isRecorded()) {
+        FlightEvents.MessageReceived.begin(this);
+      }
+    }
+
+    @Override
     public void message(int bytes) {
       messagesReceived++;
+      if (FlightEvents.MessageReceived.isRecorded()) {
+        FlightEvents.MessageReceived.end(this, bytes, link);
+      }
     }
 
     @Override

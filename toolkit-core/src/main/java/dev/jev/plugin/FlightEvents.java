@@ -1,12 +1,15 @@
 package dev.jev.plugin;
 
+import dev.jev.Plugin;
 import jdk.jfr.Category;
 import jdk.jfr.DataAmount;
+import jdk.jfr.Enabled;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
+import org.jspecify.annotations.Nullable;
 
 /** The events that {@link Diagnostics} emits to Java Flight Recorder. */
 final class FlightEvents {
@@ -49,6 +52,54 @@ final class FlightEvents {
     @Label("Open For")
     @Timespan
     long openFor;
+  }
+
+  /** A message, whose duration is the time of the {@code unpack} that returned it. */
+  @Name("jev.MessageReceived")
+  @Label("Message Received")
+  @Category("Jev")
+  @Enabled(false)
+  @StackTrace(false)
+  static final class MessageReceived extends Event {
+
+    private static final MessageReceived ANY = new MessageReceived();
+
+    /** The event of each event loop, which unpacks one message at a time. */
+    private static final ThreadLocal<MessageReceived> OF_LOOP =
+        ThreadLocal.withInitial(MessageReceived::new);
+
+    @Label("Peer")
+    String peer = "";
+
+    @Label("Bytes")
+    @DataAmount
+    int bytes;
+
+    private transient @Nullable Object owner; // the connection whose message is unpacked, or null
+
+    static boolean isRecorded() {
+      return ANY.isEnabled();
+    }
+
+    static void begin(Object owner) {
+      MessageReceived event = OF_LOOP.get();
+      event.owner = owner;
+      event.begin();
+    }
+
+    static void end(Object owner, int bytes, Plugin.Link link) {
+      MessageReceived event = OF_LOOP.get();
+      if (event.owner != owner) {
+        return; // it began before it was enabled
+      }
+      event.owner = null;
+      event.end();
+      if (event.shouldCommit()) {
+        event.peer = link.connection().remoteAddress().toString();
+        event.bytes = bytes;
+        event.commit();
+      }
+    }
   }
 
   @Name("jev.WriteStalled")

@@ -1,5 +1,6 @@
 package dev.jev.plugin;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,22 +9,33 @@ import dev.jev.Eventually;
 import dev.jev.Handler;
 import dev.jev.LoadBalancing;
 import dev.jev.LogCapture;
+import dev.jev.Protocol;
+import dev.jev.ProtocolContext;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.buffer.ByteBuf;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import jdk.jfr.Configuration;
+import jdk.jfr.Name;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Tests loop lag, blocked loops and events of Flight Recorder. */
@@ -41,10 +53,16 @@ class DiagnosticsTest {
 
   /** Records the events of Jev in Flight Recorder during a test. */
   private static final class Flight implements AutoCloseable {
-    private final RecordingStream stream = new RecordingStream();
+    private final RecordingStream stream;
     private final Queue<RecordedEvent> events = new ConcurrentLinkedQueue<>();
 
+    /** Begins a recording without settings of its own. */
     Flight() {
+      this(new RecordingStream());
+    }
+
+    Flight(RecordingStream stream) {
+      this.stream = stream;
       stream.setReuse(false);
       stream.onEvent(
           event -> {
@@ -58,6 +76,10 @@ class DiagnosticsTest {
     RecordedEvent await(String name) throws Exception {
       Eventually.holds(name, () -> events.stream().anyMatch(e -> isNamed(e, name)));
       return events.stream().filter(e -> isNamed(e, name)).findFirst().orElseThrow();
+    }
+
+    List<RecordedEvent> all(String name) {
+      return events.stream().filter(event -> isNamed(event, name)).toList();
     }
 
     private static boolean isNamed(RecordedEvent event, String name) {
@@ -157,6 +179,90 @@ class DiagnosticsTest {
           assertThat(opened.getString("listener")).isEqualTo(server.addresses().get(0).toString());
         }
       }
+    }
+  }
+
+  @Test
+  void flightRecorderSeesMessagesOnlyIfAsked() throws Exception {
+    try (Server server = server(Handler.replying(text -> text), Diagnostics.create()).start()) {
+      RecordingStream withMessages = new RecordingStream();
+      withMessages.enable("jev.MessageReceived");
+      try (Flight byDefault = new Flight();
+          RawPeer peer = RawPeer.connect(server)) {
+        peer.send("begun before").receive();
+        try (Flight flight = new Flight(withMessages)) {
+          peer.write(RawPeer.length(5));
+          peer.write("seven".getBytes(US_ASCII)).receive();
+          peer.send("fourteen bytes").receive();
+          peer.shutdownOutput().expectEnd();
+          flight.await("ConnectionClosed");
+          byDefault.await("ConnectionClosed");
+          List<RecordedEvent> messages = flight.all("MessageReceived");
+          assertThat(messages).extracting(event -> event.getInt("bytes")).containsExactly(9, 18);
+          assertThat(messages)
+              .allSatisfy(
+                  event -> {
+                    assertThat(event.getString("peer"))
+                        .isEqualTo(peer.socket().getLocalSocketAddress().toString());
+                    assertThat(event.getDuration()).isBetween(Duration.ZERO, minute());
+                    assertThat(event.getStackTrace()).isNull();
+                    assertThat(event.getThread().getJavaName()).startsWith("jev-loop-");
+                  });
+        }
+      }
+    }
+  }
+
+  @Test
+  void settingsFileEnablesAllEvents() throws Exception {
+    Map<String, String> settings = settingsFile().getSettings();
+    Set<String> names = new TreeSet<>();
+    for (Class<?> type : FlightEvents.class.getDeclaredClasses()) {
+      names.add(type.getAnnotation(Name.class).value());
+    }
+    assertThat(names).hasSize(6);
+    Map<String, String> expected = new TreeMap<>();
+    names.forEach(name -> expected.put(name + "#enabled", "true"));
+    expected.put("jev.MessageReceived#threshold", "1 ms");
+    assertThat(settings).isEqualTo(expected);
+  }
+
+  @Test
+  void settingsFileRecordsMessagesThatTakeLongToUnpack() throws Exception {
+    Server.Builder<String, String> slow =
+        Server.<String, String>builder(SlowTexts::new, Handler.replying(text -> text));
+    try (Server server =
+            slow.plugin(Diagnostics.create()).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+        Flight flight = new Flight(new RecordingStream(settingsFile()));
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("slow").receive();
+      RecordedEvent message = flight.await("MessageReceived");
+      assertThat(message.getInt("bytes")).isEqualTo(8);
+      assertThat(message.getDuration()).isBetween(Duration.ofMillis(2), minute());
+    }
+  }
+
+  private static Configuration settingsFile() throws Exception {
+    return Configuration.create(Path.of("..", "docs", "jev.jfc"));
+  }
+
+  /** A protocol that takes 2 ms to unpack a message. */
+  private static final class SlowTexts implements Protocol<String, String> {
+
+    private final Texts texts = new Texts();
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(2);
+      while (System.nanoTime() - end < 0) {
+        Thread.onSpinWait();
+      }
+      return texts.unpack(context, in);
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
     }
   }
 
