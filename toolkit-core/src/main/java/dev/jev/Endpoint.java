@@ -409,6 +409,11 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
       public void resumeAccepting(Object owner) {}
 
       @Override
+      public boolean isAcceptingPaused() {
+        return false;
+      }
+
+      @Override
       public void stopAccepting() {
         stopConnecting.run();
       }

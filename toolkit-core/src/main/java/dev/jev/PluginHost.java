@@ -48,6 +48,9 @@ public interface PluginHost extends Scheduler {
   /** Ends the pause of {@code owner}. Has no effect if there is none. */
   void resumeAccepting(Object owner);
 
+  /** Returns whether accepting is paused by any owner; false for a client. */
+  boolean isAcceptingPaused();
+
   /**
    * Stops opening connections. A server {@linkplain Server#stopAccepting closes its listeners}, a
    * client makes no further attempt to connect. Open connections stay open.

@@ -204,6 +204,11 @@ public final class Server implements PluginHost, AutoCloseable {
     sockets.resume(requireNonNull(owner, "owner"));
   }
 
+  @Override
+  public boolean isAcceptingPaused() {
+    return sockets.isPausedByOwner();
+  }
+
   /**
    * Closes all listeners permanently, including UDP sockets. Open connections stay open.
    *

@@ -446,6 +446,11 @@ final class ServerSockets<I, O> {
     pauseOrResume();
   }
 
+  /** Returns whether there is an owner of a pause. */
+  boolean isPausedByOwner() {
+    return !pauseOwners.isEmpty();
+  }
+
   private void pauseOrResume() {
     sockets.forEach(listening -> listening.pause(this::isPaused));
   }

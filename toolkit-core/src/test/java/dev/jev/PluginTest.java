@@ -759,6 +759,34 @@ class PluginTest {
   }
 
   @Test
+  void hostTellsWhetherAcceptingIsPaused() throws Exception {
+    PluginHost[] hosts = new PluginHost[2];
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost starting) {
+            hosts[starting instanceof Server ? 0 : 1] = starting;
+          }
+        };
+    Server server = start((connection, text) -> {}, plugin);
+    assertThat(hosts[0].isAcceptingPaused()).isFalse();
+    hosts[0].pauseAccepting("a");
+    server.pauseAccepting("b");
+    server.resumeAccepting("a");
+    assertThat(hosts[0].isAcceptingPaused()).isTrue();
+    server.resumeAccepting("b");
+    assertThat(hosts[0].isAcceptingPaused()).isFalse();
+    try (Client<String> client =
+        Client.<String, String>builder(Texts::new, (connection, text) -> {})
+            .plugin(plugin)
+            .connect("tcp://127.0.0.1:" + server.port())) {
+      hosts[1].pauseAccepting("a");
+      assertThat(hosts[1].isAcceptingPaused()).isFalse();
+      assertThat(client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS)).isNotNull();
+    }
+  }
+
+  @Test
   void thirtyPluginsAreTooMany() {
     Server.Builder<String, String> builder = Server.builder(Texts::new, Connection::send);
     for (int i = 0; i < 29; i++) {
