@@ -158,6 +158,11 @@ public final class Drain implements Plugin {
     return ended.minimalCompletionStage();
   }
 
+  /** Returns whether the drain has been started with a server or client that has not stopped. */
+  boolean drains(PluginHost host) {
+    return hosts.contains(host);
+  }
+
   private synchronized boolean beginOnce() {
     if (phase != Phase.SERVING) {
       return false;
