@@ -209,9 +209,13 @@ final class ConnectionLifecycle {
 
   /** Closes after everything that has reached this connection, whatever is still published. */
   void beginClose(CloseReason why) {
+    setReason(why); // first: a message that cannot be packed would begin another close in this
+    if (connection.outbound().isWriting()) { // called by a plugin, maybe in the middle of a message
+      connection.onLoopLater(() -> beginClose(why));
+      return;
+    }
     boolean outermost = connection.enter();
     try {
-      setReason(why); // first: a message that cannot be packed would begin another close in this
       connection.outbound().packMailbox();
       if (begin(why, /* mayWait= */ true)) {
         flush(this::awaitPeerClose);

@@ -346,13 +346,27 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
 
   /** Writes the packed output and flushes it to the socket, which takes as much as it can. */
   void flush() {
+    if (isWriting()) {
+      return; // a plugin has ended a turn in the middle of the write, whose caller flushes
+    }
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ false);
     flushWritten();
   }
 
+  /** Returns whether there is output that the next flush writes. */
+  boolean isFlushDue() {
+    SendQueue queue = sendQueue;
+    boolean queued = queue != null && queue.hasReady() && isChannelWritable();
+    return (hasPacked() || queued) && !isWriting();
+  }
+
   /** Flushes all output and the send queue; the promise completes when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
+    if (isWriting()) {
+      connection.onLoopLater(() -> flushAll(promise));
+      return;
+    }
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ true);
     flushWritten(promise);
@@ -362,7 +376,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
 
   private boolean mustQueue() {
     SendQueue queue = sendQueue;
-    return (queue != null && queue.hasReady()) || (isDropOldest() && !isChannelWritable());
+    return isWriting()
+        || (queue != null && queue.hasReady())
+        || (isDropOldest() && !isChannelWritable());
   }
 
   SendQueue sendQueue() {

@@ -42,6 +42,7 @@ abstract class PackedOutput<O> {
   private int unflushedBytes; // written but not flushed
   private @Nullable List<CompletableFuture<Void>> packedFutures; // of the messages in packBuffer
   private boolean writtenMarkerPending; // an empty write, after which plugins are notified
+  private boolean writing; // plugins may be called, maybe between two parts of a message
 
   // Volatile: written by the event loop, read by any thread.
   private volatile long pipelineBytes; // bytes in the handlers of plugins and after them
@@ -238,11 +239,26 @@ abstract class PackedOutput<O> {
   final void write(ByteBuf bytes, ChannelPromise promise) {
     int length = bytes.readableBytes();
     unflushedBytes += Math.max(length, 1);
-    if (connection.isDirect()) {
-      connection.context().write(bytes, promise);
-    } else {
-      writeThroughPlugins(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
+    boolean nested = writing;
+    writing = true;
+    try {
+      if (connection.isDirect()) {
+        connection.context().write(bytes, promise);
+      } else {
+        writeThroughPlugins(bytes, length, promise.isVoid() ? promise(List.of()) : promise);
+      }
+    } finally {
+      writing = nested;
     }
+  }
+
+  /**
+   * Returns whether a write is in progress. It may have called a handler or an observer of a plugin
+   * that now uses the connection: no output may overtake the bytes of this write, nor come between
+   * them and the rest of their message.
+   */
+  final boolean isWriting() {
+    return writing;
   }
 
   /** Writes through the plugins' handlers, which may keep bytes, so these are counted here. */
@@ -340,8 +356,8 @@ abstract class PackedOutput<O> {
     return unwrittenBytes() + unflushedBytes >= SPILL_BYTES;
   }
 
-  /** Returns whether there is output that the next flush writes. */
-  final boolean isFlushDue() {
+  /** Returns whether there is packed output that is not flushed. */
+  final boolean hasPacked() {
     return unwrittenBytes() > 0 || unflushedBytes > 0 || packedFutures != null;
   }
 
