@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelPipeline;
+import io.netty.channel.ChannelPromise;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,6 +25,7 @@ final class ConnectionObservers {
 
   private final @Nullable StreamConnection<?, ?> connection; // null for NONE
   private Plugin.Observer[] observers = NO_OBSERVERS;
+  private @Nullable ChannelPromise outputEnd; // null before the output ends
 
   private ConnectionObservers(@Nullable StreamConnection<?, ?> connection) {
     this.connection = connection;
@@ -164,23 +166,31 @@ final class ConnectionObservers {
   }
 
   /**
-   * Lets each observer end its output, beginning with the observer next to the protocol, then runs
-   * {@code then}.
+   * Lets each observer end its output once, beginning with the observer next to the protocol, then
+   * runs {@code then}.
    */
   void endOutput(Runnable then) {
-    endOutput(observers, observers.length - 1, then);
+    if (connection == null || observers.length == 0) {
+      then.run();
+      return;
+    }
+    if (outputEnd == null) {
+      outputEnd = connection.context().newPromise();
+      endOutput(observers, observers.length - 1, outputEnd);
+    }
+    outputEnd.addListener(done -> then.run());
   }
 
-  private void endOutput(Plugin.Observer[] all, int last, Runnable then) {
+  private void endOutput(Plugin.Observer[] all, int last, ChannelPromise end) {
     for (int i = last; i >= 0; i--) {
       ChannelFuture ended = ending(all[i]);
       if (ended != null && !ended.isDone()) {
         int next = i - 1;
-        ended.addListener(done -> endOutput(all, next, then));
+        ended.addListener(done -> endOutput(all, next, end));
         return;
       }
     }
-    then.run();
+    end.trySuccess();
   }
 
   private @Nullable ChannelFuture ending(Plugin.Observer observer) {

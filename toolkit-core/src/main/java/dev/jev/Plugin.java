@@ -238,8 +238,8 @@ public interface Plugin {
     default void written() {}
 
     /**
-     * Called when the output ends, after everything that was sent has been written. Bytes that a
-     * plugin writes now are the last ones before the socket's output is shut down.
+     * Called once when the output ends, after everything that was sent has been written. Bytes that
+     * a plugin writes now are the last ones before the socket's output is shut down.
      *
      * <p>Called for the plugin next to the protocol first, and for each further plugin when the
      * previous one has finished.

@@ -592,6 +592,29 @@ class PluginTest {
   }
 
   @Test
+  void outputOfAPluginEndsOnceAlsoIfTheConnectionClosesLater() throws Exception {
+    Handler<String, String> handler =
+        (connection, message) -> {
+          connection.shutdownOutput();
+          connection.close();
+        };
+    start(handler, new Notes());
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("hello");
+      peer.expectEnd();
+    }
+    expect(
+        "start 1",
+        "install",
+        "connected",
+        "received 9",
+        "unpacking",
+        "message 9",
+        "ending",
+        "closed CLOSED");
+  }
+
+  @Test
   void whatAPluginThrowsFromInstallClosesThatConnection() throws Exception {
     Plugin broken =
         new Plugin() {

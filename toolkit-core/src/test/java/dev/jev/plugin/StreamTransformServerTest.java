@@ -13,16 +13,21 @@ import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.buffer.ByteBuf;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests transforms between a server and independent implementations. */
 class StreamTransformServerTest {
@@ -224,6 +229,51 @@ class StreamTransformServerTest {
         .ints(1024 * 1024, 0, 128)
         .mapToObj(c -> String.valueOf((char) c))
         .collect(Collectors.joining());
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void longTrailerThatFollowsTheEndOfTheOutputIsSentBeforeTheClose(boolean byPeer)
+      throws Exception {
+    Recorder<String, String> seen =
+        new Recorder<>((connection, message) -> connection.shutdownOutput());
+    try (Server server = server(seen, StreamTransform.of(LongTrailer::new));
+        RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 4096)) {
+      Connection<String> connection = seen.connection();
+      peer.send("end your output");
+      seen.expect("connect", "message end your output");
+      if (byPeer) {
+        peer.shutdownOutput();
+      } else {
+        connection.close();
+      }
+      Eventually.holds("the connection closes", () -> !connection.isOpen());
+      CountDownLatch closing = new CountDownLatch(1);
+      connection.execute(closing::countDown);
+      assertThat(closing.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(peer.readAll()).hasSize(LongTrailer.BYTES);
+    }
+    seen.expect("close " + (byPeer ? "PEER_CLOSED" : "CLOSED"));
+  }
+
+  /** Copies everything, and ends the output with more bytes than a socket takes at once. */
+  private static final class LongTrailer implements StreamTransform.Transformer {
+    private static final int BYTES = 16 << 20;
+
+    @Override
+    public void inbound(ByteBuf in, ByteBuf out) {
+      out.writeBytes(in);
+    }
+
+    @Override
+    public void outbound(ByteBuf in, ByteBuf out) {
+      out.writeBytes(in);
+    }
+
+    @Override
+    public void finish(ByteBuf out) {
+      out.writeZero(BYTES);
+    }
   }
 
   @Test
