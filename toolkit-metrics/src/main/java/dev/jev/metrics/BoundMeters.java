@@ -2,12 +2,17 @@ package dev.jev.metrics;
 
 import dev.jev.Topic;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.Tls;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.ToLongFunction;
@@ -37,9 +42,13 @@ final class BoundMeters {
     }
 
     void counter(String name, String description, ToLongFunction<? super T> value) {
+      counter(name, description, Tags.empty(), value);
+    }
+
+    void counter(String name, String description, Tags more, ToLongFunction<? super T> value) {
       FunctionCounter.builder(name, this, group -> group.sum(value))
           .description(description)
-          .tags(tags)
+          .tags(tags.and(more))
           .register(registry);
     }
 
@@ -57,6 +66,7 @@ final class BoundMeters {
   private final MeterRegistry registry;
   private final Map<String, Group<Topic<?>>> topics = new ConcurrentHashMap<>();
   private @Nullable Group<Limits> limits; // guarded by this
+  private @Nullable Group<Tls> tls; // guarded by this
 
   BoundMeters(MeterRegistry registry) {
     this.registry = registry;
@@ -93,6 +103,43 @@ final class BoundMeters {
         "bytes",
         Topic::pendingBytes);
     return group;
+  }
+
+  synchronized void add(Tls added) {
+    Group<Tls> group = tls;
+    if (group == null) {
+      group = new Group<>(Tags.empty());
+      handshakes(group, "completed", Tls.Handshakes::completed);
+      handshakes(group, "refused", Tls.Handshakes::refused);
+      handshakes(group, "timed_out", Tls.Handshakes::timedOut);
+      handshakes(group, "left", Tls.Handshakes::left);
+      Gauge.builder("jev.tls.certificate.expiry", group, BoundMeters::daysUntilExpiry)
+          .description("Days until the first certificate of this end expires")
+          .baseUnit("days")
+          .strongReference(true)
+          .register(registry);
+      tls = group;
+    }
+    group.add(added);
+  }
+
+  private static void handshakes(
+      Group<Tls> group, String outcome, ToLongFunction<Tls.Handshakes> value) {
+    group.counter(
+        "jev.tls.handshakes",
+        "Handshakes of TLS",
+        Tags.of("outcome", outcome),
+        tls -> value.applyAsLong(tls.handshakes()));
+  }
+
+  /** Returns the days until the first certificate expires, negative afterwards; NaN without any. */
+  private static double daysUntilExpiry(Group<Tls> group) {
+    return group.members.stream()
+        .map(Tls::certificateExpiry)
+        .filter(Objects::nonNull)
+        .min(Comparator.naturalOrder())
+        .map(expiry -> Duration.between(Instant.now(), expiry).toMinutes() / (24 * 60.0))
+        .orElse(Double.NaN);
   }
 
   synchronized void add(Limits added) {

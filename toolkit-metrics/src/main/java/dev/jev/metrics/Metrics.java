@@ -8,6 +8,7 @@ import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Topic;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.Tls;
 import dev.jev.websocket.WebSocketObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.net.SocketAddress;
@@ -70,6 +71,12 @@ public final class Metrics implements Plugin {
   /** Measures connection limits; several instances are measured together. */
   public Metrics bind(Limits limits) {
     bound.add(requireNonNull(limits, "limits"));
+    return this;
+  }
+
+  /** Measures the handshakes and certificates of TLS; several instances are measured together. */
+  public Metrics bind(Tls tls) {
+    bound.add(requireNonNull(tls, "tls"));
     return this;
   }
 

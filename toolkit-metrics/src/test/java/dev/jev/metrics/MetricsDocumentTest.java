@@ -7,6 +7,7 @@ import dev.jev.Eventually;
 import dev.jev.Server;
 import dev.jev.Topic;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.Tls;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -39,7 +40,11 @@ class MetricsDocumentTest {
   /** Lets every meter exist. */
   @BeforeAll
   static void measure() throws Exception {
-    Metrics metrics = Metrics.of(REGISTRY).bind(Topic.of("news")).bind(Limits.builder().build());
+    Metrics metrics =
+        Metrics.of(REGISTRY)
+            .bind(Topic.of("news"))
+            .bind(Limits.builder().build())
+            .bind(Tls.client().build());
     server =
         Server.builder(
                 WebSocketProtocol.server().build(),

@@ -1,5 +1,6 @@
 package dev.jev.metrics;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -16,13 +17,20 @@ import dev.jev.Texts;
 import dev.jev.Topic;
 import dev.jev.Transport;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.Tls;
+import dev.jev.plugin.TlsIdentity;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -31,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -237,6 +246,36 @@ class MetricsTest {
       assertThat(count("jev.topic.closed", tags)).isZero();
       await("jev.messages.sent", 2);
     }
+  }
+
+  @Test
+  void tlsHandshakesAreCountedByOutcome(@TempDir Path directory) throws Exception {
+    X509Bundle localhost =
+        new CertificateBuilder()
+            .subject("CN=localhost")
+            .addSanDnsName("localhost")
+            .setIsCertificateAuthority(true)
+            .notAfter(Instant.now().plus(Duration.ofDays(10)))
+            .buildSelfSigned();
+    Path chain = Files.writeString(directory.resolve("chain.pem"), localhost.getCertificatePEM());
+    Path key = Files.writeString(directory.resolve("key.pem"), localhost.getPrivateKeyPEM());
+    Tls tls = Tls.server().identity(TlsIdentity.pem(chain, key)).build();
+    Tls trusting = Tls.client().trustPem(chain).build();
+    metrics.bind(tls).bind(trusting);
+    start(builder(Connection::send).plugin(tls));
+    try (Client<String> client =
+        Client.builder(Texts::new, (Connection<String> c, String text) -> {})
+            .plugin(trusting)
+            .connect("tcp://localhost:" + server.port())) {
+      client.connected().toCompletableFuture().get(10, SECONDS);
+      await("jev.tls.handshakes", 2, "outcome", "completed"); // of both ends
+    }
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.write("GET / HTTP/1.1\r\n\r\n".getBytes(US_ASCII));
+      await("jev.tls.handshakes", 1, "outcome", "refused");
+      await("jev.connections.refused", 1, "reason", "protocol_error");
+    }
+    assertThat(gauge("jev.tls.certificate.expiry")).isBetween(9.9, 10.0);
   }
 
   @Test
