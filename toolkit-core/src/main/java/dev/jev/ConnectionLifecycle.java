@@ -138,6 +138,11 @@ final class ConnectionLifecycle {
     return inputEnded;
   }
 
+  /** Returns whether a close was called or has begun. Event loop only. */
+  boolean hasReason() {
+    return reason != null;
+  }
+
   /** Returns whether output may be packed; messages sent before a close still are. */
   boolean acceptsOutput() {
     return !outputEnded;
@@ -210,7 +215,8 @@ final class ConnectionLifecycle {
   /** Closes after everything that has reached this connection, whatever is still published. */
   void beginClose(CloseReason why) {
     setReason(why); // first: a message that cannot be packed would begin another close in this
-    if (connection.outbound().isWriting()) { // called by a plugin, maybe in the middle of a message
+    if (connection.outbound().isWriting() || connection.driver().isInProtocolCall()) {
+      // A plugin closes in the middle of a write: the rest of the message comes first.
       connection.onLoopLater(() -> beginClose(why));
       return;
     }

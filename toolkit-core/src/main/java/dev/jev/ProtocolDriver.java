@@ -55,12 +55,18 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     try {
       protocol.open(this);
     } catch (Throwable t) {
+      inProtocolCall = false;
       connection.fail(Kind.PROTOCOL_ERROR, t);
     } finally {
       inProtocolCall = false;
     }
     connection.connectIfReady();
     closeIfDue();
+  }
+
+  /** Returns whether one of the protocol's own methods, which may write, has not returned. */
+  boolean isInProtocolCall() {
+    return inProtocolCall;
   }
 
   /** Returns whether the handshakes of all plugins are over and the protocol's has begun. */
@@ -76,6 +82,11 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
    */
   void closeProtocol(CloseReason why, boolean mayWait) {
     if (!opened) {
+      return;
+    }
+    if (inProtocolCall) { // an abort, by a plugin or by a write that has failed
+      abortDue = true;
+      closeDue = why;
       return;
     }
     forgetFrame();
@@ -166,7 +177,9 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     if (due != null) {
       closeDue = null;
       Throwable cause = due.cause();
-      if (abortDue) {
+      if (abortDue && connection.lifecycle().isClosing()) {
+        closeProtocol(due, /* mayWait= */ false);
+      } else if (abortDue) {
         connection.lifecycle().abort(due);
       } else if (due.kind() == Kind.HANDLER_ERROR && cause != null) {
         connection.fail(Kind.HANDLER_ERROR, cause); // logged, too
@@ -330,6 +343,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     try {
       return protocol.unpack(this, bytes);
     } catch (Throwable t) {
+      inProtocolCall = false;
       connection.fail(Kind.PROTOCOL_ERROR, t);
       return null;
     } finally {

@@ -307,7 +307,7 @@ final class StreamConnection<I, O> extends LoopMember
   /** Delivers a message, which took {@code bytes} of input, to the handler. */
   void dispatch(I message, int bytes) {
     observers.message(bytes);
-    if (lifecycle.isClosing()) {
+    if (lifecycle.hasReason()) {
       ReferenceCountUtil.safeRelease(message);
       return;
     }
@@ -356,7 +356,7 @@ final class StreamConnection<I, O> extends LoopMember
 
   /** Calls {@code onConnect} if it is due; returns whether it was. */
   boolean connectIfReady() {
-    if (!driver.isReadyDue() || !lifecycle.isOpening()) {
+    if (!driver.isReadyDue() || !lifecycle.isOpening() || lifecycle.hasReason()) {
       return false;
     }
     lifecycle.ready();

@@ -4,16 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason.Kind;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The context of a protocol, over real sockets. */
 @Timeout(60)
@@ -25,6 +29,8 @@ class ProtocolContextTest {
   private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
   private final BlockingQueue<Connection<String>> connections = new LinkedBlockingQueue<>();
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
+  private final AtomicInteger messages = new AtomicInteger();
+  private volatile boolean now; // whether the plugin closes at once
   private Server server;
 
   /** A protocol that publishes its context, and closes on command. */
@@ -44,6 +50,10 @@ class ProtocolContextTest {
       if (text != null && text.equals("close now")) {
         calls.add("unpack");
         context.closeNow(CloseReason.of(Kind.TIMEOUT));
+        calls.add("unpacked");
+      } else if (text != null && text.equals("write much")) {
+        calls.add("unpack");
+        context.write(Unpooled.wrappedBuffer(new byte[100_000])); // flushes at once
         calls.add("unpacked");
       }
       return text;
@@ -71,6 +81,7 @@ class ProtocolContextTest {
 
           @Override
           public void onMessage(Connection<String> connection, String message) {
+            messages.incrementAndGet();
             connection.send(message);
           }
 
@@ -79,7 +90,29 @@ class ProtocolContextTest {
             reasons.add(reason);
           }
         };
-    server = Server.builder(Told::new, handler).listen("tcp://127.0.0.1:0").eventLoops(1).start();
+    server =
+        Server.builder(Told::new, handler)
+            .listen("tcp://127.0.0.1:0")
+            .eventLoops(1)
+            .plugin(new ClosesAfterMuch())
+            .start();
+  }
+
+  /** Closes a connection as soon as it writes much. */
+  private final class ClosesAfterMuch implements Plugin {
+    @Override
+    public Observer install(Link link) {
+      return new Observer() {
+        @Override
+        public void flushing(int bytes) {
+          if (bytes >= 100_000 && now) {
+            link.closeNow(CloseReason.of(Kind.LIMIT));
+          } else if (bytes >= 100_000) {
+            link.close(CloseReason.of(Kind.LIMIT));
+          }
+        }
+      };
+    }
   }
 
   @AfterEach
@@ -116,6 +149,19 @@ class ProtocolContextTest {
       assertThat(next(reasons)).hasToString("TIMEOUT");
     }
     assertThat(calls).containsExactly("unpack", "unpacked", "close TIMEOUT");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void protocolIsClosedWhenItsCallHasReturned(boolean now) throws Exception {
+    this.now = now;
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("write much", "not read");
+      assertThat(peer.readAll()).hasSize(now ? 0 : 100_000);
+      assertThat(next(reasons)).hasToString("LIMIT");
+    }
+    assertThat(calls).containsExactly("unpack", "unpacked", "close LIMIT");
+    assertThat(messages).as("messages after the close").hasValue(0);
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Eventually;
 import dev.jev.Plugin;
@@ -215,6 +216,28 @@ class HttpBackPressureTest {
       peer.expectEnd();
     }
     closeReasons.expect("CLOSED");
+  }
+
+  @Test
+  void bodyIsWholeAlsoIfAPluginClosesWhileItIsWritten() throws Exception {
+    Plugin closing =
+        new Plugin() {
+          @Override
+          public Observer install(Link link) {
+            return new Observer() {
+              @Override
+              public void flushing(int bytes) {
+                link.close(CloseReason.of(CloseReason.Kind.LIMIT));
+              }
+            };
+          }
+        };
+    start(created(), builder -> builder.plugin(closing));
+    try (RawPeer peer = slowPeer().write(GET.getBytes(ISO_8859_1))) {
+      expectResponse(peer);
+      peer.expectEnd();
+    }
+    closeReasons.expect("LIMIT");
   }
 
   @Test
