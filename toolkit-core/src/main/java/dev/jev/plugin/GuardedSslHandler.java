@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * than the standard allows: an engine buffers its beginning until the end arrives. The second is
  * another handshake, with which a client costs a server CPU time (CVE-2011-1473). The third are
  * many records without data, such as key updates, each of which takes the JDK's engine as long as a
- * MiB of data.
+ * MiB of data. That engine reads any number of key updates from one record, so a long record counts
+ * as several.
  *
  * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
  * flushes the replies to earlier input, since engines send nothing afterwards in TLS 1.2. In TLS
@@ -47,6 +48,12 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
 
   /** Maximum number of records without data in a row, as in BoringSSL. */
   private static final int MAX_SILENT_RECORDS = 32;
+
+  /** Maximum length of a record without data that counts as one, of a client. */
+  private static final int SILENT_LENGTH = 256;
+
+  /** The same of a server, which also sends session tickets; these may be long. */
+  private static final int SERVER_SILENT_LENGTH = 1024;
 
   /** Minimum length of bytes that wait in a buffer of their own; fewer are copied. */
   private static final int MIN_UNCOPIED_BYTES = 1024;
@@ -182,12 +189,13 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     if (sslCloseFuture().isSuccess() && engine().isInboundDone()) {
       endInput(ctx);
     }
-    boolean ignored = in.readableBytes() == readable;
+    int consumed = readable - in.readableBytes();
+    boolean ignored = consumed == 0;
     if (!ignored && !delivered && handshakeFuture().isSuccess()) {
-      paySilentRecord(ctx, in);
+      paySilentRecord(ctx, in, consumed);
     }
     delivered = false;
-    handshakeBytes += handshakeFuture().isDone() ? 0 : readable - in.readableBytes();
+    handshakeBytes += handshakeFuture().isDone() ? 0 : consumed;
     inputWaits(ctx, ignored && tasks.arePending() && isRecordComplete(in));
   }
 
@@ -241,11 +249,14 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
     ctx.fireUserEventTriggered(INPUT_ENDED);
   }
 
-  private void paySilentRecord(ChannelHandlerContext ctx, ByteBuf in) {
-    credit -= SILENT_RECORD_BYTES;
+  private void paySilentRecord(ChannelHandlerContext ctx, ByteBuf in, int length) {
+    int unit = engine().getUseClientMode() ? SERVER_SILENT_LENGTH : SILENT_LENGTH;
+    credit -= (length + unit - 1) / unit * SILENT_RECORD_BYTES;
     if (credit < 0 && !refused) {
-      String limit = MAX_SILENT_RECORDS + ", and 1 per " + SILENT_RECORD_BYTES + " bytes)";
-      refuse(ctx, in, "records without data: too many (expected: <= " + limit);
+      String limit =
+          "<= %d of %d bytes, and 1 per %d bytes of data"
+              .formatted(MAX_SILENT_RECORDS, unit, SILENT_RECORD_BYTES);
+      refuse(ctx, in, "records without data: too many or too long (expected: " + limit + ")");
     }
   }
 

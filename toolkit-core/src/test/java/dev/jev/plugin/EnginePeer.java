@@ -3,6 +3,8 @@ package dev.jev.plugin;
 import dev.jev.RawPeer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
 import java.util.Arrays;
@@ -38,6 +40,28 @@ final class EnginePeer {
   byte[] keyUpdate() throws SSLException {
     engine.beginHandshake();
     return wrap();
+  }
+
+  /**
+   * Returns one record with several changes of the key, which no engine would send. It is the last
+   * one: the key of this engine does not change. The test needs the package of the engine opened.
+   */
+  byte[] recordOfKeyUpdates(int count) throws Exception {
+    Object output = field(field(engine, "conContext"), "outputRecord");
+    Method queue =
+        output.getClass().getDeclaredMethod("encodeHandshake", byte[].class, int.class, int.class);
+    queue.setAccessible(true);
+    byte[] update = {24, 0, 0, 1, 0}; // RFC 8446, 4.6.3
+    for (int i = 0; i < count; i++) {
+      queue.invoke(output, update, 0, update.length);
+    }
+    return wrap();
+  }
+
+  private static Object field(Object object, String name) throws Exception {
+    Field field = object.getClass().getDeclaredField(name);
+    field.setAccessible(true);
+    return field.get(object);
   }
 
   /** Returns the record that ends the output. */

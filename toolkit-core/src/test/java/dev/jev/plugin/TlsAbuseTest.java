@@ -41,6 +41,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TlsAbuseTest {
 
   private static final String SPLIT_HELLO = "a ClientHello in several records is misread";
+  private static final String TOO_MANY_SILENT =
+      "records without data: too many or too long "
+          + "(expected: <= 32 of 256 bytes, and 1 per 65536 bytes of data)";
 
   @TempDir static Path directory;
   private static Certificates certificates;
@@ -357,9 +360,19 @@ class TlsAbuseTest {
     CloseReason end = reasons.next();
     assertThat(end.kind()).isEqualTo(CloseReason.Kind.PROTOCOL_ERROR);
     if (provider == Tls.Provider.JDK) {
-      assertThat(end.cause())
-          .hasMessage("records without data: too many (expected: <= 32, and 1 per 65536 bytes)");
+      assertThat(end.cause()).hasMessage(TOO_MANY_SILENT);
     }
+  }
+
+  /** The JDK's engine reads all of them at once. BoringSSL refuses the second one. */
+  @Test
+  void recordOfManyKeyUpdatesIsRefused() throws Exception {
+    EnginePeer[] engine = new EnginePeer[1];
+    try (RawPeer peer = established(Tls.Provider.JDK, engine)) {
+      peer.write(engine[0].recordOfKeyUpdates(3000)).readAll();
+    }
+    recorder.expect("close PROTOCOL_ERROR");
+    assertThat(reasons.next().cause()).hasMessage(TOO_MANY_SILENT);
   }
 
   @Test
