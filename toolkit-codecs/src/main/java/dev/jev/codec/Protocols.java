@@ -182,7 +182,7 @@ public final class Protocols {
    * maxFrameBytes} (1 MiB by default) in total, and at most 32 levels of nested values. A bulk
    * string has at most 512 MiB; an array, set or push at most 1,048,576 elements; a map at most
    * half as many pairs; a simple string, an error or a number at most 64 KiB; and a big number at
-   * most 4,096 digits.
+   * most 1,024 digits.
    */
   public static Protocol<RespValue, RespCommand> respClient() {
     return new RespClientProtocol();

@@ -16,7 +16,7 @@ import java.math.BigInteger;
 final class RespLine {
 
   /** The maximum length of a big number, since the time to parse one grows with its square. */
-  static final int MAX_BIG_NUMBER_BYTES = 4096;
+  static final int MAX_BIG_NUMBER_BYTES = 1024;
 
   /** The number of decimal digits that always fit a long. */
   private static final int MAX_FAST_DIGITS = 18;

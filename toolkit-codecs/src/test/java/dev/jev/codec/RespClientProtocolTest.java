@@ -308,12 +308,12 @@ class RespClientProtocolTest {
   }
 
   @Test
-  void bigNumberMayHave4096Digits() {
+  void bigNumberMayHave1024Digits() {
     try (Peer<RespValue, RespCommand> peer = peer(MIB)) {
-      assertThat(peer.sends("(" + "9".repeat(4096) + "\r\n").messages())
-          .containsExactly("BigNumber[13607 bits]");
-      assertThat(peer.sends("(" + "9".repeat(4097) + "\r\n").refusal())
-          .isEqualTo("!big number: 4097 bytes (expected: <= 4096)");
+      assertThat(peer.sends("(" + "9".repeat(1024) + "\r\n").messages())
+          .containsExactly("BigNumber[3402 bits]");
+      assertThat(peer.sends("(" + "9".repeat(1025) + "\r\n").refusal())
+          .isEqualTo("!big number: 1025 bytes (expected: <= 1024)");
     }
   }
 

@@ -165,7 +165,8 @@ final class WorkRows {
     server("respClient", Protocols::respClient, NOTHING, repeated(reply))
         .messages("null", ascii("_\r\n"), reply)
         .messages("empty arrays", ascii("*0\r\n"), reply)
-        .row("nested arrays", repeated(joined(bytes(ascii("*1\r\n"), 120), ascii("_\r\n"))));
+        .row("nested arrays", repeated(joined(bytes(ascii("*1\r\n"), 120), ascii("_\r\n"))))
+        .row("big numbers", repeated(ascii("(" + "9".repeat(1000) + "\r\n")));
   }
 
   private void text() {
