@@ -263,6 +263,10 @@ public final class Protocols {
    * a line break; they are not indented. Requires {@code tools.jackson.core:jackson-databind}, an
    * optional dependency.
    *
+   * <p>Jackson keeps the names that it has read in a table, in which peers can make names take up
+   * to ten times as long as others. It has none if its factory has {@code
+   * CANONICALIZE_PROPERTY_NAMES} disabled.
+   *
    * @param type the type of the inbound messages
    */
   @SuppressWarnings("exports") // of an optional module
@@ -272,7 +276,7 @@ public final class Protocols {
 
   /**
    * Returns a protocol of JSON texts, one per line, as trees: {@link #jsonLines(JsonMapper, Class)}
-   * with Jackson's defaults.
+   * with Jackson's defaults, but without its table of names.
    *
    * @throws IllegalStateException if {@code tools.jackson.core:jackson-databind}, an optional
    *     dependency, is missing

@@ -6,7 +6,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufUtil;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -25,9 +24,6 @@ final class StrictText {
   private static final char REPLACEMENT = '\uFFFD';
   private static final int ASCII_CHARS = 128;
   private static final int LATIN_1_CHARS = 256;
-
-  /** The highest bit of each of eight bytes, which no ASCII character has. */
-  private static final long NON_ASCII = 0x8080808080808080L;
 
   private final Charset charset;
 
@@ -77,27 +73,6 @@ final class StrictText {
   static String decodeUtf8(byte[] bytes) {
     String text = new String(bytes, UTF_8);
     return text.indexOf(REPLACEMENT) < 0 ? text : decodeStrictly(ByteBuffer.wrap(bytes), UTF_8);
-  }
-
-  /**
-   * Checks that bytes are well-formed UTF-8, without allocating if they are.
-   *
-   * @throws ProtocolException if the bytes are malformed
-   */
-  static void checkUtf8(ByteBuf in, int index, int length) {
-    int ascii = asciiBytes(in, index, length);
-    if (!ByteBufUtil.isText(in, index + ascii, length - ascii, UTF_8)) {
-      decodeStrictly(in.nioBuffer(index, length), UTF_8);
-    }
-  }
-
-  /** Returns the number of bytes in the leading groups of eight bytes that are all ASCII. */
-  private static int asciiBytes(ByteBuf in, int index, int length) {
-    int bytes = 0;
-    while (bytes <= length - Long.BYTES && (in.getLong(index + bytes) & NON_ASCII) == 0) {
-      bytes += Long.BYTES;
-    }
-    return bytes;
   }
 
   private static String decodeStrictly(ByteBuffer bytes, Charset charset) {

@@ -11,7 +11,14 @@ import dev.jev.test.ProtocolContract;
 import dev.jev.test.TestContext;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -36,6 +43,7 @@ import tools.jackson.databind.util.RawValue;
 @Timeout(60)
 class JsonLinesProtocolTest {
 
+  private static final int MIB = 1 << 20;
   private static final String LINES = "{\"a\":[1,2.5]}\n[]\r\n\"x\"\n null \n";
   private static final String[] TEXTS = {"{\"a\":[1,2.5]}", "[]", "\"x\"", "null"};
 
@@ -175,6 +183,44 @@ class JsonLinesProtocolTest {
   void utf16AndUtf32AreRefused(String line) {
     assertThat(peer.sends(line + "\n").messages()).isEmpty();
     assertThat(peer.refusal()).contains("bytes that do not parse");
+  }
+
+  /** Jackson's table for bytes refuses more than some hundred names with the same hash. */
+  @Test
+  void namesWithTheSameHashAreOrdinaryNames() {
+    ObjectNode object = JsonNodeFactory.instance.objectNode();
+    for (String name : namesWithTheSameHash()) {
+      object.put(name, 1);
+    }
+    assertThat(object.size()).isGreaterThan(2_000);
+    String line = object + "\n";
+    try (Peer<JsonNode, JsonNode> trees = new Peer<>(Protocols.jsonLines(), MIB);
+        Peer<JsonNode, JsonNode> types =
+            new Peer<>(Protocols.jsonLines(JsonMapper.shared(), JsonNode.class), MIB)) {
+      assertThat(trees.sends(line).refusal()).isEmpty();
+      assertThat(trees.messages()).containsExactly(object.toString());
+      assertThat(types.sends(line).refusal()).isEmpty();
+      assertThat(types.messages()).containsExactly(object.toString());
+    }
+  }
+
+  /** The hash adds the fourth group of four bytes and the fifth, with their upper bits mixed in. */
+  private static Collection<String> namesWithTheSameHash() {
+    Map<Integer, List<String>> names = new HashMap<>();
+    for (int i = 0; i < 26 * 26 * 26; i++) {
+      int[] up = {i % 26, i / 26 % 26, i / 26 / 26};
+      byte[] name = "nnnnnnnnnnnnnaaanzzz".getBytes(UTF_8);
+      for (int j = 0; j < up.length; j++) {
+        name[13 + j] += (byte) up[j];
+        name[17 + j] -= (byte) up[j];
+      }
+      ByteBuffer groups = ByteBuffer.wrap(name);
+      int fourth = groups.getInt(12);
+      int fifth = groups.getInt(16);
+      int sum = (fourth ^ fourth >> 21) + (fifth ^ fifth >> 21);
+      names.computeIfAbsent(sum, key -> new ArrayList<>()).add(new String(name, UTF_8));
+    }
+    return Collections.max(names.values(), Comparator.comparing(List::size));
   }
 
   @Test

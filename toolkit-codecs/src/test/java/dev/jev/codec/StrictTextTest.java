@@ -42,7 +42,7 @@ class StrictTextTest {
 
   private static boolean passes(ByteBuf in, int index, int length) {
     try {
-      StrictText.checkUtf8(in, index, length);
+      new StrictText(UTF_8).decode(in, index, length);
       return true;
     } catch (ProtocolException e) {
       return false;
@@ -75,7 +75,7 @@ class StrictTextTest {
   void checkReportsTheFirstMalformedByte() {
     ByteBuf in =
         Unpooled.wrappedBuffer(HexFormat.of().parseHex("ff" + "c3a4" + "61".repeat(9) + "c080"));
-    assertThatThrownBy(() -> StrictText.checkUtf8(in, 1, in.readableBytes() - 1))
+    assertThatThrownBy(() -> new StrictText(UTF_8).decode(in, 1, in.readableBytes() - 1))
         .isInstanceOf(ProtocolException.class)
         .hasMessage("text: malformed at byte 11 (expected: UTF-8)");
   }
