@@ -86,7 +86,6 @@ final class StreamConnection<I, O> extends LoopMember
 
   // Event loop only.
   private @Nullable ChannelHandlerContext context;
-
   private boolean direct; // no other handler between the socket and this one
   private boolean batches; // no other turn between channelRead and channelReadComplete
   private boolean connected; // onConnect was called
@@ -298,7 +297,7 @@ final class StreamConnection<I, O> extends LoopMember
   public void channelReadComplete(ChannelHandlerContext ctx) {
     boolean outermost = (batches && loop.turn == this) || enter();
     leave(outermost);
-    loop.batchMessages = 0;
+    loop.batchMessages = direct ? 0 : loop.batchMessages; // plugins end a batch where they like
     if (outermost) {
       observers.readComplete();
     }

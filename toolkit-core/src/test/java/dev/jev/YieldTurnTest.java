@@ -15,6 +15,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Turns that end before all messages are unpacked: those that a protocol ends, see {@link
@@ -69,16 +71,19 @@ class YieldTurnTest {
 
   /**
    * Collects the input of the first connection until there is enough, waits for the other one to
-   * send, and then passes the input on in small pieces, as TLS does with small records.
+   * send, and then passes the input on in small pieces, as TLS does with small records. It may end
+   * a batch of reads after each piece, as a transform does.
    */
   private final class Pieces implements Plugin {
     private static final int PIECE_BYTES = 1000;
 
     private final int bytes;
+    private final boolean asBatches;
     private boolean installed;
 
-    Pieces(int bytes) {
+    Pieces(int bytes, boolean asBatches) {
       this.bytes = bytes;
+      this.asBatches = asBatches;
     }
 
     @Override
@@ -108,6 +113,9 @@ class YieldTurnTest {
           await(otherHasSent);
           while (all.isReadable()) {
             ctx.fireChannelRead(all.readRetainedSlice(Math.min(all.readableBytes(), PIECE_BYTES)));
+            if (asBatches) {
+              ctx.fireChannelReadComplete();
+            }
           }
         }
       }
@@ -174,11 +182,13 @@ class YieldTurnTest {
     assertThat(seen).hasSize(texts.length + 2);
   }
 
-  @Test
-  void otherConnectionIsReadBetweenManyShortMessagesInSmallPieces() throws Exception {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void otherConnectionIsReadBetweenManyShortMessagesInSmallPieces(boolean asBatches)
+      throws Exception {
     String[] texts = new String[30_000];
     Arrays.fill(texts, "");
-    try (Server server = server(Texts::new, new Pieces(4 * texts.length));
+    try (Server server = server(Texts::new, new Pieces(4 * texts.length, asBatches));
         RawPeer peer = RawPeer.connect(server);
         RawPeer other = RawPeer.connect(server)) {
       peer.send(texts);
