@@ -1,5 +1,6 @@
 package dev.jev.metrics;
 
+import dev.jev.CloseReason;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
@@ -30,13 +31,15 @@ final class EndpointMeters {
   /** The value of the tag {@code listener} for clients. */
   private static final String CLIENT = "client";
 
+  private record PausedListener(PluginHost host, SocketAddress address) {}
+
   private final MeterRegistry registry;
   private final Tags tags;
   private final List<PluginHost> hosts = new CopyOnWriteArrayList<>(); // that run
   private final Map<String, ListenerMeters> listeners = new ConcurrentHashMap<>();
   private final Map<Thread, BusyConnections> busy = new ConcurrentHashMap<>();
   private final Set<Thread> blocked = ConcurrentHashMap.newKeySet();
-  private final LongAdder pausedListeners = new LongAdder();
+  private final Set<PausedListener> paused = ConcurrentHashMap.newKeySet();
   private final LongAdder droppedByStopped = new LongAdder(); // datagrams of servers that stopped
   private final Timer lag;
   private final Timer blockedTime;
@@ -85,7 +88,7 @@ final class EndpointMeters {
         "jev.accept.paused",
         "Listeners that do not accept because the process has no file descriptor left",
         "listeners",
-        meters -> meters.pausedListeners.sum());
+        meters -> meters.paused.size());
     FunctionCounter.builder("jev.datagrams.dropped", this, EndpointMeters::droppedDatagrams)
         .description("Datagrams that were dropped")
         .tags(tags)
@@ -118,6 +121,7 @@ final class EndpointMeters {
   void stop(PluginHost host) {
     if (hosts.remove(host)) {
       droppedByStopped.add(dropped(host));
+      paused.removeIf(listener -> listener.host() == host);
     }
   }
 
@@ -152,17 +156,17 @@ final class EndpointMeters {
     return known;
   }
 
-  void connectionRefused(PluginHost host, SocketAddress address, dev.jev.CloseReason.Kind reason) {
+  void connectionRefused(PluginHost host, SocketAddress address, CloseReason.Kind reason) {
     listener(host, address).counters().add(Count.refused(reason), 1);
   }
 
-  void acceptPaused() {
+  void acceptPaused(PluginHost host, SocketAddress address) {
     pauses.increment();
-    pausedListeners.increment();
+    paused.add(new PausedListener(host, address));
   }
 
-  void acceptResumed() {
-    pausedListeners.decrement();
+  void acceptResumed(PluginHost host, SocketAddress address) {
+    paused.remove(new PausedListener(host, address));
   }
 
   void loopLagged(Thread loop, Duration time) {

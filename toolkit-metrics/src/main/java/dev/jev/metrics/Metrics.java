@@ -111,12 +111,12 @@ public final class Metrics implements Plugin {
 
   @Override
   public void acceptPaused(PluginHost host, SocketAddress listener, Throwable cause) {
-    endpoint(host).acceptPaused();
+    endpoint(host).acceptPaused(host, listener);
   }
 
   @Override
   public void acceptResumed(PluginHost host, SocketAddress listener) {
-    endpoint(host).acceptResumed();
+    endpoint(host).acceptResumed(host, listener);
   }
 
   @Override

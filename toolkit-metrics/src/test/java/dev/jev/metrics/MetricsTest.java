@@ -27,6 +27,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -209,6 +210,20 @@ class MetricsTest {
       assertThat(registry.get("jev.eventloop.lag").timer().count()).isPositive();
       assertThat(registry.get("jev.eventloop.blocked").timer().max(SECONDS)).isPositive();
     }
+  }
+
+  @Test
+  void pausedListenersAreCountedUntilTheyResumeOrStop() {
+    start(builder(Connection::send));
+    SocketAddress listener = server.addresses().get(0);
+    metrics.acceptPaused(server, listener, new IOException("Too many open files"));
+    assertThat(gauge("jev.accept.paused", "server", "echo")).isEqualTo(1);
+    metrics.acceptResumed(server, listener);
+    assertThat(gauge("jev.accept.paused")).isZero();
+    metrics.acceptPaused(server, listener, new IOException("Too many open files"));
+    server.close();
+    assertThat(gauge("jev.accept.paused")).isZero();
+    assertThat(registry.get("jev.accept.pauses").counter().count()).isEqualTo(2);
   }
 
   @Test
