@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -385,6 +386,21 @@ public final class Server implements PluginHost, AutoCloseable {
      */
     public Builder<I, O> listen(String uri) {
       listenAddresses.add(ListenAddress.parse(uri));
+      return this;
+    }
+
+    /**
+     * Replaces the addresses that were added before, for example by those of a configuration file.
+     *
+     * @param uris the addresses, each as for {@link #listen}; at least one
+     * @throws IllegalArgumentException if one of them is not such an address, or if there is none;
+     *     nothing changes then
+     */
+    public Builder<I, O> listenOnly(Collection<String> uris) {
+      Checks.inRange("addresses", uris.size(), 1, Integer.MAX_VALUE);
+      List<ListenAddress> parsed = uris.stream().map(ListenAddress::parse).toList();
+      listenAddresses.clear();
+      listenAddresses.addAll(parsed);
       return this;
     }
 

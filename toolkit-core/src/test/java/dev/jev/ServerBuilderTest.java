@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -93,6 +94,29 @@ class ServerBuilderTest {
       first.stop(Duration.ZERO);
       first.awaitStop();
       assertThat(Echo.of("127.0.0.1", second.port(), "hi")).isEqualTo("hi");
+    }
+  }
+
+  @Test
+  void listenOnlyReplacesTheAddresses() throws Exception {
+    Server.Builder<String, String> builder =
+        builder().listen("tcp://127.0.0.1:0").listen("udp://127.0.0.1:0");
+    try (Server server = builder.listenOnly(List.of("tcp://127.0.0.2:0")).start()) {
+      assertThat(server.addresses()).singleElement().asString().startsWith("/127.0.0.2:");
+    }
+  }
+
+  @Test
+  void addressesThatCannotBeParsedReplaceNothing() throws Exception {
+    Server.Builder<String, String> builder = builder().listen("tcp://127.0.0.1:0");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> builder.listenOnly(List.of("tcp://127.0.0.2:0", "tcp://a:70000")))
+        .withMessage("port: 70000 (expected: 0..65535)");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> builder.listenOnly(List.of()))
+        .withMessage("addresses: 0 (expected: 1..2147483647)");
+    try (Server server = builder.start()) {
+      assertThat(server.addresses()).singleElement().asString().startsWith("/127.0.0.1:");
     }
   }
 
