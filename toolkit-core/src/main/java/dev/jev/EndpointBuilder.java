@@ -6,6 +6,7 @@ import io.netty.channel.WriteBufferWaterMark;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +65,15 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     requireNonNull(plugin, "plugin");
     Checks.inRange("plugins", plugins.size() + 1, 1, ConnectionObservers.MAX);
     plugins.add(plugin);
+    return self();
+  }
+
+  /**
+   * Removes the plugins that match and were added before, for example to add one with other options
+   * in their place.
+   */
+  public B removePlugins(Predicate<? super Plugin> filter) {
+    plugins.removeIf(filter);
     return self();
   }
 

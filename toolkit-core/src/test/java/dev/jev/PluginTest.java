@@ -208,6 +208,22 @@ class PluginTest {
     }
   }
 
+  @Test
+  void removedPluginsAreNotStarted() throws Exception {
+    Server.Builder<String, String> builder =
+        Server.builder(Texts::new, Connection<String>::send)
+            .plugin(new Notes())
+            .plugin(passing("first", Plugin.Stage.MESSAGES))
+            .removePlugins(Notes.class::isInstance)
+            .plugin(passing("second", Plugin.Stage.MESSAGES));
+    server = builder.listen("tcp://127.0.0.1:0").eventLoops(1).start();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("hello").receive()).isEqualTo("hello");
+    }
+    expect("in first", "in second", "out second", "out first");
+    assertThat(events).isEmpty();
+  }
+
   /** Adds a handler that notes the bytes that pass, with its name. */
   private Plugin passing(String name, Plugin.Stage stage) {
     return new Plugin() {

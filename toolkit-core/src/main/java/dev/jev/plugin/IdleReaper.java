@@ -94,6 +94,11 @@ public final class IdleReaper implements Plugin {
         connection -> action.accept((Connection<O>) connection));
   }
 
+  /** Returns whether idle connections are closed; false if an action is called instead. */
+  public boolean closes() {
+    return action == null;
+  }
+
   @Override
   public Observer install(Link link) {
     return new IdleDeadline(link);

@@ -68,6 +68,13 @@ class IdleReaperTest {
   }
 
   @Test
+  void reaperWithAnActionDoesNotClose() {
+    IdleReaper reaper = IdleReaper.allIdle(MINUTE);
+    assertThat(reaper.closes()).isTrue();
+    assertThat(reaper.onIdle(connection -> {}).closes()).isFalse();
+  }
+
+  @Test
   void thousandsOfConnectionsAreClosedInTimeAndNeverEarlyWhateverTheyDo() {
     long seed = System.nanoTime();
     System.out.println("IdleReaperTest seed: " + seed);
