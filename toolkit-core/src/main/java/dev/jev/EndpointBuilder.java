@@ -6,6 +6,7 @@ import io.netty.channel.WriteBufferWaterMark;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> {
 
   final Supplier<? extends Protocol<I, O>> protocols;
-  private final Handler<? super I, O> handler;
+  private Handler<? super I, O> handler;
   private final List<Plugin> plugins = new ArrayList<>();
   private @Nullable String name;
   private EventLoops.@Nullable Builder ownLoops;
@@ -65,6 +66,19 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     requireNonNull(plugin, "plugin");
     Checks.inRange("plugins", plugins.size() + 1, 1, ConnectionObservers.MAX);
     plugins.add(plugin);
+    return self();
+  }
+
+  /**
+   * Calls the handler on the threads of {@code executor}, as {@link Handler#offload} does. Has no
+   * effect if the handler is offloaded already.
+   *
+   * @throws IllegalArgumentException if {@code executor} drops tasks
+   */
+  public B offload(Executor executor) {
+    if (!(handler instanceof OffloadedHandler)) {
+      handler = handler.offload(executor);
+    }
     return self();
   }
 

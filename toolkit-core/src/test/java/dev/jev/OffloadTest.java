@@ -111,6 +111,18 @@ class OffloadTest {
   }
 
   @Test
+  void builderOffloadsItsHandlerOnce() throws Exception {
+    Handler<String, String> handler =
+        (connection, message) -> connection.send(Thread.currentThread().getName());
+    Server.Builder<String, String> builder =
+        Server.builder(Texts::new, handler).listen("tcp://127.0.0.1:0").eventLoops(1);
+    builder.offload(task -> new Thread(task, "first").start());
+    builder.offload(task -> new Thread(task, "second").start());
+    server = builder.start();
+    assertThat(Echo.of("127.0.0.1", server.port(), "hi")).isEqualTo("first");
+  }
+
+  @Test
   void handlerMayBlockAndOthersGoOn() throws Exception {
     CountDownLatch release = new CountDownLatch(1);
     Handler<String, String> handler =
