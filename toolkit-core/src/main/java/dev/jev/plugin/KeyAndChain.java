@@ -1,16 +1,36 @@
 package dev.jev.plugin;
 
 import java.security.GeneralSecurityException;
+import java.security.KeyStore.PrivateKeyEntry;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.Signature;
+import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.List;
 
 /** A private key and its certificate chain, which begins with the certificate of the key. */
 record KeyAndChain(PrivateKey key, List<X509Certificate> chain) {
+
+  /**
+   * Returns the key and the certificates of an entry.
+   *
+   * @throws IllegalArgumentException if a certificate is not in X.509
+   */
+  static KeyAndChain of(PrivateKeyEntry entry) {
+    List<X509Certificate> chain = new ArrayList<>();
+    for (Certificate certificate : entry.getCertificateChain()) {
+      if (!(certificate instanceof X509Certificate x509)) {
+        throw new IllegalArgumentException(
+            "certificate: " + certificate.getType() + " (expected: X.509)");
+      }
+      chain.add(x509);
+    }
+    return new KeyAndChain(entry.getPrivateKey(), chain);
+  }
 
   /**
    * Returns this if the key belongs to the first certificate.

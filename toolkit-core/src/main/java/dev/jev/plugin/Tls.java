@@ -12,14 +12,17 @@ import io.netty.handler.ssl.OpenSsl;
 import java.lang.System.Logger.Level;
 import java.net.SocketAddress;
 import java.nio.file.Path;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -165,8 +168,8 @@ public final class Tls implements Plugin {
   }
 
   /**
-   * Reads all files again, for connections from now on; open connections are not affected. Blocks
-   * while it reads.
+   * Reads all files again, and what is in memory, for connections from now on; open connections are
+   * not affected. Blocks while it reads.
    *
    * @throws IllegalArgumentException if a file has invalid content; nothing changes then
    * @throws java.io.UncheckedIOException if a file cannot be read; nothing changes then
@@ -278,6 +281,23 @@ public final class Tls implements Plugin {
       requireNonNull(password, "password");
       trust = new TlsOptions.Trust(file, files -> files.pkcs12Certificates(file, password));
       return this;
+    }
+
+    /**
+     * Trusts peers whose certificates are issued by authorities in memory.
+     *
+     * @param authorities called when the plugin is built, and each time that it is {@linkplain
+     *     Tls#reload reloaded}; returns at least one
+     */
+    public Builder trust(Supplier<? extends Collection<X509Certificate>> authorities) {
+      requireNonNull(authorities, "authorities");
+      trust = new TlsOptions.Trust(null, files -> atLeastOne(authorities.get()));
+      return this;
+    }
+
+    private static List<X509Certificate> atLeastOne(Collection<X509Certificate> authorities) {
+      Checks.inRange("trusted authorities", authorities.size(), 1, Integer.MAX_VALUE);
+      return List.copyOf(authorities);
     }
 
     /**
@@ -432,7 +452,8 @@ public final class Tls implements Plugin {
       }
       if (clientAuth != ClientAuth.NONE && trust == null) {
         throw new IllegalStateException(
-            "no trusted authority for client certificates; call trustPem or trustPkcs12 first");
+            "no trusted authority for client certificates; call trust, trustPem or trustPkcs12"
+                + " first");
       }
       if (insecure && trust != null) {
         throw new IllegalStateException(

@@ -3,27 +3,25 @@ package dev.jev.plugin;
 import static java.util.Objects.requireNonNull;
 
 import java.nio.file.Path;
+import java.security.KeyStore.PrivateKeyEntry;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * The identity of one end of a TLS connection: a certificate with its chain and its private key, in
- * files.
+ * files or in memory.
  *
- * <p>The files are read when a {@link Tls} is built and when it is reloaded.
+ * <p>It is read when a {@link Tls} is built and when it is reloaded.
  */
 public final class TlsIdentity {
 
-  private final Path chain;
-  private final Path key;
-  private final @Nullable String password;
-  private final boolean pkcs12;
+  private final List<Path> files;
+  private final Function<TlsFiles, KeyAndChain> loader;
 
-  private TlsIdentity(Path chain, Path key, @Nullable String password, boolean pkcs12) {
-    this.chain = requireNonNull(chain, "chain");
-    this.key = requireNonNull(key, "key");
-    this.password = password;
-    this.pkcs12 = pkcs12;
+  private TlsIdentity(List<Path> files, Function<TlsFiles, KeyAndChain> loader) {
+    this.files = files;
+    this.loader = loader;
   }
 
   /**
@@ -33,7 +31,11 @@ public final class TlsIdentity {
    * @param key the private key, in PKCS#8 ({@code BEGIN PRIVATE KEY}); may be the same file
    */
   public static TlsIdentity pem(Path chain, Path key) {
-    return new TlsIdentity(chain, key, null, /* pkcs12= */ false);
+    requireNonNull(chain, "chain");
+    requireNonNull(key, "key");
+    return new TlsIdentity(
+        distinct(chain, key),
+        files -> new KeyAndChain(files.pemKey(key, null), files.pemCertificates(chain)));
   }
 
   /**
@@ -44,30 +46,51 @@ public final class TlsIdentity {
    * @param password the password of the key
    */
   public static TlsIdentity pem(Path chain, Path key, String password) {
-    return new TlsIdentity(chain, key, requireNonNull(password, "password"), /* pkcs12= */ false);
+    requireNonNull(chain, "chain");
+    requireNonNull(key, "key");
+    requireNonNull(password, "password");
+    return new TlsIdentity(
+        distinct(chain, key),
+        files -> new KeyAndChain(files.pemKey(key, password), files.pemCertificates(chain)));
   }
 
   /** Returns the identity of the first private key in a PKCS#12 key store. */
   public static TlsIdentity pkcs12(Path store, String password) {
     requireNonNull(store, "store");
-    return new TlsIdentity(store, store, requireNonNull(password, "password"), /* pkcs12= */ true);
+    requireNonNull(password, "password");
+    return new TlsIdentity(List.of(store), files -> files.pkcs12Key(store, password));
+  }
+
+  /**
+   * Returns an identity in memory.
+   *
+   * @param entry called when a {@link Tls} is built, and each time that it is {@linkplain
+   *     Tls#reload reloaded}; returns a private key with X.509 certificates
+   */
+  public static TlsIdentity of(Supplier<PrivateKeyEntry> entry) {
+    requireNonNull(entry, "entry");
+    return new TlsIdentity(List.of(), files -> KeyAndChain.of(entry.get()));
+  }
+
+  private static List<Path> distinct(Path chain, Path key) {
+    return chain.equals(key) ? List.of(chain) : List.of(chain, key);
   }
 
   List<Path> files() {
-    return List.of(chain, key);
+    return files;
   }
 
-  KeyAndChain load(TlsFiles files) {
-    KeyAndChain loaded =
-        pkcs12
-            ? files.pkcs12Key(chain, requireNonNull(password))
-            : new KeyAndChain(files.pemKey(key, password), files.pemCertificates(chain));
-    return loaded.checked(toString());
+  KeyAndChain load(TlsFiles contents) {
+    return loader.apply(contents).checked(toString());
   }
 
   /** Returns the names of the files, without the password. */
   @Override
   public String toString() {
-    return chain.equals(key) ? chain.toString() : chain + " and " + key;
+    return switch (files.size()) {
+      case 0 -> "memory";
+      case 1 -> files.get(0).toString();
+      default -> files.get(0) + " and " + files.get(1);
+    };
   }
 }

@@ -47,8 +47,8 @@ record TlsOptions(
     Executor taskExecutor,
     BiConsumer<SocketAddress, CloseReason> onRefused) {
 
-  /** A file with certificates, and a function that loads them. */
-  record Trust(Path file, Function<TlsFiles, List<X509Certificate>> load) {}
+  /** A file with certificates, or null if they are in memory, and a function that loads them. */
+  record Trust(@Nullable Path file, Function<TlsFiles, List<X509Certificate>> load) {}
 
   /** Returns the provider as Netty names it, instead of AUTO the one that is used. */
   SslProvider sslProvider() {
@@ -87,7 +87,7 @@ record TlsOptions(
   List<Path> files() {
     List<Path> files = new ArrayList<>();
     allIdentities().forEach(one -> files.addAll(one.files()));
-    if (trust != null) {
+    if (trust != null && trust.file() != null) {
       files.add(trust.file());
     }
     return files;

@@ -9,6 +9,9 @@ import io.netty.pkitesting.X509Bundle;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.security.AlgorithmParameters;
+import java.security.KeyStore.PrivateKeyEntry;
+import java.security.PrivateKey;
+import java.security.cert.Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
@@ -121,7 +124,7 @@ class TlsBuilderTest {
   void missingOptionsAreNamed() {
     missing("server has no identity; call identity first", () -> Tls.server().build());
     missing(
-        "no trusted authority for client certificates; call trustPem or trustPkcs12 first",
+        "no trusted authority for client certificates; call trust, trustPem or trustPkcs12 first",
         () -> Tls.server().identity(localhost).needClientCertificate().build());
     missing(
         "both a trusted authority and insecure are set; use one of them",
@@ -191,6 +194,18 @@ class TlsBuilderTest {
     unusable(
         "private key in " + authorities + ": none (expected: one)",
         TlsIdentity.pkcs12(authorities, Certificates.PASSWORD));
+  }
+
+  @Test
+  void identityInMemoryIsChecked() throws Exception {
+    PrivateKey other = certificates.issue("other").getKeyPair().getPrivate();
+    Certificate[] chain = certificates.issue("some").getCertificatePath();
+    unusable(
+        "private key in memory: mismatch (expected: the key of the first certificate)",
+        TlsIdentity.of(() -> new PrivateKeyEntry(other, chain)));
+    illegal(
+        "trusted authorities: 0 (expected: 1..2147483647)",
+        () -> Tls.client().trust(List::of).build());
   }
 
   @Test

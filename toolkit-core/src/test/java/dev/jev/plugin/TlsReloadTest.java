@@ -14,8 +14,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore.PrivateKeyEntry;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.logging.Level;
 import javax.net.ssl.SSLHandshakeException;
 import org.jspecify.annotations.Nullable;
@@ -122,6 +125,42 @@ class TlsReloadTest {
         TlsPeer.connect(
             server, certificates.clientContext(certificates.issue("me")), parameters -> {})) {
       assertThatThrownBy(() -> peer.send("hi").receive()).isInstanceOf(IOException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void identityAndTrustInMemoryAreReloaded(Tls.Provider provider, @TempDir Path elsewhere)
+      throws Exception {
+    AtomicReference<X509Bundle> identity = new AtomicReference<>(certificates.issue("first"));
+    AtomicReference<X509Bundle> trusted = new AtomicReference<>(certificates.issue("me"));
+    Tls tls =
+        start(
+            Tls.server()
+                .provider(provider)
+                .identity(TlsIdentity.of(() -> entry(identity.get())))
+                .needClientCertificate()
+                .trust(() -> List.of(trusted.get().getRootCertificate())));
+    X509Bundle me = certificates.issue("me");
+    assertThat(served(me)).isEqualTo("CN=first");
+    identity.set(certificates.issue("second"));
+    assertThat(served(me)).isEqualTo("CN=first");
+    tls.reload();
+    assertThat(served(me)).isEqualTo("CN=second");
+    trusted.set(new Certificates(elsewhere).issue("others"));
+    tls.reload();
+    assertThatThrownBy(() -> served(me)).isInstanceOf(IOException.class);
+  }
+
+  private static PrivateKeyEntry entry(X509Bundle bundle) {
+    return new PrivateKeyEntry(bundle.getKeyPair().getPrivate(), bundle.getCertificatePath());
+  }
+
+  private String served(X509Bundle own) throws Exception {
+    try (TlsPeer peer =
+        TlsPeer.connect(server, certificates.clientContext(own), parameters -> {})) {
+      peer.send("hi").receive();
+      return peer.serverCertificate();
     }
   }
 
