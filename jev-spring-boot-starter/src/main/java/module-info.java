@@ -6,6 +6,7 @@
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module dev.jev.spring {
   requires transitive dev.jev;
+  requires transitive dev.jev.metrics;
   requires transitive spring.context;
   requires spring.beans;
   requires spring.boot;

@@ -3,6 +3,7 @@ package dev.jev.spring;
 import dev.jev.Client;
 import dev.jev.EndpointBuilder;
 import dev.jev.Server;
+import dev.jev.metrics.Metrics;
 import dev.jev.plugin.IdleReaper;
 import dev.jev.plugin.Tls;
 import java.time.Duration;
@@ -19,8 +20,13 @@ import org.springframework.util.unit.DataSize;
  * @param prefix the prefix of the properties, such as {@code jev.server.echo}
  * @param bundles the bundles of certificates; null if there are none
  * @param virtualThreads whether handlers run on virtual threads by default
+ * @param metrics the metrics that TLS is bound to; null if nothing is measured
  */
-record BuilderOptions(String prefix, @Nullable SslBundles bundles, boolean virtualThreads) {
+record BuilderOptions(
+    String prefix,
+    @Nullable SslBundles bundles,
+    boolean virtualThreads,
+    @Nullable Metrics metrics) {
 
   /**
    * Applies the options of a server.
@@ -140,7 +146,11 @@ record BuilderOptions(String prefix, @Nullable SslBundles bundles, boolean virtu
           bundle,
           name -> {
             builder.removePlugins(Tls.class::isInstance);
-            builder.plugin(BundledTls.build(tls, bundles, name));
+            Tls bundled = BundledTls.build(tls, bundles, name);
+            builder.plugin(bundled);
+            if (metrics != null) {
+              metrics.bind(bundled);
+            }
           });
     }
   }

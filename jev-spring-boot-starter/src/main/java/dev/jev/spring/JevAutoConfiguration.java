@@ -1,7 +1,9 @@
 package dev.jev.spring;
 
 import dev.jev.Client;
+import dev.jev.EndpointBuilder;
 import dev.jev.Server;
+import dev.jev.metrics.Metrics;
 import dev.jev.plugin.Drain;
 import dev.jev.spring.ClientLifecycle.Target;
 import java.time.Duration;
@@ -35,14 +37,17 @@ public final class JevAutoConfiguration {
   private final ConfigurableApplicationContext context;
   private final JevProperties properties;
   private final @Nullable SslBundles bundles;
+  private final @Nullable Metrics metrics;
 
   JevAutoConfiguration(
       ConfigurableApplicationContext context,
       JevProperties properties,
-      ObjectProvider<SslBundles> bundles) {
+      ObjectProvider<SslBundles> bundles,
+      ObjectProvider<Metrics> metrics) {
     this.context = context;
     this.properties = properties;
     this.bundles = bundles.getIfAvailable();
+    this.metrics = metrics.getIfAvailable();
   }
 
   @Bean
@@ -79,6 +84,7 @@ public final class JevAutoConfiguration {
               ? context.getBean(name, Server.Builder.class)
               : handlers.builder(name);
       setter(options.prefixOf(name)).apply(builder, options.find(name));
+      measure(name, builder);
       builders.put(name, builder);
     }
     return builders;
@@ -93,6 +99,7 @@ public final class JevAutoConfiguration {
       Client.Builder<?, ?> builder = context.getBean(name, Client.Builder.class);
       ClientOptions own = options.find(name);
       setter(options.prefixOf(name)).apply(builder, own);
+      measure(name, builder);
       if (own == null || own.uri() == null) {
         throw new StartException(
             "client " + name,
@@ -107,7 +114,15 @@ public final class JevAutoConfiguration {
 
   private BuilderOptions setter(String prefix) {
     return new BuilderOptions(
-        prefix, bundles, Threading.VIRTUAL.isActive(context.getEnvironment()));
+        prefix, bundles, Threading.VIRTUAL.isActive(context.getEnvironment()), metrics);
+  }
+
+  /** Gives a server or client the name of its bean, and measures it under this name. */
+  private void measure(String name, EndpointBuilder<?, ?, ?> builder) {
+    builder.name(name);
+    if (metrics != null) {
+      builder.plugin(metrics);
+    }
   }
 
   /** Returns a drain that ends before the application stops waiting for it. */

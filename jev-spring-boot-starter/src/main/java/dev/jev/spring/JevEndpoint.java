@@ -4,7 +4,9 @@ import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.Transport;
+import dev.jev.plugin.Diagnostics.LoopLag;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +41,7 @@ final class JevEndpoint {
    * A server.
    *
    * @param running false if the server has stopped by itself
+   * @param lags the lags of its event loops within the last 10 to 20 s
    */
   record RunningServer(
       boolean running,
@@ -46,7 +49,20 @@ final class JevEndpoint {
       Transport transport,
       int eventLoops,
       int connections,
-      long droppedDatagrams) {}
+      long droppedDatagrams,
+      List<Lag> lags) {}
+
+  /** The lag of an event loop: how long a message waits for it. */
+  record Lag(String eventLoop, double medianMillis, double p99Millis, double maxMillis) {
+
+    static Lag of(LoopLag lag) {
+      return new Lag(lag.loop(), millis(lag.median()), millis(lag.p99()), millis(lag.max()));
+    }
+
+    private static double millis(Duration duration) {
+      return duration.toNanos() / 1e6;
+    }
+  }
 
   /**
    * A client.
@@ -58,25 +74,32 @@ final class JevEndpoint {
   @ReadOperation
   Description describe() {
     Map<String, Boolean> running = servers.running();
+    Map<String, List<LoopLag>> lags = servers.lags();
     Map<String, RunningServer> described = new LinkedHashMap<>();
     servers
         .all()
         .forEach(
             (name, server) ->
-                described.put(name, describe(server, running.getOrDefault(name, false))));
+                described.put(
+                    name,
+                    describe(
+                        server,
+                        running.getOrDefault(name, false),
+                        lags.getOrDefault(name, List.of()))));
     Map<String, StartedClient> connecting = new LinkedHashMap<>();
     clients.all().forEach((name, client) -> connecting.put(name, describe(client)));
     return new Description(described, connecting, unavailable());
   }
 
-  private static RunningServer describe(Server server, boolean running) {
+  private static RunningServer describe(Server server, boolean running, List<LoopLag> lags) {
     return new RunningServer(
         running,
         server.addresses().stream().map(SocketAddress::toString).toList(),
         server.transport(),
         server.eventLoops().count(),
         server.connectionCount(),
-        server.droppedDatagrams());
+        server.droppedDatagrams(),
+        lags.stream().map(Lag::of).toList());
   }
 
   private static StartedClient describe(Client<?> client) {

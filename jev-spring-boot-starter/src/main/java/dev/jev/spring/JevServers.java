@@ -5,8 +5,12 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
+import dev.jev.plugin.Diagnostics;
+import dev.jev.plugin.Diagnostics.LoopLag;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
@@ -23,9 +27,13 @@ public final class JevServers {
   /** A server, and whether it is still running. */
   record Entry(Server server, RunState state) {}
 
-  /** Notices the end of a server, which may stop by itself when an event loop dies. */
+  /**
+   * Notices the end of a server, which may stop by itself when an event loop dies, and the lags of
+   * its event loops.
+   */
   static final class RunState implements Plugin {
 
+    private final Diagnostics lags = Diagnostics.create(); // for no connection
     private volatile boolean running;
 
     @Override
@@ -36,6 +44,11 @@ public final class JevServers {
     @Override
     public void stop(PluginHost host) {
       running = false;
+    }
+
+    @Override
+    public void loopLagged(PluginHost host, Thread loop, Duration lag) {
+      lags.loopLagged(host, loop, lag);
     }
 
     boolean isRunning() {
@@ -70,6 +83,11 @@ public final class JevServers {
   /** Returns whether each server is running, by name. */
   Map<String, Boolean> running() {
     return map(entry -> entry.state().isRunning());
+  }
+
+  /** Returns the lags of the event loops of each server within the last 10 to 20 s, by name. */
+  Map<String, List<LoopLag>> lags() {
+    return map(entry -> entry.state().lags.loopLags());
   }
 
   private <T> Map<String, T> map(Function<Entry, T> value) {

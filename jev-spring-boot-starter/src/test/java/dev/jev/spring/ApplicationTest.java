@@ -136,11 +136,30 @@ class ApplicationTest {
               "\"echo\":{\"running\":true,\"addresses\":[\"/127.0.0.1:"
                   + servers.get("echo").port()
                   + "\"],\"transport\":\"NIO\",\"eventLoops\":1,\"connections\":1,"
-                  + "\"droppedDatagrams\":0}")
+                  + "\"droppedDatagrams\":0,\"lags\":[")
           .contains("\"upstream\":{\"connected\":false,\"remoteAddress\":null,")
           .contains("\"unavailable\":{")
           .doesNotContain("\"null\"");
     }
     Eventually.holds("it is closed", () -> servers.get("echo").connectionCount() == 0);
+    Eventually.holds(
+        "the event loop is measured",
+        () -> get("/actuator/jev").body().contains("\"lags\":[{\"eventLoop\":\"jev-loop-"));
+  }
+
+  @Test
+  void serversAndBeansAreMeasured() throws Exception {
+    reply(servers.get("upperCase"), "hi");
+    Eventually.holds(
+        "a message is counted",
+        () ->
+            get("/actuator/metrics/jev.messages.received?tag=server:upperCase")
+                .body()
+                .contains("\"value\":"));
+    assertThat(
+            get("/actuator/metrics/jev.connections?tag=server:upstream&tag=listener:client").body())
+        .contains("\"value\":0.0");
+    assertThat(get("/actuator/metrics/jev.topic.subscribers?tag=topic:news").body())
+        .contains("\"value\":0.0");
   }
 }

@@ -5,6 +5,7 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.Texts;
+import dev.jev.Topic;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
@@ -38,6 +39,11 @@ class TestApplication {
   @JevServer(protocol = Texts.class, listen = "tcp://127.0.0.1:0")
   Handler<String, String> upperCase() {
     return Handler.replying(text -> text.toUpperCase(java.util.Locale.ROOT));
+  }
+
+  @Bean
+  Topic<String> news() {
+    return Topic.of("news");
   }
 
   @Bean

@@ -62,6 +62,9 @@ class EchoApplicationIT {
         assertThat(get(web, "/actuator/jev"))
             .contains("\"addresses\":[\"/127.0.0.1:" + echo + "\"]")
             .contains("\"connections\":1");
+        assertThat(get(web, "/actuator/prometheus"))
+            .contains(
+                "jev_messages_received_total{listener=\"tcp://127.0.0.1:0\",server=\"echo\"} 1.0");
         program.terminate();
         assertThat(socket.getInputStream().read()).isEqualTo(-1);
       }
