@@ -10,6 +10,8 @@ import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.Texts;
 import dev.jev.plugin.IdleReaper;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -31,6 +33,8 @@ import org.springframework.context.annotation.Configuration;
 
 /** The properties of servers, and what they replace. */
 class OptionsTest {
+
+  private static final String METADATA = "/META-INF/spring-configuration-metadata.json";
 
   private final List<ConfigurableApplicationContext> contexts = new ArrayList<>();
 
@@ -164,6 +168,18 @@ class OptionsTest {
             prefix + "send-buffer-size=64KB",
             prefix + "receive-buffer-size=64KB");
     assertThat(thread(context)).startsWith("jev-loop");
+  }
+
+  @Test
+  void editorsFindTheProperties() throws Exception {
+    String metadata;
+    try (InputStream in = getClass().getResourceAsStream(METADATA)) {
+      metadata = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    assertThat(metadata)
+        .contains("java.util.Map<java.lang.String," + ServerOptions.class.getName() + ">")
+        .contains("java.util.Map<java.lang.String," + ClientOptions.class.getName() + ">")
+        .contains("\"jev.shutdown.accept-time\"", "\"jev.shutdown.spread\"");
   }
 
   @Test
