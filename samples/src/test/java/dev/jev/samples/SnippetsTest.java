@@ -95,7 +95,6 @@ class SnippetsTest {
   }
 
   // region protocol
-  /** Texts of up to 255 bytes, each preceded by a one-byte length. */
   static final class ShortTexts implements Protocol<String, String> {
     @Override
     public @Nullable String unpack(ProtocolContext context, ByteBuf in) {

@@ -17,8 +17,11 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.context.TestConfiguration;
+import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
 import org.springframework.test.annotation.DirtiesContext;
@@ -88,6 +91,21 @@ class GuideTest {
       regions.addAll(parts(REGION, Files.readString(path)));
     }
     assertThat(parts(BLOCK, Files.readString(DOCUMENT))).containsExactlyElementsOf(regions);
+  }
+
+  @Test
+  void codeOfTheReadmeServes() throws IOException {
+    Path path = Path.of("src/test/java/dev/jev/spring/guide/ReadmeBeans.java");
+    Pattern block = Pattern.compile("```java spring\\n(.*?)```", Pattern.DOTALL);
+    assertThat(parts(block, Files.readString(Path.of("../README.md"))))
+        .containsExactlyElementsOf(parts(REGION, Files.readString(path)));
+    try (ConfigurableApplicationContext context =
+            new SpringApplicationBuilder(ReadmeBeans.class)
+                .web(WebApplicationType.NONE)
+                .run("--jev.server.greeter.listen=tcp://127.0.0.1:0");
+        RawPeer peer = RawPeer.connect(context.getBean(JevServers.class).get("greeter"))) {
+      assertThat(peer.send("Ann").receive()).isEqualTo("hello Ann");
+    }
   }
 
   private static List<String> parts(Pattern pattern, String text) {
