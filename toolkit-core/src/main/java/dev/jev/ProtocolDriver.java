@@ -33,6 +33,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
   private boolean opened; // the protocol's open was called
   private boolean readyDue;
   private boolean abortDue;
+  private boolean protocolCloseDue; // an abort came inside a call of the protocol
   private boolean awaitingPeerClose;
   private boolean unpacking;
   private boolean unpackDue; // unread bytes wait for the end of a turn
@@ -86,6 +87,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     }
     if (inProtocolCall) { // an abort, by a plugin or by a write that has failed
       abortDue = true;
+      protocolCloseDue = true;
       closeDue = why;
       return;
     }
@@ -177,7 +179,8 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     if (due != null) {
       closeDue = null;
       Throwable cause = due.cause();
-      if (abortDue && connection.lifecycle().isClosing()) {
+      if (protocolCloseDue) {
+        protocolCloseDue = false;
         closeProtocol(due, /* mayWait= */ false);
       } else if (abortDue) {
         connection.lifecycle().abort(due);

@@ -31,6 +31,7 @@ class ProtocolContextTest {
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
   private final AtomicInteger messages = new AtomicInteger();
   private volatile boolean now; // whether the plugin closes at once
+  private volatile boolean awaitsClose;
   private Server server;
 
   /** A protocol that publishes its context, and closes on command. */
@@ -67,6 +68,11 @@ class ProtocolContextTest {
     @Override
     public void close(ProtocolContext context, CloseReason reason) {
       calls.add("close " + reason);
+    }
+
+    @Override
+    public boolean awaitPeerClose(ProtocolContext context, ByteBuf in) {
+      return !awaitsClose;
     }
   }
 
@@ -162,6 +168,22 @@ class ProtocolContextTest {
     }
     assertThat(calls).containsExactly("unpack", "unpacked", "close LIMIT");
     assertThat(messages).as("messages after the close").hasValue(0);
+  }
+
+  @Test
+  void protocolMayCloseNowWhileItAwaitsThePeersClose() throws Exception {
+    awaitsClose = true;
+    try (RawPeer peer = RawPeer.connect(server)) {
+      ProtocolContext context = next(wires);
+      peer.send("hi").receive();
+      onLoop(
+          () -> {
+            connections.element().close();
+            context.closeNow(CloseReason.of(Kind.TIMEOUT));
+          });
+      assertThat(next(reasons)).hasToString("CLOSED");
+    }
+    assertThat(calls).containsExactly("close CLOSED");
   }
 
   @Test
