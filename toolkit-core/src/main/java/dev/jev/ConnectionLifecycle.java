@@ -215,9 +215,7 @@ final class ConnectionLifecycle {
   /** Closes after everything that has reached this connection, whatever is still published. */
   void beginClose(CloseReason why) {
     setReason(why); // first: a message that cannot be packed would begin another close in this
-    if (connection.outbound().isWriting() || connection.driver().isInProtocolCall()) {
-      // A plugin closes in the middle of a write: the rest of the message comes first.
-      connection.onLoopLater(() -> beginClose(why));
+    if (connection.outbound().postpones(() -> beginClose(why))) {
       return;
     }
     boolean outermost = connection.enter();
@@ -404,6 +402,9 @@ final class ConnectionLifecycle {
   }
 
   private void endOutput() {
+    if (connection.outbound().postpones(this::endOutput)) {
+      return;
+    }
     unsubscribe();
     if (!outputEnded && channel() instanceof DuplexChannel duplex) {
       connection.outbound().packMailbox();
@@ -597,6 +598,9 @@ final class ConnectionLifecycle {
   }
 
   private void startDetach(ChannelHandler successor) {
+    if (connection.outbound().postpones(() -> startDetach(successor))) {
+      return;
+    }
     if (reason == null && !outputEnded) {
       connection.outbound().packMailbox(); // a message that cannot be packed may begin a close
     }

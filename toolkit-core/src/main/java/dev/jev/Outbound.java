@@ -354,6 +354,18 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
     flushWritten();
   }
 
+  /**
+   * Postpones a step that ends the output if a plugin calls it in the middle of a write or of a
+   * call of the protocol, since the rest of that comes first; returns whether it was postponed.
+   */
+  boolean postpones(Runnable end) {
+    if (!isWriting() && !connection.driver().isInProtocolCall()) {
+      return false;
+    }
+    connection.onLoopLater(() -> connection.onLoop(end));
+    return true;
+  }
+
   /** Returns whether there is output that the next flush writes. */
   boolean isFlushDue() {
     SendQueue queue = sendQueue;
@@ -363,10 +375,6 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
 
   /** Flushes all output and the send queue; the promise completes when the socket has taken it. */
   void flushAll(ChannelPromise promise) {
-    if (isWriting()) {
-      connection.onLoopLater(() -> flushAll(promise));
-      return;
-    }
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ true);
     flushWritten(promise);

@@ -295,7 +295,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
         loop.batchMessages = 0;
         yieldTurn();
       }
-      if (!connection.mayRead()) {
+      if (!mayUnpack()) {
         unpackDue = true;
         connection.inbound().pause();
         return;
@@ -306,11 +306,22 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     }
   }
 
+  /** Returns whether the next message may be unpacked, of which the plugins are told then. */
+  private boolean mayUnpack() {
+    if (!connection.mayRead()) {
+      return false;
+    }
+    if (connection.observers().isEmpty()) {
+      return true;
+    }
+    connection.observers().unpacking();
+    return connection.mayRead(); // a plugin may have closed, or paused
+  }
+
   /** Unpacks and delivers one message; returns whether another one may follow. */
   private boolean unpackNext(ByteBuf bytes) {
     int start = bytes.readerIndex();
     int pendingBefore = pendingMessages();
-    connection.observers().unpacking();
     I message = unpackOne(bytes);
     consumedBytes += bytes.readerIndex() - start;
     boolean becameReady = connection.connectIfReady();

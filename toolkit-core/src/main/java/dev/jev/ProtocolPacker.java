@@ -32,13 +32,14 @@ abstract class ProtocolPacker<I, O> implements SharedMessage.Packer<O> {
   /** Packs a message; returns the zero-copy tail that the caller has to write, or null. */
   final @Nullable ByteBuf pack(O message, ByteBuf out) {
     boolean closing = closeDue != null;
+    boolean nested = inProtocolCall; // a plugin sends while the protocol writes
     inProtocolCall = true;
     undoable = true;
     try {
       protocol.pack(message, out);
       return protocol.zeroCopyTail(message);
     } finally {
-      inProtocolCall = false;
+      inProtocolCall = nested;
       if (closeDue != null && !closing) {
         packedClose = true;
         connection.lifecycle().requestClose();

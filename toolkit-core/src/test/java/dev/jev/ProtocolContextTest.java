@@ -11,6 +11,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,13 +25,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ProtocolContextTest {
 
   private static final Duration SPAN = Duration.ofMillis(50);
+  private static final int MUCH = 100_000; // bytes, which are flushed at once
 
   private final BlockingQueue<ProtocolContext> wires = new LinkedBlockingQueue<>();
   private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
   private final BlockingQueue<Connection<String>> connections = new LinkedBlockingQueue<>();
   private final BlockingQueue<CloseReason> reasons = new LinkedBlockingQueue<>();
   private final AtomicInteger messages = new AtomicInteger();
-  private volatile boolean now; // whether the plugin closes at once
+  private volatile Consumer<Plugin.Link> beforeUnpack = link -> {};
+  private volatile Consumer<Plugin.Link> afterMuch = link -> {};
   private volatile boolean awaitsClose;
   private Server server;
 
@@ -54,7 +57,8 @@ class ProtocolContextTest {
         calls.add("unpacked");
       } else if (text != null && text.equals("write much")) {
         calls.add("unpack");
-        context.write(Unpooled.wrappedBuffer(new byte[100_000])); // flushes at once
+        context.write(Unpooled.wrappedBuffer(new byte[MUCH])); // flushes at once
+        context.write(Unpooled.wrappedBuffer(new byte[MUCH]));
         calls.add("unpacked");
       }
       return text;
@@ -100,21 +104,24 @@ class ProtocolContextTest {
         Server.builder(Told::new, handler)
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .plugin(new ClosesAfterMuch())
+            .plugin(new Interfering())
             .start();
   }
 
-  /** Closes a connection as soon as it writes much. */
-  private final class ClosesAfterMuch implements Plugin {
+  /** Uses a connection before the protocol unpacks, and in the middle of its output. */
+  private final class Interfering implements Plugin {
     @Override
     public Observer install(Link link) {
       return new Observer() {
         @Override
+        public void unpacking() {
+          beforeUnpack.accept(link);
+        }
+
+        @Override
         public void flushing(int bytes) {
-          if (bytes >= 100_000 && now) {
-            link.closeNow(CloseReason.of(Kind.LIMIT));
-          } else if (bytes >= 100_000) {
-            link.close(CloseReason.of(Kind.LIMIT));
+          if (bytes >= MUCH) {
+            afterMuch.accept(link);
           }
         }
       };
@@ -160,14 +167,71 @@ class ProtocolContextTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void protocolIsClosedWhenItsCallHasReturned(boolean now) throws Exception {
-    this.now = now;
+    afterMuch = closing(now);
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.send("write much", "not read");
-      assertThat(peer.readAll()).hasSize(now ? 0 : 100_000);
+      assertThat(peer.readAll()).hasSize(now ? 0 : 2 * MUCH);
       assertThat(next(reasons)).hasToString("LIMIT");
     }
     assertThat(calls).containsExactly("unpack", "unpacked", "close LIMIT");
     assertThat(messages).as("messages after the close").hasValue(0);
+  }
+
+  private static Consumer<Plugin.Link> closing(boolean now) {
+    CloseReason reason = CloseReason.of(Kind.LIMIT);
+    return now ? link -> link.closeNow(reason) : link -> link.close(reason);
+  }
+
+  @Test
+  void protocolIsClosedWhenItsCallHasReturnedAlsoIfAPluginSendsInIt() throws Exception {
+    AtomicInteger sent = new AtomicInteger();
+    afterMuch =
+        link -> {
+          sent.addAndGet(send(link, "note") ? RawPeer.frames("note").length : 0);
+          link.close(CloseReason.of(Kind.LIMIT));
+        };
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("write much", "not read");
+      assertThat(peer.readAll()).hasSize(2 * MUCH + sent.get());
+      assertThat(next(reasons)).hasToString("LIMIT");
+    }
+    assertThat(calls).containsExactly("unpack", "unpacked", "close LIMIT");
+    assertThat(sent).hasPositiveValue();
+  }
+
+  @SuppressWarnings("unchecked") // the only type of messages here
+  private static boolean send(Plugin.Link link, String message) {
+    return ((Connection<String>) link.connection()).send(message);
+  }
+
+  @Test
+  void outputEndsWhenTheCallThatWritesItHasReturned() throws Exception {
+    afterMuch = link -> link.connection().shutdownOutput();
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("write much");
+      assertThat(peer.readAll()).hasSize(2 * MUCH);
+    }
+    assertThat(next(reasons)).hasToString("PEER_CLOSED");
+  }
+
+  @Test
+  void connectionIsDetachedWhenTheCallThatWritesHasReturned() throws Exception {
+    afterMuch = link -> link.connection().detach(new ChannelInboundHandlerAdapter());
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("write much");
+      assertThat(peer.read(2 * MUCH)).hasSize(2 * MUCH);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void protocolUnpacksNothingAfterAPluginHasClosed(boolean now) throws Exception {
+    beforeUnpack = closing(now);
+    try (RawPeer peer = RawPeer.connect(server)) {
+      peer.send("write much");
+      assertThat(next(reasons)).hasToString("LIMIT");
+    }
+    assertThat(calls).containsExactly("close LIMIT");
   }
 
   @Test
