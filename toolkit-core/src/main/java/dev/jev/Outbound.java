@@ -147,6 +147,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
     // Fast path: a channel that is not blocked holds at most as much as its high watermark.
     boolean belowLimit =
         !connection.isOutputBlocked()
+            && !isWriting() // when messages are queued even if it is not blocked
             && mailbox == null
             && config.highWatermark() + unwrittenBytes() < config.maxPendingBytes();
     return belowLimit || admits(pendingBytes());

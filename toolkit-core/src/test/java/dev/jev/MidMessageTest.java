@@ -9,7 +9,10 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -80,6 +83,54 @@ class MidMessageTest {
         peer.expectEnd();
       }
     }
+  }
+
+  @Test
+  void limitOfPendingBytesAppliesInTheMiddleOfAWriteToo() throws Exception {
+    AtomicInteger taken = new AtomicInteger();
+    Plugin sending =
+        new Plugin() {
+          private boolean done;
+
+          @Override
+          public @Nullable Observer install(Link link) {
+            link.pipeline()
+                .addLast(
+                    new ChannelDuplexHandler() {
+                      @Override
+                      public void write(
+                          ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+                        for (int i = 0; i < 20 && !done; i++) {
+                          taken.addAndGet(send(link, message(LONG, 3)) ? 1 : 0);
+                        }
+                        done = true;
+                        ctx.write(message, promise);
+                      }
+                    });
+            return null;
+          }
+        };
+    Handler<ByteBuf, ByteBuf> handler = (connection, message) -> connection.send(message(SHORT, 1));
+    try (Server server =
+            Server.builder(Buffers::new, handler)
+                .plugin(sending)
+                .maxPendingBytes(3 * LONG)
+                .overflow(OverflowPolicy.DROP_NEWEST)
+                .listen("tcp://127.0.0.1:0")
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("go");
+      expect(peer, SHORT, 1);
+      for (int i = 0; i < 3; i++) {
+        expect(peer, LONG, 3);
+      }
+      assertThat(taken).hasValue(3);
+    }
+  }
+
+  @SuppressWarnings("unchecked") // the only type of messages here
+  private static boolean send(Plugin.Link link, ByteBuf message) {
+    return ((Connection<ByteBuf>) link.connection()).send(message);
   }
 
   private static ByteBuf message(int length, int content) {
