@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * another handshake, with which a client costs a server CPU time (CVE-2011-1473). The third are
  * many records without data, such as key updates, each of which takes the JDK's engine as long as a
  * MiB of data. That engine reads any number of key updates from one record, so a long record counts
- * as several.
+ * as several. It may be a short one with padding, though (RFC 8446, 5.4): that which ends the
+ * handshake and one more are accepted, however long they are.
  *
  * <p>The handler ignores input after a {@code close_notify}. Before a {@code close_notify} it
  * flushes the replies to earlier input, since engines send nothing afterwards in TLS 1.2. In TLS
@@ -52,8 +53,8 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
   /** Maximum length of a record without data that counts as one, of a client. */
   private static final int SILENT_LENGTH = 256;
 
-  /** The same of a server, which also sends session tickets; these may be long. */
-  private static final int SERVER_SILENT_LENGTH = 1024;
+  /** The same of a server, which also sends two or more session tickets, perhaps padded. */
+  private static final int SERVER_SILENT_LENGTH = 2048;
 
   /** Minimum length of bytes that wait in a buffer of their own; fewer are copied. */
   private static final int MIN_UNCOPIED_BYTES = 1024;
@@ -251,7 +252,8 @@ final class GuardedSslHandler extends SslHandler implements TlsInput {
 
   private void paySilentRecord(ChannelHandlerContext ctx, ByteBuf in, int length) {
     int unit = engine().getUseClientMode() ? SERVER_SILENT_LENGTH : SILENT_LENGTH;
-    credit -= (length + unit - 1) / unit * SILENT_RECORD_BYTES;
+    int records = Math.max(1, Math.min(length / unit, MAX_SILENT_RECORDS / 2));
+    credit -= records * SILENT_RECORD_BYTES;
     if (credit < 0 && !refused) {
       String limit =
           "<= %d of %d bytes, and 1 per %d bytes of data"

@@ -45,8 +45,8 @@ import org.jspecify.annotations.Nullable;
  * close_notify} and wait for the replies to its messages. In TLS 1.2 it ends both directions:
  * replies that are not written yet are lost, and the {@link dev.jev.Delivery} of one fails.
  *
- * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused, and so are many or
- * long records without data, such as key updates.
+ * <p><b>Limits.</b> A ClientHello has at most 16 KiB. Renegotiation is refused, and so are many
+ * records without data in a row, such as key updates, or several long ones.
  *
  * <p><b>Threads.</b> All methods may be called from any thread. The expensive tasks of handshakes
  * do not run on the event loops, see {@link Builder#taskExecutor}.

@@ -43,8 +43,8 @@ final class EnginePeer {
   }
 
   /**
-   * Returns one record with several changes of the key, which no engine would send. It is the last
-   * one: the key of this engine does not change. The test needs the package of the engine opened.
+   * Returns one record with several changes of the key, which no engine would send. The test needs
+   * the package of the engine opened.
    */
   byte[] recordOfKeyUpdates(int count) throws Exception {
     Object output = field(field(engine, "conContext"), "outputRecord");
@@ -55,7 +55,11 @@ final class EnginePeer {
     for (int i = 0; i < count; i++) {
       queue.invoke(output, update, 0, update.length);
     }
-    return wrap();
+    byte[] record = wrap();
+    for (int i = 0; i < count; i++) {
+      keyUpdate(); // not sent: changes the key of this engine as often
+    }
+    return record;
   }
 
   private static Object field(Object object, String name) throws Exception {
