@@ -144,6 +144,11 @@ public final class HttpResponse {
     return fields.all();
   }
 
+  /** Returns the length of the body, which the answer to a HEAD request does not have. */
+  int bodyLength() {
+    return body.remaining();
+  }
+
   /**
    * Returns the body, which is empty if there is none. The array must not be changed. It is a copy
    * if the response is that of {@link HttpResponder#classPath}.

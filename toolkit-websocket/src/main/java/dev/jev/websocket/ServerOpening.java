@@ -31,7 +31,8 @@ final class ServerOpening implements Opening {
   private static final int MAX_REQUESTS = 100;
 
   /**
-   * Number of bytes of requests that are answered in a row; other connections then have their turn.
+   * Number of bytes of requests, and of the bodies of their answers, in a row; other connections
+   * then have their turn.
    */
   private static final int MAX_BYTES_PER_TURN = 4 * 1024;
 
@@ -52,7 +53,7 @@ final class ServerOpening implements Opening {
   private @Nullable Runnable opened;
   private @Nullable UpgradeRequest undecided; // awaits its decision
   private int headBytes; // of the latest request
-  private int bytesInTurn; // of the requests that were answered in a row
+  private int bytesInTurn; // of the requests that were answered in a row, and of the bodies
   private @Nullable PermessageDeflate compression;
   private ByteBuffer rest = HttpResponse.EMPTY; // of the body that is being written
   private boolean over; // the last response is written, except for its rest
@@ -142,6 +143,7 @@ final class ServerOpening implements Opening {
       return;
     }
     over = ++requests == MAX_REQUESTS || !request.isPersistent();
+    bytesInTurn += Math.min(response.bodyLength(), MAX_BYTES_PER_TURN);
     response.writeHead(context, over);
     rest = response.content(request);
     writePart(context);
