@@ -41,10 +41,12 @@ final class JevEndpoint {
    * A server.
    *
    * @param running false if the server has stopped by itself
+   * @param listen the addresses as they were configured
    * @param lags the lags of its event loops within the last 10 to 20 s
    */
   record RunningServer(
       boolean running,
+      List<String> listen,
       List<String> addresses,
       Transport transport,
       int eventLoops,
@@ -94,6 +96,7 @@ final class JevEndpoint {
   private static RunningServer describe(Server server, boolean running, List<LoopLag> lags) {
     return new RunningServer(
         running,
+        server.configuredAddresses(),
         server.addresses().stream().map(SocketAddress::toString).toList(),
         server.transport(),
         server.eventLoops().count(),

@@ -133,7 +133,8 @@ class ApplicationTest {
       String described = get("/actuator/jev").body();
       assertThat(described)
           .contains(
-              "\"echo\":{\"running\":true,\"addresses\":[\"/127.0.0.1:"
+              "\"echo\":{\"running\":true,\"listen\":[\"tcp://127.0.0.1:0\"],"
+                  + "\"addresses\":[\"/127.0.0.1:"
                   + servers.get("echo").port()
                   + "\"],\"transport\":\"NIO\",\"eventLoops\":1,\"connections\":1,"
                   + "\"droppedDatagrams\":0,\"lags\":[")
