@@ -175,23 +175,29 @@ final class ConnectionLifecycle {
   /** Closes after everything that this thread has sent or published. Any thread. */
   void close(CloseReason why) {
     closeRequested = true;
-    if (!connection.inEventLoop() && runBehindPublished(() -> beginClose(why))) {
-      connection.onLoop(() -> awaitPublished(why));
-    } else {
+    if (connection.inEventLoop()) {
       connection.onLoop(() -> closeBehindPublished(why));
+    } else if (runBehindPublished(() -> beginClose(why))) {
+      connection.onLoop(() -> awaitPublished(why));
+    } else { // not behind what is published after this call
+      connection.onLoop(() -> beginFirstClose(why));
+    }
+  }
+
+  /** Closes after everything that has reached this connection, unless a close has begun. */
+  private void beginFirstClose(CloseReason why) {
+    if (reason == null) {
+      beginClose(why);
     }
   }
 
   /** Closes after everything that was sent or published so far, unless a close has begun. */
   void closeBehindPublished(CloseReason why) {
     closeRequested = true;
-    if (reason != null) {
-      return;
-    }
-    if (runBehindPublished(() -> beginClose(why))) {
+    if (reason == null && runBehindPublished(() -> beginClose(why))) {
       awaitPublished(why);
     } else {
-      beginClose(why);
+      beginFirstClose(why);
     }
   }
 

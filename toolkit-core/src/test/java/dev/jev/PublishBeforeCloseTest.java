@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -129,6 +131,27 @@ class PublishBeforeCloseTest {
     topic.publish("too late");
     for (RawPeer peer : peers) {
       expect(peer, numbers(300));
+    }
+  }
+
+  @Test
+  void messagePublishedAfterTheCloseOfItsThreadIsNotDelivered() throws Exception {
+    start(1, 1, (connection, message) -> {});
+    CompletableFuture<Connection<?>> subscribed = new CompletableFuture<>();
+    topic.forEach(subscribed::complete);
+    CountDownLatch released = new CountDownLatch(1);
+    subscribed.join().execute(() -> await(released)); // the loop sees the calls later
+    subscribed.join().close();
+    topic.publish("too late");
+    released.countDown();
+    expect(peers.get(0), List.of());
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
     }
   }
 
