@@ -19,12 +19,14 @@ final class ConnectionObservers {
   static final int MAX = 29;
 
   private static final Plugin.Observer[] NO_OBSERVERS = {};
+  private static final Plugin.UnpackObserver[] NO_UNPACK_OBSERVERS = {};
 
   /** The observers of a connection without plugins: none. */
   static final ConnectionObservers NONE = new ConnectionObservers(null);
 
   private final @Nullable StreamConnection<?, ?> connection; // null for NONE
   private Plugin.Observer[] observers = NO_OBSERVERS;
+  private Plugin.UnpackObserver[] unpackObservers = NO_UNPACK_OBSERVERS;
   private @Nullable ChannelPromise outputEnd; // null before the output ends
 
   private ConnectionObservers(@Nullable StreamConnection<?, ?> connection) {
@@ -54,7 +56,18 @@ final class ConnectionObservers {
       }
     } finally {
       observers = installed.toArray(NO_OBSERVERS);
+      unpackObservers = unpackObservers(installed);
     }
+  }
+
+  private static Plugin.UnpackObserver[] unpackObservers(List<Plugin.Observer> installed) {
+    List<Plugin.UnpackObserver> found = new ArrayList<>(0);
+    for (Plugin.Observer observer : installed) {
+      if (observer instanceof Plugin.UnpackObserver unpackObserver) {
+        found.add(unpackObserver);
+      }
+    }
+    return found.toArray(NO_UNPACK_OBSERVERS); // the constant if there are none
   }
 
   boolean isEmpty() {
@@ -99,7 +112,7 @@ final class ConnectionObservers {
   }
 
   void unpacking() {
-    for (Plugin.Observer observer : observers) {
+    for (Plugin.UnpackObserver observer : unpackObservers) {
       try {
         observer.unpacking();
       } catch (Throwable t) {
@@ -153,6 +166,7 @@ final class ConnectionObservers {
   void closed(CloseReason reason) {
     notifyObservers(observer -> observer.closed(reason));
     observers = NO_OBSERVERS;
+    unpackObservers = NO_UNPACK_OBSERVERS;
   }
 
   private void notifyObservers(Consumer<Plugin.Observer> event) {

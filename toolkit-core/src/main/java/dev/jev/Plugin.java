@@ -187,8 +187,7 @@ public interface Plugin {
    * Observes the events of one connection. State that belongs to the connection lives in fields.
    *
    * <p>Called on the connection's event loop. {@link #received}, {@link #readComplete}, {@link
-   * #unpacking}, {@link #message}, {@link #sent} and {@link #flushing} are called often and should
-   * not allocate.
+   * #message}, {@link #sent} and {@link #flushing} are called often and should not allocate.
    */
   interface Observer {
 
@@ -213,9 +212,6 @@ public interface Plugin {
     default long bufferedBytes() {
       return 0;
     }
-
-    /** Called before {@link Protocol#unpack}. */
-    default void unpacking() {}
 
     /**
      * Called before a message is delivered. If the plugin pauses reading in this call, the next
@@ -265,5 +261,12 @@ public interface Plugin {
      * connection, with the reason {@link CloseReason.Kind#CLOSED}.
      */
     default void closed(CloseReason reason) {}
+  }
+
+  /** An observer that is also notified before each call of {@link Protocol#unpack}. */
+  interface UnpackObserver extends Observer {
+
+    /** Called before {@link Protocol#unpack}. Called often; should not allocate. */
+    void unpacking();
   }
 }

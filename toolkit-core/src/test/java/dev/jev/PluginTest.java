@@ -70,7 +70,7 @@ class PluginTest {
   }
 
   /** Notes the calls of an observer. */
-  private class Notes implements Plugin, Plugin.Observer {
+  private class Notes implements Plugin, Plugin.UnpackObserver {
     @Override
     public void start(PluginHost server) {
       events.add("start " + server.addresses().size());

@@ -112,7 +112,7 @@ class ProtocolContextTest {
   private final class Interfering implements Plugin {
     @Override
     public Observer install(Link link) {
-      return new Observer() {
+      return new UnpackObserver() {
         @Override
         public void unpacking() {
           beforeUnpack.accept(link);

@@ -125,7 +125,8 @@ public final class Diagnostics implements Plugin {
   }
 
   /** The state of one connection that is reported when it closes. */
-  private static final class ConnectionEvents implements Observer, ConnectionInfo.CounterSource {
+  private static final class ConnectionEvents
+      implements UnpackObserver, ConnectionInfo.CounterSource {
 
     private final Link link;
     private final long opened = System.nanoTime();
