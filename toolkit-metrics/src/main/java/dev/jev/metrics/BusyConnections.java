@@ -5,10 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The connections of one event loop that hold bytes: pending output, or input that is not handled.
+ * The connections of one event loop that may hold bytes: pending output, or input that is not
+ * handled.
  *
- * <p>The event loop sums their bytes up when it is asked to, so that neither a byte nor an idle
- * connection costs anything. A connection that has become idle leaves at the next sum.
+ * <p>A connection joins when it receives or sends, and leaves when the event loop sums up and finds
+ * that it holds nothing. So a message costs nothing here, and neither does an idle connection.
  *
  * <p>Event loop only, unless stated otherwise.
  */

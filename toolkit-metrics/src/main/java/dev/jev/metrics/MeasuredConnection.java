@@ -57,14 +57,14 @@ final class MeasuredConnection
   public void received(int bytes) {
     bytesReceived += bytes;
     counters.add(Count.BYTES_RECEIVED, bytes);
+    if (busyIndex == BusyConnections.NONE) {
+      busy.add(this);
+    }
   }
 
   @Override
   public void readComplete() {
     report();
-    if (busyIndex == BusyConnections.NONE && link.bufferedBytes() > 0) {
-      busy.add(this);
-    }
   }
 
   @Override
@@ -95,13 +95,6 @@ final class MeasuredConnection
     if (messagesSent != reportedSent) {
       counters.add(Count.MESSAGES_SENT, messagesSent - reportedSent);
       reportedSent = messagesSent;
-    }
-  }
-
-  @Override
-  public void written() {
-    if (busyIndex != BusyConnections.NONE && link.bufferedBytes() == 0) {
-      busy.remove(this);
     }
   }
 
