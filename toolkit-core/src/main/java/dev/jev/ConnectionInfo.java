@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param pendingBytes the output that waits to be written, see {@link Connection#pendingBytes}
  * @param bufferedBytes the memory that its input and output occupy, see {@link
  *     Plugin.Link#bufferedBytes}
- * @param counters the counters, or null if no plugin counts: {@link dev.jev.plugin.Diagnostics}
- *     does, for example
+ * @param counters the counters, or null if no plugin counts, as {@link dev.jev.plugin.Diagnostics}
+ *     and the metrics do
  */
 public record ConnectionInfo(
     Connection<?> connection,

@@ -43,6 +43,13 @@ record BuilderOptions(
     applyCommon(builder, options);
     ServerOptions.Ssl ssl = options.ssl();
     if (ssl != null) {
+      if (ssl.bundle() == null && ssl.clientAuth() != ServerOptions.ClientAuth.NONE) {
+        throw new InvalidPropertyException(
+            prefix + ".ssl.client-auth",
+            ssl.clientAuth().toString(),
+            "ssl.bundle: none (expected: one, which has the certificates)",
+            /* cause= */ null);
+      }
       Tls.Builder tls = Tls.server();
       switch (ssl.clientAuth()) {
         case NONE -> {}

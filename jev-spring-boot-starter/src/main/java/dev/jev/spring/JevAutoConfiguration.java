@@ -37,7 +37,7 @@ public final class JevAutoConfiguration {
   private final ConfigurableApplicationContext context;
   private final JevProperties properties;
   private final @Nullable SslBundles bundles;
-  private final @Nullable Metrics metrics;
+  private final ObjectProvider<Metrics> metrics; // asked late, since its beans may need these
 
   JevAutoConfiguration(
       ConfigurableApplicationContext context,
@@ -47,7 +47,7 @@ public final class JevAutoConfiguration {
     this.context = context;
     this.properties = properties;
     this.bundles = bundles.getIfAvailable();
-    this.metrics = metrics.getIfAvailable();
+    this.metrics = metrics;
   }
 
   @Bean
@@ -114,15 +114,16 @@ public final class JevAutoConfiguration {
 
   private BuilderOptions setter(String prefix) {
     return new BuilderOptions(
-        prefix, bundles, Threading.VIRTUAL.isActive(context.getEnvironment()), metrics);
+        prefix,
+        bundles,
+        Threading.VIRTUAL.isActive(context.getEnvironment()),
+        metrics.getIfAvailable());
   }
 
   /** Gives a server or client the name of its bean, and measures it under this name. */
   private void measure(String name, EndpointBuilder<?, ?, ?> builder) {
     builder.name(name);
-    if (metrics != null) {
-      builder.plugin(metrics);
-    }
+    metrics.ifAvailable(each -> builder.removePlugins(plugin -> plugin.equals(each)).plugin(each));
   }
 
   /** Returns a drain that ends before the application stops waiting for it. */

@@ -131,6 +131,15 @@ class FailureTest {
   }
 
   @Test
+  void clientCertificatesWithoutTls() {
+    fails(EchoApplication.class, LISTEN, "--jev.server.echo.ssl.client-auth=need");
+    expect(
+        "Property: jev.server.echo.ssl.client-auth",
+        "Value: NEED",
+        "Reason: ssl.bundle: none (expected: one, which has the certificates)");
+  }
+
+  @Test
   void sizeThatIsNoInt() {
     fails(EchoApplication.class, LISTEN, "--jev.server.echo.pending-limit=3GB");
     expect("Reason: bytes: 3221225472 (expected: <= 1073741824)");

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #listConnections} and {@link #closeConnections} wait for all event loops. They throw
  * {@link IllegalStateException} after 5 s, since an event loop may be blocked. {@link
- * #closeConnections} then still takes effect on the event loops that run.
+ * #closeConnections} then takes effect when all event loops have answered.
  */
 public interface ServerMXBean {
 

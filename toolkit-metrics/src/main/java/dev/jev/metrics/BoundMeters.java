@@ -72,7 +72,7 @@ final class BoundMeters {
     this.registry = registry;
   }
 
-  void add(Topic<?> topic) {
+  synchronized void add(Topic<?> topic) {
     topics.computeIfAbsent(topic.name(), this::newTopics).add(topic);
   }
 

@@ -42,6 +42,10 @@ final class BusyConnections {
       last.busyIndex = connection.busyIndex;
     }
     connection.busyIndex = NONE;
+    if (connections.isEmpty()) {
+      pendingBytes = 0;
+      bufferedBytes = 0;
+    }
   }
 
   /** Lets the event loop sum up, unless it is about to. Any thread. */

@@ -57,7 +57,7 @@ final class EndpointMeters {
     this.blockedTime =
         Timer.builder("jev.eventloop.blocked")
             .description(
-                "Time for which an event loop was blocked, beyond the blockedLoopThreshold")
+                "Time for which an event loop was blocked, each time above blockedLoopThreshold")
             .tags(tags)
             .register(registry);
     this.pauses =

@@ -119,11 +119,11 @@ final class ListenerMeters {
   }
 
   private long open() {
-    long open = sum(Count.OPENED);
+    long closed = 0;
     for (CloseReason.Kind reason : CloseReason.Kind.values()) {
-      open -= sum(Count.closed(reason));
+      closed += sum(Count.closed(reason));
     }
-    return open;
+    return sum(Count.OPENED) - closed; // last, so that none has closed that has not opened
   }
 
   Timer handshake() {

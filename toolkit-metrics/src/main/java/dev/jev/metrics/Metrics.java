@@ -53,7 +53,11 @@ public final class Metrics implements Plugin {
     ProcessMeters.register(registry);
   }
 
-  /** Returns an instance that registers its meters with a registry. */
+  /**
+   * Returns an instance that registers its meters with a registry. One instance per registry should
+   * be created: if two of them measure servers of the same name, or bind limits or TLS, only the
+   * first is read.
+   */
   public static Metrics of(MeterRegistry registry) {
     return new Metrics(registry);
   }

@@ -87,8 +87,8 @@ public final class MetricsServer implements AutoCloseable {
     }
 
     /**
-     * Adds a condition for {@code /ready}, which is true by default if all conditions are. Must not
-     * block.
+     * Adds a condition for {@code /ready}, which answers 200 if all of them are true; there is none
+     * by default. Must not block.
      */
     public Builder ready(BooleanSupplier ready) {
       requireNonNull(ready, "ready");

@@ -171,6 +171,22 @@ class MetricsTest {
   }
 
   @Test
+  void aServerThatHasStoppedHoldsNothing() throws Exception {
+    start(
+        builder((connection, text) -> connection.send("x".repeat(16 << 20)))
+            .maxPendingBytes(1 << 26)
+            .closeTimeout(Duration.ofMillis(100)));
+    try (RawPeer peer = RawPeer.connect(server, 4096)) {
+      peer.send("much");
+      Eventually.holds("pending", () -> gauge("jev.bytes.pending") > (8 << 20));
+      server.close();
+      assertThat(gauge("jev.bytes.pending")).isZero();
+      assertThat(gauge("jev.bytes.buffered")).isZero();
+      assertThat(gauge("jev.connections.stalled")).isZero();
+    }
+  }
+
+  @Test
   void bufferedBytesAreThoseOfIncompleteFrames() throws Exception {
     start(builder(Connection::send));
     try (RawPeer peer = RawPeer.connect(server)) {

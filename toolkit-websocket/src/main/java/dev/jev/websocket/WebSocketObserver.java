@@ -13,7 +13,8 @@ import java.time.Duration;
  * {@link #inflated} are called per message and should not allocate.
  *
  * <p><b>Errors.</b> An exception closes the connection, with {@link
- * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}.
+ * dev.jev.CloseReason.Kind#PROTOCOL_ERROR}. One from {@link #deflated} counts as a failure to pack
+ * the message.
  */
 public interface WebSocketObserver {
 
