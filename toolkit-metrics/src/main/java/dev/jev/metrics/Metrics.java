@@ -33,7 +33,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * depend on the peers.
  *
  * <p><b>Cost.</b> Each event loop counts without atomic operations or locks, and the counters are
- * summed up when the registry reads them. A connection takes about 150 bytes.
+ * summed up when the registry reads them. A connection takes about 200 bytes for them.
  *
  * <p>One instance may measure several servers and clients. Those with the same name share their
  * meters. Meters stay in the registry when a server stops. Datagrams are not counted, except those
