@@ -1,0 +1,6 @@
+package dev.jev.nodes;
+
+/** Tests of a {@link Backplane} (in progress). */
+public final class BackplaneContract {
+  private BackplaneContract() {}
+}

@@ -1,0 +1,110 @@
+package dev.jev.nodes;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * A place in the order of a topic's messages: behind one of them. A client that knows the position
+ * of its last message resumes there on any node.
+ *
+ * <p>Positions have no order: two of them are equal or not. A position that is no longer part of
+ * the topic, or never was, is not an error: to resume there tells the client that it has lost
+ * messages.
+ */
+public final class Position {
+
+  private static final int MAX_ID_LENGTH = 64;
+  private static final char SEPARATOR = ':';
+
+  private final String record;
+  private final int messages;
+
+  private Position(String record, int messages) {
+    this.record = record;
+    this.messages = messages;
+  }
+
+  /** Returns the position behind a record. */
+  static Position after(String record) {
+    return new Position(record, 0);
+  }
+
+  /** Returns the position behind the first {@code messages} of a record. */
+  static Position inside(String record, int messages) {
+    return new Position(record, messages);
+  }
+
+  /**
+   * Parses a position, as {@link #toString} returns it.
+   *
+   * @throws IllegalArgumentException if {@code text} is not of that form
+   */
+  public static Position parse(String text) {
+    int separator = requireNonNull(text, "text").indexOf(SEPARATOR);
+    String record = separator < 0 ? text : text.substring(0, separator);
+    int messages = separator < 0 ? 0 : parseMessages(text.substring(separator + 1));
+    if (!isId(record) || messages < 0) {
+      throw new IllegalArgumentException("position: " + excerpt(text) + " (expected: as received)");
+    }
+    return new Position(record, messages);
+  }
+
+  private static String excerpt(String text) {
+    return text.length() <= MAX_ID_LENGTH ? text : text.substring(0, MAX_ID_LENGTH) + "...";
+  }
+
+  /** Returns a number from 1 to 9999, or -1. */
+  private static int parseMessages(String digits) {
+    if (digits.isEmpty() || digits.length() > 4 || digits.charAt(0) == '0') {
+      return -1;
+    }
+    return digits.chars().allMatch(c -> c >= '0' && c <= '9') ? Integer.parseInt(digits) : -1;
+  }
+
+  private static boolean isId(String id) {
+    return !id.isEmpty() && id.length() <= MAX_ID_LENGTH && id.chars().allMatch(Position::isIdChar);
+  }
+
+  private static boolean isIdChar(int c) {
+    return (c >= 'a' && c <= 'z')
+        || (c >= 'A' && c <= 'Z')
+        || (c >= '0' && c <= '9')
+        || c == '.'
+        || c == '_'
+        || c == '-';
+  }
+
+  /** Returns the id of the engine's record, see {@link Backplane.Record#id}. */
+  public String record() {
+    return record;
+  }
+
+  /**
+   * Returns the number of messages of this record that come before the position, or 0 if all do.
+   */
+  public int messages() {
+    return messages;
+  }
+
+  /** Returns whether further messages of the record come behind the position. */
+  public boolean isInside() {
+    return messages > 0;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Position that
+        && record.equals(that.record)
+        && messages == that.messages;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * record.hashCode() + messages;
+  }
+
+  /** Returns a text of at most 69 characters without quotes, backslashes and blanks. */
+  @Override
+  public String toString() {
+    return messages == 0 ? record : record + SEPARATOR + messages;
+  }
+}

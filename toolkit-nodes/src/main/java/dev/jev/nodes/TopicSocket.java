@@ -1,0 +1,6 @@
+package dev.jev.nodes;
+
+/** Topics over WebSocket (in progress). */
+public final class TopicSocket {
+  private TopicSocket() {}
+}
