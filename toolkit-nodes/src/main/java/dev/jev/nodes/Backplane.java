@@ -74,7 +74,7 @@ public interface Backplane extends AutoCloseable {
    *
    * @param records the records, in order
    * @param continuous whether no record is missing between the position and the first of {@code
-   *     records}
+   *     records}; otherwise these are the newest ones
    * @param end the id of the last record that was published, or the beginning of the topic if there
    *     is none; further records are to be read if it is not the id of the last of {@code records}
    */
@@ -131,7 +131,8 @@ public interface Backplane extends AutoCloseable {
   interface Session {
 
     /**
-     * Publishes a record to all nodes that listen. The records of a topic are stored in one order.
+     * Publishes a record to all nodes that listen. The records of a topic are stored in one order;
+     * those of one session in the order of the calls, or not at all.
      *
      * <p>If the stage fails with a {@link RefusedException}, the record is not stored. If it fails
      * with another exception, it may be, or may be later; the caller may try again.
@@ -197,7 +198,11 @@ public interface Backplane extends AutoCloseable {
     /** Called with each record of a topic that the node listens to, in order. */
     void record(Channel channel, Record record);
 
-    /** Called when records of these topics may have been missed, and the node listens again. */
+    /**
+     * Called when records of these topics may have been missed, and the node listens again. No
+     * record that was published before comes later. If the engine has lost records, this is called
+     * before a {@link Session#read} can see it, and reads under way fail.
+     */
     void interrupted(Collection<Channel> channels);
 
     /**
