@@ -32,6 +32,15 @@ final class Checks {
     return value;
   }
 
+  /** Returns {@code value} if it lies between {@code min} and {@code max}, both inclusive. */
+  static long inRange(String name, long value, long min, long max) {
+    if (value < min || value > max) {
+      throw new IllegalArgumentException(
+          name + ": " + value + " (expected: " + min + ".." + max + ")");
+    }
+    return value;
+  }
+
   /**
    * Returns the length of {@code value} in UTF-8, in bytes.
    *

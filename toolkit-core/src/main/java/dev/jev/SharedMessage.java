@@ -1,18 +1,30 @@
 package dev.jev;
 
+import static java.util.Objects.requireNonNull;
+
 import io.netty.buffer.ByteBuf;
+import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCountUtil;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message for many connections, with the packed forms that they share.
+ * A message with its packed forms, which may be published and delivered any number of times.
  *
- * <p>The message is reference-counted. References are held by its publisher, by each event loop
- * until it has delivered the message, and by items of a {@link SendQueue} that are packed only when
- * they are written. The packed forms have reference counts of their own.
+ * <p>A {@link Topic} makes one of each message that is published. A program needs this type only
+ * for a message that it publishes to several topics, or that it keeps for connections that join
+ * later: the message is then packed once for all of them.
+ *
+ * <p><b>Ownership.</b> It is reference-counted, whether its message is or not, since the packed
+ * forms are buffers. {@link #of} returns it with one reference, which belongs to the caller. Topics
+ * retain references of their own, and release them. The last {@link #release} releases the message
+ * and its packed forms.
+ *
+ * <p><b>Threads.</b> All methods may be called from any thread.
+ *
+ * @param <O> the type of the message
  */
-class SharedMessage<O> {
+public final class SharedMessage<O> {
 
   /** Packs messages with the protocol of one connection. */
   interface Packer<O> {
@@ -33,32 +45,114 @@ class SharedMessage<O> {
   /** The bytes for an encoding key, or null if the message cannot be packed. */
   private record Packed(Object encodingKey, @Nullable ByteBuf bytes, @Nullable Packed others) {}
 
+  @SuppressWarnings("rawtypes")
+  private static final AtomicIntegerFieldUpdater<SharedMessage> REFERENCES =
+      AtomicIntegerFieldUpdater.newUpdater(SharedMessage.class, "references");
+
   private final O message;
   private final long size;
-  private final AtomicInteger references = new AtomicInteger(1);
 
+  private volatile int references = 1;
   private volatile @Nullable Packed packed; // writes guarded by this
   private volatile boolean closesConnections; // false if not known yet
+  private @Nullable Object topic; // the latest, for the log; a race is harmless
 
   SharedMessage(O message) {
     this.message = message;
     this.size = Mailbox.countOf(message);
   }
 
-  final O message() {
+  /**
+   * Returns a message that may be published, with one reference, which belongs to the caller.
+   *
+   * <p><b>Ownership.</b> As in {@link Connection#send}: {@code message} is consumed, unless it is
+   * the one that {@link Handler#onMessage} is handling.
+   *
+   * @throws IllegalReferenceCountException if {@code message} was released already
+   * @throws IllegalArgumentException if {@code message} is {@link Unpublishable}
+   */
+  public static <O> SharedMessage<O> of(O message) {
+    O owned = MessageOwnership.acquire(requireNonNull(message, "message"));
+    if (owned instanceof Unpublishable) {
+      ReferenceCountUtil.safeRelease(owned);
+      throw new IllegalArgumentException(
+          "message: "
+              + owned.getClass().getName()
+              + " (expected: one that may go to many connections; send this one to each)");
+    }
+    return new SharedMessage<>(owned);
+  }
+
+  /** Returns the message. Its reference remains this object's. */
+  public O message() {
     return message;
   }
 
-  /** Returns the size that counts towards limits while the message is queued, in bytes. */
-  final long size() {
+  /**
+   * Returns the size that counts towards limits, in bytes: the length of the message, if known, see
+   * {@link Sized}, plus 96 bytes.
+   */
+  public long size() {
     return size;
+  }
+
+  /**
+   * Adds a reference.
+   *
+   * @return this message
+   * @throws IllegalReferenceCountException if the message was released
+   */
+  public SharedMessage<O> retain() {
+    for (; ; ) {
+      int before = references;
+      if (before <= 0) {
+        throw new IllegalReferenceCountException("shared message retained after its release");
+      }
+      if (REFERENCES.compareAndSet(this, before, before + 1)) {
+        return this;
+      }
+    }
+  }
+
+  /**
+   * Releases a reference. The last one releases the message and its packed forms.
+   *
+   * @throws IllegalReferenceCountException if all references were released before
+   */
+  public void release() {
+    for (; ; ) {
+      int before = references;
+      if (before <= 0) {
+        throw new IllegalReferenceCountException("shared message released too often");
+      }
+      if (REFERENCES.compareAndSet(this, before, before - 1)) {
+        if (before == 1) {
+          deallocate();
+        }
+        return;
+      }
+    }
+  }
+
+  private void deallocate() {
+    for (Packed each = packed; each != null; each = each.others) {
+      ReferenceCountUtil.safeRelease(each.bytes);
+    }
+    ReferenceCountUtil.safeRelease(message);
+  }
+
+  // For topics and connections.
+
+  /** Records the topic that the message is published to. */
+  void topic(Object topic) {
+    this.topic = topic;
   }
 
   /**
    * Returns the bytes for an encoding key; logs and returns null if the protocol cannot pack the
    * message. The bytes belong to this message, and their indices must not be changed.
    */
-  final @Nullable ByteBuf packed(Object encodingKey, Packer<O> packer) {
+  @Nullable ByteBuf packed(Object encodingKey, Packer<O> packer) {
     try {
       Packed found = find(encodingKey);
       return (found == null ? pack(encodingKey, packer) : found).bytes;
@@ -87,27 +181,18 @@ class SharedMessage<O> {
   }
 
   /** Returns whether packing the message closes each connection, as far as known. */
-  final boolean closesConnections() {
+  boolean closesConnections() {
     return closesConnections;
   }
 
   /** Notes that packing the message closes each connection, so that it has no shared bytes. */
-  final void setClosesConnections() {
+  void setClosesConnections() {
     closesConnections = true;
   }
 
-  final SharedMessage<O> retain() {
-    references.incrementAndGet();
-    return this;
-  }
-
-  final void release() {
-    if (references.decrementAndGet() > 0) {
-      return;
-    }
-    for (Packed each = packed; each != null; each = each.others) {
-      ReferenceCountUtil.safeRelease(each.bytes);
-    }
-    ReferenceCountUtil.safeRelease(message);
+  /** Returns a description for the log. */
+  @Override
+  public String toString() {
+    return topic == null ? "a shared message" : "a message of " + topic;
   }
 }

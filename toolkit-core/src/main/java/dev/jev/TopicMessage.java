@@ -1,22 +1,10 @@
 package dev.jev;
 
-/** A message published to a topic. */
-final class TopicMessage<O> extends SharedMessage<O> {
+import org.jspecify.annotations.Nullable;
 
-  private final Topic<O> topic;
-
-  TopicMessage(Topic<O> topic, O message) {
-    super(message);
-    this.topic = topic;
-  }
-
-  Topic<O> topic() {
-    return topic;
-  }
-
-  /** Returns a description for the log. */
-  @Override
-  public String toString() {
-    return "a message of " + topic;
-  }
-}
+/**
+ * A message published to a topic.
+ *
+ * @param except the connection that does not get it
+ */
+record TopicMessage<O>(Topic<O> topic, SharedMessage<O> message, @Nullable Connection<?> except) {}

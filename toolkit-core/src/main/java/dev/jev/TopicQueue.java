@@ -1,8 +1,6 @@
 package dev.jev;
 
 import java.lang.System.Logger.Level;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -10,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A {@link TopicMessage} is delivered to the subscribers on this loop. A {@link TopicSubscriber}
  * joins the first time it is taken from the queue, and leaves the second time. One task empties the
  * queue. After a slice it lets the loop serve its sockets, then continues where it stopped.
- * Consecutive messages of one topic are delivered as a batch, so that each subscriber is flushed
- * once.
+ * Consecutive messages of one topic are delivered as a {@link TopicBatch}, so that each subscriber
+ * is flushed once.
  *
  * <p>Event loop only, except where noted.
  */
@@ -36,8 +33,14 @@ final class TopicQueue implements LoopService, Runnable {
   /** Number of deliveries after which the loop serves its sockets again. */
   static final int DELIVERIES_PER_SLICE = 256;
 
-  /** Maximum number of messages in a batch. */
-  private static final int MAX_BATCH = 64;
+  /** A subscriber that joins and gets messages first. */
+  private record Join<O>(TopicSubscriber<O> subscriber, TopicReplay<O> replay) {
+
+    private void drop() {
+      replay.release();
+      subscriber.topic().forget(subscriber);
+    }
+  }
 
   /** A subscriber's next policy. */
   private record PolicyChange<O>(TopicSubscriber<O> subscriber, SlowConsumer<? super O> policy) {
@@ -56,13 +59,11 @@ final class TopicQueue implements LoopService, Runnable {
   private final AtomicBoolean scheduled = new AtomicBoolean();
   private volatile boolean ended;
 
-  private final Consumer<TopicMessage<?>> releaser = this::release;
-  private final List<TopicMessage<?>> batch = new ArrayList<>();
-  private @Nullable TopicShard<?> shard; // receives the batch
-  private int nextSlot; // of the next subscriber in the shard
+  private final TopicBatch batch; // event loop only
 
   private TopicQueue(Loop loop) {
     this.loop = loop;
+    this.batch = new TopicBatch(loop);
   }
 
   /** Returns the queue of an event loop. Any thread. */
@@ -72,28 +73,54 @@ final class TopicQueue implements LoopService, Runnable {
 
   // Any thread.
 
+  // The caller of the following methods calls wake next, when it holds no monitor any more.
+
   /** Adds a message and retains it; returns false if the queue is full. */
-  boolean offer(TopicMessage<?> topicMessage) {
-    if (bytes.getAndAdd(topicMessage.size()) >= MAX_BYTES) {
-      bytes.addAndGet(-topicMessage.size());
+  boolean offer(TopicMessage<?> published) {
+    if (!reserve(published.message().size())) {
       return false;
     }
-    queue.add(topicMessage.retain());
-    wake();
+    published.message().retain();
+    return queue.add(published);
+  }
+
+  private boolean reserve(long size) {
+    if (bytes.getAndAdd(size) >= MAX_BYTES) {
+      bytes.addAndGet(-size);
+      return false;
+    }
     return true;
   }
 
-  /**
-   * Adds a subscriber that joins; returns false if too many joins are pending. The caller calls
-   * {@link #wake} next.
-   */
+  /** Returns whether at most half of the space for messages is in use. */
+  boolean hasRoom() {
+    return bytes.get() <= MAX_BYTES / 2;
+  }
+
+  /** Adds a subscriber that joins; returns false if too many joins are pending. */
   boolean join(TopicSubscriber<?> subscriber) {
     return addLimited(subscriber);
   }
 
   /**
+   * Adds a subscriber that joins and then gets a replay, whose reference is consumed; returns false
+   * if too many joins are pending, or the queue is full.
+   */
+  <O> boolean join(TopicSubscriber<O> subscriber, TopicReplay<O> replay) {
+    long size = replay.ownBytes();
+    if (size == 0 || reserve(size)) {
+      if (addLimited(new Join<>(subscriber, replay))) {
+        return true;
+      }
+      bytes.addAndGet(-size);
+    }
+    replay.release();
+    return false;
+  }
+
+  /**
    * Adds a change of a subscriber's policy, unless too many are pending; the subscriber must have
-   * been added by {@link #join} before. The caller calls {@link #wake} next.
+   * been added by {@code join} before.
    */
   <O> void change(TopicSubscriber<O> subscriber, SlowConsumer<? super O> policy) {
     addLimited(new PolicyChange<>(subscriber, policy));
@@ -107,10 +134,7 @@ final class TopicQueue implements LoopService, Runnable {
     return queue.add(joinOrChange);
   }
 
-  /**
-   * Adds a subscriber that leaves; it must have been added by {@link #join} before. The caller
-   * calls {@link #wake} next.
-   */
+  /** Adds a subscriber that leaves; it must have been added by {@code join} before. */
   void leave(TopicSubscriber<?> subscriber) {
     queue.add(subscriber);
   }
@@ -126,8 +150,9 @@ final class TopicQueue implements LoopService, Runnable {
     return true;
   }
 
+  /** Lets the event loop process what was added. */
   void wake() {
-    if (!scheduled.get() && scheduled.compareAndSet(false, true)) {
+    if (!scheduled.get() && !queue.isEmpty() && scheduled.compareAndSet(false, true)) {
       try {
         loop.executor().execute(this);
       } catch (RejectedExecutionException e) {
@@ -140,23 +165,22 @@ final class TopicQueue implements LoopService, Runnable {
   }
 
   /** Drops everything that was added after the end of the loop. */
-  private synchronized void drain() {
+  private void drain() {
     for (Object next; (next = queue.poll()) != null; ) {
-      if (next instanceof TopicMessage<?> topicMessage) {
-        release(topicMessage);
+      if (next instanceof TopicMessage<?> published) {
+        bytes.addAndGet(-published.message().size());
+        published.message().release();
       } else if (next instanceof TopicSubscriber<?> subscriber) {
         forget(subscriber);
+      } else if (next instanceof Join<?> join) {
+        bytes.addAndGet(-join.replay.ownBytes());
+        join.drop();
       }
     }
   }
 
   private static <O> void forget(TopicSubscriber<O> subscriber) {
     subscriber.topic().forget(subscriber);
-  }
-
-  private void release(TopicMessage<?> topicMessage) {
-    bytes.addAndGet(-topicMessage.size());
-    topicMessage.release();
   }
 
   // Event loop only.
@@ -166,10 +190,10 @@ final class TopicQueue implements LoopService, Runnable {
   public void run() {
     int remaining = DELIVERIES_PER_SLICE;
     while (remaining > 0) {
-      if (shard != null) {
-        remaining -= deliver(shard, remaining);
+      if (!batch.isDone()) {
+        remaining -= deliver(remaining);
       } else if (processNext()) {
-        remaining -= shard == null ? 1 : 0;
+        remaining -= batch.isDone() ? 1 : 0;
       } else {
         scheduled.set(false);
         if (queue.isEmpty() || !scheduled.compareAndSet(false, true)) {
@@ -196,16 +220,20 @@ final class TopicQueue implements LoopService, Runnable {
   }
 
   private void process(@Nullable Object next) {
-    if (next instanceof TopicSubscriber<?> subscriber) {
+    if (next instanceof TopicMessage<?> published) {
+      beginBatch(published);
+    } else if (next instanceof TopicSubscriber<?> subscriber) {
       if (subscriber.isNew()) {
         joins.decrementAndGet();
       }
       subscriber.joinOrLeave();
+    } else if (next instanceof Join<?> join) {
+      joins.decrementAndGet();
+      batch.begin(join.subscriber, join.replay); // first: it is released whatever happens
+      join.subscriber.joinOrLeave();
     } else if (next instanceof PolicyChange<?> change) {
       joins.decrementAndGet();
       change.apply();
-    } else if (next instanceof TopicMessage<?> topicMessage) {
-      beginBatch(topicMessage);
     } else if (next instanceof Runnable close) {
       close.run();
     }
@@ -214,57 +242,27 @@ final class TopicQueue implements LoopService, Runnable {
   private void beginBatch(TopicMessage<?> first) {
     Topic<?> topic = first.topic();
     batch.add(first);
-    while (batch.size() < MAX_BATCH
+    while (!batch.isFull()
         && queue.peek() instanceof TopicMessage<?> following
         && following.topic() == topic) {
       queue.poll();
       batch.add(following);
     }
-    shard = topic.shardOn(loop);
+    TopicShard<?> shard = topic.shardOn(loop);
     if (shard == null) {
-      endBatch();
+      bytes.addAndGet(-batch.clear());
     } else {
-      shard.beginIteration();
+      batch.begin(shard);
     }
-  }
-
-  private void endBatch() {
-    if (shard != null) {
-      shard.endIteration();
-      shard = null;
-    }
-    nextSlot = 0;
-    batch.forEach(releaser);
-    batch.clear();
   }
 
   /**
-   * Delivers the batch to the next subscribers of a shard; returns the number of attempted
-   * deliveries plus one.
-   *
-   * @param limit the number of deliveries after which no further subscriber is served
+   * Goes on with the delivery of the batch; returns the number of attempted deliveries plus one.
    */
-  @SuppressWarnings("unchecked") // all messages of a batch are of one topic
-  private <O> int deliver(TopicShard<O> subscribers, int limit) {
-    List<TopicMessage<O>> messages = (List<TopicMessage<O>>) (List<?>) batch;
-    int delivered = 0;
-    int attempted = 0;
-    loop.publishing = true;
-    while (nextSlot < subscribers.slotCount() && attempted < limit) {
-      TopicSubscriber<O> subscriber = subscribers.get(nextSlot++);
-      if (subscriber != null) {
-        attempted += messages.size();
-        try {
-          delivered += subscriber.deliver(messages);
-        } catch (Throwable t) { // out of memory, even for closing the connection
-          RateLimitedLog.write(Level.ERROR, "delivery of a published message failed", t);
-        }
-      }
-    }
-    loop.publishing = false;
-    subscribers.topic().delivered(delivered);
-    if (nextSlot >= subscribers.slotCount()) {
-      endBatch();
+  private int deliver(int limit) {
+    int attempted = batch.deliver(limit);
+    if (batch.isDone()) {
+      bytes.addAndGet(-batch.clear());
     }
     return attempted + 1;
   }
@@ -272,9 +270,9 @@ final class TopicQueue implements LoopService, Runnable {
   /** Counts what is queued as dropped: the connections are closed. */
   @Override
   public void end() {
-    while (shard != null || processNext()) {
-      if (shard != null) {
-        deliver(shard, Integer.MAX_VALUE);
+    while (!batch.isDone() || processNext()) {
+      if (!batch.isDone()) {
+        deliver(Integer.MAX_VALUE);
       }
     }
     ended = true;

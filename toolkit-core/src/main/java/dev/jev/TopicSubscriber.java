@@ -97,6 +97,11 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
     return index == NEW;
   }
 
+  /** Returns whether this subscriber has left its shard, or could not join. */
+  boolean isGone() {
+    return index == GONE;
+  }
+
   /** Changes the policy, also for the messages that are queued. */
   void change(SlowConsumer<? super O> policy) {
     policy(policy);
@@ -110,7 +115,7 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
   }
 
   /** Delivers messages, or drops them if the connection closes; returns how many were packed. */
-  int deliver(List<TopicMessage<O>> messages) {
+  int deliver(List<? extends SharedMessage<O>> messages) {
     if (connection.lifecycle().acceptsPublished()) {
       return connection.publish(messages, this);
     }

@@ -39,7 +39,7 @@ class StoreysTest {
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
-            + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer"),
+            + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer Unpublishable"),
 
     /** Threads, their shared buffers, turns. */
     LOOP(
@@ -55,7 +55,8 @@ class StoreysTest {
             + " UdpSocket UnixInputEnd"),
 
     /** Publishing and presence. */
-    PUSH("SimulatedSubscriber Topic TopicMessage TopicQueue TopicShard TopicSubscriber"),
+    PUSH(
+        "RetainedMessages SimulatedSubscriber Topic TopicBatch TopicMessage TopicQueue TopicReplay TopicShard TopicSubscriber"),
 
     /** Listening, connecting, stopping. */
     ENDPOINTS(
@@ -93,6 +94,7 @@ class StoreysTest {
           Set.of(
               "SimulatedSubscriber",
               "Topic",
+              "TopicBatch",
               "TopicMessage",
               "TopicQueue",
               "TopicShard",

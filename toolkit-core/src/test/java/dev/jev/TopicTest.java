@@ -803,7 +803,7 @@ class TopicTest {
   @Test
   void messageCountsAsWhatItSaysOfItself() {
     Sized large = () -> 1_000;
-    assertThat(new TopicMessage<>(Topic.of("sizes"), large).size()).isEqualTo(1_096);
+    assertThat(SharedMessage.of(large).size()).isEqualTo(1_096);
     assertThat(Mailbox.Envelope.of(large, null).bytes()).isEqualTo(1_096);
     assertThat(Mailbox.Envelope.of(new Object(), null).bytes()).isEqualTo(96);
   }

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.Sized;
 import dev.jev.Topic;
+import dev.jev.Unpublishable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -344,7 +345,7 @@ public sealed interface WebSocketMessage {
    * @param isLast true for the last fragment of a message
    */
   record Fragment(ByteBuf content, boolean isText, boolean isFirst, boolean isLast)
-      implements WebSocketMessage, Payload, Topic.Unpublishable {
+      implements WebSocketMessage, Payload, Unpublishable {
 
     /** Creates a fragment that owns {@code content}. */
     public Fragment {
