@@ -55,7 +55,10 @@ public interface Backplane extends AutoCloseable {
   /**
    * A published body.
    *
-   * @param previous the id of the record before it, whether that is still kept or not
+   * <p><b>Ownership.</b> The body must not be changed, neither by its publisher nor by a receiver.
+   *
+   * @param previous the id of the record before it, whether that is still kept or not; for the
+   *     first record, the beginning of the topic
    * @param id its id: at most 64 of the characters {@code A-Z a-z 0-9 . _ -}, unique for the topic
    *     and never used again, also after the engine has lost its data
    */
@@ -72,7 +75,7 @@ public interface Backplane extends AutoCloseable {
   /**
    * A part of the records that are kept of a topic.
    *
-   * @param records the records, in order
+   * @param records the records, in order; none if not {@code continuous}
    * @param continuous whether no record is missing between the position and the first of {@code
    *     records}; otherwise these are the newest ones
    * @param end the id of the last record that was published, or the beginning of the topic if there
@@ -83,8 +86,9 @@ public interface Backplane extends AutoCloseable {
   /**
    * The members of a topic.
    *
-   * @param version the number of joins and leaves so far
-   * @param connections the number of connections per member
+   * @param version a number that grows by one with each join and leave
+   * @param connections the number of connections per member; with the {@link Presence.Member#info}
+   *     with which it has joined
    */
   record Roster(long version, Map<Presence.Member, Integer> connections) {}
 
@@ -92,8 +96,8 @@ public interface Backplane extends AutoCloseable {
    * The lease of a node.
    *
    * @param alive the names of all nodes with a lease, this one included
-   * @param lapsed whether the lease had ended before this renewal, so that the node has been
-   *     removed from all rosters
+   * @param lapsed whether the lease had ended before this renewal and the node has been removed
+   *     from all rosters, so that its members have to be told again
    */
   record Lease(Set<String> alive, boolean lapsed) {}
 
@@ -111,7 +115,8 @@ public interface Backplane extends AutoCloseable {
   /**
    * Connects a node.
    *
-   * @param node the name of the node, unique among those that are open
+   * @param node the name of the node, unique among those that are open. The members of an earlier
+   *     session of that name are not those of the new one.
    */
   CompletionStage<Session> open(String node, Receiver receiver);
 
@@ -137,9 +142,9 @@ public interface Backplane extends AutoCloseable {
      * <p>If the stage fails with a {@link RefusedException}, the record is not stored. If it fails
      * with another exception, it may be, or may be later; the caller may try again.
      *
-     * @param again whether this body may have been published before: it is then not stored a second
-     *     time. The stage also fails with another exception than {@code RefusedException} if the
-     *     engine can no longer tell.
+     * @param again whether this body may have been published before, as the last one of this
+     *     session to the topic: it is then not stored a second time. The stage also fails with
+     *     another exception than {@code RefusedException} if the engine can no longer tell.
      */
     CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again);
 
@@ -159,17 +164,21 @@ public interface Backplane extends AutoCloseable {
      * or of a record that is kept, or the {@link Record#previous} of the first one that is kept. A
      * position inside a record needs that record: the slice then begins with it. Records that were
      * handed to the receiver before this call are seen by it. Of a {@link Kind#LATEST} topic, the
-     * slice has the newest record unless the position is its own, and is always continuous.
+     * slice has the newest record unless the position is its own, and is always continuous. Of a
+     * {@link Kind#EVENTS} topic, it is empty.
      *
-     * @param after the position; null reads the newest records
-     * @param mostBytes the size of the bodies at which the slice ends; it has at least one record
-     *     if there is one, but with null and 0 only the end is read
+     * @param after the position; null reads the newest records, and the slice ends with the last
+     *     one
+     * @param mostBytes the size of the bodies at which the slice is complete; it has at least one
+     *     record if there is one, but with null and 0 only the end is read
      */
     CompletionStage<Slice> read(Channel channel, @Nullable Position after, int mostBytes);
 
     /**
      * Sets the number of connections that a member of a topic has on this node. Members join when
      * their number of connections on all nodes becomes positive, and leave when it becomes zero.
+     * Needs a lease, see {@link #renew}: without it, the stage may fail. Calls for one member take
+     * effect in any order unless each waits for the one before.
      */
     CompletionStage<Void> present(String topic, Presence.Member member, int connections);
 
@@ -180,19 +189,28 @@ public interface Backplane extends AutoCloseable {
     void unwatch(String topic);
 
     /**
-     * Renews the lease of this node. When the lease of another node has ended, one of the nodes
-     * that renew removes it from all rosters.
+     * Begins or renews the lease of this node. When the lease of another node has ended, one of the
+     * nodes that renew removes it from all rosters.
      */
     CompletionStage<Lease> renew(Duration lease);
 
-    /** Sends a command to one node, or to all others if {@code node} is null. */
+    /**
+     * Sends a command to one node, or to all others if {@code node} is null. It is lost if a node
+     * is not there.
+     */
     CompletionStage<Void> command(@Nullable String node, byte[] bytes);
 
-    /** Ends the session. If {@code leave}, the lease ends and the node leaves all rosters. */
-    CompletionStage<Void> close(boolean leave);
+    /**
+     * Ends the session, and makes its lease end after a time. Until then its members stay, so that
+     * those who return to another node meanwhile never leave; the node is no longer {@linkplain
+     * Lease#alive alive}.
+     *
+     * @param leaveAfter the time; zero removes the node from all rosters at once
+     */
+    CompletionStage<Void> close(Duration leaveAfter);
   }
 
-  /** A node, as the engine sees it. */
+  /** A node, as the engine sees it. Its methods must not block and not call the engine. */
   interface Receiver {
 
     /** Called with each record of a topic that the node listens to, in order. */

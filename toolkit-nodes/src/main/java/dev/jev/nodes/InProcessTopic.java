@@ -1,0 +1,224 @@
+package dev.jev.nodes;
+
+import dev.jev.nodes.Backplane.Channel;
+import dev.jev.nodes.Backplane.Kind;
+import dev.jev.nodes.Backplane.Record;
+import dev.jev.nodes.Backplane.Retention;
+import dev.jev.nodes.Backplane.Slice;
+import dev.jev.nodes.Backplane.Stored;
+import dev.jev.nodes.InProcessBackplane.Node;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A topic of the engine within this process: its records, and the nodes that listen.
+ *
+ * <p><b>Threads.</b> The caller holds the lock of this object, also while records are handed over.
+ */
+final class InProcessTopic {
+
+  private static final System.Logger LOG = System.getLogger(InProcessTopic.class.getName());
+  private static final long ANCHOR_NANOS = Duration.ofDays(7).toNanos();
+
+  private final Kind kind;
+  private final Map<Node, Channel> listeners = new LinkedHashMap<>();
+  private final Deque<Entry> entries = new ArrayDeque<>(1);
+
+  /**
+   * The last entry of each publisher that is no longer in the log. A publisher tries again only
+   * with its last body, so that this tells whether it was stored, however short the log is.
+   */
+  private final Map<Node, Entry> lastRemoved = new HashMap<>(1);
+
+  private long bytes;
+  private String last;
+  private long expires;
+  private long touched;
+  private boolean removed;
+
+  /** Creates a topic without records, whose beginning has an id, too. */
+  InProcessTopic(Kind kind, String beginning, long now) {
+    this.kind = kind;
+    this.last = beginning;
+    this.expires = now;
+    this.touched = now;
+  }
+
+  /** Returns whether the engine has forgotten this topic, so that another is to be used. */
+  boolean isRemoved() {
+    return removed;
+  }
+
+  /** Returns the channel with which the node has listened already, or null. */
+  @Nullable Channel listen(Node node, Channel channel) {
+    return listeners.put(node, channel);
+  }
+
+  @Nullable Channel unlisten(Node node, long now) {
+    touched = now;
+    return listeners.remove(node);
+  }
+
+  /** Hands over an event, which is not stored. */
+  void handOverEvent(byte[] body) {
+    handOver(new Record("", "", body));
+  }
+
+  /**
+   * Stores and hands over a record.
+   *
+   * @param id the id of the record, unless the body has been stored before
+   */
+  Stored publish(
+      Node publisher, Retention retention, byte[] body, boolean again, String id, long now) {
+    removeExpired(now);
+    touched = now;
+    Entry earlier = again ? earlier(publisher, body) : null;
+    if (earlier != null) {
+      return new Stored(earlier.record.id(), true);
+    }
+    Record record = new Record(last, id, body);
+    entries.addLast(new Entry(record, publisher));
+    bytes += body.length;
+    last = id;
+    expires = now + retention.age().toNanos();
+    trim(kind == Kind.LATEST ? 1 : retention.messages(), retention.bytes());
+    handOver(record);
+    return new Stored(id, false);
+  }
+
+  private @Nullable Entry earlier(Node publisher, byte[] body) {
+    for (Iterator<Entry> newest = entries.descendingIterator(); newest.hasNext(); ) {
+      Entry entry = newest.next();
+      if (entry.hasIdentityOf(body)) {
+        return entry;
+      }
+    }
+    Entry removed = lastRemoved.get(publisher);
+    return removed != null && removed.hasIdentityOf(body) ? removed : null;
+  }
+
+  private void trim(int mostRecords, long mostBytes) {
+    while (entries.size() > mostRecords || (bytes > mostBytes && entries.size() > 1)) {
+      remove();
+    }
+  }
+
+  private void remove() {
+    Entry first = entries.removeFirst();
+    bytes -= first.record.body().length;
+    lastRemoved.put(first.publisher, first.withoutBody());
+  }
+
+  private void removeExpired(long now) {
+    while (!entries.isEmpty() && now - expires >= 0) {
+      remove();
+    }
+  }
+
+  private void handOver(Record record) {
+    listeners.forEach(
+        (node, channel) -> {
+          try {
+            node.receiver().record(channel, record);
+          } catch (RuntimeException e) {
+            LOG.log(Level.ERROR, "cannot hand over a record of " + channel.topic(), e);
+          }
+        });
+  }
+
+  /** Reads the records behind a position, see {@link Backplane.Session#read}. */
+  Slice read(@Nullable Position after, int mostBytes, long now) {
+    removeExpired(now);
+    touched = now;
+    if (after == null) {
+      return new Slice(newest(mostBytes), true, last);
+    }
+    if (!after.isInside() && after.record().equals(last)) {
+      return new Slice(List.of(), true, last);
+    }
+    if (kind == Kind.LATEST) {
+      return new Slice(newest(1), true, last);
+    }
+    List<Record> behind = behind(after);
+    return behind == null
+        ? new Slice(List.of(), false, last)
+        : new Slice(upTo(mostBytes, behind), true, last);
+  }
+
+  private List<Record> newest(int mostBytes) {
+    List<Record> found = new ArrayList<>();
+    int size = 0;
+    for (Iterator<Entry> i = entries.descendingIterator(); i.hasNext() && size < mostBytes; ) {
+      Record record = i.next().record;
+      found.add(record);
+      size += record.body().length;
+    }
+    Collections.reverse(found);
+    return found;
+  }
+
+  /** Returns all records behind a position, or null if that is not known. */
+  private @Nullable List<Record> behind(Position after) {
+    List<Record> found = new ArrayList<>();
+    for (Iterator<Entry> newest = entries.descendingIterator(); newest.hasNext(); ) {
+      Record record = newest.next().record;
+      found.add(record);
+      if (after.record().equals(after.isInside() ? record.id() : record.previous())) {
+        Collections.reverse(found);
+        return found;
+      }
+    }
+    return null;
+  }
+
+  private static List<Record> upTo(int mostBytes, List<Record> records) {
+    int count = 0;
+    for (long size = 0; count < records.size() && (count == 0 || size < mostBytes); count++) {
+      size += records.get(count).body().length;
+    }
+    return List.copyOf(records.subList(0, count));
+  }
+
+  /**
+   * Deletes what is too old.
+   *
+   * @return whether nothing is left, so that the engine forgets this topic
+   */
+  boolean expire(long now) {
+    removeExpired(now);
+    lastRemoved.keySet().removeIf(publisher -> !publisher.isOpen());
+    boolean anchored = kind != Kind.EVENTS && now - touched < ANCHOR_NANOS;
+    removed = listeners.isEmpty() && entries.isEmpty() && !anchored;
+    return removed;
+  }
+
+  /** A record that is stored, with the node that has published it. */
+  private record Entry(Record record, Node publisher) {
+
+    boolean hasIdentityOf(byte[] body) {
+      byte[] mine = record.body();
+      return Arrays.equals(mine, 0, identityBytes(mine), body, 0, identityBytes(body));
+    }
+
+    Entry withoutBody() {
+      byte[] identity = Arrays.copyOf(record.body(), identityBytes(record.body()));
+      return new Entry(new Record("", record.id(), identity), publisher);
+    }
+
+    private static int identityBytes(byte[] body) {
+      return Math.min(body.length, Backplane.IDENTITY_BYTES);
+    }
+  }
+}
