@@ -75,9 +75,9 @@ public interface Backplane extends AutoCloseable {
   /**
    * A part of the records that are kept of a topic.
    *
-   * @param records the records, in order; none if not {@code continuous}
+   * @param records the records, in order
    * @param continuous whether no record is missing between the position and the first of {@code
-   *     records}; otherwise these are the newest ones
+   *     records}; otherwise these are the newest ones, or none
    * @param end the id of the last record that was published, or the beginning of the topic if there
    *     is none; further records are to be read if it is not the id of the last of {@code records}
    */

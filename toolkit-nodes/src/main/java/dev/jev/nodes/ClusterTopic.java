@@ -1,48 +1,35 @@
 package dev.jev.nodes;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.jev.Connection;
 import dev.jev.SlowConsumer;
+import dev.jev.Subscription;
+import dev.jev.Topic;
+import dev.jev.nodes.Backplane.Channel;
+import dev.jev.nodes.Backplane.Session;
 import dev.jev.websocket.WebSocketMessage;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A topic on this node: its publications, its order, its recent messages and its subscribers. */
-abstract class ClusterTopic<O> implements NodeTopic<O> {
+/**
+ * A topic on this node: its publications, its subscribers, and its feed while there are any.
+ *
+ * <p>A node may have a million of them, so everything is created when it is needed. What the feed
+ * does happens on the thread of the topic; the other methods may be called from any thread.
+ *
+ * @param <O> the type of the messages
+ */
+final class ClusterTopic<O> implements NodeTopic<O> {
 
-  /** Returns the kind. */
-  abstract TopicKind<O> kind();
+  /** Time without subscribers after which the node no longer listens. */
+  private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-  /**
-   * Subscribes a connection of a {@link TopicSocket}. It receives first the text that {@code
-   * greeting} makes, then the messages that are replayed, then those that follow. Also for kinds
-   * without replay, whose {@code after} has no effect.
-   *
-   * @param after the position to resume at; null for now
-   * @param greeting called with the number of replayed messages, whether they are complete, and the
-   *     position at which the stream of the connection begins; on a thread of the node
-   */
-  abstract CompletionStage<Resumption> subscribeSocket(
-      Connection<WebSocketMessage> connection,
-      SlowConsumer<? super WebSocketMessage> policy,
-      @Nullable Position after,
-      Function<Beginning, WebSocketMessage> greeting);
-
-  /** Ends the subscription of a connection of a {@link TopicSocket}. */
-  abstract void unsubscribeSocket(Connection<WebSocketMessage> connection);
-
-  /**
-   * Sends the members to a connection that {@link #subscribeSocket} has subscribed, and then their
-   * joins and leaves.
-   */
-  abstract void presenceSocket(Connection<WebSocketMessage> connection);
-
-  /**
-   * Publishes a message that a client has encoded.
-   *
-   * @throws IllegalArgumentException if the codec cannot decode it
-   */
-  abstract CompletionStage<Receipt> publishEncoded(byte[] payload, @Nullable Connection<?> except);
+  private static final long MAX_RETAINED_BYTES = 4 * 1024 * 1024;
 
   /**
    * The beginning of a connection's stream.
@@ -50,4 +37,376 @@ abstract class ClusterTopic<O> implements NodeTopic<O> {
    * @param at the position behind which the stream begins; null for events
    */
   record Beginning(@Nullable Position at, int replayed, boolean complete) {}
+
+  private final Nodes nodes;
+  private final Channel channel;
+  private final TopicKind<O> kind;
+
+  // Volatile: created on demand, guarded by this.
+  private volatile @Nullable Outbox outbox;
+  private volatile @Nullable TopicView<O> handlers;
+  private volatile @Nullable TopicView<WebSocketMessage> sockets;
+  private volatile @Nullable NodePresence presence;
+  private volatile @Nullable TopicFeed<O> feed; // null while the node does not listen
+
+  // Guarded by this.
+  private boolean closeDue;
+
+  ClusterTopic(Nodes nodes, String name, TopicKind<O> kind) {
+    this.nodes = nodes;
+    this.channel = new Channel(name, kind.retention());
+    this.kind = kind;
+  }
+
+  Nodes nodes() {
+    return nodes;
+  }
+
+  Channel channel() {
+    return channel;
+  }
+
+  TopicKind<O> kind() {
+    return kind;
+  }
+
+  @Override
+  public String name() {
+    return channel.topic();
+  }
+
+  private NodeThread thread() {
+    return nodes.thread(name());
+  }
+
+  // Publishing.
+
+  @Override
+  public CompletionStage<Receipt> publish(O message) {
+    return publish(kind.codec().encode(requireNonNull(message, "message")), null);
+  }
+
+  @Override
+  public CompletionStage<Receipt> publish(O message, Connection<?> except) {
+    requireNonNull(except, "except");
+    return publish(kind.codec().encode(requireNonNull(message, "message")), except);
+  }
+
+  /**
+   * Publishes a message that a client has encoded.
+   *
+   * @param except the connection that does not receive it, or null
+   * @throws IllegalArgumentException if the codec cannot decode it
+   */
+  CompletionStage<Receipt> publishEncoded(byte[] payload, @Nullable Connection<?> except) {
+    requireNonNull(kind.codec().decode(payload), "message");
+    return publish(payload, except);
+  }
+
+  private CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
+    if (!nodes.isRunning()) {
+      nodes.counters().count(Receipt.Outcome.REFUSED, 1);
+      return CompletableFuture.completedStage(Receipt.REFUSED);
+    }
+    if (kind.isEvents()) { // at once, and in the order of the calls
+      KeptMessage message = new KeptMessage(Position.after(""), payload);
+      deliver(message, except);
+      message.release();
+      return outbox().publish(payload, null);
+    }
+    return outbox().publish(payload, except);
+  }
+
+  private Outbox outbox() {
+    Outbox present = outbox;
+    if (present != null) {
+      return present;
+    }
+    synchronized (this) {
+      if (outbox == null) {
+        outbox = nodes.outbox(this);
+      }
+      return outbox;
+    }
+  }
+
+  /** Returns whether all publications have an outcome. */
+  boolean isOutboxEmpty() {
+    Outbox present = outbox;
+    return present == null || present.isEmpty();
+  }
+
+  @Nullable List<@Nullable Connection<?>> takeSenders(long batch) {
+    return outbox().takeSenders(batch);
+  }
+
+  // Subscribing.
+
+  @Override
+  public Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy) {
+    synchronized (this) {
+      Topic<O> topic = local(); // before the feed, which delivers to it
+      open();
+      return topic.subscribe(connection, policy);
+    }
+  }
+
+  @Override
+  public CompletionStage<Resumption> resume(
+      Connection<O> connection, SlowConsumer<? super O> policy, Position after) {
+    requireNonNull(after, "after");
+    if (!kind.isLog()) {
+      throw new IllegalStateException("resume: " + kind + " (expected: a log)");
+    }
+    return join(handlers(), connection, policy, after, null);
+  }
+
+  /**
+   * Subscribes a connection of a {@link TopicSocket}. It receives first the text that {@code
+   * greeting} makes, then the messages that are replayed, then those that follow. Also for kinds
+   * without replay, for which {@code after} has no effect.
+   *
+   * @param after the position to resume at; null for now
+   * @param greeting called on the thread of the topic
+   */
+  CompletionStage<Resumption> subscribeSocket(
+      Connection<WebSocketMessage> connection,
+      SlowConsumer<? super WebSocketMessage> policy,
+      @Nullable Position after,
+      Function<Beginning, WebSocketMessage> greeting) {
+    return join(sockets(), connection, policy, after, greeting);
+  }
+
+  private <M> CompletionStage<Resumption> join(
+      TopicView<M> view,
+      Connection<M> connection,
+      SlowConsumer<? super M> policy,
+      @Nullable Position after,
+      @Nullable Function<Beginning, M> greeting) {
+    requireNonNull(connection, "connection");
+    requireNonNull(policy, "policy");
+    CompletableFuture<Resumption> result = new CompletableFuture<>();
+    TopicFeed.Join<M> join =
+        new TopicFeed.Join<>(view, connection, policy, after, greeting, result);
+    synchronized (this) {
+      TopicFeed<O> present = open();
+      thread().execute(() -> present.join(join));
+    }
+    return result.minimalCompletionStage();
+  }
+
+  /** Ends the subscription of a connection of a {@link TopicSocket}. */
+  void unsubscribeSocket(Connection<WebSocketMessage> connection) {
+    TopicView<WebSocketMessage> view = sockets;
+    if (view != null) { // behind the joins of this connection
+      thread().execute(() -> view.topic().unsubscribe(connection));
+    }
+  }
+
+  @Override
+  public Topic<O> local() {
+    return handlers().topic();
+  }
+
+  private TopicView<O> handlers() {
+    TopicView<O> present = handlers;
+    if (present != null) {
+      return present;
+    }
+    synchronized (this) {
+      if (handlers == null) {
+        boolean retains = kind.retention().kind() == Backplane.Kind.LATEST;
+        Topic<O> topic = Topic.of(name(), new Members<>());
+        handlers =
+            new TopicView<>(
+                TopicView.HANDLERS,
+                retains ? topic.retaining(1, MAX_RETAINED_BYTES) : topic,
+                message -> kind.codec().decode(message.payload()),
+                retains);
+      }
+      return handlers;
+    }
+  }
+
+  private TopicView<WebSocketMessage> sockets() {
+    TopicView<WebSocketMessage> present = sockets;
+    if (present != null) {
+      return present;
+    }
+    synchronized (this) {
+      if (sockets == null) {
+        sockets =
+            new TopicView<>(
+                TopicView.SOCKETS,
+                Topic.of(name(), new Members<>()),
+                this::envelope,
+                /* retains= */ false);
+      }
+      return sockets;
+    }
+  }
+
+  private WebSocketMessage envelope(KeptMessage message) {
+    requireNonNull(kind.codec().decode(message.payload()), "message"); // refuses what is malformed
+    Position position = kind.isEvents() ? null : message.position();
+    return Envelope.message(name(), position, message.payload(), kind.codec().format());
+  }
+
+  /** Notes which members are subscribed. */
+  private final class Members<M> implements Topic.Observer<M> {
+
+    @Override
+    public void onJoin(Connection<M> connection) {
+      nodes.members().joined(ClusterTopic.this, connection);
+    }
+
+    @Override
+    public void onLeave(Connection<M> connection) {
+      nodes.members().left(ClusterTopic.this, connection);
+      closeLater();
+    }
+  }
+
+  // Presence.
+
+  @Override
+  public Presence presence() {
+    return nodePresence();
+  }
+
+  NodePresence nodePresence() {
+    if (!kind.hasPresence()) {
+      throw new IllegalStateException("presence: " + kind + " (expected: a kind with presence)");
+    }
+    NodePresence present = presence;
+    if (present != null) {
+      return present;
+    }
+    synchronized (this) {
+      if (presence == null) {
+        presence = new NodePresence();
+      }
+      return presence;
+    }
+  }
+
+  @Nullable NodePresence presenceIfAny() {
+    return presence;
+  }
+
+  // The feed.
+
+  /** Listens, if the node does not yet; the caller holds the monitor. */
+  private TopicFeed<O> open() {
+    TopicFeed<O> present = feed;
+    if (present != null) {
+      return present;
+    }
+    Session session = nodes.session();
+    TopicFeed<O> created = new TopicFeed<>(this, thread(), nodes.counters(), session);
+    feed = created;
+    nodes.topics().listening(this, true);
+    outbox().hold(true); // what is published from now on is to be heard
+    thread().execute(created::begin);
+    return created;
+  }
+
+  /** Called when all that is published from now on will be heard. */
+  void begun() {
+    outbox().hold(false);
+  }
+
+  private void closeLater() {
+    synchronized (this) {
+      if (closeDue || feed == null || !isUnused()) {
+        return;
+      }
+      closeDue = true;
+    }
+    thread().runAfter(LINGER_NANOS, this::closeIfUnused);
+  }
+
+  private void closeIfUnused() {
+    synchronized (this) {
+      closeDue = false;
+      TopicFeed<O> present = feed;
+      if (present != null && isUnused() && present.isIdle()) {
+        end(present);
+      }
+    }
+  }
+
+  private boolean isUnused() {
+    TopicView<O> ofHandlers = handlers;
+    TopicView<WebSocketMessage> ofSockets = sockets;
+    return (ofHandlers == null || ofHandlers.topic().size() == 0)
+        && (ofSockets == null || ofSockets.topic().size() == 0);
+  }
+
+  private void end(TopicFeed<O> present) {
+    feed = null;
+    nodes.topics().listening(this, false);
+    present.end();
+    outbox().hold(false);
+    if (handlers != null) {
+      handlers.topic().clearRetained();
+    }
+  }
+
+  /** Ends the feed, since the node stops; on the thread of the topic. */
+  synchronized void stop() {
+    TopicFeed<O> present = feed;
+    if (present != null) {
+      end(present);
+    }
+  }
+
+  @Nullable TopicFeed<O> feed() {
+    return feed;
+  }
+
+  // Called by the feed.
+
+  /** Delivers a message to all subscribers on this node, except one. */
+  void deliver(KeptMessage message, @Nullable Connection<?> except) {
+    deliver(handlers, message, except);
+    deliver(sockets, message, except);
+  }
+
+  private <M> void deliver(
+      @Nullable TopicView<M> view, KeptMessage message, @Nullable Connection<?> except) {
+    if (view == null) {
+      return;
+    }
+    try {
+      view.publish(message, except);
+    } catch (IllegalArgumentException e) { // of the codec: from another program
+      nodes.counters().malformed.increment();
+    }
+  }
+
+  boolean hasRoom() {
+    return hasRoom(handlers) && hasRoom(sockets);
+  }
+
+  private static boolean hasRoom(@Nullable TopicView<?> view) {
+    return view == null || view.topic().hasRoom();
+  }
+
+  void gap(Position from, Position to) {
+    TopicView<WebSocketMessage> view = sockets;
+    if (view != null) {
+      view.topic().publish(Envelope.gap(name(), from, to));
+    }
+    nodes.listener().onGap(name(), from, to);
+  }
+
+  void diverged(int records) {
+    nodes.listener().onDiverged(name(), records);
+  }
+
+  @Override
+  public String toString() {
+    return "topic " + name() + " (" + kind + ")";
+  }
 }

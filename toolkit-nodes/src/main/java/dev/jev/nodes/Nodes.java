@@ -4,10 +4,25 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
+import dev.jev.nodes.Backplane.Channel;
+import dev.jev.nodes.Backplane.Lease;
+import dev.jev.nodes.Backplane.Receiver;
+import dev.jev.nodes.Backplane.Record;
+import dev.jev.nodes.Backplane.Session;
+import dev.jev.nodes.Backplane.Stored;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,13 +34,49 @@ import org.jspecify.annotations.Nullable;
  *   Server.builder(...).plugin(nodes).listen("tcp://:9000").start();
  * </pre>
  *
- * <p>A process has one, as a plugin of all its servers. It starts with the first and stops with the
- * last of them.
+ * <p>A process has one, as a plugin of all its servers. It starts with the first of them and stops
+ * with the last. It may be started again.
  */
 public final class Nodes implements Plugin {
 
+  /** Time between two attempts to reach the engine. */
+  static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private static final Duration START_TIMEOUT = Duration.ofSeconds(10);
+  private static final int THREADS = 2;
+
+  private final Backplane backplane;
+  private final String name;
+  private final long number = new SecureRandom().nextLong();
+  private final Duration lease;
+  private final Duration publishTimeout;
+  private final Listener listener;
+  private final long keptBytes;
+
+  private final NodeCounters counters = new NodeCounters();
+  private final NodeMembers members = new NodeMembers();
+  private final NodeTopics topics = new NodeTopics(this);
+  private final NodeCommands commands = new NodeCommands(this);
+  private final NodeHealth health = new NodeHealth(this);
+  private final AtomicLong unsentRoom;
+  private final AtomicLong batchNumbers = new AtomicLong();
+
+  // Guarded by this.
+  private int users; // servers, and calls of start
+
+  // Volatile: read by any thread.
+  private volatile List<NodeThread> threads = List.of();
+  private volatile @Nullable Session session;
+  private volatile boolean running; // takes publications
+
   private Nodes(Builder builder) {
-    requireNonNull(builder.node);
+    this.backplane = builder.backplane;
+    this.name = builder.node;
+    this.lease = builder.lease;
+    this.publishTimeout = builder.publishTimeout;
+    this.listener = builder.listener;
+    this.keptBytes = builder.keptBytes;
+    this.unsentRoom = new AtomicLong(builder.maxUnsentBytes);
   }
 
   /** Returns a builder of a node on this engine. */
@@ -35,7 +86,7 @@ public final class Nodes implements Plugin {
 
   /** Returns the name of this node. */
   public String name() {
-    throw new UnsupportedOperationException();
+    return name;
   }
 
   /**
@@ -47,7 +98,7 @@ public final class Nodes implements Plugin {
    *     kind
    */
   public <O> NodeTopic<O> topic(String name, TopicKind<O> kind) {
-    throw new UnsupportedOperationException();
+    return topics.get(Checks.topic(name), requireNonNull(kind, "kind"));
   }
 
   /**
@@ -55,23 +106,253 @@ public final class Nodes implements Plugin {
    * that are subscribed to a topic. Completes when all nodes have answered, or after 2 s.
    */
   public CompletionStage<Answers> close(String member) {
-    throw new UnsupportedOperationException();
+    return commands.close(Checks.text("member", member, 1, 200));
+  }
+
+  // Starting and stopping.
+
+  /**
+   * Starts the node for a process without servers, which publishes only.
+   *
+   * @throws IllegalStateException if the engine cannot be reached within 10 s
+   */
+  public void start() {
+    synchronized (this) {
+      if (users++ > 0) {
+        return;
+      }
+      try {
+        open();
+      } catch (RuntimeException e) {
+        users--;
+        throw e;
+      }
+    }
+  }
+
+  /** Ends what {@link #start()} has begun. Waits for the outcome of publications. */
+  public void stop() {
+    synchronized (this) {
+      if (users > 0 && --users == 0) {
+        shutDown();
+      }
+    }
   }
 
   @Override
-  public void start(PluginHost host) {}
+  public void start(PluginHost host) {
+    start();
+  }
 
   @Override
-  public void stop(PluginHost host) {}
+  public void stop(PluginHost host) {
+    stop();
+  }
+
+  private void open() {
+    List<NodeThread> created = new ArrayList<>();
+    for (int i = 0; i < THREADS; i++) {
+      created.add(new NodeThread("jev-node-" + name + "-" + i, keptBytes / THREADS));
+    }
+    threads = List.copyOf(created);
+    try {
+      session =
+          backplane
+              .open(name, new EngineReceiver())
+              .toCompletableFuture()
+              .get(START_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      created.forEach(NodeThread::stop);
+      Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
+      throw new IllegalStateException("engine of node " + name + " cannot be reached", cause);
+    } catch (InterruptedException e) {
+      created.forEach(NodeThread::stop);
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while node " + name + " started", e);
+    }
+    running = true;
+    health.reachable(null);
+    renew(Set.of(name));
+  }
+
+  private void renew(Set<String> known) {
+    Session present = session;
+    if (present == null) {
+      return;
+    }
+    present
+        .renew(lease)
+        .whenComplete(
+            (answer, failure) ->
+                threads.get(0).execute(() -> renewed(known, failure == null ? answer : null)));
+  }
+
+  private void renewed(Set<String> known, @Nullable Lease answer) {
+    Set<String> alive = answer == null ? known : answer.alive();
+    threads.get(0).runAfter(lease.toNanos() / 3, () -> renew(alive));
+    if (answer != null && answer.lapsed()) {
+      topics.forEachPresence(NodePresence::rejoin);
+    }
+    commands.nodes(alive);
+    alive.stream().filter(node -> !known.contains(node)).forEach(n -> listener.onNode(n, true));
+    known.stream().filter(node -> !alive.contains(node)).forEach(n -> listener.onNode(n, false));
+  }
+
+  private void shutDown() {
+    running = false;
+    long deadline = System.nanoTime() + publishTimeout.toNanos();
+    try {
+      topics.awaitPublished(deadline);
+      topics.stop();
+      threads.forEach(NodeThread::stop);
+      for (NodeThread thread : threads) {
+        thread.awaitEnd(START_TIMEOUT.toNanos());
+      }
+      Session present = session;
+      if (present != null) {
+        present.close(lease).toCompletableFuture().get(1, TimeUnit.SECONDS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      NodeLog.warning("node " + name + " could not take leave of its engine", e);
+    }
+    session = null;
+    health.stopped();
+  }
 
   /** Returns the health of the engine. */
   public Health health() {
-    throw new UnsupportedOperationException();
+    return health.now();
   }
 
   /** Returns the counters of this node. */
   public Counts counts() {
-    throw new UnsupportedOperationException();
+    return counters.counts(topics.listeningCount());
+  }
+
+  // For the parts of this node.
+
+  /** Returns the random number that marks the records of this node. */
+  long number() {
+    return number;
+  }
+
+  boolean isRunning() {
+    return running;
+  }
+
+  Session session() {
+    Session present = session;
+    if (present == null) {
+      throw new IllegalStateException("node " + name + " has not started (expected: a server has)");
+    }
+    return present;
+  }
+
+  NodeThread thread(String topic) {
+    List<NodeThread> present = threads;
+    if (present.isEmpty()) {
+      throw new IllegalStateException("node " + name + " has not started (expected: a server has)");
+    }
+    return present.get(Math.floorMod(topic.hashCode(), present.size()));
+  }
+
+  NodeCounters counters() {
+    return counters;
+  }
+
+  NodeMembers members() {
+    return members;
+  }
+
+  NodeTopics topics() {
+    return topics;
+  }
+
+  Listener listener() {
+    return listener;
+  }
+
+  Outbox outbox(ClusterTopic<?> topic) {
+    return new Outbox(
+        new OutboxEngine(topic),
+        number,
+        topic.kind().isEvents(),
+        publishTimeout.toNanos(),
+        unsentRoom,
+        batchNumbers);
+  }
+
+  /** The engine, as an outbox sees it. */
+  private final class OutboxEngine implements Outbox.Engine {
+
+    private final ClusterTopic<?> topic;
+
+    private OutboxEngine(ClusterTopic<?> topic) {
+      this.topic = topic;
+    }
+
+    @Override
+    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+      counters.batches.increment();
+      return session().publish(topic.channel(), body, again);
+    }
+
+    @Override
+    public void runAfter(long nanos, Runnable task) {
+      thread(topic.name()).runAfter(nanos, task);
+    }
+
+    @Override
+    public long nanoTime() {
+      return System.nanoTime();
+    }
+
+    @Override
+    public void count(Receipt.Outcome outcome, int messages) {
+      counters.count(outcome, messages);
+    }
+  }
+
+  /** Hands what the engine has to the threads of the topics. */
+  private final class EngineReceiver implements Receiver {
+
+    @Override
+    public void record(Channel channel, Record record) {
+      TopicFeed<?> feed = topics.listening(channel);
+      if (feed != null) {
+        thread(channel.topic()).execute(() -> feed.onRecord(record));
+      }
+    }
+
+    @Override
+    public void interrupted(Collection<Channel> channels) {
+      for (Channel channel : channels) {
+        TopicFeed<?> feed = topics.listening(channel);
+        if (feed != null) {
+          thread(channel.topic()).execute(feed::onInterrupted);
+        }
+      }
+    }
+
+    @Override
+    public void presence(String topic, long version, Presence.Change change) {
+      NodePresence presence = topics.presence(topic);
+      if (presence != null) {
+        presence.changed(version, change);
+      }
+    }
+
+    @Override
+    public void command(String from, byte[] bytes) {
+      commands.received(from, bytes);
+    }
+
+    @Override
+    public void reachable(@Nullable Throwable failure) {
+      health.reachable(failure);
+    }
   }
 
   /**

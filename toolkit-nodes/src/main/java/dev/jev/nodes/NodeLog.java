@@ -1,0 +1,31 @@
+package dev.jev.nodes;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+
+/** The log of a node, and the guard of its threads. */
+final class NodeLog {
+
+  private static final Logger LOG = System.getLogger("dev.jev.nodes");
+
+  private NodeLog() {}
+
+  static void info(String message) {
+    LOG.log(Level.INFO, message);
+  }
+
+  static void warning(String message, Throwable cause) {
+    LOG.log(Level.WARNING, message, cause);
+  }
+
+  /** Returns a task that logs what it throws. */
+  static Runnable guarded(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (Throwable t) { // of a listener or codec, or out of memory; the thread goes on
+        warning("task of a node failed", t);
+      }
+    };
+  }
+}

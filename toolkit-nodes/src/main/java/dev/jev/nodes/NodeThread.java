@@ -1,0 +1,110 @@
+package dev.jev.nodes;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A thread of a node, for a part of its topics: it orders their records, and bounds the recent
+ * messages that they keep.
+ *
+ * <p>Its tasks must not block. Messages are kept by its own tasks only.
+ */
+final class NodeThread {
+
+  private final ScheduledThreadPoolExecutor executor;
+  private final long maxKeptBytes;
+
+  // This thread only.
+  private final Deque<KeptMessage> kept = new ArrayDeque<>(); // of all topics, oldest first
+  private long keptBytes;
+  private int dropped; // messages that are still in kept
+
+  NodeThread(String name, long maxKeptBytes) {
+    this.maxKeptBytes = maxKeptBytes;
+    this.executor =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread thread = new Thread(task, name);
+              thread.setDaemon(true);
+              return thread;
+            });
+    executor.setRemoveOnCancelPolicy(true);
+    executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+  }
+
+  /** Returns the executor, which {@link NodePresence} uses. */
+  ScheduledThreadPoolExecutor executor() {
+    return executor;
+  }
+
+  /** Runs a task; drops it if the node has stopped. */
+  void execute(Runnable task) {
+    try {
+      executor.execute(NodeLog.guarded(task));
+    } catch (RejectedExecutionException e) {
+      // The node has stopped.
+    }
+  }
+
+  /** Runs a task after some time; drops it if the node has stopped. */
+  void runAfter(long nanos, Runnable task) {
+    try {
+      executor.schedule(NodeLog.guarded(task), nanos, TimeUnit.NANOSECONDS);
+    } catch (RejectedExecutionException e) {
+      // The node has stopped.
+    }
+  }
+
+  /** Runs the tasks that were added before, and no others. */
+  void stop() {
+    executor.shutdown();
+  }
+
+  boolean awaitEnd(long nanos) throws InterruptedException {
+    return executor.awaitTermination(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  // Recent messages.
+
+  void keep(KeptMessage message) {
+    kept.add(message);
+    keptBytes += message.size();
+  }
+
+  /** Keeps messages that are older than all others. */
+  void keepFirst(List<KeptMessage> messages) {
+    for (int i = messages.size() - 1; i >= 0; i--) {
+      kept.addFirst(messages.get(i));
+      keptBytes += messages.get(i).size();
+    }
+  }
+
+  /** Stops counting a message that its topic has dropped. */
+  void forget(KeptMessage message) {
+    keptBytes -= message.size();
+    dropped++;
+    if (dropped > 64 && 2 * dropped > kept.size()) {
+      kept.removeIf(each -> each.owner() == null);
+      dropped = 0;
+    }
+  }
+
+  /** Drops the oldest messages of all topics until the rest is within the limit. */
+  void shrink() {
+    for (int pinned = 0; keptBytes > maxKeptBytes && pinned < kept.size(); ) {
+      RecentMessages owner = kept.element().owner();
+      if (owner == null) {
+        kept.remove();
+        dropped--;
+      } else if (!owner.dropOldest()) {
+        kept.add(kept.remove()); // a read has to connect to it
+        pinned++;
+      }
+    }
+  }
+}

@@ -1,0 +1,240 @@
+package dev.jev.nodes;
+
+import static dev.jev.nodes.NodePair.await;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.SlowConsumer;
+import dev.jev.nodes.NodePair.Peer;
+import dev.jev.nodes.Receipt.Outcome;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class NodeTopicTest {
+
+  private static final Duration AGE = Duration.ofMinutes(1);
+  private static final TopicKind<String> LOG = TopicKind.log(MessageCodec.utf8(), 100, AGE);
+  private static final TopicKind<String> LATEST = TopicKind.latest(MessageCodec.utf8(), AGE);
+  private static final TopicKind<String> EVENTS = TopicKind.events(MessageCodec.utf8());
+
+  private final NodePair pair = NodePair.inProcess();
+
+  @AfterEach
+  void close() {
+    pair.close();
+  }
+
+  private NodeTopic<String> topic(int node, TopicKind<String> kind) {
+    return pair.node(node).topic("t", kind);
+  }
+
+  private void subscribe(NodeTopic<String> topic, Peer peer) {
+    topic.subscribe(peer.connection(), SlowConsumer.close());
+  }
+
+  @Test
+  void logReachesSubscribersOfAllNodesInOneOrder() throws Exception {
+    try (Peer here = pair.connect(0);
+        Peer there = pair.connect(1)) {
+      resumeNow(0, here);
+      resumeNow(1, there);
+      here.receive(1);
+      List<CompletionStage<Receipt>> receipts = new ArrayList<>();
+      for (int i = 0; i < 200; i++) {
+        receipts.add(topic(i % 2, LOG).publish("m" + i));
+      }
+      for (CompletionStage<Receipt> receipt : receipts) {
+        assertThat(await(receipt).outcome()).isEqualTo(Outcome.STORED);
+      }
+      List<String> received = here.receive(200);
+      assertThat(received).doesNotHaveDuplicates();
+      assertThat(there.receive(200)).isEqualTo(received);
+      assertThat(received.stream().filter(text -> isEven(text)).toList())
+          .isEqualTo(IntStream.range(0, 100).mapToObj(i -> "m" + 2 * i).toList());
+    }
+  }
+
+  private static boolean isEven(String text) {
+    return Integer.parseInt(text.substring(1)) % 2 == 0;
+  }
+
+  /** Subscribes and waits until the node listens. */
+  private void resumeNow(int node, Peer peer) throws Exception {
+    Position now = await(topic(node, LOG).publish("start")).position();
+    await(topic(node, LOG).resume(peer.connection(), SlowConsumer.close(), now));
+  }
+
+  @Test
+  void subscriberGetsWhatItsThreadPublishesAfterwards() throws Exception {
+    try (Peer peer = pair.connect(0)) {
+      subscribe(topic(0, LOG), peer);
+      topic(0, LOG).publish("first");
+      assertThat(peer.receive(1)).containsExactly("first");
+    }
+  }
+
+  @Test
+  void subscriberResumesOnAnotherNodeWithExactlyTheMissingMessages() throws Exception {
+    List<Position> positions = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      positions.add(await(topic(0, LOG).publish("m" + i)).position());
+    }
+    for (int after : new int[] {0, 24, 48, 49}) {
+      try (Peer peer = pair.connect(1)) {
+        Resumption resumption = await(resume(1, peer, positions.get(after)));
+        assertThat(resumption.complete()).isTrue();
+        assertThat(resumption.replayed()).isEqualTo(49 - after);
+        assertThat(resumption.at()).isEqualTo(positions.get(49));
+        assertThat(peer.receive(49 - after))
+            .isEqualTo(IntStream.range(after + 1, 50).mapToObj(i -> "m" + i).toList());
+      }
+    }
+  }
+
+  private CompletionStage<Resumption> resume(int node, Peer peer, Position after) {
+    return topic(node, LOG).resume(peer.connection(), SlowConsumer.close(), after);
+  }
+
+  @Test
+  void positionInsideABatchResumesInsideIt() throws Exception {
+    Position[] positions = new Position[300];
+    List<CompletionStage<Receipt>> receipts = new ArrayList<>();
+    Thread[] threads = new Thread[3];
+    for (int t = 0; t < threads.length; t++) {
+      int first = 100 * t;
+      threads[t] =
+          new Thread(
+              () -> {
+                for (int i = first; i < first + 100; i++) {
+                  synchronized (receipts) {
+                    receipts.add(topic(0, LOG).publish("m" + i));
+                  }
+                }
+              });
+      threads[t].start();
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    for (int i = 0; i < 300; i++) {
+      positions[i] = await(receipts.get(i)).position();
+    }
+    assertThat(positions).doesNotHaveDuplicates();
+    try (Peer peer = pair.connect(1)) {
+      assertThat(await(resume(1, peer, positions[298])).replayed()).isLessThan(100);
+    }
+  }
+
+  @Test
+  void trimmedPositionIsLost() throws Exception {
+    Position first = await(topic(0, LOG).publish("first")).position();
+    for (int i = 0; i < 300; i++) {
+      await(topic(0, LOG).publish("m" + i));
+    }
+    try (Peer peer = pair.connect(1)) {
+      Resumption resumption = await(resume(1, peer, first));
+      assertThat(resumption.complete()).isFalse();
+      assertThat(resumption.replayed()).isZero();
+      topic(0, LOG).publish("next");
+      assertThat(peer.receive(1)).containsExactly("next");
+    }
+  }
+
+  @Test
+  void foreignPositionIsLost() throws Exception {
+    await(topic(0, LOG).publish("m"));
+    try (Peer peer = pair.connect(1)) {
+      assertThat(await(resume(1, peer, Position.parse("other.7:3"))).complete()).isFalse();
+    }
+  }
+
+  @Test
+  void messageIsNotSentBackToItsSender() throws Exception {
+    try (Peer sender = pair.connect(0);
+        Peer other = pair.connect(0)) {
+      subscribe(topic(0, LOG), sender);
+      subscribe(topic(0, LOG), other);
+      topic(0, LOG).publish("mine", sender.connection());
+      topic(0, LOG).publish("for all");
+      assertThat(sender.receive(1)).containsExactly("for all");
+      assertThat(other.receive(2)).containsExactly("mine", "for all");
+    }
+  }
+
+  @Test
+  void latestComesFirst() throws Exception {
+    await(topic(0, LATEST).publish("old"));
+    await(topic(0, LATEST).publish("new"));
+    for (int node = 0; node < 2; node++) {
+      try (Peer peer = pair.connect(node)) {
+        subscribe(topic(node, LATEST), peer);
+        assertThat(peer.receive(1)).containsExactly("new");
+      }
+    }
+  }
+
+  @Test
+  void eventReachesSubscribersOfAllNodesOnce() throws Exception {
+    try (Peer here = pair.connect(0);
+        Peer there = pair.connect(1)) {
+      subscribe(topic(1, EVENTS), there);
+      await(topic(1, EVENTS).publish("listens"));
+      assertThat(there.receive(1)).containsExactly("listens");
+      subscribe(topic(0, EVENTS), here);
+      assertThat(await(topic(0, EVENTS).publish("one")).outcome()).isEqualTo(Outcome.SENT);
+      assertThat(await(topic(0, EVENTS).publish("two")).position()).isNull();
+      assertThat(here.receive(2)).containsExactly("one", "two");
+      assertThat(there.receive(2)).containsExactly("one", "two");
+    }
+  }
+
+  @Test
+  void topicIsTheSameObjectAndItsKindIsChecked() {
+    NodeTopic<String> topic = topic(0, LOG);
+    assertThat(topic(0, LOG)).isSameAs(topic);
+    assertThatThrownBy(() -> topic(0, LATEST))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "kind of topic t: latest of TEXT, PT1M (expected: log of TEXT, 100 messages, PT1M)");
+    assertThatThrownBy(() -> topic.presence()).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void publicationOfAStoppedNodeIsRefused() throws Exception {
+    NodeTopic<String> topic = topic(0, LOG);
+    pair.server(0).stop(Duration.ZERO);
+    pair.server(0).awaitStop();
+    assertThat(await(topic.publish("late")).outcome()).isEqualTo(Outcome.REFUSED);
+    assertThat(pair.node(0).health().state()).isEqualTo(Nodes.Health.State.DOWN);
+  }
+
+  @Test
+  void hotTopicIsReadOnceForAllThatResume() throws Exception {
+    List<Position> positions = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      positions.add(await(topic(0, LOG).publish("m" + i)).position());
+    }
+    List<Peer> peers = new ArrayList<>();
+    List<CompletionStage<Resumption>> resumptions = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      Peer peer = pair.connect(1);
+      peers.add(peer);
+      resumptions.add(resume(1, peer, positions.get(i)));
+    }
+    for (int i = 0; i < 60; i++) {
+      assertThat(await(resumptions.get(i)).replayed()).isEqualTo(59 - i);
+      peers.get(i).receive(59 - i);
+      peers.get(i).close();
+    }
+    Nodes.Counts counts = pair.node(1).counts();
+    assertThat(counts.resumedHere()).isEqualTo(60);
+    assertThat(counts.resumedByEngine()).isZero();
+  }
+}
