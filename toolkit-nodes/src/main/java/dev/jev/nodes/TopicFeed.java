@@ -466,7 +466,10 @@ final class TopicFeed<O> implements Sequence.Actions {
   }
 
   private void resumeFrom(Position after, List<KeptMessage> messages) {
-    List<KeptMessage> missed = connect(after, messages) ? recent.after(after) : null;
+    List<KeptMessage> missed = recent.after(after); // if this node has reached it meanwhile
+    if (missed == null && connect(after, messages)) {
+      missed = recent.after(after);
+    }
     if (missed != null) {
       counters.resumedByEngine.increment();
       joinThose(after, missed, /* complete= */ true);

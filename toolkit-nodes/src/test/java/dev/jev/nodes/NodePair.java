@@ -33,7 +33,7 @@ final class NodePair implements AutoCloseable {
   }
 
   private void start(String name) {
-    start(Nodes.builder(engine).name(name).publishTimeout(Duration.ofSeconds(2)).build());
+    start(Nodes.builder(engine).name(name).publishTimeout(Duration.ofSeconds(1)).build());
   }
 
   void start(Nodes node) {
