@@ -33,7 +33,8 @@ final class NodePair implements AutoCloseable {
   }
 
   private void start(String name) {
-    start(Nodes.builder(engine).name(name).publishTimeout(Duration.ofSeconds(1)).build());
+    Duration second = Duration.ofSeconds(1);
+    start(Nodes.builder(engine).name(name).publishTimeout(second).lease(second).build());
   }
 
   void start(Nodes node) {

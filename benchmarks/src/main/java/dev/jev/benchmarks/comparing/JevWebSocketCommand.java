@@ -3,12 +3,20 @@ package dev.jev.benchmarks.comparing;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.SlowConsumer;
 import dev.jev.Topic;
 import dev.jev.Transport;
 import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.nodes.Backplane;
+import dev.jev.nodes.MessageCodec;
+import dev.jev.nodes.NodeTopic;
+import dev.jev.nodes.Nodes;
+import dev.jev.nodes.TopicKind;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import dev.jev.websocket.WebSocketServerBuilder;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -20,12 +28,15 @@ import picocli.CommandLine.Parameters;
 
 /**
  * The Jev WebSocket server, compared with {@code baseline ws-echo} and {@code baseline
- * ws-broadcast}.
+ * ws-broadcast}. As {@code ws-nodes}, it publishes as in {@code ws-broadcast}, but through a log of
+ * one node.
  */
-@Command(name = "jev-websocket", description = "A Jev WebSocket server: ws-echo or ws-broadcast.")
+@Command(
+    name = "jev-websocket",
+    description = "A Jev WebSocket server: ws-echo, ws-broadcast or ws-nodes.")
 public final class JevWebSocketCommand implements Callable<Integer> {
 
-  @Parameters(paramLabel = "NAME", description = "ws-echo or ws-broadcast")
+  @Parameters(paramLabel = "NAME", description = "ws-echo, ws-broadcast or ws-nodes")
   private String name = "";
 
   @Option(names = "--io-uring", description = "uses io_uring instead of epoll")
@@ -34,6 +45,9 @@ public final class JevWebSocketCommand implements Callable<Integer> {
   @Mixin private WebSocketOptions options = new WebSocketOptions();
 
   private final Topic<WebSocketMessage> topic = Topic.of("broadcast");
+  private final Nodes nodes = Nodes.builder(Backplane.inProcess()).build();
+  private final NodeTopic<WebSocketMessage> log =
+      nodes.topic("broadcast", TopicKind.log(new TextBytes(), 1000, Duration.ofMinutes(1)));
 
   @Override
   public Integer call() throws InterruptedException {
@@ -46,8 +60,11 @@ public final class JevWebSocketCommand implements Callable<Integer> {
     if (options.sendBufferBytes > 0) {
       builder.sendBufferBytes(options.sendBufferBytes);
     }
+    if (name.equals("ws-nodes")) {
+      builder.plugin(nodes);
+    }
     Server server = builder.start();
-    if (name.equals("ws-broadcast")) {
+    if (!name.equals("ws-echo")) {
       server.runEvery(Duration.ofMillis(options.periodMillis), this::publish);
     }
     System.out.println("listening on tcp://127.0.0.1:" + server.port());
@@ -67,25 +84,50 @@ public final class JevWebSocketCommand implements Callable<Integer> {
   private Handler<WebSocketMessage, WebSocketMessage> handler() {
     return switch (name) {
       case "ws-echo" -> Connection::send;
-      case "ws-broadcast" -> new Subscribing();
+      case "ws-broadcast", "ws-nodes" -> new Subscribing();
       default ->
-          throw new BenchmarkException("name: " + name + " (expected: ws-echo or ws-broadcast)");
+          throw new BenchmarkException(
+              "name: " + name + " (expected: ws-echo, ws-broadcast or ws-nodes)");
     };
   }
 
   private void publish() {
-    topic.publish(
-        WebSocketMessage.text(Unpooled.wrappedBuffer(TimestampedMessage.now(options.size))));
+    WebSocketMessage message =
+        WebSocketMessage.text(Unpooled.wrappedBuffer(TimestampedMessage.now(options.size)));
+    if (name.equals("ws-nodes")) {
+      log.publish(message);
+    } else {
+      topic.publish(message);
+    }
   }
 
   private final class Subscribing implements Handler<WebSocketMessage, WebSocketMessage> {
 
     @Override
     public void onConnect(Connection<WebSocketMessage> connection) {
-      topic.subscribe(connection);
+      if (name.equals("ws-nodes")) {
+        log.subscribe(connection, SlowConsumer.close());
+      } else {
+        topic.subscribe(connection);
+      }
     }
 
     @Override
     public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {}
+  }
+
+  /** The bytes of texts. */
+  private static final class TextBytes implements MessageCodec<WebSocketMessage> {
+
+    @Override
+    public byte[] encode(WebSocketMessage message) {
+      ByteBuf content = ((WebSocketMessage.Text) message).content();
+      return ByteBufUtil.getBytes(content);
+    }
+
+    @Override
+    public WebSocketMessage decode(byte[] bytes) {
+      return WebSocketMessage.text(Unpooled.wrappedBuffer(bytes));
+    }
   }
 }
