@@ -3,6 +3,7 @@ package dev.jev.nodes;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.Connection;
+import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
 import dev.jev.Subscription;
 import dev.jev.Topic;
@@ -47,7 +48,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private volatile @Nullable TopicView<O> handlers;
   private volatile @Nullable TopicView<WebSocketMessage> sockets;
   private volatile @Nullable NodePresence presence;
-  private volatile @Nullable TopicFeed<O> feed; // null while the node does not listen
+  private volatile @Nullable TopicFeed feed; // null while the node does not listen
 
   // Guarded by this.
   private boolean closeDue;
@@ -147,7 +148,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     synchronized (this) {
       Topic<O> topic = local(); // before the feed, which delivers to it
       open();
-      return topic.subscribe(connection, policy);
+      Subscription subscription = topic.subscribe(connection, policy);
+      closeLaterUnless(subscription.isActive());
+      return subscription;
     }
   }
 
@@ -186,10 +189,10 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     requireNonNull(connection, "connection");
     requireNonNull(policy, "policy");
     CompletableFuture<Resumption> result = new CompletableFuture<>();
-    TopicFeed.Join<M> join =
-        new TopicFeed.Join<>(view, connection, policy, after, greeting, result);
+    TopicJoins.Join<M> join =
+        new TopicJoins.Join<>(view, connection, policy, after, greeting, -1, result);
     synchronized (this) {
-      TopicFeed<O> present = open();
+      TopicFeed present = open();
       thread().execute(() -> present.join(join));
     }
     return result.minimalCompletionStage();
@@ -199,8 +202,16 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   void unsubscribeSocket(Connection<WebSocketMessage> connection) {
     TopicView<WebSocketMessage> view = sockets;
     if (view != null) { // behind the joins of this connection
-      thread().execute(() -> view.topic().unsubscribe(connection));
+      thread().execute(() -> unsubscribe(view, connection));
     }
+  }
+
+  private void unsubscribe(TopicView<?> view, Connection<?> connection) {
+    TopicFeed present = feed;
+    if (present != null) {
+      present.leave(connection);
+    }
+    view.topic().unsubscribe(connection);
   }
 
   @Override
@@ -263,7 +274,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     @Override
     public void onLeave(Connection<M> connection) {
       nodes.members().left(ClusterTopic.this, connection);
-      closeLater();
+      closeLaterUnless(/* used= */ false);
     }
   }
 
@@ -297,13 +308,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   // The feed.
 
   /** Listens, if the node does not yet; the caller holds the monitor. */
-  private TopicFeed<O> open() {
-    TopicFeed<O> present = feed;
+  private TopicFeed open() {
+    TopicFeed present = feed;
     if (present != null) {
       return present;
     }
     Session session = nodes.session();
-    TopicFeed<O> created = new TopicFeed<>(this, thread(), nodes.counters(), session);
+    TopicFeed created = new TopicFeed(this, thread(), nodes.counters(), session);
     feed = created;
     nodes.topics().listening(this, true);
     outbox().hold(true); // what is published from now on is to be heard
@@ -316,7 +327,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     outbox().hold(false);
   }
 
-  private void closeLater() {
+  /** Ends the feed after some time, unless there are subscribers then. */
+  void closeLaterUnless(boolean used) {
+    if (used) {
+      return;
+    }
     synchronized (this) {
       if (closeDue || feed == null || !isUnused()) {
         return;
@@ -326,13 +341,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     thread().runAfter(LINGER_NANOS, this::closeIfUnused);
   }
 
-  private void closeIfUnused() {
-    synchronized (this) {
-      closeDue = false;
-      TopicFeed<O> present = feed;
-      if (present != null && isUnused() && present.isIdle()) {
-        end(present);
-      }
+  private synchronized void closeIfUnused() {
+    closeDue = false;
+    TopicFeed present = feed;
+    if (present != null && present.isIdle() && isUnused()) {
+      end(present);
+    } else if (present != null) {
+      closeLaterUnless(present.isIdle());
     }
   }
 
@@ -343,7 +358,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
         && (ofSockets == null || ofSockets.topic().size() == 0);
   }
 
-  private void end(TopicFeed<O> present) {
+  private void end(TopicFeed present) {
     feed = null;
     nodes.topics().listening(this, false);
     present.end();
@@ -355,13 +370,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
   /** Ends the feed, since the node stops; on the thread of the topic. */
   synchronized void stop() {
-    TopicFeed<O> present = feed;
+    TopicFeed present = feed;
     if (present != null) {
       end(present);
     }
   }
 
-  @Nullable TopicFeed<O> feed() {
+  @Nullable TopicFeed feed() {
     return feed;
   }
 
@@ -396,7 +411,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   void gap(Position from, Position to) {
     TopicView<WebSocketMessage> view = sockets;
     if (view != null) {
-      view.topic().publish(Envelope.gap(name(), from, to));
+      SharedMessage<WebSocketMessage> gap = view.gap(from, to);
+      if (gap != null) {
+        view.topic().publish(gap);
+        gap.release();
+      }
     }
     nodes.listener().onGap(name(), from, to);
   }

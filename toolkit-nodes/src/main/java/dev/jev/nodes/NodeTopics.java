@@ -81,7 +81,7 @@ final class NodeTopics {
   }
 
   /** Returns the feed of a topic that the node listens to, or null. */
-  @Nullable TopicFeed<?> listening(Channel channel) {
+  @Nullable TopicFeed listening(Channel channel) {
     ClusterTopic<?> topic = listening.get(channel);
     return topic == null ? null : topic.feed();
   }

@@ -320,7 +320,7 @@ public final class Nodes implements Plugin {
 
     @Override
     public void record(Channel channel, Record record) {
-      TopicFeed<?> feed = topics.listening(channel);
+      TopicFeed feed = topics.listening(channel);
       if (feed != null) {
         thread(channel.topic()).execute(() -> feed.onRecord(record));
       }
@@ -329,7 +329,7 @@ public final class Nodes implements Plugin {
     @Override
     public void interrupted(Collection<Channel> channels) {
       for (Channel channel : channels) {
-        TopicFeed<?> feed = topics.listening(channel);
+        TopicFeed feed = topics.listening(channel);
         if (feed != null) {
           thread(channel.topic()).execute(feed::onInterrupted);
         }

@@ -65,4 +65,12 @@ final class TopicView<M> {
     }
     return form;
   }
+
+  /** Returns the message that tells of a gap, or null if these subscribers have none. */
+  @SuppressWarnings("unchecked") // sockets get messages of this type
+  @Nullable SharedMessage<M> gap(Position from, Position to) {
+    return index == SOCKETS
+        ? (SharedMessage<M>) SharedMessage.of(Envelope.gap(topic.name(), from, to))
+        : null;
+  }
 }

@@ -237,4 +237,29 @@ class NodeTopicTest {
     assertThat(counts.resumedHere()).isEqualTo(60);
     assertThat(counts.resumedByEngine()).isZero();
   }
+
+  @Test
+  void longReplayIsNoReasonToCloseASubscriber() throws Exception {
+    NodeTopic<String> topic =
+        pair.node(0).topic("long", TopicKind.log(MessageCodec.utf8(), 5_000, AGE));
+    Position start = await(topic.publish("start")).position();
+    List<CompletionStage<Receipt>> receipts = new ArrayList<>();
+    List<String> texts = new ArrayList<>();
+    for (int i = 0; i < 3_000; i++) {
+      texts.add(i + "x".repeat(1_000));
+      receipts.add(topic.publish(texts.get(i)));
+      await(receipts.get(i));
+    }
+    try (Peer peer = pair.connect(0)) {
+      CompletionStage<Resumption> resumption =
+          topic.resume(peer.connection(), SlowConsumer.<String>close().maxBytes(1024), start);
+      List<String> live = List.of("live 0", "live 1");
+      peer.receive(1); // the replay has begun, and the peer reads nothing for a while
+      live.forEach(topic::publish);
+      assertThat(peer.receive(2_999)).isEqualTo(texts.subList(1, 3_000));
+      assertThat(peer.receive(2)).isEqualTo(live);
+      assertThat(await(resumption).replayed()).isEqualTo(3_000);
+      assertThat(await(resumption).complete()).isTrue();
+    }
+  }
 }

@@ -1,0 +1,399 @@
+package dev.jev.nodes;
+
+import dev.jev.Connection;
+import dev.jev.SharedMessage;
+import dev.jev.SlowConsumer;
+import dev.jev.Subscription;
+import dev.jev.Topic;
+import dev.jev.nodes.Backplane.Record;
+import dev.jev.nodes.Backplane.Session;
+import dev.jev.nodes.Backplane.Slice;
+import dev.jev.nodes.ClusterTopic.Beginning;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The subscribers of one topic that join, and the messages that are replayed to them.
+ *
+ * <p>A subscriber joins on the thread of the topic, the only one that delivers. So what is replayed
+ * and what follows are one order without a gap.
+ *
+ * <p><b>Resuming.</b> Most positions are among the {@link RecentMessages}. Otherwise the engine is
+ * read, one read at a time for all who wait: first the newest records, then behind the position of
+ * the one that has waited longest. A position that the engine knows and this node has not reached
+ * yet is that of a client that was faster elsewhere; it waits until this node is there.
+ *
+ * <p><b>Back-pressure.</b> A long replay is delivered in steps. The next one follows when the
+ * connection has written the one before, so that a replay does not make a subscriber slow.
+ *
+ * <p>Used by the thread of the topic only.
+ */
+final class TopicJoins {
+
+  /** Size of the messages after which a replay waits for the connection, in bytes. */
+  private static final int STEP_BYTES = 128 * 1024;
+
+  private static final long STEP_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  /** Maximum time for which a subscriber waits until this node has reached its position. */
+  private static final long MAX_AHEAD_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  /** Maximum number of subscribers that wait for a read of one topic. */
+  private static final int MAX_WAITING = 100_000;
+
+  /**
+   * A subscriber that joins.
+   *
+   * @param after the position at which it resumes; null for now
+   * @param greeting makes its first message; null for none
+   * @param replayed the number of messages that were to be replayed at its first step, or -1
+   */
+  record Join<M>(
+      TopicView<M> view,
+      Connection<M> connection,
+      SlowConsumer<? super M> policy,
+      @Nullable Position after,
+      @Nullable Function<Beginning, M> greeting,
+      int replayed,
+      CompletableFuture<Resumption> result) {
+
+    private Join<M> next(Position reached, int total) {
+      return new Join<>(view, connection, policy, reached, null, total, result);
+    }
+  }
+
+  private final ClusterTopic<?> topic;
+  private final TopicFeed feed;
+  private final NodeThread thread;
+  private final NodeCounters counters;
+  private final Session session;
+  private final RecentMessages recent;
+  private final boolean isLog;
+
+  private boolean hasReadNewest;
+  private boolean fetching;
+  private final List<Join<?>> waiting = new ArrayList<>(0); // for the beginning, or for a read
+  private final List<Join<?>> ahead = new ArrayList<>(0); // of this node
+  private final Map<Connection<?>, Subscription> replays = new HashMap<>(0); // in steps
+
+  TopicJoins(
+      ClusterTopic<?> topic,
+      TopicFeed feed,
+      NodeThread thread,
+      NodeCounters counters,
+      Session session,
+      RecentMessages recent) {
+    this.topic = topic;
+    this.feed = feed;
+    this.thread = thread;
+    this.counters = counters;
+    this.session = session;
+    this.recent = recent;
+    this.isLog = topic.kind().isLog();
+  }
+
+  /** Returns whether no subscriber waits. */
+  boolean isIdle() {
+    return waiting.isEmpty() && ahead.isEmpty() && replays.isEmpty();
+  }
+
+  /** Returns whether a subscriber waits for the beginning in order to resume. */
+  boolean resumes() {
+    return waiting.stream().anyMatch(join -> join.after() != null);
+  }
+
+  /** Notes that the newest records were read at the beginning. */
+  void hasReadNewest() {
+    hasReadNewest = true;
+  }
+
+  void fail(Throwable failure) {
+    List<Join<?>> failed = new ArrayList<>(waiting);
+    failed.addAll(ahead);
+    waiting.clear();
+    ahead.clear();
+    failed.forEach(join -> join.result().completeExceptionally(failure));
+  }
+
+  /** Lets a subscriber wait for the beginning or for a read. */
+  void await(Join<?> join) {
+    if (waiting.size() >= MAX_WAITING) {
+      join.result().completeExceptionally(new IllegalStateException("too many subscribers wait"));
+    } else {
+      waiting.add(join);
+    }
+  }
+
+  /** Joins those that wait; some may have to wait for a further read. */
+  void joinWaiting() {
+    List<Join<?>> all = List.copyOf(waiting);
+    waiting.clear();
+    all.forEach(this::join);
+  }
+
+  /** Joins those that wait until this node has reached a record. */
+  void reached(String id) {
+    if (ahead.isEmpty()) {
+      return;
+    }
+    List<Join<?>> reached = ahead.stream().filter(join -> isAt(join, id)).toList();
+    ahead.removeAll(reached);
+    reached.forEach(this::join);
+  }
+
+  private static boolean isAt(Join<?> join, String id) {
+    return join.after() != null && join.after().record().equals(id);
+  }
+
+  /** Ends the replay of a connection that unsubscribes. */
+  void leave(Connection<?> connection) {
+    Subscription replay = replays.remove(connection);
+    if (replay != null) {
+      replay.cancel();
+    }
+    waiting.removeIf(join -> join.connection() == connection);
+    ahead.removeIf(join -> join.connection() == connection);
+  }
+
+  /** Joins a subscriber after the beginning, or reads what it has missed. */
+  void join(Join<?> join) {
+    Position after = join.after();
+    if (!isLog) {
+      join(join, newestUnless(after), /* complete= */ true);
+    } else if (after == null) {
+      join(join, List.of(), /* complete= */ true);
+    } else {
+      List<KeptMessage> missed = recent.after(after);
+      if (missed != null) {
+        counters.resumedHere.add(join.replayed() < 0 ? 1 : 0);
+        join(join, missed, /* complete= */ true);
+      } else {
+        await(join);
+        fetch();
+      }
+    }
+  }
+
+  private List<KeptMessage> newestUnless(@Nullable Position after) {
+    KeptMessage newest = recent.newest();
+    return newest == null || newest.position().equals(after) ? List.of() : List.of(newest);
+  }
+
+  private <M> void join(Join<M> join, List<KeptMessage> missed, boolean complete) {
+    List<KeptMessage> step = firstStep(missed);
+    List<SharedMessage<M>> first = new ArrayList<>(step.size() + 1);
+    SharedMessage<M> greeting = greeting(join, missed.size(), complete);
+    if (greeting != null) {
+      first.add(greeting);
+    }
+    step.forEach(message -> addForm(join.view(), message, first));
+    int replayed = join.replayed() < 0 ? missed.size() : join.replayed();
+    Topic<M> main = join.view().topic();
+    main.unsubscribe(join.connection());
+    boolean isLast = step.size() == missed.size();
+    Topic<M> joined = isLast ? main : Topic.of(topic.name());
+    Subscription subscription = joined.subscribe(join.connection(), join.policy(), first);
+    if (greeting != null) {
+      greeting.release();
+    }
+    if (!isLast) {
+      Position reached = step.get(step.size() - 1).position();
+      replays.put(join.connection(), subscription);
+      goOnLater(join.next(reached, replayed), subscription);
+      return;
+    }
+    counters.resumedLost.add(complete ? 0 : 1);
+    topic.closeLaterUnless(subscription.isActive());
+    join.result().complete(new Resumption(subscription, replayed, complete, feed.at()));
+  }
+
+  private static List<KeptMessage> firstStep(List<KeptMessage> messages) {
+    long bytes = 0;
+    for (int i = 0; i < messages.size(); i++) {
+      if (bytes > STEP_BYTES) {
+        return messages.subList(0, i);
+      }
+      bytes += messages.get(i).payload().length;
+    }
+    return messages;
+  }
+
+  private <M> @Nullable SharedMessage<M> greeting(Join<M> join, int missed, boolean complete) {
+    if (join.greeting() != null) {
+      boolean resumes = complete && join.after() != null && isLog;
+      Position begin = resumes ? join.after() : feed.at();
+      Position shown = topic.kind().isEvents() ? null : begin;
+      return SharedMessage.of(join.greeting().apply(new Beginning(shown, missed, complete)));
+    }
+    boolean isInterrupted = !complete && join.replayed() >= 0 && join.after() != null;
+    return isInterrupted ? join.view().gap(join.after(), feed.at()) : null;
+  }
+
+  private <M> void addForm(TopicView<M> view, KeptMessage message, List<SharedMessage<M>> forms) {
+    try {
+      forms.add(view.form(message));
+    } catch (IllegalArgumentException e) { // of the codec: from another program
+      counters.malformed.increment();
+    }
+  }
+
+  private void goOnLater(Join<?> next, Subscription step) {
+    thread.runAfter(STEP_CHECK_NANOS, () -> goOn(next, step));
+  }
+
+  private void goOn(Join<?> next, Subscription step) {
+    boolean isOver = replays.get(next.connection()) != step; // cancelled, or begun anew
+    if (isOver || !step.isActive() || feed.hasEnded()) {
+      replays.remove(next.connection(), step);
+      topic.closeLaterUnless(/* used= */ false);
+      next.result().complete(new Resumption(step, next.replayed(), false, feed.at()));
+    } else if (step.pendingBytes() > 0) {
+      goOnLater(next, step);
+    } else {
+      replays.remove(next.connection());
+      step.cancel();
+      join(next);
+    }
+  }
+
+  // Messages that are no longer among the recent ones.
+
+  private void fetch() {
+    if (fetching || waiting.isEmpty()) {
+      return;
+    }
+    fetching = true;
+    recent.pin();
+    boolean newest = !hasReadNewest;
+    hasReadNewest = true;
+    fetch(new Fetch(newest ? null : waiting.get(0).after(), new ArrayList<>()));
+  }
+
+  /** The messages that were read behind a position; the newest ones if it is null. */
+  private record Fetch(@Nullable Position after, List<KeptMessage> messages) {
+
+    @Nullable Position end() {
+      return messages.isEmpty() ? after : messages.get(messages.size() - 1).position();
+    }
+  }
+
+  private void fetch(Fetch fetch) {
+    session
+        .read(topic.channel(), fetch.end(), TopicFeed.READ_BYTES)
+        .whenComplete((slice, failure) -> thread.execute(() -> fetched(fetch, slice, failure)));
+  }
+
+  private void fetched(Fetch fetch, @Nullable Slice slice, @Nullable Throwable failure) {
+    if (feed.hasEnded()) {
+      return;
+    }
+    if (slice == null) {
+      fail(failure == null ? new IllegalStateException("no answer") : failure);
+      endFetch();
+      return;
+    }
+    Position before = fetch.end();
+    for (Record record : slice.records()) {
+      List<KeptMessage> messages = feed.messagesOf(record);
+      boolean isInside = before != null && before.record().equals(record.id());
+      fetch.messages().addAll(messages.subList(isInside ? before.messages() : 0, messages.size()));
+    }
+    Position after = fetch.after();
+    if (after == null) {
+      connect(beginOf(slice), fetch.messages());
+      endFetch();
+    } else if (!slice.continuous()) {
+      joinThose(after, List.of(), /* complete= */ false);
+      endFetch();
+    } else if (isConnected(fetch) || isWhole(slice)) {
+      resumeFrom(after, fetch.messages());
+      endFetch();
+    } else {
+      fetch(fetch);
+    }
+  }
+
+  private static Position beginOf(Slice slice) {
+    List<Record> records = slice.records();
+    return Position.after(records.isEmpty() ? slice.end() : records.get(0).previous());
+  }
+
+  private static boolean isWhole(Slice slice) {
+    List<Record> records = slice.records();
+    return records.isEmpty() || records.get(records.size() - 1).id().equals(slice.end());
+  }
+
+  private boolean isConnected(Fetch fetch) {
+    return recent.after(Position.after(endRecord(fetch))) != null;
+  }
+
+  private static String endRecord(Fetch fetch) {
+    Position end = fetch.end();
+    return end == null ? "" : end.record();
+  }
+
+  private void resumeFrom(Position after, List<KeptMessage> messages) {
+    List<KeptMessage> missed = recent.after(after); // if this node has reached it meanwhile
+    if (missed == null && connect(after, messages)) {
+      missed = recent.after(after);
+    }
+    if (missed != null) {
+      counters.resumedByEngine.increment();
+      joinThose(after, missed, /* complete= */ true);
+    } else {
+      awaitReaching(after);
+    }
+  }
+
+  /**
+   * Puts messages in front of the recent ones, where these begin or end in between; returns whether
+   * they do.
+   */
+  private boolean connect(Position begin, List<KeptMessage> messages) {
+    Position start = recent.start();
+    int older = -1;
+    for (int i = 0; i < messages.size() && older < 0; i++) {
+      older = messages.get(i).position().equals(start) ? i + 1 : -1;
+    }
+    if (older < 0) {
+      return begin.equals(start);
+    }
+    recent.prepend(begin, messages.subList(0, older));
+    return true;
+  }
+
+  /** Ends a read, and asks those that still wait again. */
+  private void endFetch() {
+    fetching = false;
+    recent.unpin();
+    joinWaiting();
+  }
+
+  private void joinThose(Position after, List<KeptMessage> missed, boolean complete) {
+    take(after).forEach(join -> join(join, missed, complete));
+  }
+
+  private List<Join<?>> take(Position after) {
+    List<Join<?>> those = waiting.stream().filter(join -> after.equals(join.after())).toList();
+    waiting.removeAll(those);
+    return those;
+  }
+
+  private void awaitReaching(Position after) {
+    List<Join<?>> those = take(after);
+    ahead.addAll(those);
+    thread.runAfter(
+        MAX_AHEAD_NANOS,
+        () -> {
+          List<Join<?>> late = those.stream().filter(ahead::contains).toList();
+          ahead.removeAll(late);
+          late.forEach(join -> join(join, List.of(), /* complete= */ false));
+        });
+  }
+}
