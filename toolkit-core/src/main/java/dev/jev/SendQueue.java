@@ -39,6 +39,7 @@ final class SendQueue {
     private long queuedAt; // in nanoseconds of the loop
     private final @Nullable CompletableFuture<Void> written;
     private final boolean sent; // by Connection.send
+    private final boolean published; // to a Topic
     private @Nullable SubscriberPort<?> subscriber; // null if not published, or already counted
     final @Nullable Object key;
     final int hash; // of the key, which is not asked again
@@ -59,6 +60,7 @@ final class SendQueue {
       this.size = sizeOf(content);
       this.written = written;
       this.sent = sent;
+      this.published = subscriber != null;
       this.subscriber = subscriber;
       this.key = key;
       this.hash = key == null ? 0 : key.hashCode();
@@ -95,7 +97,7 @@ final class SendQueue {
 
     /** Returns whether this is a message, rather than bytes of the protocol. */
     boolean isMessage() {
-      return sent || subscriber != null;
+      return sent || published;
     }
 
     void release() {
