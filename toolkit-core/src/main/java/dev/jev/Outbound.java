@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Path of a message.</b> A message sent on the event loop is packed at once, after the other
  * messages of the turn, into one pack buffer. The buffer is written and flushed when the turn ends,
- * or earlier when 32 KiB have gathered. A message from another thread goes to the mailbox, which
- * wakes the event loop once for all messages that it then finds. Netty's outbound buffer holds the
- * bytes that the socket has not taken.
+ * or earlier when 32 KiB have gathered, but never inside a call of the protocol. A message from
+ * another thread goes to the mailbox, which wakes the event loop once for all messages that it then
+ * finds. Netty's outbound buffer holds the bytes that the socket has not taken.
  *
  * <p><b>Send queue.</b> Bytes in Netty's outbound buffer cannot be dropped, since part of a message
  * may be sent already. So messages that may still be dropped or replaced wait in the send queue
@@ -329,26 +329,27 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
       sendQueue().addProtocolBytes(bytes, null);
     } else {
       try {
-        append(bytes);
+        take(bytes);
       } finally {
         bytes.release();
       }
     }
     connection.turnSoon();
-    spill();
+    connection.driver().spillDue = true; // later: the frame may go on
   }
 
-  /** Flushes early if much output has gathered. */
-  private void spill() {
+  /** Flushes early if much output has gathered; later inside a call of the protocol. */
+  void spill() {
     if (isSpillDue()) {
+      connection.driver().spillDue = true;
       flush();
     }
   }
 
   /** Writes the packed output and flushes it to the socket, which takes as much as it can. */
   void flush() {
-    if (isWriting()) {
-      return; // a plugin has ended a turn in the middle of the write, whose caller flushes
+    if (isWriting() || connection.driver().isInProtocolCall()) {
+      return; // a turn has ended in the middle of it; its caller flushes
     }
     writePacked(/* last= */ true);
     writeSendQueue(/* all= */ false);
@@ -356,8 +357,9 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
   }
 
   /**
-   * Postpones a step that ends the output if a plugin calls it in the middle of a write or of a
-   * call of the protocol, since the rest of that comes first; returns whether it was postponed.
+   * Postpones a step that ends the output if it comes in the middle of a write, from a plugin, or
+   * of a call of the protocol, since the rest of that comes first; returns whether it was
+   * postponed.
    */
   boolean postpones(Runnable end) {
     if (!isWriting() && !connection.driver().isInProtocolCall()) {

@@ -7,6 +7,7 @@ import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.channels.ClosedChannelException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -14,6 +15,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The packed output of one connection: the pack buffer, and the writes and flushes to Netty.
+ *
+ * <p><b>Frames of the protocol.</b> A protocol may write one frame in several calls of {@link
+ * ProtocolContext#write}. A write to Netty may call handlers and observers of plugins, which may
+ * send. So the bytes of the protocol are only taken here, and written when it has returned.
  *
  * <p>A superclass of {@link Outbound} rather than a field, to save one object per connection.
  */
@@ -38,7 +43,9 @@ abstract class PackedOutput<O> {
 
   // Event loop only.
   private @Nullable ByteBuf packBuffer;
-  private int writtenIndex; // packBuffer is written up to this index
+  private int takenIndex; // packBuffer is written, or in taken, up to this index
+  private boolean packBufferWritten; // in part
+  private @Nullable ArrayDeque<ByteBuf> taken; // output before that in packBuffer; null if none
   private int unflushedBytes; // written but not flushed
   private @Nullable List<CompletableFuture<Void>> packedFutures; // of the messages in packBuffer
   private boolean writtenMarkerPending; // an empty write, after which plugins are notified
@@ -91,11 +98,11 @@ abstract class PackedOutput<O> {
         connection.loop().ownership().release(message);
       }
       if (uncopied != null) {
-        writePacked(/* last= */ false); // may fail for lack of memory
+        takeOrWritePacked(); // may fail for lack of memory
       }
     } catch (Throwable t) {
       if (out != null) {
-        out.writerIndex(Math.max(start, writtenIndex));
+        out.writerIndex(Math.max(start, takenIndex));
         connection.driver().undoPack();
       }
       ReferenceCountUtil.safeRelease(uncopied);
@@ -103,7 +110,7 @@ abstract class PackedOutput<O> {
       throw t;
     }
     if (uncopied != null) {
-      write(uncopied, connection.context().voidPromise());
+      takeOrWrite(uncopied);
     }
   }
 
@@ -127,15 +134,16 @@ abstract class PackedOutput<O> {
   }
 
   private ByteBuf packBuffer() {
-    if (writtenIndex > 0 && packBuffer != null && hasFlushedOutput()) {
+    if (packBufferWritten && hasFlushedOutput()) {
       // The handler of a plugin has flushed a part of the buffer, which must not grow then.
-      writePacked(/* last= */ true);
+      takePacked(/* last= */ true);
     }
     ByteBuf out = packBuffer;
     if (out == null) {
       out = connection.loop().borrowPackBuffer();
       packBuffer = out;
-      writtenIndex = out.writerIndex();
+      packBufferWritten = false;
+      takenIndex = out.writerIndex();
     }
     return out;
   }
@@ -145,18 +153,60 @@ abstract class PackedOutput<O> {
     return buffer != null && buffer.size() > 0;
   }
 
-  final int unwrittenBytes() {
-    ByteBuf out = packBuffer;
-    return out == null ? 0 : out.writerIndex() - writtenIndex;
+  final long unwrittenBytes() {
+    return taken == null ? packedBytes() : takenBytes(taken) + packedBytes();
   }
 
-  /** Appends bytes to the packed output; long ones are not copied. */
-  final void append(ByteBuf bytes) {
-    append(bytes, minTailBytes());
+  private static long takenBytes(ArrayDeque<ByteBuf> taken) {
+    long all = 0;
+    for (ByteBuf bytes : taken) {
+      all += bytes.readableBytes();
+    }
+    return all;
+  }
+
+  private int packedBytes() {
+    ByteBuf out = packBuffer;
+    return out == null ? 0 : out.writerIndex() - takenIndex;
+  }
+
+  /** Appends bytes of the protocol to the output, without a write; long ones are not copied. */
+  final void take(ByteBuf bytes) {
+    if (packBuffer != null
+        && packBuffer.writerIndex() >= SPILL_BYTES
+        && !connection.driver().isPacking()) {
+      takePacked(/* last= */ true); // in place of a buffer that grows
+    }
+    ByteBuf uncopied = copyIfShort(bytes, minTailBytes(), packBuffer());
+    if (uncopied != null) {
+      takePacked(/* last= */ false);
+      addTaken(uncopied);
+    }
+  }
+
+  /** Takes the packed bytes out of the pack buffer; {@code last} if no more are packed into it. */
+  private void takePacked(boolean last) {
+    ByteBuf out = packBuffer;
+    if (out == null) {
+      return;
+    }
+    if (packedBytes() > 0) {
+      addTaken(takeUnwritten(out, last));
+    }
+    if (last) {
+      releasePackBuffer(out);
+    }
+  }
+
+  private void addTaken(ByteBuf bytes) {
+    if (taken == null) {
+      taken = new ArrayDeque<>(4);
+    }
+    taken.add(bytes);
   }
 
   private int minTailBytes() {
-    return pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES;
+    return taken != null || pendingInChannel() > 0 ? MIN_PENDING_TAIL_BYTES : MIN_TAIL_BYTES;
   }
 
   /** Appends bytes to the packed output, copied if they are fewer than {@code min}. */
@@ -180,12 +230,30 @@ abstract class PackedOutput<O> {
   /** Writes bytes behind the packed output, and consumes them. */
   private void writeUncopied(ByteBuf bytes) {
     try {
-      writePacked(/* last= */ false);
+      takeOrWritePacked();
     } catch (Throwable t) {
       bytes.release();
       throw t;
     }
-    write(bytes, connection.context().voidPromise());
+    takeOrWrite(bytes);
+  }
+
+  /** Writes the packed output, or only takes it inside a call of the protocol. */
+  private void takeOrWritePacked() {
+    if (connection.driver().isInProtocolCall()) {
+      takePacked(/* last= */ false);
+    } else {
+      writePacked(/* last= */ false);
+    }
+  }
+
+  /** Writes bytes after {@link #takeOrWritePacked}, or only takes them; consumes them. */
+  private void takeOrWrite(ByteBuf bytes) {
+    if (connection.driver().isInProtocolCall()) {
+      addTaken(bytes);
+    } else {
+      write(bytes, connection.context().voidPromise());
+    }
   }
 
   final void track(CompletableFuture<Void> written) {
@@ -197,23 +265,32 @@ abstract class PackedOutput<O> {
 
   /** Writes the packed bytes to Netty; {@code last} if no more are packed into the buffer. */
   final void writePacked(boolean last) {
-    ByteBuf out = packBuffer;
-    if (out == null) {
-      return;
+    if (taken != null) {
+      writeTaken();
     }
-    boolean due = unwrittenBytes() > 0 || packedFutures != null;
-    ByteBuf bytes = due ? takeUnwritten(out, last) : Unpooled.EMPTY_BUFFER;
-    if (last) { // before the write, during which the handler of a plugin may send
+    ByteBuf out = packBuffer;
+    boolean due = packedBytes() > 0 || packedFutures != null;
+    ByteBuf bytes = due && out != null ? takeUnwritten(out, last) : Unpooled.EMPTY_BUFFER;
+    if (last && out != null) { // before the write, during which the handler of a plugin may send
       releasePackBuffer(out);
     }
     if (due) {
+      packBufferWritten = !last;
       write(bytes, takePromise());
     }
   }
 
+  private void writeTaken() {
+    for (ByteBuf bytes; taken != null && (bytes = taken.poll()) != null; ) {
+      packBufferWritten = packBuffer != null;
+      write(bytes, connection.context().voidPromise());
+    }
+    taken = null;
+  }
+
   /** Returns the packed bytes that are not written yet, which the caller has to release. */
   private ByteBuf takeUnwritten(ByteBuf out, boolean last) {
-    int start = writtenIndex;
+    int start = takenIndex;
     int length = out.writerIndex() - start;
     ByteBuf bytes;
     if (length == 0) { // the futures are those of a tail
@@ -226,7 +303,7 @@ abstract class PackedOutput<O> {
     } else {
       bytes = out.retainedSlice(start, length);
     }
-    writtenIndex = out.writerIndex();
+    takenIndex = out.writerIndex();
     return bytes;
   }
 
@@ -365,6 +442,10 @@ abstract class PackedOutput<O> {
   final void releasePacked() {
     if (packBuffer != null) {
       releasePackBuffer(packBuffer);
+    }
+    if (taken != null) {
+      taken.forEach(ByteBuf::release);
+      taken = null;
     }
     if (packedFutures != null) {
       Completions completions = connection.loop().completions();

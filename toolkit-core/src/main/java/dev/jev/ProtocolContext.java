@@ -33,6 +33,9 @@ public interface ProtocolContext {
   /**
    * Writes bytes to the peer, after everything that was sent before.
    *
+   * <p>A frame may be written in parts. What one call of the protocol or one task writes stays
+   * together: plugins, which may send, are not called before it has returned.
+   *
    * <p><b>Ownership.</b> The framework takes over {@code bytes}, even if it drops them because the
    * connection is closed.
    */

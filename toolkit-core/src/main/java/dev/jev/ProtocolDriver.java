@@ -65,11 +65,6 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     closeIfDue();
   }
 
-  /** Returns whether one of the protocol's own methods, which may write, has not returned. */
-  boolean isInProtocolCall() {
-    return inProtocolCall;
-  }
-
   /** Returns whether the handshakes of all plugins are over and the protocol's has begun. */
   boolean isOpened() {
     return opened;
@@ -85,7 +80,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     if (!opened) {
       return;
     }
-    if (inProtocolCall) { // an abort, by a plugin or by a write that has failed
+    if (inProtocolCall) { // an abort, by code that the protocol calls
       abortDue = true;
       protocolCloseDue = true;
       closeDue = why;
@@ -324,6 +319,10 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
     int pendingBefore = pendingMessages();
     I message = unpackOne(bytes);
     consumedBytes += bytes.readerIndex() - start;
+    if (spillDue) {
+      spillDue = false;
+      connection.outbound().spill();
+    }
     boolean becameReady = connection.connectIfReady();
     if (becameReady) {
       consumedBytes = 0; // those of the handshake
@@ -530,10 +529,19 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
   private boolean run(Runnable task) {
     return connection.run(
         () -> {
-          task.run();
+          runInProtocolCall(task);
           unpackDue |= pendingMessages() > 0;
         },
         Kind.PROTOCOL_ERROR);
+  }
+
+  private void runInProtocolCall(Runnable task) {
+    inProtocolCall = true;
+    try {
+      task.run();
+    } finally {
+      inProtocolCall = false;
+    }
   }
 
   @Override

@@ -20,6 +20,8 @@ abstract class ProtocolPacker<I, O> implements SharedMessage.Packer<O> {
   final Protocol<I, O> protocol;
 
   boolean inProtocolCall;
+  private boolean packing; // a kind of call
+  boolean spillDue; // the protocol may have written much
   @Nullable CloseReason closeDue; // requested by the protocol
   private boolean packedClose; // a packed message has closed the connection
   private boolean undoable; // the latest message has reached the protocol
@@ -32,14 +34,17 @@ abstract class ProtocolPacker<I, O> implements SharedMessage.Packer<O> {
   /** Packs a message; returns the zero-copy tail that the caller has to write, or null. */
   final @Nullable ByteBuf pack(O message, ByteBuf out) {
     boolean closing = closeDue != null;
-    boolean nested = inProtocolCall; // a plugin sends while the protocol writes
+    boolean nested = inProtocolCall; // it calls code of the user, which sends
+    boolean nestedPacking = packing;
     inProtocolCall = true;
+    packing = true;
     undoable = true;
     try {
       protocol.pack(message, out);
       return protocol.zeroCopyTail(message);
     } finally {
       inProtocolCall = nested;
+      packing = nestedPacking;
       if (closeDue != null && !closing) {
         packedClose = true;
         connection.lifecycle().requestClose();
@@ -108,6 +113,16 @@ abstract class ProtocolPacker<I, O> implements SharedMessage.Packer<O> {
       logPackFailure(message, t);
       return false;
     }
+  }
+
+  /** Returns whether one of the protocol's own methods, which may write, has not returned. */
+  final boolean isInProtocolCall() {
+    return inProtocolCall;
+  }
+
+  /** Returns whether that method packs a message. */
+  final boolean isPacking() {
+    return packing;
   }
 
   /** Returns whether only the rest of a message may be packed now. */
