@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.Connection;
 import dev.jev.Server;
 import dev.jev.plugin.Drain;
+import dev.jev.plugin.Limits;
 import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.HttpResponse;
 import dev.jev.websocket.WebSocketMessage;
@@ -36,6 +37,10 @@ import java.util.function.BooleanSupplier;
  * <p><b>Security.</b> Every peer that can connect gets the metrics. Listen on an address that only
  * the monitoring system reaches.
  *
+ * <p><b>Limits.</b> 256 connections, of which one IPv4 address, or one IPv6 subnet of 64 bits, gets
+ * 64: scrapers and probes have enough of them even behind one address, and no peer can keep all
+ * others out. A connection closes 10 s after it was accepted.
+ *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
 public final class MetricsServer implements AutoCloseable {
@@ -45,6 +50,9 @@ public final class MetricsServer implements AutoCloseable {
 
   private static final String TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
   private static final int MAX_CONNECTIONS = 256;
+
+  /** Limit for one IPv4 address, or for the IPv6 addresses of one subnet (RFC 4291, 2.5.4). */
+  private static final int MAX_CONNECTIONS_PER_ADDRESS = 64;
 
   private final Server server;
 
@@ -143,7 +151,14 @@ public final class MetricsServer implements AutoCloseable {
               .eventLoops(1)
               .blockedLoopThreshold(BLOCKED_THRESHOLD)
               .maxConnections(MAX_CONNECTIONS)
+              .plugin(limits())
               .start());
+    }
+
+    private static Limits limits() {
+      return Limits.builder()
+          .connectionsPerSubnet(MAX_CONNECTIONS_PER_ADDRESS, /* prefix4= */ 32, /* prefix6= */ 64)
+          .build();
     }
   }
 }

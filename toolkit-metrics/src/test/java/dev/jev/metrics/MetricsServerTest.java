@@ -19,7 +19,13 @@ import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -28,6 +34,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -137,6 +145,42 @@ class MetricsServerTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> MetricsServer.prometheus(registry).listen("9091"))
         .withMessageContaining("9091");
+  }
+
+  @Test
+  void oneAddressCannotKeepOthersOut() throws Exception {
+    List<Socket> silent = new ArrayList<>();
+    try (MetricsServer endpoint = MetricsServer.prometheus(registry).listen("tcp://127.0.0.1:0")) {
+      for (int i = 0; i < 256; i++) {
+        silent.add(connectFrom("127.0.0.1", endpoint.port()));
+      }
+      try (Socket other = connectFrom("127.0.0.2", endpoint.port())) {
+        assertThat(firstLine(other)).isEqualTo("HTTP/1.1 200 OK");
+      }
+      assertThat(silent.get(64).getInputStream().read()).isEqualTo(-1);
+      assertThat(firstLine(silent.get(63))).isEqualTo("HTTP/1.1 200 OK");
+    } finally {
+      for (Socket socket : silent) {
+        socket.close();
+      }
+    }
+  }
+
+  private static Socket connectFrom(String address, int port) throws IOException {
+    Socket socket = new Socket();
+    socket.setSoTimeout(10_000);
+    socket.bind(new InetSocketAddress(address, 0));
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 10_000);
+    return socket;
+  }
+
+  /** Returns the first line of the answer to the question whether the process works. */
+  private static String firstLine(Socket socket) throws IOException {
+    String request = "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+    return new BufferedReader(
+            new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII))
+        .readLine();
   }
 
   // Prometheus.
