@@ -10,7 +10,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLEngine;
 import org.jspecify.annotations.Nullable;
 
@@ -69,8 +69,8 @@ final class HandshakeTasks implements Executor {
 
   /** Skips a task that has not begun, since the connection is closed. */
   void abandon() {
-    if (latest != null) {
-      latest.skip();
+    if (latest != null && latest.skip()) {
+      ReferenceCountUtil.release(engine);
     }
   }
 
@@ -83,51 +83,53 @@ final class HandshakeTasks implements Executor {
   public void execute(Runnable task) {
     pending++;
     ReferenceCountUtil.retain(engine); // an engine of BoringSSL is freed after its last task
-    Task submitted = new Task(task);
+    Task submitted = new Task(() -> run(task));
     latest = submitted;
     try {
       executor.execute(submitted);
     } catch (RuntimeException | Error e) { // the executor has been shut down, for example
       if (submitted.skip()) {
+        ReferenceCountUtil.release(engine);
         pending--;
         throw e;
       }
     }
   }
 
-  /**
-   * A task and its reference to the engine, until it has run or is skipped. An executor may throw
-   * an exception and run the task nevertheless, or drop a task.
-   */
-  private final class Task implements Runnable {
+  /** Runs a task and drops its reference to the engine. */
+  private void run(Runnable task) {
+    try {
+      task.run(); // Netty's handler continues on the event loop in a task of its own, before ours
+    } finally {
+      ReferenceCountUtil.release(engine);
+      continueOnLoop();
+    }
+  }
 
-    private final Runnable task;
-    private final AtomicBoolean begun = new AtomicBoolean();
+  /**
+   * A task until it has begun or is skipped. An executor may throw an exception and run the task
+   * nevertheless, or drop a task. One that is skipped may stay in the executor's queue for long, so
+   * it does not keep its connection in memory.
+   */
+  private static final class Task implements Runnable {
+
+    private final AtomicReference<@Nullable Runnable> task;
 
     Task(Runnable task) {
-      this.task = task;
+      this.task = new AtomicReference<>(task);
     }
 
     @Override
     public void run() {
-      if (!begun.compareAndSet(false, true)) {
-        return;
-      }
-      try {
-        task.run(); // Netty's handler continues on the event loop in a task of its own, before ours
-      } finally {
-        ReferenceCountUtil.release(engine);
-        continueOnLoop();
+      Runnable taken = task.getAndSet(null);
+      if (taken != null) {
+        taken.run();
       }
     }
 
     /** Skips the task unless it has begun; returns whether it had not. */
     boolean skip() {
-      boolean first = begun.compareAndSet(false, true);
-      if (first) {
-        ReferenceCountUtil.release(engine);
-      }
-      return first;
+      return task.getAndSet(null) != null;
     }
   }
 

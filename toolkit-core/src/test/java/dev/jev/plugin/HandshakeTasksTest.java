@@ -14,11 +14,13 @@ import dev.jev.Texts;
 import io.netty.util.ReferenceCountUtil;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -232,6 +234,30 @@ class HandshakeTasksTest {
     assertThat(ReferenceCountUtil.refCnt(engine)).isEqualTo(provider == JDK ? -1 : 0);
     dropped.remove().run(); // late
     assertThat(link.failures).isEmpty();
+  }
+
+  /** An executor may be slow, and its queue long. */
+  @Test
+  void skippedTaskInAQueueKeepsNoEngine() throws Exception {
+    Queue<Runnable> queue = new ArrayDeque<>();
+    WeakReference<SSLEngine> engine = engineOfSkippedTask(queue);
+    Eventually.holds(
+        "the engine is collected",
+        () -> {
+          System.gc();
+          return engine.get() == null;
+        });
+    assertThat(queue).hasSize(1);
+    queue.remove().run(); // late
+  }
+
+  private static WeakReference<SSLEngine> engineOfSkippedTask(Queue<Runnable> queue)
+      throws Exception {
+    SSLEngine engine = SSLContext.getDefault().createSSLEngine();
+    HandshakeTasks tasks = new HandshakeTasks(engine, queue::add);
+    tasks.execute(() -> {});
+    tasks.abandon();
+    return new WeakReference<>(engine);
   }
 
   private static byte[] clientHello() throws Exception {
