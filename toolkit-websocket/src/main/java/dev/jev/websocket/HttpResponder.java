@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Back-pressure.</b> A long body is written in parts as the peer reads them. The next request
  * is answered when the output is below its watermark again. After 4 KiB of requests, or 16, the
- * other connections of the event loop have their turn.
+ * other connections of the event loop have their turn. Until its last part is written, a body
+ * counts against the {@link dev.jev.plugin.Limits.Builder#bufferBudget} with its whole length,
+ * except for a resource of the class path, which all connections share.
  *
  * <p><b>Threads.</b> Called on event loops, concurrently on several of them: must not block.
  */

@@ -105,8 +105,11 @@ final class ServerOpening implements Opening {
       context.write(Unpooled.wrappedBuffer(rest.slice(rest.position(), length)));
       rest.position(rest.position() + length);
     }
-    if (over && !rest.hasRemaining()) {
-      context.close();
+    if (!rest.hasRemaining()) {
+      rest = HttpResponse.EMPTY; // so that the connection keeps no body
+      if (over) {
+        context.close();
+      }
     }
   }
 
@@ -214,11 +217,20 @@ final class ServerOpening implements Opening {
 
   @Override
   public long bufferedBytes() {
+    return requestBytes() + bodyBytes();
+  }
+
+  private long requestBytes() {
     UpgradeRequest request = undecided;
     return request == null
         ? 0
         : 2L * headBytes
             + (long) ELEMENT_BYTES * (request.subprotocols().size() + request.extensions().size());
+  }
+
+  /** Returns the size of the body that is being written, unless it is a shared resource. */
+  private long bodyBytes() {
+    return rest.hasRemaining() && !rest.isDirect() ? rest.capacity() : 0;
   }
 
   @Override
@@ -267,12 +279,13 @@ final class ServerOpening implements Opening {
 
   @Override
   public void close(ProtocolContext context, CloseReason reason) {
-    boolean isAnswering = rest.hasRemaining();
-    int status = over || isAnswering ? 0 : statusFor(reason);
+    ByteBuffer unwritten = rest;
+    int status = over || unwritten.hasRemaining() ? 0 : statusFor(reason);
     over = true;
     undecided = null;
-    if (isAnswering) {
-      context.write(Unpooled.wrappedBuffer(rest));
+    rest = HttpResponse.EMPTY;
+    if (unwritten.hasRemaining()) {
+      context.write(Unpooled.wrappedBuffer(unwritten));
     } else if (status != 0) {
       writeLast(context, /* request= */ null, HttpResponse.of(status));
     }

@@ -7,10 +7,13 @@ import dev.jev.BudgetedServer;
 import dev.jev.Eventually;
 import dev.jev.RawPeer;
 import java.io.ByteArrayOutputStream;
+import java.lang.ref.WeakReference;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.zip.Deflater;
@@ -189,6 +192,64 @@ class WebSocketBufferedBytesTest {
       server.disconnect();
       server.expectNothingCounted();
     }
+  }
+
+  @Test
+  void bodyThatItsPeerDoesNotReadIsCounted() throws Exception {
+    HttpResponse response = HttpResponse.of(200).body("text/plain", new byte[8 * MIB]);
+    try (BudgetedServer server = answering(response)) {
+      server.connect().write(get());
+      Eventually.holds("a body is counted", () -> server.limits().bufferedBytes() >= 8 * MIB);
+      server.disconnect();
+      server.expectNothingCounted();
+    }
+  }
+
+  /** A resource of the class path is in direct memory, which all connections share. */
+  @Test
+  void bodyThatConnectionsShareIsNotCounted() throws Exception {
+    ByteBuffer resource = ByteBuffer.allocateDirect(8 * MIB);
+    try (BudgetedServer server = answering(HttpResponse.of(200).body("text/plain", resource))) {
+      RawPeer peer = server.connect().write(get());
+      assertThat(peer.read(MIB)).hasSize(MIB);
+      server.awaitCounted();
+      assertThat(server.limits().bufferedBytes()).isLessThan(MIB);
+    }
+  }
+
+  @Test
+  void bodyThatIsWrittenIsNotKept() throws Exception {
+    AtomicReference<WeakReference<byte[]>> latest = new AtomicReference<>();
+    HttpResponder responder =
+        request -> {
+          byte[] body = new byte[MIB];
+          latest.set(new WeakReference<>(body));
+          return HttpResponse.of(200).body("text/plain", body);
+        };
+    try (BudgetedServer server = answering(responder)) {
+      RawPeer peer = server.connect().write(get());
+      assertThat(peer.read(MIB)).hasSize(MIB);
+      Eventually.holds(
+          "the body is collected",
+          () -> {
+            System.gc();
+            return latest.get().get() == null;
+          });
+      assertThat(peer.write(get()).read(MIB)).hasSize(MIB); // the connection is open
+    }
+  }
+
+  private static BudgetedServer answering(HttpResponse response) {
+    return answering(HttpResponder.at("/", () -> response));
+  }
+
+  private static BudgetedServer answering(HttpResponder responder) {
+    Supplier<WebSocketProtocol> protocol = WebSocketProtocol.server().http(responder).build();
+    return new BudgetedServer(Long.MAX_VALUE, protocol, BudgetedServer.ignoring());
+  }
+
+  private static byte[] get() {
+    return "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(US_ASCII);
   }
 
   @Test
