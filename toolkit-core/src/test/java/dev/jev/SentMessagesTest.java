@@ -17,7 +17,7 @@ class SentMessagesTest {
   private static final int LENGTH = 100_000;
   private static final int FILLING = 200; // messages that are more than the sockets take
 
-  /** What comes behind the published messages in the queue, and has them packed. */
+  /** Output behind the published messages in the queue, because of which they are packed. */
   private enum Behind {
     NOTHING,
     MESSAGE,

@@ -62,6 +62,7 @@ public interface Backplane extends AutoCloseable {
    * @param id its id: at most 64 of the characters {@code A-Z a-z 0-9 . _ -}, unique for the topic
    *     and never used again, also after the engine has lost its data
    */
+  @SuppressWarnings({"ArrayRecordComponent", "JavaLangClash"}) // is compared by its id
   record Record(String previous, String id, byte[] body) {}
 
   /**
@@ -202,7 +203,7 @@ public interface Backplane extends AutoCloseable {
 
     /**
      * Ends the session, and makes its lease end after a time. Until then its members stay, so that
-     * those who return to another node meanwhile never leave; the node is no longer {@linkplain
+     * those that return to another node meanwhile never leave; the node is no longer {@linkplain
      * Lease#alive alive}.
      *
      * @param leaveAfter the time; zero removes the node from all rosters at once

@@ -1,6 +1,7 @@
 package dev.jev.nodes;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
 
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Kind;
@@ -164,8 +165,7 @@ final class ContractNodes implements AutoCloseable {
     }
 
     Session session() {
-      require(session != null, "node " + name + " is not open");
-      return session;
+      return requireNonNull(session, "node " + name + " is not open");
     }
 
     Stored publish(Channel channel, String text) {

@@ -36,7 +36,7 @@ final class InProcessRosters {
   synchronized Lease renew(Node node, Duration lease, long now) {
     leaseEnds.put(node, now + lease.toNanos());
     for (Node each : List.copyOf(leaseEnds.keySet())) {
-      if (leaseEnds.get(each) - now <= 0) {
+      if (leaseEnds.getOrDefault(each, now) - now <= 0) {
         remove(each);
         lapsed.add(each);
       }

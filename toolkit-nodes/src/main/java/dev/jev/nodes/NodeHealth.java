@@ -34,7 +34,7 @@ final class NodeHealth {
   }
 
   private void downAfter(Health degraded) {
-    if (now == degraded) {
+    if (now.equals(degraded)) {
       change(new Health(State.DOWN, degraded.since(), degraded.reason()));
     }
   }

@@ -54,15 +54,34 @@ final class Outbox {
     void count(Receipt.Outcome outcome, int messages);
   }
 
-  private record Message(
-      byte[] payload, @Nullable Connection<?> except, CompletableFuture<Receipt> receipt) {
+  /** A message, and the connection that does not receive it. */
+  private static final class Message {
+    private final byte[] payload;
+    private final @Nullable Connection<?> except;
+    private final CompletableFuture<Receipt> receipt = new CompletableFuture<>();
 
-    int size() {
+    private Message(byte[] payload, @Nullable Connection<?> except) {
+      this.payload = payload;
+      this.except = except;
+    }
+
+    private int size() {
       return payload.length + OVERHEAD;
     }
   }
 
-  private record Batch(byte[] body, List<Message> messages, long deadline) {}
+  /** Messages that are published together. */
+  private static final class Batch {
+    private final byte[] body;
+    private final List<Message> messages;
+    private final long deadline;
+
+    private Batch(byte[] body, List<Message> messages, long deadline) {
+      this.body = body;
+      this.messages = messages;
+      this.deadline = deadline;
+    }
+  }
 
   private record Queued(Message message, long deadline) {}
 
@@ -99,7 +118,7 @@ final class Outbox {
 
   /** Adds a message; {@code except} is the connection that does not receive it. */
   CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
-    Message message = new Message(payload, except, new CompletableFuture<>());
+    Message message = new Message(payload, except);
     synchronized (this) {
       if (bytes + message.size() > MAX_BYTES || !reserve(message)) {
         engine.count(unstored().outcome(), 1);
@@ -110,7 +129,7 @@ final class Outbox {
       expireLater();
     }
     sendNext();
-    return message.receipt().minimalCompletionStage();
+    return message.receipt.minimalCompletionStage();
   }
 
   private boolean reserve(Message message) {
@@ -144,7 +163,7 @@ final class Outbox {
       return null;
     }
     List<@Nullable Connection<?>> connections = new ArrayList<>(messages.size());
-    messages.forEach(message -> connections.add(message.except()));
+    messages.forEach(message -> connections.add(message.except));
     return connections;
   }
 
@@ -174,7 +193,7 @@ final class Outbox {
     List<Message> messages = new ArrayList<>(1);
     int size = 0;
     for (Queued next; (next = queue.peek()) != null; queue.remove()) {
-      size += RecordBody.sizeOf(next.message().payload());
+      size += RecordBody.sizeOf(next.message().payload);
       boolean full = size > MAX_BATCH_BYTES || messages.size() == RecordBody.MAX_MESSAGES;
       if (full && !messages.isEmpty()) {
         break;
@@ -182,10 +201,10 @@ final class Outbox {
       messages.add(next.message());
     }
     long number = batchNumbers.incrementAndGet();
-    if (messages.stream().anyMatch(message -> message.except() != null)) {
+    if (messages.stream().anyMatch(message -> message.except != null)) {
       remember(number, messages);
     }
-    List<byte[]> payloads = messages.stream().map(Message::payload).toList();
+    List<byte[]> payloads = messages.stream().map(message -> message.payload).toList();
     byte[] body = new RecordBody(node, number, payloads).encode();
     return new Batch(body, messages, engine.nanoTime() + timeoutNanos);
   }
@@ -203,7 +222,7 @@ final class Outbox {
   private void send(Batch batch, boolean again) {
     CompletionStage<Stored> stage;
     try {
-      stage = engine.publish(batch.body(), again);
+      stage = engine.publish(batch.body, again);
     } catch (RuntimeException e) {
       stage = CompletableFuture.failedStage(e);
     }
@@ -217,7 +236,7 @@ final class Outbox {
       end(batch, stored.id(), isEvents ? Receipt.SENT : null);
     } else if (isEvents || (cause instanceof Backplane.RefusedException && !again)) {
       end(batch, "", unstored());
-    } else if (engine.nanoTime() < batch.deadline()) {
+    } else if (engine.nanoTime() < batch.deadline) {
       engine.runAfter(timeoutNanos / 20, () -> sendAgain(batch));
     } else {
       end(batch, "", Receipt.UNKNOWN);
@@ -245,17 +264,17 @@ final class Outbox {
         return; // its time was over
       }
       underWay = null;
-      batch.messages().forEach(this::free);
+      batch.messages.forEach(this::free);
     }
     sendNext();
-    List<Message> messages = batch.messages();
+    List<Message> messages = batch.messages;
     engine.count(receipt == null ? Receipt.Outcome.STORED : receipt.outcome(), messages.size());
     for (int i = 0; i < messages.size(); i++) {
       Receipt each =
           receipt != null
               ? receipt
               : new Receipt(Receipt.Outcome.STORED, positionOf(id, i, messages.size()));
-      messages.get(i).receipt().complete(each);
+      messages.get(i).receipt.complete(each);
     }
   }
 
@@ -283,7 +302,7 @@ final class Outbox {
     Batch unknown = null;
     long now = engine.nanoTime();
     synchronized (this) {
-      if (underWay != null && underWay.deadline() <= now) {
+      if (underWay != null && underWay.deadline <= now) {
         unknown = underWay;
       }
       for (Queued next; (next = queue.peek()) != null && next.deadline() <= now; queue.remove()) {
@@ -297,7 +316,7 @@ final class Outbox {
     }
     if (!refused.isEmpty()) {
       engine.count(unstored().outcome(), refused.size());
-      refused.forEach(message -> message.receipt().complete(unstored()));
+      refused.forEach(message -> message.receipt.complete(unstored()));
     }
     if (unknown != null) {
       end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
@@ -312,7 +331,7 @@ final class Outbox {
   private long soonest(long now) {
     long soonest = now + timeoutNanos;
     if (underWay != null) {
-      soonest = Math.min(soonest, underWay.deadline());
+      soonest = Math.min(soonest, underWay.deadline);
     }
     Queued first = queue.peek();
     if (first != null) {

@@ -2,6 +2,8 @@ package dev.jev.nodes;
 
 import static java.util.Objects.requireNonNull;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A place in the order of a topic's messages: behind one of them. A client that knows the position
  * of its last message resumes there on any node.
@@ -91,7 +93,7 @@ public final class Position {
   }
 
   @Override
-  public boolean equals(Object other) {
+  public boolean equals(@Nullable Object other) {
     return other instanceof Position that
         && record.equals(that.record)
         && messages == that.messages;

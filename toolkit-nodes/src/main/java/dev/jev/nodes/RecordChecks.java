@@ -98,7 +98,7 @@ final class RecordChecks {
   void positions(ContractNodes nodes) {
     Channel channel = nodes.log("positions", 3);
     Node node = nodes.open("a");
-    String trimmed = trimmed(nodes, node, channel);
+    String trimmed = trimmed(node, channel);
     List<Record> kept = node.read(channel, null).records();
     List<String> texts = texts(kept);
     String end = node.end(channel);
@@ -121,7 +121,7 @@ final class RecordChecks {
   }
 
   /** Publishes until a record is no longer kept, and returns its id. */
-  private static String trimmed(ContractNodes nodes, Node node, Channel channel) {
+  private static String trimmed(Node node, Channel channel) {
     String first = node.publish(channel, "first").id();
     node.publish(channel, "second");
     for (int i = 0; at(node, channel, first).continuous(); i++) {
@@ -134,7 +134,7 @@ final class RecordChecks {
   void insidePositions(ContractNodes nodes) {
     Channel channel = nodes.log("inside", 3);
     Node node = nodes.open("a");
-    String trimmed = trimmed(nodes, node, channel);
+    String trimmed = trimmed(node, channel);
     List<Record> kept = node.read(channel, null).records();
     String end = node.end(channel);
     for (int i = 0; i < kept.size(); i++) {
@@ -270,7 +270,7 @@ final class RecordChecks {
     Node other = nodes.open("d");
     byte[] body = nodes.body("trimmed");
     String id = nodes.get(node.session().publish(channel, body, false)).id();
-    trimmed(nodes, other, channel);
+    trimmed(other, channel);
     String end = node.end(channel);
     Object outcome =
         nodes.get(node.session().publish(channel, body, true).handle((v, e) -> e == null ? v : e));

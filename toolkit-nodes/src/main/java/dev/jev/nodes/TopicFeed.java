@@ -142,7 +142,7 @@ final class TopicFeed implements Sequence.Actions {
     counters.repairs.add(after == null ? 0 : 1);
     session
         .read(topic.channel(), after, after != null || newest ? READ_BYTES : 0)
-        .whenComplete((slice, failure) -> thread.execute(() -> onSlice(after, slice, failure)));
+        .whenComplete((slice, failure) -> thread.execute(() -> onSlice(after, slice)));
   }
 
   /** Returns whether more than the end is of use at the beginning. */
@@ -150,8 +150,7 @@ final class TopicFeed implements Sequence.Actions {
     return !topic.kind().isLog() || joins.resumes();
   }
 
-  private void onSlice(
-      @Nullable Position after, @Nullable Slice slice, @Nullable Throwable failure) {
+  private void onSlice(@Nullable Position after, @Nullable Slice slice) {
     if (ended) {
       return;
     }

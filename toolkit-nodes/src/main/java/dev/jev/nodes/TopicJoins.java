@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * and what follows are one order without a gap.
  *
  * <p><b>Resuming.</b> Most positions are among the {@link RecentMessages}. Otherwise the engine is
- * read, one read at a time for all who wait: first the newest records, then behind the position of
+ * read, one read at a time for all that wait: first the newest records, then behind the position of
  * the one that has waited longest. A position that the engine knows and this node has not reached
  * yet is that of a client that was faster elsewhere; it waits until this node is there.
  *
@@ -225,14 +225,14 @@ final class TopicJoins {
   }
 
   private <M> @Nullable SharedMessage<M> greeting(Join<M> join, int missed, boolean complete) {
+    Position after = join.after();
     if (join.greeting() != null) {
-      boolean resumes = complete && join.after() != null && isLog;
-      Position begin = resumes ? join.after() : feed.at();
+      Position begin = complete && after != null && isLog ? after : feed.at();
       Position shown = topic.kind().isEvents() ? null : begin;
       return SharedMessage.of(join.greeting().apply(new Beginning(shown, missed, complete)));
     }
-    boolean isInterrupted = !complete && join.replayed() >= 0 && join.after() != null;
-    return isInterrupted ? join.view().gap(join.after(), feed.at()) : null;
+    boolean isLost = !complete && join.replayed() >= 0; // in the middle of a replay
+    return isLost && after != null ? join.view().gap(after, feed.at()) : null;
   }
 
   private <M> void addForm(TopicView<M> view, KeptMessage message, List<SharedMessage<M>> forms) {
@@ -301,8 +301,8 @@ final class TopicJoins {
     Position before = fetch.end();
     for (Record record : slice.records()) {
       List<KeptMessage> messages = feed.messagesOf(record);
-      boolean isInside = before != null && before.record().equals(record.id());
-      fetch.messages().addAll(messages.subList(isInside ? before.messages() : 0, messages.size()));
+      int known = before != null && before.record().equals(record.id()) ? before.messages() : 0;
+      fetch.messages().addAll(messages.subList(known, messages.size()));
     }
     Position after = fetch.after();
     if (after == null) {

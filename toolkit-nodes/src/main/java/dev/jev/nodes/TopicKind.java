@@ -6,6 +6,7 @@ import dev.jev.nodes.Backplane.Kind;
 import dev.jev.nodes.Backplane.Retention;
 import java.time.Duration;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A kind of topic: what it promises, and how its messages are encoded.
@@ -118,7 +119,7 @@ public final class TopicKind<O> {
 
   /** Returns whether another kind has the same codec, retention and presence. */
   @Override
-  public boolean equals(Object other) {
+  public boolean equals(@Nullable Object other) {
     return other instanceof TopicKind<?> that
         && codec.equals(that.codec)
         && retention.equals(that.retention)

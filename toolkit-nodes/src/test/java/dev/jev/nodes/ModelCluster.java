@@ -466,7 +466,7 @@ final class ModelCluster {
       for (String id : delivered) {
         for (byte[] payload :
             RecordBody.parse(history.get(indexOf.get(id)).record.body()).payloads()) {
-          String[] text = new String(payload, UTF_8).split("/");
+          String[] text = new String(payload, UTF_8).split("/", -1);
           int sequence = Integer.parseInt(text[1]);
           Integer before = last.put(text[0], sequence);
           require(

@@ -72,7 +72,7 @@ class NodeFaultTest {
     int[] last = new int[PUBLISHERS];
     java.util.Arrays.fill(last, -1);
     for (String text : received) {
-      String[] parts = text.split("/");
+      String[] parts = text.split("/", -1);
       int publisher = Integer.parseInt(parts[0]);
       int number = Integer.parseInt(parts[1]);
       assertThat(number).as("order of publisher %d", publisher).isGreaterThan(last[publisher]);

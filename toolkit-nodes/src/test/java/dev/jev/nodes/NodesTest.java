@@ -50,7 +50,7 @@ class NodesTest {
 
   /** Closes the member; the node may not know the other one before it has renewed its lease. */
   private static Nodes.Answers closeWhenKnown(Nodes node, int nodes) throws Exception {
-    Eventually.holds("both are known", () -> await(node.close("nobody")).nodes() == nodes);
+    Eventually.holds("both are known", () -> await(node.close("eve")).nodes() == nodes);
     return await(node.close("ada"));
   }
 

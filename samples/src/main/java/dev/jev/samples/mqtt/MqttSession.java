@@ -12,6 +12,9 @@ final class MqttSession {
   /** The maximum number of filters of one client. */
   static final int MAX_FILTERS = 100;
 
+  /** The maximum length of these filters together: all are compared with each publication. */
+  static final int MAX_FILTER_CHARS = 64 * 1024;
+
   /** A publication that is due when the client is lost. */
   @SuppressWarnings("ArrayRecordComponent") // wills are not compared
   record Will(String topic, byte[] payload) {}
@@ -51,9 +54,14 @@ final class MqttSession {
     return Duration.ofNanos(patienceNanos - (nanoTime.getAsLong() - lastPacketNanos));
   }
 
-  /** Adds a filter; returns false if there are too many. */
+  /** Adds a filter; returns false if there are too many, or if they are too long. */
   boolean subscribe(MqttFilter filter) {
-    return filters.contains(filter) || (filters.size() < MAX_FILTERS && filters.add(filter));
+    return filters.contains(filter) || (hasRoomFor(filter) && filters.add(filter));
+  }
+
+  private boolean hasRoomFor(MqttFilter filter) {
+    int chars = filters.stream().mapToInt(each -> each.text().length()).sum();
+    return filters.size() < MAX_FILTERS && filter.text().length() <= MAX_FILTER_CHARS - chars;
   }
 
   void unsubscribe(MqttFilter filter) {

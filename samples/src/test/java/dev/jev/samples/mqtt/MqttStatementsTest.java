@@ -236,6 +236,7 @@ class MqttStatementsTest {
         IntStream.rangeClosed(0, MqttSession.MAX_FILTERS)
             .mapToObj(i -> "f" + i)
             .toArray(String[]::new);
+    String half = "f".repeat(MqttSession.MAX_FILTER_CHARS / 2);
     return Stream.of(
         closing("3.8.3-3", packet(0x82, id(1))),
         closing("3-8.3-4", subscribeRaw("a", 3)),
@@ -258,6 +259,10 @@ class MqttStatementsTest {
             CONNACK
                 + suback(1, "\0".repeat(MqttSession.MAX_FILTERS) + "\200")
                 + suback(2, "\200\0")),
+        row(
+            "3.8.4-5",
+            C + subscribe(1, half) + subscribe(2, half + "f") + subscribe(3, "f"),
+            CONNACK + suback(1, "\0") + suback(2, "\200") + suback(3, "\0")),
         closing("3.10.3-2", packet(0xa2, id(1))),
         row(
             "3.10.4-1",
