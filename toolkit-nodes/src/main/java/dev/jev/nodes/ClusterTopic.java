@@ -48,6 +48,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private volatile @Nullable TopicView<O> handlers;
   private volatile @Nullable TopicView<WebSocketMessage> sockets;
   private volatile @Nullable NodePresence presence;
+  private volatile @Nullable PresenceSockets presenceSockets;
   private volatile @Nullable TopicFeed feed; // null while the node does not listen
 
   // Guarded by this.
@@ -212,6 +213,28 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       present.leave(connection);
     }
     view.topic().unsubscribe(connection);
+    PresenceSockets followers = presenceSockets;
+    if (followers != null) {
+      followers.remove(connection);
+    }
+  }
+
+  /**
+   * Sends the members to a connection that {@link #subscribeSocket} has subscribed, and then their
+   * joins and leaves.
+   *
+   * @throws IllegalStateException if the kind has no presence
+   */
+  void presenceSocket(Connection<WebSocketMessage> connection) {
+    NodePresence followed = nodePresence();
+    PresenceSockets followers;
+    synchronized (this) {
+      if (presenceSockets == null) {
+        presenceSockets = new PresenceSockets(name(), followed);
+      }
+      followers = presenceSockets;
+    }
+    thread().execute(() -> followers.add(connection));
   }
 
   @Override
@@ -295,7 +318,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     }
     synchronized (this) {
       if (presence == null) {
-        presence = new NodePresence();
+        presence = new NodePresence(name(), nodes.session(), thread().executor(), kind.grace());
       }
       return presence;
     }

@@ -1,26 +1,340 @@
 package dev.jev.nodes;
 
+import static java.util.Objects.requireNonNull;
+
+import dev.jev.nodes.Backplane.Roster;
+import dev.jev.nodes.Backplane.Session;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The members of a topic on all nodes, as this node sees them.
+ *
+ * <p><b>Roster.</b> It is a snapshot of the engine and the changes that follow it, whose versions
+ * grow by one. A version that is missing leads to another snapshot; its difference to the members
+ * before is what the followers are told. Without followers nothing is kept, and the engine tells
+ * nothing.
+ *
+ * <p><b>Stop.</b> A member whose last connection closes leaves after the grace. If the node stops
+ * earlier, its session is closed with that grace, so that the engine removes the member only then.
+ * In both cases it stays if it connects to another node meanwhile.
+ *
+ * <p><b>Threads.</b> Any thread; all work is done on the thread of the topic, which also calls the
+ * followers.
+ */
 final class NodePresence implements Presence {
-  @Override
-  public java.util.concurrent.CompletionStage<java.util.List<Member>> members(int most) {
-    throw new UnsupportedOperationException();
+
+  private static final System.Logger LOG = System.getLogger(NodePresence.class.getName());
+  private static final int MAX_AHEAD = 1024;
+  private static final long RETRY_MILLIS = 200;
+
+  private final String topic;
+  private final Session session;
+  private final ScheduledExecutorService thread;
+
+  // Thread of the topic only.
+  private final OwnMembers own;
+  private final Map<String, Member> roster = new HashMap<>();
+  private final Set<Follower> followers = new LinkedHashSet<>();
+  private final Set<Follower> beginning = new LinkedHashSet<>();
+
+  /** Changes that do not continue the roster yet. */
+  private final NavigableMap<Long, Change> ahead = new TreeMap<>();
+
+  private State state = State.IDLE;
+  private long version;
+  private boolean changedSinceSnapshot;
+
+  /** The number of snapshots that were asked for. */
+  private int snapshots;
+
+  /**
+   * Creates the presence of a topic.
+   *
+   * @param thread runs one task at a time, in order
+   * @param grace the time between a member's last connection and its leave
+   */
+  NodePresence(String topic, Session session, ScheduledExecutorService thread, Duration grace) {
+    this.topic = topic;
+    this.session = session;
+    this.thread = thread;
+    this.own = new OwnMembers(topic, session, thread, grace);
+  }
+
+  /** States of the roster. */
+  private enum State {
+    /** Not watched. */
+    IDLE,
+    /** Waits for a snapshot. */
+    WATCHING,
+    /** Continued by each change. */
+    CURRENT,
+    /** Ended. */
+    STOPPED
+  }
+
+  /** Counts a further connection of a member on this node. */
+  void add(Member member) {
+    run(() -> own.add(member));
+  }
+
+  /** Counts a connection of a member on this node less. */
+  void remove(Member member) {
+    run(() -> own.remove(member));
+  }
+
+  /** Joins the members of this node again, after {@link Backplane.Lease#lapsed}. */
+  void rejoin() {
+    run(
+        () -> {
+          own.rejoin();
+          rewatch();
+        });
+  }
+
+  /** Reads the roster again, after changes of it may have been missed. */
+  void resync() {
+    run(this::rewatch);
+  }
+
+  /** Handles a change that the engine has told. */
+  void changed(long version, Change change) {
+    run(() -> handle(version, change));
+  }
+
+  /** Returns whether nothing is lost by forgetting this object. Thread of the topic only. */
+  boolean isUnused() {
+    return own.isEmpty() && state == State.IDLE;
+  }
+
+  /** Ends everything when the node stops. Its members leave by {@link Session#close}. */
+  void stop() {
+    run(
+        () -> {
+          own.stop();
+          state = State.STOPPED;
+          followers.clear();
+          beginning.clear();
+        });
+  }
+
+  private void run(Runnable task) {
+    try {
+      thread.execute(task);
+    } catch (RejectedExecutionException e) {
+      LOG.log(Level.DEBUG, "the node has stopped", e);
+    }
   }
 
   @Override
-  public java.util.concurrent.CompletionStage<Counts> counts() {
-    throw new UnsupportedOperationException();
+  public CompletionStage<List<Member>> members(int most) {
+    Checks.inRange("most", most, 0, Integer.MAX_VALUE);
+    return query(found -> found.connections().keySet().stream().limit(most).toList());
   }
 
   @Override
-  public AutoCloseable onChange(java.util.function.Consumer<Change> listener) {
-    throw new UnsupportedOperationException();
+  public CompletionStage<Counts> counts() {
+    return query(
+        found -> {
+          long connections = found.connections().values().stream().mapToLong(c -> c).sum();
+          return new Counts(found.connections().size(), connections);
+        });
   }
 
-  void add(Member m) {}
+  private <T> CompletionStage<T> query(Function<Roster, T> result) {
+    try {
+      return CompletableFuture.supplyAsync(this::watch, thread)
+          .thenCompose(answer -> answer)
+          .whenCompleteAsync((found, failure) -> unwatchIfIdle(), thread)
+          .thenApply(result);
+    } catch (RejectedExecutionException e) {
+      return CompletableFuture.failedStage(e);
+    }
+  }
 
-  void remove(Member m) {}
+  private void unwatchIfIdle() {
+    if (state == State.IDLE) {
+      session.unwatch(topic);
+    }
+  }
 
-  void rejoin() {}
+  @Override
+  public AutoCloseable onChange(Consumer<Change> listener) {
+    requireNonNull(listener, "listener");
+    return follow(
+        new Follower() {
+          @Override
+          public void members(long version, Collection<Member> members) {}
 
-  void changed(long version, Change change) {}
+          @Override
+          public void changed(long version, Change change) {
+            listener.accept(change);
+          }
+        });
+  }
+
+  /** Tells a follower the members and then each change, until the returned handle is closed. */
+  AutoCloseable follow(Follower follower) {
+    run(() -> begin(follower));
+    return () -> run(() -> end(follower));
+  }
+
+  private void begin(Follower follower) {
+    if (state == State.CURRENT) {
+      followers.add(follower);
+      tell(follower, each -> each.members(version, List.copyOf(roster.values())));
+    } else if (state != State.STOPPED) {
+      beginning.add(follower);
+      rewatch();
+    }
+  }
+
+  private void end(Follower follower) {
+    followers.remove(follower);
+    beginning.remove(follower);
+    if (state != State.STOPPED && !isFollowed()) {
+      state = State.IDLE;
+      roster.clear();
+      ahead.clear();
+      session.unwatch(topic);
+    }
+  }
+
+  private boolean isFollowed() {
+    return !followers.isEmpty() || !beginning.isEmpty();
+  }
+
+  /** Asks for a snapshot, unless one is under way. It covers all changes that were told before. */
+  private void rewatch() {
+    if (state != State.WATCHING && state != State.STOPPED && isFollowed()) {
+      state = State.WATCHING;
+      ahead.clear();
+      watchNow(++snapshots);
+    }
+  }
+
+  private void watchNow(int snapshot) {
+    watch().whenCompleteAsync((found, failure) -> watched(snapshot, found, failure), thread);
+  }
+
+  private CompletionStage<Roster> watch() {
+    try {
+      return session.watch(topic);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedStage(e);
+    }
+  }
+
+  private void watched(int snapshot, @Nullable Roster found, @Nullable Throwable failure) {
+    if (snapshot != snapshots || state != State.WATCHING) {
+      return; // has ended, and perhaps begun anew
+    }
+    if (found == null) {
+      LOG.log(Level.DEBUG, "cannot read the members of " + topic, failure);
+      thread.schedule(() -> retry(snapshot), RETRY_MILLIS, TimeUnit.MILLISECONDS);
+      return;
+    }
+    state = State.CURRENT;
+    changedSinceSnapshot = false;
+    replace(found);
+    for (Follower follower : beginning) {
+      followers.add(follower);
+      tell(follower, each -> each.members(version, List.copyOf(roster.values())));
+    }
+    beginning.clear();
+    catchUp();
+  }
+
+  private void retry(int snapshot) {
+    if (snapshot == snapshots && state == State.WATCHING) {
+      watchNow(snapshot);
+    }
+  }
+
+  /** Tells the followers how a snapshot differs from the roster, which it replaces. */
+  private void replace(Roster found) {
+    version = found.version();
+    Set<String> ids = new HashSet<>();
+    found.connections().keySet().forEach(member -> ids.add(member.id()));
+    for (Member member : List.copyOf(roster.values())) {
+      if (!ids.contains(member.id())) {
+        apply(new Change(false, member));
+      }
+    }
+    found.connections().keySet().forEach(member -> apply(new Change(true, member)));
+  }
+
+  private void catchUp() {
+    while (state == State.CURRENT && !ahead.isEmpty()) {
+      Map.Entry<Long, Change> next = ahead.pollFirstEntry();
+      if (next.getKey() > version) {
+        handle(next.getKey(), next.getValue());
+      }
+    }
+  }
+
+  /** A hole, or a version that goes back because the engine has begun anew, needs a snapshot. */
+  private void handle(long changed, Change change) {
+    if (state == State.WATCHING) {
+      ahead.put(changed, change);
+      if (ahead.size() > MAX_AHEAD) {
+        ahead.pollFirstEntry(); // makes a hole
+      }
+    } else if (state == State.CURRENT && changed == version + 1) {
+      version = changed;
+      changedSinceSnapshot = true;
+      apply(change);
+    } else if (state == State.CURRENT && (changed > version || changedSinceSnapshot)) {
+      rewatch();
+    }
+  }
+
+  private void apply(Change change) {
+    Member member = change.member();
+    boolean changes =
+        change.joined()
+            ? roster.putIfAbsent(member.id(), member) == null
+            : roster.remove(member.id()) != null;
+    if (changes) {
+      followers.forEach(follower -> tell(follower, each -> each.changed(version, change)));
+    }
+  }
+
+  private void tell(Follower follower, Consumer<Follower> event) {
+    try {
+      event.accept(follower);
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "a listener to the members of " + topic + " failed", e);
+    }
+  }
+
+  /** A follower of the roster, which is called on the thread of the topic. */
+  interface Follower {
+
+    /** Called once, with the members at that version. */
+    void members(long version, Collection<Member> members);
+
+    /**
+     * Called with each change from then on, which has a higher version or, after a hole, is one of
+     * several of the same version.
+     */
+    void changed(long version, Change change);
+  }
 }

@@ -121,8 +121,10 @@ class NodeFaultTest {
 
   private static List<String> receiveUntil(Peer peer, String last) throws IOException {
     List<String> received = new ArrayList<>();
-    for (String text; !(text = peer.socket().receive()).equals(last); ) {
+    String text = peer.socket().receive();
+    while (!text.equals(last)) {
       received.add(text);
+      text = peer.socket().receive();
     }
     return received;
   }

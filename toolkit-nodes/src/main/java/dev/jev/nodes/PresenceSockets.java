@@ -1,0 +1,111 @@
+package dev.jev.nodes;
+
+import dev.jev.Connection;
+import dev.jev.SharedMessage;
+import dev.jev.SlowConsumer;
+import dev.jev.Topic;
+import dev.jev.nodes.Presence.Change;
+import dev.jev.nodes.Presence.Member;
+import dev.jev.websocket.WebSocketMessage;
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connections of a {@link TopicSocket} that follow the members of one topic.
+ *
+ * <p>Each gets the members, then the changes that follow. The changes are made into messages once
+ * for all.
+ *
+ * <p>Used by the thread of the topic only.
+ */
+final class PresenceSockets {
+
+  /** Maximum number of members that a connection is told. */
+  private static final int MAX_MEMBERS = 1_000;
+
+  private final String name;
+  private final NodePresence presence;
+  private final Topic<WebSocketMessage> changes;
+  private @Nullable AutoCloseable following;
+  private int joining; // connections that wait for the members
+
+  PresenceSockets(String name, NodePresence presence) {
+    this.name = name;
+    this.presence = presence;
+    this.changes = Topic.of(name);
+  }
+
+  /** Sends the members to a connection, and then their changes. */
+  void add(Connection<WebSocketMessage> connection) {
+    if (following == null) {
+      following = presence.follow(new Publisher());
+    }
+    joining++;
+    Newcomer newcomer = new Newcomer(connection);
+    newcomer.handle = presence.follow(newcomer);
+  }
+
+  /** Ends this for a connection. */
+  void remove(Connection<?> connection) {
+    changes.unsubscribe(connection);
+    endIfUnused();
+  }
+
+  private void endIfUnused() {
+    if (following != null && joining == 0 && changes.size() == 0) {
+      close(following);
+      following = null;
+    }
+  }
+
+  private static void close(AutoCloseable handle) {
+    try {
+      handle.close();
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Publishes the changes. */
+  private final class Publisher implements NodePresence.Follower {
+
+    @Override
+    public void members(long version, Collection<Member> members) {}
+
+    @Override
+    public void changed(long version, Change change) {
+      endIfUnused(); // the connections have closed
+      changes.publish(Envelope.change(name, version, change));
+    }
+  }
+
+  /** Lets a connection join with the members of that moment. */
+  private final class Newcomer implements NodePresence.Follower {
+
+    private final Connection<WebSocketMessage> connection;
+    private @Nullable AutoCloseable handle;
+
+    private Newcomer(Connection<WebSocketMessage> connection) {
+      this.connection = connection;
+    }
+
+    @Override
+    public void members(long version, Collection<Member> members) {
+      List<Member> shown = members.stream().limit(MAX_MEMBERS).toList();
+      int more = members.size() - shown.size();
+      SharedMessage<WebSocketMessage> roster =
+          SharedMessage.of(Envelope.roster(name, version, shown, more));
+      changes.unsubscribe(connection);
+      changes.subscribe(connection, SlowConsumer.close(), List.of(roster));
+      roster.release();
+      joining--;
+      if (handle != null) {
+        close(handle);
+      }
+    }
+
+    @Override
+    public void changed(long version, Change change) {}
+  }
+}
