@@ -391,12 +391,18 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     }
   }
 
-  /** Ends the feed, since the node stops; on the thread of the topic. */
+  /** Ends the feed and the presence, since the node stops; on the thread of the topic. */
   synchronized void stop() {
     TopicFeed present = feed;
     if (present != null) {
       end(present);
     }
+    NodePresence members = presence;
+    if (members != null) {
+      members.stop();
+    }
+    presence = null;
+    presenceSockets = null;
   }
 
   @Nullable TopicFeed feed() {

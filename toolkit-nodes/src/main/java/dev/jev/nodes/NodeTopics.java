@@ -117,9 +117,9 @@ final class NodeTopics {
     }
   }
 
-  /** Ends all feeds. */
+  /** Ends the feeds and presences of all topics. */
   void stop() {
-    for (ClusterTopic<?> topic : List.copyOf(listening.values())) {
+    for (ClusterTopic<?> topic : present()) {
       nodes.thread(topic.name()).execute(topic::stop);
     }
   }
