@@ -194,7 +194,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
         new TopicJoins.Join<>(view, connection, policy, after, greeting, -1, result);
     synchronized (this) {
       TopicFeed present = open();
-      thread().execute(() -> present.join(join));
+      if (!thread().execute(() -> present.join(join))) {
+        result.completeExceptionally(new IllegalStateException("node has stopped"));
+      }
     }
     return result.minimalCompletionStage();
   }
@@ -426,6 +428,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       view.publish(message, except);
     } catch (IllegalArgumentException e) { // of the codec: from another program
       nodes.counters().malformed.increment();
+    } catch (RuntimeException e) { // of a codec with a fault
+      nodes.counters().malformed.increment();
+      NodeLog.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
     }
   }
 
@@ -446,11 +451,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
         gap.release();
       }
     }
-    nodes.listener().onGap(name(), from, to);
+    NodeLog.guarded(() -> nodes.listener().onGap(name(), from, to)).run();
   }
 
   void diverged(int records) {
-    nodes.listener().onDiverged(name(), records);
+    NodeLog.guarded(() -> nodes.listener().onDiverged(name(), records)).run();
   }
 
   @Override

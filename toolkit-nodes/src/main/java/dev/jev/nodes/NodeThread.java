@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A thread of a node, for a part of its topics: it orders their records, and bounds the recent
@@ -15,7 +16,13 @@ import java.util.concurrent.TimeUnit;
  */
 final class NodeThread {
 
+  /** Maximum size of the records that wait for this thread, in bytes. */
+  private static final long MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+  private static final int RECORD_OVERHEAD = 256;
+
   private final ScheduledThreadPoolExecutor executor;
+  private final AtomicLong waitingBytes = new AtomicLong();
   private final long maxKeptBytes;
 
   // This thread only.
@@ -42,13 +49,28 @@ final class NodeThread {
     return executor;
   }
 
-  /** Runs a task; drops it if the node has stopped. */
-  void execute(Runnable task) {
+  /** Runs a task; returns false, and does not run it, if the node has stopped. */
+  boolean execute(Runnable task) {
     try {
       executor.execute(NodeLog.guarded(task));
+      return true;
     } catch (RejectedExecutionException e) {
-      // The node has stopped.
+      return false;
     }
+  }
+
+  /** Runs a task with a record; returns false, and does not run it, if too many wait. */
+  boolean execute(Backplane.Record record, Runnable task) {
+    int size = record.body().length + RECORD_OVERHEAD;
+    if (waitingBytes.getAndAdd(size) >= MAX_WAITING_BYTES) {
+      waitingBytes.addAndGet(-size);
+      return false;
+    }
+    return execute(
+        () -> {
+          waitingBytes.addAndGet(-size);
+          task.run();
+        });
   }
 
   /** Runs a task after some time; drops it if the node has stopped. */

@@ -18,6 +18,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -180,11 +181,18 @@ public final class Nodes implements Plugin {
     if (present == null) {
       return;
     }
-    present
-        .renew(lease)
+    renewal(present)
         .whenComplete(
             (answer, failure) ->
                 threads.get(0).execute(() -> renewed(known, failure == null ? answer : null)));
+  }
+
+  private CompletionStage<Lease> renewal(Session present) {
+    try {
+      return present.renew(lease);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedStage(e);
+    }
   }
 
   private void renewed(Set<String> known, @Nullable Lease answer) {
@@ -300,6 +308,13 @@ public final class Nodes implements Plugin {
     }
 
     @Override
+    public void execute(Runnable task) {
+      if (!thread(topic.name()).execute(task)) {
+        task.run(); // the node has stopped
+      }
+    }
+
+    @Override
     public void runAfter(long nanos, Runnable task) {
       thread(topic.name()).runAfter(nanos, task);
     }
@@ -322,7 +337,10 @@ public final class Nodes implements Plugin {
     public void record(Channel channel, Record record) {
       TopicFeed feed = topics.listening(channel);
       if (feed != null) {
-        thread(channel.topic()).execute(() -> feed.onRecord(record));
+        NodeThread thread = thread(channel.topic());
+        if (!thread.execute(record, () -> feed.onRecord(record)) && feed.skips()) {
+          thread.execute(feed::onInterrupted); // reads what was skipped
+        }
       }
     }
 

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * published again, which the engine recognizes, until its time is over; then its outcome is
  * unknown.
  *
- * <p><b>Threads.</b> Any. Futures are completed outside of the lock.
+ * <p><b>Threads.</b> Any. Futures are completed on the thread of the topic.
  */
 final class Outbox {
 
@@ -43,6 +43,9 @@ final class Outbox {
 
     /** Publishes a body. */
     CompletionStage<Stored> publish(byte[] body, boolean again);
+
+    /** Runs a task on the thread of the topic. */
+    void execute(Runnable task);
 
     /** Runs a task after some time. */
     void runAfter(long nanos, Runnable task);
@@ -267,8 +270,13 @@ final class Outbox {
       batch.messages.forEach(this::free);
     }
     sendNext();
-    List<Message> messages = batch.messages;
-    engine.count(receipt == null ? Receipt.Outcome.STORED : receipt.outcome(), messages.size());
+    int count = batch.messages.size();
+    engine.count(receipt == null ? Receipt.Outcome.STORED : receipt.outcome(), count);
+    engine.execute(() -> complete(batch.messages, id, receipt));
+  }
+
+  /** Completes the futures of messages; not in a call that publishes, since it may publish. */
+  private static void complete(List<Message> messages, String id, @Nullable Receipt receipt) {
     for (int i = 0; i < messages.size(); i++) {
       Receipt each =
           receipt != null
@@ -316,7 +324,7 @@ final class Outbox {
     }
     if (!refused.isEmpty()) {
       engine.count(unstored().outcome(), refused.size());
-      refused.forEach(message -> message.receipt.complete(unstored()));
+      complete(refused, "", unstored());
     }
     if (unknown != null) {
       end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);

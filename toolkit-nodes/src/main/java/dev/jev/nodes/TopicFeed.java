@@ -7,6 +7,7 @@ import dev.jev.nodes.Backplane.Slice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,7 @@ final class TopicFeed implements Sequence.Actions {
   private final RecentMessages recent;
   private final TopicJoins joins;
 
+  private final AtomicBoolean skips = new AtomicBoolean();
   private long delivered; // messages
   private boolean hasBegun; // listens, and has read the end
   private boolean ended;
@@ -127,7 +129,14 @@ final class TopicFeed implements Sequence.Actions {
     }
   }
 
+  /** Notes that a record was skipped; returns false if that was known. Any thread. */
+  boolean skips() {
+    counters.lagged.increment();
+    return skips.compareAndSet(false, true);
+  }
+
   void onInterrupted() {
+    skips.set(false);
     if (!ended && !isEvents) {
       sequence.onInterrupted();
     }

@@ -425,6 +425,11 @@ final class ModelCluster {
     }
 
     @Override
+    public void execute(Runnable task) {
+      runAfter(0, task);
+    }
+
+    @Override
     public void runAfter(long nanos, Runnable task) {
       ModelCluster.this.runAfter(nanos, task);
     }

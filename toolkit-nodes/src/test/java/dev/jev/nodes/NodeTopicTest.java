@@ -133,6 +133,15 @@ class NodeTopicTest {
   }
 
   @Test
+  void publicationsMayFollowOneAnother() throws Exception {
+    CompletionStage<Receipt> last = topic(0, LOG).publish("m");
+    for (int i = 0; i < 10_000; i++) {
+      last = last.thenCompose(receipt -> topic(0, LOG).publish("m"));
+    }
+    assertThat(await(last).outcome()).isEqualTo(Outcome.STORED);
+  }
+
+  @Test
   void trimmedPositionIsLost() throws Exception {
     Position first = await(topic(0, LOG).publish("first")).position();
     for (int i = 0; i < 300; i++) {
