@@ -38,7 +38,7 @@ final class TextCodec implements MessageCodec<String> {
 
   @Override
   public byte[] encode(String message) {
-    byte[] bytes = strictBytes(message);
+    byte[] bytes = strictBytes("message", message);
     if (format == Format.JSON) {
       Json.requireValid(bytes);
     }
@@ -46,14 +46,14 @@ final class TextCodec implements MessageCodec<String> {
   }
 
   /** Encodes without replacing a lone surrogate. */
-  private static byte[] strictBytes(String text) {
+  static byte[] strictBytes(String name, String text) {
     try {
       ByteBuffer encoded = UTF_8.newEncoder().encode(CharBuffer.wrap(text));
       byte[] bytes = new byte[encoded.remaining()];
       encoded.get(bytes);
       return bytes;
     } catch (CharacterCodingException e) {
-      throw new IllegalArgumentException("message: lone surrogate (expected: Unicode)", e);
+      throw new IllegalArgumentException(name + ": lone surrogate (expected: Unicode)", e);
     }
   }
 
