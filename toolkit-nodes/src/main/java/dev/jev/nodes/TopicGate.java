@@ -106,8 +106,8 @@ public interface TopicGate {
       return kind;
     }
 
-    boolean allows(Request request) {
-      return request.publish() ? write : read;
+    boolean allows(boolean publish) {
+      return publish ? write : read;
     }
 
     boolean allowsReplay() {

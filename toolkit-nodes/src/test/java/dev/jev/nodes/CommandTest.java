@@ -75,8 +75,7 @@ class CommandTest {
   @Test
   void unknownMembersAreSkipped() {
     String more = "\"x\":{\"publish\":\"b\",\"y\":[1,{}]},\"__proto__\":null,\"x\":1";
-    assertThat(parse("{" + more + ",\"presence\":\"a\"," + more + "}"))
-        .isEqualTo(new Members("a"));
+    assertThat(parse("{" + more + ",\"presence\":\"a\"," + more + "}")).isEqualTo(new Members("a"));
   }
 
   @ParameterizedTest

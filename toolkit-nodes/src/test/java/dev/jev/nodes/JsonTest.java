@@ -13,7 +13,14 @@ class JsonTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "1", " -0.5e3 ", "\"\"", "null", "true", "[]", "{\"a\":[{}]}", "\n\"ä\uD83D\uDE00\"\r\t"
+        "1",
+        " -0.5e3 ",
+        "\"\"",
+        "null",
+        "true",
+        "[]",
+        "{\"a\":[{}]}",
+        "\n\"ä\uD83D\uDE00\"\r\t"
       })
   void oneValueIsValid(String json) {
     assertThatCode(() -> Json.requireValid(json.getBytes(UTF_8))).doesNotThrowAnyException();
@@ -22,7 +29,18 @@ class JsonTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", " ", "1 2", "[", "{\"a\":1}]", "{a:1}", "'a'", "\"\\x\"", "01", "NaN", "\"\n\"", "/**/1"
+        "",
+        " ",
+        "1 2",
+        "[",
+        "{\"a\":1}]",
+        "{a:1}",
+        "'a'",
+        "\"\\x\"",
+        "01",
+        "NaN",
+        "\"\n\"",
+        "/**/1"
       })
   void othersAreNot(String json) {
     assertThatIllegalArgumentException()

@@ -2,6 +2,8 @@ package dev.jev.websocket;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The control frame options of a builder, shared by its connections.
@@ -10,33 +12,43 @@ import java.util.concurrent.ThreadLocalRandom;
  * @param pongNanos the time to wait for a sign of life after a ping, in nanoseconds
  * @param delivered true if the handler gets pings and pongs
  * @param stopCode the close code to send when the server stops
+ * @param stopText creates the text that is sent before it; null for none
  */
-record ControlPolicy(long pingNanos, long pongNanos, boolean delivered, int stopCode) {
+record ControlPolicy(
+    long pingNanos,
+    long pongNanos,
+    boolean delivered,
+    int stopCode,
+    @Nullable Supplier<String> stopText) {
 
   private static final Duration MIN = Duration.ofMillis(10);
   private static final Duration MAX = Duration.ofDays(1);
 
   static final ControlPolicy CLIENT =
-      new ControlPolicy(0, 0, /* delivered= */ false, CloseCode.GOING_AWAY);
+      new ControlPolicy(0, 0, /* delivered= */ false, CloseCode.GOING_AWAY, /* stopText= */ null);
   static final ControlPolicy SERVER =
       CLIENT.heartbeat(Duration.ofSeconds(25), Duration.ofSeconds(10));
 
   ControlPolicy heartbeat(Duration ping, Duration pong) {
     long pingNanos = check("ping", ping).toNanos();
     long pongNanos = check("pong", pong).toNanos();
-    return new ControlPolicy(pingNanos, pongNanos, delivered, stopCode);
+    return new ControlPolicy(pingNanos, pongNanos, delivered, stopCode, stopText);
   }
 
   ControlPolicy withoutHeartbeat() {
-    return new ControlPolicy(0, 0, delivered, stopCode);
+    return new ControlPolicy(0, 0, delivered, stopCode, stopText);
   }
 
   ControlPolicy delivering() {
-    return new ControlPolicy(pingNanos, pongNanos, /* delivered= */ true, stopCode);
+    return new ControlPolicy(pingNanos, pongNanos, /* delivered= */ true, stopCode, stopText);
   }
 
   ControlPolicy stopCode(int code) {
-    return new ControlPolicy(pingNanos, pongNanos, delivered, code);
+    return new ControlPolicy(pingNanos, pongNanos, delivered, code, stopText);
+  }
+
+  ControlPolicy stopText(Supplier<String> text) {
+    return new ControlPolicy(pingNanos, pongNanos, delivered, stopCode, text);
   }
 
   boolean hasHeartbeat() {

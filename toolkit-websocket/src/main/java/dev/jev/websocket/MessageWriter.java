@@ -212,7 +212,7 @@ final class MessageWriter {
     mask(out, length, key);
   }
 
-  /** Returns a control frame in a new buffer. */
+  /** Returns a control frame, or a message that is not compressed, in a new buffer. */
   ByteBuf frame(int opcode, ByteBuf payload) {
     ByteBuf frame = payload.alloc().directBuffer(FrameHeader.MAX_BYTES + payload.readableBytes());
     control(opcode, payload, frame);

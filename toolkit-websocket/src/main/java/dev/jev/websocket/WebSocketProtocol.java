@@ -19,6 +19,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.net.URI;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -317,11 +318,23 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     Close close = peerGone ? null : due != null ? due : closeFor(reason);
     if (close != null) {
+      if (due == null && reason.kind() == Kind.SERVER_STOPPED) {
+        writeStopText(context);
+      }
       sent = close;
       setCloseAttribute(context);
       context.write(closeFrame(close));
     }
     closeAwaited = received == null && sent != null && !isPeersFault(reason.kind());
+  }
+
+  /** Writes the last text, not compressed, unless a fragmented message has not ended. */
+  private void writeStopText(ProtocolContext context) {
+    Supplier<String> text = policy.stopText();
+    if (text != null && !writer.isBetweenFragments()) {
+      ByteBuf utf8 = Unpooled.wrappedBuffer(text.get().getBytes(UTF_8));
+      context.write(writer.frame(FrameHeader.TEXT, utf8));
+    }
   }
 
   private static boolean isPeersFault(Kind kind) {

@@ -130,6 +130,17 @@ public final class WebSocketServerBuilder {
   }
 
   /**
+   * Sets the text that peers receive before the close frame when the server stops or drains; none
+   * by default. It tells them, for example, when to reconnect.
+   *
+   * @param text creates the text for each connection, on its event loop; must not throw
+   */
+  public WebSocketServerBuilder stopText(Supplier<String> text) {
+    control = control.stopText(requireNonNull(text, "text"));
+    return this;
+  }
+
+  /**
    * Delivers messages in parts, as they arrive, instead of whole: the handler gets {@link
    * WebSocketMessage.Fragment}s in place of texts and binary messages. The UTF-8 of a text is
    * checked as far as it has arrived.

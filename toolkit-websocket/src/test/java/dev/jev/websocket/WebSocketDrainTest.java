@@ -129,6 +129,40 @@ class WebSocketDrainTest {
     server.awaitStop();
   }
 
+  @Test
+  void peersReceiveTheStopTextBeforeTheCloseFrame() throws Exception {
+    WebSocketServerBuilder protocol =
+        WebSocketProtocol.server().stopCloseCode(1012).stopText(() -> "later");
+    Server server = start(protocol, Recorder.silent(), drain());
+    try (HttpPeer peer = connect(server)) {
+      server.stop(Duration.ofSeconds(20));
+      assertThat(peer.raw().read(7)).containsExactly(0x81, 0x05, 'l', 'a', 't', 'e', 'r');
+      assertThat(readClose(peer).code()).isEqualTo(1012);
+    }
+    server.awaitStop();
+  }
+
+  @Test
+  void peersReceiveNoStopTextIfTheServerDoesNotStop() throws Exception {
+    WebSocketServerBuilder protocol = WebSocketProtocol.server().stopText(() -> "later");
+    Server server = start(protocol, new ClosingHandler(), drain());
+    try (HttpPeer peer = connect(server)) {
+      assertThat(readClose(peer).code()).isEqualTo(1000);
+    }
+  }
+
+  /** Closes each connection. */
+  private static final class ClosingHandler implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    @Override
+    public void onConnect(Connection<WebSocketMessage> connection) {
+      connection.close();
+    }
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {}
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000})
   void stopCloseCodeThatCannotBeSentIsRejected(int code) {

@@ -1,0 +1,302 @@
+package dev.jev.nodes;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.jev.Connection;
+import dev.jev.ScheduledTask;
+import dev.jev.nodes.TopicGate.Grant;
+import dev.jev.nodes.TopicGate.Request;
+import dev.jev.websocket.WebSocketMessage;
+import io.netty.buffer.ByteBufUtil;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connection of a {@link TopicSocket}: its commands, its topics and its limits.
+ *
+ * <p>Each command is under way from its arrival until its outcome: until the gate has answered, the
+ * subscription has begun, or the publication has a receipt. At the limit, reading pauses. That
+ * bounds everything that a client can make wait: questions to the gate, commands behind them, and
+ * publications.
+ *
+ * <p><b>Threads.</b> Calls hold the monitor, since the handler may be offloaded. They come from the
+ * handler and from tasks of the connection, except the outcomes of publications: these take no
+ * lock, because the node may complete them while it holds its own.
+ *
+ * <p><b>Closing.</b> The subscriptions of a connection, and with them its presence, end by
+ * themselves. What completes afterwards finds a session that has ended, and does nothing.
+ */
+final class SocketSession {
+
+  private static final int POLICY_VIOLATION = 1008;
+  private static final Grant FAILED = Grant.denied("the server has failed");
+  private static final Grant LATE = Grant.denied("the server has not decided in time");
+
+  private final TopicSocket socket;
+  private final Connection<WebSocketMessage> connection;
+  private final SocketLimits limits;
+
+  private final AtomicInteger underWay = new AtomicInteger(); // commands, per topic
+  private final AtomicLong underWayBytes = new AtomicLong(); // of their messages
+  private volatile boolean paused; // writes guarded by this
+
+  // Guarded by this.
+  private final Map<String, SocketTopic> topics = new LinkedHashMap<>(4);
+  private int wanted; // topics to which the client is, or waits to be, subscribed
+  private double tokens; // messages that may be published now
+  private long tokensNanos; // time of the last change
+  private boolean ended;
+
+  SocketSession(TopicSocket socket, Connection<WebSocketMessage> connection) {
+    this.socket = socket;
+    this.connection = connection;
+    this.limits = socket.limits();
+    this.tokens = limits.publishBurst();
+    this.tokensNanos = System.nanoTime();
+  }
+
+  TopicSocket socket() {
+    return socket;
+  }
+
+  Connection<WebSocketMessage> connection() {
+    return connection;
+  }
+
+  synchronized void onMessage(WebSocketMessage message) {
+    if (ended
+        || message instanceof WebSocketMessage.Ping
+        || message instanceof WebSocketMessage.Pong) {
+      return;
+    }
+    try {
+      execute(Command.parse(utf8(message), limits.maxTopics()));
+    } catch (IllegalArgumentException e) {
+      fail(String.valueOf(e.getMessage()));
+    }
+    pauseIfFull();
+  }
+
+  private byte[] utf8(WebSocketMessage message) {
+    if (!(message instanceof WebSocketMessage.Text text)) {
+      throw new IllegalArgumentException("message: not a text (expected: a text)");
+    }
+    Checks.inRange("message length", text.utf8Bytes(), 0, limits.maxTextBytes());
+    return text.content().isReadable()
+        ? ByteBufUtil.getBytes(text.content())
+        : text.text().getBytes(UTF_8);
+  }
+
+  /** Tells the client of its fault, and closes the connection. */
+  private void fail(String description) {
+    end();
+    connection.send(Envelope.error(description));
+    connection.send(WebSocketMessage.close(POLICY_VIOLATION, "see error"));
+  }
+
+  /** Ends the session, since its connection has closed or closes. */
+  synchronized void end() {
+    ended = true;
+    topics.clear();
+  }
+
+  private void execute(Command command) {
+    if (command instanceof Command.Subscribe subscribe) {
+      for (String name : subscribe.topics()) {
+        topic(name).subscribe(subscribe.after().get(name));
+      }
+    } else if (command instanceof Command.Unsubscribe unsubscribe) {
+      unsubscribe.topics().forEach(name -> topic(name).unsubscribe());
+    } else if (command instanceof Command.Members members) {
+      topic(members.topic()).members();
+    } else if (command instanceof Command.Publish publish) {
+      publish(publish);
+    }
+  }
+
+  private void publish(Command.Publish publish) {
+    if (takeToken()) {
+      topic(publish.topic()).publish(publish);
+    } else if (publish.id() >= 0) {
+      String reason = "rate exceeded (expected: " + limits.publishesPerSecond() + " per second)";
+      connection.send(Envelope.failed(publish.id(), "refused", reason));
+    }
+  }
+
+  private boolean takeToken() {
+    long now = System.nanoTime();
+    double fresh =
+        (double) (now - tokensNanos) * limits.publishesPerSecond() / TimeUnit.SECONDS.toNanos(1);
+    tokensNanos = now;
+    tokens = Math.min(tokens + fresh, limits.publishBurst());
+    if (tokens < 1) {
+      return false;
+    }
+    tokens--;
+    return true;
+  }
+
+  /** Returns a topic, for a command about it. */
+  private SocketTopic topic(String name) {
+    SocketTopic topic = topics.get(name);
+    if (topic == null) {
+      if (topics.size() >= 2 * limits.maxTopics()) {
+        forgetOneIdle();
+      }
+      topic = new SocketTopic(this, name);
+      topics.put(name, topic);
+    }
+    return topic;
+  }
+
+  /** Forgets the oldest topic that the client has only published to. */
+  private void forgetOneIdle() {
+    for (Iterator<SocketTopic> all = topics.values().iterator(); all.hasNext(); ) {
+      if (all.next().isIdle()) {
+        all.remove();
+        return;
+      }
+    }
+  }
+
+  // For the topics; with the monitor, except finish.
+
+  void forget(SocketTopic topic) {
+    topics.remove(topic.name(), topic);
+  }
+
+  /**
+   * Counts a topic to which the client is, or waits to be, subscribed.
+   *
+   * @throws IllegalArgumentException if there are too many
+   */
+  void want() {
+    Checks.inRange("topics", wanted + 1L, 1, limits.maxTopics());
+    wanted++;
+  }
+
+  void unwant() {
+    wanted--;
+  }
+
+  /** Notes that a command is under way. */
+  void begin(int bytes) {
+    underWay.incrementAndGet();
+    underWayBytes.addAndGet(bytes);
+  }
+
+  /** Notes that a command is no longer under way. Any thread. */
+  void finish(int bytes) {
+    underWayBytes.addAndGet(-bytes);
+    underWay.decrementAndGet();
+    if (paused && !isFull()) {
+      connection.execute(this::resumeIfRoom);
+    }
+  }
+
+  private boolean isFull() {
+    return underWay.get() >= limits.maxPublishing()
+        || underWayBytes.get() >= SocketLimits.MAX_PUBLISHING_BYTES;
+  }
+
+  private void pauseIfFull() {
+    if (isFull() && !paused && !ended) {
+      paused = true;
+      connection.pauseReading();
+      resumeIfRoom(); // an outcome may have come before this thread has set paused
+    }
+  }
+
+  private synchronized void resumeIfRoom() {
+    if (paused && !isFull()) {
+      paused = false;
+      connection.resumeReading();
+    }
+  }
+
+  /** Runs a task on the event loop, with the monitor, unless the session has ended. */
+  void later(Runnable task) {
+    connection.execute(() -> runUnlessEnded(task));
+  }
+
+  private synchronized void runUnlessEnded(Runnable task) {
+    if (!ended) {
+      task.run();
+    }
+  }
+
+  /**
+   * Asks the gate. The answer comes at once, or later; then with the monitor, and not if the
+   * session has ended.
+   */
+  void ask(String topic, boolean publish, Consumer<Grant> answered) {
+    Question question = new Question(topic, answered);
+    try {
+      socket
+          .gate()
+          .ask(new Request(topic, connection, publish))
+          .whenComplete(question::completed);
+    } catch (Throwable t) { // of the application, which shall not end the connection
+      question.completed(null, t);
+    }
+    question.awaitAnswer();
+  }
+
+  /** Returns whether the gate has given this answer, so that it holds for further requests. */
+  boolean isAnswer(Grant grant) {
+    return grant != FAILED && grant != LATE;
+  }
+
+  /** A question to the gate, which may be answered by any thread, late, or never. */
+  private final class Question {
+
+    private final String topic;
+    private final Consumer<Grant> answered;
+
+    // Guarded by the session.
+    private boolean done;
+    private @Nullable ScheduledTask timeout;
+
+    Question(String topic, Consumer<Grant> answered) {
+      this.topic = topic;
+      this.answered = answered;
+    }
+
+    void completed(@Nullable Grant grant, @Nullable Throwable failure) {
+      if (grant == null) {
+        Throwable cause = failure == null ? new NullPointerException("grant") : failure;
+        NodeLog.warning("gate failed for topic " + topic, cause);
+      }
+      Grant answer = grant == null ? FAILED : grant;
+      if (Thread.holdsLock(SocketSession.this)) {
+        answer(answer);
+      } else {
+        later(() -> answer(answer));
+      }
+    }
+
+    void awaitAnswer() {
+      if (!done) {
+        timeout =
+            connection.runAfter(
+                limits.gateTimeout(), () -> runUnlessEnded(() -> answer(LATE)));
+      }
+    }
+
+    private void answer(Grant grant) {
+      if (!done && !ended) {
+        done = true;
+        if (timeout != null) {
+          timeout.cancel();
+        }
+        answered.accept(grant);
+      }
+    }
+  }
+}
