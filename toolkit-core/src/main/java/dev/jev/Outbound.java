@@ -486,7 +486,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
   private boolean publish(SharedMessage<O> published, SubscriberPort<O> subscriber) {
     Object encodingKey = connection.driver().encodingKey();
     ByteBuf shared = null;
-    if (encodingKey != null && !published.closesConnections()) {
+    if (encodingKey != null && published.isShared(encodingKey)) {
       shared = published.packed(encodingKey, connection.driver());
       if (shared == null && !published.closesConnections()) {
         subscriber.drop();

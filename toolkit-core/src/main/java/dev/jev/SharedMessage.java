@@ -43,7 +43,14 @@ public final class SharedMessage<O> {
   }
 
   /** The bytes for an encoding key, or null if the message cannot be packed. */
-  private record Packed(Object encodingKey, @Nullable ByteBuf bytes, @Nullable Packed others) {}
+  private record Packed(
+      Object encodingKey, @Nullable ByteBuf bytes, @Nullable Packed others, int count) {}
+
+  /**
+   * Maximum number of packed forms. A message that is retained for connections that join later
+   * would otherwise have one form per connection if they all have different encoding keys.
+   */
+  private static final int MAX_FORMS = 32;
 
   @SuppressWarnings("rawtypes")
   private static final AtomicIntegerFieldUpdater<SharedMessage> REFERENCES =
@@ -162,6 +169,19 @@ public final class SharedMessage<O> {
     }
   }
 
+  /** Returns whether there are, or may be, bytes for an encoding key. */
+  boolean isShared(Object encodingKey) {
+    if (closesConnections) {
+      return false;
+    }
+    Packed latest = packed;
+    try {
+      return latest == null || latest.count < MAX_FORMS || find(encodingKey) != null;
+    } catch (Throwable t) {
+      return true; // packed logs it
+    }
+  }
+
   private @Nullable Packed find(Object encodingKey) {
     Packed candidate = packed;
     while (candidate != null && !candidate.encodingKey.equals(encodingKey)) {
@@ -174,7 +194,8 @@ public final class SharedMessage<O> {
   private synchronized Packed pack(Object encodingKey, Packer<O> packer) {
     Packed found = find(encodingKey);
     if (found == null) {
-      found = new Packed(encodingKey, packer.packShared(this), packed);
+      int count = packed == null ? 1 : packed.count + 1;
+      found = new Packed(encodingKey, packer.packShared(this), packed, count);
       packed = found;
     }
     return found;

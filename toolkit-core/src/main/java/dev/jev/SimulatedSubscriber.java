@@ -79,11 +79,11 @@ final class SimulatedSubscriber<O> implements Subscription {
         () -> {
           if (connection.acceptsPublished()) {
             connection.sendPublished(message);
-            topic.delivered(1);
+            topic.counters().delivered(1);
           } else {
             ReferenceCountUtil.release(message);
             dropped.incrementAndGet();
-            topic.dropped();
+            topic.counters().dropped(1);
           }
         });
   }

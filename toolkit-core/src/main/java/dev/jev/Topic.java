@@ -2,11 +2,8 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -65,16 +62,9 @@ public final class Topic<O> {
   private final @Nullable RetainedMessages<O> retained;
   private int steps; // that are running, each inside the one before
 
-  private final ConcurrentHashMap<StreamConnection<?, ?>, TopicSubscriber<O>> subscribers =
-      new ConcurrentHashMap<>(); // writes guarded by this
-  private volatile List<TopicShard<O>> shards = List.of(); // writes guarded by this
-  private volatile List<SimulatedSubscriber<O>> simulated = List.of(); // writes guarded by this
+  private final TopicMembers<O> members = new TopicMembers<>(this); // writes guarded by this
 
-  private final LongAdder published = new LongAdder();
-  private final LongAdder delivered = new LongAdder();
-  private final LongAdder dropped = new LongAdder();
-  private final LongAdder conflated = new LongAdder();
-  private final LongAdder closed = new LongAdder();
+  private final TopicCounters counters = new TopicCounters();
 
   private Topic(String name, Observer<O> observer, @Nullable RetainedMessages<O> retained) {
     this.name = requireNonNull(name, "name");
@@ -258,7 +248,7 @@ public final class Topic<O> {
       requireNonNull(policy, "policy");
       return step(() -> join(simulation, first));
     }
-    StreamConnection<?, O> stream = requireStream(connection);
+    StreamConnection<?, O> stream = TopicMembers.requireStream(connection);
     requireNonNull(policy, "policy");
     return step(() -> join(stream, policy, first));
   }
@@ -267,18 +257,19 @@ public final class Topic<O> {
       StreamConnection<?, O> stream,
       SlowConsumer<? super O> policy,
       Supplier<@Nullable TopicReplay<O>> first) {
-    TopicReplay<O> replay = null;
-    if (!subscribers.containsKey(stream) && stream.lifecycle().acceptsMessages()) {
-      replay = first.get(); // may subscribe the connection
-    }
-    TopicSubscriber<O> present = subscribers.get(stream);
+    boolean joins = members.get(stream) == null && stream.lifecycle().acceptsMessages();
+    TopicReplay<O> replay = joins ? first.get() : null; // may subscribe the connection
+    TopicSubscriber<O> present = members.get(stream);
     if (present != null) {
       present.shard().queue().change(present, policy);
       release(replay);
       return present;
     }
-    TopicSubscriber<O> subscriber = new TopicSubscriber<>(shard(stream.loop()), stream, policy);
-    join(subscriber, replay);
+    TopicSubscriber<O> subscriber =
+        new TopicSubscriber<>(members.shard(stream.loop()), stream, policy);
+    if (joins) {
+      join(subscriber, replay);
+    }
     return subscriber;
   }
 
@@ -290,8 +281,7 @@ public final class Topic<O> {
       return;
     }
     // Before the join: then the observer finds the subscriber, and what it publishes reaches it.
-    subscribers.put(subscriber.connection(), subscriber);
-    subscriber.shard().addToSubscriberCount(1);
+    members.add(subscriber);
     TopicQueue queue = subscriber.shard().queue();
     if (!(replay == null ? queue.join(subscriber) : queue.join(subscriber, replay))) {
       forget(subscriber);
@@ -305,29 +295,15 @@ public final class Topic<O> {
     }
   }
 
-  private static <O> StreamConnection<?, O> requireStream(Connection<O> connection) {
-    if (requireNonNull(connection, "connection") instanceof StreamConnection<?, O> stream) {
-      return stream;
-    }
-    throw new IllegalArgumentException(
-        "connection: "
-            + connection.getClass().getSimpleName()
-            + " of "
-            + connection.remoteAddress()
-            + " (expected: one of a server or client, and not of datagrams)");
-  }
-
   private SimulatedSubscriber<O> join(
       SimulatedConnection<O> connection, Supplier<@Nullable TopicReplay<O>> first) {
-    boolean joins = simulatedBy(connection) == null && connection.isOpen();
+    boolean joins = members.simulatedBy(connection) == null && connection.isOpen();
     TopicReplay<O> replay = joins ? first.get() : null; // may subscribe the connection
-    SimulatedSubscriber<O> present = simulatedBy(connection);
+    SimulatedSubscriber<O> present = members.simulatedBy(connection);
     SimulatedSubscriber<O> subscriber =
         present != null ? present : new SimulatedSubscriber<>(this, connection);
     if (present == null && joins && connection.add(subscriber)) {
-      List<SimulatedSubscriber<O>> all = new ArrayList<>(simulated);
-      all.add(subscriber);
-      simulated = List.copyOf(all);
+      members.add(subscriber);
       subscriber.joinOrLeaveLater();
       if (replay != null) {
         replay.messages().forEach(message -> subscriber.publish(message.message()));
@@ -337,37 +313,9 @@ public final class Topic<O> {
     return subscriber;
   }
 
-  private @Nullable SimulatedSubscriber<O> simulatedBy(Connection<?> connection) {
-    for (SimulatedSubscriber<O> subscriber : simulated) {
-      if (subscriber.connection() == connection) {
-        return subscriber;
-      }
-    }
-    return null;
-  }
-
   /** Returns the subscribers on an event loop, or null if there never were any. */
   @Nullable TopicShard<O> shardOn(Loop loop) {
-    for (TopicShard<O> shard : shards) {
-      if (shard.loop() == loop) {
-        return shard;
-      }
-    }
-    return null;
-  }
-
-  /** Returns the shard of an event loop, created on demand. The caller holds the monitor. */
-  private TopicShard<O> shard(Loop loop) {
-    TopicShard<O> shard = shardOn(loop);
-    if (shard != null) {
-      return shard;
-    }
-    shard = new TopicShard<>(this, loop);
-    List<TopicShard<O>> all = new ArrayList<>(shards);
-    all.removeIf(old -> old.loop().hasEnded()); // step wakes those before as well
-    all.add(shard);
-    shards = List.copyOf(all);
-    return shard;
+    return members.shardOn(loop);
   }
 
   /**
@@ -378,20 +326,19 @@ public final class Topic<O> {
    */
   public boolean unsubscribe(Connection<?> connection) {
     requireNonNull(connection, "connection");
-    SimulatedSubscriber<O> simulation = simulatedBy(connection);
+    SimulatedSubscriber<O> simulation = members.simulatedBy(connection);
     if (simulation != null) {
       return unsubscribe(simulation);
     }
-    TopicSubscriber<O> subscriber = subscribers.get(connection);
+    TopicSubscriber<O> subscriber = members.get(connection);
     return subscriber != null && unsubscribe(subscriber);
   }
 
   boolean unsubscribe(SimulatedSubscriber<O> subscriber) {
     synchronized (this) {
-      if (!has(subscriber)) {
+      if (!members.remove(subscriber)) {
         return false;
       }
-      simulated = simulated.stream().filter(each -> each != subscriber).toList();
     }
     subscriber.connection().remove(subscriber);
     subscriber.joinOrLeaveLater();
@@ -399,7 +346,7 @@ public final class Topic<O> {
   }
 
   boolean has(SimulatedSubscriber<O> subscriber) {
-    return simulated.contains(subscriber);
+    return members.has(subscriber);
   }
 
   boolean unsubscribe(TopicSubscriber<O> subscriber) {
@@ -415,15 +362,11 @@ public final class Topic<O> {
 
   /** Removes a subscriber without notifying its event loop; returns whether it was present. */
   synchronized boolean forget(TopicSubscriber<O> subscriber) {
-    boolean removed = subscribers.remove(subscriber.connection(), subscriber);
-    if (removed) {
-      subscriber.shard().addToSubscriberCount(-1);
-    }
-    return removed;
+    return members.remove(subscriber);
   }
 
   boolean has(TopicSubscriber<O> subscriber) {
-    return subscribers.get(subscriber.connection()) == subscriber;
+    return members.has(subscriber);
   }
 
   /**
@@ -443,10 +386,9 @@ public final class Topic<O> {
 
   /**
    * Publishes a message like {@link #publish(Object)}, but not to one connection, such as the one
-   * that it came from. That connection need not be a subscriber.
+   * that it came from. That connection need not be a subscriber; null stands for none.
    */
-  public boolean publish(O message, Connection<?> except) {
-    requireNonNull(except, "except");
+  public boolean publish(O message, @Nullable Connection<?> except) {
     return publishOwned(SharedMessage.of(message), except);
   }
 
@@ -463,8 +405,7 @@ public final class Topic<O> {
   }
 
   /** Publishes a message like {@link #publish(SharedMessage)}, but not to one connection. */
-  public boolean publish(SharedMessage<O> message, Connection<?> except) {
-    requireNonNull(except, "except");
+  public boolean publish(SharedMessage<O> message, @Nullable Connection<?> except) {
     return publishOwned(message.retain(), except);
   }
 
@@ -477,7 +418,7 @@ public final class Topic<O> {
       synchronized (this) { // without an object for the step, since this is called often
         queued = add(message, except);
         nested = steps > 0;
-        used = shards;
+        used = members.shards();
       }
     } finally {
       message.release();
@@ -491,20 +432,20 @@ public final class Topic<O> {
   /** Retains a message, and adds it to the queues of the event loops. In a step. */
   private boolean add(SharedMessage<O> message, @Nullable Connection<?> except) {
     message.topic(this);
-    published.increment();
+    counters.published();
     if (retained != null) {
       retained.add(message);
     }
     TopicMessage<O> each = new TopicMessage<>(this, message, except);
     boolean queued = true;
-    for (TopicShard<O> shard : shards) {
+    for (TopicShard<O> shard : members.shards()) {
       int count = shard.subscriberCount();
       if (count > 0 && !shard.queue().offer(each)) {
-        dropped.add(count - (has(except, shard) ? 1 : 0));
+        counters.dropped(count - (has(except, shard) ? 1 : 0));
         queued = false;
       }
     }
-    for (SimulatedSubscriber<O> subscriber : simulated) {
+    for (SimulatedSubscriber<O> subscriber : members.simulated()) {
       if (subscriber.connection() != except) {
         subscriber.publish(message.message());
       }
@@ -513,7 +454,7 @@ public final class Topic<O> {
   }
 
   private boolean has(@Nullable Connection<?> connection, TopicShard<O> shard) {
-    TopicSubscriber<O> subscriber = connection == null ? null : subscribers.get(connection);
+    TopicSubscriber<O> subscriber = connection == null ? null : members.get(connection);
     return subscriber != null && subscriber.shard() == shard;
   }
 
@@ -552,7 +493,7 @@ public final class Topic<O> {
    * that has subscribers of this topic. A publisher that can wait does so while this is false.
    */
   public boolean hasRoom() {
-    for (TopicShard<O> shard : shards) {
+    for (TopicShard<O> shard : members.shards()) {
       if (shard.subscriberCount() > 0 && !shard.queue().hasRoom()) {
         return false;
       }
@@ -573,13 +514,13 @@ public final class Topic<O> {
     try {
       synchronized (this) {
         nested = steps > 0;
-        before = shards;
+        before = members.shards();
         steps++;
         try {
           return action.get();
         } finally {
           steps--;
-          after = shards;
+          after = members.shards();
         }
       }
     } finally {
@@ -617,13 +558,12 @@ public final class Topic<O> {
 
   /** Returns the number of subscribed connections. */
   public int size() {
-    return subscribers.size() + simulated.size();
+    return members.size();
   }
 
   /** Returns whether a connection is subscribed. */
   public boolean contains(Connection<?> connection) {
-    return subscribers.containsKey(requireNonNull(connection, "connection"))
-        || simulatedBy(connection) != null;
+    return members.contains(requireNonNull(connection, "connection"));
   }
 
   /**
@@ -631,14 +571,12 @@ public final class Topic<O> {
    * join or leave during the call may or may not be included.
    */
   public void forEach(Consumer<? super Connection<O>> action) {
-    subscribers.values().forEach(subscriber -> action.accept(subscriber.connection()));
-    simulated.forEach(subscriber -> action.accept(subscriber.connection()));
+    members.forEach(action);
   }
 
   /** Returns the counts of messages and closed connections so far. */
   public Counts counts() {
-    return new Counts(
-        published.sum(), delivered.sum(), dropped.sum(), conflated.sum(), closed.sum());
+    return counters.counts();
   }
 
   /**
@@ -646,7 +584,7 @@ public final class Topic<O> {
    * Subscription#pendingBytes}. Takes time in proportion to the number of subscribers.
    */
   public long pendingBytes() {
-    return subscribers.values().stream().mapToLong(Subscription::pendingBytes).sum();
+    return members.pendingBytes();
   }
 
   // Reports from the event loops.
@@ -655,20 +593,8 @@ public final class Topic<O> {
     return observer;
   }
 
-  void delivered(int messages) {
-    delivered.add(messages);
-  }
-
-  void dropped() {
-    dropped.increment();
-  }
-
-  void conflated() {
-    conflated.increment();
-  }
-
-  void closedAsSlow() {
-    closed.increment();
+  TopicCounters counters() {
+    return counters;
   }
 
   /** Returns {@code topic}, followed by the name. */

@@ -107,7 +107,7 @@ final class TopicBatch {
         delivered += deliver(subscriber, each);
       }
     }
-    subscribers.topic().delivered(delivered);
+    subscribers.topic().counters().delivered(delivered);
     if (next >= subscribers.slotCount()) {
       shard = null;
       subscribers.endIteration();
@@ -133,7 +133,7 @@ final class TopicBatch {
   private <O> int replay(TopicSubscriber<O> subscriber, TopicReplay<?> first, int limit) {
     List<SharedMessage<O>> all = ((TopicReplay<O>) first).messages();
     int count = subscriber.isGone() ? 0 : Math.min(all.size() - next, limit);
-    subscriber.topic().delivered(deliver(subscriber, all.subList(next, next + count)));
+    subscriber.topic().counters().delivered(deliver(subscriber, all.subList(next, next + count)));
     next += count;
     if (next >= all.size() || subscriber.isGone()) {
       joined = null;

@@ -71,23 +71,23 @@ final class TopicSubscriber<O> extends SubscriberPort<O> implements Subscription
 
   @Override
   void countDelivered() {
-    topic().delivered(1);
+    topic().counters().delivered(1);
   }
 
   @Override
   void countDropped() {
-    topic().dropped();
+    topic().counters().dropped(1);
   }
 
   @Override
   void countConflated() {
-    topic().conflated();
+    topic().counters().conflated();
   }
 
   @Override
   void closeAsSlow() {
     if (!connection.lifecycle().isClosing()) {
-      topic().closedAsSlow();
+      topic().counters().closedAsSlow();
       connection.closeNow(CloseReason.of(CloseReason.Kind.OVERFLOW));
     }
   }

@@ -56,7 +56,7 @@ class StoreysTest {
 
     /** Publishing and presence. */
     PUSH(
-        "RetainedMessages SimulatedSubscriber Topic TopicBatch TopicMessage TopicQueue TopicReplay TopicShard TopicSubscriber"),
+        "RetainedMessages SimulatedSubscriber Topic TopicBatch TopicCounters TopicMembers TopicMessage TopicQueue TopicReplay TopicShard TopicSubscriber"),
 
     /** Listening, connecting, stopping. */
     ENDPOINTS(
@@ -95,6 +95,8 @@ class StoreysTest {
               "SimulatedSubscriber",
               "Topic",
               "TopicBatch",
+              "TopicCounters",
+              "TopicMembers",
               "TopicMessage",
               "TopicQueue",
               "TopicShard",

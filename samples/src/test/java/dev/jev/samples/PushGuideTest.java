@@ -17,6 +17,8 @@ import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Runs the code of docs/push.md: each of its Java blocks is a region of this class. */
@@ -62,6 +64,36 @@ class PushGuideTest {
 
   static Protocol<String, Price> pricesAsLines() {
     return Protocols.lines().mapOutbound(price -> price.symbol() + " " + price.value());
+  }
+
+  // endregion
+
+  // region retained
+  static final Topic<String> CHAT = Topic.<String>of("chat").retaining(100);
+  static final Topic<Price> PRICES = Topic.<Price>of("prices").retainingLatest(Price::symbol);
+
+  // endregion
+
+  // region snapshot
+  /** A list of tasks: a new subscriber gets all of them, then each new one. */
+  static final class Tasks implements Handler<String, String> {
+
+    private final Topic<String> added = Topic.of("tasks");
+    private final List<String> tasks = new ArrayList<>(); // used by updates and snapshots only
+
+    @Override
+    public void onConnect(Connection<String> connection) {
+      added.subscribe(connection, SlowConsumer.close(), () -> tasks);
+    }
+
+    @Override
+    public void onMessage(Connection<String> connection, String task) {
+      added.update(
+          () -> {
+            tasks.add(task);
+            return task;
+          });
+    }
   }
 
   // endregion
@@ -136,6 +168,34 @@ class PushGuideTest {
       }
       prices.publish(new Price("ACME", "42"));
       assertThat(client.receive()).isEqualTo("ACME 42");
+    }
+  }
+
+  @Test
+  void latestPricesAreRetained() throws Exception {
+    PRICES.publish(new Price("ACME", "41"));
+    PRICES.publish(new Price("EVIL", "7"));
+    PRICES.publish(new Price("ACME", "42"));
+    try (Server server = startPrices(PRICES, "tcp://127.0.0.1:0");
+        LineClient client = new LineClient(server).send("all")) {
+      assertThat(client.receive()).isEqualTo("EVIL 7");
+      assertThat(client.receive()).isEqualTo("ACME 42");
+    } finally {
+      PRICES.clearRetained();
+    }
+  }
+
+  @Test
+  void newSubscriberGetsAllTasks() throws Exception {
+    try (Server server =
+            Server.builder(Protocols::lines, new Tasks()).listen("tcp://127.0.0.1:0").start();
+        LineClient ann = new LineClient(server).send("cook")) {
+      assertThat(ann.receive()).isEqualTo("cook");
+      try (LineClient bob = new LineClient(server)) {
+        assertThat(bob.receive()).isEqualTo("cook");
+        assertThat(bob.send("eat").receive()).isEqualTo("eat");
+        assertThat(ann.receive()).isEqualTo("eat");
+      }
     }
   }
 

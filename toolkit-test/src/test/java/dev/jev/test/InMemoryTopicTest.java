@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
 import dev.jev.Subscription;
 import dev.jev.Topic;
@@ -140,6 +141,86 @@ class InMemoryTopicTest {
     assertThat(connection.sent()).isEmpty();
     assertThat(subscription.dropped()).isEqualTo(1);
     assertThat(topic.counts()).isEqualTo(new Topic.Counts(1, 0, 1, 0, 0));
+  }
+
+  private static InMemoryConnection<String, String> silent() {
+    return InMemoryConnection.<String, String>to((connection, message) -> {}).open();
+  }
+
+  @Test
+  void retainedMessagesAreSentFirst() {
+    Topic<String> last = topic.retaining(2);
+    last.publish("1");
+    last.publish("2");
+    last.publish("3");
+    InMemoryConnection<String, String> connection = silent();
+    last.subscribe(connection);
+    last.publish("4");
+    last.subscribe(connection);
+    assertThat(connection.sent()).containsExactly("2", "3", "4");
+    assertThat(presence).containsExactly("joined");
+    assertThat(last.counts()).isEqualTo(new Topic.Counts(4, 3, 0, 0, 0));
+    last.clearRetained();
+  }
+
+  @Test
+  void listOrSnapshotIsSentFirst() {
+    InMemoryConnection<String, String> ann = silent();
+    InMemoryConnection<String, String> bob = silent();
+    SharedMessage<String> missed = SharedMessage.of("missed");
+    topic.subscribe(ann, SlowConsumer.close(), List.of(missed));
+    missed.release();
+    topic.update(
+        () -> {
+          topic.subscribe(bob, SlowConsumer.close(), () -> List.of("state"));
+          return "change";
+        });
+    assertThat(ann.sent()).containsExactly("missed", "change");
+    assertThat(bob.sent()).containsExactly("state", "change");
+  }
+
+  @Test
+  void connectionThatIsClosedGetsNoSnapshot() {
+    InMemoryConnection<String, String> connection = silent();
+    connection.close();
+    Subscription subscription =
+        topic.subscribe(
+            connection,
+            SlowConsumer.close(),
+            () -> {
+              throw new AssertionError("called");
+            });
+    assertThat(subscription.isActive()).isFalse();
+  }
+
+  @Test
+  void exceptedConnectionGetsNothing() {
+    InMemoryConnection<String, String> ann = open();
+    InMemoryConnection<String, String> bob = open();
+    topic.publish("1", ann);
+    SharedMessage<String> shared = SharedMessage.of("2");
+    topic.publish(shared, bob);
+    topic.publish(shared);
+    shared.release();
+    assertThat(ann.sent()).containsExactly("2", "2");
+    assertThat(bob.sent()).containsExactly("1", "2");
+    assertThat(topic.counts()).isEqualTo(new Topic.Counts(3, 4, 0, 0, 0));
+    assertThat(topic.hasRoom()).isTrue();
+  }
+
+  @Test
+  void retainedBufferIsSentToEachThatJoins() {
+    Topic<ByteBuf> buffers = Topic.<ByteBuf>of("buffers").retaining(1);
+    ByteBuf kept = buffer("kept");
+    buffers.publish(kept);
+    InMemoryConnection<ByteBuf, ByteBuf> connection =
+        InMemoryConnection.<ByteBuf, ByteBuf>to((c, message) -> {}).open();
+    buffers.subscribe(connection);
+    assertThat(connection.sent()).containsExactly(kept);
+    assertThat(kept.refCnt()).isEqualTo(2);
+    connection.releaseSent();
+    buffers.clearRetained();
+    assertThat(kept.refCnt()).isZero();
   }
 
   private static ByteBuf buffer(String text) {
