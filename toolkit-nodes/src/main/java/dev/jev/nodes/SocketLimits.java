@@ -46,8 +46,7 @@ record SocketLimits(
   SocketLimits publishRate(int perSecond, int burst) {
     Checks.inRange("perSecond", perSecond, 1, MAX_RATE);
     Checks.inRange("burst", burst, 1, MAX_RATE);
-    return new SocketLimits(
-        maxTopics, maxPublishing, maxTextBytes, perSecond, burst, gateTimeout);
+    return new SocketLimits(maxTopics, maxPublishing, maxTextBytes, perSecond, burst, gateTimeout);
   }
 
   SocketLimits gateTimeout(Duration timeout) {

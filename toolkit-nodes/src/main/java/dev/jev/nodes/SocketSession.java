@@ -238,10 +238,7 @@ final class SocketSession {
   void ask(String topic, boolean publish, Consumer<Grant> answered) {
     Question question = new Question(topic, answered);
     try {
-      socket
-          .gate()
-          .ask(new Request(topic, connection, publish))
-          .whenComplete(question::completed);
+      socket.gate().ask(new Request(topic, connection, publish)).whenComplete(question::completed);
     } catch (Throwable t) { // of the application, which shall not end the connection
       question.completed(null, t);
     }
@@ -284,8 +281,7 @@ final class SocketSession {
     void awaitAnswer() {
       if (!done) {
         timeout =
-            connection.runAfter(
-                limits.gateTimeout(), () -> runUnlessEnded(() -> answer(LATE)));
+            connection.runAfter(limits.gateTimeout(), () -> runUnlessEnded(() -> answer(LATE)));
       }
     }
 

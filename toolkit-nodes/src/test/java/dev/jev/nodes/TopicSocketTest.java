@@ -11,6 +11,10 @@ import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicGate.Request;
 import dev.jev.plugin.Drain;
 import dev.jev.websocket.WebSocketHandshake;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -524,7 +528,8 @@ class TopicSocketTest {
   @Test
   void manyCommandsBehindOneAreDoneWithoutRecursion() throws Exception {
     ManualGate gate = new ManualGate();
-    SocketPeer peer = connect(start(builder -> builder.gate(gate).maxPublishing(100_000)));
+    Duration timeout = Duration.ofMinutes(1);
+    SocketPeer peer = connect(start(b -> b.gate(gate).gateTimeout(timeout).maxPublishing(100_000)));
     peer.send("{\"subscribe\":[\"a\"]}");
     int many = 5_000;
     for (int i = 0; i < many; i++) {
@@ -625,6 +630,64 @@ class TopicSocketTest {
     peer.subscribe("a");
     peer.send("{\"presence\":\"a\"}");
     peer.expect("{\"denied\":\"a\",\"reason\":\"the topic has no members\"}");
+  }
+
+  @Test
+  void membersAndTheirChangesAreSent() throws Exception {
+    BlockingQueue<String> names = new LinkedBlockingQueue<>(List.of("u1", "u2"));
+    TopicKind<String> kind = LOG.presence().leaveAfter(Duration.ZERO);
+    Server server =
+        start(
+            builder ->
+                builder
+                    .member(handshake -> new Presence.Member(names.remove(), "i"))
+                    .gate(TopicGate.always(Grant.readWrite(kind))));
+    SocketPeer peer = connect(server);
+    peer.subscribe("a");
+    peer.send("{\"presence\":\"a\"}");
+    assertThat(peer.receive())
+        .matches(
+            "\\{\"presence\":\"a\",\"version\":\\d+,"
+                + "\"members\":\\[\\{\"id\":\"u1\",\"info\":\"i\"}],\"more\":0}");
+    SocketPeer other = connect(server);
+    other.subscribe("a");
+    assertThat(peer.receive()).endsWith("\"joined\":{\"id\":\"u2\",\"info\":\"i\"}}");
+    other.close();
+    assertThat(peer.receive()).endsWith("\"left\":{\"id\":\"u2\",\"info\":\"i\"}}");
+  }
+
+  @Test
+  void connectionThatClosesLeavesNoMember() throws Exception {
+    ManualGate gate = new ManualGate();
+    TopicKind<String> kind = LOG.presence().leaveAfter(Duration.ZERO);
+    Server server = start(b -> b.gate(gate).member(handshake -> new Presence.Member("u1", "")));
+    for (int i = 0; i < 20; i++) { // the close and the answer race
+      SocketPeer peer = connect(server);
+      peer.send("{\"subscribe\":[\"a\"]}");
+      gate.awaitAsked();
+      peer.close();
+      gate.answer("a", false, Grant.read(kind));
+    }
+    Eventually.holds("closed", () -> server.connectionCount() == 0);
+    Presence presence = nodes.topic("a", kind).presence();
+    Eventually.holds(
+        "no member",
+        () -> presence.counts().toCompletableFuture().get(10, TimeUnit.SECONDS).connections() == 0);
+  }
+
+  // Script.
+
+  @Test
+  void scriptIsServed() throws Exception {
+    Server server = start();
+    for (String file : List.of("topics.js", "topics.d.ts")) {
+      URI uri = URI.create("http://127.0.0.1:" + server.port() + "/jev/" + file);
+      HttpResponse<String> response =
+          HttpClient.newHttpClient()
+              .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString());
+      assertThat(response.statusCode()).as(file).isEqualTo(200);
+      assertThat(response.body()).contains("Topics");
+    }
   }
 
   // Stopping.
