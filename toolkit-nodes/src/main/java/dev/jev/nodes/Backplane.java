@@ -203,8 +203,8 @@ public interface Backplane extends AutoCloseable {
 
     /**
      * Ends the session, and makes its lease end after a time. Until then its members stay, so that
-     * those that return to another node meanwhile never leave; the node is no longer {@linkplain
-     * Lease#alive alive}.
+     * a member that connects to another node meanwhile does not leave. The node itself is no longer
+     * {@linkplain Lease#alive alive}.
      *
      * @param leaveAfter the time; zero removes the node from all rosters at once
      */

@@ -43,6 +43,7 @@ sealed interface Command {
    * @param id the number for the answer; -1 if there shall be none
    * @param echo whether the connection gets the message itself
    */
+  @SuppressWarnings("ArrayRecordComponent") // is not compared
   record Publish(String topic, byte[] data, long id, boolean echo) implements Command {
 
     /**

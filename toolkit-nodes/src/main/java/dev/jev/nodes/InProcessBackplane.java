@@ -111,11 +111,6 @@ final class InProcessBackplane implements Backplane {
     }
   }
 
-  /** Returns the number of topics that are not forgotten, for tests. */
-  int topics() {
-    return topics.size();
-  }
-
   private record Key(String topic, Kind kind) {}
 
   /** A node, and its session. */

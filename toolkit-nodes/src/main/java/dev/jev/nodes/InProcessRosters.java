@@ -49,7 +49,7 @@ final class InProcessRosters {
 
   /** Ends the lease of a node that has closed after some time, or at once if that is zero. */
   synchronized void endLease(Node node, Duration leaveAfter, long now) {
-    rosters.values().forEach(members -> members.watchers.remove(node));
+    List.copyOf(rosters.keySet()).forEach(topic -> unwatch(topic, node));
     if (leaveAfter.isZero()) {
       remove(node);
     } else {

@@ -150,8 +150,8 @@ final class MemberChecks {
     leaving.present("leaving", "moves", 1);
     leaving.present("leaving", "leaves", 1);
     nodes.get(leaving.session().close(lease));
-    require(!alive(nodes, other).contains(leaving.name), "a closed node is alive");
     other.present("leaving", "moves", 1);
+    require(!alive(nodes, other).contains(leaving.name), "a closed node is alive");
     nodes.eventually("leave", () -> alive(nodes, other) != null && left(other) == 1);
     equal("leave", other.changes("leaving", 3).get(2), new Versioned(version + 3, left("leaves")));
     equal("members", members(other.watch("leaving")), Map.of("moves", 1));

@@ -58,6 +58,7 @@ final class NodePresence implements Presence {
   /** Changes that do not continue the roster yet. */
   private final NavigableMap<Long, Change> ahead = new TreeMap<>();
 
+  private @Nullable List<Member> listed;
   private State state = State.IDLE;
   private long version;
   private boolean changedSinceSnapshot;
@@ -76,18 +77,6 @@ final class NodePresence implements Presence {
     this.session = session;
     this.thread = thread;
     this.own = new OwnMembers(topic, session, thread, grace);
-  }
-
-  /** States of the roster. */
-  private enum State {
-    /** Not watched. */
-    IDLE,
-    /** Waits for a snapshot. */
-    WATCHING,
-    /** Continued by each change. */
-    CURRENT,
-    /** Ended. */
-    STOPPED
   }
 
   /** Counts a further connection of a member on this node. */
@@ -199,7 +188,7 @@ final class NodePresence implements Presence {
   private void begin(Follower follower) {
     if (state == State.CURRENT) {
       followers.add(follower);
-      tell(follower, each -> each.members(version, List.copyOf(roster.values())));
+      tell(follower, each -> each.members(version, listed()));
     } else if (state != State.STOPPED) {
       beginning.add(follower);
       rewatch();
@@ -212,6 +201,7 @@ final class NodePresence implements Presence {
     if (state != State.STOPPED && !isFollowed()) {
       state = State.IDLE;
       roster.clear();
+      listed = null;
       ahead.clear();
       session.unwatch(topic);
     }
@@ -256,7 +246,7 @@ final class NodePresence implements Presence {
     replace(found);
     for (Follower follower : beginning) {
       followers.add(follower);
-      tell(follower, each -> each.members(version, List.copyOf(roster.values())));
+      tell(follower, each -> each.members(version, listed()));
     }
     beginning.clear();
     catchUp();
@@ -266,6 +256,16 @@ final class NodePresence implements Presence {
     if (snapshot == snapshots && state == State.WATCHING) {
       watchNow(snapshot);
     }
+  }
+
+  /** Returns the members, once for all followers that begin at a version. */
+  private List<Member> listed() {
+    List<Member> members = listed;
+    if (members == null) {
+      members = List.copyOf(roster.values());
+      listed = members;
+    }
+    return members;
   }
 
   /** Tells the followers how a snapshot differs from the roster, which it replaces. */
@@ -312,6 +312,7 @@ final class NodePresence implements Presence {
         change.joined()
             ? roster.putIfAbsent(member.id(), member) == null
             : roster.remove(member.id()) != null;
+    listed = null;
     if (changes) {
       followers.forEach(follower -> tell(follower, each -> each.changed(version, change)));
     }
@@ -336,5 +337,17 @@ final class NodePresence implements Presence {
      * several of the same version.
      */
     void changed(long version, Change change);
+  }
+
+  /** States of the roster. */
+  private enum State {
+    /** Not watched. */
+    IDLE,
+    /** Waits for a snapshot. */
+    WATCHING,
+    /** Continued by each change. */
+    CURRENT,
+    /** Ended. */
+    STOPPED
   }
 }

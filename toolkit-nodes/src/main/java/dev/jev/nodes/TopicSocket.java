@@ -134,7 +134,9 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
     host.runEvery(heartbeat, this::beat);
   }
 
-  /** With several servers, one heartbeat is due for each; all but the first are skipped. */
+  /**
+   * Publishes the heartbeat. Each of several servers has a timer; all but the first are skipped.
+   */
   private void beat() {
     long now = System.nanoTime();
     long last = lastBeat.get();
@@ -290,7 +292,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
       requireNonNull(interval, "interval");
       if (interval.compareTo(MIN_HEARTBEAT) < 0
           || interval.compareTo(MAX_HEARTBEAT) > 0
-          || interval.getNano() != 0) {
+          || !interval.equals(Duration.ofSeconds(interval.toSeconds()))) {
         throw new IllegalArgumentException(
             "heartbeat: " + interval + " (expected: PT1S..PT1H, whole seconds)");
       }

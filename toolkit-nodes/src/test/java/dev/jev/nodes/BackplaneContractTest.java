@@ -110,7 +110,7 @@ class BackplaneContractTest {
                         return super.publish(channel, body, false);
                       }
                     }))
-        .contains("1 of ", "* again: second publication: ");
+        .contains("* again: second publication: ");
   }
 
   @Test
@@ -187,7 +187,7 @@ class BackplaneContractTest {
                         return super.command(null, bytes);
                       }
                     }))
-        .contains("1 of ", "* commands: ");
+        .contains("* commands: ");
   }
 
   @Test
