@@ -35,18 +35,22 @@ final class NodeScripts {
     return this;
   }
 
-  /** Starts a script. */
+  /** Starts a script of the test resources. */
   Program start(String script, String... arguments) throws IOException {
+    return with(script).startWritten(script, arguments);
+  }
+
+  /** Starts a script that the directory has. */
+  Program startWritten(String script, String... arguments) throws IOException {
     return node(List.of(), script, arguments);
   }
 
   /** Starts a script that consists of Node's tests. */
   Program startTests(String script) throws IOException {
-    return node(List.of("--test-reporter=tap"), script);
+    return with(script).node(List.of("--test-reporter=tap"), script);
   }
 
   private Program node(List<String> flags, String script, String... arguments) throws IOException {
-    with(script);
     List<String> command = new ArrayList<>(NODE);
     command.addAll(flags);
     command.add(directory.resolve(script).toString());
