@@ -370,6 +370,9 @@ public final class Nodes implements Plugin {
     @Override
     public void reachable(@Nullable Throwable failure) {
       health.reachable(failure);
+      if (failure == null) {
+        topics.forEachPresence(NodePresence::resync);
+      }
     }
   }
 

@@ -81,7 +81,7 @@ final class PushServers implements AutoCloseable {
   }
 
   /**
-   * Publishes numbers from 1 on, 500 a second, then the text {@code last}.
+   * Publishes numbers from 1 on, 500 a second, then the text {@code "last"}.
    *
    * @param least how many numbers at least
    * @param cuts the number of connections of the first server that are closed meanwhile, one after
