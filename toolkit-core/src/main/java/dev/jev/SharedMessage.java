@@ -3,9 +3,11 @@ package dev.jev;
 import static java.util.Objects.requireNonNull;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufHolder;
 import io.netty.util.IllegalReferenceCountException;
 import io.netty.util.ReferenceCountUtil;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +58,12 @@ public final class SharedMessage<O> {
   private static final AtomicIntegerFieldUpdater<SharedMessage> REFERENCES =
       AtomicIntegerFieldUpdater.newUpdater(SharedMessage.class, "references");
 
+  /** Size of a buffer that is never too large for a message in it. */
+  private static final int SMALL_BUFFER_BYTES = 1024;
+
+  /** Maximum size of any other buffer, as a multiple of the length of a message in it. */
+  private static final int MAX_BUFFER_MULTIPLE = 4;
+
   private final O message;
   private final long size;
 
@@ -73,7 +81,9 @@ public final class SharedMessage<O> {
    * Returns a message that may be published, with one reference, which belongs to the caller.
    *
    * <p><b>Ownership.</b> As in {@link Connection#send}: {@code message} is consumed, unless it is
-   * the one that {@link Handler#onMessage} is handling.
+   * the one that {@link Handler#onMessage} is handling. A {@code ByteBuf}, {@code ByteBufHolder} or
+   * {@link Copyable} that is a small part of a larger buffer is copied, since it would keep all of
+   * that buffer.
    *
    * @throws IllegalReferenceCountException if {@code message} was released already
    * @throws IllegalArgumentException if {@code message} is {@link Unpublishable}
@@ -87,7 +97,49 @@ public final class SharedMessage<O> {
               + owned.getClass().getName()
               + " (expected: one that may go to many connections; send this one to each)");
     }
-    return new SharedMessage<>(owned);
+    return new SharedMessage<>(compact(owned));
+  }
+
+  /**
+   * Returns a message without a buffer that is much larger than its content, such as the one that
+   * an event loop has read it into. The message may be queued or retained for long, and counts as
+   * its length. Consumes {@code owned}.
+   */
+  private static <O> O compact(O owned) {
+    if (owned instanceof ByteBuf buffer) {
+      return isSmallPart(buffer) ? copy(owned, buffer::copy) : owned;
+    } else if (owned instanceof Copyable message) {
+      return isSmallPart(message.content()) ? copy(owned, message::copy) : owned;
+    } else if (owned instanceof ByteBufHolder holder) {
+      return isSmallPart(holder.content()) ? copy(owned, holder::copy) : owned;
+    }
+    return owned;
+  }
+
+  private static boolean isSmallPart(ByteBuf content) {
+    ByteBuf root = content;
+    for (ByteBuf larger; (larger = root.unwrap()) != null; ) {
+      root = larger;
+    }
+    long enough = (long) MAX_BUFFER_MULTIPLE * content.readableBytes();
+    return root.capacity() > Math.max(enough, SMALL_BUFFER_BYTES);
+  }
+
+  /** Replaces a message by its copy, unless a holder's copy has lost the type of the holder. */
+  @SuppressWarnings("unchecked")
+  private static <O> O copy(O owned, Supplier<?> copying) {
+    Object copy;
+    try {
+      copy = copying.get();
+    } catch (RuntimeException e) { // a holder that cannot be copied
+      return owned;
+    } catch (Throwable t) { // out of memory
+      ReferenceCountUtil.safeRelease(owned);
+      throw t;
+    }
+    boolean same = owned instanceof ByteBuf || copy.getClass() == owned.getClass();
+    ReferenceCountUtil.safeRelease(same ? owned : copy);
+    return same ? (O) copy : owned;
   }
 
   /** Returns the message. Its reference remains this object's. */

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
+import dev.jev.Copyable;
 import dev.jev.Sized;
 import dev.jev.Topic;
 import dev.jev.Unpublishable;
@@ -93,10 +94,10 @@ public sealed interface WebSocketMessage {
   }
 
   /** A message with a buffer. Its reference count is that of the buffer. */
-  sealed interface Payload extends ReferenceCounted, Sized {
+  sealed interface Payload extends ReferenceCounted, Sized, Copyable {
 
-    /** Returns the buffer, which belongs to the message. */
-    ByteBuf content();
+    @Override
+    Payload copy();
 
     @Override
     default Payload retain() {
@@ -183,6 +184,11 @@ public sealed interface WebSocketMessage {
     }
 
     @Override
+    public Text copy() {
+      return new Text(isString() ? text() : null, content.copy());
+    }
+
+    @Override
     public long sizeBytes() {
       return isString() ? text().length() : content.readableBytes();
     }
@@ -240,6 +246,11 @@ public sealed interface WebSocketMessage {
     }
 
     @Override
+    public Binary copy() {
+      return new Binary(content.copy());
+    }
+
+    @Override
     public Binary retain() {
       content.retain();
       return this;
@@ -291,6 +302,11 @@ public sealed interface WebSocketMessage {
     }
 
     @Override
+    public Ping copy() {
+      return new Ping(content.copy());
+    }
+
+    @Override
     public String toString() {
       return "Ping[" + content.readableBytes() + " bytes]";
     }
@@ -314,6 +330,11 @@ public sealed interface WebSocketMessage {
      */
     public Pong {
       checkControl("pong", content);
+    }
+
+    @Override
+    public Pong copy() {
+      return new Pong(content.copy());
     }
 
     @Override
@@ -350,6 +371,11 @@ public sealed interface WebSocketMessage {
     /** Creates a fragment that owns {@code content}. */
     public Fragment {
       requireNonNull(content, "content");
+    }
+
+    @Override
+    public Fragment copy() {
+      return new Fragment(content.copy(), isText, isFirst, isLast);
     }
 
     @Override

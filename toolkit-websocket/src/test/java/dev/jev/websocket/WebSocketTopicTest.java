@@ -10,6 +10,8 @@ import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.Topic;
 import dev.jev.websocket.WebSocketMessage.Text;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
@@ -216,5 +218,19 @@ class WebSocketTopicTest {
     } finally {
       server.close();
     }
+  }
+
+  @Test
+  void retainedMessagesKeepNoReadBuffers() {
+    Topic<WebSocketMessage> retaining = Topic.<WebSocketMessage>of("news").retaining(100);
+    ByteBuf large = PooledByteBufAllocator.DEFAULT.directBuffer(64 * 1024).writeZero(64 * 1024);
+    retaining.publish(WebSocketMessage.text(large.readRetainedSlice(5)));
+    retaining.publish(WebSocketMessage.binary(large.readRetainedSlice(5)));
+    retaining.publish(WebSocketMessage.ping(large.readRetainedSlice(5)));
+    retaining.publish(WebSocketMessage.pong(large.readRetainedSlice(5)));
+    large.release();
+    assertThat(large.refCnt()).isZero();
+    assertThat(retaining.retained().messages()).isEqualTo(4);
+    retaining.clearRetained();
   }
 }
