@@ -39,7 +39,9 @@ import java.util.function.BooleanSupplier;
  *
  * <p><b>Limits.</b> 256 connections, of which one IPv4 address, or one IPv6 subnet of 64 bits, gets
  * 64: scrapers and probes have enough of them even behind one address, and no peer can keep all
- * others out. A connection closes 10 s after it was accepted.
+ * others out. A connection closes 10 s after it was accepted. Scrapes take at most half of the
+ * time, and 250 ms more: beyond that {@code /metrics} repeats its last answer, for 2 s at most, so
+ * that probes do not wait for many scrapes.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
@@ -80,12 +82,14 @@ public final class MetricsServer implements AutoCloseable {
   /** A builder of a {@link MetricsServer}, or of a responder for a server that exists. */
   public static final class Builder {
 
-    private final PrometheusMeterRegistry registry;
+    private final Scrapes scrapes;
     private BooleanSupplier live = () -> true;
     private BooleanSupplier ready = () -> true;
 
     private Builder(PrometheusMeterRegistry registry) {
-      this.registry = requireNonNull(registry, "registry");
+      requireNonNull(registry, "registry");
+      this.scrapes =
+          new Scrapes(() -> registry.scrape().getBytes(StandardCharsets.UTF_8), System::nanoTime);
     }
 
     /** Sets the condition for {@code /live}; always true by default. Must not block. */
@@ -112,7 +116,8 @@ public final class MetricsServer implements AutoCloseable {
 
     /**
      * Returns a responder for the three paths, for a WebSocket server that exists. A scrape runs on
-     * an event loop of that server, for a few milliseconds per thousand meters.
+     * an event loop of that server, for a few milliseconds per thousand meters. The limit of the
+     * time that scrapes take is the same as of a {@link MetricsServer}.
      */
     public HttpResponder responder() {
       return HttpResponder.at("/metrics", this::metrics)
@@ -121,8 +126,7 @@ public final class MetricsServer implements AutoCloseable {
     }
 
     private HttpResponse metrics() {
-      return HttpResponse.of(200)
-          .body(TEXT_FORMAT, registry.scrape().getBytes(StandardCharsets.UTF_8));
+      return HttpResponse.of(200).body(TEXT_FORMAT, scrapes.answer());
     }
 
     private static HttpResponse health(BooleanSupplier condition) {

@@ -1,5 +1,6 @@
 package dev.jev.metrics;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -17,6 +18,7 @@ import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.HttpResponse;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.BufferedReader;
@@ -36,7 +38,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -243,5 +247,38 @@ class MetricsServerTest {
     } catch (Exception e) { // it does not listen yet
       return false;
     }
+  }
+
+  @Test
+  void manyScrapesTakeLittleTime() throws Exception {
+    int peers = 10;
+    int requests = 10;
+    AtomicInteger scrapes = new AtomicInteger();
+    Gauge.builder("slow", () -> takeTime(scrapes.incrementAndGet())).register(registry);
+    try (MetricsServer endpoint = MetricsServer.prometheus(registry).listen("tcp://127.0.0.1:0")) {
+      List<Socket> sockets = new ArrayList<>();
+      byte[] all = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(requests).getBytes(US_ASCII);
+      for (int i = 0; i < peers; i++) {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), endpoint.port());
+        sockets.add(socket);
+        socket.getOutputStream().write(all);
+        socket.shutdownOutput();
+      }
+      for (Socket socket : sockets) {
+        String answers = new String(socket.getInputStream().readAllBytes(), US_ASCII);
+        assertThat(answers.split("slow [0-9]", -1)).hasSize(1 + requests);
+        socket.close();
+      }
+    }
+    assertThat(scrapes.get()).isLessThan(peers * requests * 3 / 4);
+  }
+
+  /** Takes 50 ms, like a scrape of ten thousand meters. */
+  private static int takeTime(int result) {
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(50);
+    while (System.nanoTime() - end < 0) {
+      Thread.onSpinWait();
+    }
+    return result;
   }
 }
