@@ -21,8 +21,11 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 public final class RedisHandler implements Handler<RespCommand, RespValue> {
 
-  /** Maximum length of the values in a reply: a short MGET could ask for gigabytes. */
+  /** Maximum size of the values in a reply: a short MGET could ask for gigabytes. */
   private static final long MAX_REPLY_BYTES = 16 * 1024 * 1024;
+
+  /** Size of a value in addition to its bytes: its object, and its header in the reply. */
+  private static final int VALUE_BYTES = 32;
 
   private final RedisStore store;
   private final RedisSetup setup = new RedisSetup();
@@ -116,7 +119,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
     long bytes = 0;
     for (RespValue value : values) {
       byte[] content = value instanceof RespValue.Bulk bulk ? bulk.bytes() : null;
-      bytes += content == null ? 0 : content.length;
+      bytes += VALUE_BYTES + (content == null ? 0 : content.length);
     }
     if (bytes > MAX_REPLY_BYTES) {
       throw new RedisError("ERR reply: " + bytes + " bytes (expected: <= " + MAX_REPLY_BYTES + ")");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.samples.RawClient;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
@@ -104,9 +105,16 @@ class RedisHandlerTest {
   @Test
   void replyIsLimitedInLength() throws Exception {
     String value = "x".repeat(32 * 1024);
-    String error = "-ERR reply: 16809984 bytes (expected: <= 16777216)\r\n";
+    String error = "-ERR reply: 16826400 bytes (expected: <= 16777216)\r\n";
     assertThat(answer("SET k " + value + "\r\nMGET" + " k".repeat(513) + "\r\nGET k\r\n"))
         .isEqualTo("+OK\r\n" + error + "$" + value.length() + "\r\n" + value + "\r\n");
+  }
+
+  @Test
+  void replyIsLimitedInNumberOfValues() throws Exception {
+    store.push(new byte[] {'l'}, RedisStore.End.LEFT, Collections.nCopies(600_000, new byte[0]));
+    assertThat(answer("LRANGE l 0 -1\r\nLRANGE l 0 0\r\n"))
+        .isEqualTo("-ERR reply: 19200000 bytes (expected: <= 16777216)\r\n*1\r\n$0\r\n\r\n");
   }
 
   @Test
