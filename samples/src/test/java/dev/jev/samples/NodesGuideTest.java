@@ -65,7 +65,7 @@ class NodesGuideTest {
           .thenAccept(
               receipt -> {
                 if (receipt.outcome() != Receipt.Outcome.STORED) {
-                  connection.send("not stored: " + receipt.outcome());
+                  connection.send("not confirmed: " + receipt.outcome());
                 }
               });
     }

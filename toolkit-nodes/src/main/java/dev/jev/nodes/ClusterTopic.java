@@ -251,7 +251,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     }
     synchronized (this) {
       if (handlers == null) {
-        boolean retains = kind.retention().kind() == Backplane.Kind.LATEST;
+        boolean retains = isLatest();
         Topic<O> topic = Topic.of(name(), new Members<>());
         handlers =
             new TopicView<>(
@@ -262,6 +262,10 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       }
       return handlers;
     }
+  }
+
+  private boolean isLatest() {
+    return kind.retention().kind() == Backplane.Kind.LATEST;
   }
 
   private TopicView<WebSocketMessage> sockets() {
@@ -339,6 +343,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       return present;
     }
     Session session = nodes.session();
+    if (isLatest()) {
+      handlers(); // retains the newest message from the beginning
+    }
     TopicFeed created = new TopicFeed(this, thread(), nodes.counters(), session);
     feed = created;
     nodes.topics().listening(this, true);
@@ -398,6 +405,10 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     TopicFeed present = feed;
     if (present != null) {
       end(present);
+    }
+    Outbox publications = outbox;
+    if (publications != null) {
+      publications.stop();
     }
     NodePresence members = presence;
     if (members != null) {

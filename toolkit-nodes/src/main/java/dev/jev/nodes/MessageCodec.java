@@ -3,7 +3,8 @@ package dev.jev.nodes;
 /**
  * Converts the messages of a topic to the bytes that are stored and sent between nodes, and back.
  *
- * <p>Must be safe for use by several threads at once. All nodes need the same codec for a topic.
+ * <p>Must be safe for use by several threads at once. All nodes need the same codec for a topic. On
+ * one node, use one instance or implement {@code equals}: a topic refuses a kind with another codec.
  *
  * @param <O> the type of the messages
  */
@@ -20,14 +21,16 @@ public interface MessageCodec<O> {
   }
 
   /**
-   * Returns the bytes of a message.
+   * Returns the bytes of a message. The array belongs to the topic and must not change. Called on
+   * the publishing thread.
    *
    * @throws IllegalArgumentException if the message cannot be encoded; the publication fails
    */
   byte[] encode(O message);
 
   /**
-   * Returns the message of these bytes.
+   * Returns the message of these bytes, which it must not change. Called on a thread of the node or
+   * an event loop: must not block.
    *
    * @throws IllegalArgumentException if there is none; the record is counted and dropped, since it
    *     came from another program

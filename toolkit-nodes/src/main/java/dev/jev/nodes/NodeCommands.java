@@ -76,7 +76,7 @@ final class NodeCommands {
   }
 
   /** Closes the connections of a member on all nodes. */
-  CompletionStage<Answers> close(String member) {
+  CompletionStage<Answers> closeMember(String member) {
     long number = numbers.incrementAndGet();
     Set<String> others = ConcurrentHashMap.newKeySet();
     others.addAll(alive);

@@ -26,6 +26,9 @@ public interface NodeTopic<O> {
    * Subscribes a connection: it receives the messages from now on, and first the newest one if the
    * kind is {@link TopicKind#latest}. Otherwise as {@link Topic#subscribe(Connection,
    * SlowConsumer)}.
+   *
+   * @throws IllegalStateException if the node has not started: a server with the plugin has, or
+   *     {@link Nodes#start()}
    */
   Subscription subscribe(Connection<O> connection, SlowConsumer<? super O> policy);
 
@@ -36,8 +39,11 @@ public interface NodeTopic<O> {
    * connection that is subscribed already is subscribed anew.
    *
    * <p>The stage fails if the engine cannot be reached and this node does not have the messages.
+   * Connections get messages without positions; a protocol of one's own learns them from {@link
+   * Receipt}s.
    *
-   * @throws IllegalStateException if the kind is not {@link TopicKind#log}
+   * @throws IllegalStateException if the kind is not {@link TopicKind#log}, or the node has not
+   *     started
    */
   CompletionStage<Resumption> resume(
       Connection<O> connection, SlowConsumer<? super O> policy, Position after);
@@ -45,7 +51,11 @@ public interface NodeTopic<O> {
   /**
    * Publishes a message to the subscribers on all nodes.
    *
-   * <p><b>Ownership.</b> The message is encoded before this method returns, and not retained.
+   * <p><b>Ownership.</b> The caller keeps the message, unlike with {@link Topic#publish}. It is
+   * encoded before this method returns.
+   *
+   * <p><b>Limits.</b> An encoded message has at most 1 MiB; others are {@code REFUSED}, and so are
+   * all while the node does not run.
    *
    * @throws IllegalArgumentException if the codec refuses the message
    */
@@ -57,13 +67,15 @@ public interface NodeTopic<O> {
   /**
    * Returns the members of the topic.
    *
-   * @throws IllegalStateException if the kind has no {@linkplain TopicKind#presence() presence}
+   * @throws IllegalStateException if the kind has no {@linkplain TopicKind#presence() presence}, or
+   *     the node has not started
    */
   Presence presence();
 
   /**
-   * Returns the topic of the subscribers on this node, for its counters. What is published to it
-   * directly reaches this node only, without order among the other messages.
+   * Returns the topic of the connections that have subscribed here with {@link #subscribe} or {@link
+   * #resume}, for its counters; not those of a {@link TopicSocket}. To subscribe to it directly does
+   * not make the node listen. What is published to it directly reaches this node only.
    */
   Topic<O> local();
 }

@@ -103,11 +103,15 @@ public final class Nodes implements Plugin {
   }
 
   /**
-   * Closes all connections of a member, on all nodes: those with this {@link Presence.Member} id
-   * that are subscribed to a topic. Completes when all nodes have answered, or after 2 s.
+   * Closes the connections of a member on all nodes: those with this {@link Presence.Member} id
+   * that are subscribed to a topic now. Completes when all nodes have answered, or after 2 s. To
+   * ban a member, let the {@link TopicGate} refuse it first.
+   *
+   * @throws IllegalStateException if the node has not started
    */
-  public CompletionStage<Answers> close(String member) {
-    return commands.close(Checks.text("member", member, 1, 200));
+  public CompletionStage<Answers> closeMember(String id) {
+    session();
+    return commands.closeMember(Checks.text("id", id, 1, 200));
   }
 
   // Starting and stopping.
@@ -131,7 +135,11 @@ public final class Nodes implements Plugin {
     }
   }
 
-  /** Ends what {@link #start()} has begun. Waits for the outcome of publications. */
+  /**
+   * Ends a {@link #start()}; the last one stops the node. Waits at most the {@link
+   * Builder#publishTimeout} for publications. Those without an outcome then are {@code UNKNOWN} or
+   * {@code REFUSED}.
+   */
   public void stop() {
     synchronized (this) {
       if (users > 0 && --users == 0) {
@@ -202,8 +210,12 @@ public final class Nodes implements Plugin {
       topics.forEachPresence(NodePresence::rejoin);
     }
     commands.nodes(alive);
-    alive.stream().filter(node -> !known.contains(node)).forEach(n -> listener.onNode(n, true));
-    known.stream().filter(node -> !alive.contains(node)).forEach(n -> listener.onNode(n, false));
+    alive.stream().filter(node -> !known.contains(node)).forEach(node -> tell(node, true));
+    known.stream().filter(node -> !alive.contains(node)).forEach(node -> tell(node, false));
+  }
+
+  private void tell(String node, boolean alive) {
+    NodeLog.guarded(() -> listener.onNode(node, alive)).run();
   }
 
   private void shutDown() {
@@ -364,7 +376,7 @@ public final class Nodes implements Plugin {
 
     @Override
     public void command(String from, byte[] bytes) {
-      commands.received(from, bytes);
+      threads.get(0).execute(() -> commands.received(from, bytes));
     }
 
     @Override
@@ -377,7 +389,7 @@ public final class Nodes implements Plugin {
   }
 
   /**
-   * The answers of the nodes to a {@link #close(String)}.
+   * The answers of the nodes to a {@link #closeMember}.
    *
    * @param closed the number of connections that they have closed
    * @param nodes the number of nodes that have been asked, this one included
@@ -388,7 +400,7 @@ public final class Nodes implements Plugin {
   /**
    * The health of the engine, as this node sees it.
    *
-   * @param since the time of the last change
+   * @param since the time since which the engine can or cannot be reached
    * @param reason the reason why it cannot; null if it can
    */
   public record Health(State state, Instant since, @Nullable String reason) {
@@ -397,9 +409,9 @@ public final class Nodes implements Plugin {
     public enum State {
       /** The engine can be reached. */
       UP,
-      /** The engine cannot be reached for less than 10 s. */
+      /** The engine has been unreachable for less than 10 s. */
       DEGRADED,
-      /** The engine cannot be reached for 10 s or more, or the node has not started. */
+      /** The engine has been unreachable for 10 s or more, or the node has not started. */
       DOWN
     }
   }

@@ -194,6 +194,7 @@ final class Outbox {
 
   private Batch nextBatch() {
     List<Message> messages = new ArrayList<>(1);
+    long deadline = queue.element().deadline();
     int size = 0;
     for (Queued next; (next = queue.peek()) != null; queue.remove()) {
       size += RecordBody.sizeOf(next.message().payload);
@@ -209,7 +210,7 @@ final class Outbox {
     }
     List<byte[]> payloads = messages.stream().map(message -> message.payload).toList();
     byte[] body = new RecordBody(node, number, payloads).encode();
-    return new Batch(body, messages, engine.nanoTime() + timeoutNanos);
+    return new Batch(body, messages, deadline);
   }
 
   private void remember(long number, List<Message> messages) {
@@ -291,6 +292,29 @@ final class Outbox {
     return index + 1 == count ? Position.after(id) : Position.inside(id, index + 1);
   }
 
+  /** Ends all publications, since the node stops. */
+  void stop() {
+    List<Message> refused = new ArrayList<>();
+    Batch unknown;
+    synchronized (this) {
+      unknown = underWay;
+      queue.forEach(queued -> refused.add(queued.message()));
+      queue.clear();
+      refused.forEach(this::free);
+    }
+    refuse(refused);
+    if (unknown != null) {
+      end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
+    }
+  }
+
+  private void refuse(List<Message> refused) {
+    if (!refused.isEmpty()) {
+      engine.count(unstored().outcome(), refused.size());
+      complete(refused, "", unstored());
+    }
+  }
+
   private void free(Message message) {
     bytes -= message.size();
     nodeRoom.addAndGet(message.size());
@@ -322,10 +346,7 @@ final class Outbox {
         expireLater(soonest(now));
       }
     }
-    if (!refused.isEmpty()) {
-      engine.count(unstored().outcome(), refused.size());
-      complete(refused, "", unstored());
-    }
+    refuse(refused);
     if (unknown != null) {
       end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
     }

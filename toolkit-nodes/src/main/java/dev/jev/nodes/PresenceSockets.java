@@ -9,6 +9,7 @@ import dev.jev.nodes.Presence.Member;
 import dev.jev.websocket.WebSocketMessage;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,8 +43,21 @@ final class PresenceSockets {
       following = presence.follow(new Publisher());
     }
     joining++;
-    Newcomer newcomer = new Newcomer(connection);
-    newcomer.handle = presence.follow(newcomer);
+    new Snapshot((version, members) -> join(connection, version, members)).read();
+  }
+
+  private void join(
+      Connection<WebSocketMessage> connection, long version, Collection<Member> members) {
+    joining--;
+    SharedMessage<WebSocketMessage> roster = SharedMessage.of(roster(version, members));
+    changes.unsubscribe(connection);
+    changes.subscribe(connection, SlowConsumer.close(), List.of(roster));
+    roster.release();
+  }
+
+  private WebSocketMessage roster(long version, Collection<Member> members) {
+    List<Member> shown = members.stream().limit(MAX_MEMBERS).toList();
+    return Envelope.roster(name, version, shown, members.size() - shown.size());
   }
 
   /** Ends this for a connection. */
@@ -70,36 +84,53 @@ final class PresenceSockets {
   /** Publishes the changes. */
   private final class Publisher implements NodePresence.Follower {
 
+    private long last; // version that the connections know
+    private boolean isRosterDue;
+
     @Override
-    public void members(long version, Collection<Member> members) {}
+    public void members(long version, Collection<Member> members) {
+      last = version;
+    }
 
     @Override
     public void changed(long version, Change change) {
       endIfUnused(); // the connections have closed
-      changes.publish(Envelope.change(name, version, change));
+      if (isRosterDue) {
+        return; // which has this change
+      }
+      if (version == last + 1) {
+        last = version;
+        changes.publish(Envelope.change(name, version, change));
+      } else { // changes were missed
+        isRosterDue = true;
+        new Snapshot(this::publish).read();
+      }
+    }
+
+    private void publish(long version, Collection<Member> members) {
+      isRosterDue = false;
+      last = version;
+      changes.publish(roster(version, members));
     }
   }
 
-  /** Lets a connection join with the members of that moment. */
-  private final class Newcomer implements NodePresence.Follower {
+  /** Passes on the members of one moment. */
+  private final class Snapshot implements NodePresence.Follower {
 
-    private final Connection<WebSocketMessage> connection;
+    private final BiConsumer<Long, Collection<Member>> action;
     private @Nullable AutoCloseable handle;
 
-    private Newcomer(Connection<WebSocketMessage> connection) {
-      this.connection = connection;
+    private Snapshot(BiConsumer<Long, Collection<Member>> action) {
+      this.action = action;
+    }
+
+    private void read() {
+      handle = presence.follow(this);
     }
 
     @Override
     public void members(long version, Collection<Member> members) {
-      List<Member> shown = members.stream().limit(MAX_MEMBERS).toList();
-      int more = members.size() - shown.size();
-      SharedMessage<WebSocketMessage> roster =
-          SharedMessage.of(Envelope.roster(name, version, shown, more));
-      changes.unsubscribe(connection);
-      changes.subscribe(connection, SlowConsumer.close(), List.of(roster));
-      roster.release();
-      joining--;
+      action.accept(version, members);
       if (handle != null) {
         close(handle);
       }

@@ -16,11 +16,14 @@ public record Receipt(Outcome outcome, @Nullable Position position) {
 
   /** Outcomes of a publication. */
   public enum Outcome {
-    /** The engine has stored it: subscribers get it, or are told of a gap. */
+    /** The engine has stored it: subscribers get it, unless a gap is told. */
     STORED,
     /** The engine has taken an event. It is not stored. */
     SENT,
-    /** The engine cannot be reached: subscribers on this node have got the event, others not. */
+    /**
+     * Subscribers on this node have got the event. The engine could not be reached, did not answer,
+     * or too much was waiting: others may not get it.
+     */
     LOCAL_ONLY,
     /**
      * No subscriber has got it or will: the engine cannot be reached or has refused it, too much is

@@ -151,7 +151,7 @@ final class TopicFeed implements Sequence.Actions {
     counters.repairs.add(after == null ? 0 : 1);
     session
         .read(topic.channel(), after, after != null || newest ? READ_BYTES : 0)
-        .whenComplete((slice, failure) -> thread.execute(() -> onSlice(after, slice)));
+        .whenComplete((slice, failure) -> thread.execute(() -> onSlice(after, slice, failure)));
   }
 
   /** Returns whether more than the end is of use at the beginning. */
@@ -159,11 +159,15 @@ final class TopicFeed implements Sequence.Actions {
     return !topic.kind().isLog() || joins.resumes();
   }
 
-  private void onSlice(@Nullable Position after, @Nullable Slice slice) {
+  private void onSlice(
+      @Nullable Position after, @Nullable Slice slice, @Nullable Throwable failure) {
     if (ended) {
       return;
     }
     if (slice == null) {
+      if (!hasBegun && failure != null) {
+        joins.fail(failure);
+      }
       thread.runAfter(Nodes.RETRY_NANOS, this::readAgain);
       return;
     }

@@ -16,8 +16,10 @@ import org.jspecify.annotations.Nullable;
 public interface TopicGate {
 
   /**
-   * Decides a request. The answer holds for the topic until the connection ends or unsubscribes, so
-   * that it is asked once per connection and topic for subscribing, and once for publishing.
+   * Decides a request. A grant holds for the topic until the connection ends or unsubscribes;
+   * subscribing and publishing are asked for separately. A denied subscription, a failure or a
+   * timeout is not remembered. The grants for topics that are only published to may be forgotten
+   * and asked for again.
    *
    * <p>Called on the connection's event loop: must not block. If it throws or the stage fails, the
    * failure is logged, and the request is denied.

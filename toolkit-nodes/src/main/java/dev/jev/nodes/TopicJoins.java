@@ -163,6 +163,14 @@ final class TopicJoins {
 
   /** Joins a subscriber after the beginning, or reads what it has missed. */
   void join(Join<?> join) {
+    try {
+      joinOrFetch(join);
+    } catch (RuntimeException e) { // a connection that cannot subscribe, for example
+      join.result().completeExceptionally(e);
+    }
+  }
+
+  private void joinOrFetch(Join<?> join) {
     Position after = join.after();
     if (!isLog) {
       join(join, newestUnless(after), /* complete= */ true);
@@ -183,6 +191,14 @@ final class TopicJoins {
   private List<KeptMessage> newestUnless(@Nullable Position after) {
     KeptMessage newest = recent.newest();
     return newest == null || newest.position().equals(after) ? List.of() : List.of(newest);
+  }
+
+  private void joinWith(Join<?> join, List<KeptMessage> missed, boolean complete) {
+    try {
+      join(join, missed, complete);
+    } catch (RuntimeException e) {
+      join.result().completeExceptionally(e);
+    }
   }
 
   private <M> void join(Join<M> join, List<KeptMessage> missed, boolean complete) {
@@ -227,18 +243,25 @@ final class TopicJoins {
   private <M> @Nullable SharedMessage<M> greeting(Join<M> join, int missed, boolean complete) {
     Position after = join.after();
     if (join.greeting() != null) {
-      Position begin = complete && after != null && isLog ? after : feed.at();
-      Position shown = topic.kind().isEvents() ? null : begin;
-      return SharedMessage.of(join.greeting().apply(new Beginning(shown, missed, complete)));
+      Beginning beginning = new Beginning(beginOf(after, missed, complete), missed, complete);
+      return SharedMessage.of(join.greeting().apply(beginning));
     }
     boolean isLost = !complete && join.replayed() >= 0; // in the middle of a replay
     return isLost && after != null ? join.view().gap(after, feed.at()) : null;
   }
 
+  /** Returns the position behind which a stream begins; null if there is none. */
+  private @Nullable Position beginOf(@Nullable Position after, int missed, boolean complete) {
+    if (isLog) {
+      return complete && after != null ? after : feed.at();
+    }
+    return topic.kind().isEvents() || missed > 0 ? null : feed.at();
+  }
+
   private <M> void addForm(TopicView<M> view, KeptMessage message, List<SharedMessage<M>> forms) {
     try {
       forms.add(view.form(message));
-    } catch (IllegalArgumentException e) { // of the codec: from another program
+    } catch (RuntimeException e) { // of the codec: a record of another program, or a fault
       counters.malformed.increment();
     }
   }
@@ -376,7 +399,7 @@ final class TopicJoins {
   }
 
   private void joinThose(Position after, List<KeptMessage> missed, boolean complete) {
-    take(after).forEach(join -> join(join, missed, complete));
+    take(after).forEach(join -> joinWith(join, missed, complete));
   }
 
   private List<Join<?>> take(Position after) {
@@ -393,7 +416,7 @@ final class TopicJoins {
         () -> {
           List<Join<?>> late = those.stream().filter(ahead::contains).toList();
           ahead.removeAll(late);
-          late.forEach(join -> join(join, List.of(), /* complete= */ false));
+          late.forEach(join -> joinWith(join, List.of(), /* complete= */ false));
         });
   }
 }

@@ -41,7 +41,7 @@ public final class TopicKind<O> {
 
   /**
    * Returns a kind for events that are worth nothing later: cursors, typing indicators. Nothing is
-   * stored. Each subscriber gets an event at most once; those of one node arrive in their order.
+   * stored. Each subscriber gets an event at most once; those of one thread arrive in their order.
    * Subscribers on the publishing node get it at once, also while the engine cannot be reached.
    */
   public static <O> TopicKind<O> events(MessageCodec<O> codec) {
@@ -138,6 +138,6 @@ public final class TopicKind<O> {
     String name = retention.kind().name().toLowerCase(Locale.ROOT) + " of " + codec;
     String kept = isLog() ? ", " + retention.messages() + " messages" : "";
     String age = isEvents() ? "" : ", " + retention.age();
-    return name + kept + age + (hasPresence ? ", presence" : "");
+    return name + kept + age + (hasPresence ? ", presence, leave after " + leaveAfter : "");
   }
 }

@@ -383,8 +383,8 @@ final class ModelCluster {
     public CompletionStage<Stored> publish(byte[] body, boolean again) {
       String identity = number + identity(body);
       lossesAtFirstTry.putIfAbsent(identity, losses);
-      if (again && !planted.contains(Planted.SKIP_A_FENCE)) {
-        generation++; // whatever is still under way is refused from now on
+      if (!planted.contains(Planted.SKIP_A_FENCE)) {
+        generation++; // an earlier attempt that is still under way is refused from now on
       }
       CompletableFuture<Stored> answer = new CompletableFuture<>();
       int present = generation;

@@ -50,8 +50,8 @@ class NodesTest {
 
   /** Closes the member; the node may not know the other one before it has renewed its lease. */
   private static Nodes.Answers closeWhenKnown(Nodes node, int nodes) throws Exception {
-    Eventually.holds("both are known", () -> await(node.close("eve")).nodes() == nodes);
-    return await(node.close("ada"));
+    Eventually.holds("both are known", () -> await(node.closeMember("eve")).nodes() == nodes);
+    return await(node.closeMember("ada"));
   }
 
   @Test
@@ -112,6 +112,22 @@ class NodesTest {
   }
 
   @Test
+  void publicationsHaveAnOutcomeWhenTheNodeStops() throws Exception {
+    Capturing engine = new Capturing();
+    engine.silent = true;
+    Nodes node =
+        Nodes.builder(engine).name("a").publishTimeout(Duration.ofMillis(100)).build();
+    node.start();
+    NodeTopic<String> topic =
+        node.topic("t", TopicKind.log(MessageCodec.utf8(), 10, Duration.ofMinutes(1)));
+    CompletionStage<Receipt> underWay = topic.publish("one");
+    CompletionStage<Receipt> queued = topic.publish("two");
+    node.stop();
+    assertThat(await(underWay).outcome()).isEqualTo(Receipt.Outcome.UNKNOWN);
+    assertThat(await(queued).outcome()).isEqualTo(Receipt.Outcome.REFUSED);
+  }
+
+  @Test
   void topicNeedsAStartedNodeForSubscribers() {
     Nodes node = Nodes.builder(Backplane.inProcess()).name("a").build();
     NodeTopic<String> topic = node.topic("t", EVENTS);
@@ -148,16 +164,30 @@ class NodesTest {
     assertThat(Position.parse("a")).isNotEqualTo(Position.parse("a:1"));
   }
 
-  /** An engine that hands out its receiver. */
+  /** An engine that hands out its receiver, and may answer no publication. */
   private static final class Capturing implements Backplane {
 
     private final Backplane engine = Backplane.inProcess();
     private volatile Receiver receiver = null;
+    private volatile boolean silent;
 
     @Override
     public CompletionStage<Session> open(String node, Receiver receiver) {
       this.receiver = receiver;
-      return engine.open(node, receiver);
+      return engine.open(node, receiver).thenApply(Muted::new);
+    }
+
+    /** A session. */
+    private final class Muted extends ForwardingBackplane.ForwardingSession {
+
+      private Muted(Session session) {
+        super(session);
+      }
+
+      @Override
+      public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
+        return silent ? new CompletableFuture<>() : super.publish(channel, body, again);
+      }
     }
 
     @Override

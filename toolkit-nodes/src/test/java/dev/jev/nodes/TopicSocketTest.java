@@ -228,14 +228,20 @@ class TopicSocketTest {
 
   @Test
   void latestIsReplayed() throws Exception {
-    Grant latest = Grant.readWrite(TopicKind.latest(MessageCodec.bytes(), Duration.ofMinutes(1)));
+    TopicKind<byte[]> kind = TopicKind.latest(MessageCodec.bytes(), Duration.ofMinutes(1));
+    Grant latest = Grant.readWrite(kind);
     Server server = start(builder -> builder.gate(TopicGate.always(latest.replay(false))));
     SocketPeer peer = connect(server);
     peer.send("{\"publish\":\"a\",\"data\":\"AAE=\",\"id\":1}").receive();
     SocketPeer other = connect(server);
     other.send("{\"subscribe\":[\"a\"]}");
-    assertThat(other.receive()).contains("\"replayed\":1,\"lost\":false");
+    assertThat(other.receive())
+        .contains("\"replayed\":1,\"lost\":false")
+        .doesNotContain("position"); // which would be that of the message
     assertThat(other.receive()).endsWith("\"data\":\"AAE=\"}");
+    assertThat(nodes.topic("a", kind).local().retained().messages())
+        .as("messages for handlers that subscribe later")
+        .isEqualTo(1);
   }
 
   @Test
