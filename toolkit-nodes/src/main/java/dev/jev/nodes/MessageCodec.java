@@ -4,7 +4,8 @@ package dev.jev.nodes;
  * Converts the messages of a topic to the bytes that are stored and sent between nodes, and back.
  *
  * <p>Must be safe for use by several threads at once. All nodes need the same codec for a topic. On
- * one node, use one instance or implement {@code equals}: a topic refuses a kind with another codec.
+ * one node, use one instance or implement {@code equals}: a topic refuses a kind with another
+ * codec.
  *
  * @param <O> the type of the messages
  */

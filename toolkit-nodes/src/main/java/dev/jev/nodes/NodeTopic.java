@@ -73,9 +73,10 @@ public interface NodeTopic<O> {
   Presence presence();
 
   /**
-   * Returns the topic of the connections that have subscribed here with {@link #subscribe} or {@link
-   * #resume}, for its counters; not those of a {@link TopicSocket}. To subscribe to it directly does
-   * not make the node listen. What is published to it directly reaches this node only.
+   * Returns the topic of the connections that have subscribed here with {@link #subscribe} or
+   * {@link #resume}, for its counters; not those of a {@link TopicSocket}. To subscribe to it
+   * directly does not make the node listen. What is published to it directly reaches this node
+   * only.
    */
   Topic<O> local();
 }

@@ -115,8 +115,7 @@ class NodesTest {
   void publicationsHaveAnOutcomeWhenTheNodeStops() throws Exception {
     Capturing engine = new Capturing();
     engine.silent = true;
-    Nodes node =
-        Nodes.builder(engine).name("a").publishTimeout(Duration.ofMillis(100)).build();
+    Nodes node = Nodes.builder(engine).name("a").publishTimeout(Duration.ofMillis(100)).build();
     node.start();
     NodeTopic<String> topic =
         node.topic("t", TopicKind.log(MessageCodec.utf8(), 10, Duration.ofMinutes(1)));

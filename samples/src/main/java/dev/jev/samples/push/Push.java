@@ -112,8 +112,7 @@ public final class Push
   /** Pages read the drawing; what they draw comes by {@code /live}, where it is checked. */
   private static CompletionStage<Grant> mayRead(TopicGate.Request request) {
     boolean known = request.topic().equals(PushDrawing.TOPIC);
-    return CompletableFuture.completedStage(
-        known ? Grant.read(PushDrawing.KIND) : Grant.denied());
+    return CompletableFuture.completedStage(known ? Grant.read(PushDrawing.KIND) : Grant.denied());
   }
 
   @Override
@@ -184,8 +183,7 @@ public final class Push
     cursors.subscribe(connection, SlowConsumer.conflate(json::visitor));
     send(
         connection,
-        new PushEvent.Welcome(
-            visitor, drawing.begin(), PushRequest.MAX_RATE, subscribers.limit()));
+        new PushEvent.Welcome(visitor, drawing.begin(), PushRequest.MAX_RATE, subscribers.limit()));
     numbers.publish(json.message(visitors.people()));
   }
 

@@ -21,7 +21,9 @@ final class PushPage {
     return visitor;
   }
 
-  /** Notes a part of a stroke. Returns false if it neither begins a stroke nor continues the last. */
+  /**
+   * Notes a part of a stroke. Returns false if it neither begins a stroke nor continues the last.
+   */
   boolean draws(PushRequest.Draw part) {
     boolean begins = part.stroke() > stroke && part.from() == 0;
     boolean continues = part.stroke() == stroke && part.from() == points;
