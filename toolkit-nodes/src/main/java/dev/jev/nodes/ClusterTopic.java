@@ -402,6 +402,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
   /** Ends the feed and the presence, since the node stops; on the thread of the topic. */
   synchronized void stop() {
+    closeDue = false; // the timer ends with its thread
     TopicFeed present = feed;
     if (present != null) {
       end(present);

@@ -220,25 +220,47 @@ public final class Nodes implements Plugin {
 
   private void shutDown() {
     running = false;
-    long deadline = System.nanoTime() + publishTimeout.toNanos();
-    try {
-      topics.awaitPublished(deadline);
-      topics.stop();
-      threads.forEach(NodeThread::stop);
-      for (NodeThread thread : threads) {
-        thread.awaitEnd(START_TIMEOUT.toNanos());
-      }
-      Session present = session;
-      if (present != null) {
-        present.close(lease).toCompletableFuture().get(1, TimeUnit.SECONDS);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (ExecutionException | TimeoutException e) {
-      NodeLog.warning("node " + name + " could not take leave of its engine", e);
+    boolean interrupted = !awaitPublished();
+    topics.stop();
+    threads.forEach(NodeThread::stop);
+    for (NodeThread thread : threads) {
+      interrupted |= !awaitEnd(thread);
+    }
+    Session present = session;
+    if (present != null) {
+      present.close(lease).whenComplete((done, failure) -> closed(failure));
     }
     session = null;
     health.stopped();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void closed(@Nullable Throwable failure) {
+    if (failure != null) {
+      NodeLog.warning("node " + name + " could not take leave of its engine", failure);
+    }
+  }
+
+  /** Returns false if this thread is interrupted. */
+  private boolean awaitPublished() {
+    try {
+      topics.awaitPublished(System.nanoTime() + publishTimeout.toNanos());
+      return true;
+    } catch (InterruptedException e) {
+      return false;
+    }
+  }
+
+  /** Returns false if this thread is interrupted. */
+  private static boolean awaitEnd(NodeThread thread) {
+    try {
+      thread.awaitEnd(START_TIMEOUT.toNanos());
+      return true;
+    } catch (InterruptedException e) {
+      return false;
+    }
   }
 
   /** Returns the health of the engine. */

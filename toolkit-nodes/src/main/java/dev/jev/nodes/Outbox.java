@@ -301,6 +301,7 @@ final class Outbox {
       queue.forEach(queued -> refused.add(queued.message()));
       queue.clear();
       refused.forEach(this::free);
+      expiryDue = false; // the timer has ended with its thread
     }
     refuse(refused);
     if (unknown != null) {

@@ -8,7 +8,9 @@ import dev.jev.nodes.Presence.Change;
 import dev.jev.nodes.Presence.Member;
 import dev.jev.websocket.WebSocketMessage;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -29,7 +31,7 @@ final class PresenceSockets {
   private final NodePresence presence;
   private final Topic<WebSocketMessage> changes;
   private @Nullable AutoCloseable following;
-  private int joining; // connections that wait for the members
+  private final Set<Connection<?>> joining = new HashSet<>(); // wait for the members
 
   PresenceSockets(String name, NodePresence presence) {
     this.name = name;
@@ -42,13 +44,16 @@ final class PresenceSockets {
     if (following == null) {
       following = presence.follow(new Publisher());
     }
-    joining++;
-    new Snapshot((version, members) -> join(connection, version, members)).read();
+    if (joining.add(connection)) {
+      new Snapshot((version, members) -> join(connection, version, members)).read();
+    }
   }
 
   private void join(
       Connection<WebSocketMessage> connection, long version, Collection<Member> members) {
-    joining--;
+    if (!joining.remove(connection)) {
+      return; // has unsubscribed
+    }
     SharedMessage<WebSocketMessage> roster = SharedMessage.of(roster(version, members));
     changes.unsubscribe(connection);
     changes.subscribe(connection, SlowConsumer.close(), List.of(roster));
@@ -62,12 +67,13 @@ final class PresenceSockets {
 
   /** Ends this for a connection. */
   void remove(Connection<?> connection) {
+    joining.remove(connection);
     changes.unsubscribe(connection);
     endIfUnused();
   }
 
   private void endIfUnused() {
-    if (following != null && joining == 0 && changes.size() == 0) {
+    if (following != null && joining.isEmpty() && changes.size() == 0) {
       close(following);
       following = null;
     }

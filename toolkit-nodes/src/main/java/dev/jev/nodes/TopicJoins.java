@@ -68,6 +68,9 @@ final class TopicJoins {
     }
   }
 
+  /** A replay whose present step is being written. */
+  private record Replay(Join<?> next, Subscription step) {}
+
   private final ClusterTopic<?> topic;
   private final TopicFeed feed;
   private final NodeThread thread;
@@ -80,7 +83,7 @@ final class TopicJoins {
   private boolean fetching;
   private final List<Join<?>> waiting = new ArrayList<>(0); // for the beginning, or for a read
   private final List<Join<?>> ahead = new ArrayList<>(0); // of this node
-  private final Map<Connection<?>, Subscription> replays = new HashMap<>(0); // in steps
+  private final Map<Connection<?>, Replay> replays = new HashMap<>(0); // in steps
 
   TopicJoins(
       ClusterTopic<?> topic,
@@ -116,8 +119,10 @@ final class TopicJoins {
   void fail(Throwable failure) {
     List<Join<?>> failed = new ArrayList<>(waiting);
     failed.addAll(ahead);
+    replays.values().forEach(replay -> failed.add(replay.next()));
     waiting.clear();
     ahead.clear();
+    replays.clear();
     failed.forEach(join -> join.result().completeExceptionally(failure));
   }
 
@@ -153,12 +158,19 @@ final class TopicJoins {
 
   /** Ends the replay of a connection that unsubscribes. */
   void leave(Connection<?> connection) {
-    Subscription replay = replays.remove(connection);
-    if (replay != null) {
-      replay.cancel();
-    }
+    endReplay(connection);
     waiting.removeIf(join -> join.connection() == connection);
     ahead.removeIf(join -> join.connection() == connection);
+  }
+
+  private void endReplay(Connection<?> connection) {
+    Replay replay = replays.remove(connection);
+    if (replay != null) {
+      replay.step().cancel();
+      Join<?> join = replay.next();
+      Resumption ended = new Resumption(replay.step(), join.replayed(), false, feed.at());
+      join.result().complete(ended);
+    }
   }
 
   /** Joins a subscriber after the beginning, or reads what it has missed. */
@@ -210,6 +222,7 @@ final class TopicJoins {
     }
     step.forEach(message -> addForm(join.view(), message, first));
     int replayed = join.replayed() < 0 ? missed.size() : join.replayed();
+    endReplay(join.connection()); // which this one replaces
     Topic<M> main = join.view().topic();
     main.unsubscribe(join.connection());
     boolean isLast = step.size() == missed.size();
@@ -220,8 +233,9 @@ final class TopicJoins {
     }
     if (!isLast) {
       Position reached = step.get(step.size() - 1).position();
-      replays.put(join.connection(), subscription);
-      goOnLater(join.next(reached, replayed), subscription);
+      Replay replay = new Replay(join.next(reached, replayed), subscription);
+      replays.put(join.connection(), replay);
+      goOnLater(replay);
       return;
     }
     counters.resumedLost.add(complete ? 0 : 1);
@@ -266,21 +280,23 @@ final class TopicJoins {
     }
   }
 
-  private void goOnLater(Join<?> next, Subscription step) {
-    thread.runAfter(STEP_CHECK_NANOS, () -> goOn(next, step));
+  private void goOnLater(Replay replay) {
+    thread.runAfter(STEP_CHECK_NANOS, () -> goOn(replay));
   }
 
-  private void goOn(Join<?> next, Subscription step) {
-    boolean isOver = replays.get(next.connection()) != step; // cancelled, or begun anew
-    if (isOver || !step.isActive() || feed.hasEnded()) {
-      replays.remove(next.connection(), step);
+  private void goOn(Replay replay) {
+    Join<?> next = replay.next();
+    if (!replay.equals(replays.get(next.connection()))) {
+      return; // has ended, or begun anew
+    }
+    if (!replay.step().isActive()) {
+      endReplay(next.connection());
       topic.closeLaterUnless(/* used= */ false);
-      next.result().complete(new Resumption(step, next.replayed(), false, feed.at()));
-    } else if (step.pendingBytes() > 0) {
-      goOnLater(next, step);
+    } else if (replay.step().pendingBytes() > 0) {
+      goOnLater(replay);
     } else {
       replays.remove(next.connection());
-      step.cancel();
+      replay.step().cancel();
       join(next);
     }
   }
@@ -325,7 +341,7 @@ final class TopicJoins {
     for (Record record : slice.records()) {
       List<KeptMessage> messages = feed.messagesOf(record);
       int known = before != null && before.record().equals(record.id()) ? before.messages() : 0;
-      fetch.messages().addAll(messages.subList(known, messages.size()));
+      fetch.messages().addAll(messages.subList(Math.min(known, messages.size()), messages.size()));
     }
     Position after = fetch.after();
     if (after == null) {

