@@ -31,21 +31,10 @@ final class WebSocketTexts implements WebSocket.Listener {
   }
 
   static WebSocketTexts connect(int port, String path) throws Exception {
-    return connect(HttpClient.newHttpClient().newWebSocketBuilder(), port, path);
-  }
-
-  static WebSocketTexts connect(Program server, String path, String subprotocol) throws Exception {
-    return connect(
-        HttpClient.newHttpClient().newWebSocketBuilder().subprotocols(subprotocol),
-        server.port(),
-        path);
-  }
-
-  private static WebSocketTexts connect(WebSocket.Builder builder, int port, String path)
-      throws Exception {
     WebSocketTexts client = new WebSocketTexts();
     client.socket =
-        builder
+        HttpClient.newHttpClient()
+            .newWebSocketBuilder()
             .buildAsync(URI.create("ws://127.0.0.1:" + port + path), client)
             .get(TIMEOUT_SECONDS, SECONDS);
     return client;
@@ -74,12 +63,6 @@ final class WebSocketTexts implements WebSocket.Listener {
       assertThat(code).as("closed before: %s", wanted).isNotDone();
     }
     return this;
-  }
-
-  /** Cuts the connection, without a close frame. */
-  void cuts() {
-    assertThat(socket).isNotNull();
-    socket.abort();
   }
 
   /** Waits for the close and returns the code of the close frame. */
