@@ -1,6 +1,5 @@
 package dev.jev.nodes;
 
-import java.util.Collection;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -41,13 +40,12 @@ final class FaultyBackplane implements Backplane {
     engine.close();
   }
 
-  private final class FaultyReceiver implements Receiver {
+  private final class FaultyReceiver extends ForwardingBackplane.ForwardingReceiver {
 
-    private final Receiver receiver;
     private final Set<Channel> holes = ConcurrentHashMap.newKeySet();
 
     FaultyReceiver(Receiver receiver) {
-      this.receiver = receiver;
+      super(receiver);
     }
 
     @Override
@@ -64,34 +62,12 @@ final class FaultyBackplane implements Backplane {
         receiver.interrupted(Set.of(channel));
       }
     }
-
-    @Override
-    public void interrupted(Collection<Channel> channels) {
-      receiver.interrupted(channels);
-    }
-
-    @Override
-    public void presence(String topic, long version, Presence.Change change) {
-      receiver.presence(topic, version, change);
-    }
-
-    @Override
-    public void command(String from, byte[] bytes) {
-      receiver.command(from, bytes);
-    }
-
-    @Override
-    public void reachable(@Nullable Throwable failure) {
-      receiver.reachable(failure);
-    }
   }
 
-  private final class FaultySession implements Session {
-
-    private final Session session;
+  private final class FaultySession extends ForwardingBackplane.ForwardingSession {
 
     FaultySession(Session session) {
-      this.session = session;
+      super(session);
     }
 
     private <T> CompletionStage<T> lost() {
@@ -114,46 +90,6 @@ final class FaultyBackplane implements Backplane {
     public CompletionStage<Slice> read(Channel channel, @Nullable Position after, int mostBytes) {
       reads.incrementAndGet();
       return away || strikes() ? lost() : session.read(channel, after, mostBytes);
-    }
-
-    @Override
-    public CompletionStage<Void> listen(Collection<Channel> channels) {
-      return session.listen(channels);
-    }
-
-    @Override
-    public void unlisten(Collection<Channel> channels) {
-      session.unlisten(channels);
-    }
-
-    @Override
-    public CompletionStage<Void> present(String topic, Presence.Member member, int connections) {
-      return session.present(topic, member, connections);
-    }
-
-    @Override
-    public CompletionStage<Roster> watch(String topic) {
-      return session.watch(topic);
-    }
-
-    @Override
-    public void unwatch(String topic) {
-      session.unwatch(topic);
-    }
-
-    @Override
-    public CompletionStage<Lease> renew(java.time.Duration lease) {
-      return session.renew(lease);
-    }
-
-    @Override
-    public CompletionStage<Void> command(@Nullable String node, byte[] bytes) {
-      return session.command(node, bytes);
-    }
-
-    @Override
-    public CompletionStage<Void> close(java.time.Duration leaveAfter) {
-      return session.close(leaveAfter);
     }
   }
 }
