@@ -80,7 +80,7 @@ final class LoopTimers {
 
     @Override
     public final void run() {
-      if (cancelled || !runner.test(task) || cancelled) {
+      if (ended || cancelled || !runner.test(task) || cancelled) {
         cancel();
         return;
       }

@@ -111,7 +111,8 @@ class SchedulerTest {
     for (int i = 0; i < ticks; i++) {
       assertThat(times.get(i)).as("tick %d", i).isGreaterThanOrEqualTo((i + 1) * period);
     }
-    assertThat(times.stream().filter(time -> time % period < period / 4).count())
+    long least = times.stream().mapToLong(time -> time % period).min().orElseThrow(); // lateness
+    assertThat(times.stream().filter(time -> time % period - least < period / 4).count())
         .as("ticks in time of %s", times)
         .isGreaterThan(ticks / 2);
   }
@@ -201,6 +202,9 @@ class SchedulerTest {
     recorder.expect("close CLOSED");
     int before = runs.get();
     connection.runAfter(MS, () -> runs.addAndGet(1000));
+    for (int i = 0; i < 10_000; i++) { // the event loop may be faster than this thread
+      connection.runAfter(Duration.ZERO, () -> runs.addAndGet(1000));
+    }
     pass(MS.multipliedBy(350));
     assertThat(runs).hasValue(before);
   }
