@@ -48,7 +48,8 @@ import org.jspecify.annotations.Nullable;
  * one has stopped. Other hooks run at the same time. One of them shuts the default logging of the
  * JDK down, so that the report may be missing in the log; {@link #ended} has it in any case. After
  * SIGTERM a JVM exits with status 143. To exit with 0, call {@link Runtime#halt} in a stage after
- * {@link #ended}.
+ * {@link #ended}: the hook waits for such stages, at most 5 s. {@link System#exit} has no effect in
+ * them, since the JVM is already shutting down.
  *
  * <p>One instance may drain several servers and clients, all at the same time and only once. A
  * client makes no further attempt to connect once the phase {@code CLOSING} has begun.
@@ -96,6 +97,7 @@ public final class Drain implements Plugin {
   private static final CloseReason STOPPED =
       new CloseReason(CloseReason.Kind.SERVER_STOPPED, /* cause= */ null);
   private static final long FORCED_CLOSE_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final Duration STAGES_TIMEOUT = Duration.ofSeconds(5);
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
   private static final int MAX_PEERS = 100;
 
@@ -114,6 +116,7 @@ public final class Drain implements Plugin {
   private volatile long beginNanos;
   private volatile long spreadEnd;
   private volatile boolean forced;
+  private volatile @Nullable Thread drainer;
 
   private Drain(Builder builder) {
     acceptNanos = builder.acceptTime.toNanos();
@@ -170,7 +173,9 @@ public final class Drain implements Plugin {
     beginNanos = System.nanoTime();
     phase = Phase.LEAVING;
     try {
-      new Thread(this::run, "jev-drain").start();
+      Thread thread = new Thread(this::run, "jev-drain");
+      drainer = thread;
+      thread.start();
     } catch (Throwable t) { // no thread can be created; the drain can be tried again
       phase = Phase.SERVING;
       throw t;
@@ -234,6 +239,9 @@ public final class Drain implements Plugin {
   // Thread of the shutdown hook.
 
   private void runHook() {
+    if (ended.isDone()) {
+      return; // a stage after the end may have begun the shutdown, and must not be waited for
+    }
     Signals signals = new Signals();
     beginOnce();
     while (!ended.isDone()) {
@@ -241,6 +249,19 @@ public final class Drain implements Plugin {
         forced = true;
       }
       LockSupport.parkNanos(this, POLL_NANOS);
+    }
+    awaitStages();
+  }
+
+  /** Waits for the stages after {@link #ended}, which run on the draining thread. */
+  private void awaitStages() {
+    Thread thread = drainer;
+    try {
+      if (thread != null) {
+        thread.join(STAGES_TIMEOUT.toMillis());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

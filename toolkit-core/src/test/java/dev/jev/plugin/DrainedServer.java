@@ -4,6 +4,7 @@ import dev.jev.Server;
 import dev.jev.Texts;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * An echo server in a process of its own, which drains on a signal.
@@ -31,6 +32,7 @@ final class DrainedServer {
             report -> {
               System.out.println(answered.get());
               System.out.println(report);
+              LockSupport.parkNanos(Duration.ofMillis(100).toNanos()); // the hook must wait for it
               Runtime.getRuntime().halt(report.cut() == 0 ? 0 : 1);
             });
     Server server =
