@@ -21,6 +21,9 @@ final class NodeThread {
 
   private static final int RECORD_OVERHEAD = 256;
 
+  /** Number of messages that a read holds and that are passed over at once. */
+  private static final int MAX_PINNED_STEPS = 64;
+
   private final ScheduledThreadPoolExecutor executor;
   private final AtomicLong waitingBytes = new AtomicLong();
   private final long maxKeptBytes;
@@ -118,7 +121,8 @@ final class NodeThread {
 
   /** Drops the oldest messages of all topics until the rest is within the limit. */
   void shrink() {
-    for (int pinned = 0; keptBytes > maxKeptBytes && pinned < kept.size(); ) {
+    int most = Math.min(kept.size(), MAX_PINNED_STEPS);
+    for (int pinned = 0; keptBytes > maxKeptBytes && pinned < most; ) {
       RecentMessages owner = kept.element().owner();
       if (owner == null) {
         kept.remove();
