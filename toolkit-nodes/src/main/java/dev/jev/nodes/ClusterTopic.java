@@ -106,7 +106,8 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   }
 
   private CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
-    if (!nodes.isRunning()) {
+    Outbox publications = outbox();
+    if (publications == null) {
       nodes.counters().count(Receipt.Outcome.REFUSED, 1);
       return CompletableFuture.completedStage(Receipt.REFUSED);
     }
@@ -114,21 +115,32 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       KeptMessage message = new KeptMessage(Position.after(""), payload);
       deliver(message, except);
       message.release();
-      return outbox().publish(payload, null);
+      return publications.publish(payload, null);
     }
-    return outbox().publish(payload, except);
+    return publications.publish(payload, except);
   }
 
-  private Outbox outbox() {
-    Outbox present = outbox;
-    if (present != null) {
-      return present;
+  /** Returns the publications, or null if the node is not running. */
+  private @Nullable Outbox outbox() {
+    if (!nodes.isRunning()) {
+      return null;
     }
-    synchronized (this) {
-      if (outbox == null) {
-        outbox = nodes.outbox(this);
-      }
-      return outbox;
+    Outbox present = outbox;
+    return present != null ? present : createOutbox();
+  }
+
+  private synchronized @Nullable Outbox createOutbox() {
+    if (outbox == null && nodes.isRunning()) { // with the monitor, so that stop comes later
+      outbox = nodes.outbox(this);
+    }
+    return outbox;
+  }
+
+  /** Lets publications wait, or go on. */
+  private void hold(boolean hold) {
+    Outbox publications = outbox();
+    if (publications != null) {
+      publications.hold(hold);
     }
   }
 
@@ -139,7 +151,8 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   }
 
   @Nullable List<@Nullable Connection<?>> takeSenders(long batch) {
-    return outbox().takeSenders(batch);
+    Outbox publications = outbox;
+    return publications == null ? null : publications.takeSenders(batch);
   }
 
   // Subscribing.
@@ -343,20 +356,21 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       return present;
     }
     Session session = nodes.session();
+    nodes.requireRunning(); // else nothing would end the feed
     if (isLatest()) {
       handlers(); // retains the newest message from the beginning
     }
     TopicFeed created = new TopicFeed(this, thread(), nodes.counters(), session);
     feed = created;
     nodes.topics().listening(this, true);
-    outbox().hold(true); // what is published from now on is to be heard
+    hold(true); // what is published from now on is to be heard
     thread().execute(created::begin);
     return created;
   }
 
   /** Called when all that is published from now on will be heard. */
   void begun() {
-    outbox().hold(false);
+    hold(false);
   }
 
   /** Ends the feed after some time, unless there are subscribers then. */
@@ -394,7 +408,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     feed = null;
     nodes.topics().listening(this, false);
     present.end();
-    outbox().hold(false);
+    hold(false);
+    Outbox publications = outbox;
+    if (publications != null) {
+      publications.forgetSenders();
+    }
     if (handlers != null) {
       handlers.topic().clearRetained();
     }
@@ -411,6 +429,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     if (publications != null) {
       publications.stop();
     }
+    outbox = null; // that one has ended; the node may start again
     NodePresence members = presence;
     if (members != null) {
       members.stop();
@@ -437,13 +456,25 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       return;
     }
     try {
-      view.publish(message, except);
+      if (!view.publish(message, except) && !kind.isEvents()) {
+        closeAll(view.topic());
+      }
     } catch (IllegalArgumentException e) { // of the codec: from another program
       nodes.counters().malformed.increment();
     } catch (RuntimeException e) { // of a codec with a fault
       nodes.counters().malformed.increment();
       NodeLog.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
     }
+  }
+
+  /**
+   * Closes all subscribers, since some have missed a message: an event loop had room for it, but
+   * others have filled its queue meanwhile. They get the message when they resume.
+   */
+  private void closeAll(Topic<?> view) {
+    nodes.counters().lagged.increment();
+    NodeLog.warning("topic " + name() + ": subscribers closed, for an event loop has no room");
+    view.forEach(Connection::close);
   }
 
   boolean hasRoom() {

@@ -14,6 +14,10 @@ final class NodeLog {
     LOG.log(Level.INFO, message);
   }
 
+  static void warning(String message) {
+    LOG.log(Level.WARNING, message);
+  }
+
   static void warning(String message, Throwable cause) {
     LOG.log(Level.WARNING, message, cause);
   }

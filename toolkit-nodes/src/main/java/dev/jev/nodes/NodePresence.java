@@ -4,7 +4,6 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.nodes.Backplane.Roster;
 import dev.jev.nodes.Backplane.Session;
-import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -41,7 +40,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class NodePresence implements Presence {
 
-  private static final System.Logger LOG = System.getLogger(NodePresence.class.getName());
   private static final int MAX_AHEAD = 1024;
   private static final long RETRY_MILLIS = 200;
 
@@ -128,7 +126,7 @@ final class NodePresence implements Presence {
     try {
       thread.execute(task);
     } catch (RejectedExecutionException e) {
-      LOG.log(Level.DEBUG, "the node has stopped", e);
+      // The node has stopped.
     }
   }
 
@@ -149,7 +147,7 @@ final class NodePresence implements Presence {
 
   private <T> CompletionStage<T> query(Function<Roster, T> result) {
     try {
-      return CompletableFuture.supplyAsync(this::watch, thread)
+      return CompletableFuture.supplyAsync(() -> session.watch(topic), thread)
           .thenCompose(answer -> answer)
           .whenCompleteAsync((found, failure) -> unwatchIfIdle(), thread)
           .thenApply(result);
@@ -165,7 +163,7 @@ final class NodePresence implements Presence {
   }
 
   @Override
-  public AutoCloseable onChange(Consumer<Change> listener) {
+  public Listening onChange(Consumer<Change> listener) {
     requireNonNull(listener, "listener");
     return follow(
         new Follower() {
@@ -180,7 +178,7 @@ final class NodePresence implements Presence {
   }
 
   /** Tells a follower the members and then each change, until the returned handle is closed. */
-  AutoCloseable follow(Follower follower) {
+  Listening follow(Follower follower) {
     run(() -> begin(follower));
     return () -> run(() -> end(follower));
   }
@@ -221,23 +219,14 @@ final class NodePresence implements Presence {
   }
 
   private void watchNow(int snapshot) {
-    watch().whenCompleteAsync((found, failure) -> watched(snapshot, found, failure), thread);
+    session.watch(topic).whenCompleteAsync((found, failure) -> watched(snapshot, found), thread);
   }
 
-  private CompletionStage<Roster> watch() {
-    try {
-      return session.watch(topic);
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedStage(e);
-    }
-  }
-
-  private void watched(int snapshot, @Nullable Roster found, @Nullable Throwable failure) {
+  private void watched(int snapshot, @Nullable Roster found) {
     if (snapshot != snapshots || state != State.WATCHING) {
       return; // has ended, and perhaps begun anew
     }
     if (found == null) {
-      LOG.log(Level.DEBUG, "cannot read the members of " + topic, failure);
       thread.schedule(() -> retry(snapshot), RETRY_MILLIS, TimeUnit.MILLISECONDS);
       return;
     }
@@ -319,11 +308,7 @@ final class NodePresence implements Presence {
   }
 
   private void tell(Follower follower, Consumer<Follower> event) {
-    try {
-      event.accept(follower);
-    } catch (RuntimeException e) {
-      LOG.log(Level.ERROR, "a listener to the members of " + topic + " failed", e);
-    }
+    NodeLog.guarded(() -> event.accept(follower)).run();
   }
 
   /** A follower of the roster, which is called on the thread of the topic. */

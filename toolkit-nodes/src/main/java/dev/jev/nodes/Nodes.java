@@ -43,8 +43,11 @@ public final class Nodes implements Plugin {
   /** Time between two attempts to reach the engine. */
   static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-  private static final Duration START_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration ENGINE_TIMEOUT = Duration.ofSeconds(10);
   private static final int THREADS = 2;
+
+  /** Number of batches of a topic whose senders are remembered at least. */
+  private static final int MIN_SENDERS = 64;
 
   private final Backplane backplane;
   private final String name;
@@ -166,10 +169,12 @@ public final class Nodes implements Plugin {
     threads = List.copyOf(created);
     try {
       session =
-          backplane
-              .open(name, new EngineReceiver())
-              .toCompletableFuture()
-              .get(START_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+          new EngineSession(
+              backplane
+                  .open(name, new EngineReceiver())
+                  .toCompletableFuture()
+                  .get(ENGINE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS),
+              ENGINE_TIMEOUT);
     } catch (ExecutionException | TimeoutException e) {
       created.forEach(NodeThread::stop);
       Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
@@ -189,18 +194,11 @@ public final class Nodes implements Plugin {
     if (present == null) {
       return;
     }
-    renewal(present)
+    present
+        .renew(lease)
         .whenComplete(
             (answer, failure) ->
                 threads.get(0).execute(() -> renewed(known, failure == null ? answer : null)));
-  }
-
-  private CompletionStage<Lease> renewal(Session present) {
-    try {
-      return present.renew(lease);
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedStage(e);
-    }
   }
 
   private void renewed(Set<String> known, @Nullable Lease answer) {
@@ -256,7 +254,7 @@ public final class Nodes implements Plugin {
   /** Returns false if this thread is interrupted. */
   private static boolean awaitEnd(NodeThread thread) {
     try {
-      thread.awaitEnd(START_TIMEOUT.toNanos());
+      thread.awaitEnd(ENGINE_TIMEOUT.toNanos());
       return true;
     } catch (InterruptedException e) {
       return false;
@@ -282,6 +280,17 @@ public final class Nodes implements Plugin {
 
   boolean isRunning() {
     return running;
+  }
+
+  /**
+   * Checks that the node has not begun to stop.
+   *
+   * @throws IllegalStateException if it has
+   */
+  void requireRunning() {
+    if (!running) {
+      throw new IllegalStateException("node " + name + " has stopped");
+    }
   }
 
   Session session() {
@@ -322,6 +331,7 @@ public final class Nodes implements Plugin {
         number,
         topic.kind().isEvents(),
         publishTimeout.toNanos(),
+        Math.max(topic.channel().retention().messages(), MIN_SENDERS),
         unsentRoom,
         batchNumbers);
   }
@@ -338,7 +348,10 @@ public final class Nodes implements Plugin {
     @Override
     public CompletionStage<Stored> publish(byte[] body, boolean again) {
       counters.batches.increment();
-      return session().publish(topic.channel(), body, again);
+      Session present = session;
+      return present == null
+          ? CompletableFuture.failedStage(new IllegalStateException("node has stopped"))
+          : present.publish(topic.channel(), body, again);
     }
 
     @Override
@@ -356,6 +369,11 @@ public final class Nodes implements Plugin {
     @Override
     public long nanoTime() {
       return System.nanoTime();
+    }
+
+    @Override
+    public boolean isHeard() {
+      return topic.feed() != null;
     }
 
     @Override

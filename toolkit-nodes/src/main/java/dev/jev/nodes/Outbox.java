@@ -35,9 +35,6 @@ final class Outbox {
   /** Size of a waiting message in addition to its bytes. */
   private static final int OVERHEAD = 96;
 
-  /** Maximum number of batches whose senders are remembered. */
-  private static final int MAX_BATCHES_WITH_SENDERS = 64;
-
   /** The engine and the clock, as an outbox sees them. */
   interface Engine {
 
@@ -52,6 +49,9 @@ final class Outbox {
 
     /** Returns the time in nanoseconds. */
     long nanoTime();
+
+    /** Returns whether this node delivers the messages that are published now. */
+    boolean isHeard();
 
     /** Notes the outcome of messages. */
     void count(Receipt.Outcome outcome, int messages);
@@ -75,11 +75,13 @@ final class Outbox {
 
   /** Messages that are published together. */
   private static final class Batch {
+    private final long number;
     private final byte[] body;
     private final List<Message> messages;
     private final long deadline;
 
-    private Batch(byte[] body, List<Message> messages, long deadline) {
+    private Batch(long number, byte[] body, List<Message> messages, long deadline) {
+      this.number = number;
       this.body = body;
       this.messages = messages;
       this.deadline = deadline;
@@ -92,6 +94,7 @@ final class Outbox {
   private final long node;
   private final boolean isEvents;
   private final long timeoutNanos;
+  private final int maxSenders; // batches; older ones are no longer kept by the engine
   private final AtomicLong nodeRoom; // bytes that the node may still hold
   private final AtomicLong batchNumbers; // of the node
 
@@ -102,19 +105,22 @@ final class Outbox {
   private boolean sending; // a thread is in sendNext
   private boolean held;
   private boolean expiryDue;
-  private @Nullable Map<Long, List<Message>> senders; // of batches with messages that have one
+  private boolean stopped;
+  private @Nullable Map<Long, List<@Nullable Connection<?>>> senders; // per batch not delivered yet
 
   Outbox(
       Engine engine,
       long node,
       boolean isEvents,
       long timeoutNanos,
+      int maxSenders,
       AtomicLong nodeRoom,
       AtomicLong batchNumbers) {
     this.engine = engine;
     this.node = node;
     this.isEvents = isEvents;
     this.timeoutNanos = timeoutNanos;
+    this.maxSenders = maxSenders;
     this.nodeRoom = nodeRoom;
     this.batchNumbers = batchNumbers;
   }
@@ -123,7 +129,7 @@ final class Outbox {
   CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
     Message message = new Message(payload, except);
     synchronized (this) {
-      if (bytes + message.size() > MAX_BYTES || !reserve(message)) {
+      if (stopped || bytes + message.size() > MAX_BYTES || !reserve(message)) {
         engine.count(unstored().outcome(), 1);
         return CompletableFuture.completedStage(unstored());
       }
@@ -161,13 +167,12 @@ final class Outbox {
    * there are none.
    */
   synchronized @Nullable List<@Nullable Connection<?>> takeSenders(long batch) {
-    List<Message> messages = senders == null ? null : senders.remove(batch);
-    if (messages == null) {
-      return null;
-    }
-    List<@Nullable Connection<?>> connections = new ArrayList<>(messages.size());
-    messages.forEach(message -> connections.add(message.except));
-    return connections;
+    return senders == null ? null : senders.remove(batch);
+  }
+
+  /** Forgets the senders, since this node no longer delivers. */
+  synchronized void forgetSenders() {
+    senders = null;
   }
 
   /** Sends batches as long as the engine takes them at once. */
@@ -210,27 +215,25 @@ final class Outbox {
     }
     List<byte[]> payloads = messages.stream().map(message -> message.payload).toList();
     byte[] body = new RecordBody(node, number, payloads).encode();
-    return new Batch(body, messages, deadline);
+    return new Batch(number, body, messages, deadline);
   }
 
   private void remember(long number, List<Message> messages) {
     if (senders == null) {
       senders = new LinkedHashMap<>();
     }
-    senders.put(number, messages);
-    if (senders.size() > MAX_BATCHES_WITH_SENDERS) {
+    List<@Nullable Connection<?>> connections = new ArrayList<>(messages.size());
+    messages.forEach(message -> connections.add(message.except));
+    senders.put(number, connections);
+    if (senders.size() > maxSenders) {
       senders.remove(senders.keySet().iterator().next());
     }
   }
 
   private void send(Batch batch, boolean again) {
-    CompletionStage<Stored> stage;
-    try {
-      stage = engine.publish(batch.body, again);
-    } catch (RuntimeException e) {
-      stage = CompletableFuture.failedStage(e);
-    }
-    stage.whenComplete((stored, failure) -> answered(batch, again, stored, failure));
+    engine
+        .publish(batch.body, again)
+        .whenComplete((stored, failure) -> answered(batch, again, stored, failure));
   }
 
   private void answered(
@@ -269,6 +272,10 @@ final class Outbox {
       }
       underWay = null;
       batch.messages.forEach(this::free);
+      boolean mayBeDelivered = receipt == null || receipt.equals(Receipt.UNKNOWN);
+      if (!mayBeDelivered || !engine.isHeard()) {
+        takeSenders(batch.number);
+      }
     }
     sendNext();
     int count = batch.messages.size();
@@ -297,11 +304,11 @@ final class Outbox {
     List<Message> refused = new ArrayList<>();
     Batch unknown;
     synchronized (this) {
+      stopped = true;
       unknown = underWay;
       queue.forEach(queued -> refused.add(queued.message()));
       queue.clear();
       refused.forEach(this::free);
-      expiryDue = false; // the timer has ended with its thread
     }
     refuse(refused);
     if (unknown != null) {

@@ -6,8 +6,6 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -77,19 +75,12 @@ final class OwnMembers {
     if (own.told != connections) {
       int lapses = own.lapses;
       own.telling = true;
-      present(own.member, connections)
+      session
+          .present(topic, own.member, connections)
           .whenCompleteAsync(
               (v, e) -> told(own, e == null ? connections : UNKNOWN, lapses), thread);
     } else if (connections == 0) {
       members.remove(own.member.id());
-    }
-  }
-
-  private CompletionStage<Void> present(Member member, int connections) {
-    try {
-      return session.present(topic, member, connections);
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedStage(e);
     }
   }
 

@@ -27,7 +27,15 @@ public interface Presence {
    * Calls {@code listener} with each join and leave from now on, in one order, on a thread that
    * must not be blocked. Listening ends with the returned handle, or with the node.
    */
-  AutoCloseable onChange(Consumer<Change> listener);
+  Listening onChange(Consumer<Change> listener);
+
+  /** A listener that {@link #onChange} has added. */
+  interface Listening extends AutoCloseable {
+
+    /** Removes the listener; a call that is under way goes on. */
+    @Override
+    void close();
+  }
 
   /**
    * A member.

@@ -5,6 +5,7 @@ import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
 import dev.jev.nodes.Presence.Change;
+import dev.jev.nodes.Presence.Listening;
 import dev.jev.nodes.Presence.Member;
 import dev.jev.websocket.WebSocketMessage;
 import java.util.Collection;
@@ -30,7 +31,7 @@ final class PresenceSockets {
   private final String name;
   private final NodePresence presence;
   private final Topic<WebSocketMessage> changes;
-  private @Nullable AutoCloseable following;
+  private @Nullable Listening following;
   private final Set<Connection<?>> joining = new HashSet<>(); // wait for the members
 
   PresenceSockets(String name, NodePresence presence) {
@@ -74,16 +75,8 @@ final class PresenceSockets {
 
   private void endIfUnused() {
     if (following != null && joining.isEmpty() && changes.size() == 0) {
-      close(following);
+      following.close();
       following = null;
-    }
-  }
-
-  private static void close(AutoCloseable handle) {
-    try {
-      handle.close();
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
     }
   }
 
@@ -124,7 +117,7 @@ final class PresenceSockets {
   private final class Snapshot implements NodePresence.Follower {
 
     private final BiConsumer<Long, Collection<Member>> action;
-    private @Nullable AutoCloseable handle;
+    private @Nullable Listening handle;
 
     private Snapshot(BiConsumer<Long, Collection<Member>> action) {
       this.action = action;
@@ -138,7 +131,7 @@ final class PresenceSockets {
     public void members(long version, Collection<Member> members) {
       action.accept(version, members);
       if (handle != null) {
-        close(handle);
+        handle.close();
       }
     }
 

@@ -43,16 +43,12 @@ final class TopicView<M> {
     return topic;
   }
 
-  /** Publishes a message to the subscribers but {@code except}, on the thread of the topic. */
-  void publish(KeptMessage message, @Nullable Connection<?> except) {
-    if (!retains && topic.size() == 0) {
-      return;
-    }
-    if (except == null) {
-      topic.publish(form(message));
-    } else {
-      topic.publish(form(message), except);
-    }
+  /**
+   * Publishes a message to the subscribers but {@code except}, on the thread of the topic. Returns
+   * false if some of them do not get it, because their event loop has no room.
+   */
+  boolean publish(KeptMessage message, @Nullable Connection<?> except) {
+    return (!retains && topic.size() == 0) || topic.publish(form(message), except);
   }
 
   /** Returns the form of a message for these subscribers, which it shares with the others. */

@@ -71,7 +71,11 @@ final class FaultyBackplane implements Backplane {
     }
 
     private <T> CompletionStage<T> lost() {
-      return CompletableFuture.failedStage(new IllegalStateException("connection lost"));
+      IllegalStateException failure = new IllegalStateException("connection lost");
+      if (ThreadLocalRandom.current().nextBoolean()) {
+        throw failure; // a fault of the engine, which a node survives
+      }
+      return CompletableFuture.failedStage(failure);
     }
 
     @Override

@@ -267,7 +267,7 @@ final class ModelCluster {
     int connection;
     final Sequence sequence = new Sequence(this, true);
     final Outbox outbox =
-        new Outbox(this, 0, false, TIMEOUT_NANOS, new AtomicLong(1 << 30), new AtomicLong());
+        new Outbox(this, 0, false, TIMEOUT_NANOS, 64, new AtomicLong(1 << 30), new AtomicLong());
     final List<Published> published = new ArrayList<>();
     boolean room = true;
     int begin = Integer.MIN_VALUE; // index in the history
@@ -378,6 +378,11 @@ final class ModelCluster {
     }
 
     // Outbox.Engine.
+
+    @Override
+    public boolean isHeard() {
+      return true;
+    }
 
     @Override
     public CompletionStage<Stored> publish(byte[] body, boolean again) {

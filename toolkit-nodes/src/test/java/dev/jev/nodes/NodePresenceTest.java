@@ -403,7 +403,12 @@ class NodePresenceTest {
 
     Node(String name, Duration grace) {
       session = engine.open(name, this).toCompletableFuture().join();
-      presence = new NodePresence("room", new Planted(session), loop.eventLoop(), grace);
+      presence =
+          new NodePresence(
+              "room",
+              new EngineSession(new Planted(session), Duration.ofSeconds(10)),
+              loop.eventLoop(),
+              grace);
       renew();
     }
 

@@ -2,11 +2,16 @@ package dev.jev.nodes;
 
 import static dev.jev.nodes.NodePair.await;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.jev.SlowConsumer;
 import dev.jev.nodes.NodePair.Peer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -27,6 +32,79 @@ class NodeStopTest {
     assertThat(await(node.topic("t", LOG).publish("m")).outcome())
         .isEqualTo(Receipt.Outcome.STORED);
     node.stop();
+  }
+
+  @Test
+  void subscriptionWhileTheNodeStopsIsRefusedAndTheNextStartHasNoDeadFeed() throws Exception {
+    AtomicBoolean answers = new AtomicBoolean(true);
+    Backplane engine =
+        new ForwardingBackplane(
+            Backplane.inProcess(), session -> new Silent(session, answers), receiver -> receiver);
+    try (NodePair pair = new NodePair(engine);
+        Peer peer = pair.connect(1)) {
+      Position start = await(pair.node(0).topic("t", LOG).publish("before")).position();
+      NodeTopic<String> topic = pair.node(1).topic("t", LOG);
+      answers.set(false);
+      topic.publish("for which the stop waits");
+      Thread stop = new Thread(pair.node(1)::stop);
+      stop.start();
+      while (!isRefused(topic.publish("m"))) {
+        Thread.onSpinWait();
+      }
+      assertThatIllegalStateException()
+          .isThrownBy(() -> topic.subscribe(peer.connection(), SlowConsumer.close()));
+      stop.join();
+      answers.set(true);
+      pair.node(1).start();
+      assertThat(await(topic.resume(peer.connection(), SlowConsumer.close(), start)).complete())
+          .isTrue();
+    }
+  }
+
+  /** A session that may not answer publications. */
+  private static final class Silent extends ForwardingBackplane.ForwardingSession {
+    private final AtomicBoolean answers;
+
+    Silent(Backplane.Session session, AtomicBoolean answers) {
+      super(session);
+      this.answers = answers;
+    }
+
+    @Override
+    public CompletionStage<Backplane.Stored> publish(
+        Backplane.Channel channel, byte[] body, boolean again) {
+      return answers.get() ? super.publish(channel, body, again) : new CompletableFuture<>();
+    }
+  }
+
+  @Test
+  void publicationsWhileTheNodeStopsHaveAnOutcome() throws Exception {
+    Nodes node = Nodes.builder(Backplane.inProcess()).name("a").build();
+    for (int round = 0; round < 50; round++) {
+      node.start();
+      NodeTopic<String> topic = node.topic("t", LOG);
+      List<CompletionStage<Receipt>> receipts = new ArrayList<>();
+      Thread publisher =
+          new Thread(
+              () -> {
+                for (boolean refused = false; !refused; ) {
+                  CompletionStage<Receipt> receipt = topic.publish("m");
+                  receipts.add(receipt);
+                  refused = receipts.size() > 1_000_000 || isRefused(receipt);
+                }
+              });
+      publisher.start();
+      node.stop();
+      publisher.join();
+      for (CompletionStage<Receipt> receipt : receipts) {
+        await(receipt);
+      }
+    }
+  }
+
+  private static boolean isRefused(CompletionStage<Receipt> receipt) {
+    CompletableFuture<Receipt> future = receipt.toCompletableFuture();
+    return future.isDone() && future.join().outcome() == Receipt.Outcome.REFUSED;
   }
 
   @Test

@@ -1,16 +1,19 @@
 package dev.jev.nodes;
 
 import static dev.jev.nodes.NodePair.await;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.SlowConsumer;
+import dev.jev.Topic;
 import dev.jev.nodes.NodePair.Peer;
 import dev.jev.nodes.Receipt.Outcome;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -174,6 +177,35 @@ class NodeTopicTest {
       topic(0, LOG).publish("for all");
       assertThat(sender.receive(1)).containsExactly("for all");
       assertThat(other.receive(2)).containsExactly("mine", "for all");
+    }
+  }
+
+  @Test
+  void subscriberThatMissesAMessageSinceItsLoopHasNoRoomIsClosed() throws Exception {
+    ClusterTopic<String> topic = (ClusterTopic<String>) topic(0, LOG);
+    try (Peer peer = pair.connect(0)) {
+      subscribe(topic, peer);
+      topic.publish("one");
+      assertThat(peer.receive(1)).containsExactly("one");
+      CountDownLatch blocked = new CountDownLatch(1);
+      peer.connection().execute(() -> awaitUninterruptibly(blocked));
+      Topic<String> other = Topic.of("other");
+      other.subscribe(peer.connection(), SlowConsumer.dropNewest());
+      String large = "x".repeat(1024 * 1024);
+      while (other.publish(large)) {
+        assertThat(other.counts().published()).isLessThan(100);
+      }
+      topic.deliver(new KeptMessage(Position.after("2"), "two".getBytes(UTF_8)), null);
+      blocked.countDown();
+      assertThat(peer.socket().readAll()).isNotEmpty(); // and the end
+    }
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

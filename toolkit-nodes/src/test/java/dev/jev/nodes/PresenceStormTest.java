@@ -38,6 +38,8 @@ class PresenceStormTest {
   private final List<Thread> threads = new ArrayList<>();
   private final List<AtomicInteger> connections = new ArrayList<>();
   private final AtomicInteger misses = new AtomicInteger();
+  private final CountDownLatch halfway = new CountDownLatch(6);
+  private final CountDownLatch followed = new CountDownLatch(1); // by all nodes
 
   @AfterEach
   void close() {
@@ -53,17 +55,19 @@ class PresenceStormTest {
     for (String name : List.of("a", "b", "c")) {
       nodes.add(new Node(name, name.equals("c")));
     }
-    CountDownLatch halfway = new CountDownLatch(2);
     for (int i = 0; i < 6; i++) {
       Node node = nodes.get(i % 3);
       Random random = new Random(i);
-      threads.add(new Thread(() -> churn(node, random, halfway), "churn " + i));
+      threads.add(new Thread(() -> churn(node, random), "churn " + i));
     }
     nodes.get(0).follow();
     threads.forEach(Thread::start);
     assertThat(halfway.await(30, TimeUnit.SECONDS)).isTrue();
-    nodes.get(1).follow();
-    nodes.get(2).follow();
+    for (Node node : nodes.subList(1, 3)) {
+      node.follow();
+      assertThat(node.began.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+    followed.countDown();
     for (Thread thread : threads) {
       thread.join();
     }
@@ -86,7 +90,7 @@ class PresenceStormTest {
   }
 
   /** Adds and removes connections; those that are left at the end are the expected ones. */
-  private void churn(Node node, Random random, CountDownLatch halfway) {
+  private void churn(Node node, Random random) {
     int[] own = new int[MEMBERS];
     for (int i = 0; i < 1000; i++) {
       int member = random.nextInt(MEMBERS);
@@ -99,6 +103,7 @@ class PresenceStormTest {
       }
       if (i == 500) {
         halfway.countDown();
+        awaitFollowers();
       }
     }
     for (int member = 0; member < MEMBERS; member++) {
@@ -106,6 +111,14 @@ class PresenceStormTest {
         node.presence.remove(new Member("m" + member, ""));
       }
       connections.get(member).addAndGet(own[member]);
+    }
+  }
+
+  private void awaitFollowers() {
+    try {
+      followed.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
@@ -122,6 +135,7 @@ class PresenceStormTest {
     final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
     final NodePresence presence;
     final Set<String> members = ConcurrentHashMap.newKeySet();
+    final CountDownLatch began = new CountDownLatch(1);
     final CompletableFuture<Void> failed = new CompletableFuture<>();
     volatile int deafness;
     private long version;
@@ -129,7 +143,12 @@ class PresenceStormTest {
     Node(String name, boolean missesChanges) {
       Session session = engine.open(name, this).toCompletableFuture().join();
       session.renew(Duration.ofMinutes(1)).toCompletableFuture().join();
-      presence = new NodePresence("room", session, thread, Duration.ofMillis(2));
+      presence =
+          new NodePresence(
+              "room",
+              new EngineSession(session, Duration.ofSeconds(10)),
+              thread,
+              Duration.ofMillis(2));
       deafness = missesChanges ? 7 : 0;
     }
 
@@ -150,6 +169,7 @@ class PresenceStormTest {
     public void members(long version, Collection<Member> first) {
       this.version = version;
       first.forEach(member -> members.add(member.id()));
+      began.countDown();
     }
 
     @Override

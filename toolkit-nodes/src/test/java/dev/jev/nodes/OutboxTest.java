@@ -1,0 +1,107 @@
+package dev.jev.nodes;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.Connection;
+import dev.jev.nodes.Backplane.Stored;
+import java.lang.reflect.Proxy;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+/** Tests what an outbox remembers, and its end; {@link SequenceModelTest} tests its order. */
+class OutboxTest {
+
+  private static final byte[] PAYLOAD = "m".getBytes(UTF_8);
+  private static final int MAX_SENDERS = 500;
+
+  private final Queue<Runnable> tasks = new ArrayDeque<>();
+  private boolean heard = true;
+  private boolean refuses;
+  private final Connection<?> sender =
+      (Connection<?>)
+          Proxy.newProxyInstance(
+              Connection.class.getClassLoader(),
+              new Class<?>[] {Connection.class},
+              (proxy, method, arguments) -> null);
+  private final Outbox outbox =
+      new Outbox(
+          new Engine(),
+          1,
+          false,
+          TimeUnit.SECONDS.toNanos(5),
+          MAX_SENDERS,
+          new AtomicLong(1 << 20),
+          new AtomicLong());
+
+  /** An engine that answers at once. */
+  private final class Engine implements Outbox.Engine {
+
+    @Override
+    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+      return refuses
+          ? CompletableFuture.failedStage(new Backplane.RefusedException("planted"))
+          : CompletableFuture.completedStage(new Stored("1", false));
+    }
+
+    @Override
+    public void execute(Runnable task) {
+      tasks.add(task);
+    }
+
+    @Override
+    public void runAfter(long nanos, Runnable task) {}
+
+    @Override
+    public long nanoTime() {
+      return 0;
+    }
+
+    @Override
+    public boolean isHeard() {
+      return heard;
+    }
+
+    @Override
+    public void count(Receipt.Outcome outcome, int messages) {}
+  }
+
+  @Test
+  void sendersAreRememberedUntilTheirMessagesComeAsFarAsTheEngineKeepsThem() {
+    for (int i = 0; i < MAX_SENDERS + 1; i++) {
+      outbox.publish(PAYLOAD, sender);
+    }
+    assertThat(outbox.takeSenders(1)).isNull(); // is no longer kept
+    for (int batch = 2; batch <= MAX_SENDERS + 1; batch++) {
+      assertThat(outbox.takeSenders(batch)).hasSize(1).first().isSameAs(sender);
+      assertThat(outbox.takeSenders(batch)).isNull();
+    }
+  }
+
+  @Test
+  void senderIsNotRememberedWhenItsMessageDoesNotCome() {
+    heard = false;
+    outbox.publish(PAYLOAD, sender);
+    assertThat(outbox.takeSenders(1)).isNull();
+    heard = true;
+    refuses = true;
+    outbox.publish(PAYLOAD, sender);
+    assertThat(outbox.takeSenders(2)).isNull();
+    refuses = false;
+    outbox.publish(PAYLOAD, sender);
+    outbox.forgetSenders();
+    assertThat(outbox.takeSenders(3)).isNull();
+  }
+
+  @Test
+  void publicationAfterTheStopIsRefusedAtOnce() throws Exception {
+    outbox.stop();
+    CompletableFuture<Receipt> receipt = outbox.publish(PAYLOAD, null).toCompletableFuture();
+    assertThat(receipt).isCompletedWithValue(Receipt.REFUSED);
+  }
+}
