@@ -39,10 +39,10 @@ import org.jspecify.annotations.Nullable;
  * what it has missed, on any node. The server also has the client for browsers, {@code
  * /jev/topics.js}.
  *
- * <p><b>Several paths.</b> A handler that serves other WebSockets too passes the calls for some
- * connections on to this one. The server then needs this plugin, {@link Nodes}, and the options of
- * {@link #protocol}. The attachment of these connections, their {@link Presence.Member} attribute
- * and the pause of reading belong to this handler.
+ * <p><b>Other WebSockets.</b> A server has others too if it is built with {@link #protocol}, with
+ * this plugin and {@link Nodes}, and with a handler that passes the calls for connections with this
+ * subprotocol on to this one. The attachment of these connections, their {@link Presence.Member}
+ * attribute and the pause of reading belong to this handler.
  *
  * <p><b>Limits.</b> Per connection, topics, publications under way, their rate and the length of a
  * text are limited, see {@link Builder}. Reading pauses while publications wait.
@@ -94,27 +94,30 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
   public Server.Builder<WebSocketMessage, WebSocketMessage> server(
       UnaryOperator<WebSocketServerBuilder> options) {
     return Server.<WebSocketMessage, WebSocketMessage>builder(
-            options.apply(protocol()).build(), this)
+            options.apply(protocol().requireSubprotocol()).build(), this)
         .maxPendingBytes(MAX_PENDING_BYTES)
         .plugin(nodes)
         .plugin(this);
   }
 
   /**
-   * Returns a builder of the protocol. It requires the subprotocol, limits the texts, and serves
-   * the {@link #script}. When the server stops or drains, clients are told when to reconnect.
+   * Returns a builder of the protocol. It offers the subprotocol, limits the texts, and serves the
+   * {@link #script}. When the server stops or drains, the clients with this subprotocol are told
+   * when to reconnect.
    */
   public WebSocketServerBuilder protocol() {
     return WebSocketProtocol.server()
         .subprotocols(SUBPROTOCOL)
-        .requireSubprotocol()
         .maxMessageBytes(limits.maxTextBytes())
         .stopCloseCode(SERVICE_RESTART)
         .stopText(TopicSocket::reconnect)
         .http(script());
   }
 
-  private static String reconnect() {
+  private static @Nullable String reconnect(WebSocketHandshake handshake) {
+    if (!SUBPROTOCOL.equals(handshake.subprotocol())) {
+      return null; // another WebSocket of the same server
+    }
     return Envelope.reconnect(ThreadLocalRandom.current().nextInt(RECONNECT_MILLIS));
   }
 

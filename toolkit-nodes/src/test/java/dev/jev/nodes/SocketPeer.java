@@ -22,21 +22,22 @@ final class SocketPeer implements AutoCloseable {
   private final CompletableFuture<Integer> closed = new CompletableFuture<>();
   private final WebSocket socket;
 
-  private SocketPeer(int port) {
-    URI uri = URI.create("ws://127.0.0.1:" + port + "/");
-    socket =
-        CLIENT
-            .newWebSocketBuilder()
-            .subprotocols(TopicSocket.SUBPROTOCOL)
-            .buildAsync(uri, new Listener())
-            .join();
+  private SocketPeer(Server server, WebSocket.Builder builder) {
+    URI uri = URI.create("ws://127.0.0.1:" + server.port() + "/");
+    socket = builder.buildAsync(uri, new Listener()).join();
   }
 
   /** Connects, and expects the heartbeat at the beginning. */
   static SocketPeer connect(Server server) throws Exception {
-    SocketPeer peer = new SocketPeer(server.port());
+    SocketPeer peer =
+        new SocketPeer(server, CLIENT.newWebSocketBuilder().subprotocols(TopicSocket.SUBPROTOCOL));
     assertThat(peer.receive()).startsWith("{\"heartbeat\":");
     return peer;
+  }
+
+  /** Connects without the subprotocol. */
+  static SocketPeer connectPlain(Server server) {
+    return new SocketPeer(server, CLIENT.newWebSocketBuilder());
   }
 
   SocketPeer send(String text) throws Exception {
@@ -63,6 +64,12 @@ final class SocketPeer implements AutoCloseable {
   /** Expects that all commands so far have had no further answer. */
   void expectNothingElse() throws Exception {
     send("{\"unsubscribe\":[\"nothing else\"]}").expect("{\"unsubscribed\":\"nothing else\"}");
+  }
+
+  /** Expects the close, with nothing before it. */
+  void expectClose(int code) throws Exception {
+    assertThat(closeCode()).isEqualTo(code);
+    assertThat(texts).isEmpty();
   }
 
   /** Subscribes; returns the position of the beginning. */

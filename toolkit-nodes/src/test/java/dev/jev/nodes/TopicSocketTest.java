@@ -5,12 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.jev.CloseReason;
+import dev.jev.Connection;
 import dev.jev.Eventually;
+import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicGate.Request;
 import dev.jev.plugin.Drain;
 import dev.jev.websocket.WebSocketHandshake;
+import dev.jev.websocket.WebSocketMessage;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -70,6 +74,54 @@ class TopicSocketTest {
 
   private SocketPeer connect(TopicGate gate) throws Exception {
     return connect(start(builder -> builder.gate(gate)));
+  }
+
+  @Test
+  void serverMayHaveOtherWebSocketsToo() throws Exception {
+    TopicSocket topics = TopicSocket.builder(nodes).gate(TopicGate.always(ALL)).build();
+    Handler<WebSocketMessage, WebSocketMessage> handler =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<WebSocketMessage> connection) {
+            if (isOfTopics(connection)) {
+              topics.onConnect(connection);
+            }
+          }
+
+          @Override
+          public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+            if (isOfTopics(connection)) {
+              topics.onMessage(connection, message);
+            } else {
+              connection.send(WebSocketMessage.text("other"));
+            }
+          }
+
+          @Override
+          public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
+            if (isOfTopics(connection)) {
+              topics.onClose(connection, reason);
+            }
+          }
+        };
+    Server server =
+        start(
+            Server.<WebSocketMessage, WebSocketMessage>builder(topics.protocol().build(), handler)
+                .plugin(nodes)
+                .plugin(topics));
+    SocketPeer other = SocketPeer.connectPlain(server);
+    peers.add(other);
+    other.send("hello").expect("other");
+    SocketPeer peer = connect(server);
+    peer.subscribe("t");
+    server.stop(Duration.ofSeconds(5));
+    assertThat(peer.receive()).startsWith("{\"reconnect\":");
+    other.expectClose(1012); // and no text that it would not understand
+  }
+
+  private static boolean isOfTopics(Connection<WebSocketMessage> connection) {
+    WebSocketHandshake handshake = connection.attribute(WebSocketHandshake.class);
+    return handshake != null && TopicSocket.SUBPROTOCOL.equals(handshake.subprotocol());
   }
 
   @AfterEach

@@ -2,7 +2,7 @@ package dev.jev.websocket;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,14 +12,14 @@ import org.jspecify.annotations.Nullable;
  * @param pongNanos the time to wait for a sign of life after a ping, in nanoseconds
  * @param delivered true if the handler gets pings and pongs
  * @param stopCode the close code to send when the server stops
- * @param stopText creates the text that is sent before it; null for none
+ * @param stopText creates the text that is sent before it, or null; null for none
  */
 record ControlPolicy(
     long pingNanos,
     long pongNanos,
     boolean delivered,
     int stopCode,
-    @Nullable Supplier<String> stopText) {
+    @Nullable Function<WebSocketHandshake, @Nullable String> stopText) {
 
   private static final Duration MIN = Duration.ofMillis(10);
   private static final Duration MAX = Duration.ofDays(1);
@@ -47,7 +47,7 @@ record ControlPolicy(
     return new ControlPolicy(pingNanos, pongNanos, delivered, code, stopText);
   }
 
-  ControlPolicy stopText(Supplier<String> text) {
+  ControlPolicy stopText(Function<WebSocketHandshake, @Nullable String> text) {
     return new ControlPolicy(pingNanos, pongNanos, delivered, stopCode, text);
   }
 

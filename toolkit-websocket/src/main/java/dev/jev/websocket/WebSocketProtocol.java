@@ -19,7 +19,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.net.URI;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -330,9 +330,14 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   /** Writes the last text, not compressed, unless a fragmented message has not ended. */
   private void writeStopText(ProtocolContext context) {
-    Supplier<String> text = policy.stopText();
-    if (text != null && !writer.isBetweenFragments()) {
-      ByteBuf utf8 = Unpooled.wrappedBuffer(text.get().getBytes(UTF_8));
+    Function<WebSocketHandshake, @Nullable String> texts = policy.stopText();
+    WebSocketHandshake handshake = context.attribute(WebSocketHandshake.class);
+    if (texts == null || handshake == null || writer.isBetweenFragments()) {
+      return;
+    }
+    String text = texts.apply(handshake);
+    if (text != null) {
+      ByteBuf utf8 = Unpooled.wrappedBuffer(text.getBytes(UTF_8));
       context.write(writer.frame(FrameHeader.TEXT, utf8));
     }
   }

@@ -133,9 +133,10 @@ public final class WebSocketServerBuilder {
    * Sets the text that peers receive before the close frame when the server stops or drains; none
    * by default. It tells them, for example, when to reconnect.
    *
-   * @param text creates the text for each connection, on its event loop; must not throw
+   * @param text creates the text for each connection, on its event loop; null sends none; must not
+   *     throw
    */
-  public WebSocketServerBuilder stopText(Supplier<String> text) {
+  public WebSocketServerBuilder stopText(Function<WebSocketHandshake, @Nullable String> text) {
     control = control.stopText(requireNonNull(text, "text"));
     return this;
   }

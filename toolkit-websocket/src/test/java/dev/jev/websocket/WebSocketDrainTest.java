@@ -132,7 +132,7 @@ class WebSocketDrainTest {
   @Test
   void peersReceiveTheStopTextBeforeTheCloseFrame() throws Exception {
     WebSocketServerBuilder protocol =
-        WebSocketProtocol.server().stopCloseCode(1012).stopText(() -> "later");
+        WebSocketProtocol.server().stopCloseCode(1012).stopText(handshake -> "later");
     Server server = start(protocol, Recorder.silent(), drain());
     try (HttpPeer peer = connect(server)) {
       server.stop(Duration.ofSeconds(20));
@@ -144,7 +144,7 @@ class WebSocketDrainTest {
 
   @Test
   void peersReceiveNoStopTextIfTheServerDoesNotStop() throws Exception {
-    WebSocketServerBuilder protocol = WebSocketProtocol.server().stopText(() -> "later");
+    WebSocketServerBuilder protocol = WebSocketProtocol.server().stopText(handshake -> "later");
     Server server = start(protocol, new ClosingHandler(), drain());
     try (HttpPeer peer = connect(server)) {
       assertThat(readClose(peer).code()).isEqualTo(1000);
