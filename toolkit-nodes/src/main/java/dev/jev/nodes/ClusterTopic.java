@@ -379,7 +379,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       return;
     }
     synchronized (this) {
-      if (closeDue || feed == null || !isUnused()) {
+      if (closeDue || feed == null || subscribers() > 0) {
         return;
       }
       closeDue = true;
@@ -390,18 +390,20 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private synchronized void closeIfUnused() {
     closeDue = false;
     TopicFeed present = feed;
-    if (present != null && present.isIdle() && isUnused()) {
+    if (present != null && present.isIdle() && subscribers() == 0) {
       end(present);
     } else if (present != null) {
       closeLaterUnless(present.isIdle());
     }
   }
 
-  private boolean isUnused() {
-    TopicView<O> ofHandlers = handlers;
-    TopicView<WebSocketMessage> ofSockets = sockets;
-    return (ofHandlers == null || ofHandlers.topic().size() == 0)
-        && (ofSockets == null || ofSockets.topic().size() == 0);
+  /** Returns the number of subscribers on this node, without those that join. */
+  int subscribers() {
+    return size(handlers) + size(sockets);
+  }
+
+  private static int size(@Nullable TopicView<?> view) {
+    return view == null ? 0 : view.topic().size();
   }
 
   private void end(TopicFeed present) {

@@ -5,19 +5,19 @@ import java.time.Duration;
 /**
  * The limits of one connection of a {@link TopicSocket}. Immutable.
  *
- * @param maxPublishing the maximum number of commands under way
+ * @param maxPendingCommands the maximum number of commands under way
  * @param publishBurst the number of messages that may be published at once
  */
 record SocketLimits(
     int maxTopics,
-    int maxPublishing,
+    int maxPendingCommands,
     int maxTextBytes,
     int publishesPerSecond,
     int publishBurst,
     Duration gateTimeout) {
 
   /** Maximum size of the messages under way, in bytes. */
-  static final long MAX_PUBLISHING_BYTES = 256 * 1024;
+  static final long MAX_PENDING_BYTES = 256 * 1024;
 
   static final SocketLimits DEFAULT =
       new SocketLimits(100, 64, 64 * 1024, 100, 200, Duration.ofSeconds(10));
@@ -28,11 +28,11 @@ record SocketLimits(
   SocketLimits maxTopics(int topics) {
     Checks.inRange("maxTopics", topics, 1, MAX_COUNT);
     return new SocketLimits(
-        topics, maxPublishing, maxTextBytes, publishesPerSecond, publishBurst, gateTimeout);
+        topics, maxPendingCommands, maxTextBytes, publishesPerSecond, publishBurst, gateTimeout);
   }
 
-  SocketLimits maxPublishing(int commands) {
-    Checks.inRange("maxPublishing", commands, 1, MAX_COUNT);
+  SocketLimits maxPendingCommands(int commands) {
+    Checks.inRange("maxPendingCommands", commands, 1, MAX_COUNT);
     return new SocketLimits(
         maxTopics, commands, maxTextBytes, publishesPerSecond, publishBurst, gateTimeout);
   }
@@ -40,18 +40,19 @@ record SocketLimits(
   SocketLimits maxTextBytes(int bytes) {
     Checks.inRange("maxTextBytes", bytes, 1024, 1 << 30);
     return new SocketLimits(
-        maxTopics, maxPublishing, bytes, publishesPerSecond, publishBurst, gateTimeout);
+        maxTopics, maxPendingCommands, bytes, publishesPerSecond, publishBurst, gateTimeout);
   }
 
   SocketLimits publishRate(int perSecond, int burst) {
     Checks.inRange("perSecond", perSecond, 1, MAX_RATE);
     Checks.inRange("burst", burst, 1, MAX_RATE);
-    return new SocketLimits(maxTopics, maxPublishing, maxTextBytes, perSecond, burst, gateTimeout);
+    return new SocketLimits(
+        maxTopics, maxPendingCommands, maxTextBytes, perSecond, burst, gateTimeout);
   }
 
   SocketLimits gateTimeout(Duration timeout) {
     Checks.duration("gateTimeout", timeout, Duration.ofMillis(10));
     return new SocketLimits(
-        maxTopics, maxPublishing, maxTextBytes, publishesPerSecond, publishBurst, timeout);
+        maxTopics, maxPendingCommands, maxTextBytes, publishesPerSecond, publishBurst, timeout);
   }
 }

@@ -201,8 +201,8 @@ final class SocketSession {
   }
 
   private boolean isFull() {
-    return underWay.get() >= limits.maxPublishing()
-        || underWayBytes.get() >= SocketLimits.MAX_PUBLISHING_BYTES;
+    return underWay.get() >= limits.maxPendingCommands()
+        || underWayBytes.get() >= SocketLimits.MAX_PENDING_BYTES;
   }
 
   private void pauseIfFull() {

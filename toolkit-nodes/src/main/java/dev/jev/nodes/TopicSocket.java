@@ -268,8 +268,8 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      *
      * @throws IllegalArgumentException if {@code commands} is not in 1..100,000
      */
-    public Builder maxPublishing(int commands) {
-      limits = limits.maxPublishing(commands);
+    public Builder maxPendingCommands(int commands) {
+      limits = limits.maxPendingCommands(commands);
       return this;
     }
 

@@ -76,6 +76,10 @@ class TopicSocketTest {
     return connect(start(builder -> builder.gate(gate)));
   }
 
+  private int subscribers(String topic) {
+    return ((ClusterTopic<?>) nodes.topic(topic, LOG)).subscribers();
+  }
+
   @Test
   void serverMayHaveOtherWebSocketsToo() throws Exception {
     TopicSocket topics = TopicSocket.builder(nodes).gate(TopicGate.always(ALL)).build();
@@ -302,7 +306,7 @@ class TopicSocketTest {
     peer.subscribe("a");
     peer.send("{\"unsubscribe\":[\"a\",\"b\"]}");
     peer.expect("{\"unsubscribed\":\"a\"}", "{\"unsubscribed\":\"b\"}");
-    Eventually.holds("no subscriber", () -> nodes.topic("a", LOG).local().size() == 0);
+    Eventually.holds("no subscriber", () -> subscribers("a") == 0);
     peer.send("{\"publish\":\"a\",\"data\":1,\"id\":1}");
     assertThat(peer.receive()).startsWith("{\"published\":1,");
     peer.expectNothingElse();
@@ -403,7 +407,7 @@ class TopicSocketTest {
     peer.expect("{\"denied\":\"a\",\"reason\":\"the server has not decided in time\"}");
     gate.answer("a", false, ALL);
     peer.expectNothingElse();
-    assertThat(nodes.topic("a", LOG).local().size()).isZero();
+    assertThat(subscribers("a")).isZero();
   }
 
   @Test
@@ -540,7 +544,7 @@ class TopicSocketTest {
   @Test
   void readingPausesWhileManyCommandsAreUnderWay() throws Exception {
     ManualGate gate = new ManualGate();
-    SocketPeer peer = connect(start(builder -> builder.gate(gate).maxPublishing(8)));
+    SocketPeer peer = connect(start(builder -> builder.gate(gate).maxPendingCommands(8)));
     for (int i = 0; i < 20; i++) {
       peer.send("{\"publish\":\"t" + i + "\",\"data\":1,\"id\":" + i + "}");
     }
@@ -589,7 +593,8 @@ class TopicSocketTest {
   void manyCommandsBehindOneAreDoneWithoutRecursion() throws Exception {
     ManualGate gate = new ManualGate();
     Duration timeout = Duration.ofMinutes(1);
-    SocketPeer peer = connect(start(b -> b.gate(gate).gateTimeout(timeout).maxPublishing(100_000)));
+    SocketPeer peer =
+        connect(start(b -> b.gate(gate).gateTimeout(timeout).maxPendingCommands(100_000)));
     peer.send("{\"subscribe\":[\"a\"]}");
     int many = 5_000;
     for (int i = 0; i < many; i++) {
@@ -790,7 +795,7 @@ class TopicSocketTest {
   void limitsAreChecked() {
     TopicSocket.Builder builder = TopicSocket.builder(nodes);
     check(() -> builder.maxTopics(0), "maxTopics: 0 (expected: 1..100000)");
-    check(() -> builder.maxPublishing(0), "maxPublishing: 0 (expected: 1..100000)");
+    check(() -> builder.maxPendingCommands(0), "maxPendingCommands: 0 (expected: 1..100000)");
     check(() -> builder.maxTextBytes(1023), "maxTextBytes: 1023 (expected: 1024..1073741824)");
     check(() -> builder.publishRate(0, 1), "perSecond: 0 (expected: 1..1000000)");
     check(() -> builder.publishRate(1, 0), "burst: 0 (expected: 1..1000000)");
