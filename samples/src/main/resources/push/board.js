@@ -41,26 +41,54 @@ export class Board {
     this.#loop();
   }
 
-  /** Starts over with the strokes on the server's board. */
-  reset(me, strokes) {
+  /** Lets a visitor draw. */
+  join(me) {
     this.#me = me;
     this.#number = 0;
-    this.#stroke = null;
     this.#sentCursor = null;
-    this.#strokes.clear();
+  }
+
+  /** Ends drawing, and removes what the log may not have: cursors, and the end of an own stroke. */
+  leave() {
+    this.#me = null;
+    this.#stroke = null;
+    this.#cursor = null;
     [...this.#cursors.keys()].forEach((id) => this.remove(id));
-    strokes.forEach((stroke) => this.add(stroke));
+    for (const [key, stroke] of this.#strokes) {
+      stroke.points.length = 2 * stroke.logged;
+      if (stroke.logged === 0) {
+        this.#strokes.delete(key);
+      }
+    }
     this.#fit();
   }
 
-  /** Adds a part of a stroke; ignores a part that is already known. */
+  /** Returns all strokes as far as they are in the log, for restore. */
+  strokes() {
+    return [...this.#strokes].map(([key, { color, points, logged }]) => [key, color, points.slice(0, 2 * logged)]);
+  }
+
+  /** Puts strokes on an empty board. */
+  restore(strokes) {
+    strokes.forEach(([key, color, points]) => {
+      Object.assign(this.#begin(key, color), { points, logged: points.length / 2 });
+    });
+    this.#fit();
+  }
+
+  /** Adds a part of a stroke from the log; ignores a part whose beginning is not on the board. */
   add({ visitor, stroke, color, from, points }) {
     const key = `${visitor}/${stroke}`;
     const known = this.#strokes.get(key);
-    if (from === (known ? known.points.length / 2 : 0)) {
+    if (from === (known?.logged ?? 0)) {
       const all = known ?? this.#begin(key, color);
-      all.points.push(...points);
-      this.#paintNew(all, Math.max(0, from - 1));
+      all.logged += points.length / 2;
+      const added = points.slice(all.points.length - 2 * from); // the rest of an own stroke is on the board
+      if (added.length > 0) {
+        const first = all.points.length / 2 - 1;
+        all.points.push(...added);
+        this.#paintNew(all, Math.max(0, first));
+      }
     }
   }
 
@@ -232,7 +260,7 @@ export class Board {
   // Painting.
 
   #begin(key, color) {
-    const stroke = { color, points: [] };
+    const stroke = { color, points: [], logged: 0 }; // logged: the number of points that are in the log
     this.#strokes.set(key, stroke);
     if (this.#strokes.size > MAX_STROKES) {
       this.#strokes.delete(this.#strokes.keys().next().value);

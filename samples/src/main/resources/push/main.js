@@ -2,10 +2,12 @@
 
 import { Board } from "./board.js";
 import { Chart } from "./chart.js";
+import { Drawing } from "./drawing.js";
 import { Link } from "./link.js";
 
 const PING_MS = 100;
 const STEP = 1_000; // subscribers, per click
+const RECONNECTING = "The connection is lost. When it is back, the board gets what it has missed.";
 const LOAD_NOTE = "Each is a real WebSocket connection from the server to itself.";
 
 const find = (id) => document.getElementById(id);
@@ -17,7 +19,9 @@ const write = (id, text) => {
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const controls = ["rate", "add", "remove"].map(find);
 const chart = new Chart(find("chart"));
-const board = new Board(find("board"), (message) => link.send(message));
+let linked = false; // to what is live, except the drawing
+const board = new Board(find("board"), send);
+const drawing = new Drawing(board, showState);
 const pings = new Map(); // from the number of a ping to the time at which it was sent
 let pingNumber = 0;
 let me = null;
@@ -25,27 +29,53 @@ let limits = null;
 let sliderActiveUntil = 0; // the time until which the server does not move the slider
 
 const link = new Link("live", {
-  onState: showState,
+  onState: setLinked,
   onMessage: (message) => on[message.type]?.(message),
 });
 
-function showState(state) {
-  if (find("state").dataset.state === state) {
+function send(message) {
+  if (message.type === "draw") {
+    drawing.dismissNotice();
+  }
+  return link.send(message);
+}
+
+function setLinked(state) {
+  if (linked === (state === "live")) {
     return;
   }
-  find("state").dataset.state = state;
-  document.body.classList.toggle("stale", state !== "live");
-  write("state-text", state === "live" ? "Live" : "Reconnecting…");
-  controls.forEach((control) => (control.disabled = state !== "live"));
+  linked = !linked;
   pings.clear();
+  if (!linked) {
+    drawing.disconnected();
+    board.leave();
+  }
+  showState();
+}
+
+/** Shows whether both connections are open, and what has become of the drawing. */
+function showState() {
+  const live = linked && drawing.isOpen();
+  const was = find("state").dataset.state;
+  const state = live ? "live" : was === "connecting" ? was : "reconnecting";
+  const notice = state === "reconnecting" ? RECONNECTING : drawing.notice;
+  write("notice", notice);
+  find("notice").hidden = !notice;
+  if (state !== was) {
+    find("state").dataset.state = state;
+    document.body.classList.toggle("stale", !live);
+    write("state-text", live ? "Live" : "Reconnecting…");
+    controls.forEach((control) => (control.disabled = !live));
+  }
 }
 
 const on = {
-  welcome({ you, strokes, maxRate, maxSimulated }) {
+  welcome({ you, drawing: { log, begin }, maxRate, maxSimulated }) {
     me = you;
     limits = { maxSimulated };
     find("rate").max = maxRate;
-    board.reset(you, strokes);
+    board.join(you);
+    drawing.welcome({ log, position: begin });
   },
 
   pong({ number }) {
@@ -83,8 +113,6 @@ const on = {
 
   cursor: (cursor) => board.move(cursor),
   gone: ({ id }) => board.remove(id),
-  stroke: (stroke) => board.add(stroke),
-  cleared: () => board.clear(),
 };
 
 function count(number, noun) {

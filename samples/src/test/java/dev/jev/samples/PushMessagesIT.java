@@ -65,20 +65,6 @@ class PushMessagesIT {
     assertThat(subscriber.code()).isEqualTo(1000);
   }
 
-  @Test
-  void whoComesLaterSeesWhatWasDrawn() throws Exception {
-    WebSocketTexts page = page();
-    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[0,10000,1,2]}");
-    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":2,\"points\":[3,4]}");
-    page.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":7,\"points\":[5,5]}"); // a gap
-    page.expectMatch("\\{\"type\":\"stroke\",.*\"from\":2,\"points\":\\[3,4]}");
-    assertThat(page().next())
-        .startsWith("{\"type\":\"welcome\",")
-        .contains("\"from\":0,\"points\":[0,10000,1,2,3,4]}");
-    page.sends("{\"type\":\"clear\"}").expect("{\"type\":\"cleared\"}");
-    assertThat(page().next()).contains("\"strokes\":[]");
-  }
-
   @ParameterizedTest
   @ValueSource(
       strings = {

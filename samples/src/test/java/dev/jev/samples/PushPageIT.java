@@ -3,6 +3,7 @@ package dev.jev.samples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
+import dev.jev.Eventually;
 import dev.jev.Program;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,6 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The page of the sample `push` in Chromium. */
 @Timeout(180)
@@ -91,6 +94,51 @@ class PushPageIT {
             pressed ? 1 : 0));
   }
 
+  /** Draws a line from one side to the other. */
+  private void drawsLine(double y) throws Exception {
+    points("mousePressed", 0.2, y, /* pressed= */ true);
+    points("mouseMoved", 0.5, 1 - y, /* pressed= */ true);
+    points("mouseMoved", 0.8, y, /* pressed= */ true);
+    points("mouseReleased", 0.8, y, /* pressed= */ false);
+  }
+
+  private static String hasStrokes(int count) {
+    return "document.getElementById('board').dataset.strokes === '" + count + "'";
+  }
+
+  private static String hasState(String state) {
+    return "document.getElementById('state').dataset.state === '" + state + "'";
+  }
+
+  /** Returns what the page would save before a reload: the position in the log, and the strokes. */
+  private JsonNode saved() throws Exception {
+    String json =
+        browser
+            .runs(
+                "dispatchEvent(new Event('pagehide'));"
+                    + " return sessionStorage.getItem('jev.push.drawing')")
+            .asString();
+    return new JsonMapper().readTree(json);
+  }
+
+  /** Waits until so many lines are in the log, as far as the page knows. */
+  private JsonNode savedLines(int count) throws Exception {
+    int numbers = 6; // of each line
+    Eventually.holds(
+        count + " lines",
+        () -> {
+          JsonNode strokes = saved().get("strokes");
+          return strokes.size() == count && strokes.path(count - 1).path(2).size() == numbers;
+        });
+    return saved();
+  }
+
+  private void clearsBoard() throws Exception {
+    browser.runs(
+        "const clear = document.getElementById('clear'); clear.disabled = false; clear.click()");
+    browser.awaits(hasStrokes(0));
+  }
+
   private void expectNoErrors() throws Exception {
     assertThat(browser.console()).isEmpty();
   }
@@ -161,16 +209,64 @@ class PushPageIT {
   }
 
   @Test
-  void pageComesBackWhenTheServerDoes() throws Exception {
+  void boardGetsExactlyWhatItHasMissed() throws Exception {
+    clearsBoard();
+    String drawer = browser.window();
+    try (Relay relay = Relay.to(server.port())) {
+      String address = "http://127.0.0.1:" + relay.port() + "/";
+      String reader = browser.opensWindow();
+      browser.opens(address).awaits(isLive());
+      browser.goesTo(drawer);
+      drawsLine(0.1);
+      browser.goesTo(reader);
+      JsonNode before = savedLines(1);
+      browser.runs(
+          "const send = WebSocket.prototype.send; WebSocket.prototype.send = function (text) {"
+              + " if (text.startsWith('{\"subscribe')) window.asked = JSON.parse(text);"
+              + " send.call(this, text); }");
+
+      relay.cut();
+      browser.awaits(hasState("reconnecting"));
+      assertThat(text("notice")).startsWith("The connection is lost.");
+      browser.goesTo(drawer);
+      drawsLine(0.2);
+      drawsLine(0.3);
+      relay.restore();
+      browser.goesTo(reader).awaits(hasState("live")).awaits(hasStrokes(3));
+      assertThat(text("notice")).isEmpty();
+      assertThat(browser.runs("return asked.after.drawing")).isEqualTo(before.get("position"));
+      browser.opens(address + "favicon.svg"); // away
+      browser.goesTo(drawer);
+      drawsLine(0.4);
+      JsonNode drawn = savedLines(4);
+      browser.goesTo(reader).opens(address).awaits(hasState("live")).awaits(hasStrokes(4));
+      assertThat(savedLines(4).get("strokes")).isEqualTo(drawn.get("strokes"));
+      browser.console(); // the connections that the relay has cut
+      browser.closesWindow(drawer);
+    }
+    clearsBoard();
+  }
+
+  @Test
+  void pageComesBackWithANewBoardWhenTheServerDoes() throws Exception {
+    drawsLine(0.2);
+    browser.awaits("document.getElementById('board').dataset.strokes > 0");
     String port = String.valueOf(server.port());
     assertThat(server.terminate().exitStatus()).isZero();
-    browser.awaits("document.getElementById('state').dataset.state === 'reconnecting'");
+    browser.awaits(hasState("reconnecting"));
     assertThat(text("state-text")).isEqualTo("Reconnecting…");
     server.close();
     server = Sample.server("push", "--port", port, "--period-ms", "200");
-    browser.awaits("document.getElementById('state').dataset.state === 'live'");
-    browser.awaits(shows("connections", "n === 1"));
+    browser.awaits(hasState("live")).awaits(shows("connections", "n === 1"));
+    browser.awaits("document.getElementById('notice').textContent.includes('has restarted')");
+    browser.awaits(hasStrokes(0));
     assertThat(browser.console()).allMatch(line -> line.contains("ERR_CONNECTION_REFUSED"));
+    drawsLine(0.3);
+    browser.awaits(hasStrokes(1)).awaits("document.getElementById('notice').hidden");
+    open(); // the new board outlives a reload
+    browser.awaits(hasStrokes(1)).awaits("document.getElementById('notice').hidden");
+    clearsBoard();
+    expectNoErrors();
   }
 
   @Test

@@ -31,10 +31,21 @@ final class WebSocketTexts implements WebSocket.Listener {
   }
 
   static WebSocketTexts connect(int port, String path) throws Exception {
+    return connect(HttpClient.newHttpClient().newWebSocketBuilder(), port, path);
+  }
+
+  static WebSocketTexts connect(Program server, String path, String subprotocol) throws Exception {
+    return connect(
+        HttpClient.newHttpClient().newWebSocketBuilder().subprotocols(subprotocol),
+        server.port(),
+        path);
+  }
+
+  private static WebSocketTexts connect(WebSocket.Builder builder, int port, String path)
+      throws Exception {
     WebSocketTexts client = new WebSocketTexts();
     client.socket =
-        HttpClient.newHttpClient()
-            .newWebSocketBuilder()
+        builder
             .buildAsync(URI.create("ws://127.0.0.1:" + port + path), client)
             .get(TIMEOUT_SECONDS, SECONDS);
     return client;
@@ -63,6 +74,12 @@ final class WebSocketTexts implements WebSocket.Listener {
       assertThat(code).as("closed before: %s", wanted).isNotDone();
     }
     return this;
+  }
+
+  /** Cuts the connection, without a close frame. */
+  void cuts() {
+    assertThat(socket).isNotNull();
+    socket.abort();
   }
 
   /** Waits for the close and returns the code of the close frame. */

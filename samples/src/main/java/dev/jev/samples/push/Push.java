@@ -7,11 +7,14 @@ import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
-import dev.jev.Protocol;
-import dev.jev.ProtocolException;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
+import dev.jev.nodes.Backplane;
+import dev.jev.nodes.Nodes;
+import dev.jev.nodes.TopicGate;
+import dev.jev.nodes.TopicGate.Grant;
+import dev.jev.nodes.TopicSocket;
 import dev.jev.plugin.Limits;
 import dev.jev.samples.options.ServerOptions;
 import dev.jev.samples.push.PushEvent.Visitor;
@@ -22,28 +25,31 @@ import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Serves a web page with live data, and the page's WebSocket on the same port.
+ * Serves a web page with live data, and the page's WebSockets on the same port.
  *
- * <p>The page is among the resources. It connects to {@code /live}. Clients that only receive what
- * is published, such as the simulated subscribers, connect to {@code /feed}.
+ * <p>The page is among the resources. It connects to {@code /live}, and to {@code /topics} for the
+ * drawing, a topic that outlives connections. Clients that only receive what is published, such as
+ * the simulated subscribers, connect to {@code /feed}.
  */
 @Command(name = "push", description = "Serves a page with live data; open it in a browser.")
-public final class Push implements Callable<Integer>, Handler<PushRequest, PushEvent>, Plugin {
+public final class Push
+    implements Callable<Integer>, Handler<WebSocketMessage, WebSocketMessage>, Plugin {
 
   private static final String LIVE = "/live";
   private static final String FEED = "/feed";
+  private static final String TOPICS = "/topics";
   private static final int MAX_MESSAGE_BYTES = 16 * 1024;
+  private static final int PROTOCOL_ERROR = 1002;
 
   /** Maximum message rate of a connection. A page sends about 60 messages per second. */
   private static final int MAX_MESSAGES_PER_SECOND = 200;
@@ -56,19 +62,13 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
           "Time between two updates of the numbers, in milliseconds (default: ${DEFAULT-VALUE}).")
   private int periodMillis = 1000;
 
-  private final JsonMapper json =
-      JsonMapper.builder()
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
-          .build();
-  private final Function<WebSocketMessage, PushRequest> decode = this::decode;
-  private final Function<PushEvent, WebSocketMessage> encode = this::encode;
-
-  private final Topic<PushEvent> feed = Topic.of("feed");
-  private final Topic<PushEvent> numbers = Topic.of("numbers");
-  private final Topic<PushEvent> cursors = Topic.of("cursors");
-  private final Topic<PushEvent> drawing = Topic.of("drawing");
-  private final PushBoard board = new PushBoard();
+  private final PushJson json = new PushJson();
+  private final Topic<WebSocketMessage> feed = Topic.of("feed");
+  private final Topic<WebSocketMessage> numbers = Topic.of("numbers");
+  private final Topic<WebSocketMessage> cursors = Topic.of("cursors");
+  private final Nodes nodes = Nodes.builder(Backplane.inProcess()).build();
+  private final PushDrawing drawing = new PushDrawing(nodes);
+  private final TopicSocket topics = TopicSocket.builder(nodes).gate(Push::mayRead).build();
   private final PushVisitors visitors = new PushVisitors();
   private final PushSubscribers subscribers = new PushSubscribers(FEED);
   private volatile int rate = 10; // ticks per second
@@ -87,47 +87,40 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
             .messageRate(MAX_MESSAGES_PER_SECOND, 2 * MAX_MESSAGES_PER_SECOND)
             .onRateExceeded(Limits.RateLimitAction.CLOSE)
             .build();
-    options.measure(m -> m.bind(limits).bind(feed).bind(numbers).bind(cursors).bind(drawing));
+    options.measure(m -> m.bind(limits).bind(feed).bind(numbers).bind(cursors));
     return options.servePage(
-        Server.builder(protocol(), this).plugin(limits).plugin(subscribers).plugin(this));
+        Server.builder(protocol(), this)
+            .plugin(limits)
+            .plugin(nodes)
+            .plugin(topics)
+            .plugin(subscribers)
+            .plugin(this));
   }
 
-  private Supplier<Protocol<PushRequest, PushEvent>> protocol() {
-    Supplier<WebSocketProtocol> sockets =
-        WebSocketProtocol.server()
-            .path(LIVE)
-            .path(FEED)
-            .maxMessageBytes(MAX_MESSAGE_BYTES)
-            .stopCloseCode(1012)
-            .http(HttpResponder.classPath("push"))
-            .build();
-    return () -> sockets.get().map(decode, encode);
+  private static Supplier<WebSocketProtocol> protocol() {
+    return WebSocketProtocol.server()
+        .path(LIVE)
+        .path(FEED)
+        .path(TOPICS)
+        .subprotocols(TopicSocket.SUBPROTOCOL)
+        .maxMessageBytes(MAX_MESSAGE_BYTES)
+        .stopCloseCode(1012)
+        .http(HttpResponder.classPath("push").or(TopicSocket.script()))
+        .build();
   }
 
-  private PushRequest decode(WebSocketMessage message) {
-    if (message instanceof WebSocketMessage.Text text) {
-      return json.readValue(text.text(), PushRequest.class);
-    }
-    throw new ProtocolException("message: bytes (expected: a text)");
-  }
-
-  private WebSocketMessage encode(PushEvent event) {
-    return WebSocketMessage.text(json.writeValueAsString(event));
+  /** Pages read the drawing; what they draw comes by {@code /live}, where it is checked. */
+  private static CompletionStage<Grant> mayRead(TopicGate.Request request) {
+    boolean known = request.topic().equals(PushDrawing.TOPIC);
+    return CompletableFuture.completedStage(known ? Grant.read(PushDrawing.KIND) : Grant.denied());
   }
 
   @Override
   public void start(PluginHost host) {
-    warmUp();
+    json.warmUp();
+    drawing.clear(json.text(new PushEvent.Cleared())).toCompletableFuture().join();
     host.runTicker(this::tick);
     host.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
-  }
-
-  /** Loads the classes that the first round trip would otherwise wait for. */
-  private void warmUp() {
-    WebSocketMessage ping = WebSocketMessage.text("{\"type\":\"ping\",\"number\":0}");
-    if (decode(ping) instanceof PushRequest.Ping request) {
-      encode(new PushEvent.Pong(request.number()));
-    }
   }
 
   /** Publishes a tick unless earlier ones are still queued: other messages would wait behind it. */
@@ -140,18 +133,17 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
     lastCompleted = completed;
     int size = feed.size();
     if (expected - completed <= size) {
-      feed.publish(new PushEvent.Tick(++ticks));
+      feed.publish(json.message(new PushEvent.Tick(++ticks)));
       expected += size;
     }
     return Duration.ofSeconds(1).dividedBy(rate);
   }
 
   private void publishNumbers() {
-    long pushed =
-        Stream.of(feed, numbers, cursors, drawing).mapToLong(t -> t.counts().delivered()).sum();
-    long now = System.nanoTime();
-    double seconds = (now - lastNanos) / (double) TimeUnit.SECONDS.toNanos(1);
-    numbers.publish(
+    long pushed = Stream.of(feed, numbers, cursors).mapToLong(t -> t.counts().delivered()).sum();
+    long nanos = System.nanoTime();
+    double seconds = (nanos - lastNanos) / (double) TimeUnit.SECONDS.toNanos(1);
+    PushEvent now =
         new PushEvent.Numbers(
             feed.size(),
             visitors.count(),
@@ -161,48 +153,78 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
             pushed,
             (pushed - lastPushed) / seconds,
             Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory(),
-            PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory()));
+            PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory());
+    numbers.publish(json.message(now));
     lastPushed = pushed;
-    lastNanos = now;
+    lastNanos = nanos;
   }
 
   @Override
-  public void onConnect(Connection<PushEvent> connection) {
+  public void onConnect(Connection<WebSocketMessage> connection) {
+    String path = path(connection);
+    if (path.equals(TOPICS)) {
+      topics.onConnect(connection);
+      return;
+    }
     feed.subscribe(connection, SlowConsumer.dropOldest());
-    var handshake = requireNonNull(connection.attribute(WebSocketHandshake.class));
-    if (handshake.request().path().equals(LIVE)) {
+    if (path.equals(LIVE)) {
       welcome(connection);
     }
   }
 
-  private void welcome(Connection<PushEvent> connection) {
+  private static String path(Connection<WebSocketMessage> connection) {
+    return requireNonNull(connection.attribute(WebSocketHandshake.class)).request().path();
+  }
+
+  private void welcome(Connection<WebSocketMessage> connection) {
     Visitor visitor = visitors.add();
-    connection.attach(visitor);
-    numbers.subscribe(connection, SlowConsumer.conflate(PushEvent::getClass));
-    cursors.subscribe(connection, SlowConsumer.conflate(PushEvent::key));
-    drawing.subscribe(connection);
-    // A stroke drawn concurrently may be sent twice. The page ignores the repetition.
-    connection.send(
-        new PushEvent.Welcome(visitor, board.strokes(), PushRequest.MAX_RATE, subscribers.limit()));
-    numbers.publish(visitors.people());
+    connection.attach(new PushPage(visitor));
+    numbers.subscribe(connection, SlowConsumer.conflate(json::type));
+    cursors.subscribe(connection, SlowConsumer.conflate(json::visitor));
+    send(
+        connection,
+        new PushEvent.Welcome(visitor, drawing.begin(), PushRequest.MAX_RATE, subscribers.limit()));
+    numbers.publish(json.message(visitors.people()));
+  }
+
+  private void send(Connection<WebSocketMessage> connection, PushEvent event) {
+    connection.send(json.message(event));
   }
 
   @Override
-  public void onMessage(Connection<PushEvent> connection, PushRequest request) {
-    Visitor visitor = connection.attachment(Visitor.class);
-    if (visitor == null) {
+  public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+    PushPage page = connection.attachment(PushPage.class);
+    if (page != null) {
+      onMessage(connection, page, message);
+    } else if (path(connection).equals(TOPICS)) {
+      topics.onMessage(connection, message);
+    } else {
       connection.close(); // a client of /feed must not send
+    }
+  }
+
+  private void onMessage(
+      Connection<WebSocketMessage> connection, PushPage page, WebSocketMessage message) {
+    PushRequest request = json.request(message);
+    if (request == null) {
+      connection.send(WebSocketMessage.close(PROTOCOL_ERROR, "not a request of the page"));
     } else if (request instanceof PushRequest.Ping ping) {
-      connection.send(new PushEvent.Pong(ping.number()));
-    } else if (request instanceof PushRequest.Move to) {
-      cursors.publish(new PushEvent.Cursor(visitor, to.x(), to.y()));
+      send(connection, new PushEvent.Pong(ping.number()));
+    } else {
+      perform(page, request);
+    }
+  }
+
+  private void perform(PushPage page, PushRequest request) {
+    Visitor visitor = page.visitor();
+    if (request instanceof PushRequest.Move to) {
+      cursors.publish(json.message(new PushEvent.Cursor(visitor, to.x(), to.y())));
     } else if (request instanceof PushRequest.Leave) {
-      cursors.publish(new PushEvent.Gone(visitor.id()));
-    } else if (request instanceof PushRequest.Draw draw) {
-      draw(visitor, draw);
+      cursors.publish(json.message(new PushEvent.Gone(visitor.id())));
+    } else if (request instanceof PushRequest.Draw part) {
+      draw(page, part);
     } else if (request instanceof PushRequest.Clear) {
-      board.clear();
-      drawing.publish(new PushEvent.Cleared());
+      drawing.clear(json.text(new PushEvent.Cleared()));
     } else if (request instanceof PushRequest.Rate wanted) {
       rate = wanted.perSecond();
     } else if (request instanceof PushRequest.Subscribers wanted) {
@@ -210,22 +232,25 @@ public final class Push implements Callable<Integer>, Handler<PushRequest, PushE
     }
   }
 
-  private void draw(Visitor visitor, PushRequest.Draw draw) {
-    var stroke =
-        new PushEvent.Stroke(
-            visitor.id(), draw.stroke(), visitor.color(), draw.from(), draw.points());
-    if (board.add(stroke)) {
-      drawing.publish(stroke);
+  private void draw(PushPage page, PushRequest.Draw part) {
+    if (page.draws(part)) {
+      Visitor visitor = page.visitor();
+      var stroke =
+          new PushEvent.Stroke(
+              visitor.id(), part.stroke(), visitor.color(), part.from(), part.points());
+      drawing.draw(json.text(stroke), part.points().size() / 2);
     }
   }
 
   @Override
-  public void onClose(Connection<PushEvent> connection, CloseReason reason) {
-    Visitor visitor = connection.attachment(Visitor.class);
-    if (visitor != null) {
-      visitors.remove(visitor);
-      cursors.publish(new PushEvent.Gone(visitor.id()));
-      numbers.publish(visitors.people());
+  public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
+    PushPage page = connection.attachment(PushPage.class);
+    if (page != null) {
+      visitors.remove(page.visitor());
+      cursors.publish(json.message(new PushEvent.Gone(page.visitor().id())));
+      numbers.publish(json.message(visitors.people()));
+    } else if (path(connection).equals(TOPICS)) {
+      topics.onClose(connection, reason);
     }
   }
 }

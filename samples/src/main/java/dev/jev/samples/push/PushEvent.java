@@ -8,11 +8,6 @@ import java.util.List;
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 sealed interface PushEvent {
 
-  /** Returns the conflation key: a newer event replaces a queued one with an equal key. */
-  default Object key() {
-    return this;
-  }
-
   /**
    * A visitor of the page.
    *
@@ -20,9 +15,17 @@ sealed interface PushEvent {
    */
   record Visitor(int id, String name, int color) {}
 
-  /** The first message: the visitor's identity, the board, and the limits of the controls. */
+  /**
+   * The log of the drawing.
+   *
+   * @param log the id of the log: another one after a restart of the server
+   * @param begin the position at which a page without one of its own begins to read
+   */
+  record Drawing(String log, String begin) {}
+
+  /** The first message: the visitor's identity, the drawing, and the limits of the controls. */
   @JsonTypeName("welcome")
-  record Welcome(Visitor you, List<Stroke> strokes, int maxRate, int maxSimulated)
+  record Welcome(Visitor you, Drawing drawing, int maxRate, int maxSimulated)
       implements PushEvent {}
 
   /** The answer to a ping, with its number. */
@@ -53,28 +56,18 @@ sealed interface PushEvent {
 
   /** The position of a visitor's cursor. */
   @JsonTypeName("cursor")
-  record Cursor(Visitor visitor, int x, int y) implements PushEvent {
-    @Override
-    public Object key() {
-      return visitor.id();
-    }
-  }
+  record Cursor(Visitor visitor, int x, int y) implements PushEvent {}
 
   /** Removes a visitor's cursor. */
   @JsonTypeName("gone")
-  record Gone(int id) implements PushEvent {
-    @Override
-    public Object key() {
-      return id;
-    }
-  }
+  record Gone(int id) implements PushEvent {}
 
-  /** A stroke or a part of one; see {@link PushRequest.Draw}. */
+  /** A message of the drawing: a stroke or a part of one; see {@link PushRequest.Draw}. */
   @JsonTypeName("stroke")
   record Stroke(int visitor, int stroke, int color, int from, List<Integer> points)
       implements PushEvent {}
 
-  /** Clears the board. */
+  /** A message of the drawing: the board is empty. */
   @JsonTypeName("cleared")
   record Cleared() implements PushEvent {}
 }
