@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Ownership.</b> It is reference-counted, whether its message is or not, since the packed
  * forms are buffers. {@link #of} returns it with one reference, which belongs to the caller. Topics
  * retain references of their own, and release them. The last {@link #release} releases the message
- * and its packed forms.
+ * and its packed forms. It does not implement {@link io.netty.util.ReferenceCounted}, since no
+ * handler or pipeline gets one.
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  *

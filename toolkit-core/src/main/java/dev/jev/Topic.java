@@ -201,7 +201,8 @@ public final class Topic<O> {
    *
    * <p>They are delivered after {@link Observer#onJoin}, and before everything that is published
    * after this call, in their order and under the policy, as if they were published to this
-   * connection alone. They are not delivered if the connection is already subscribed.
+   * connection alone. So they must fit in the {@link SlowConsumer#maxBytes} of the policy, 256 KiB
+   * by default, together. They are not delivered if the connection is already subscribed.
    *
    * <p><b>Ownership.</b> The topic retains the messages; the caller keeps its references.
    *
