@@ -4,7 +4,12 @@ import io.netty.buffer.ByteBuf;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** {@link Texts} with a given encoding key, which count how often one is packed. */
+/**
+ * {@link Texts} with a given encoding key, which count how often one is packed.
+ *
+ * <p>An empty text cannot be packed: a length is written, then an exception is thrown. An encoding
+ * key that is an exception is thrown.
+ */
 final class CountedTexts implements Protocol<String, String> {
 
   private final Texts texts = new Texts();
@@ -24,11 +29,18 @@ final class CountedTexts implements Protocol<String, String> {
   @Override
   public void pack(String message, ByteBuf out) {
     packed.incrementAndGet();
+    if (message.isEmpty()) {
+      out.writeInt(0);
+      throw new IllegalArgumentException("message: 0 characters (expected: >= 1)");
+    }
     texts.pack(message, out);
   }
 
   @Override
   public @Nullable Object encodingKey() {
+    if (encodingKey instanceof RuntimeException failure) {
+      throw failure;
+    }
     return encodingKey;
   }
 }

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelOutboundHandlerAdapter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -170,18 +168,7 @@ class TopicRetainTest {
       publish(topic, "x");
     }
     SlowPeer<String> peer = peer();
-    AtomicInteger flushes = new AtomicInteger();
-    peer.connection()
-        .channel()
-        .pipeline()
-        .addFirst(
-            new ChannelOutboundHandlerAdapter() {
-              @Override
-              public void flush(ChannelHandlerContext ctx) {
-                flushes.incrementAndGet();
-                ctx.flush();
-              }
-            });
+    AtomicInteger flushes = peer.countFlushes();
     topic.subscribe(peer.connection());
     publish(topic, "last");
     assertThat(peer.run().texts()).hasSize(count + 1).endsWith("x", "last");

@@ -331,45 +331,10 @@ class TopicTest {
 
   // Packing.
 
-  /** Texts that count how often they are packed, with a given encoding key. */
-  private static final class Counting implements Protocol<String, String> {
-    private final Texts texts = new Texts();
-    private final @Nullable Object representation;
-    private final AtomicInteger packed;
-
-    Counting(@Nullable Object representation, AtomicInteger packed) {
-      this.representation = representation;
-      this.packed = packed;
-    }
-
-    @Override
-    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
-      return texts.unpack(context, in);
-    }
-
-    @Override
-    public void pack(String message, ByteBuf out) {
-      packed.incrementAndGet();
-      if (message.isEmpty()) {
-        out.writeInt(0);
-        throw new IllegalArgumentException("message: 0 characters (expected: >= 1)");
-      }
-      texts.pack(message, out);
-    }
-
-    @Override
-    public @Nullable Object encodingKey() {
-      if (representation instanceof RuntimeException failure) {
-        throw failure;
-      }
-      return representation;
-    }
-  }
-
   private void connectAll(int count, @Nullable Object representation, AtomicInteger packed)
       throws Exception {
     Server running =
-        Server.builder(() -> new Counting(representation, packed), recorder)
+        Server.builder(() -> new CountedTexts(representation, packed), recorder)
             .listen("127.0.0.1:0")
             .eventLoops(2)
             .start();
@@ -471,7 +436,7 @@ class TopicTest {
     assertThat(shouted).isNotEqualTo(texts.encodingKey());
     assertThat(texts.mapInbound(String::length).encodingKey()).isEqualTo(texts.encodingKey());
     assertThat(texts.mapOutbound(text -> "other " + text).encodingKey()).isNotEqualTo(shouted);
-    assertThat(shouting(new Counting(null, new AtomicInteger())).encodingKey()).isNull();
+    assertThat(shouting(new CountedTexts(null, new AtomicInteger())).encodingKey()).isNull();
   }
 
   private static Protocol<String, String> shouting(Protocol<String, String> texts) {
