@@ -41,8 +41,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Other WebSockets.</b> A server has others too if it is built with {@link #protocol}, with
  * this plugin and {@link Nodes}, and with a handler that passes the calls for connections with this
- * subprotocol on to this one. The attachment of these connections, their {@link Presence.Member}
- * attribute and the pause of reading belong to this handler.
+ * subprotocol on to this one. The {@link Presence.Member} attribute of these connections and the
+ * pause of reading belong to this handler; the attachment is free.
  *
  * <p><b>Limits.</b> Per connection, topics, publications under way, their rate and the length of a
  * text are limited, see {@link Builder}. Reading pauses while publications wait.
@@ -160,14 +160,14 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
     if (member != null && handshake != null) {
       connection.attribute(Presence.Member.class, member.apply(handshake));
     }
-    connection.attach(new SocketSession(this, connection));
+    connection.attribute(SocketSession.class, new SocketSession(this, connection));
     connection.send(heartbeat());
     connections.subscribe(connection, SlowConsumer.dropNewest());
   }
 
   @Override
   public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
-    SocketSession session = connection.attachment(SocketSession.class);
+    SocketSession session = connection.attribute(SocketSession.class);
     if (session != null) {
       session.onMessage(message);
     }
@@ -175,7 +175,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
   @Override
   public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
-    SocketSession session = connection.attachment(SocketSession.class);
+    SocketSession session = connection.attribute(SocketSession.class);
     if (session != null) {
       session.end();
     }

@@ -87,6 +87,7 @@ class TopicSocketTest {
         new Handler<>() {
           @Override
           public void onConnect(Connection<WebSocketMessage> connection) {
+            connection.attach("free for the application");
             if (isOfTopics(connection)) {
               topics.onConnect(connection);
             }
