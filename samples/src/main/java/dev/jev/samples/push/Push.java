@@ -97,14 +97,13 @@ public final class Push
             .plugin(this));
   }
 
-  private static Supplier<WebSocketProtocol> protocol() {
-    return WebSocketProtocol.server()
+  private Supplier<WebSocketProtocol> protocol() {
+    return topics
+        .protocol()
         .path(LIVE)
         .path(FEED)
         .path(TOPICS)
-        .subprotocols(TopicSocket.SUBPROTOCOL)
         .maxMessageBytes(MAX_MESSAGE_BYTES)
-        .stopCloseCode(1012)
         .http(HttpResponder.classPath("push").or(TopicSocket.script()))
         .build();
   }
