@@ -10,13 +10,13 @@ import org.jspecify.annotations.Nullable;
  * <p>An empty text cannot be packed: a length is written, then an exception is thrown. An encoding
  * key that is an exception is thrown.
  */
-final class CountedTexts implements Protocol<String, String> {
+public final class CountedTexts implements Protocol<String, String> {
 
   private final Texts texts = new Texts();
   private final @Nullable Object encodingKey;
   private final AtomicInteger packed;
 
-  CountedTexts(@Nullable Object encodingKey, AtomicInteger packed) {
+  public CountedTexts(@Nullable Object encodingKey, AtomicInteger packed) {
     this.encodingKey = encodingKey;
     this.packed = packed;
   }
