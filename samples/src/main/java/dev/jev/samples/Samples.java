@@ -39,6 +39,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       WsBroadcast.class,
       Push.class,
       Chat.class,
+      Topics.class,
       Mqtt.class,
       Wake.class,
       MaxConnections.class,

@@ -19,7 +19,7 @@ class CommandLineIT {
 
   private static final String PROGRAMS =
       "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push,"
-          + " chat, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
+          + " chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
           + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
           + " protobuf-client, json-chat, multiplexed, counted, idle, limited, proxied, compressed,"
           + " traced, shaped, drained, doctor";
