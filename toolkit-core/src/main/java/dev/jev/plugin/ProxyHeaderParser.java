@@ -40,6 +40,7 @@ final class ProxyHeaderParser {
 
   private static final int V2_FIXED_BYTES = 16;
   private static final int UNIX_PATH_BYTES = 108;
+  private static final int TLV_HEADER_BYTES = 3;
 
   private static final Pattern PORT = Pattern.compile("0|[1-9][0-9]{0,4}");
   private static final Pattern IP4 = Pattern.compile("((0|[1-9][0-9]{0,2})(\\.(?!$)|$)){4}");
@@ -226,45 +227,50 @@ final class ProxyHeaderParser {
   private static List<Tlv> tlvs(ByteBuffer from) {
     List<Tlv> tlvs = new ArrayList<>();
     while (from.hasRemaining()) {
-      check(from.remaining() >= 3, "last TLV", from.remaining() + " bytes", ">= 3");
+      if (from.remaining() < TLV_HEADER_BYTES) {
+        throw malformed("last TLV", from.remaining() + " bytes", ">= " + TLV_HEADER_BYTES);
+      }
       int type = from.get() & 0xff;
       int length = from.getShort() & 0xffff;
-      check(
-          length <= from.remaining(),
-          "TLV of type " + type,
-          length + " bytes",
-          "<= " + from.remaining());
+      if (length > from.remaining()) {
+        throw malformed("TLV of type " + type, length + " bytes", "<= " + from.remaining());
+      }
       tlvs.add(new Tlv(type, from.slice(from.position(), length)));
       from.position(from.position() + length);
     }
     return tlvs;
   }
 
-  /** Checks the checksum, which is that of the header with zero in its place (2.2.3). */
+  /**
+   * Checks the checksum, which is that of the header with zero in its place (2.2.3). A header has
+   * one: which bytes a second one covers is not specified, and it would cost the same work again.
+   */
   private static void checkSum(byte[] header, List<Tlv> tlvs) {
+    int start = V2_FIXED_BYTES + 2 * addressBytes(header[13] & 0xff);
+    int checked = -1; // start of the TLV
     for (Tlv tlv : tlvs) {
       if (tlv.type() == CRC) {
-        ByteBuffer value = tlv.value();
-        check(value.remaining() == 4, "checksum", value.remaining() + " bytes", "4");
-        int received = value.getInt();
-        check(received == sum(header, tlvs), "checksum", "wrong", "the CRC-32C of the header");
+        check(checked < 0, "checksum", "twice", "once");
+        checked = start;
       }
+      start += TLV_HEADER_BYTES + tlv.value().remaining();
+    }
+    if (checked >= 0) {
+      checkSum(header, checked);
     }
   }
 
-  private static int sum(byte[] header, List<Tlv> tlvs) {
-    byte[] zeroed = header.clone();
-    int end = header.length;
-    for (int i = tlvs.size() - 1; i >= 0; i--) {
-      int length = tlvs.get(i).value().remaining();
-      if (tlvs.get(i).type() == CRC) {
-        ByteBuffer.wrap(zeroed).putInt(end - 4, 0);
-      }
-      end -= 3 + length;
-    }
+  private static void checkSum(byte[] header, int tlv) {
+    ByteBuffer bytes = ByteBuffer.wrap(header);
+    int length = bytes.getShort(tlv + 1) & 0xffff;
+    check(length == 4, "checksum", length + " bytes", "4");
+    int at = tlv + TLV_HEADER_BYTES;
+    int received = bytes.getInt(at);
     CRC32C crc = new CRC32C();
-    crc.update(zeroed);
-    return (int) crc.getValue();
+    crc.update(header, 0, at);
+    crc.update(new byte[4]);
+    crc.update(header, at + 4, header.length - at - 4);
+    check(received == (int) crc.getValue(), "checksum", "wrong", "the CRC-32C of the header");
   }
 
   /**

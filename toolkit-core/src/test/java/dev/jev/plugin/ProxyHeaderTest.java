@@ -210,6 +210,7 @@ class ProxyHeaderTest {
         "05 ffff 61               | TLV of type 5: 65535 bytes (expected: <= 1)",
         "03 0003 000000           | checksum: 3 bytes (expected: 4)",
         "03 0004 00000000         | checksum: wrong (expected: the CRC-32C of the header)",
+        "03 0004 00000000 05 0000 03 0004 00000000 | checksum: twice (expected: once)",
         "20 0004 00000000         | TLV of type 32: 4 bytes (expected: >= 5)",
         "20 0006 01 00000000 21   | last TLV: 1 bytes (expected: >= 3)",
         "20 0009 01 00000000 21 0009 61   | TLV of type 33: 9 bytes (expected: <= 1)",
