@@ -75,12 +75,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   private final ConnectAddress target;
   private final Duration connectTimeout;
-  private final ConnectAttempt.Resolver resolver;
   private @Nullable ClientBackoff backoff; // null: no reconnect; event loop only
   private final Endpoint endpoint;
   private final PluginHost pluginHost;
   private final ConnectionConfig<?, O> config;
   private final Loop loop;
+  private final HostLookup lookup;
   private final ClientOutbox<O> outbox;
   private final CompletableFuture<Connection<O>> connected = new CompletableFuture<>();
 
@@ -100,12 +100,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private Client(Builder<?, O> builder, ConnectAddress target) {
     this.target = target;
     this.connectTimeout = builder.connectTimeout;
-    this.resolver = builder.resolver;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
     this.pluginHost = endpoint.clientHost(target.uri(), () -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().currentOrNext();
+    this.lookup = new HostLookup(loop, target.host(), builder.resolver);
     this.outbox = new ClientOutbox<>(builder.whileDisconnected, config, loop.completions());
     endpoint.join();
     try {
@@ -242,7 +242,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     if (!closing) {
       attempt =
           new ConnectAttempt(
-              loop, target, connectTimeout, resolver, this::open, new AttemptCallback());
+              loop, target, connectTimeout, lookup, this::open, new AttemptCallback());
       attempt.start();
     }
   }
@@ -518,7 +518,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     private @Nullable Duration minBackoff; // null: no reconnect
     private Duration maxBackoff = Duration.ofSeconds(30);
     private WhileDisconnected whileDisconnected = WhileDisconnected.REJECT;
-    private ConnectAttempt.Resolver resolver = InetAddress::getAllByName;
+    private HostLookup.Resolver resolver = InetAddress::getAllByName;
     private LongUnaryOperator random = bound -> ThreadLocalRandom.current().nextLong(bound);
 
     private Builder(Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
@@ -591,7 +591,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /** Sets the resolver of host names, for tests. */
-    Builder<I, O> resolver(ConnectAttempt.Resolver resolver) {
+    Builder<I, O> resolver(HostLookup.Resolver resolver) {
       this.resolver = resolver;
       return this;
     }
@@ -623,9 +623,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      * use one of them. The host is a {@link HostName}, a literal IPv6 address in brackets. Unix
      * sockets and {@code local} are described at {@link Server.Builder#listen}. TLS is a plugin.
      *
-     * <p>Every attempt looks the name up again. If a name has several addresses, the client tries
-     * them in the order of RFC 8305: the next one when one has failed, or after 250 ms, until one
-     * connects.
+     * <p>Every attempt looks the name up again, except while the lookup of an earlier one hangs: it
+     * then waits for that. If a name has several addresses, the client tries them in the order of
+     * RFC 8305: the next one when one has failed, or after 250 ms, until one connects.
      *
      * <p><b>UDP.</b> Each datagram is one message. The client sends to the address, and receives
      * from it only. {@code onConnect} and {@code onClose} are not called, and plugins do not see

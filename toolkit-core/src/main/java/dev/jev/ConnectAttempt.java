@@ -5,7 +5,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.util.NetUtil;
 import io.netty.util.concurrent.Future;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -19,7 +18,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -31,8 +29,7 @@ import org.jspecify.annotations.Nullable;
  * one after the other. The next one begins as soon as one has failed, or after 250 ms, while the
  * earlier ones go on. The first socket that connects is used, the others are closed (RFC 8305, 5).
  *
- * <p><b>Threads.</b> Names are resolved on a separate thread, since that blocks. All other methods
- * are event loop only.
+ * <p><b>Threads.</b> Event loop only.
  */
 final class ConnectAttempt {
 
@@ -41,11 +38,6 @@ final class ConnectAttempt {
 
   /** The name of the failed system call, with which Netty's messages begin. */
   private static final Pattern SYSTEM_CALL = Pattern.compile("^[\\w ]+\\(\\.\\.\\) failed[^:]*: ");
-
-  /** Resolves a host name; may block. */
-  interface Resolver {
-    InetAddress[] resolve(String host) throws UnknownHostException;
-  }
 
   /** Opens a socket on the event loop and begins to connect it. */
   interface Sockets {
@@ -78,7 +70,7 @@ final class ConnectAttempt {
   private final Loop loop;
   private final ConnectAddress target;
   private final Duration timeout;
-  private final Resolver resolver;
+  private final HostLookup lookup;
   private final Sockets sockets;
   private final Callback callback;
 
@@ -90,17 +82,22 @@ final class ConnectAttempt {
   private @Nullable Future<?> stagger;
   private boolean ended;
 
+  /**
+   * Creates an attempt.
+   *
+   * @param lookup the lookups of the target's host
+   */
   ConnectAttempt(
       Loop loop,
       ConnectAddress target,
       Duration timeout,
-      Resolver resolver,
+      HostLookup lookup,
       Sockets sockets,
       Callback callback) {
     this.loop = loop;
     this.target = target;
     this.timeout = timeout;
-    this.resolver = resolver;
+    this.lookup = lookup;
     this.sockets = sockets;
     this.callback = callback;
   }
@@ -109,34 +106,8 @@ final class ConnectAttempt {
     deadline = schedule(this::expire, timeout.toNanos());
     if (!target.isIp()) {
       resolved(List.of(target.address()));
-    } else if (isLiteral(target.host())) {
-      resolve().run(); // does not block
     } else {
-      Thread thread = new Thread(() -> onLoop(resolve()), "jev-resolve");
-      thread.setDaemon(true); // it may wait long for a name server
-      thread.start();
-    }
-  }
-
-  private static boolean isLiteral(String host) {
-    return NetUtil.isValidIpV4Address(host) || NetUtil.isValidIpV6Address(host);
-  }
-
-  /** Resolves the host, and returns the next step, to be run on the event loop. */
-  private Runnable resolve() {
-    try {
-      InetAddress[] addresses = resolver.resolve(target.host());
-      return () -> resolved(target.interleave(addresses));
-    } catch (Throwable t) {
-      return () -> fail(t);
-    }
-  }
-
-  private void onLoop(Runnable action) {
-    try {
-      loop.executor().execute(action);
-    } catch (RejectedExecutionException e) {
-      // The event loop has ended, and the client with it.
+      lookup.await(new Resolved());
     }
   }
 
@@ -222,6 +193,7 @@ final class ConnectAttempt {
   /** Ends the attempt without a call of the callback. */
   void cancel() {
     ended = true;
+    lookup.forget();
     cancel(deadline);
     cancel(stagger);
     untried.clear();
@@ -236,6 +208,20 @@ final class ConnectAttempt {
 
   private Future<?> schedule(Runnable action, long nanos) {
     return loop.executor().schedule(action, nanos, TimeUnit.NANOSECONDS);
+  }
+
+  /** Goes on with the addresses of the host. */
+  private final class Resolved implements HostLookup.Callback {
+
+    @Override
+    public void found(InetAddress[] addresses) {
+      resolved(target.interleave(addresses));
+    }
+
+    @Override
+    public void failed(Throwable cause) {
+      fail(cause);
+    }
   }
 
   /** Ends the attempt when its socket is the first one that is connected. */

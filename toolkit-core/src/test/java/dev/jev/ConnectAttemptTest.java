@@ -108,12 +108,13 @@ class ConnectAttemptTest {
 
   /** Connects to a name with these addresses, and waits until the first one is tried. */
   private ConnectAttempt dial(String uri, String... literals) throws Exception {
+    ConnectAddress target = ConnectAddress.parse(uri);
     ConnectAttempt started =
         new ConnectAttempt(
             loop,
-            ConnectAddress.parse(uri),
+            target,
             Duration.ofSeconds(10),
-            host -> addresses(literals),
+            new HostLookup(loop, target.host(), host -> addresses(literals)),
             this::open,
             new RecordingCallback());
     started.start();
@@ -267,12 +268,13 @@ class ConnectAttemptTest {
 
   @Test
   void literalAddressIsNotLookedUpOnAThread() {
+    ConnectAddress target = ConnectAddress.parse("tcp://[2001:db8::1]:80");
     ConnectAttempt started =
         new ConnectAttempt(
             loop,
-            ConnectAddress.parse("tcp://[2001:db8::1]:80"),
+            target,
             Duration.ofSeconds(10),
-            InetAddress::getAllByName,
+            new HostLookup(loop, target.host(), InetAddress::getAllByName),
             this::open,
             new RecordingCallback());
     started.start();

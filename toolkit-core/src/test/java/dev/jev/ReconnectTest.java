@@ -397,6 +397,44 @@ class ReconnectTest {
   }
 
   @Test
+  void attemptsWaitForTheLookupThatHangs() throws Exception {
+    AtomicInteger lookups = new AtomicInteger();
+    AtomicInteger failures = new AtomicInteger();
+    CountDownLatch answer = new CountDownLatch(1);
+    try (Server server = serve(0);
+        Client<String> client =
+            client()
+                .connectTimeout(SOON)
+                .random(
+                    bound -> {
+                      failures.incrementAndGet();
+                      return 0;
+                    })
+                .resolver(
+                    host -> {
+                      lookups.incrementAndGet();
+                      awaitUninterruptibly(answer);
+                      return InetAddress.getAllByName("127.0.0.1");
+                    })
+                .connect("tcp://name:" + server.port())) {
+      Eventually.holds("ten attempts", () -> failures.get() >= 10);
+      assertThat(lookups).hasValue(1);
+      answer.countDown();
+      get(client.connected());
+    } finally {
+      answer.countDown();
+    }
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
   void failedAttemptsAreLoggedOnceASecond() throws Exception {
     int port = freePort();
     AtomicInteger attempts = new AtomicInteger();

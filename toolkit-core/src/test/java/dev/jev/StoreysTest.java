@@ -61,7 +61,7 @@ class StoreysTest {
     /** Listening, connecting, stopping. */
     ENDPOINTS(
         "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
-            + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
+            + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp HostLookup ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
             + " UdpAddresses UnixSocketFile");
 
     private final String files;
