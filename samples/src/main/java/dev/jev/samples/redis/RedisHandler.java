@@ -21,12 +21,6 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 public final class RedisHandler implements Handler<RespCommand, RespValue> {
 
-  /** Maximum size of the values in a reply: a short MGET could ask for gigabytes. */
-  private static final long MAX_REPLY_BYTES = 16 * 1024 * 1024;
-
-  /** Size of a value in addition to its bytes: its object, and its header in the reply. */
-  private static final int VALUE_BYTES = 32;
-
   private final RedisStore store;
   private final RedisSetup setup = new RedisSetup();
   private final AtomicLong clients = new AtomicLong();
@@ -108,23 +102,14 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
   private RespValue getAll(Connection<RespValue> connection, RespCommand command) {
     RespValue none = RedisClient.of(connection).none();
     List<RespValue> strings = new ArrayList<>(command.size() - 1);
+    ReplySize size = new ReplySize();
     for (int i = 1; i < command.size(); i++) {
       RespValue string = store.getIfString(command.argument(i));
+      byte[] content = string instanceof RespValue.Bulk bulk ? bulk.bytes() : null;
+      size.add(content == null ? 0 : content.length);
       strings.add(string == null ? none : string);
     }
-    return boundedArray(strings);
-  }
-
-  private static RespValue boundedArray(List<RespValue> values) {
-    long bytes = 0;
-    for (RespValue value : values) {
-      byte[] content = value instanceof RespValue.Bulk bulk ? bulk.bytes() : null;
-      bytes += VALUE_BYTES + (content == null ? 0 : content.length);
-    }
-    if (bytes > MAX_REPLY_BYTES) {
-      throw new RedisError("ERR reply: " + bytes + " bytes (expected: <= " + MAX_REPLY_BYTES + ")");
-    }
-    return RespValue.array(values);
+    return RespValue.array(strings);
   }
 
   private RespValue setAll(RespCommand command) {
@@ -190,7 +175,7 @@ public final class RedisHandler implements Handler<RespCommand, RespValue> {
   private RespValue range(RespCommand command) {
     long first = Decimal.parse(command.argument(2));
     long last = Decimal.parse(command.argument(3));
-    return boundedArray(bulks(store.range(command.argument(1), first, last)));
+    return RespValue.array(bulks(store.range(command.argument(1), first, last)));
   }
 
   private RespValue clear(RespCommand command) {

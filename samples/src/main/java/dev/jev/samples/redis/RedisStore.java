@@ -146,7 +146,11 @@ final class RedisStore {
     return length[0];
   }
 
-  /** Removes up to {@code count} items from an end of a list; returns null if there is no list. */
+  /**
+   * Removes up to {@code count} items from an end of a list; returns null if there is no list.
+   *
+   * @throws RedisError if they are too many for a reply; the list then keeps them
+   */
   @Nullable List<byte[]> pop(byte[] key, End end, long count) {
     List<byte[]> popped = new ArrayList<>();
     boolean[] found = new boolean[1];
@@ -158,6 +162,7 @@ final class RedisStore {
             return null;
           }
           found[0] = true;
+          list.checkSize(end, count);
           while (popped.size() < count && !list.items.isEmpty()) {
             popped.add(end == End.LEFT ? list.items.removeFirst() : list.items.removeLast());
           }
@@ -166,7 +171,11 @@ final class RedisStore {
     return found[0] ? popped : null;
   }
 
-  /** Returns the items from {@code first} to {@code last}; negative indices count from the end. */
+  /**
+   * Returns the items from {@code first} to {@code last}; negative indices count from the end.
+   *
+   * @throws RedisError if they are too many for a reply
+   */
   List<byte[]> range(byte[] key, long first, long last) {
     List<byte[]> range = new ArrayList<>();
     values.computeIfPresent(
@@ -279,11 +288,21 @@ final class RedisStore {
       long begin = Math.max(0, first < 0 ? size + first : first);
       long end = Math.min(size - 1, last < 0 ? size + last : last);
       Iterator<byte[]> iterator = items.iterator();
+      ReplySize bytes = new ReplySize();
       for (int i = 0; i <= end && iterator.hasNext(); i++) {
         byte[] item = iterator.next();
         if (i >= begin) {
+          bytes.add(item.length);
           target.add(item);
         }
+      }
+    }
+
+    void checkSize(End end, long count) {
+      Iterator<byte[]> iterator = end == End.LEFT ? items.iterator() : items.descendingIterator();
+      ReplySize bytes = new ReplySize();
+      for (long i = 0; i < count && iterator.hasNext(); i++) {
+        bytes.add(iterator.next().length);
       }
     }
   }

@@ -22,6 +22,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RedisHandlerTest {
 
+  private static final String TOO_LARGE =
+      "ERR reply: 16777248 bytes or more (expected: <= 16777216)";
+
   private final AtomicLong clock = new AtomicLong();
   private final RedisStore store = new RedisStore(clock::get);
   private Server server;
@@ -105,7 +108,7 @@ class RedisHandlerTest {
   @Test
   void replyIsLimitedInLength() throws Exception {
     String value = "x".repeat(32 * 1024);
-    String error = "-ERR reply: 16826400 bytes (expected: <= 16777216)\r\n";
+    String error = "-ERR reply: 16793600 bytes or more (expected: <= 16777216)\r\n";
     assertThat(answer("SET k " + value + "\r\nMGET" + " k".repeat(513) + "\r\nGET k\r\n"))
         .isEqualTo("+OK\r\n" + error + "$" + value.length() + "\r\n" + value + "\r\n");
   }
@@ -114,7 +117,14 @@ class RedisHandlerTest {
   void replyIsLimitedInNumberOfValues() throws Exception {
     store.push(new byte[] {'l'}, RedisStore.End.LEFT, Collections.nCopies(600_000, new byte[0]));
     assertThat(answer("LRANGE l 0 -1\r\nLRANGE l 0 0\r\n"))
-        .isEqualTo("-ERR reply: 19200000 bytes (expected: <= 16777216)\r\n*1\r\n$0\r\n\r\n");
+        .isEqualTo("-" + TOO_LARGE + "\r\n*1\r\n$0\r\n\r\n");
+  }
+
+  @Test
+  void itemsThatAreTooManyForAReplyStayInTheirList() throws Exception {
+    store.push(new byte[] {'p'}, RedisStore.End.LEFT, Collections.nCopies(600_000, new byte[0]));
+    assertThat(answer("LPOP p 600000\r\nRPOP p 9223372036854775807\r\nLLEN p\r\nRPOP p 1\r\n"))
+        .isEqualTo("-" + TOO_LARGE + "\r\n-" + TOO_LARGE + "\r\n:600000\r\n*1\r\n$0\r\n\r\n");
   }
 
   @Test
