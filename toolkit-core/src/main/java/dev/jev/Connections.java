@@ -12,9 +12,9 @@ import java.util.function.Predicate;
  *       .thenAccept(count -&gt; log("closed " + count));
  * </pre>
  *
- * <p>Each event loop describes its own connections in a task, which takes about a microsecond per
- * connection. A connection that opens or closes meanwhile may be missing. Datagrams have no
- * connections here.
+ * <p>Each event loop describes its own connections, which takes about a microsecond per connection,
+ * and serves them in between. A connection that opens or closes meanwhile may be missing. Datagrams
+ * have no connections here.
  *
  * <p><b>Threads.</b> All methods may be called from any thread, and return at once. The stages that
  * they return complete on an event loop when all event loops have answered; a blocked one delays

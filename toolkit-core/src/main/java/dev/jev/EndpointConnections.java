@@ -1,15 +1,21 @@
 package dev.jev;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** The connections of one endpoint, which each event loop describes itself. */
 final class EndpointConnections implements Connections {
+
+  /** Number of connections that one task describes: a few hundred microseconds. */
+  private static final int DESCRIBED_AT_ONCE = 256;
 
   private final Endpoint endpoint;
 
@@ -38,35 +44,66 @@ final class EndpointConnections implements Connections {
 
   private CompletableFuture<List<ConnectionInfo>> find(
       Loop loop, Predicate<? super ConnectionInfo> filter) {
-    CompletableFuture<List<ConnectionInfo>> found = new CompletableFuture<>();
+    Search search = new Search(loop, filter);
     try {
-      loop.executor()
-          .execute(
-              () -> {
-                try {
-                  found.complete(findOnLoop(loop, filter));
-                } catch (Throwable t) {
-                  found.completeExceptionally(t);
-                }
-              });
+      loop.executor().execute(search::begin);
     } catch (RejectedExecutionException e) { // the event loop has ended, and its connections too
-      found.complete(List.of());
+      search.result.complete(List.of());
     }
-    return found;
+    return search.result;
   }
 
-  private List<ConnectionInfo> findOnLoop(Loop loop, Predicate<? super ConnectionInfo> filter) {
-    List<ConnectionInfo> found = new ArrayList<>();
-    loop.forEach(
-        member -> {
-          if (member.host() == endpoint && member instanceof StreamConnection<?, ?> connection) {
-            ConnectionInfo info = describe(connection);
-            if (filter.test(info)) {
-              found.add(info);
+  /** A search on one event loop, in tasks that leave time for the connections. */
+  private final class Search {
+
+    private final Loop loop;
+    private final Predicate<? super ConnectionInfo> filter;
+    private final CompletableFuture<List<ConnectionInfo>> result = new CompletableFuture<>();
+
+    // Event loop only.
+    private final Deque<StreamConnection<?, ?>> unseen = new ArrayDeque<>();
+    private final List<ConnectionInfo> found = new ArrayList<>();
+
+    Search(Loop loop, Predicate<? super ConnectionInfo> filter) {
+      this.loop = loop;
+      this.filter = filter;
+    }
+
+    void begin() {
+      loop.forEach(
+          member -> {
+            if (member.host() == endpoint && member instanceof StreamConnection<?, ?> connection) {
+              unseen.add(connection);
             }
+          });
+      goOn();
+    }
+
+    private void goOn() {
+      try {
+        for (int i = 0; i < DESCRIBED_AT_ONCE && !unseen.isEmpty(); i++) {
+          StreamConnection<?, ?> connection = unseen.remove();
+          if (!connection.isClosed()) {
+            add(describe(connection));
           }
-        });
-    return found;
+        }
+        if (unseen.isEmpty()) {
+          result.complete(found);
+        } else { // after the input that has arrived
+          loop.executor().schedule(this::goOn, 0, TimeUnit.NANOSECONDS);
+        }
+      } catch (RejectedExecutionException e) { // the event loop ends, and its connections too
+        result.complete(found);
+      } catch (Throwable t) {
+        result.completeExceptionally(t);
+      }
+    }
+
+    private void add(ConnectionInfo info) {
+      if (filter.test(info)) {
+        found.add(info);
+      }
+    }
   }
 
   private static ConnectionInfo describe(StreamConnection<?, ?> connection) {

@@ -12,6 +12,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -158,5 +159,29 @@ class ConnectionsTest {
     server.close();
     assertThat(get(server.connections().list())).isEmpty();
     assertThat(get(server.connections().close(info -> true))).isZero();
+  }
+
+  @Test
+  void loopServesItsConnectionsWhileItDescribesThem() throws Exception {
+    server = builder.eventLoops(1).start();
+    for (int i = 0; i < 600; i++) {
+      peers.add(RawPeer.connect(server));
+    }
+    Eventually.holds("600 connections", () -> get(server.connections().list()).size() == 600);
+    AtomicInteger described = new AtomicInteger();
+    AtomicInteger before = new AtomicInteger();
+    List<ConnectionInfo> all =
+        get(
+            server
+                .connections()
+                .find(
+                    info -> {
+                      if (described.incrementAndGet() == 1) {
+                        info.connection().execute(() -> before.set(described.get()));
+                      }
+                      return true;
+                    }));
+    assertThat(all).hasSize(600);
+    assertThat(before.get()).as("described before other work").isBetween(1, 300);
   }
 }
