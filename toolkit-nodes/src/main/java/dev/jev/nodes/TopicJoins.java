@@ -1,5 +1,7 @@
 package dev.jev.nodes;
 
+import static java.util.stream.Collectors.partitioningBy;
+
 import dev.jev.Connection;
 import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
@@ -10,12 +12,16 @@ import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.ClusterTopic.Beginning;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,6 +87,7 @@ final class TopicJoins {
 
   private boolean hasReadNewest;
   private boolean fetching;
+  private boolean hasPrepended; // older messages, in this read
   private final List<Join<?>> waiting = new ArrayList<>(0); // for the beginning, or for a read
   private final List<Join<?>> ahead = new ArrayList<>(0); // of this node
   private final Map<Connection<?>, Replay> replays = new HashMap<>(0); // in steps
@@ -147,9 +154,7 @@ final class TopicJoins {
     if (ahead.isEmpty()) {
       return;
     }
-    List<Join<?>> reached = ahead.stream().filter(join -> isAt(join, id)).toList();
-    ahead.removeAll(reached);
-    reached.forEach(this::join);
+    take(ahead, join -> isAt(join, id)).forEach(this::join);
   }
 
   private static boolean isAt(Join<?> join, String id) {
@@ -404,14 +409,23 @@ final class TopicJoins {
       return begin.equals(start);
     }
     recent.prepend(begin, messages.subList(0, older));
+    hasPrepended = true;
     return true;
   }
 
-  /** Ends a read, and asks those that still wait again. */
+  /**
+   * Ends a read. Those that still wait are asked again only if it has found older messages: each
+   * looks through all that are kept, and there may be thousands of both.
+   */
   private void endFetch() {
     fetching = false;
     recent.unpin();
-    joinWaiting();
+    if (hasPrepended) {
+      hasPrepended = false;
+      joinWaiting();
+    } else {
+      fetch();
+    }
   }
 
   private void joinThose(Position after, List<KeptMessage> missed, boolean complete) {
@@ -419,9 +433,15 @@ final class TopicJoins {
   }
 
   private List<Join<?>> take(Position after) {
-    List<Join<?>> those = waiting.stream().filter(join -> after.equals(join.after())).toList();
-    waiting.removeAll(those);
-    return those;
+    return take(waiting, join -> after.equals(join.after()));
+  }
+
+  /** Removes some of many subscribers in one pass, and returns them. */
+  private static List<Join<?>> take(List<Join<?>> all, Predicate<Join<?>> wanted) {
+    Map<Boolean, List<Join<?>>> parts = all.stream().collect(partitioningBy(wanted));
+    all.clear();
+    all.addAll(parts.getOrDefault(false, List.of()));
+    return parts.getOrDefault(true, List.of());
   }
 
   private void awaitReaching(Position after) {
@@ -430,9 +450,10 @@ final class TopicJoins {
     thread.runAfter(
         MAX_AHEAD_NANOS,
         () -> {
-          List<Join<?>> late = those.stream().filter(ahead::contains).toList();
-          ahead.removeAll(late);
-          late.forEach(join -> joinWith(join, List.of(), /* complete= */ false));
+          Set<Join<?>> due = Collections.newSetFromMap(new IdentityHashMap<>());
+          due.addAll(those);
+          take(ahead, due::contains)
+              .forEach(join -> joinWith(join, List.of(), /* complete= */ false));
         });
   }
 }

@@ -9,11 +9,15 @@ import dev.jev.SlowConsumer;
 import dev.jev.Topic;
 import dev.jev.nodes.NodePair.Peer;
 import dev.jev.nodes.Receipt.Outcome;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +76,50 @@ class NodeTopicTest {
   private void resumeNow(int node, Peer peer) throws Exception {
     Position now = await(topic(node, LOG).publish("start")).position();
     await(topic(node, LOG).resume(peer.connection(), SlowConsumer.close(), now));
+  }
+
+  /** Each that waited was looked up among all messages after each read: seconds for hundreds. */
+  @Test
+  void manyMayResumeAtPositionsThatAreUnknown() throws Exception {
+    TopicKind<String> kind = TopicKind.log(MessageCodec.utf8(), 1_000, AGE);
+    NodeTopic<String> topic = topic(0, kind);
+    try (Peer peer = pair.connect(0)) {
+      Position first = await(topic.publish("start")).position();
+      await(topic.resume(peer.connection(), SlowConsumer.close(), first));
+      for (int i = 0; i < 1_000; i++) {
+        await(topic.publish("m" + i));
+      }
+      CountDownLatch go = new CountDownLatch(1);
+      List<CompletionStage<Resumption>> resumptions = new ArrayList<>();
+      pair.node(0).thread("t").execute(() -> awaitUninterruptibly(go)); // so that all wait at once
+      for (int i = 0; i < 2_000; i++) {
+        Position unknown = Position.parse("unknown." + i);
+        resumptions.add(topic.resume(peer.connection(), SlowConsumer.close(), unknown));
+      }
+      long before = nodeCpuNanos(go);
+      for (CompletionStage<Resumption> resumption : resumptions) {
+        assertThat(await(resumption).complete()).isFalse();
+      }
+      assertThat(nodeCpuNanos(go) - before).isLessThan(TimeUnit.SECONDS.toNanos(2));
+    }
+  }
+
+  /** Returns the processor time of the topic's thread when it has done what it has to do. */
+  private long nodeCpuNanos(CountDownLatch go) throws Exception {
+    CompletableFuture<Long> nanos = new CompletableFuture<>();
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    Runnable task = () -> nanos.complete(threads.getCurrentThreadCpuTime());
+    pair.node(0).thread("t").execute(task);
+    go.countDown();
+    return nanos.get(20, TimeUnit.SECONDS);
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
