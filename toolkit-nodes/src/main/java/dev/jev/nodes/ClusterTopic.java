@@ -238,9 +238,10 @@ final class ClusterTopic<O> implements NodeTopic<O> {
    * Sends the members to a connection that {@link #subscribeSocket} has subscribed, and then their
    * joins and leaves.
    *
+   * @param done called when the thread of the topic has taken note
    * @throws IllegalStateException if the kind has no presence
    */
-  void presenceSocket(Connection<WebSocketMessage> connection) {
+  void presenceSocket(Connection<WebSocketMessage> connection, Runnable done) {
     NodePresence followed = nodePresence();
     PresenceSockets followers;
     synchronized (this) {
@@ -249,7 +250,19 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       }
       followers = presenceSockets;
     }
-    thread().execute(() -> followers.add(connection));
+    boolean runs =
+        thread()
+            .execute(
+                () -> {
+                  try {
+                    followers.add(connection);
+                  } finally {
+                    done.run();
+                  }
+                });
+    if (!runs) {
+      done.run();
+    }
   }
 
   @Override

@@ -252,12 +252,13 @@ final class SocketTopic {
     ClusterTopic<?> topic = topicIfSubscribed();
     if (topic == null) {
       session.connection().send(Envelope.denied(name, "not subscribed"));
+      done(0);
     } else if (!topic.kind().hasPresence()) {
       session.connection().send(Envelope.denied(name, "the topic has no members"));
-    } else {
-      topic.presenceSocket(session.connection());
+      done(0);
+    } else { // is under way until the node has handled it
+      topic.presenceSocket(session.connection(), () -> session.later(() -> done(0)));
     }
-    done(0);
   }
 
   // Publishing.

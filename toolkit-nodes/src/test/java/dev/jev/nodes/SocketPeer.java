@@ -7,11 +7,13 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** A client of a {@link TopicSocket}, with the WebSocket of the JDK. */
 final class SocketPeer implements AutoCloseable {
@@ -53,6 +55,11 @@ final class SocketPeer implements AutoCloseable {
     String text = texts.poll(10, TimeUnit.SECONDS);
     assertThat(text).as("a message; close code: " + closed.getNow(null)).isNotNull();
     return text;
+  }
+
+  /** Returns the next message, or null if none comes within a time. */
+  @Nullable String poll(Duration time) throws Exception {
+    return texts.poll(time.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   void expect(String... expected) throws Exception {

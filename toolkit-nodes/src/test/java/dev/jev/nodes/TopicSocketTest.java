@@ -27,6 +27,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -720,6 +721,36 @@ class TopicSocketTest {
     assertThat(peer.receive()).endsWith("\"joined\":{\"id\":\"u2\",\"info\":\"i\"}}");
     other.close();
     assertThat(peer.receive()).endsWith("\"left\":{\"id\":\"u2\",\"info\":\"i\"}}");
+  }
+
+  @Test
+  void requestsForMembersWaitForTheNode() throws Exception {
+    TopicKind<String> kind = LOG.presence();
+    SocketPeer peer = connect(TopicGate.always(Grant.read(kind)));
+    peer.subscribe("a");
+    CountDownLatch go = new CountDownLatch(1);
+    nodes.thread("a").execute(() -> awaitUninterruptibly(go)); // the node is busy
+    try {
+      for (int i = 0; i < 1_000; i++) {
+        peer.send("{\"presence\":\"a\"}");
+      }
+      peer.send("{\"unsubscribe\":[\"z\"]}"); // is not read until then
+      assertThat(peer.poll(Duration.ofMillis(500))).isNull();
+      assertThat(nodes.thread("a").executor().getQueue()).hasSizeLessThan(10);
+    } finally {
+      go.countDown();
+    }
+    while (!peer.receive().equals("{\"unsubscribed\":\"z\"}")) {
+      // Rosters, of which each replaces the one before.
+    }
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
