@@ -3,6 +3,7 @@ package dev.jev.nodes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -100,9 +101,15 @@ final class CommandParser {
     for (String topic; (topic = in.nextName()) != null; ) {
       boolean isString = in.nextToken() == JsonToken.VALUE_STRING;
       require(isString, "after: not a string", "a position");
-      require(positions.put(topic, in.getString()) == null, "after: a topic twice", "once");
+      boolean isFirst = positions.put(topic, position(in.getString())) == null;
+      require(isFirst, "after: a topic twice", "once");
     }
     return positions;
+  }
+
+  /** Returns a text that may be a position. One that is too long is not kept until it is used. */
+  private static String position(String text) {
+    return text.length() <= Position.MAX_TEXT_LENGTH ? text : "";
   }
 
   /** Returns the bytes of the current value. */
@@ -155,7 +162,8 @@ final class CommandParser {
 
   private Command subscribe(List<String> topics) {
     Map<String, String> after = get("after", Map.of());
-    require(topics.containsAll(after.keySet()), "after: another topic", "those of subscribe");
+    boolean known = new HashSet<>(topics).containsAll(after.keySet());
+    require(known, "after: another topic", "those of subscribe");
     return new Command.Subscribe(topics, after);
   }
 

@@ -15,6 +15,10 @@ import org.jspecify.annotations.Nullable;
 public final class Position {
 
   private static final int MAX_ID_LENGTH = 64;
+
+  /** Maximum length of a position as a text: an id, a separator and four digits. */
+  static final int MAX_TEXT_LENGTH = MAX_ID_LENGTH + 5;
+
   private static final char SEPARATOR = ':';
 
   private final String record;

@@ -45,6 +45,17 @@ class CommandTest {
   }
 
   @Test
+  void textThatIsTooLongForPositionsIsNotKept() {
+    String longest = "a".repeat(64) + ":9999";
+    String longer = "a".repeat(60_000);
+    assertThat(
+            parse(
+                "{\"subscribe\":[\"a\",\"b\"],\"after\":{\"a\":\"%s\",\"b\":\"%s\"}}"
+                    .formatted(longest, longer)))
+        .isEqualTo(new Subscribe(List.of("a", "b"), Map.of("a", longest, "b", "")));
+  }
+
+  @Test
   void otherCommandsHaveTopics() {
     assertThat(parse("{\"unsubscribe\":[\"a\",\"b\"]}"))
         .isEqualTo(new Unsubscribe(List.of("a", "b")));
