@@ -37,6 +37,12 @@ final class InProcessBackplane implements Backplane {
   private final InProcessRosters rosters = new InProcessRosters();
   private volatile boolean closed;
 
+  /**
+   * The beginning of all topics. It changes when a topic with records is forgotten: a position of
+   * that topic, or from before its records, must not be one of the next topic with its name.
+   */
+  private volatile String beginning = nextId();
+
   // Guarded by topics.
   private Iterator<InProcessTopic> sweep = topics.values().iterator();
 
@@ -86,8 +92,13 @@ final class InProcessBackplane implements Backplane {
     }
   }
 
+  /** Returns the number of topics that it knows. */
+  int topicCount() {
+    return topics.size();
+  }
+
   private InProcessTopic create(Key key) {
-    return new InProcessTopic(key.kind, nextId(), nanos.getAsLong());
+    return new InProcessTopic(key.kind, beginning, nanos.getAsLong());
   }
 
   private String nextId() {
@@ -101,6 +112,9 @@ final class InProcessBackplane implements Backplane {
         InProcessTopic topic = sweep.next();
         synchronized (topic) {
           if (topic.expire(nanos.getAsLong())) {
+            if (topic.hasHistory()) {
+              beginning = nextId(); // before there can be another topic with the name
+            }
             sweep.remove();
           }
         }

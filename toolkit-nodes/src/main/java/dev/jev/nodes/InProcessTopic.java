@@ -41,6 +41,7 @@ final class InProcessTopic {
    */
   private final Map<Node, Entry> lastRemoved = new HashMap<>(1);
 
+  private final String beginning;
   private long bytes;
   private String last;
   private long expires;
@@ -50,6 +51,7 @@ final class InProcessTopic {
   /** Creates a topic without records, whose beginning has an id, too. */
   InProcessTopic(Kind kind, String beginning, long now) {
     this.kind = kind;
+    this.beginning = beginning;
     this.last = beginning;
     this.expires = now;
     this.touched = now;
@@ -191,15 +193,21 @@ final class InProcessTopic {
     return List.copyOf(records.subList(0, count));
   }
 
+  /** Returns whether there has been a record, so that a position may be behind one. */
+  boolean hasHistory() {
+    return !last.equals(beginning);
+  }
+
   /**
-   * Deletes what is too old.
+   * Deletes what is too old. The end of a topic without history is that of every such topic, so
+   * that it need not be kept.
    *
    * @return whether nothing is left, so that the engine forgets this topic
    */
   boolean expire(long now) {
     removeExpired(now);
     lastRemoved.keySet().removeIf(publisher -> !publisher.isOpen());
-    boolean anchored = kind != Kind.EVENTS && now - touched < ANCHOR_NANOS;
+    boolean anchored = hasHistory() && now - touched < ANCHOR_NANOS;
     removed = listeners.isEmpty() && entries.isEmpty() && !anchored;
     return removed;
   }

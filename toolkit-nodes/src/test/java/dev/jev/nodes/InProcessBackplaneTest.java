@@ -117,6 +117,7 @@ class InProcessBackplaneTest {
   @Test
   void aTopicThatANodeListensToIsNotForgotten() {
     Channel channel = log("a", 10, 1_000_000);
+    publish(channel, 1);
     String end = get(session.read(channel, null, 0)).end();
     get(session.listen(List.of(channel)));
     pass(Duration.ofDays(30));
@@ -126,6 +127,35 @@ class InProcessBackplaneTest {
     pass(Duration.ofDays(7));
     get(session.renew(AGE));
     assertThat(get(session.read(channel, null, 0)).end()).isNotEqualTo(end);
+  }
+
+  @Test
+  void topicsWithoutRecordsAreForgottenWhenNoNodeListens() {
+    Channel first = log("first", 10, 1_000_000);
+    String end = get(session.read(first, null, 0)).end();
+    for (int i = 0; i < 1_000; i++) { // as clients do that subscribe to names that they make up
+      Channel channel = log("a" + i, 10, 1_000_000);
+      get(session.listen(List.of(channel)));
+      session.unlisten(List.of(channel));
+    }
+    assertThat(topicCount()).isLessThan(10);
+    assertThat(get(session.read(first, Position.after(end), 1)).continuous()).isTrue();
+  }
+
+  @Test
+  void topicWithRecordsThatWasForgottenBeginsElsewhere() {
+    Channel channel = log("a", 10, 1_000_000);
+    String beginning = get(session.read(channel, null, 0)).end();
+    publish(channel, 1);
+    pass(Duration.ofDays(8));
+    get(session.renew(AGE)); // ends a round over the topics that began before
+    get(session.renew(AGE));
+    assertThat(topicCount()).isZero();
+    assertThat(get(session.read(channel, Position.after(beginning), 1)).continuous()).isFalse();
+  }
+
+  private int topicCount() {
+    return ((InProcessBackplane) engine).topicCount();
   }
 
   @Test
