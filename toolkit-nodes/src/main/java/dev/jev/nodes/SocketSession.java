@@ -268,7 +268,7 @@ final class SocketSession {
     void completed(@Nullable Grant grant, @Nullable Throwable failure) {
       if (grant == null) {
         Throwable cause = failure == null ? new NullPointerException("grant") : failure;
-        NodeLog.warning("gate failed for topic " + topic, cause);
+        socket.gateLog().warning("gate failed for topic " + topic, cause);
       }
       Grant answer = grant == null ? FAILED : grant;
       if (Thread.holdsLock(SocketSession.this)) {

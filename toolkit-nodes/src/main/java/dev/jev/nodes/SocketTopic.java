@@ -151,7 +151,7 @@ final class SocketTopic {
     try {
       return session.socket().topic(name, kind);
     } catch (IllegalArgumentException e) {
-      NodeLog.warning("gate grants a topic of another kind", e);
+      session.socket().gateLog().warning("gate grants a topic of another kind", e);
       return null;
     }
   }

@@ -65,6 +65,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
   private final @Nullable Function<WebSocketHandshake, Presence.@Nullable Member> member;
   private final Duration heartbeat;
   private final Topic<WebSocketMessage> connections = Topic.of("heartbeat");
+  private final LogLimit gateLog = new LogLimit();
   private final AtomicLong lastBeat = new AtomicLong(System.nanoTime());
 
   private TopicSocket(Builder builder, TopicGate gate) {
@@ -189,6 +190,11 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
   TopicGate gate() {
     return gate;
+  }
+
+  /** Returns the log of the gate's faults. */
+  LogLimit gateLog() {
+    return gateLog;
   }
 
   SlowConsumer<? super WebSocketMessage> slowConsumer() {

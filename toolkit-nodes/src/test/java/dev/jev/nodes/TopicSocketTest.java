@@ -9,6 +9,7 @@ import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.Eventually;
 import dev.jev.Handler;
+import dev.jev.LogCapture;
 import dev.jev.Server;
 import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicGate.Request;
@@ -340,6 +341,23 @@ class TopicSocketTest {
     peer.expect("{\"denied\":\"a\",\"reason\":\"not allowed\"}");
     peer.send("{\"publish\":\"a\",\"data\":1,\"id\":3}");
     peer.expect("{\"failed\":3,\"outcome\":\"denied\",\"reason\":\"not allowed\"}");
+  }
+
+  @Test
+  void faultsOfTheGateAreLoggedOnceASecond() throws Exception {
+    try (LogCapture log = new LogCapture("dev.jev")) {
+      long start = System.nanoTime();
+      TopicGate faulty =
+          request -> {
+            throw new IllegalStateException("planned");
+          };
+      SocketPeer peer = connect(faulty);
+      for (int i = 0; i < 100; i++) {
+        assertThat(peer.send("{\"subscribe\":[\"a\"]}").receive()).startsWith("{\"denied\":");
+      }
+      long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+      assertThat(log.messages("gate failed")).hasSizeBetween(1, (int) seconds + 1);
+    }
   }
 
   @Test
