@@ -13,7 +13,6 @@ import dev.jev.websocket.WebSocketMessage;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -27,9 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterTopic<O> implements NodeTopic<O> {
 
-  /** Time without subscribers after which the node no longer listens. */
-  private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(5);
-
+  private static final LogLimit CODEC_LOG = new LogLimit();
   private static final long MAX_RETAINED_BYTES = 4 * 1024 * 1024;
 
   /**
@@ -397,7 +394,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       }
       closeDue = true;
     }
-    thread().runAfter(LINGER_NANOS, this::closeIfUnused);
+    thread().linger(this::closeIfUnused);
   }
 
   private synchronized void closeIfUnused() {
@@ -478,7 +475,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       nodes.counters().malformed.increment();
     } catch (RuntimeException e) { // of a codec with a fault
       nodes.counters().malformed.increment();
-      NodeLog.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
+      CODEC_LOG.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
     }
   }
 

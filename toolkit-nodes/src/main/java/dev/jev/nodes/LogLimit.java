@@ -2,6 +2,7 @@ package dev.jev.nodes;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Logs one kind of line at most once per second, since peers can cause it with each command. Each
@@ -16,7 +17,7 @@ final class LogLimit {
   private final AtomicLong nextAllowed = new AtomicLong(System.nanoTime());
   private final AtomicLong others = new AtomicLong();
 
-  void warning(String message, Throwable cause) {
+  void warning(String message, @Nullable Throwable cause) {
     long now = System.nanoTime();
     long due = nextAllowed.get();
     if (now - due < 0 || !nextAllowed.compareAndSet(due, now + PERIOD_NANOS)) {

@@ -2,6 +2,7 @@ package dev.jev.nodes;
 
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import org.jspecify.annotations.Nullable;
 
 /** The log of a node, and the guard of its threads. */
 final class NodeLog {
@@ -10,15 +11,11 @@ final class NodeLog {
 
   private NodeLog() {}
 
-  static void info(String message) {
-    LOG.log(Level.INFO, message);
-  }
-
   static void warning(String message) {
     LOG.log(Level.WARNING, message);
   }
 
-  static void warning(String message, Throwable cause) {
+  static void warning(String message, @Nullable Throwable cause) {
     LOG.log(Level.WARNING, message, cause);
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -21,11 +22,20 @@ final class NodeThread {
 
   private static final int RECORD_OVERHEAD = 256;
 
+  /** Time for which a topic without subscribers lingers. */
+  private static final long LINGER_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  private static final long SHORT_LINGER_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** Number of topics that may linger long: clients could make up any number of names. */
+  private static final int MAX_LINGERING = 1_000;
+
   /** Number of messages that a read holds and that are passed over at once. */
   private static final int MAX_PINNED_STEPS = 64;
 
   private final ScheduledThreadPoolExecutor executor;
   private final AtomicLong waitingBytes = new AtomicLong();
+  private final AtomicInteger lingering = new AtomicInteger();
   private final long maxKeptBytes;
 
   // This thread only.
@@ -83,6 +93,16 @@ final class NodeThread {
     } catch (RejectedExecutionException e) {
       // The node has stopped.
     }
+  }
+
+  /** Runs the task that ends a topic after 5 s, or after 100 ms if too many wait for their end. */
+  void linger(Runnable end) {
+    runAfter(
+        lingering.incrementAndGet() > MAX_LINGERING ? SHORT_LINGER_NANOS : LINGER_NANOS,
+        () -> {
+          lingering.decrementAndGet();
+          end.run();
+        });
   }
 
   /** Runs the tasks that were added before, and no others. */

@@ -22,8 +22,14 @@ record SocketLimits(
   static final SocketLimits DEFAULT =
       new SocketLimits(100, 64, 64 * 1024, 100, 200, Duration.ofSeconds(10));
 
+  private static final int MIN_SUBSCRIPTIONS_PER_SECOND = 100;
   private static final int MAX_COUNT = 100_000;
   private static final int MAX_RATE = 1_000_000;
+
+  /** Returns the number of subscriptions per second; twice as many may come at once. */
+  int subscriptionsPerSecond() {
+    return Math.max(maxTopics, MIN_SUBSCRIPTIONS_PER_SECOND);
+  }
 
   SocketLimits maxTopics(int topics) {
     Checks.inRange("maxTopics", topics, 1, MAX_COUNT);

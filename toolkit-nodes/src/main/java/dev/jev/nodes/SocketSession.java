@@ -8,10 +8,10 @@ import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicGate.Request;
 import dev.jev.websocket.WebSocketMessage;
 import io.netty.buffer.ByteBufUtil;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -49,16 +49,19 @@ final class SocketSession {
   // Guarded by this.
   private final Map<String, SocketTopic> topics = new LinkedHashMap<>(4);
   private int wanted; // topics to which the client is, or waits to be, subscribed
-  private double tokens; // messages that may be published now
-  private long tokensNanos; // time of the last change
+  private final TokenBucket publications;
+  private final TokenBucket subscriptions;
+  private volatile boolean resting; // after too many subscriptions
   private boolean ended;
 
   SocketSession(TopicSocket socket, Connection<WebSocketMessage> connection) {
     this.socket = socket;
     this.connection = connection;
     this.limits = socket.limits();
-    this.tokens = limits.publishBurst();
-    this.tokensNanos = System.nanoTime();
+    long now = System.nanoTime();
+    this.publications = new TokenBucket(limits.publishesPerSecond(), limits.publishBurst(), now);
+    int perSecond = limits.subscriptionsPerSecond();
+    this.subscriptions = new TokenBucket(perSecond, 2 * perSecond, now);
   }
 
   TopicSocket socket() {
@@ -108,6 +111,8 @@ final class SocketSession {
 
   private void execute(Command command) {
     if (command instanceof Command.Subscribe subscribe) {
+      subscriptions.spend(subscribe.topics().size(), System.nanoTime());
+      restIfTooFast();
       for (String name : subscribe.topics()) {
         topic(name).subscribe(subscribe.after().get(name));
       }
@@ -121,25 +126,12 @@ final class SocketSession {
   }
 
   private void publish(Command.Publish publish) {
-    if (takeToken()) {
+    if (publications.take(System.nanoTime())) {
       topic(publish.topic()).publish(publish);
     } else if (publish.id() >= 0) {
       String reason = "rate exceeded (expected: " + limits.publishesPerSecond() + " per second)";
       connection.send(Envelope.failed(publish.id(), "refused", reason));
     }
-  }
-
-  private boolean takeToken() {
-    long now = System.nanoTime();
-    double fresh =
-        (double) (now - tokensNanos) * limits.publishesPerSecond() / TimeUnit.SECONDS.toNanos(1);
-    tokensNanos = now;
-    tokens = Math.min(tokens + fresh, limits.publishBurst());
-    if (tokens < 1) {
-      return false;
-    }
-    tokens--;
-    return true;
   }
 
   /** Returns a topic, for a command about it. */
@@ -201,8 +193,24 @@ final class SocketSession {
   }
 
   private boolean isFull() {
-    return underWay.get() >= limits.maxPendingCommands()
+    return resting
+        || underWay.get() >= limits.maxPendingCommands()
         || underWayBytes.get() >= SocketLimits.MAX_PENDING_BYTES;
+  }
+
+  /** Reads no further commands for some time if the client subscribes too fast. */
+  private void restIfTooFast() {
+    long nanos = subscriptions.debtNanos(System.nanoTime());
+    if (nanos > 0 && !resting) {
+      resting = true;
+      connection.runAfter(Duration.ofNanos(nanos), this::endRest);
+    }
+  }
+
+  private synchronized void endRest() {
+    resting = false;
+    restIfTooFast(); // what had arrived already was executed, too
+    resumeIfRoom();
   }
 
   private void pauseIfFull() {

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SocketTopic {
 
+  private static final LogLimit SUBSCRIPTION_LOG = new LogLimit();
   private static final int RETRY_MILLIS = 1000; // at least; at most three times as much
 
   private final SocketSession session;
@@ -213,7 +214,7 @@ final class SocketTopic {
 
   /** Lets the client try again, since its connection is worth keeping. */
   private void subscriptionFailed(ClusterTopic<?> topic, @Nullable Throwable failure) {
-    NodeLog.info("subscription to topic " + name + " failed: " + failure);
+    SUBSCRIPTION_LOG.warning("subscription to topic " + name + " failed", failure);
     if (subscribed) { // anew
       topic.unsubscribeSocket(session.connection());
       subscribed = false;

@@ -247,7 +247,9 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
     /**
      * Sets the maximum number of topics to which a connection subscribes; 100 by default. An
-     * attempt to exceed it closes the connection with close code 1008.
+     * attempt to exceed it closes the connection with close code 1008. A connection may subscribe
+     * to as many topics per second, at least 100, and to twice as many at once; then the server
+     * stops reading from it for some time.
      *
      * @throws IllegalArgumentException if {@code topics} is not in 1..100,000
      */

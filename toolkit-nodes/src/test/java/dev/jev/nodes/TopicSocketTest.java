@@ -33,6 +33,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -510,6 +512,22 @@ class TopicSocketTest {
     peer.send("{\"subscribe\":[\"d\"]}");
     peer.expect("{\"error\":\"topics: 3 (expected: 1..2)\"}");
     assertThat(peer.closeCode()).isEqualTo(1008);
+  }
+
+  @Test
+  void clientThatSubscribesTooFastIsReadLater() throws Exception {
+    String topics =
+        IntStream.range(0, 100).mapToObj(i -> "\"t" + i + "\"").collect(Collectors.joining(","));
+    SocketPeer peer = connect(start());
+    long start = System.nanoTime();
+    for (int i = 0; i < 3; i++) { // 300, of which 200 may come at once
+      peer.send("{\"subscribe\":[" + topics + "]}");
+      for (int j = 0; j < 100; j++) {
+        assertThat(peer.receive()).startsWith("{\"subscribed\":");
+      }
+    }
+    peer.expectNothingElse();
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(900));
   }
 
   @Test

@@ -19,6 +19,8 @@ final class RedisSetup {
   /** The Redis version that this server claims to be, and whose replies it copies. */
   private static final String VERSION = "7.0.15";
 
+  private static final int MAX_NAME_LENGTH = 1024;
+
   /** The settings that redis-benchmark reads. */
   private static final Map<String, String> CONFIG = Map.of("save", "", "appendonly", "no");
 
@@ -175,6 +177,10 @@ final class RedisSetup {
     if (!name.chars().allMatch(c -> c >= '!' && c <= '~')) {
       throw new RedisError(
           "ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    if (name.length() > MAX_NAME_LENGTH) {
+      throw new RedisError(
+          "ERR name: " + name.length() + " characters (expected: <= " + MAX_NAME_LENGTH + ")");
     }
     return name;
   }
