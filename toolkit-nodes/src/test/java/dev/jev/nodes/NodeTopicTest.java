@@ -249,14 +249,6 @@ class NodeTopicTest {
     }
   }
 
-  private static void awaitUninterruptibly(CountDownLatch latch) {
-    try {
-      latch.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
   @Test
   void latestComesFirst() throws Exception {
     await(topic(0, LATEST).publish("old"));
