@@ -49,8 +49,8 @@ final class SocketSession {
   // Guarded by this.
   private final Map<String, SocketTopic> topics = new LinkedHashMap<>(4);
   private int wanted; // topics to which the client is, or waits to be, subscribed
-  private final TokenBucket publications;
-  private final TokenBucket subscriptions;
+  private final SocketRate publications;
+  private final SocketRate subscriptions;
   private volatile boolean resting; // after too many subscriptions
   private boolean ended;
 
@@ -59,9 +59,9 @@ final class SocketSession {
     this.connection = connection;
     this.limits = socket.limits();
     long now = System.nanoTime();
-    this.publications = new TokenBucket(limits.publishesPerSecond(), limits.publishBurst(), now);
+    this.publications = new SocketRate(limits.publishesPerSecond(), limits.publishBurst(), now);
     int perSecond = limits.subscriptionsPerSecond();
-    this.subscriptions = new TokenBucket(perSecond, 2 * perSecond, now);
+    this.subscriptions = new SocketRate(perSecond, 2 * perSecond, now);
   }
 
   TopicSocket socket() {

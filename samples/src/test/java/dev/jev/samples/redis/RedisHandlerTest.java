@@ -128,6 +128,13 @@ class RedisHandlerTest {
   }
 
   @Test
+  void nameOfAClientIsLimitedInLength() throws Exception {
+    String error = "-ERR name: 1025 characters (expected: <= 1024)\r\n";
+    assertThat(answer("CLIENT SETNAME " + "a".repeat(1025) + "\r\nCLIENT GETNAME\r\n"))
+        .isEqualTo(error + "$-1\r\n");
+  }
+
+  @Test
   void thereIsOneDatabase() throws Exception {
     assertThat(answer("SELECT 0\r\nSELECT 1\r\n"))
         .isEqualTo("+OK\r\n-ERR DB index is out of range\r\n");

@@ -3,11 +3,12 @@ package dev.jev.nodes;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A limit of a rate: so many tokens per second, of which some are saved.
+ * A token bucket that limits the rate of one connection's commands: so many tokens per second, of
+ * which some are saved.
  *
  * <p>Not thread-safe.
  */
-final class TokenBucket {
+final class SocketRate {
 
   private static final double NANOS_PER_SECOND = TimeUnit.SECONDS.toNanos(1);
 
@@ -16,7 +17,7 @@ final class TokenBucket {
   private double tokens;
   private long refilled; // time
 
-  TokenBucket(int perSecond, int burst, long now) {
+  SocketRate(int perSecond, int burst, long now) {
     this.perSecond = perSecond;
     this.burst = burst;
     this.tokens = burst;

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-class TokenBucketTest {
+class SocketRateTest {
 
   private long now = Long.MAX_VALUE - 5; // overflows
-  private final TokenBucket bucket = new TokenBucket(/* perSecond= */ 10, /* burst= */ 3, now);
+  private final SocketRate bucket = new SocketRate(/* perSecond= */ 10, /* burst= */ 3, now);
 
   private void pass(long millis) {
     now += TimeUnit.MILLISECONDS.toNanos(millis);
