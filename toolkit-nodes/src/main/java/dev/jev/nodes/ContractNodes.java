@@ -101,6 +101,12 @@ final class ContractNodes implements AutoCloseable {
     equal("end of the slice behind " + what, slice.end(), end);
   }
 
+  /** Checks that a slice is not continuous, and has no texts or the last ones that are kept. */
+  static void lost(String what, Slice slice, List<String> kept, String end) {
+    int size = Math.min(slice.records().size(), kept.size());
+    slice(what, slice, kept.subList(kept.size() - size, kept.size()), false, end);
+  }
+
   <T> T get(CompletionStage<T> stage) {
     try {
       return stage.toCompletableFuture().get(timeout.toNanos(), TimeUnit.NANOSECONDS);

@@ -2,6 +2,7 @@ package dev.jev.nodes;
 
 import static dev.jev.nodes.ContractNodes.equal;
 import static dev.jev.nodes.ContractNodes.ids;
+import static dev.jev.nodes.ContractNodes.lost;
 import static dev.jev.nodes.ContractNodes.require;
 import static dev.jev.nodes.ContractNodes.slice;
 import static dev.jev.nodes.ContractNodes.texts;
@@ -110,10 +111,10 @@ final class RecordChecks {
       List<String> behind = texts.subList(i + 1, texts.size());
       slice("record " + i, at(node, channel, kept.get(i).id()), behind, true, end);
     }
-    slice("a trimmed record", at(node, channel, trimmed), List.of(), false, end);
-    slice("an unknown id", at(node, channel, "un.known_id-0"), List.of(), false, end);
+    lost("a trimmed record", at(node, channel, trimmed), texts, end);
+    lost("an unknown id", at(node, channel, "un.known_id-0"), texts, end);
     String foreign = node.publish(nodes.log("positions-other", 3), "other").id();
-    slice("an id of another topic", at(node, channel, foreign), List.of(), false, end);
+    lost("an id of another topic", at(node, channel, foreign), texts, end);
   }
 
   private static Slice at(Node node, Channel channel, String id) {
@@ -141,9 +142,8 @@ final class RecordChecks {
       Slice slice = node.read(channel, Position.inside(kept.get(i).id(), 1));
       slice("half of record " + i, slice, texts(kept).subList(i, kept.size()), true, end);
     }
-    for (String lost : List.of(trimmed, kept.get(0).previous(), "un.known_id-0")) {
-      Slice slice = node.read(channel, Position.inside(lost, 1));
-      slice("half of a lost record", slice, List.of(), false, end);
+    for (String id : List.of(trimmed, kept.get(0).previous(), "un.known_id-0")) {
+      lost("half of a lost record", node.read(channel, Position.inside(id, 1)), texts(kept), end);
     }
   }
 
@@ -289,9 +289,8 @@ final class RecordChecks {
     String last = node.publish(channel, "third").id();
     nodes.eventually("expiry", () -> node.read(channel, null).records().isEmpty());
     slice("the last record", at(node, channel, last), List.of(), true, last);
-    slice("the beginning", at(node, channel, beginning), List.of(), false, last);
-    Slice half = node.read(channel, Position.inside(last, 1));
-    slice("half of the last record", half, List.of(), false, last);
+    lost("the beginning", at(node, channel, beginning), List.of(), last);
+    lost("half of the last record", node.read(channel, Position.inside(last, 1)), List.of(), last);
     Channel longer = nodes.log("age", 100);
     equal("id that is used again", node.publish(longer, "new").id().equals(last), false);
     Slice slice = at(node, longer, last);
