@@ -1,0 +1,133 @@
+package dev.jev.redis;
+
+import static dev.jev.redis.EngineNode.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.CallsPrograms;
+import dev.jev.Eventually;
+import dev.jev.nodes.Backplane.Channel;
+import dev.jev.nodes.Backplane.Slice;
+import dev.jev.nodes.Position;
+import dev.jev.nodes.Receipt;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A master that fails, and its replica that takes over. */
+@CallsPrograms
+@Timeout(180)
+class FailoverTest {
+
+  private static final Channel LOG = EngineNode.log("t");
+
+  @TempDir private Path directory;
+  private final List<AutoCloseable> open = new ArrayList<>();
+
+  @AfterEach
+  void close() throws Exception {
+    for (int i = open.size() - 1; i >= 0; i--) {
+      open.get(i).close();
+    }
+  }
+
+  private <T extends AutoCloseable> T closing(T resource) {
+    open.add(resource);
+    return resource;
+  }
+
+  private RedisProcess replicaOf(int port) throws Exception {
+    RedisProcess replica =
+        closing(RedisProcess.start(directory, "--replicaof", "127.0.0.1", Integer.toString(port)));
+    Eventually.holds(
+        "replication", () -> replica.answer("INFO replication").contains("link_status:up"));
+    return replica;
+  }
+
+  private static Receipt publish(RedisNodes node, String text) throws Exception {
+    return node.topic().publish(text).toCompletableFuture().get(30, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void recordsThatAFailoverHasLostAreToldAndTheOthersGoOn() throws Exception {
+    RedisProcess master = closing(RedisProcess.start(directory));
+    Strait replication = closing(new Strait(master.port()));
+    RedisProcess replica = replicaOf(replication.port());
+    Strait service = closing(new Strait(master.port()));
+    RedisNodes node = closing(new RedisNodes("a", service.uri()));
+    List<String> client = node.client();
+    publish(node, "kept");
+    Eventually.holds(
+        "replicated", () -> replica.answer("EXISTS " + new RedisKeys("jev").of('l', "t")).contains(":1"));
+    replication.hold();
+    Receipt lost = publish(node, "lost");
+    assertThat(lost.outcome()).isEqualTo(Receipt.Outcome.STORED);
+    Eventually.holds("message", () -> client.contains("lost"));
+    master.kill();
+    replica.answer("REPLICAOF NO ONE");
+    service.lead(replica.port());
+    Receipt next = publish(node, "next");
+    assertThat(next.outcome()).isEqualTo(Receipt.Outcome.STORED);
+    Eventually.holds("message", () -> client.contains("next"));
+    assertThat(client).containsExactly("kept", "lost", "next");
+    assertThat(node.events).contains("diverged 1").doesNotContain("gap");
+    EngineNode other = new EngineNode(closing(RedisBackplane.of(replica.uri())), "b");
+    Slice slice = await(other.session.read(LOG, lost.position(), 1000));
+    assertThat(slice.continuous()).isFalse();
+    master.restart();
+  }
+
+  @Test
+  void sentinelNamesTheNewMaster() throws Exception {
+    RedisProcess master = closing(RedisProcess.start(directory));
+    replicaOf(master.port());
+    RedisProcess sentinel = closing(RedisProcess.startSentinel(directory, master.port()));
+    Eventually.holds(
+        "replica known to the sentinel",
+        () -> RedisProcess.answer(sentinel.port(), "INFO sentinel").contains("slaves=1"));
+    RedisNodes node =
+        closing(new RedisNodes("a", "redis-sentinel://127.0.0.1:" + sentinel.port() + "/0#main"));
+    List<String> client = node.client();
+    Receipt before = publish(node, "before");
+    Eventually.holds("message", () -> client.contains("before"));
+    master.kill();
+    long begin = System.nanoTime();
+    Receipt after = publish(node, "after");
+    System.out.println(
+        "sentinel: stored again after " + (System.nanoTime() - begin) / 1_000_000 + " ms, "
+            + after + ", " + node.events);
+    assertThat(after.outcome()).isEqualTo(Receipt.Outcome.STORED);
+    Eventually.holds("message", () -> client.contains("after"));
+    assertThat(client).containsExactly("before", "after");
+    assertThat(after.position().record().substring(0, 8))
+        .isNotEqualTo(before.position().record().substring(0, 8));
+    master.restart();
+  }
+
+  @Test
+  void publicationIsStoredOnlyWithItsReplicas() throws Exception {
+    RedisProcess master = closing(RedisProcess.start(directory));
+    RedisProcess replica = replicaOf(master.port());
+    EngineNode node =
+        new EngineNode(
+            closing(
+                RedisBackplane.builder(master.uri()).replicas(1, Duration.ofMillis(300)).build()),
+            "a");
+    String stored = node.publish(LOG, "first");
+    replica.freeze();
+    byte[] body = EngineNode.body("second");
+    Throwable failure =
+        await(node.session.publish(LOG, body, false).handle((value, thrown) -> thrown));
+    assertThat(failure)
+        .hasMessageContaining("replicas that have confirmed within PT0.3S: 0 (expected: 1)");
+    replica.thaw();
+    assertThat(await(node.session.publish(LOG, body, true)).again()).isTrue();
+    Slice slice = await(node.session.read(LOG, Position.parse(stored), 1000));
+    assertThat(EngineNode.texts(slice.records())).containsExactly("second");
+  }
+}

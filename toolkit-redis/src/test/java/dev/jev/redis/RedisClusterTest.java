@@ -1,0 +1,138 @@
+package dev.jev.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jev.CallsPrograms;
+import dev.jev.Eventually;
+import dev.jev.nodes.BackplaneContract;
+import dev.jev.nodes.Receipt;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A cluster of three masters. */
+@CallsPrograms
+@Timeout(240)
+class RedisClusterTest {
+
+  private static final int SLOT = RedisKeys.slot(RedisKeys.partition("t"));
+
+  @TempDir private Path directory;
+  private final List<AutoCloseable> open = new ArrayList<>();
+
+  @AfterEach
+  void close() throws Exception {
+    for (int i = open.size() - 1; i >= 0; i--) {
+      open.get(i).close();
+    }
+  }
+
+  private <T extends AutoCloseable> T closing(T resource) {
+    open.add(resource);
+    return resource;
+  }
+
+  @Test
+  void keepsTheContract() throws Exception {
+    RedisCluster cluster = closing(new RedisCluster(directory, 0));
+    BackplaneContract.of(() -> RedisBackplane.of(cluster.uri()))
+        .lease(Duration.ofSeconds(2))
+        .timeout(Duration.ofSeconds(30))
+        .check();
+  }
+
+  /** Publishes until the returned list is told to stop; each message with its receipt. */
+  private static final class Publisher {
+
+    private final List<String> stored = new ArrayList<>();
+    private final CompletableFuture<Void> end;
+    private volatile boolean stopped;
+    private int refused;
+
+    private Publisher(RedisNodes node) {
+      end =
+          CompletableFuture.runAsync(
+              () -> {
+                for (int i = 0; !stopped; i++) {
+                  String text = "m" + i;
+                  Receipt receipt = node.topic().publish(text).toCompletableFuture().join();
+                  if (receipt.outcome() == Receipt.Outcome.STORED) {
+                    stored.add(text);
+                  } else {
+                    refused++;
+                  }
+                  LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+                }
+              },
+              task -> new Thread(task, "publisher").start());
+    }
+
+    private List<String> stop() {
+      stopped = true;
+      end.join();
+      return stored;
+    }
+  }
+
+  @Test
+  void movedSlotLosesAndRepeatsNothing() throws Exception {
+    RedisCluster cluster = closing(new RedisCluster(directory, 0));
+    RedisNodes a = closing(new RedisNodes("a", cluster.uri()));
+    RedisNodes b = closing(new RedisNodes("b", cluster.uri()));
+    List<String> one = a.client();
+    List<String> other = b.client();
+    Publisher publisher = new Publisher(a);
+    Eventually.holds("first messages", () -> other.size() > 20);
+    RedisProcess from = cluster.master(SLOT);
+    RedisProcess to = cluster.servers.get((cluster.servers.indexOf(from) + 1) % 3);
+    cluster.move(SLOT, from, to);
+    int size = other.size();
+    Eventually.holds("messages after the move", () -> other.size() > size + 100);
+    List<String> stored = publisher.stop();
+    System.out.println(
+        "moved slot: stored " + stored.size() + ", refused " + publisher.refused + ", " + a.events
+            + ", repaired " + b.nodes.counts().repaired());
+    assertThat(cluster.master(SLOT)).isSameAs(to);
+    Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
+    assertThat(one).isEqualTo(other).doesNotHaveDuplicates().isEqualTo(stored);
+    assertThat(a.events).doesNotContain("gap");
+  }
+
+  @Test
+  void failoverOfAMasterIsNeverSilent() throws Exception {
+    RedisCluster cluster = closing(new RedisCluster(directory, 1));
+    RedisNodes a = closing(new RedisNodes("a", cluster.uri()));
+    RedisNodes b = closing(new RedisNodes("b", cluster.uri()));
+    List<String> one = a.client();
+    List<String> other = b.client();
+    Publisher publisher = new Publisher(a);
+    Eventually.holds("first messages", () -> other.size() > 20);
+    RedisProcess master = cluster.master(SLOT);
+    master.kill();
+    long begin = System.nanoTime();
+    int size = other.size();
+    Eventually.holds("messages after the failover", () -> other.size() > size + 100);
+    long millis = (System.nanoTime() - begin) / 1_000_000;
+    List<String> stored = publisher.stop();
+    System.out.println(
+        "failover: 100 messages after " + millis + " ms, stored " + stored.size() + ", refused "
+            + publisher.refused + ", a " + a.events + ", b " + b.events);
+    boolean isTold =
+        a.events.contains("gap") || a.events.stream().anyMatch(e -> e.startsWith("diverged"));
+    if (!isTold) {
+      Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
+    }
+    assertThat(one).doesNotHaveDuplicates();
+    assertThat(other).doesNotHaveDuplicates();
+    assertThat(a.events).contains("DEGRADED", "UP");
+    master.restart();
+  }
+}

@@ -1,0 +1,210 @@
+package dev.jev.redis;
+
+import static dev.jev.redis.EngineNode.await;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jev.CallsPrograms;
+import dev.jev.Eventually;
+import dev.jev.nodes.Backplane;
+import dev.jev.nodes.Backplane.Channel;
+import dev.jev.nodes.Backplane.RefusedException;
+import dev.jev.nodes.Backplane.Slice;
+import dev.jev.nodes.Backplane.Stored;
+import dev.jev.nodes.Nodes;
+import dev.jev.nodes.Position;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Faults of a single Redis and of the way to it, as the engine sees them. */
+@CallsPrograms
+@Timeout(120)
+class RedisFaultTest {
+
+  private static final Channel LOG = EngineNode.log("t");
+
+  @TempDir private Path directory;
+  private final List<AutoCloseable> open = new ArrayList<>();
+  private RedisProcess redis;
+
+  @BeforeEach
+  void start() throws Exception {
+    redis =
+        closing(RedisProcess.start(directory, "--appendonly", "yes", "--appendfsync", "always"));
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    for (int i = open.size() - 1; i >= 0; i--) {
+      open.get(i).close();
+    }
+  }
+
+  private <T extends AutoCloseable> T closing(T resource) {
+    open.add(resource);
+    return resource;
+  }
+
+  private EngineNode node(String name, String uri) throws Exception {
+    return new EngineNode(closing(RedisBackplane.of(uri)), name);
+  }
+
+  private static String epoch(String id) {
+    return id.substring(0, id.indexOf('.'));
+  }
+
+  @Test
+  void restartWithDataIsToldAndLosesNothing() throws Exception {
+    EngineNode node = node("a", redis.uri());
+    node.listen(LOG);
+    String before = node.publish(LOG, "before");
+    assertThat(node.next().id()).isEqualTo(before);
+    redis.kill().restart();
+    String after = node.publish(LOG, "after");
+    assertThat(node.interrupted.poll(10, TimeUnit.SECONDS)).isEqualTo(LOG);
+    Slice slice = await(node.session.read(LOG, Position.parse(before), 1000));
+    assertThat(slice.continuous()).isTrue();
+    assertThat(EngineNode.texts(slice.records())).containsExactly("after");
+    assertThat(node.next().previous()).isEqualTo(before);
+    assertThat(epoch(after)).isNotEqualTo(epoch(before));
+    Eventually.holds("health", () -> List.copyOf(node.health).equals(List.of("down", "up")));
+  }
+
+  @Test
+  void emptyRestartIsALossForEachPosition() throws Exception {
+    EngineNode node = node("a", redis.uri());
+    node.listen(LOG);
+    String beginning = await(node.session.read(LOG, null, 0)).end();
+    String before = node.publish(LOG, "before");
+    redis.answer("DEBUG FLUSHALL", "CONFIG SET appendonly no", "FLUSHALL");
+    redis.kill();
+    deleteRecursively(directory);
+    redis.restart();
+    String after = node.publish(LOG, "after");
+    assertThat(node.interrupted.poll(10, TimeUnit.SECONDS)).isEqualTo(LOG);
+    for (String lost : List.of(beginning, before)) {
+      Slice slice = await(node.session.read(LOG, Position.parse(lost), 1000));
+      assertThat(slice.continuous()).as(lost).isFalse();
+      assertThat(slice.end()).isEqualTo(after);
+    }
+  }
+
+  private static void deleteRecursively(Path directory) throws Exception {
+    try (var files = java.nio.file.Files.walk(directory)) {
+      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+        if (!file.equals(directory)) {
+          java.nio.file.Files.delete(file);
+        }
+      }
+    }
+  }
+
+  @Test
+  void deafSubscriptionIsFoundWithinThreeSeconds() throws Exception {
+    Strait strait = closing(new Strait(redis.port()));
+    EngineNode deaf = node("a", strait.uri());
+    EngineNode publisher = node("b", redis.uri());
+    deaf.listen(LOG);
+    publisher.publish(LOG, "heard");
+    assertThat(EngineNode.text(deaf.next())).isEqualTo("heard");
+    assertThat(strait.deafen()).isEqualTo(1);
+    long begin = System.nanoTime();
+    String missed = publisher.publish(LOG, "missed");
+    assertThat(deaf.interrupted.poll(30, TimeUnit.SECONDS)).isEqualTo(LOG);
+    long millis = (System.nanoTime() - begin) / 1_000_000;
+    System.out.println("deaf subscription: interrupted after " + millis + " ms");
+    publisher.publish(LOG, "later");
+    assertThat(deaf.next().previous()).isEqualTo(missed);
+    assertThat(millis).isLessThan(3000);
+  }
+
+  @Test
+  void publicationWhoseAnswerIsLostIsStoredOnce() throws Exception {
+    EngineNode node = node("a", redis.uri());
+    node.publish(LOG, "first");
+    byte[] body = EngineNode.body("once");
+    redis.freeze();
+    CompletionStage<Stored> lost = node.session.publish(LOG, body, false);
+    assertThatThrownBy(() -> await(lost)).hasCauseInstanceOf(RedisError.EngineException.class);
+    redis.thaw();
+    Stored stored = await(node.session.publish(LOG, body, true));
+    System.out.println("publication into a frozen Redis, then again: " + stored);
+    node.publish(LOG, "last");
+    Slice slice = await(node.session.read(LOG, null, 10_000));
+    assertThat(EngineNode.texts(slice.records())).containsExactly("first", "once", "last");
+  }
+
+  @Test
+  void publicationThatWasTrimmedMeanwhileIsNotStoredAgain() throws Exception {
+    Channel brief =
+        new Channel(
+            "brief",
+            new Backplane.Retention(Backplane.Kind.LOG, 1, 1 << 20, Duration.ofMinutes(1)));
+    EngineNode node = node("a", redis.uri());
+    EngineNode other = node("b", redis.uri());
+    byte[] body = EngineNode.body("once");
+    redis.freeze();
+    CompletionStage<Stored> lost = node.session.publish(brief, body, false);
+    assertThatThrownBy(() -> await(lost)).hasCauseInstanceOf(RedisError.EngineException.class);
+    redis.thaw();
+    Eventually.holds("connected", () -> node.health.contains("up"));
+    List<CompletionStage<Stored>> others = new ArrayList<>();
+    for (int i = 0; i < 300; i++) {
+      others.add(other.session.publish(brief, EngineNode.body("other"), false));
+    }
+    for (CompletionStage<Stored> each : others) {
+      await(each);
+    }
+    String end = await(node.session.read(brief, null, 0)).end();
+    Object outcome =
+        await(node.session.publish(brief, body, true).handle((v, e) -> e == null ? v : e));
+    System.out.println("trimmed publication, again: " + outcome);
+    assertThat(outcome.toString()).contains("UNTELLABLE");
+    assertThat(await(node.session.read(brief, null, 0)).end()).isEqualTo(end);
+  }
+
+  @Test
+  void callsAreRefusedWhileRedisIsAway() throws Exception {
+    EngineNode node = node("a", redis.uri());
+    redis.kill();
+    Eventually.holds("health", () -> node.health.contains("down"));
+    CompletionStage<Stored> stage = node.session.publish(LOG, EngineNode.body("m"), false);
+    assertThatThrownBy(() -> await(stage))
+        .hasCauseInstanceOf(RefusedException.class)
+        .hasMessageContaining("Redis cannot be reached");
+  }
+
+  @Test
+  void wrongPasswordIsNamed() throws Exception {
+    redis.answer("CONFIG SET requirepass secret");
+    String uri = "redis://:wrong@127.0.0.1:" + redis.port();
+    Nodes nodes = Nodes.builder(closing(RedisBackplane.of(uri))).name("a").build();
+    assertThatThrownBy(nodes::start)
+        .isInstanceOf(IllegalStateException.class)
+        .cause()
+        .hasMessageContaining("user name or password refused by Redis: WRONGPASS")
+        .hasMessageNotContaining("wrong@");
+    EngineNode node = node("b", "redis://:secret@127.0.0.1:" + redis.port());
+    node.publish(LOG, "with the right one");
+  }
+
+  @Test
+  void unreachableRedisIsNamed() throws Exception {
+    redis.kill();
+    assertThatThrownBy(() -> node("a", redis.uri()))
+        .cause()
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("Redis cannot be reached")
+        .hasMessageContaining("127.0.0.1");
+    redis.restart();
+  }
+}
