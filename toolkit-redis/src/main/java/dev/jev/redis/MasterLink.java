@@ -174,7 +174,7 @@ final class MasterLink {
           }
         });
     if (state == State.BROKEN) {
-      connection.closeAsync();
+      close(connection);
     } else if (!connection.isOpen()) {
       fail(new EngineException("connection to " + address + " lost", null));
     }

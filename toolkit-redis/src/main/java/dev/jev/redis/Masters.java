@@ -243,18 +243,34 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   }
 
   private void subscribeNow(Collection<Subscription> added) {
+    byPartition(added)
+        .forEach(
+            (number, some) -> {
+              Partition partition = partitions[number];
+              MasterLink link = partition.link();
+              if (link != null) {
+                subscribe(partition, link, some, () -> {});
+              }
+            });
+  }
+
+  private static Map<Integer, List<Subscription>> byPartition(Collection<Subscription> all) {
     Map<Integer, List<Subscription>> byPartition = new HashMap<>();
-    for (Subscription each : added) {
+    for (Subscription each : all) {
       byPartition.computeIfAbsent(each.partition, p -> new ArrayList<>()).add(each);
     }
-    byPartition.forEach(
-        (number, some) -> {
-          Partition partition = partitions[number];
-          MasterLink link = partition.link();
-          if (link != null) {
-            subscribe(partition, link, some, () -> {});
-          }
-        });
+    return byPartition;
+  }
+
+  /** Returns the topics of a partition that the node listens to. */
+  List<Channel> channels(int partition) {
+    List<Channel> channels = new ArrayList<>();
+    for (Subscription each : subscriptions.values()) {
+      if (each.partition == partition && each.channel != null) {
+        channels.add(each.channel);
+      }
+    }
+    return channels;
   }
 
   private void subscribe(
@@ -313,7 +329,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   public void message(MasterLink link, String key, byte[] message) {
     Subscription subscription = subscriptions.get(key);
     if (subscription != null) {
-      partitions[subscription.partition].handOver(link, subscription, message);
+      tell(() -> partitions[subscription.partition].handOver(link, subscription, message));
     }
   }
 
@@ -368,6 +384,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   }
 
   private void connect() {
+    Map<Integer, List<Subscription>> all = null;
     for (Partition partition : partitions) {
       String address = partition.address;
       if (address == null || partition.link() != null || closed) {
@@ -379,7 +396,8 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
         links.put(address, link);
         link.open(connections, uri(address), probeKey(partition));
       } else if (link.isConnected()) {
-        attach(partition, link);
+        all = all == null ? byPartition(subscriptions.values()) : all;
+        attach(partition, link, all.getOrDefault(partition.number, List.of()));
       }
     }
   }
@@ -401,12 +419,10 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     }
   }
 
-  private void attach(Partition partition, MasterLink link) {
+  private void attach(Partition partition, MasterLink link, List<Subscription> mine) {
     partition.link(link);
     partition.generation++;
     partition.publications = 0;
-    List<Subscription> mine =
-        subscriptions.values().stream().filter(each -> each.partition == partition.number).toList();
     subscribe(partition, link, mine, () -> activate(partition, link, mine));
   }
 
@@ -435,7 +451,15 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
       }
     }
     if (!channels.isEmpty()) {
-      receiver.interrupted(channels);
+      tell(() -> receiver.interrupted(channels));
+    }
+  }
+
+  private static void tell(Runnable event) {
+    try {
+      event.run();
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "the receiver of a Redis engine failed", e);
     }
   }
 
@@ -448,7 +472,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     failures = 0;
     if (!isReachable) {
       isReachable = true;
-      receiver.reachable(null);
+      tell(() -> receiver.reachable(null));
     }
     if (opened.complete(null)) {
       warnOfEviction();
@@ -476,7 +500,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     lastFailure = cause;
     if (isReachable && opened.isDone()) {
       isReachable = false;
-      receiver.reachable(RedisError.seen(cause));
+      tell(() -> receiver.reachable(RedisError.seen(cause)));
     }
   }
 
@@ -608,6 +632,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     if (closed) {
       return;
     }
+    loop.runAfter(TICK_NANOS, this::tick);
     long now = System.nanoTime();
     long late = now - lastTick - TICK_NANOS;
     lastTick = now;
@@ -624,7 +649,6 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
       opened.completeExceptionally(
           new IllegalStateException("Redis cannot be reached: " + lastFailure, lastFailure));
     }
-    loop.runAfter(TICK_NANOS, this::tick);
   }
 
   private void expire(Partition partition, long now) {

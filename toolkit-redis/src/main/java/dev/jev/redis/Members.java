@@ -12,6 +12,7 @@ import io.lettuce.core.SetArgs;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -281,7 +282,7 @@ final class Members {
       int length = Integer.parseInt(text.substring(0, blank));
       String roster = new String(entry, blank + 1, length, UTF_8);
       int begin = blank + 1 + length;
-      byte[] member = java.util.Arrays.copyOfRange(entry, begin, entry.length);
+      byte[] member = Arrays.copyOfRange(entry, begin, entry.length);
       all.add(present(partition, roster, of, member, new byte[0], 0).toCompletableFuture());
     }
     return CompletableFuture.allOf(all.toArray(new CompletableFuture<?>[0]));
@@ -301,7 +302,7 @@ final class Members {
                     bytes(leaveAfter.toMillis())),
             Members::nothing)
         .thenCompose(
-            done -> leaveAfter.isZero() ? remove(holder) : CompletableFuture.completedStage(done));
+            done -> leaveAfter.isZero() ? remove(holder) : CompletableFuture.completedStage(null));
   }
 
   // Commands.
@@ -344,7 +345,7 @@ final class Members {
       int length = Integer.parseInt(text.substring(TOKEN_LENGTH, blank));
       String from = new String(message, blank + 1, length, UTF_8);
       int begin = blank + 1 + length;
-      receiver.command(from, java.util.Arrays.copyOfRange(message, begin, message.length));
+      receiver.command(from, Arrays.copyOfRange(message, begin, message.length));
     } catch (NumberFormatException | IndexOutOfBoundsException e) {
       counters.malformed.increment();
     }

@@ -31,9 +31,6 @@ final class Partition {
   /** The number of publications of this generation. */
   long publications;
 
-  /** The number of commands to subscribe that are not confirmed. */
-  int subscribing;
-
   // Guarded by this.
   private @Nullable MasterLink link;
 

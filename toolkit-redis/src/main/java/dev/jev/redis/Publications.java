@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -181,7 +182,7 @@ final class Publications {
   /** Reads the records behind a position, see {@link Backplane.Session#read}. */
   CompletionStage<Slice> read(Channel channel, @Nullable Position after, int mostBytes) {
     if (channel.retention().kind() == Kind.EVENTS) {
-      return java.util.concurrent.CompletableFuture.completedStage(new Slice(List.of(), true, ""));
+      return CompletableFuture.completedStage(new Slice(List.of(), true, ""));
     }
     boolean isLog = channel.retention().kind() == Kind.LOG;
     return masters.call(

@@ -2,29 +2,28 @@ package dev.jev.redis;
 
 import dev.jev.nodes.Backplane;
 import io.lettuce.core.RedisCommandExecutionException;
-import java.util.Set;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /** The failures of commands, by what they mean for the engine. */
 enum RedisError {
   /** The command was not executed, since another master has its keys, or soon will. */
-  MOVED(Set.of("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "CROSSSLOT")),
+  MOVED("MOVED ASK TRYAGAIN CLUSTERDOWN CROSSSLOT"),
   /** The command was not executed, since the server cannot, or is no master any more. */
-  UNFIT(Set.of("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "FENCED", "BUSY")),
+  UNFIT("READONLY LOADING MASTERDOWN NOREPLICAS MISCONF FENCED BUSY"),
   /** The command was not executed, since the server has lost its scripts. */
-  NOSCRIPT(Set.of("NOSCRIPT")),
+  NOSCRIPT("NOSCRIPT"),
   /** The command was not executed, and to repeat it is useless. */
-  REFUSED(Set.of("OOM", "NOPERM", "WRONGTYPE")),
+  REFUSED("OOM NOPERM WRONGTYPE"),
   /** The user name or the password is wrong or missing. */
-  AUTHENTICATION(Set.of("WRONGPASS", "NOAUTH")),
+  AUTHENTICATION("WRONGPASS NOAUTH"),
   /** The command failed in another way, or it is not known what became of it. */
-  OTHER(Set.of());
+  OTHER("");
 
-  private final Set<String> codes;
+  private final String codes; // each between blanks
 
-  RedisError(Set<String> codes) {
-    this.codes = codes;
+  RedisError(String codes) {
+    this.codes = " " + codes + " ";
   }
 
   static RedisError of(Throwable failure) {
@@ -32,7 +31,7 @@ enum RedisError {
     if (answer == null) {
       return OTHER;
     }
-    String code = answer.split(" ", 2)[0];
+    String code = " " + answer.split(" ", 2)[0] + " ";
     for (RedisError each : values()) {
       if (each.codes.contains(code)) {
         return each;
@@ -63,10 +62,15 @@ enum RedisError {
             ? failure.getCause()
             : failure;
     String answer = answer(failure);
-    String message = answer != null ? answer : String.valueOf(cause.getMessage());
+    String message = answer != null ? answer : messageOf(cause);
     return of(failure) == REFUSED
         ? new Backplane.RefusedException(message)
         : new EngineException(message, cause);
+  }
+
+  private static String messageOf(Throwable cause) {
+    String message = cause.getMessage();
+    return message == null ? cause.toString() : message;
   }
 
   /** The failure of a call whose effect is not known, or that may be repeated. */

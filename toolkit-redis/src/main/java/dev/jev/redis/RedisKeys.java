@@ -40,10 +40,10 @@ final class RedisKeys {
   private static List<String> tags() {
     String characters = "0123456789abcdefghijklmnopqrstuvwxyz";
     List<String> candidates = new ArrayList<>();
-    for (String first : characters.split("")) {
-      candidates.add(first);
-      for (String second : characters.split("")) {
-        candidates.add(first + second);
+    for (int i = 0; i < characters.length(); i++) {
+      candidates.add(characters.substring(i, i + 1));
+      for (int k = 0; k < characters.length(); k++) {
+        candidates.add("" + characters.charAt(i) + characters.charAt(k));
       }
     }
     int window = SlotHash.SLOT_COUNT / PARTITIONS;

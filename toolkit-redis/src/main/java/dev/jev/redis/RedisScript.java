@@ -22,7 +22,7 @@ enum RedisScript {
   LEAVE("leave"),
   PROBE("probe");
 
-  private final byte[] source;
+  private final String source;
   private final String digest;
 
   RedisScript(String... files) {
@@ -37,16 +37,17 @@ enum RedisScript {
         throw new UncheckedIOException(e);
       }
     }
-    this.source = text.toByteArray();
+    this.source = text.toString(UTF_8);
     try { // Redis names scripts so
-      this.digest = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-1").digest(source));
+      this.digest =
+          HexFormat.of().formatHex(MessageDigest.getInstance("SHA-1").digest(text.toByteArray()));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }
   }
 
   String source() {
-    return new String(source, UTF_8);
+    return source;
   }
 
   String digest() {

@@ -17,6 +17,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -24,12 +25,17 @@ import org.jspecify.annotations.Nullable;
 /** A node that is connected to Redis. */
 final class RedisSession implements Session {
 
+  /** Time between two reads of the ends of a partition's topics: a day for all of them. */
+  private static final long KEEP_NANOS = TimeUnit.DAYS.toNanos(1) / RedisKeys.PARTITIONS;
+
   private final Masters masters;
   private final Publications publications;
   private final Members members;
   private final Receiver receiver;
   private final EngineCounters counters;
   private final String node;
+  private volatile long endsKept = System.nanoTime();
+  private volatile int nextKept; // written by the thread that renews
   private final AtomicReference<@Nullable CompletableFuture<Void>> end = new AtomicReference<>();
 
   RedisSession(
@@ -134,7 +140,18 @@ final class RedisSession implements Session {
 
   @Override
   public CompletionStage<Lease> renew(Duration lease) {
+    keepEnds();
     return ifOpen(() -> members.renew(lease));
+  }
+
+  /** Reads the ends of some topics, which Redis forgets 7 days after the last publication or read. */
+  private void keepEnds() {
+    long now = System.nanoTime();
+    if (isOpen() && now - endsKept > KEEP_NANOS) {
+      endsKept = now;
+      nextKept = (nextKept + 1) % RedisKeys.PARTITIONS;
+      masters.channels(nextKept).forEach(channel -> publications.read(channel, null, 0));
+    }
   }
 
   @Override

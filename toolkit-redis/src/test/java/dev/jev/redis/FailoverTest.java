@@ -63,7 +63,8 @@ class FailoverTest {
     List<String> client = node.client();
     publish(node, "kept");
     Eventually.holds(
-        "replicated", () -> replica.answer("EXISTS " + new RedisKeys("jev").of('l', "t")).contains(":1"));
+        "replicated",
+        () -> replica.answer("EXISTS " + new RedisKeys("jev").of('l', "t")).contains(":1"));
     replication.hold();
     Receipt lost = publish(node, "lost");
     assertThat(lost.outcome()).isEqualTo(Receipt.Outcome.STORED);
@@ -89,7 +90,7 @@ class FailoverTest {
     RedisProcess sentinel = closing(RedisProcess.startSentinel(directory, master.port()));
     Eventually.holds(
         "replica known to the sentinel",
-        () -> RedisProcess.answer(sentinel.port(), "INFO sentinel").contains("slaves=1"));
+        () -> sentinel.cli("INFO", "sentinel").contains("slaves=1"));
     RedisNodes node =
         closing(new RedisNodes("a", "redis-sentinel://127.0.0.1:" + sentinel.port() + "/0#main"));
     List<String> client = node.client();
@@ -99,8 +100,12 @@ class FailoverTest {
     long begin = System.nanoTime();
     Receipt after = publish(node, "after");
     System.out.println(
-        "sentinel: stored again after " + (System.nanoTime() - begin) / 1_000_000 + " ms, "
-            + after + ", " + node.events);
+        "sentinel: stored again after "
+            + (System.nanoTime() - begin) / 1_000_000
+            + " ms, "
+            + after
+            + ", "
+            + node.events);
     assertThat(after.outcome()).isEqualTo(Receipt.Outcome.STORED);
     Eventually.holds("message", () -> client.contains("after"));
     assertThat(client).containsExactly("before", "after");

@@ -1,9 +1,8 @@
 package dev.jev.redis;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.jev.Eventually;
 import dev.jev.Program;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,17 +57,25 @@ final class RedisCluster implements AutoCloseable {
   /** Returns the master of a slot. */
   RedisProcess master(int slot) throws Exception {
     for (RedisProcess server : servers) {
-      String own = server.answer("CLUSTER NODES").lines().filter(l -> l.contains("myself")).toList().get(0);
-      for (String field : own.split(" ")) {
-        if (field.matches("\\d+-\\d+") && own.contains("master")) {
-          String[] range = field.split("-");
-          if (Integer.parseInt(range[0]) <= slot && slot <= Integer.parseInt(range[1])) {
+      String own =
+          server.answer("CLUSTER NODES").lines().filter(l -> l.contains("myself")).toList().get(0);
+      for (String field : own.split(" ", -1)) {
+        if (field.matches("\\d{1,5}(-\\d{1,5})?") && isSlots(own, field)) {
+          String[] range = field.split("-", -1);
+          int last = Integer.parseInt(range[range.length - 1]);
+          if (Integer.parseInt(range[0]) <= slot && slot <= last) {
             return server;
           }
         }
       }
     }
     throw new AssertionError("slot " + slot + " has no master");
+  }
+
+  /** Returns whether a field is behind the eight that describe the server. */
+  private static boolean isSlots(String own, String field) {
+    String[] fields = own.split(" ", 9);
+    return fields.length == 9 && List.of(fields[8].split(" ")).contains(field);
   }
 
   private static String id(RedisProcess server) throws Exception {
@@ -90,21 +97,15 @@ final class RedisCluster implements AutoCloseable {
   }
 
   private static String keys(RedisProcess server, int slot) throws Exception {
-    byte[] keys =
-        Program.run(
-            new byte[0],
-            "redis-cli",
-            "-p",
-            Integer.toString(server.port()),
-            "CLUSTER",
-            "GETKEYSINSLOT",
-            Integer.toString(slot),
-            "1000");
-    return new String(keys, UTF_8).lines().filter(l -> !l.isBlank()).collect(Collectors.joining(" "));
+    return server
+        .cli("CLUSTER", "GETKEYSINSLOT", Integer.toString(slot), "1000")
+        .lines()
+        .filter(line -> !line.isBlank())
+        .collect(Collectors.joining(" "));
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     for (RedisProcess server : servers) {
       server.close();
     }

@@ -98,8 +98,14 @@ class RedisClusterTest {
     Eventually.holds("messages after the move", () -> other.size() > size + 100);
     List<String> stored = publisher.stop();
     System.out.println(
-        "moved slot: stored " + stored.size() + ", refused " + publisher.refused + ", " + a.events
-            + ", repaired " + b.nodes.counts().repaired());
+        "moved slot: stored "
+            + stored.size()
+            + ", refused "
+            + publisher.refused
+            + ", "
+            + a.events
+            + ", repaired "
+            + b.nodes.counts().repaired());
     assertThat(cluster.master(SLOT)).isSameAs(to);
     Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
     assertThat(one).isEqualTo(other).doesNotHaveDuplicates().isEqualTo(stored);
@@ -123,8 +129,16 @@ class RedisClusterTest {
     long millis = (System.nanoTime() - begin) / 1_000_000;
     List<String> stored = publisher.stop();
     System.out.println(
-        "failover: 100 messages after " + millis + " ms, stored " + stored.size() + ", refused "
-            + publisher.refused + ", a " + a.events + ", b " + b.events);
+        "failover: 100 messages after "
+            + millis
+            + " ms, stored "
+            + stored.size()
+            + ", refused "
+            + publisher.refused
+            + ", a "
+            + a.events
+            + ", b "
+            + b.events);
     boolean isTold =
         a.events.contains("gap") || a.events.stream().anyMatch(e -> e.startsWith("diverged"));
     if (!isTold) {

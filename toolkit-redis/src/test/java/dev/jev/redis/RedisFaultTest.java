@@ -13,12 +13,15 @@ import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.Backplane.Stored;
 import dev.jev.nodes.Nodes;
 import dev.jev.nodes.Position;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -85,9 +88,8 @@ class RedisFaultTest {
     node.listen(LOG);
     String beginning = await(node.session.read(LOG, null, 0)).end();
     String before = node.publish(LOG, "before");
-    redis.answer("DEBUG FLUSHALL", "CONFIG SET appendonly no", "FLUSHALL");
     redis.kill();
-    deleteRecursively(directory);
+    deleteAllIn(directory);
     redis.restart();
     String after = node.publish(LOG, "after");
     assertThat(node.interrupted.poll(10, TimeUnit.SECONDS)).isEqualTo(LOG);
@@ -98,11 +100,11 @@ class RedisFaultTest {
     }
   }
 
-  private static void deleteRecursively(Path directory) throws Exception {
-    try (var files = java.nio.file.Files.walk(directory)) {
-      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+  private static void deleteAllIn(Path directory) throws Exception {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         if (!file.equals(directory)) {
-          java.nio.file.Files.delete(file);
+          Files.delete(file);
         }
       }
     }

@@ -7,6 +7,7 @@ import dev.jev.Eventually;
 import dev.jev.nodes.Receipt;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -158,7 +159,7 @@ class RedisNodesTest {
     Strait strait = closing(new Strait(redis.port()));
     RedisNodes a = closing(new RedisNodes("a", strait.uri()));
     RedisNodes b = closing(new RedisNodes("b", redis.uri()));
-    List<String> changes = java.util.Collections.synchronizedList(new ArrayList<>());
+    List<String> changes = Collections.synchronizedList(new ArrayList<>());
     closing(
         b.topic()
             .presence()

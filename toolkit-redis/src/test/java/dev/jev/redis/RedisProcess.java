@@ -81,9 +81,7 @@ final class RedisProcess implements AutoCloseable {
     command.addAll(options.subList(hasFile ? 1 : 0, options.size()));
     Program started = Program.start(command.toArray(new String[0]));
     boolean isVersion7 = false;
-    for (String line = started.line();
-        !line.contains(ready);
-        line = started.line()) {
+    for (String line = started.line(); !line.contains(ready); line = started.line()) {
       isVersion7 |= line.contains("Redis version=7.");
     }
     if (!isVersion7) {
@@ -130,16 +128,19 @@ final class RedisProcess implements AutoCloseable {
 
   /** Returns all bytes of the answers to lines, one character per byte. */
   String answer(String... lines) throws IOException {
-    return answer(port, lines);
-  }
-
-  static String answer(int port, String... lines) throws IOException {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
       socket.setSoTimeout(10_000);
       String request = String.join("\r\n", lines) + "\r\nQUIT\r\n";
       socket.getOutputStream().write(request.getBytes(ISO_8859_1));
       return new String(socket.getInputStream().readAllBytes(), ISO_8859_1);
     }
+  }
+
+  /** Returns the output of redis-cli. */
+  String cli(String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of("redis-cli", "-p", Integer.toString(port)));
+    command.addAll(List.of(arguments));
+    return new String(Program.run(new byte[0], command.toArray(new String[0])), ISO_8859_1);
   }
 
   @Override
