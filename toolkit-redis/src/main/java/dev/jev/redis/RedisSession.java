@@ -144,7 +144,9 @@ final class RedisSession implements Session {
     return ifOpen(() -> members.renew(lease));
   }
 
-  /** Reads the ends of some topics, which Redis forgets 7 days after the last publication or read. */
+  /**
+   * Reads the ends of some topics, which Redis forgets 7 days after the last publication or read.
+   */
   private void keepEnds() {
     long now = System.nanoTime();
     if (isOpen() && now - endsKept > KEEP_NANOS) {
