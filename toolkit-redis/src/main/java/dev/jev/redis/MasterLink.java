@@ -1,6 +1,7 @@
 package dev.jev.redis;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNullElse;
 
 import dev.jev.redis.RedisError.EngineException;
 import io.lettuce.core.RedisChannelHandler;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -89,6 +91,7 @@ final class MasterLink {
   private final Replication replication;
   private final long openedAt = System.nanoTime();
   private final Set<String> unsubscribing = new HashSet<>();
+  private final Set<Call<?>> unanswered = ConcurrentHashMap.newKeySet(); // any thread
 
   private State state = State.OPENING;
   private @Nullable StatefulRedisConnection<String, byte[]> commands;
@@ -276,6 +279,32 @@ final class MasterLink {
 
   // Commands.
 
+  /**
+   * Sends a call on behalf of a partition. It fails with this link at the latest.
+   *
+   * @param onFailure called on a thread of the connection if the command fails
+   */
+  void send(Partition partition, Call<?> call, Consumer<Throwable> onFailure) {
+    CompletionStage<?> sent;
+    try {
+      sent = call.send(partition, this);
+    } catch (RuntimeException e) {
+      call.fail(e);
+      return;
+    }
+    unanswered.add(call); // Lettuce forgets commands that are not flushed before the end
+    sent.whenComplete(
+        (answer, failure) -> {
+          unanswered.remove(call);
+          if (failure == null) {
+            call.answer(requireNonNullElse(answer, ""));
+          } else {
+            call.fail(failure);
+            onFailure.accept(failure);
+          }
+        });
+  }
+
   /** Runs a script on the master. The answer arrives on a thread of the connection. */
   CompletionStage<Object> eval(RedisScript script, List<String> keys, byte[]... arguments) {
     unflushed = true;
@@ -401,6 +430,9 @@ final class MasterLink {
     unconfirmed.clear();
     close(commands);
     close(subscriber);
+    EngineException lost = new EngineException("connection to " + address + " lost", null);
+    unanswered.forEach(call -> call.fail(lost));
+    unanswered.clear();
   }
 
   private static void close(@Nullable StatefulConnection<?, ?> connection) {

@@ -1,7 +1,5 @@
 package dev.jev.redis;
 
-import static java.util.Objects.requireNonNullElse;
-
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Receiver;
 import dev.jev.redis.RedisError.EngineException;
@@ -195,22 +193,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   }
 
   private void send(Partition partition, MasterLink link, Call<?> call) {
-    CompletionStage<?> sent;
-    try {
-      sent = call.send(partition, link);
-    } catch (RuntimeException e) {
-      call.fail(e);
-      return;
-    }
-    sent.whenComplete(
-        (answer, failure) -> {
-          if (failure == null) {
-            call.answer(requireNonNullElse(answer, ""));
-          } else {
-            call.fail(failure);
-            execute(() -> failed(partition, link, failure));
-          }
-        });
+    link.send(partition, call, failure -> execute(() -> failed(partition, link, failure)));
   }
 
   private void failed(Partition partition, MasterLink link, Throwable failure) {
@@ -621,7 +604,8 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     assign(partition -> slots.master(RedisKeys.slot(partition)));
     for (Partition partition : partitions) {
       if (partition.address == null) {
-        retryLater();
+        int slot = RedisKeys.slot(partition.number);
+        connectionFailed(new EngineException("slot " + slot + " has no master", null));
       }
     }
   }

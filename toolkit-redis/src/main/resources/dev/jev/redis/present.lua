@@ -13,7 +13,7 @@ end
 local function changed(sign, infoThen)
   if redis.call('HEXISTS', roster, 'v') == 0 then
     local time = redis.call('TIME')
-    redis.call('HSET', roster, 'v', string.format('%.0f', time[1] * 1000))
+    redis.call('HSET', roster, 'v', string.format('%.0f', time[1] * 1000 + time[2] / 1000))
   end
   local version = redis.call('HINCRBY', roster, 'v', 1)
   redis.call('SPUBLISH', roster,

@@ -67,7 +67,8 @@ class RedisFaultTest {
 
   @Test
   void restartWithDataIsToldAndLosesNothing() throws Exception {
-    EngineNode node = node("a", redis.uri());
+    RedisBackplane engine = closing(RedisBackplane.of(redis.uri()));
+    EngineNode node = new EngineNode(engine, "a");
     node.listen(LOG);
     String before = node.publish(LOG, "before");
     assertThat(node.next().id()).isEqualTo(before);
@@ -80,6 +81,8 @@ class RedisFaultTest {
     assertThat(node.next().previous()).isEqualTo(before);
     assertThat(epoch(after)).isNotEqualTo(epoch(before));
     Eventually.holds("health", () -> List.copyOf(node.health).equals(List.of("down", "up")));
+    assertThat(engine.counts().lostConnections()).isPositive();
+    assertThat(engine.counts().subscriptions()).isEqualTo(3); // the log, and commands to one and all
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
 import dev.jev.Eventually;
+import dev.jev.nodes.Presence;
 import dev.jev.nodes.Receipt;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -152,6 +154,30 @@ class RedisNodesTest {
     Eventually.holds("health", () -> List.copyOf(a.events).contains("DEGRADED"));
     a.topic().publish("last").toCompletableFuture().get(20, TimeUnit.SECONDS);
     Eventually.holds("last message", () -> client.contains("last"));
+  }
+
+  @Test
+  void membersJoinAgainAfterAnEmptyRestart() throws Exception {
+    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    a.client();
+    b.client();
+    Eventually.holds("members", () -> members(b).equals("a b"));
+    redis.kill().restart();
+    Eventually.holds("members", () -> members(b).equals("a b"));
+    assertThat(b.events).contains("DEGRADED");
+  }
+
+  private static String members(RedisNodes node) {
+    try {
+      return node.topic().presence().members(10).toCompletableFuture().get(10, TimeUnit.SECONDS)
+          .stream()
+          .map(Presence.Member::id)
+          .sorted()
+          .collect(Collectors.joining(" "));
+    } catch (Exception e) {
+      return e.toString(); // while Redis is away
+    }
   }
 
   @Test
