@@ -19,10 +19,10 @@ final class Partition {
   /** The address of its master, or null while that is not known. */
   @Nullable String address;
 
-  /** Whether calls are sent. */
+  /** True if calls are sent. */
   boolean live;
 
-  /** Whether it was live before, so that records may have been missed. */
+  /** True if it was live before, so that records may have been missed. */
   boolean hasBeenLive;
 
   /** The generation of its connection, see enter.lua. */

@@ -46,7 +46,7 @@ final class Publications {
     private final long begin = System.nanoTime();
     private final List<String> tries = new ArrayList<>(1); // loop only
 
-    /** Whether there may be tries that are not known. */
+    /** True if there may be tries that are not known. */
     private final boolean isUnknown;
 
     private Attempt(byte[] body, boolean isUnknown) {

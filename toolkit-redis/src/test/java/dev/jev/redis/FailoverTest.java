@@ -70,7 +70,7 @@ class FailoverTest {
     assertThat(lost.outcome()).isEqualTo(Receipt.Outcome.STORED);
     Eventually.holds("message", () -> client.contains("lost"));
     master.kill();
-    replica.answer("REPLICAOF NO ONE");
+    replica.answer(String.join(" ", "REPLICAOF", "NO", "ONE"));
     service.lead(replica.port());
     Receipt next = publish(node, "next");
     assertThat(next.outcome()).isEqualTo(Receipt.Outcome.STORED);

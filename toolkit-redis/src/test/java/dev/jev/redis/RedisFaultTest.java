@@ -82,7 +82,8 @@ class RedisFaultTest {
     assertThat(epoch(after)).isNotEqualTo(epoch(before));
     Eventually.holds("health", () -> List.copyOf(node.health).equals(List.of("down", "up")));
     assertThat(engine.counts().lostConnections()).isPositive();
-    assertThat(engine.counts().subscriptions()).isEqualTo(3); // the log, and commands to one and all
+    assertThat(engine.counts().subscriptions())
+        .isEqualTo(3); // the log, and commands to one and all
   }
 
   @Test

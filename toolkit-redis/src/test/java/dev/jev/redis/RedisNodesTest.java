@@ -170,7 +170,12 @@ class RedisNodesTest {
 
   private static String members(RedisNodes node) {
     try {
-      return node.topic().presence().members(10).toCompletableFuture().get(10, TimeUnit.SECONDS)
+      return node
+          .topic()
+          .presence()
+          .members(10)
+          .toCompletableFuture()
+          .get(10, TimeUnit.SECONDS)
           .stream()
           .map(Presence.Member::id)
           .sorted()
