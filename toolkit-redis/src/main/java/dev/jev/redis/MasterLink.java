@@ -41,7 +41,7 @@ final class MasterLink {
 
   static final long PROBE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private static final long PROBE_TIMEOUT_NANOS = TimeUnit.MILLISECONDS.toNanos(1500);
+  private static final long PROBE_TIMEOUT_NANOS = TimeUnit.MILLISECONDS.toNanos(1200);
   private static final long OPEN_TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
   private static final int CHANNELS_PER_COMMAND = 512;
 
@@ -251,7 +251,7 @@ final class MasterLink {
     } else if (state == State.CONNECTED
         && !probeArrived
         && now - probeSentAt > PROBE_TIMEOUT_NANOS) {
-      fail(new EngineException("probe of " + address + " has not arrived within 1.5 s", null));
+      fail(new EngineException("probe of " + address + " has not arrived within 1.2 s", null));
     } else if (state == State.CONNECTED && probeArrived && now - probeSentAt >= PROBE_NANOS) {
       sendProbe();
     }

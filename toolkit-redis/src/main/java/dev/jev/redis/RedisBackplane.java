@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A node has two connections to each master, one of them for subscriptions. Once a second a
- * probe tells whether everything that was published arrives. If it does not arrive within 1.5 s, or
+ * probe tells whether everything that was published arrives. If it does not arrive within 1.2 s, or
  * a connection is lost, both connections are replaced, and the node reads what it has missed.
  *
  * <p><b>Ids.</b> The id of a record has that of the entry in the stream and a mark of the server's

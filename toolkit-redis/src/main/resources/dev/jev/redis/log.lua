@@ -13,14 +13,14 @@ end
 
 -- Returns the id of the last record, or of the beginning, and the size of all bodies.
 local function endOf(log, last, beginning)
-  local id, total = string.match(redis.call('GET', last) or '', '^(%S+) (%d+)$')
+  local id, total = string.match(last or '', '^(%S+) (%d+)$')
   if id then
-    return id, tonumber(total), true
+    return id, total
   end
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   if newest then
     local _, _, before = head(newest)
-    return idOf(newest), tonumber(before) + #newest[2][4], false
+    return idOf(newest), before + #newest[2][4]
   end
-  return beginning, 0, false
+  return beginning, '0'
 end

@@ -2,18 +2,19 @@
 -- KEYS: value, last id, fence
 -- ARGV: generation, number, tries, epoch, beginning, age, life of the last id, body
 local epoch, body = ARGV[4], ARGV[8]
-local executed = enter(KEYS[3], ARGV[1], ARGV[2], ARGV[3])
-if not executed then
+local known = redis.call('MGET', KEYS[3], KEYS[2])
+local fence, previous = known[1] or '', known[2]
+if not enter(KEYS[3], fence, ARGV[1], ARGV[2]) then
   return redis.error_reply(FENCED)
 end
-local previous = redis.call('GET', KEYS[2])
-if executed ~= 'no' then
+local earlier = executed(fence, ARGV[3])
+if earlier ~= 'no' then
   local _, id, value = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%S+) (.*)$')
   if id and identity(value) == identity(body) then
     return {id, 1}
   end
   local complete = not previous or string.find(previous, '^%x+%.b')
-  if executed == 'yes' or (executed == 'unknown' and not complete) then
+  if earlier == 'yes' or (earlier == 'unknown' and not complete) then
     return redis.error_reply(UNTELLABLE)
   end
 end

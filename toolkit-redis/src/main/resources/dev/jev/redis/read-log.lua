@@ -3,14 +3,15 @@
 -- ARGV: id of the position ('' for the newest records), '1' if it is inside the record, bytes, life
 --       of the last id, beginning
 -- Returns the end, whether the slice is continuous, and {id, previous, body, ...}.
-local log, last = KEYS[1], KEYS[2]
+local log = KEYS[1]
 local after, inside, bytes = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3])
 
-local ending, total, kept = endOf(log, last, ARGV[5])
-if kept then
-  redis.call('PEXPIRE', last, ARGV[4])
+local last = redis.call('GET', KEYS[2])
+local ending, total = endOf(log, last, ARGV[5])
+if last then
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
 else
-  redis.call('SET', last, ending .. ' ' .. string.format('%.0f', total), 'PX', ARGV[4])
+  redis.call('SET', KEYS[2], ending .. ' ' .. total, 'PX', ARGV[4])
 end
 
 -- Returns the newest records, oldest first.

@@ -97,15 +97,7 @@ class FailoverTest {
     Receipt before = publish(node, "before");
     Eventually.holds("message", () -> client.contains("before"));
     master.kill();
-    long begin = System.nanoTime();
     Receipt after = publish(node, "after");
-    System.out.println(
-        "sentinel: stored again after "
-            + (System.nanoTime() - begin) / 1_000_000
-            + " ms, "
-            + after
-            + ", "
-            + node.events);
     assertThat(after.outcome()).isEqualTo(Receipt.Outcome.STORED);
     Eventually.holds("message", () -> client.contains("after"));
     assertThat(client).containsExactly("before", "after");

@@ -22,7 +22,7 @@ class RedisBackplaneTest {
   /** The rights in docs/redis.md. */
   private static final String RIGHTS =
       "~jev:* &jev:* -@all +hello +ping +info +client|setname +script|load +evalsha"
-          + " +get +set +pexpire +persist +exists +time +hget +hset +hincrby +hdel +hexists +hlen"
+          + " +get +mget +set +pexpire +persist +exists +time +hget +hset +hincrby +hdel +hexists +hlen"
           + " +hgetall +sadd +srem +smembers +zadd +zrem +zscore +zrange +zrangebyscore +xadd"
           + " +xrange +xrevrange +xtrim +spublish +ssubscribe +sunsubscribe +wait +cluster|slots";
 

@@ -127,10 +127,9 @@ class RedisFaultTest {
     String missed = publisher.publish(LOG, "missed");
     assertThat(deaf.interrupted.poll(30, TimeUnit.SECONDS)).isEqualTo(LOG);
     long millis = (System.nanoTime() - begin) / 1_000_000;
-    System.out.println("deaf subscription: interrupted after " + millis + " ms");
     publisher.publish(LOG, "later");
     assertThat(deaf.next().previous()).isEqualTo(missed);
-    assertThat(millis).isLessThan(3000);
+    assertThat(millis).as("3 s, and 3 s more on a busy machine").isLessThan(6000);
   }
 
   @Test
@@ -142,8 +141,7 @@ class RedisFaultTest {
     CompletionStage<Stored> lost = node.session.publish(LOG, body, false);
     assertThatThrownBy(() -> await(lost)).hasCauseInstanceOf(RedisError.EngineException.class);
     redis.thaw();
-    Stored stored = await(node.session.publish(LOG, body, true));
-    System.out.println("publication into a frozen Redis, then again: " + stored);
+    assertThat(await(node.session.publish(LOG, body, true)).id()).isNotEmpty();
     node.publish(LOG, "last");
     Slice slice = await(node.session.read(LOG, null, 10_000));
     assertThat(EngineNode.texts(slice.records())).containsExactly("first", "once", "last");
@@ -173,7 +171,6 @@ class RedisFaultTest {
     String end = await(node.session.read(brief, null, 0)).end();
     Object outcome =
         await(node.session.publish(brief, body, true).handle((v, e) -> e == null ? v : e));
-    System.out.println("trimmed publication, again: " + outcome);
     assertThat(outcome.toString()).contains("UNTELLABLE");
     assertThat(await(node.session.read(brief, null, 0)).end()).isEqualTo(end);
   }

@@ -111,18 +111,27 @@ class RedisNodesTest {
       LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(700));
       redis.answer("CLIENT KILL TYPE " + (kills % 2 == 0 ? "pubsub" : "normal"));
     }
-    System.out.println(
-        kills
-            + " kills, stored "
-            + stored.join()
-            + ", a "
-            + a.nodes.counts()
-            + ", b "
-            + b.nodes.counts());
     assertThat(stored.join()).isEqualTo(4 * PER_PUBLISHER);
     complete(one, other, stored.join());
     assertThat(kills).isGreaterThanOrEqualTo(2);
     assertThat(a.events).doesNotContain("gap");
+  }
+
+  @Test
+  void frozenRedisStoresNothingTwice() throws Exception {
+    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    List<String> one = a.client();
+    List<String> other = b.client();
+    CompletableFuture<Integer> stored = publishers(List.of(a, b), 10);
+    Eventually.holds("first messages", () -> one.size() > 50);
+    redis.freeze();
+    Eventually.holds("a connection that is given up", () -> a.events.contains("DEGRADED"));
+    LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(1)); // the publishers try again meanwhile
+    redis.thaw();
+    assertThat(stored.join()).isEqualTo(4 * PER_PUBLISHER);
+    complete(one, other, stored.join());
+    assertThat(a.events).contains("UP").doesNotContain("gap");
   }
 
   @Test
