@@ -49,6 +49,9 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   /** The time for which a call waits for a connection. */
   static final long WAIT_NANOS = TimeUnit.SECONDS.toNanos(4);
 
+  /** The address of a single master, which the options or its sentinels tell. */
+  private static final String CONFIGURED = "the configured server";
+
   private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long LATE_NANOS = 3 * TICK_NANOS;
   private static final long REFRESH_NANOS = TimeUnit.SECONDS.toNanos(30);
@@ -126,7 +129,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     if (connections.seeds().get(0).getSentinels().isEmpty()) {
       discover();
     } else {
-      assign(partition -> "");
+      assign(partition -> CONFIGURED);
     }
   }
 
@@ -385,9 +388,9 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
     }
   }
 
-  /** Returns the server of an address; the empty one is that which is configured. */
+  /** Returns the server of an address; {@link #CONFIGURED} is the one of the options. */
   private RedisURI uri(String address) {
-    if (address.isEmpty()) {
+    if (address.equals(CONFIGURED)) {
       return connections.seeds().get(nextSeed++ % connections.seeds().size());
     }
     int colon = address.lastIndexOf(':');
@@ -590,7 +593,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
         () -> {
           discovering = false;
           if (slots != null && slots.isEmpty()) {
-            assign(partition -> "");
+            assign(partition -> CONFIGURED);
           } else if (slots != null) {
             isCluster = true;
             assignSlots(ClusterSlots.parse(slots));
