@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
 import dev.jev.Program;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -37,6 +40,10 @@ class TopicsIT {
   }
 
   private WebSocketTexts client() throws Exception {
+    return client(server);
+  }
+
+  private static WebSocketTexts client(Program server) throws Exception {
     WebSocketTexts client = WebSocketTexts.connect(server, "/topics", "jev.topics.v1");
     assertThat(client.next()).startsWith("{\"heartbeat\":");
     return client;
@@ -68,6 +75,49 @@ class TopicsIT {
     assertThat(answer.path("replayed").asInt()).isEqualTo(1);
     assertThat(answer.path("lost").asBoolean()).isFalse();
     assertThat(JSON.readTree(returned.next()).path("data").asInt()).isEqualTo(2);
+  }
+
+  @Test
+  @CallsPrograms
+  void clientOfAServerThatIsKilledGetsWhatItHasMissedAtAnother() throws Exception {
+    Program.require("redis-server");
+    int port = freePort();
+    String uri = "redis://127.0.0.1:" + port;
+    try (Program redis = startRedis(port);
+        Program first = Sample.server("topics", "--port", "0", "--nodes", uri);
+        Program second = Sample.server("topics", "--port", "0", "--nodes", uri)) {
+      WebSocketTexts reader = client(first);
+      subscribes(reader, "shared", "");
+      WebSocketTexts publisher = client(second);
+      publisher.sends("{\"publish\":\"shared\",\"data\":1,\"id\":1}");
+      assertThat(publisher.next()).startsWith("{\"published\":1,");
+      JsonNode got = JSON.readTree(reader.next());
+      assertThat(got.path("data").asInt()).isEqualTo(1);
+      first.kill();
+      publisher.sends("{\"publish\":\"shared\",\"data\":2,\"id\":2}");
+      assertThat(publisher.next()).startsWith("{\"published\":2,");
+      WebSocketTexts returned = client(second);
+      String after = ",\"after\":{\"shared\":\"" + got.path("position").asString() + "\"}";
+      assertThat(subscribes(returned, "shared", after).path("replayed").asInt()).isEqualTo(1);
+      assertThat(JSON.readTree(returned.next()).path("data").asInt()).isEqualTo(2);
+      assertThat(second.terminate().exitStatus()).isZero();
+      redis.terminate();
+    }
+  }
+
+  private static Program startRedis(int port) throws Exception {
+    Program redis =
+        Program.start("redis-server", "--port", "" + port, "--bind", "127.0.0.1", "--save", "");
+    for (String line = redis.line(); !line.contains("Ready to accept"); line = redis.line()) {
+      assertThat(line).doesNotContain("Failed");
+    }
+    return redis;
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
   }
 
   @Test
