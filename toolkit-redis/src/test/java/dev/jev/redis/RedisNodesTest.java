@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,6 +101,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void killedConnectionsLoseAndRepeatNothing() throws Exception {
     RedisNodes a = closing(new RedisNodes("a", redis.uri()));
     RedisNodes b = closing(new RedisNodes("b", redis.uri()));
@@ -118,6 +120,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void frozenRedisStoresNothingTwice() throws Exception {
     RedisNodes a = closing(new RedisNodes("a", redis.uri()));
     RedisNodes b = closing(new RedisNodes("b", redis.uri()));
@@ -135,6 +138,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void deafNodeRepairsWithoutItsClientsNoticing() throws Exception {
     Strait strait = closing(new Strait(redis.port()));
     RedisNodes a = closing(new RedisNodes("a", strait.uri()));
@@ -150,6 +154,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void emptyRestartIsToldAsAGap() throws Exception {
     RedisNodes a = closing(new RedisNodes("a", redis.uri()));
     List<String> client = a.client();
@@ -166,6 +171,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void membersJoinAgainAfterAnEmptyRestart() throws Exception {
     RedisNodes a = closing(new RedisNodes("a", redis.uri()));
     RedisNodes b = closing(new RedisNodes("b", redis.uri()));
@@ -195,6 +201,7 @@ class RedisNodesTest {
   }
 
   @Test
+  @Tag("faults")
   void membersOfANodeThatIsCutOffLeave() throws Exception {
     Strait strait = closing(new Strait(redis.port()));
     RedisNodes a = closing(new RedisNodes("a", strait.uri()));
