@@ -46,7 +46,9 @@ class RedisScriptTest {
     if (client != null) {
       client.shutdown(Duration.ZERO, Duration.ofSeconds(1));
     }
-    redis.close();
+    if (redis != null) { // null where redis-server is missing
+      redis.close();
+    }
   }
 
   private List<Object> publish(int generation, int number, String tries, String body) {
