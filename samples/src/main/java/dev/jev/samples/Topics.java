@@ -40,6 +40,8 @@ final class Topics implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    // The samples have both native transports. Lettuce warns of that at each connection.
+    System.setProperty("io.lettuce.core.iouring", "false");
     HttpResponder page = HttpResponder.classPath("topics").or(TopicSocket.script());
     try (Backplane engine = redis == null ? Backplane.inProcess() : RedisBackplane.of(redis)) {
       TopicSocket topics =
