@@ -68,6 +68,7 @@ final class Publications {
   private final String token;
   private final Map<String, Attempt> attempts = new ConcurrentHashMap<>();
   private final AtomicLong beginnings = new AtomicLong();
+  private volatile int forgetAbove = FORGET_ABOVE;
 
   Publications(Masters masters, RedisKeys keys, String token) {
     this.masters = masters;
@@ -116,10 +117,16 @@ final class Publications {
     }
     Attempt attempt = new Attempt(body, again);
     attempts.put(key, attempt);
-    if (attempts.size() > FORGET_ABOVE) {
-      attempts.values().removeIf(each -> attempt.begin - each.begin > FORGET_NANOS);
-    }
+    forgetOld(attempt.begin);
     return attempt;
+  }
+
+  /** Forgets attempts that are not repeated any more; seldom, since it looks at all of them. */
+  private void forgetOld(long now) {
+    if (attempts.size() > forgetAbove) {
+      attempts.values().removeIf(each -> now - each.begin > FORGET_NANOS);
+      forgetAbove = Math.max(FORGET_ABOVE, 2 * attempts.size());
+    }
   }
 
   private void forget(String key, Attempt attempt, @Nullable Throwable failure) {
