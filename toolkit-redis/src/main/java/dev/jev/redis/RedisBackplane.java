@@ -142,7 +142,9 @@ public final class RedisBackplane implements Backplane {
                 : List.copyOf(RedisClusterURIUtil.toRedisURIs(URI.create(uri)));
       } catch (IllegalArgumentException | NullPointerException e) {
         throw new IllegalArgumentException(
-            "uri: not of the form redis://host:port (expected: see RedisURI of Lettuce)", e);
+            "uri: not understood (expected: redis://host:port, rediss://host:port,"
+                + " or redis-sentinel://host:port/0#master)",
+            e);
       }
       seeds.forEach(seed -> seed.setTimeout(COMMAND_TIMEOUT));
     }
