@@ -3,8 +3,6 @@ package dev.jev.nodes;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.jev.nodes.Backplane.Channel;
-import dev.jev.nodes.Backplane.Record;
 import dev.jev.nodes.Backplane.Roster;
 import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.ForwardingBackplane.ForwardingSession;
@@ -381,7 +379,7 @@ class NodePresenceTest {
   }
 
   /** A node with the presence of one topic, and what it has told. */
-  private final class Node implements Backplane.Receiver, NodePresence.Follower {
+  private final class Node extends QuietReceiver implements NodePresence.Follower {
 
     final Session session;
     final NodePresence presence;
@@ -456,18 +454,6 @@ class NodePresenceTest {
         presence.changed(version, change);
       }
     }
-
-    @Override
-    public void record(Channel channel, Record record) {}
-
-    @Override
-    public void interrupted(Collection<Channel> channels) {}
-
-    @Override
-    public void command(String from, byte[] bytes) {}
-
-    @Override
-    public void reachable(@Nullable Throwable failure) {}
 
     /** A session that fails, or waits before it tells and after it has read. */
     private final class Planted extends ForwardingSession {

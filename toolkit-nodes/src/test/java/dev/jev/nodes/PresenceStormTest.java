@@ -2,8 +2,6 @@ package dev.jev.nodes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jev.nodes.Backplane.Channel;
-import dev.jev.nodes.Backplane.Record;
 import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Presence.Change;
 import dev.jev.nodes.Presence.Counts;
@@ -22,7 +20,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -130,7 +127,7 @@ class PresenceStormTest {
   }
 
   /** A node, with the members as a follower sees them. */
-  private final class Node implements Backplane.Receiver, NodePresence.Follower {
+  private final class Node extends QuietReceiver implements NodePresence.Follower {
 
     final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
     final NodePresence presence;
@@ -190,17 +187,5 @@ class PresenceStormTest {
         presence.changed(version, change);
       }
     }
-
-    @Override
-    public void record(Channel channel, Record record) {}
-
-    @Override
-    public void interrupted(Collection<Channel> channels) {}
-
-    @Override
-    public void command(String from, byte[] bytes) {}
-
-    @Override
-    public void reachable(@Nullable Throwable failure) {}
   }
 }

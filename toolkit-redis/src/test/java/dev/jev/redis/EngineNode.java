@@ -15,7 +15,6 @@ import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -32,18 +31,7 @@ final class EngineNode implements Backplane.Receiver {
   final Session session;
 
   EngineNode(Backplane engine, String name) throws Exception {
-    session = open(engine, name, this);
-  }
-
-  private static Session open(Backplane engine, String name, EngineNode node) throws Exception {
-    try {
-      return await(engine.open(name, node));
-    } catch (ExecutionException e) {
-      if (!e.getMessage().endsWith("no answer")) {
-        throw e;
-      }
-      return await(engine.open(name, node)); // the machine is busy, and the first time is slow
-    }
+    session = await(engine.open(name, this));
   }
 
   static Channel log(String topic) {

@@ -11,10 +11,9 @@ import dev.jev.nodes.Position;
 import dev.jev.nodes.Receipt;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,23 +28,12 @@ class FailoverTest {
   private static final Channel LOG = EngineNode.log("t");
 
   @TempDir private Path directory;
-  private final List<AutoCloseable> open = new ArrayList<>();
-
-  @AfterEach
-  void close() throws Exception {
-    for (int i = open.size() - 1; i >= 0; i--) {
-      open.get(i).close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T resource) {
-    open.add(resource);
-    return resource;
-  }
+  @AutoClose private final Resources resources = new Resources();
 
   private RedisProcess replicaOf(int port) throws Exception {
     RedisProcess replica =
-        closing(RedisProcess.start(directory, "--replicaof", "127.0.0.1", Integer.toString(port)));
+        resources.closing(
+            RedisProcess.start(directory, "--replicaof", "127.0.0.1", Integer.toString(port)));
     Eventually.holds(
         "replication", () -> replica.answer("INFO replication").contains("link_status:up"));
     return replica;
@@ -57,11 +45,11 @@ class FailoverTest {
 
   @Test
   void recordsThatAFailoverHasLostAreToldAndTheOthersGoOn() throws Exception {
-    RedisProcess master = closing(RedisProcess.start(directory));
-    Strait replication = closing(new Strait(master.port()));
+    RedisProcess master = resources.closing(RedisProcess.start(directory));
+    Strait replication = resources.closing(new Strait(master.port()));
     RedisProcess replica = replicaOf(replication.port());
-    Strait service = closing(new Strait(master.port()));
-    RedisNodes node = closing(new RedisNodes("a", service.uri()));
+    Strait service = resources.closing(new Strait(master.port()));
+    RedisNodes node = resources.closing(new RedisNodes("a", service.uri()));
     List<String> client = node.client();
     publish(node, "kept");
     Eventually.holds(
@@ -79,7 +67,7 @@ class FailoverTest {
     Eventually.holds("message", () -> client.contains("next"));
     assertThat(client).containsExactly("kept", "lost", "next");
     assertThat(node.events).contains("diverged 1").doesNotContain("gap");
-    EngineNode other = new EngineNode(closing(RedisBackplane.of(replica.uri())), "b");
+    EngineNode other = new EngineNode(resources.closing(RedisBackplane.of(replica.uri())), "b");
     Slice slice = await(other.session.read(LOG, lost.position(), 1000));
     assertThat(slice.continuous()).isFalse();
     master.restart();
@@ -87,14 +75,15 @@ class FailoverTest {
 
   @Test
   void sentinelNamesTheNewMaster() throws Exception {
-    RedisProcess master = closing(RedisProcess.start(directory));
+    RedisProcess master = resources.closing(RedisProcess.start(directory));
     replicaOf(master.port());
-    RedisProcess sentinel = closing(RedisProcess.startSentinel(directory, master.port()));
+    RedisProcess sentinel = resources.closing(RedisProcess.startSentinel(directory, master.port()));
     Eventually.holds(
         "replica known to the sentinel",
         () -> sentinel.cli("INFO", "sentinel").contains("slaves=1"));
     RedisNodes node =
-        closing(new RedisNodes("a", "redis-sentinel://127.0.0.1:" + sentinel.port() + "/0#main"));
+        resources.closing(
+            new RedisNodes("a", "redis-sentinel://127.0.0.1:" + sentinel.port() + "/0#main"));
     List<String> client = node.client();
     Receipt before = publish(node, "before");
     Eventually.holds("message", () -> client.contains("before"));
@@ -110,11 +99,11 @@ class FailoverTest {
 
   @Test
   void publicationIsStoredOnlyWithItsReplicas() throws Exception {
-    RedisProcess master = closing(RedisProcess.start(directory));
+    RedisProcess master = resources.closing(RedisProcess.start(directory));
     RedisProcess replica = replicaOf(master.port());
     EngineNode node =
         new EngineNode(
-            closing(
+            resources.closing(
                 RedisBackplane.builder(master.uri()).replicas(1, Duration.ofMillis(300)).build()),
             "a");
     String stored = node.publish(LOG, "first");

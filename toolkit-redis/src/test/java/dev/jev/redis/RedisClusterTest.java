@@ -10,10 +10,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,27 +29,46 @@ class RedisClusterTest {
   private static final int SLOT = RedisKeys.slot(RedisKeys.partition("t"));
 
   @TempDir private Path directory;
-  private final List<AutoCloseable> open = new ArrayList<>();
-
-  @AfterEach
-  void close() throws Exception {
-    for (int i = open.size() - 1; i >= 0; i--) {
-      open.get(i).close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T resource) {
-    open.add(resource);
-    return resource;
-  }
+  @AutoClose private final Resources resources = new Resources();
 
   @Test
   void keepsTheContract() throws Exception {
-    RedisCluster cluster = closing(new RedisCluster(directory, 0));
+    RedisCluster cluster = resources.closing(new RedisCluster(directory, 0));
     BackplaneContract.of(() -> RedisBackplane.of(cluster.uri()))
         .lease(Duration.ofSeconds(2))
         .timeout(Duration.ofSeconds(30))
         .check();
+  }
+
+  /** A cluster with two nodes, a client of each, and a publisher that has begun. */
+  private final class Scene {
+
+    private final RedisCluster cluster;
+    private final RedisNodes node;
+    private final List<String> one;
+    private final List<String> other;
+    private final Publisher publisher;
+
+    private Scene(int replicas) throws Exception {
+      cluster = resources.closing(new RedisCluster(directory, replicas));
+      node = resources.closing(new RedisNodes("a", cluster.uri()));
+      RedisNodes second = resources.closing(new RedisNodes("b", cluster.uri()));
+      one = node.client();
+      other = second.client();
+      publisher = new Publisher(node);
+      Eventually.holds("first messages", () -> other.size() > 20);
+    }
+
+    /** Waits for further messages, and returns those that are stored. */
+    private List<String> goesOn() throws Exception {
+      int size = other.size();
+      Eventually.holds("further messages", () -> other.size() > size + 100);
+      return publisher.stop();
+    }
+
+    private void awaitAll(List<String> stored) throws Exception {
+      Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
+    }
   }
 
   /** Publishes one message after the other until it is stopped. */
@@ -83,47 +103,33 @@ class RedisClusterTest {
 
   @Test
   void movedSlotLosesAndRepeatsNothing() throws Exception {
-    RedisCluster cluster = closing(new RedisCluster(directory, 0));
-    RedisNodes a = closing(new RedisNodes("a", cluster.uri()));
-    RedisNodes b = closing(new RedisNodes("b", cluster.uri()));
-    List<String> one = a.client();
-    List<String> other = b.client();
-    Publisher publisher = new Publisher(a);
-    Eventually.holds("first messages", () -> other.size() > 20);
+    Scene scene = new Scene(0);
+    RedisCluster cluster = scene.cluster;
     RedisProcess from = cluster.master(SLOT);
     RedisProcess to = cluster.servers.get((cluster.servers.indexOf(from) + 1) % 3);
     cluster.move(SLOT, from, to);
-    int size = other.size();
-    Eventually.holds("messages after the move", () -> other.size() > size + 100);
-    List<String> stored = publisher.stop();
+    List<String> stored = scene.goesOn();
     assertThat(cluster.master(SLOT)).isSameAs(to);
-    Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
-    assertThat(one).isEqualTo(other).doesNotHaveDuplicates().isEqualTo(stored);
-    assertThat(a.events).doesNotContain("gap");
+    scene.awaitAll(stored);
+    assertThat(scene.one).isEqualTo(scene.other).doesNotHaveDuplicates().isEqualTo(stored);
+    assertThat(scene.node.events).doesNotContain("gap");
   }
 
   @Test
   void failoverOfAMasterIsNeverSilent() throws Exception {
-    RedisCluster cluster = closing(new RedisCluster(directory, 1));
-    RedisNodes a = closing(new RedisNodes("a", cluster.uri()));
-    RedisNodes b = closing(new RedisNodes("b", cluster.uri()));
-    List<String> one = a.client();
-    List<String> other = b.client();
-    Publisher publisher = new Publisher(a);
-    Eventually.holds("first messages", () -> other.size() > 20);
-    RedisProcess master = cluster.master(SLOT);
+    Scene scene = new Scene(1);
+    RedisProcess master = scene.cluster.master(SLOT);
     master.kill();
-    int size = other.size();
-    Eventually.holds("messages after the failover", () -> other.size() > size + 100);
-    List<String> stored = publisher.stop();
+    List<String> stored = scene.goesOn();
+    Queue<String> events = scene.node.events;
     boolean isTold =
-        a.events.contains("gap") || a.events.stream().anyMatch(e -> e.startsWith("diverged"));
+        events.contains("gap") || events.stream().anyMatch(event -> event.startsWith("diverged"));
     if (!isTold) {
-      Eventually.holds("messages", () -> one.containsAll(stored) && other.containsAll(stored));
+      scene.awaitAll(stored);
     }
-    assertThat(one).doesNotHaveDuplicates();
-    assertThat(other).doesNotHaveDuplicates();
-    assertThat(a.events).contains("DEGRADED", "UP");
+    assertThat(scene.one).doesNotHaveDuplicates();
+    assertThat(scene.other).doesNotHaveDuplicates();
+    assertThat(events).contains("DEGRADED", "UP");
     master.restart();
   }
 }

@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -38,29 +38,18 @@ class RedisFaultTest {
   private static final Channel LOG = EngineNode.log("t");
 
   @TempDir private Path directory;
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @AutoClose private final Resources resources = new Resources();
   private RedisProcess redis;
 
   @BeforeEach
   void start() throws Exception {
     redis =
-        closing(RedisProcess.start(directory, "--appendonly", "yes", "--appendfsync", "always"));
-  }
-
-  @AfterEach
-  void close() throws Exception {
-    for (int i = open.size() - 1; i >= 0; i--) {
-      open.get(i).close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T resource) {
-    open.add(resource);
-    return resource;
+        resources.closing(
+            RedisProcess.start(directory, "--appendonly", "yes", "--appendfsync", "always"));
   }
 
   private EngineNode node(String name, String uri) throws Exception {
-    return new EngineNode(closing(RedisBackplane.of(uri)), name);
+    return new EngineNode(resources.closing(RedisBackplane.of(uri)), name);
   }
 
   private static String epoch(String id) {
@@ -69,7 +58,7 @@ class RedisFaultTest {
 
   @Test
   void restartWithDataIsToldAndLosesNothing() throws Exception {
-    RedisBackplane engine = closing(RedisBackplane.of(redis.uri()));
+    RedisBackplane engine = resources.closing(RedisBackplane.of(redis.uri()));
     EngineNode node = new EngineNode(engine, "a");
     node.listen(LOG);
     String before = node.publish(LOG, "before");
@@ -118,7 +107,7 @@ class RedisFaultTest {
 
   @Test
   void deafSubscriptionIsFoundWithinThreeSeconds() throws Exception {
-    Strait strait = closing(new Strait(redis.port()));
+    Strait strait = resources.closing(new Strait(redis.port()));
     EngineNode deaf = node("a", strait.uri());
     EngineNode publisher = node("b", redis.uri());
     deaf.listen(LOG);
@@ -192,7 +181,7 @@ class RedisFaultTest {
   void wrongPasswordIsNamed() throws Exception {
     redis.answer("CONFIG SET requirepass secret");
     String uri = "redis://:wrong@127.0.0.1:" + redis.port();
-    Nodes nodes = Nodes.builder(closing(RedisBackplane.of(uri))).name("a").build();
+    Nodes nodes = Nodes.builder(resources.closing(RedisBackplane.of(uri))).name("a").build();
     assertThatThrownBy(nodes::start)
         .isInstanceOf(IllegalStateException.class)
         .cause()

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,24 +30,12 @@ class RedisNodesTest {
   private static final int PER_PUBLISHER = 300;
 
   @TempDir private Path directory;
-  private final List<AutoCloseable> open = new ArrayList<>();
+  @AutoClose private final Resources resources = new Resources();
   private RedisProcess redis;
 
   @BeforeEach
   void start() throws Exception {
-    redis = closing(RedisProcess.start(directory));
-  }
-
-  @AfterEach
-  void close() throws Exception {
-    for (int i = open.size() - 1; i >= 0; i--) {
-      open.get(i).close();
-    }
-  }
-
-  private <T extends AutoCloseable> T closing(T resource) {
-    open.add(resource);
-    return resource;
+    redis = resources.closing(RedisProcess.start(directory));
   }
 
   /** Publishes from two threads per node, and returns the number of messages with an outcome. */
@@ -91,8 +79,8 @@ class RedisNodesTest {
 
   @Test
   void clientsOfAllNodesGetEachMessageOnceInOneOrder() throws Exception {
-    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    RedisNodes a = resources.closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     List<String> one = a.client();
     List<String> other = b.client();
     int stored = publishers(List.of(a, b), 0).join();
@@ -103,8 +91,8 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void killedConnectionsLoseAndRepeatNothing() throws Exception {
-    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    RedisNodes a = resources.closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     List<String> one = a.client();
     List<String> other = b.client();
     CompletableFuture<Integer> stored = publishers(List.of(a, b), 10);
@@ -122,8 +110,8 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void frozenRedisStoresNothingTwice() throws Exception {
-    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    RedisNodes a = resources.closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     List<String> one = a.client();
     List<String> other = b.client();
     CompletableFuture<Integer> stored = publishers(List.of(a, b), 10);
@@ -140,9 +128,9 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void deafNodeRepairsWithoutItsClientsNoticing() throws Exception {
-    Strait strait = closing(new Strait(redis.port()));
-    RedisNodes a = closing(new RedisNodes("a", strait.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    Strait strait = resources.closing(new Strait(redis.port()));
+    RedisNodes a = resources.closing(new RedisNodes("a", strait.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     List<String> one = a.client();
     List<String> other = b.client();
     CompletableFuture<Integer> stored = publishers(List.of(b), 5);
@@ -156,7 +144,7 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void emptyRestartIsToldAsAGap() throws Exception {
-    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
+    RedisNodes a = resources.closing(new RedisNodes("a", redis.uri()));
     List<String> client = a.client();
     Receipt before = a.topic().publish("before").toCompletableFuture().get(20, TimeUnit.SECONDS);
     Eventually.holds("message", () -> client.contains("before"));
@@ -173,8 +161,8 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void membersJoinAgainAfterAnEmptyRestart() throws Exception {
-    RedisNodes a = closing(new RedisNodes("a", redis.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    RedisNodes a = resources.closing(new RedisNodes("a", redis.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     a.client();
     b.client();
     Eventually.holds("members", () -> members(b).equals("a b"));
@@ -203,11 +191,11 @@ class RedisNodesTest {
   @Test
   @Tag("faults")
   void membersOfANodeThatIsCutOffLeave() throws Exception {
-    Strait strait = closing(new Strait(redis.port()));
-    RedisNodes a = closing(new RedisNodes("a", strait.uri()));
-    RedisNodes b = closing(new RedisNodes("b", redis.uri()));
+    Strait strait = resources.closing(new Strait(redis.port()));
+    RedisNodes a = resources.closing(new RedisNodes("a", strait.uri()));
+    RedisNodes b = resources.closing(new RedisNodes("b", redis.uri()));
     List<String> changes = Collections.synchronizedList(new ArrayList<>());
-    closing(
+    resources.closing(
         b.topic()
             .presence()
             .onChange(change -> changes.add(change.joined() + " " + change.member().id())));
