@@ -44,10 +44,10 @@ final class Topics implements Callable<Integer> {
     System.setProperty("io.lettuce.core.iouring", "false");
     HttpResponder page = HttpResponder.classPath("topics").or(TopicSocket.script());
     try (Backplane engine = redis == null ? Backplane.inProcess() : RedisBackplane.of(redis)) {
+      Nodes nodes = Nodes.builder(engine).build();
+      options.measure(nodes);
       TopicSocket topics =
-          TopicSocket.builder(Nodes.builder(engine).build())
-              .gate(TopicGate.always(Grant.readWrite(LOG)))
-              .build();
+          TopicSocket.builder(nodes).gate(TopicGate.always(Grant.readWrite(LOG))).build();
       return options.servePage(topics.server(protocol -> protocol.path("/topics").http(page)));
     }
   }

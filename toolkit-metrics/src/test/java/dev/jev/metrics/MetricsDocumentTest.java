@@ -6,6 +6,8 @@ import dev.jev.Connection;
 import dev.jev.Eventually;
 import dev.jev.Server;
 import dev.jev.Topic;
+import dev.jev.nodes.Backplane;
+import dev.jev.nodes.Nodes;
 import dev.jev.plugin.Limits;
 import dev.jev.plugin.Tls;
 import dev.jev.websocket.WebSocketMessage;
@@ -45,6 +47,7 @@ class MetricsDocumentTest {
             .bind(Topic.of("news"))
             .bind(Limits.builder().build())
             .bind(Tls.client().build());
+    new NodesMetrics(Nodes.builder(Backplane.inProcess()).build()).bindTo(REGISTRY);
     server =
         Server.builder(
                 WebSocketProtocol.server().build(),

@@ -3,6 +3,8 @@ package dev.jev.samples.options;
 import dev.jev.Server;
 import dev.jev.metrics.Metrics;
 import dev.jev.metrics.MetricsServer;
+import dev.jev.metrics.NodesMetrics;
+import dev.jev.nodes.Nodes;
 import dev.jev.plugin.Drain;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -38,6 +40,12 @@ final class MetricsOptions {
   void measure(Consumer<Metrics> binding) {
     if (port != null) {
       binding.accept(metrics());
+    }
+  }
+
+  void measure(Nodes nodes) {
+    if (port != null) {
+      new NodesMetrics(nodes).bindTo(registry());
     }
   }
 

@@ -6,6 +6,7 @@ import dev.jev.LoadBalancing;
 import dev.jev.Server;
 import dev.jev.Transport;
 import dev.jev.metrics.Metrics;
+import dev.jev.nodes.Nodes;
 import dev.jev.plugin.Drain;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -113,6 +114,11 @@ public final class ServerOptions {
   /** Binds topics and limits to the metrics, if metrics are wanted. */
   public void measure(Consumer<Metrics> binding) {
     metrics.measure(binding);
+  }
+
+  /** Binds a node to the metrics, if metrics are wanted. */
+  public void measure(Nodes nodes) {
+    metrics.measure(nodes);
   }
 
   private <I, O> Server start(Server.Builder<I, O> builder, String uri) {
