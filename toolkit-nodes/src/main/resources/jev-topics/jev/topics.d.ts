@@ -121,9 +121,10 @@ export class Topics {
   /**
    * Connects to a server.
    *
-   * @param url of the scheme ws, wss, http or https; relative to the page in a browser
+   * @param url of the scheme ws, wss, http or https; relative to the page in a browser. A function returns that of the
+   *     next attempt, for example that of another node.
    */
-  constructor(url: string | URL, options?: TopicsOptions);
+  constructor(url: string | URL | (() => string | URL), options?: TopicsOptions);
 
   /** "closed" is final. */
   readonly state: State;

@@ -156,11 +156,14 @@ export class Topics {
   #lastRead;
   #fault;
 
-  /** Connects to a URL, which may be relative. All options may be missing: token, store, state, error, WebSocket. */
+  /**
+   * Connects to a URL, which may be relative, or that a function returns each time. All options may be missing: token,
+   * store, state, error, WebSocket.
+   */
   constructor(url, options = {}) {
     this.#options = options;
-    this.#url = new URL(url, globalThis.location?.href);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
+    this.#url = url;
+    this.#address();
     globalThis.addEventListener?.("online", this.#online);
     this.#connect();
   }
@@ -224,10 +227,16 @@ export class Topics {
 
   #store(name, use) {
     try {
-      return this.#options.store && use(this.#options.store, `jev.topics ${this.#url.pathname} ${name}`);
+      return this.#options.store && use(this.#options.store, `jev.topics ${this.#address().pathname} ${name}`);
     } catch {
       return undefined; // full or forbidden: then positions are in memory only
     }
+  }
+
+  #address() {
+    const url = new URL(this.#url.call?.() ?? this.#url, globalThis.location?.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    return url;
   }
 
   /** Calls a callback of the user; returns a promise if that does. */
@@ -263,7 +272,7 @@ export class Topics {
     this.#expect(OPENING_MS);
     const attempt = this.#attempt;
     try {
-      const url = new URL(this.#url);
+      const url = this.#address();
       const token = await this.#options.token?.();
       if (token) {
         url.searchParams.set("token", token);

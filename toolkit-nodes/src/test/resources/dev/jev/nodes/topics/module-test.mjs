@@ -64,6 +64,16 @@ test("a relative URL is that of the page's host", async () => {
   assert.equal((await begins({}, "topics?room=1")).url, "ws://localhost:8080/topics?room=1");
 });
 
+test("a function returns the URL of each attempt", async () => {
+  let port = 8_001;
+  const first = await begins({ token: () => "t" }, () => `ws://host:${port++}/topics`);
+  const used = Number(new URL(first.url).port);
+  first.ends();
+  await clock.advance(500);
+  assert.equal(FakeSocket.last.url, `ws://host:${used + 1}/topics?token=t`);
+  assert.equal(FakeSocket.all.length, 2);
+});
+
 test("each connection has a new token", async () => {
   let tokens = 0;
   const first = await begins({ token: async () => `t&${++tokens}` }, "ws://host/topics?x=1");
