@@ -10,13 +10,11 @@ import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
-import dev.jev.nodes.Backplane;
+import dev.jev.metrics.Metrics;
 import dev.jev.nodes.Nodes;
 import dev.jev.nodes.TopicGate;
 import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicSocket;
-import dev.jev.plugin.Limits;
-import dev.jev.samples.options.ServerOptions;
 import dev.jev.samples.push.PushEvent.Visitor;
 import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.WebSocketHandshake;
@@ -24,26 +22,20 @@ import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.time.Duration;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /**
- * Serves a web page with live data, and the page's WebSockets on the same port.
+ * Serves the page and its WebSockets.
  *
  * <p>The page is among the resources. It connects to {@code /live}, and to {@code /topics} for the
- * drawing, a topic that outlives connections. Clients that only receive what is published, such as
- * the simulated subscribers, connect to {@code /feed}.
+ * topics that outlive connections. Clients that only receive what is published, such as the
+ * simulated subscribers, connect to {@code /feed}.
  */
-@Command(name = "push", description = "Serves a page with live data; open it in a browser.")
-public final class Push
-    implements Callable<Integer>, Handler<WebSocketMessage, WebSocketMessage>, Plugin {
+final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, Plugin {
 
   private static final String LIVE = "/live";
   private static final String FEED = "/feed";
@@ -51,24 +43,14 @@ public final class Push
   private static final int MAX_MESSAGE_BYTES = 16 * 1024;
   private static final int PROTOCOL_ERROR = 1002;
 
-  /** Maximum message rate of a connection. A page sends about 60 messages per second. */
-  private static final int MAX_MESSAGES_PER_SECOND = 200;
-
-  @Mixin private ServerOptions options = new ServerOptions(8088);
-
-  @Option(
-      names = "--period-ms",
-      description =
-          "Time between two updates of the numbers, in milliseconds (default: ${DEFAULT-VALUE}).")
-  private int periodMillis = 1000;
-
   private final PushJson json = new PushJson();
   private final Topic<WebSocketMessage> feed = Topic.of("feed");
   private final Topic<WebSocketMessage> numbers = Topic.of("numbers");
   private final Topic<WebSocketMessage> cursors = Topic.of("cursors");
-  private final Nodes nodes = Nodes.builder(Backplane.inProcess()).build();
-  private final PushDrawing drawing = new PushDrawing(nodes);
-  private final TopicSocket topics = TopicSocket.builder(nodes).gate(Push::mayRead).build();
+  private final Duration period; // of the numbers
+  private final Nodes nodes;
+  private final PushDrawing drawing;
+  private final TopicSocket topics;
   private final PushVisitors visitors = new PushVisitors();
   private final PushSubscribers subscribers = new PushSubscribers(FEED);
   private volatile int rate = 10; // ticks per second
@@ -80,21 +62,26 @@ public final class Push
   private long lastPushed;
   private long lastNanos = System.nanoTime();
 
-  @Override
-  public Integer call() throws InterruptedException {
-    Limits limits =
-        Limits.builder()
-            .messageRate(MAX_MESSAGES_PER_SECOND, 2 * MAX_MESSAGES_PER_SECOND)
-            .onRateExceeded(Limits.RateLimitAction.CLOSE)
-            .build();
-    options.measure(m -> m.bind(limits).bind(feed).bind(numbers).bind(cursors));
-    return options.servePage(
-        Server.builder(protocol(), this)
-            .plugin(limits)
-            .plugin(nodes)
-            .plugin(topics)
-            .plugin(subscribers)
-            .plugin(this));
+  /** Creates the handler of a node; the numbers are updated after each {@code period}. */
+  PushHandler(Nodes nodes, Duration period) {
+    this.period = period;
+    this.nodes = nodes;
+    this.drawing = new PushDrawing(nodes);
+    this.topics = TopicSocket.builder(nodes).gate(PushHandler::mayRead).build();
+  }
+
+  /** Binds the topics to metrics. */
+  void measure(Metrics metrics) {
+    metrics.bind(feed).bind(numbers).bind(cursors);
+  }
+
+  /** Returns a server that has yet to be told where to listen. */
+  Server.Builder<WebSocketMessage, WebSocketMessage> server() {
+    return Server.builder(protocol(), this)
+        .plugin(nodes)
+        .plugin(topics)
+        .plugin(subscribers)
+        .plugin(this);
   }
 
   private Supplier<WebSocketProtocol> protocol() {
@@ -119,7 +106,7 @@ public final class Push
     json.warmUp();
     drawing.clear(json.text(new PushEvent.Cleared())).toCompletableFuture().join();
     host.runTicker(this::tick);
-    host.runEvery(Duration.ofMillis(periodMillis), this::publishNumbers);
+    host.runEvery(period, this::publishNumbers);
   }
 
   /** Publishes a tick unless earlier ones are still queued: other messages would wait behind it. */
