@@ -54,6 +54,36 @@ class ProgramTest {
 
   @Test
   @CallsPrograms
+  void reportsOnEventLoopsThatTheMachineHoldsUpAreNoErrors() throws Exception {
+    String log =
+        """
+        first
+        Nov 30, 2026 12:48:49 AM dev.jev.RateLimitedLog write
+        WARNING: event loop jev-loop-1-1 has been blocked for 523 ms
+        java.lang.Throwable: stack of the blocked event loop
+        \tat java.base@17.0.15/java.util.Random.nextInt(Random.java:323)
+        \tat java.base@17.0.15/java.lang.Thread.run(Thread.java:840)
+
+        Nov 30, 2026 12:48:49 AM dev.jev.RateLimitedLog write
+        WARNING: handler has failed
+        Nov 30, 2026 12:48:49 AM dev.jev.RateLimitedLog write
+        WARNING: event loop jev-loop-1-1 resumed after 1277 ms
+        last
+        """;
+    try (Program sh = Program.start("sh", "-c", "cat >&2")) {
+      sh.types(log);
+      assertThat(sh.exitStatus()).isZero();
+      assertThat(sh.errors())
+          .containsExactly(
+              "first",
+              "Nov 30, 2026 12:48:49 AM dev.jev.RateLimitedLog write",
+              "WARNING: handler has failed",
+              "last");
+    }
+  }
+
+  @Test
+  @CallsPrograms
   void programMayEndBeforeItsInput() throws Exception {
     try (Program sh = Program.start("sh", "-c", "echo no >&2; exit 3")) {
       assertThat(sh.exitStatus()).isEqualTo(3);
