@@ -98,8 +98,9 @@ export interface HandlerOptions {
   /** Called with the members whenever they change. The server lists 1,000; `more` is the number of further ones. */
   members?: (members: Member[], more: number) => unknown;
   /**
-   * The position after which the stream begins, for example one that came with the page. Only the first handler of a
-   * topic sets it; it has precedence over the store. By default, the stream begins now.
+   * The position after which the stream begins, for example one that came with the page; "oldest" for all messages that
+   * are kept. Only the first handler of a topic sets it; it has precedence over the store. By default, the stream begins
+   * now.
    */
   after?: Position;
 }

@@ -168,8 +168,9 @@ public interface Backplane extends AutoCloseable {
      * slice has the newest record unless the position is its own, and is always continuous. Of a
      * {@link Kind#EVENTS} topic, it is empty.
      *
-     * @param after the position; null reads the newest records, and the slice ends with the last
-     *     one
+     * @param after the position; {@link Position#OLDEST} reads from the first record that is kept,
+     *     so that the slice is continuous; null reads the newest records, and the slice ends with
+     *     the last one
      * @param mostBytes the size of the bodies at which the slice is complete; it has at least one
      *     record if there is one, but with null and 0 only the end is read
      */

@@ -182,7 +182,8 @@ final class InProcessTopic {
         return found;
       }
     }
-    return null;
+    Collections.reverse(found);
+    return after.equals(Position.OLDEST) ? found : null;
   }
 
   private static List<Record> upTo(int mostBytes, List<Record> records) {

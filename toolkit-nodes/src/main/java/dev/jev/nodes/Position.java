@@ -14,6 +14,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Position {
 
+  /**
+   * The position before all messages that are kept of a topic. A subscription that resumes there
+   * gets all of them, and loses none. Its text is {@code oldest}.
+   */
+  public static final Position OLDEST = after("oldest");
+
   private static final int MAX_ID_LENGTH = 64;
 
   /** Maximum length of a position as a text: an id, a separator and four digits. */

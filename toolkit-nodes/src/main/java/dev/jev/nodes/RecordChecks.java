@@ -106,6 +106,7 @@ final class RecordChecks {
     require(kept.size() >= 3, "kept records: " + kept.size() + " (expected: >= 3)");
     equal("last of the newest records", kept.get(kept.size() - 1).id(), end);
     chained(kept, kept.get(0).previous());
+    slice("the oldest", node.read(channel, Position.OLDEST), texts, true, end);
     slice("one before the first", at(node, channel, kept.get(0).previous()), texts, true, end);
     for (int i = 0; i < kept.size(); i++) {
       List<String> behind = texts.subList(i + 1, texts.size());

@@ -171,7 +171,8 @@ final class SocketTopic {
       return;
     }
     Position position = grant.allowsReplay() ? position(after) : null;
-    boolean lost = topic.kind().isLog() && after != null && position == null;
+    boolean isKnown = after == null || position != null || Position.OLDEST.toString().equals(after);
+    boolean lost = topic.kind().isLog() && !isKnown;
     CompletionStage<Resumption> begun;
     try {
       begun =

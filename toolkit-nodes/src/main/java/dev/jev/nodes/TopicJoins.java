@@ -69,6 +69,10 @@ final class TopicJoins {
       int replayed,
       CompletableFuture<Resumption> result) {
 
+    private Join<M> at(Position begin) {
+      return new Join<>(view, connection, policy, begin, greeting, replayed, result);
+    }
+
     private Join<M> next(Position reached, int total) {
       return new Join<>(view, connection, policy, reached, null, total, result);
     }
@@ -342,6 +346,10 @@ final class TopicJoins {
       endFetch();
       return;
     }
+    if (Position.OLDEST.equals(fetch.after())) {
+      fetched(fromOldest(slice), slice, null);
+      return;
+    }
     Position before = fetch.end();
     for (Record record : slice.records()) {
       List<KeptMessage> messages = feed.messagesOf(record);
@@ -361,6 +369,13 @@ final class TopicJoins {
     } else {
       fetch(fetch);
     }
+  }
+
+  /** Lets those that want the oldest messages resume at the position before these. */
+  private Fetch fromOldest(Slice slice) {
+    Position begin = beginOf(slice);
+    take(Position.OLDEST).forEach(join -> waiting.add(join.at(begin)));
+    return new Fetch(begin, new ArrayList<>());
   }
 
   private static Position beginOf(Slice slice) {

@@ -193,6 +193,45 @@ class NodeTopicTest {
   }
 
   @Test
+  void oldestPositionIsThatOfAllMessagesThatAreKept() throws Exception {
+    List<String> kept = new ArrayList<>();
+    for (int i = 0; i < 150; i++) {
+      await(topic(0, LOG).publish("m" + i));
+      kept.add("m" + i);
+    }
+    kept.subList(0, 50).clear();
+    try (Peer here = pair.connect(0);
+        Peer there = pair.connect(1);
+        Peer again = pair.connect(1)) {
+      expectOldest(resume(0, here, Position.OLDEST), here, kept);
+      expectOldest(resume(1, there, Position.OLDEST), there, kept);
+      expectOldest(resume(1, again, Position.OLDEST), again, kept);
+      await(topic(0, LOG).publish("next"));
+      assertThat(here.receive(1)).containsExactly("next");
+      assertThat(again.receive(1)).containsExactly("next");
+    }
+  }
+
+  private static void expectOldest(
+      CompletionStage<Resumption> resumed, Peer peer, List<String> kept) throws Exception {
+    Resumption resumption = await(resumed);
+    assertThat(resumption.complete()).isTrue();
+    assertThat(resumption.replayed()).isEqualTo(kept.size());
+    assertThat(peer.receive(kept.size())).isEqualTo(kept);
+  }
+
+  @Test
+  void oldestPositionOfATopicWithoutMessagesIsNow() throws Exception {
+    try (Peer peer = pair.connect(1)) {
+      Resumption resumption = await(resume(1, peer, Position.OLDEST));
+      assertThat(resumption.complete()).isTrue();
+      assertThat(resumption.replayed()).isZero();
+      await(topic(0, LOG).publish("first"));
+      assertThat(peer.receive(1)).containsExactly("first");
+    }
+  }
+
+  @Test
   void trimmedPositionIsLost() throws Exception {
     Position first = await(topic(0, LOG).publish("first")).position();
     for (int i = 0; i < 300; i++) {

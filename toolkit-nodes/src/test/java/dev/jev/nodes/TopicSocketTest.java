@@ -276,6 +276,35 @@ class TopicSocketTest {
   }
 
   @Test
+  void newClientMayBeginWithTheOldestMessage() throws Exception {
+    Server server = start();
+    SocketPeer peer = connect(server);
+    String begin = peer.subscribe("a");
+    for (int i = 1; i <= 3; i++) {
+      peer.send("{\"publish\":\"a\",\"data\":" + i + ",\"echo\":false,\"id\":" + i + "}").receive();
+    }
+    SocketPeer other = connect(server);
+    other.send("{\"subscribe\":[\"a\"],\"after\":{\"a\":\"oldest\"}}");
+    other.expect(
+        "{\"subscribed\":\"a\",\"position\":\"" + begin + "\",\"replayed\":3,\"lost\":false}");
+    for (int i = 1; i <= 3; i++) {
+      assertThat(other.receive()).endsWith("\"data\":" + i + "}");
+    }
+  }
+
+  @Test
+  void oldestMessagesAreLeftOutIfReplayIsNotGranted() throws Exception {
+    Server server = start(builder -> builder.gate(TopicGate.always(ALL.replay(false))));
+    SocketPeer peer = connect(server);
+    peer.subscribe("a");
+    peer.send("{\"publish\":\"a\",\"data\":1}").receive();
+    SocketPeer other = connect(server);
+    other.send("{\"subscribe\":[\"a\"],\"after\":{\"a\":\"oldest\"}}");
+    assertThat(other.receive()).endsWith("\"replayed\":0,\"lost\":false}");
+    other.expectNothingElse();
+  }
+
+  @Test
   void eventsHaveNoPosition() throws Exception {
     Grant events = Grant.readWrite(TopicKind.events(MessageCodec.utf8())).replay(false);
     SocketPeer peer = connect(TopicGate.always(events));

@@ -1,6 +1,7 @@
 -- Reads the records of a log behind a position.
 -- KEYS: log, last id
--- ARGV: id of the position ('' for the newest records), '1' if it is inside the record, bytes, life
+-- ARGV: id of the position ('' for the newest records, 'oldest' for all), '1' if it is inside the
+--       record, bytes, life
 --       of the last id, beginning
 -- Returns the end, whether the slice is continuous, and {id, previous, body, ...}.
 local log = KEYS[1]
@@ -42,7 +43,7 @@ if after == ending and not inside then
   return {ending, 1, {}}
 end
 
-local from
+local from = after == 'oldest' and '-' or nil
 local epoch, entry = string.match(after, '^(%x+)%.(%d+%-%d+)$')
 if entry then
   local at = redis.call('XRANGE', log, entry, entry)[1]
