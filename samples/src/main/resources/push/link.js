@@ -5,7 +5,7 @@ const MAX_BACKOFF_MS = 8_000;
 const READ_TIMEOUT_MS = 10_000;
 
 export class Link {
-  #path;
+  #url;
   #onState;
   #onMessage;
   #socket = null;
@@ -13,8 +13,9 @@ export class Link {
   #retry = 0;
   #lastRead = 0;
 
-  constructor(path, { onState, onMessage }) {
-    this.#path = path;
+  /** Connects to the URL that a function returns for each attempt. */
+  constructor(url, { onState, onMessage }) {
+    this.#url = url;
     this.#onState = onState;
     this.#onMessage = onMessage;
     addEventListener("online", () => this.#reconnectNow());
@@ -40,7 +41,7 @@ export class Link {
   #connect() {
     clearTimeout(this.#retry);
     this.#retry = 0;
-    const url = new URL(this.#path, location.href);
+    const url = this.#url();
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.#socket = socket;

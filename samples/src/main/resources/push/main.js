@@ -4,6 +4,7 @@ import { Board } from "./board.js";
 import { Chart } from "./chart.js";
 import { Drawing } from "./drawing.js";
 import { Link } from "./link.js";
+import { Nodes } from "./nodes.js";
 
 const PING_MS = 100;
 const STEP = 1_000; // subscribers, per click
@@ -19,16 +20,19 @@ const write = (id, text) => {
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const controls = ["rate", "add", "remove"].map(find);
 const chart = new Chart(find("chart"));
-let linked = false; // to what is live, except the drawing
+let linked = false; // to what is live, except topics
+let nodesChanged = 0;
+let follows = false; // the steps of nodes
 const board = new Board(find("board"), send);
-const drawing = new Drawing(board, showState);
+const nodes = new Nodes(() => (nodesChanged ||= requestAnimationFrame(showNodes)));
+const drawing = new Drawing(board, () => nodes.url("topics"), showState);
 const pings = new Map(); // from the number of a ping to the time at which it was sent
 let pingNumber = 0;
 let me = null;
 let limits = null;
 let sliderActiveUntil = 0; // the time until which the server does not move the slider
 
-const link = new Link("live", {
+const link = new Link(() => nodes.url("live"), {
   onState: setLinked,
   onMessage: (message) => on[message.type]?.(message),
 });
@@ -41,13 +45,15 @@ function send(message) {
 }
 
 function setLinked(state) {
+  if (state !== "live") {
+    nodes.disconnected();
+  }
   if (linked === (state === "live")) {
     return;
   }
   linked = !linked;
   pings.clear();
   if (!linked) {
-    drawing.disconnected();
     board.leave();
   }
   showState();
@@ -70,12 +76,20 @@ function showState() {
 }
 
 const on = {
-  welcome({ you, drawing: { log, begin }, maxRate, maxSimulated }) {
+  welcome({ you, shared, maxRate, maxSimulated }) {
     me = you;
     limits = { maxSimulated };
     find("rate").max = maxRate;
     board.join(you);
-    drawing.welcome({ log, position: begin });
+    drawing.welcome(shared);
+  },
+
+  nodes(now) {
+    nodes.show(now);
+    if (!follows) {
+      follows = true;
+      nodes.follow(drawing.topics);
+    }
   },
 
   pong({ number }) {
@@ -144,6 +158,36 @@ function showLoad({ rate, connections, simulated, simulatedGoal, pushedPerSecond
 function progressNote(simulated, goal) {
   const verb = simulated < goal ? "Connecting" : "Disconnecting";
   return `${verb}: ${whole.format(simulated)} simulated subscribers, target ${whole.format(goal)}.`;
+}
+
+/** Shows the nodes, with a button to kill each, and what the page has got of their messages. */
+function showNodes() {
+  nodesChanged = 0;
+  const items = nodes.list().map(({ number, port, up, here }) => {
+    const item = document.createElement("li");
+    const name = Object.assign(document.createElement("span"), { textContent: `Node ${number}, port ${port}` });
+    const state = here ? "serves this page" : up ? "runs" : "is down";
+    const note = Object.assign(document.createElement("small"), { textContent: state });
+    const kill = Object.assign(document.createElement("button"), { type: "button", textContent: "Kill" });
+    kill.className = "button quiet";
+    kill.disabled = !up;
+    kill.setAttribute("aria-label", `Kill node ${number}`);
+    kill.addEventListener("click", () => link.send({ type: "kill", node: number }));
+    item.dataset.state = here ? "here" : up ? "up" : "down";
+    item.append(name, note, kill);
+    return item;
+  });
+  const shown = items.map((item) => item.textContent).join();
+  if (find("nodes-list").dataset.shown !== shown) {
+    find("nodes-list").dataset.shown = shown;
+    find("nodes-list").replaceChildren(...items);
+  }
+  const { received, missed, twice, moves } = nodes.counts;
+  write("steps-received", whole.format(received));
+  write("steps-missed", whole.format(missed));
+  write("steps-twice", whole.format(twice));
+  write("steps-moves", whole.format(moves));
+  find("nodes").hidden = false;
 }
 
 function showTrip() {

@@ -40,8 +40,7 @@ final class Topics implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    // The samples have both native transports. Lettuce warns of that at each connection.
-    System.setProperty("io.lettuce.core.iouring", "false");
+    ServerOptions.prepareRedis();
     HttpResponder page = HttpResponder.classPath("topics").or(TopicSocket.script());
     try (Backplane engine = redis == null ? Backplane.inProcess() : RedisBackplane.of(redis)) {
       Nodes nodes = Nodes.builder(engine).build();

@@ -22,6 +22,7 @@ class PushDrawingIT {
 
   private Program server;
   private WebSocketTexts page;
+  private String begin; // the position behind which the board is empty
 
   @BeforeAll
   void start() throws Exception {
@@ -46,22 +47,14 @@ class PushDrawingIT {
 
   @BeforeEach
   void clear() throws Exception {
-    page = page();
-    String before = begin(server);
+    page = WebSocketTexts.connect(server, "/live");
+    WebSocketTexts reader = topics(server).sends("{\"subscribe\":[\"drawing\"]}");
+    expectSubscribed(reader, /* replayed= */ 0, /* lost= */ false);
     page.sends("{\"type\":\"clear\"}");
-    Eventually.holds("a new beginning", () -> !begin(server).equals(before));
-  }
-
-  private WebSocketTexts page() throws Exception {
-    return WebSocketTexts.connect(server, "/live");
-  }
-
-  /** Returns the position at which the server tells a new page to begin. */
-  private static String begin(Program server) throws Exception {
-    WebSocketTexts page = WebSocketTexts.connect(server, "/live");
-    JsonNode welcome = JSON.readTree(page.next());
-    page.cuts();
-    return welcome.get("drawing").get("begin").asString();
+    JsonNode message = JSON.readTree(reader.next());
+    assertThat(message.path("data").toString()).isEqualTo("{\"type\":\"cleared\"}");
+    begin = message.path("position").asString();
+    reader.cuts();
   }
 
   private static WebSocketTexts topics(Program server) throws Exception {
@@ -103,7 +96,6 @@ class PushDrawingIT {
 
   @Test
   void laterReaderGetsWhatWasDrawnSinceTheBoardWasEmpty() throws Exception {
-    String begin = begin(server);
     draws(1, 0, "0,10000,1,2");
     draws(1, 2, "3,4");
     draws(1, 7, "5,5"); // a gap: refused
@@ -113,27 +105,38 @@ class PushDrawingIT {
     expectStroke(first, 1, 0, "0,10000,1,2");
     expectStroke(first, 1, 2, "3,4");
     expectStroke(first, 2, 0, "6,6");
-    WebSocketTexts later = reader(server, begin(server));
+    WebSocketTexts later = reader(server, begin);
     expectSubscribed(later, /* replayed= */ 3, /* lost= */ false);
     expectStroke(later, 1, 0, "0,10000,1,2");
   }
 
   @Test
-  void readerThatComesAfterAClearGetsNothing() throws Exception {
-    WebSocketTexts reader = reader(server, begin(server));
-    expectSubscribed(reader, /* replayed= */ 0, /* lost= */ false);
-    draws(1, 0, "1,1");
-    expectStroke(reader, 1, 0, "1,1");
-    clear();
-    assertThat(JSON.readTree(reader.next()).path("data").toString())
-        .isEqualTo("{\"type\":\"cleared\"}");
-    expectSubscribed(reader(server, begin(server)), /* replayed= */ 0, /* lost= */ false);
+  void newPageReadsAllThatTheLogKeeps() throws Exception {
+    Program fresh = push();
+    WebSocketTexts drawer = WebSocketTexts.connect(fresh, "/live");
+    drawer.sends("{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[1,2]}");
+    drawer.sends("{\"type\":\"clear\"}");
+    drawer.sends("{\"type\":\"draw\",\"stroke\":2,\"from\":0,\"points\":[3,4]}");
+    Eventually.holds("three messages", () -> replayed(fresh) == 3);
+    WebSocketTexts reader = reader(fresh, "oldest");
+    expectSubscribed(reader, /* replayed= */ 3, /* lost= */ false);
+    expectStroke(reader, 1, 0, "1,2");
+    reader.expectMatch(".*\\{\"type\":\"cleared\"}}");
+    expectStroke(reader, 2, 0, "3,4");
+    stop(fresh);
+  }
+
+  private static int replayed(Program server) throws Exception {
+    WebSocketTexts reader = reader(server, "oldest");
+    int replayed = JSON.readTree(reader.next()).path("replayed").asInt();
+    reader.cuts();
+    return replayed;
   }
 
   @Test
   void readerWhoseConnectionIsCutGetsExactlyTheMissingStrokes() throws Exception {
-    WebSocketTexts other = reader(server, begin(server));
-    WebSocketTexts reader = reader(server, begin(server));
+    WebSocketTexts other = reader(server, begin);
+    WebSocketTexts reader = reader(server, begin);
     expectSubscribed(other, /* replayed= */ 0, /* lost= */ false);
     expectSubscribed(reader, /* replayed= */ 0, /* lost= */ false);
     draws(1, 0, "1,1");
@@ -157,12 +160,9 @@ class PushDrawingIT {
 
   @Test
   void readerIsToldThatTheLogIsLostWithTheProcess() throws Exception {
-    Program old = push();
-    String position = begin(old);
-    stop(old);
     Program next = push();
-    expectSubscribed(reader(next, position), /* replayed= */ 0, /* lost= */ true);
-    expectSubscribed(reader(next, begin(next)), /* replayed= */ 0, /* lost= */ false);
+    expectSubscribed(reader(next, begin), /* replayed= */ 0, /* lost= */ true);
+    expectSubscribed(reader(next, "oldest"), /* replayed= */ 0, /* lost= */ false);
     stop(next);
   }
 

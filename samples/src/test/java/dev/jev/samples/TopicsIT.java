@@ -4,9 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
 import dev.jev.Program;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -81,11 +78,9 @@ class TopicsIT {
   @CallsPrograms
   void clientOfAServerThatIsKilledGetsWhatItHasMissedAtAnother() throws Exception {
     Program.require("redis-server");
-    int port = freePort();
-    String uri = "redis://127.0.0.1:" + port;
-    try (Program redis = startRedis(port);
-        Program first = Sample.server("topics", "--port", "0", "--nodes", uri);
-        Program second = Sample.server("topics", "--port", "0", "--nodes", uri)) {
+    try (LocalRedis redis = LocalRedis.start();
+        Program first = Sample.server("topics", "--port", "0", "--nodes", redis.uri());
+        Program second = Sample.server("topics", "--port", "0", "--nodes", redis.uri())) {
       WebSocketTexts reader = client(first);
       subscribes(reader, "shared", "");
       WebSocketTexts publisher = client(second);
@@ -101,22 +96,6 @@ class TopicsIT {
       assertThat(subscribes(returned, "shared", after).path("replayed").asInt()).isEqualTo(1);
       assertThat(JSON.readTree(returned.next()).path("data").asInt()).isEqualTo(2);
       assertThat(second.terminate().exitStatus()).isZero();
-      redis.terminate();
-    }
-  }
-
-  private static Program startRedis(int port) throws Exception {
-    Program redis =
-        Program.start("redis-server", "--port", "" + port, "--bind", "127.0.0.1", "--save", "");
-    for (String line = redis.line(); !line.contains("Ready to accept"); line = redis.line()) {
-      assertThat(line).doesNotContain("Failed");
-    }
-    return redis;
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
     }
   }
 

@@ -74,6 +74,19 @@ public final class ServerOptions {
     this.port = defaultPort;
   }
 
+  /** Returns the port to listen on, or 0 for any free port. */
+  public int port() {
+    return port;
+  }
+
+  /**
+   * Prepares Lettuce. The samples have both native transports, which it otherwise warns of at each
+   * connection.
+   */
+  public static void prepareRedis() {
+    System.setProperty("io.lettuce.core.iouring", "false");
+  }
+
   /** Returns the URI to listen on. */
   public String uri(String scheme) {
     return scheme + "://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : "");

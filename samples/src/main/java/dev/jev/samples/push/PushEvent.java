@@ -16,17 +16,37 @@ sealed interface PushEvent {
   record Visitor(int id, String name, int color) {}
 
   /**
-   * The log of the drawing.
+   * The first message: the visitor's identity, and the limits of the controls.
    *
-   * @param log the id of the log: another one after a restart of the server
-   * @param begin the position at which a page without one of its own begins to read
+   * @param shared whether the drawing is in an engine that outlives this process
    */
-  record Drawing(String log, String begin) {}
-
-  /** The first message: the visitor's identity, the drawing, and the limits of the controls. */
   @JsonTypeName("welcome")
-  record Welcome(Visitor you, Drawing drawing, int maxRate, int maxSimulated)
-      implements PushEvent {}
+  record Welcome(Visitor you, boolean shared, int maxRate, int maxSimulated) implements PushEvent {}
+
+  /**
+   * A node.
+   *
+   * @param port the port of its page
+   * @param up whether it runs
+   */
+  record Node(int number, int port, boolean up) {}
+
+  /**
+   * The nodes that share the drawing.
+   *
+   * @param here the number of the one that sends this
+   */
+  @JsonTypeName("nodes")
+  record Nodes(int here, List<Node> all) implements PushEvent {}
+
+  /**
+   * A message that each node publishes several times per second.
+   *
+   * @param run the id of a sequence, of which there is a new one when a node starts
+   * @param step the number of the message in it, from 1 on
+   */
+  @JsonTypeName("step")
+  record Step(int node, String run, long step) implements PushEvent {}
 
   /** The answer to a ping, with its number. */
   @JsonTypeName("pong")

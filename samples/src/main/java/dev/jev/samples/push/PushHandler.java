@@ -27,6 +27,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Serves the page and its WebSockets.
@@ -42,6 +43,7 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   private static final String TOPICS = "/topics";
   private static final int MAX_MESSAGE_BYTES = 16 * 1024;
   private static final int PROTOCOL_ERROR = 1002;
+  private static final Duration STEP_PERIOD = Duration.ofMillis(200);
 
   private final PushJson json = new PushJson();
   private final Topic<WebSocketMessage> feed = Topic.of("feed");
@@ -49,6 +51,7 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   private final Topic<WebSocketMessage> cursors = Topic.of("cursors");
   private final Duration period; // of the numbers
   private final Nodes nodes;
+  private final @Nullable PushNode node;
   private final PushDrawing drawing;
   private final TopicSocket topics;
   private final PushVisitors visitors = new PushVisitors();
@@ -62,10 +65,16 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   private long lastPushed;
   private long lastNanos = System.nanoTime();
 
-  /** Creates the handler of a node; the numbers are updated after each {@code period}. */
-  PushHandler(Nodes nodes, Duration period) {
+  /**
+   * Creates the handler of a node.
+   *
+   * @param node the node among others; null if it is the only one
+   * @param period the time between two updates of the numbers
+   */
+  PushHandler(Nodes nodes, @Nullable PushNode node, Duration period) {
     this.period = period;
     this.nodes = nodes;
+    this.node = node;
     this.drawing = new PushDrawing(nodes);
     this.topics = TopicSocket.builder(nodes).gate(PushHandler::mayRead).build();
   }
@@ -85,28 +94,40 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   }
 
   private Supplier<WebSocketProtocol> protocol() {
-    return topics
-        .protocol()
-        .path(LIVE)
-        .path(FEED)
-        .path(TOPICS)
-        .maxMessageBytes(MAX_MESSAGE_BYTES)
-        .http(HttpResponder.classPath("push").or(TopicSocket.script()))
-        .build();
+    var protocol =
+        topics
+            .protocol()
+            .path(LIVE)
+            .path(FEED)
+            .path(TOPICS)
+            .maxMessageBytes(MAX_MESSAGE_BYTES)
+            .http(HttpResponder.classPath("push").or(TopicSocket.script()));
+    if (node != null) { // the page of each may connect to all
+      protocol.origins(node.origins().toArray(String[]::new));
+    }
+    return protocol.build();
   }
 
-  /** Pages read the drawing; what they draw comes by {@code /live}, where it is checked. */
+  /** Pages only read topics; what they draw comes by {@code /live}, where it is checked. */
   private static CompletionStage<Grant> mayRead(TopicGate.Request request) {
-    boolean known = request.topic().equals(PushDrawing.TOPIC);
-    return CompletableFuture.completedStage(known ? Grant.read(PushDrawing.KIND) : Grant.denied());
+    Grant grant =
+        switch (request.topic()) {
+          case PushDrawing.TOPIC -> Grant.read(PushDrawing.KIND);
+          case PushNode.TOPIC -> Grant.read(PushNode.KIND);
+          default -> Grant.denied();
+        };
+    return CompletableFuture.completedStage(grant);
   }
 
   @Override
   public void start(PluginHost host) {
     json.warmUp();
-    drawing.clear(json.text(new PushEvent.Cleared())).toCompletableFuture().join();
     host.runTicker(this::tick);
     host.runEvery(period, this::publishNumbers);
+    if (node != null) {
+      node.follow(event -> numbers.publish(json.message(event)));
+      host.runEvery(STEP_PERIOD, () -> node.step(nodes));
+    }
   }
 
   /** Publishes a tick unless earlier ones are still queued: other messages would wait behind it. */
@@ -167,9 +188,13 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
     connection.attach(new PushPage(visitor));
     numbers.subscribe(connection, SlowConsumer.conflate(json::type));
     cursors.subscribe(connection, SlowConsumer.conflate(json::visitor));
+    boolean shared = node != null;
     send(
         connection,
-        new PushEvent.Welcome(visitor, drawing.begin(), PushRequest.MAX_RATE, subscribers.limit()));
+        new PushEvent.Welcome(visitor, shared, PushRequest.MAX_RATE, subscribers.limit()));
+    if (node != null) {
+      send(connection, node.nodes());
+    }
     numbers.publish(json.message(visitors.people()));
   }
 
@@ -215,6 +240,8 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
       rate = wanted.perSecond();
     } else if (request instanceof PushRequest.Subscribers wanted) {
       subscribers.change(wanted.change());
+    } else if (request instanceof PushRequest.Kill wanted && node != null) {
+      node.kill(wanted.node());
     }
   }
 
@@ -224,7 +251,7 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
       var stroke =
           new PushEvent.Stroke(
               visitor.id(), part.stroke(), visitor.color(), part.from(), part.points());
-      drawing.draw(json.text(stroke), part.points().size() / 2);
+      drawing.draw(json.text(stroke));
     }
   }
 

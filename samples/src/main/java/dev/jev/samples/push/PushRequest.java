@@ -14,7 +14,8 @@ import java.util.List;
   @JsonSubTypes.Type(PushRequest.Draw.class),
   @JsonSubTypes.Type(PushRequest.Clear.class),
   @JsonSubTypes.Type(PushRequest.Rate.class),
-  @JsonSubTypes.Type(PushRequest.Subscribers.class)
+  @JsonSubTypes.Type(PushRequest.Subscribers.class),
+  @JsonSubTypes.Type(PushRequest.Kill.class)
 })
 sealed interface PushRequest {
 
@@ -29,6 +30,9 @@ sealed interface PushRequest {
 
   /** Maximum number of ticks per second. */
   int MAX_RATE = 50;
+
+  /** Maximum number of nodes. */
+  int MAX_NODES = 2;
 
   /** Requests the same number back, to measure the round-trip time. */
   @JsonTypeName("ping")
@@ -86,6 +90,15 @@ sealed interface PushRequest {
     /** Checks the numbers. */
     public Subscribers {
       check("change", change, -MAX_CHANGE, MAX_CHANGE);
+    }
+  }
+
+  /** Kills the process of a node. */
+  @JsonTypeName("kill")
+  record Kill(int node) implements PushRequest {
+    /** Checks the number. */
+    public Kill {
+      check("node", node, 1, MAX_NODES);
     }
   }
 

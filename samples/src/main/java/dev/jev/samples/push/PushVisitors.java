@@ -2,6 +2,7 @@ package dev.jev.samples.push;
 
 import dev.jev.samples.push.PushEvent.Visitor;
 import java.util.List;
+import java.util.Random;
 import java.util.TreeMap;
 
 /**
@@ -25,7 +26,7 @@ final class PushVisitors {
 
   // Guarded by this.
   private final TreeMap<Integer, Visitor> places = new TreeMap<>();
-  private int lastId;
+  private int lastId = new Random().nextInt(1 << 30); // differs from those of other nodes
 
   /** Adds a visitor, with the first free name. */
   synchronized Visitor add() {
