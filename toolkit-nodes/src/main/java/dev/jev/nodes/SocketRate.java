@@ -10,44 +10,34 @@ import java.util.concurrent.TimeUnit;
  */
 final class SocketRate {
 
-  private static final double NANOS_PER_SECOND = TimeUnit.SECONDS.toNanos(1);
+  private static final long SECOND_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final int perSecond;
-  private final int burst;
-  private double tokens;
-  private long refilled; // time
+  private final long tokenNanos;
+  private final long burstNanos;
+  private long paidUntil; // time at which what was taken is paid for; may lie ahead
 
   SocketRate(int perSecond, int burst, long now) {
-    this.perSecond = perSecond;
-    this.burst = burst;
-    this.tokens = burst;
-    this.refilled = now;
+    this.tokenNanos = SECOND_NANOS / perSecond;
+    this.burstNanos = burst * tokenNanos;
+    this.paidUntil = now - burstNanos;
   }
 
   /** Takes a token; returns false if there is none. */
   boolean take(long now) {
-    refill(now);
-    if (tokens < 1) {
+    if (paidUntil + tokenNanos - now > 0) {
       return false;
     }
-    tokens--;
+    spend(1, now);
     return true;
   }
 
   /** Takes tokens, more than there are if need be. */
   void spend(int count, long now) {
-    refill(now);
-    tokens -= count;
+    paidUntil = now + Math.max(paidUntil - now, -burstNanos) + count * tokenNanos;
   }
 
   /** Returns the time until no more tokens are taken than there were, in nanoseconds. */
   long debtNanos(long now) {
-    refill(now);
-    return tokens >= 0 ? 0 : (long) Math.ceil(-tokens * NANOS_PER_SECOND / perSecond);
-  }
-
-  private void refill(long now) {
-    tokens = Math.min(tokens + (now - refilled) * perSecond / NANOS_PER_SECOND, burst);
-    refilled = now;
+    return Math.max(paidUntil - now, 0);
   }
 }
