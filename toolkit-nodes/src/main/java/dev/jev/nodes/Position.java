@@ -2,6 +2,8 @@ package dev.jev.nodes;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +27,8 @@ public final class Position {
   /** Maximum length of a position as a text: an id, a separator and four digits. */
   static final int MAX_TEXT_LENGTH = MAX_ID_LENGTH + 5;
 
-  private static final char SEPARATOR = ':';
+  private static final Pattern TEXT =
+      Pattern.compile("([A-Za-z0-9._-]{1," + MAX_ID_LENGTH + "})(?::([1-9][0-9]{0,3}))?");
 
   private final String record;
   private final int messages;
@@ -51,38 +54,14 @@ public final class Position {
    * @throws IllegalArgumentException if {@code text} is not of that form
    */
   public static Position parse(String text) {
-    int separator = requireNonNull(text, "text").indexOf(SEPARATOR);
-    String record = separator < 0 ? text : text.substring(0, separator);
-    int messages = separator < 0 ? 0 : parseMessages(text.substring(separator + 1));
-    if (!isId(record) || messages < 0) {
-      throw new IllegalArgumentException("position: " + excerpt(text) + " (expected: as received)");
+    Matcher parts = TEXT.matcher(requireNonNull(text, "text"));
+    if (!parts.matches()) {
+      int shown = Math.min(text.length(), MAX_ID_LENGTH);
+      String excerpt = text.substring(0, shown) + (shown < text.length() ? "..." : "");
+      throw new IllegalArgumentException("position: " + excerpt + " (expected: as received)");
     }
-    return new Position(record, messages);
-  }
-
-  private static String excerpt(String text) {
-    return text.length() <= MAX_ID_LENGTH ? text : text.substring(0, MAX_ID_LENGTH) + "...";
-  }
-
-  /** Returns a number from 1 to 9999, or -1. */
-  private static int parseMessages(String digits) {
-    if (digits.isEmpty() || digits.length() > 4 || digits.charAt(0) == '0') {
-      return -1;
-    }
-    return digits.chars().allMatch(c -> c >= '0' && c <= '9') ? Integer.parseInt(digits) : -1;
-  }
-
-  private static boolean isId(String id) {
-    return !id.isEmpty() && id.length() <= MAX_ID_LENGTH && id.chars().allMatch(Position::isIdChar);
-  }
-
-  private static boolean isIdChar(int c) {
-    return (c >= 'a' && c <= 'z')
-        || (c >= 'A' && c <= 'Z')
-        || (c >= '0' && c <= '9')
-        || c == '.'
-        || c == '_'
-        || c == '-';
+    String messages = parts.group(2);
+    return new Position(parts.group(1), messages == null ? 0 : Integer.parseInt(messages));
   }
 
   /** Returns the id of the engine's record, see {@link Backplane.Record#id}. */
@@ -117,6 +96,6 @@ public final class Position {
   /** Returns a text of at most 69 characters without quotes, backslashes and blanks. */
   @Override
   public String toString() {
-    return messages == 0 ? record : record + SEPARATOR + messages;
+    return messages == 0 ? record : record + ':' + messages;
   }
 }
