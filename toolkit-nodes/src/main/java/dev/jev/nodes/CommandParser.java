@@ -26,12 +26,17 @@ final class CommandParser {
 
   private static final int MAX_ERROR_LENGTH = 200;
 
-  private static final Set<String> COMMANDS =
-      Set.of("subscribe", "unsubscribe", "publish", "presence");
-
-  /** The other members, with the commands to which they belong. */
-  private static final Map<String, String> OTHERS =
-      Map.of("after", "subscribe", "data", "publish", "id", "publish", "echo", "publish");
+  /** The known members, with the commands to which they belong. */
+  private static final Map<String, String> COMMANDS =
+      Map.of(
+          "subscribe", "subscribe",
+          "after", "subscribe",
+          "unsubscribe", "unsubscribe",
+          "publish", "publish",
+          "data", "publish",
+          "id", "publish",
+          "echo", "publish",
+          "presence", "presence");
 
   private final int maxTopics;
   private final Map<String, Object> members = new HashMap<>();
@@ -131,17 +136,20 @@ final class CommandParser {
   }
 
   private static boolean bool(JsonParser in) {
-    JsonToken token = in.currentToken();
-    boolean isBoolean = token == JsonToken.VALUE_TRUE || token == JsonToken.VALUE_FALSE;
-    require(isBoolean, "echo: not a boolean", "true or false");
-    return token == JsonToken.VALUE_TRUE;
+    require(in.currentToken().isBoolean(), "echo: not a boolean", "true or false");
+    return in.getBooleanValue();
   }
 
   private Command command() {
-    String name = name();
+    List<String> names = members.keySet().stream().filter(COMMANDS::containsValue).toList();
+    require(
+        names.size() == 1,
+        "message: " + names.size() + " commands",
+        "exactly one of subscribe, unsubscribe, publish and presence");
+    String name = names.get(0);
     for (String other : members.keySet()) {
-      boolean belongs = other.equals(name) || name.equals(OTHERS.get(other));
-      require(belongs, other + ": with " + name, "with " + OTHERS.get(other));
+      String owner = COMMANDS.get(other);
+      require(name.equals(owner), other + ": with " + name, "with " + owner);
     }
     return switch (name) {
       case "subscribe" -> subscribe(get(name, List.<String>of()));
@@ -149,15 +157,6 @@ final class CommandParser {
       case "publish" -> publish(get(name, ""));
       default -> new Command.Members(get(name, ""));
     };
-  }
-
-  private String name() {
-    List<String> names = members.keySet().stream().filter(COMMANDS::contains).toList();
-    require(
-        names.size() == 1,
-        "message: " + names.size() + " commands",
-        "exactly one of subscribe, unsubscribe, publish and presence");
-    return names.get(0);
   }
 
   private Command subscribe(List<String> topics) {

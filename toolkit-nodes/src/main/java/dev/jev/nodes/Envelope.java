@@ -24,7 +24,7 @@ final class Envelope {
   /** Returns a message of a topic, for all its subscribers. */
   static WebSocketMessage message(
       String topic, @Nullable Position position, byte[] payload, MessageCodec.Format format) {
-    String head = "{\"topic\":" + quote(topic) + position(position) + ",\"data\":";
+    String head = members("topic", topic, "position", position).append(",\"data\":").toString();
     return switch (format) {
       case JSON -> text(head, payload);
       case TEXT -> text(head + quote(new String(payload, UTF_8)) + '}');
@@ -34,7 +34,7 @@ final class Envelope {
 
   /** Returns the notice that messages are lost for all subscribers of this node. */
   static WebSocketMessage gap(String topic, Position from, Position to) {
-    return text("{\"gap\":" + quote(topic) + ",\"from\":\"" + from + "\",\"to\":\"" + to + "\"}");
+    return object("gap", topic, "from", from, "to", to);
   }
 
   /**
@@ -44,72 +44,50 @@ final class Envelope {
    */
   static WebSocketMessage roster(
       String topic, long version, List<Presence.Member> members, int more) {
-    String listed = members.stream().map(Envelope::member).collect(joining(",", "[", "]"));
-    return text(presence(topic, version) + ",\"members\":" + listed + ",\"more\":" + more + '}');
+    return object("presence", topic, "version", version, "members", members, "more", more);
   }
 
   /** Returns a join or leave. */
   static WebSocketMessage change(String topic, long version, Presence.Change change) {
-    String name = change.joined() ? ",\"joined\":" : ",\"left\":";
-    return text(presence(topic, version) + name + member(change.member()) + '}');
-  }
-
-  private static String presence(String topic, long version) {
-    return "{\"presence\":" + quote(topic) + ",\"version\":" + version;
-  }
-
-  private static String member(Presence.Member member) {
-    return "{\"id\":" + quote(member.id()) + ",\"info\":" + quote(member.info()) + '}';
+    String name = change.joined() ? "joined" : "left";
+    return object("presence", topic, "version", version, name, change.member());
   }
 
   /** Returns the sign of life that comes every so many seconds. */
   static WebSocketMessage heartbeat(long seconds) {
-    return text("{\"heartbeat\":" + seconds + '}');
+    return object("heartbeat", seconds);
   }
 
   /** Returns the beginning of a subscription. */
   static WebSocketMessage subscribed(String topic, Beginning beginning, boolean lost) {
-    return text(
-        "{\"subscribed\":"
-            + quote(topic)
-            + position(beginning.at())
-            + ",\"replayed\":"
-            + beginning.replayed()
-            + ",\"lost\":"
-            + lost
-            + '}');
+    int replayed = beginning.replayed();
+    Position at = beginning.at();
+    return object("subscribed", topic, "position", at, "replayed", replayed, "lost", lost);
   }
 
   /** Returns the end of a subscription. */
   static WebSocketMessage unsubscribed(String topic) {
-    return text("{\"unsubscribed\":" + quote(topic) + '}');
+    return object("unsubscribed", topic);
   }
 
   /** Returns the failure of a subscription that may be tried again after a time. */
   static WebSocketMessage unsubscribed(String topic, long retryMillis) {
-    return text("{\"unsubscribed\":" + quote(topic) + ",\"retry\":" + retryMillis + '}');
+    return object("unsubscribed", topic, "retry", retryMillis);
   }
 
   /** Returns the refusal of a subscription, of a presence, or of a publication without an id. */
   static WebSocketMessage denied(String topic, String reason) {
-    return text("{\"denied\":" + quote(topic) + ",\"reason\":" + quote(reason) + '}');
+    return object("denied", topic, "reason", reason);
   }
 
   /** Returns the success of a publication. */
   static WebSocketMessage published(long id, @Nullable Position position) {
-    return text("{\"published\":" + id + position(position) + '}');
+    return object("published", id, "position", position);
   }
 
   /** Returns the failure of a publication. */
   static WebSocketMessage failed(long id, String outcome, String reason) {
-    return text(
-        "{\"failed\":"
-            + id
-            + ",\"outcome\":"
-            + quote(outcome)
-            + ",\"reason\":"
-            + quote(reason)
-            + '}');
+    return object("failed", id, "outcome", outcome, "reason", reason);
   }
 
   /** Returns the request to reconnect after a time, because the server is about to close. */
@@ -119,11 +97,35 @@ final class Envelope {
 
   /** Returns the description of a fault, after which the connection closes. */
   static WebSocketMessage error(String description) {
-    return text("{\"error\":" + quote(description) + '}');
+    return object("error", description);
   }
 
-  private static String position(@Nullable Position position) {
-    return position == null ? "" : ",\"position\":\"" + position + '"'; // has nothing to escape
+  /** Returns an object with these names and values, each after the other. */
+  private static WebSocketMessage object(@Nullable Object... members) {
+    return text(members(members).append('}').toString());
+  }
+
+  /** Returns the beginning of an object, without the members whose value is null. */
+  private static StringBuilder members(@Nullable Object... members) {
+    StringBuilder json = new StringBuilder();
+    for (int i = 0; i < members.length; i += 2) {
+      Object value = members[i + 1];
+      if (value != null) {
+        json.append(i == 0 ? "{\"" : ",\"").append(members[i]).append("\":").append(json(value));
+      }
+    }
+    return json;
+  }
+
+  private static String json(Object value) {
+    if (value instanceof String || value instanceof Position) {
+      return quote(value.toString());
+    } else if (value instanceof Presence.Member member) {
+      return members("id", member.id(), "info", member.info()).append('}').toString();
+    } else if (value instanceof List<?> list) {
+      return list.stream().map(Envelope::json).collect(joining(",", "[", "]"));
+    }
+    return value.toString();
   }
 
   private static WebSocketMessage text(String json) {
