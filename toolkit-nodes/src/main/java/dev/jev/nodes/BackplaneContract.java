@@ -1,6 +1,7 @@
 package dev.jev.nodes;
 
 import static java.util.Objects.requireNonNull;
+import static java.util.stream.Collectors.joining;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -95,51 +96,53 @@ public final class BackplaneContract {
   public void check() {
     List<AssertionError> failures = new ArrayList<>();
     Map<String, Runnable> checks = checks();
-    checks.forEach(
-        (name, check) -> {
-          try {
-            check.run();
-          } catch (AssertionError e) {
-            failures.add(e);
-          }
-        });
+    for (Runnable check : checks.values()) {
+      try {
+        check.run();
+      } catch (AssertionError e) {
+        failures.add(e);
+      }
+    }
     if (!failures.isEmpty()) {
-      StringBuilder text = new StringBuilder();
-      text.append(failures.size()).append(" of ").append(checks.size()).append(" checks failed");
-      failures.forEach(
-          each -> text.append(System.lineSeparator()).append("* ").append(each.getMessage()));
-      AssertionError failure = new AssertionError(text.toString());
+      String list =
+          failures.stream()
+              .map(failure -> System.lineSeparator() + "* " + failure.getMessage())
+              .collect(joining());
+      AssertionError failure =
+          new AssertionError(failures.size() + " of " + checks.size() + " checks failed" + list);
       failures.forEach(failure::addSuppressed);
       throw failure;
     }
   }
 
   private Map<String, Runnable> checks() {
-    Map<String, Consumer<ContractNodes>> checks = new LinkedHashMap<>();
+    Map<String, Runnable> checks = new LinkedHashMap<>();
     RecordChecks records = new RecordChecks(age);
-    checks.put("order", records::order);
-    checks.put("one order on all nodes", records::oneOrder);
-    checks.put("listening", records::listening);
-    checks.put("positions", records::positions);
-    checks.put("positions inside a record", records::insidePositions);
-    checks.put("beginning", records::beginning);
-    checks.put("newest", records::newest);
-    checks.put("pages", records::pages);
-    checks.put("reads after hand-over", records::readsAfterHandOver);
-    checks.put("latest", records::latest);
-    checks.put("events", records::events);
-    checks.put("again", records::again);
-    checks.put("age", records::age);
+    add(checks, "order", records::order);
+    add(checks, "one order on all nodes", records::oneOrder);
+    add(checks, "listening", records::listening);
+    add(checks, "positions", records::positions);
+    add(checks, "positions inside a record", records::insidePositions);
+    add(checks, "beginning", records::beginning);
+    add(checks, "newest", records::newest);
+    add(checks, "pages", records::pages);
+    add(checks, "reads after hand-over", records::readsAfterHandOver);
+    add(checks, "latest", records::latest);
+    add(checks, "events", records::events);
+    add(checks, "again", records::again);
+    add(checks, "age", records::age);
     MemberChecks members = new MemberChecks(lease);
-    checks.put("commands", members::commands);
-    checks.put("members", members::members);
-    checks.put("members without a hole", members::membersWithoutHole);
-    checks.put("lease", members::lease);
-    checks.put("leaving", members::leaving);
-    checks.put("closed", members::closed);
-    Map<String, Runnable> runs = new LinkedHashMap<>();
-    checks.forEach((name, check) -> runs.put(name, () -> run(name, check)));
-    return runs;
+    add(checks, "commands", members::commands);
+    add(checks, "members", members::members);
+    add(checks, "members without a hole", members::membersWithoutHole);
+    add(checks, "lease", members::lease);
+    add(checks, "leaving", members::leaving);
+    add(checks, "closed", members::closed);
+    return checks;
+  }
+
+  private void add(Map<String, Runnable> checks, String name, Consumer<ContractNodes> check) {
+    checks.put(name, () -> run(name, check));
   }
 
   private void run(String name, Consumer<ContractNodes> check) {

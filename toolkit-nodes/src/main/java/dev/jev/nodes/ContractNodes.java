@@ -1,7 +1,6 @@
 package dev.jev.nodes;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
-import static java.util.Objects.requireNonNull;
 
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Kind;
@@ -12,13 +11,14 @@ import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.Backplane.Stored;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -70,12 +70,10 @@ final class ContractNodes implements AutoCloseable {
 
   /** Returns the texts at the end of the bodies of records. */
   static List<String> texts(Collection<Record> records) {
-    List<String> texts = new ArrayList<>();
-    for (Record record : records) {
-      String body = new String(record.body(), UTF_8);
-      texts.add(body.substring(Math.min(Backplane.IDENTITY_BYTES, body.length())));
-    }
-    return texts;
+    return records.stream()
+        .map(record -> new String(record.body(), UTF_8))
+        .map(body -> body.substring(Math.min(Backplane.IDENTITY_BYTES, body.length())))
+        .toList();
   }
 
   static List<String> ids(Collection<Record> records) {
@@ -83,9 +81,8 @@ final class ContractNodes implements AutoCloseable {
   }
 
   static void equal(String what, @Nullable Object actual, @Nullable Object expected) {
-    require(
-        actual == null ? expected == null : actual.equals(expected),
-        what + ": " + actual + " (expected: " + expected + ")");
+    boolean isEqual = Objects.equals(actual, expected);
+    require(isEqual, what + ": " + actual + " (expected: " + expected + ")");
   }
 
   static void require(boolean fact, String otherwise) {
@@ -159,19 +156,18 @@ final class ContractNodes implements AutoCloseable {
   final class Node implements Backplane.Receiver {
 
     final String name;
-    private @Nullable Session session;
+    private @Nullable Session session; // null until it is open
 
-    // Guarded by this.
-    private final Map<String, List<Record>> records = new TreeMap<>();
-    private final Map<String, List<Versioned>> changes = new TreeMap<>();
-    private final List<String> commands = new ArrayList<>();
+    private final Map<String, List<Record>> records = new ConcurrentHashMap<>();
+    private final Map<String, List<Versioned>> changes = new ConcurrentHashMap<>();
+    private final List<String> commands = new CopyOnWriteArrayList<>();
 
     private Node(String name) {
       this.name = name;
     }
 
     Session session() {
-      return requireNonNull(session, "node " + name + " is not open");
+      return Objects.requireNonNull(session, "node " + name + " is not open");
     }
 
     Stored publish(Channel channel, String text) {
@@ -208,56 +204,45 @@ final class ContractNodes implements AutoCloseable {
 
     /** Returns the records of a topic, of which there are at least so many. */
     List<Record> records(Channel channel, int least) {
-      return received(key(channel), records, least, "records");
+      return received("records", of(records, key(channel)), least);
     }
 
     /** Returns the changes of members, of which there are at least so many. */
     List<Versioned> changes(String topic, int least) {
-      return received(name(topic), changes, least, "changes");
+      return received("changes", of(changes, name(topic)), least);
     }
 
     /** Returns the commands, of which there are at least so many. */
     List<String> commands(int least) {
-      return received("", Map.of("", commands), least, "commands");
+      return received("commands", commands, least);
     }
 
-    private synchronized <T> List<T> received(
-        String key, Map<String, List<T>> lists, int least, String what) {
-      long end = System.nanoTime() + timeout.toNanos();
-      List<T> list = lists.getOrDefault(key, List.of());
-      for (long left; list.size() < least; list = lists.getOrDefault(key, List.of())) {
-        left = end - System.nanoTime();
-        require(left > 0, what + " of " + name + ": " + list.size() + " (expected: " + least + ")");
-        try {
-          TimeUnit.NANOSECONDS.timedWait(this, left);
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          throw new AssertionError("interrupted", e);
-        }
-      }
+    private <T> List<T> received(String what, List<T> list, int least) {
+      eventually(least + " " + what + " of " + name, () -> list.size() >= least);
       return List.copyOf(list);
     }
 
-    private String key(Channel channel) {
+    private static <T> List<T> of(Map<String, List<T>> lists, String key) {
+      return lists.computeIfAbsent(key, k -> new CopyOnWriteArrayList<>());
+    }
+
+    private static String key(Channel channel) {
       return channel.topic() + " " + channel.retention().kind();
     }
 
     @Override
-    public synchronized void record(Channel channel, Record record) {
-      records.computeIfAbsent(key(channel), k -> new ArrayList<>()).add(record);
-      notifyAll();
+    public void record(Channel channel, Record record) {
+      of(records, key(channel)).add(record);
     }
 
     @Override
-    public synchronized void presence(String topic, long version, Presence.Change change) {
-      changes.computeIfAbsent(topic, k -> new ArrayList<>()).add(new Versioned(version, change));
-      notifyAll();
+    public void presence(String topic, long version, Presence.Change change) {
+      of(changes, topic).add(new Versioned(version, change));
     }
 
     @Override
-    public synchronized void command(String from, byte[] bytes) {
+    public void command(String from, byte[] bytes) {
       commands.add(from + ": " + new String(bytes, UTF_8));
-      notifyAll();
     }
 
     @Override
