@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -43,8 +44,7 @@ final class InProcessBackplane implements Backplane {
    */
   private volatile String beginning = nextId();
 
-  // Guarded by topics.
-  private Iterator<InProcessTopic> sweep = topics.values().iterator();
+  private Iterator<Key> sweep = topics.keySet().iterator(); // guarded by topics
 
   InProcessBackplane() {
     this(System::nanoTime);
@@ -75,30 +75,29 @@ final class InProcessBackplane implements Backplane {
     topics.clear();
   }
 
-  /** Calls an action with a topic, under its lock. */
+  /** Calls an action with a topic, which no other thread uses meanwhile. */
   private <T> T with(Channel channel, Function<InProcessTopic, T> action) {
     Key key = new Key(channel.topic(), channel.retention().kind());
-    while (true) {
-      InProcessTopic topic = topics.get(key);
-      if (topic == null) {
-        sweep(2); // more than are created
-        topic = topics.computeIfAbsent(key, this::create);
-      }
-      synchronized (topic) {
-        if (!topic.isRemoved()) {
-          return action.apply(topic);
-        }
-      }
+    if (!topics.containsKey(key)) {
+      sweep(2); // more than are created
     }
+    List<T> result = new ArrayList<>(1);
+    topics.compute(
+        key,
+        (same, present) -> {
+          InProcessTopic topic =
+              present == null
+                  ? new InProcessTopic(key.kind, beginning, nanos.getAsLong())
+                  : present;
+          result.add(action.apply(topic));
+          return topic;
+        });
+    return result.get(0);
   }
 
   /** Returns the number of topics that it knows. */
   int topicCount() {
     return topics.size();
-  }
-
-  private InProcessTopic create(Key key) {
-    return new InProcessTopic(key.kind, beginning, nanos.getAsLong());
   }
 
   private String nextId() {
@@ -109,20 +108,20 @@ final class InProcessBackplane implements Backplane {
   private void sweep(int most) {
     synchronized (topics) {
       for (int i = 0; i < most && sweep.hasNext(); i++) {
-        InProcessTopic topic = sweep.next();
-        synchronized (topic) {
-          if (topic.expire(nanos.getAsLong())) {
-            if (topic.hasHistory()) {
-              beginning = nextId(); // before there can be another topic with the name
-            }
-            sweep.remove();
-          }
-        }
+        topics.computeIfPresent(sweep.next(), (key, topic) -> isForgotten(topic) ? null : topic);
       }
       if (!sweep.hasNext()) {
-        sweep = topics.values().iterator();
+        sweep = topics.keySet().iterator();
       }
     }
+  }
+
+  private boolean isForgotten(InProcessTopic topic) {
+    boolean isForgotten = topic.expire(nanos.getAsLong());
+    if (isForgotten && topic.hasHistory()) {
+      beginning = nextId(); // before there can be another topic with the name
+    }
+    return isForgotten;
   }
 
   private record Key(String topic, Kind kind) {}
@@ -130,9 +129,9 @@ final class InProcessBackplane implements Backplane {
   /** A node, and its session. */
   final class Node implements Session {
 
-    private final String name;
-    private final Receiver receiver;
-    private volatile boolean open = true;
+    final String name;
+    final Receiver receiver;
+    volatile boolean open = true;
 
     // Guarded by itself.
     private final Set<Channel> listening = new HashSet<>();
@@ -140,18 +139,6 @@ final class InProcessBackplane implements Backplane {
     private Node(String name, Receiver receiver) {
       this.name = name;
       this.receiver = receiver;
-    }
-
-    String name() {
-      return name;
-    }
-
-    Receiver receiver() {
-      return receiver;
-    }
-
-    boolean isOpen() {
-      return open;
     }
 
     @Override

@@ -5,7 +5,6 @@ import dev.jev.nodes.Backplane.Roster;
 import dev.jev.nodes.InProcessBackplane.Node;
 import dev.jev.nodes.Presence.Change;
 import dev.jev.nodes.Presence.Member;
-import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -24,8 +23,6 @@ import java.util.TreeSet;
  */
 final class InProcessRosters {
 
-  private static final System.Logger LOG = System.getLogger(InProcessRosters.class.getName());
-
   // Guarded by this.
   private final Map<Node, Long> leaseEnds = new LinkedHashMap<>();
   private final Set<Node> lapsed = new HashSet<>();
@@ -41,9 +38,9 @@ final class InProcessRosters {
         lapsed.add(each);
       }
     }
-    lapsed.removeIf(each -> !each.isOpen());
+    lapsed.removeIf(each -> !each.open);
     Set<String> alive = new TreeSet<>();
-    leaseEnds.keySet().stream().filter(Node::isOpen).forEach(each -> alive.add(each.name()));
+    leaseEnds.keySet().stream().filter(each -> each.open).forEach(each -> alive.add(each.name));
     return new Lease(alive, lapsed.remove(node));
   }
 
@@ -73,7 +70,7 @@ final class InProcessRosters {
    */
   synchronized void present(String topic, Member member, Node node, int connections) {
     if (connections > 0 && !leaseEnds.containsKey(node)) {
-      throw new IllegalStateException("node " + node.name() + " has no lease");
+      throw new IllegalStateException("node " + node.name + " has no lease");
     }
     set(topic, member, node, connections);
   }
@@ -83,7 +80,7 @@ final class InProcessRosters {
     Joined joined = members.joined.get(member.id());
     if (connections > 0) {
       if (joined == null) {
-        joined = new Joined(member);
+        joined = new Joined(member, new HashMap<>(2));
         members.joined.put(member.id(), joined);
         changed(topic, members, new Change(true, member));
       }
@@ -100,11 +97,7 @@ final class InProcessRosters {
   private void changed(String topic, Members members, Change change) {
     long version = ++members.version;
     for (Node watcher : members.watchers) {
-      try {
-        watcher.receiver().presence(topic, version, change);
-      } catch (RuntimeException e) {
-        LOG.log(Level.ERROR, "cannot hand over a change of the members of " + topic, e);
-      }
+      NodeLog.run(() -> watcher.receiver.presence(topic, version, change));
     }
   }
 
@@ -118,7 +111,7 @@ final class InProcessRosters {
 
   synchronized Roster watch(String topic, Node node) {
     Members members = rosters.computeIfAbsent(topic, t -> new Members(highestVersion));
-    if (node.isOpen()) {
+    if (node.open) {
       members.watchers.add(node);
     }
     Map<Member, Integer> connections = new HashMap<>();
@@ -147,14 +140,7 @@ final class InProcessRosters {
   }
 
   /** A member, with its connections per node. */
-  private static final class Joined {
-
-    final Member member;
-    final Map<Node, Integer> connections = new HashMap<>(2);
-
-    Joined(Member member) {
-      this.member = member;
-    }
+  private record Joined(Member member, Map<Node, Integer> connections) {
 
     int sum() {
       return connections.values().stream().mapToInt(Integer::intValue).sum();

@@ -7,7 +7,6 @@ import dev.jev.nodes.Backplane.Retention;
 import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.Backplane.Stored;
 import dev.jev.nodes.InProcessBackplane.Node;
-import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -24,11 +23,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * A topic of the engine within this process: its records, and the nodes that listen.
  *
- * <p><b>Threads.</b> The caller holds the lock of this object, also while records are handed over.
+ * <p><b>Threads.</b> One at a time, also while records are handed over.
  */
 final class InProcessTopic {
 
-  private static final System.Logger LOG = System.getLogger(InProcessTopic.class.getName());
   private static final long ANCHOR_NANOS = Duration.ofDays(7).toNanos();
 
   private final Kind kind;
@@ -46,7 +44,6 @@ final class InProcessTopic {
   private String last;
   private long expires;
   private long touched;
-  private boolean removed;
 
   /** Creates a topic without records, whose beginning has an id, too. */
   InProcessTopic(Kind kind, String beginning, long now) {
@@ -55,11 +52,6 @@ final class InProcessTopic {
     this.last = beginning;
     this.expires = now;
     this.touched = now;
-  }
-
-  /** Returns whether the engine has forgotten this topic, so that another is to be used. */
-  boolean isRemoved() {
-    return removed;
   }
 
   /** Returns the channel with which the node has listened already, or null. */
@@ -130,14 +122,7 @@ final class InProcessTopic {
   }
 
   private void handOver(Record record) {
-    listeners.forEach(
-        (node, channel) -> {
-          try {
-            node.receiver().record(channel, record);
-          } catch (RuntimeException e) {
-            LOG.log(Level.ERROR, "cannot hand over a record of " + channel.topic(), e);
-          }
-        });
+    listeners.forEach((node, channel) -> NodeLog.run(() -> node.receiver.record(channel, record)));
   }
 
   /** Reads the records behind a position, see {@link Backplane.Session#read}. */
@@ -203,14 +188,13 @@ final class InProcessTopic {
    * Deletes what is too old. The end of a topic without history is that of every such topic, so
    * that it need not be kept.
    *
-   * @return whether nothing is left, so that the engine forgets this topic
+   * @return whether nothing is left, so that the engine is to forget this topic
    */
   boolean expire(long now) {
     removeExpired(now);
-    lastRemoved.keySet().removeIf(publisher -> !publisher.isOpen());
+    lastRemoved.keySet().removeIf(publisher -> !publisher.open);
     boolean anchored = hasHistory() && now - touched < ANCHOR_NANOS;
-    removed = listeners.isEmpty() && entries.isEmpty() && !anchored;
-    return removed;
+    return listeners.isEmpty() && entries.isEmpty() && !anchored;
   }
 
   /** A record that is stored, with the node that has published it. */

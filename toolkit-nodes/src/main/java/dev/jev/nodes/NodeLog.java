@@ -21,12 +21,15 @@ final class NodeLog {
 
   /** Returns a task that logs what it throws. */
   static Runnable guarded(Runnable task) {
-    return () -> {
-      try {
-        task.run();
-      } catch (Throwable t) { // of a listener or codec, or out of memory; the thread goes on
-        warning("task of a node failed", t);
-      }
-    };
+    return () -> run(task);
+  }
+
+  /** Runs a task, and logs what it throws. */
+  static void run(Runnable task) {
+    try {
+      task.run();
+    } catch (Throwable t) { // of a listener or codec, or out of memory; the thread goes on
+      warning("task of a node failed", t);
+    }
   }
 }
