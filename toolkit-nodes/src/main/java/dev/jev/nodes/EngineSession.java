@@ -1,107 +1,57 @@
 package dev.jev.nodes;
 
-import dev.jev.nodes.Backplane.Channel;
-import dev.jev.nodes.Backplane.Lease;
-import dev.jev.nodes.Backplane.Roster;
+import static java.util.Objects.requireNonNull;
+
 import dev.jev.nodes.Backplane.Session;
-import dev.jev.nodes.Backplane.Slice;
-import dev.jev.nodes.Backplane.Stored;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
-import java.util.Collection;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The session of an engine that may have faults: a call that throws, that returns no stage, or that
  * has no answer in time is one whose stage fails. Publications have a timeout of their own.
  */
-final class EngineSession implements Session {
+final class EngineSession {
 
-  private final Session session;
-  private final Duration timeout;
+  private EngineSession() {}
 
-  EngineSession(Session session, Duration timeout) {
-    this.session = session;
-    this.timeout = timeout;
+  /** Returns a session that calls another one, with a timeout for its answers. */
+  static Session of(Session session, Duration timeout) {
+    return (Session)
+        Proxy.newProxyInstance(
+            Session.class.getClassLoader(),
+            new Class<?>[] {Session.class},
+            (proxy, method, arguments) -> call(session, method, arguments, timeout));
   }
 
-  private static <T> CompletionStage<T> call(Supplier<CompletionStage<T>> method) {
+  private static @Nullable Object call(
+      Session session, Method method, @Nullable Object[] arguments, Duration timeout) {
+    boolean asks = method.getReturnType() == CompletionStage.class;
     try {
-      return Objects.requireNonNull(method.get(), "stage of the engine");
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedStage(e);
+      Object answer = method.invoke(session, arguments);
+      if (!asks) {
+        return answer;
+      }
+      CompletionStage<?> stage = (CompletionStage<?>) requireNonNull(answer, "stage of the engine");
+      return method.getName().equals("publish") ? stage : timed(stage, timeout);
+    } catch (InvocationTargetException | IllegalAccessException | RuntimeException e) {
+      Throwable fault = e instanceof InvocationTargetException ? e.getCause() : e;
+      if (!asks) {
+        NodeLog.warning("engine failed", fault);
+      }
+      return asks ? CompletableFuture.failedStage(fault) : null;
     }
   }
 
-  private <T> CompletionStage<T> ask(Supplier<CompletionStage<T>> method) {
-    CompletableFuture<T> answer = new CompletableFuture<>();
-    call(method)
-        .whenComplete(
-            (value, failure) -> {
-              if (failure == null) {
-                answer.complete(value);
-              } else {
-                answer.completeExceptionally(failure);
-              }
-            });
-    return answer.orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
-  }
-
-  private static void tell(Runnable method) {
-    NodeLog.guarded(method).run();
-  }
-
-  @Override
-  public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-    return call(() -> session.publish(channel, body, again));
-  }
-
-  @Override
-  public CompletionStage<Void> listen(Collection<Channel> channels) {
-    return ask(() -> session.listen(channels));
-  }
-
-  @Override
-  public void unlisten(Collection<Channel> channels) {
-    tell(() -> session.unlisten(channels));
-  }
-
-  @Override
-  public CompletionStage<Slice> read(Channel channel, @Nullable Position after, int mostBytes) {
-    return ask(() -> session.read(channel, after, mostBytes));
-  }
-
-  @Override
-  public CompletionStage<Void> present(String topic, Presence.Member member, int connections) {
-    return ask(() -> session.present(topic, member, connections));
-  }
-
-  @Override
-  public CompletionStage<Roster> watch(String topic) {
-    return ask(() -> session.watch(topic));
-  }
-
-  @Override
-  public void unwatch(String topic) {
-    tell(() -> session.unwatch(topic));
-  }
-
-  @Override
-  public CompletionStage<Lease> renew(Duration lease) {
-    return ask(() -> session.renew(lease));
-  }
-
-  @Override
-  public CompletionStage<Void> command(@Nullable String node, byte[] bytes) {
-    return ask(() -> session.command(node, bytes));
-  }
-
-  @Override
-  public CompletionStage<Void> close(Duration leaveAfter) {
-    return ask(() -> session.close(leaveAfter));
+  private static <T> CompletionStage<T> timed(CompletionStage<T> stage, Duration timeout) {
+    return stage
+        .thenApply(answer -> answer) // the engine's own stage must not have its timeout
+        .toCompletableFuture()
+        .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS);
   }
 }

@@ -169,7 +169,7 @@ public final class Nodes implements Plugin {
     threads = List.copyOf(created);
     try {
       session =
-          new EngineSession(
+          EngineSession.of(
               backplane
                   .open(name, new EngineReceiver())
                   .toCompletableFuture()

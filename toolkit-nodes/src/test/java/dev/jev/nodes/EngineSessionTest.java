@@ -34,7 +34,7 @@ class EngineSessionTest {
                 Session.class.getClassLoader(),
                 new Class<?>[] {Session.class},
                 (proxy, method, arguments) -> answer.get());
-    return new EngineSession(engine, Duration.ofMillis(50));
+    return EngineSession.of(engine, Duration.ofMillis(50));
   }
 
   private static List<CompletionStage<?>> questions(Session session) {

@@ -404,7 +404,7 @@ class NodePresenceTest {
       presence =
           new NodePresence(
               "room",
-              new EngineSession(new Planted(session), Duration.ofSeconds(10)),
+              EngineSession.of(new Planted(session), Duration.ofSeconds(10)),
               loop.eventLoop(),
               grace);
       renew();

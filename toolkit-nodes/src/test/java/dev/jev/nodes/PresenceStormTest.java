@@ -143,7 +143,7 @@ class PresenceStormTest {
       presence =
           new NodePresence(
               "room",
-              new EngineSession(session, Duration.ofSeconds(10)),
+              EngineSession.of(session, Duration.ofSeconds(10)),
               thread,
               Duration.ofMillis(2));
       deafness = missesChanges ? 7 : 0;
