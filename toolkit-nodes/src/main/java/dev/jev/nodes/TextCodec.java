@@ -8,7 +8,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 
 /** The codecs of texts and of byte arrays. */
-final class TextCodec implements MessageCodec<String> {
+record TextCodec(Format format) implements MessageCodec<String> {
 
   static final MessageCodec<String> UTF8 = new TextCodec(Format.TEXT);
   static final MessageCodec<String> JSON = new TextCodec(Format.JSON);
@@ -29,12 +29,6 @@ final class TextCodec implements MessageCodec<String> {
           return "bytes";
         }
       };
-
-  private final Format format;
-
-  private TextCodec(Format format) {
-    this.format = format;
-  }
 
   @Override
   public byte[] encode(String message) {
@@ -71,11 +65,6 @@ final class TextCodec implements MessageCodec<String> {
     } catch (CharacterCodingException e) {
       throw new IllegalArgumentException("message: not UTF-8 (expected: a text)", e);
     }
-  }
-
-  @Override
-  public Format format() {
-    return format;
   }
 
   @Override
