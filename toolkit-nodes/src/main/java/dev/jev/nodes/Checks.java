@@ -4,11 +4,17 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Checks of arguments. */
 final class Checks {
 
   private static final int MAX_NAME_BYTES = 200;
+
+  /** Control characters, braces, and lone surrogates. */
+  private static final Pattern FORBIDDEN = Pattern.compile("[\\p{Cc}{}\\p{Cs}]");
+
   private static final Duration MAX_DURATION = Duration.ofDays(365);
 
   private Checks() {}
@@ -26,20 +32,14 @@ final class Checks {
   /** Returns the name of a topic. */
   static String topic(String name) {
     text("topic", name, 1, MAX_NAME_BYTES);
-    name.codePoints()
-        .filter(c -> Character.isISOControl(c) || c == '{' || c == '}' || isSurrogate(c))
-        .findFirst()
-        .ifPresent(
-            c -> {
-              throw new IllegalArgumentException(
-                  String.format(
-                      "topic: contains U+%04X (expected: no control characters, no { and })", c));
-            });
+    Matcher forbidden = FORBIDDEN.matcher(name);
+    if (forbidden.find()) {
+      int found = name.codePointAt(forbidden.start());
+      throw new IllegalArgumentException(
+          String.format(
+              "topic: contains U+%04X (expected: no control characters, no { and })", found));
+    }
     return name;
-  }
-
-  private static boolean isSurrogate(int c) {
-    return c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE;
   }
 
   static long inRange(String name, long value, long min, long max) {
