@@ -29,12 +29,13 @@ import org.jspecify.annotations.Nullable;
 final class InProcessBackplane implements Backplane {
 
   private static final int SWEPT_PER_RENEWAL = 10_000;
+  private static final int MIN_BINS = 1024; // of topics; one thread at a time uses those of a bin
 
   private final LongSupplier nanos;
   private final String epoch = Long.toUnsignedString(new SecureRandom().nextLong(), 36);
   private final AtomicLong lastId = new AtomicLong();
   private final Map<String, Node> nodes = new ConcurrentHashMap<>();
-  private final Map<Key, InProcessTopic> topics = new ConcurrentHashMap<>();
+  private final Map<Key, InProcessTopic> topics = new ConcurrentHashMap<>(MIN_BINS);
   private final InProcessRosters rosters = new InProcessRosters();
   private volatile boolean closed;
 
@@ -148,7 +149,7 @@ final class InProcessBackplane implements Backplane {
 
     private Stored publish(InProcessTopic topic, Channel channel, byte[] body, boolean again) {
       if (channel.retention().kind() == Kind.EVENTS) {
-        topic.handOverEvent(body);
+        topic.handOver(new Record("", "", body)); // and does not store it
         return new Stored("", false);
       }
       return topic.publish(this, channel.retention(), body, again, nextId(), nanos.getAsLong());

@@ -64,11 +64,6 @@ final class InProcessTopic {
     return listeners.remove(node);
   }
 
-  /** Hands over an event, which is not stored. */
-  void handOverEvent(byte[] body) {
-    handOver(new Record("", "", body));
-  }
-
   /**
    * Stores and hands over a record.
    *
@@ -121,7 +116,7 @@ final class InProcessTopic {
     }
   }
 
-  private void handOver(Record record) {
+  void handOver(Record record) {
     listeners.forEach((node, channel) -> NodeLog.run(() -> node.receiver.record(channel, record)));
   }
 
