@@ -3,12 +3,12 @@ package dev.jev.nodes;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.Connection;
-import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
 import dev.jev.Subscription;
 import dev.jev.Topic;
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Session;
+import dev.jev.nodes.Backplane.Stored;
 import dev.jev.websocket.WebSocketMessage;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -29,6 +29,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private static final LogLimit CODEC_LOG = new LogLimit();
   private static final long MAX_RETAINED_BYTES = 4 * 1024 * 1024;
 
+  /** Number of batches whose senders are remembered at least. */
+  private static final int MIN_SENDERS = 64;
+
   /**
    * The beginning of a connection's stream.
    *
@@ -36,37 +39,24 @@ final class ClusterTopic<O> implements NodeTopic<O> {
    */
   record Beginning(@Nullable Position at, int replayed, boolean complete) {}
 
-  private final Nodes nodes;
-  private final Channel channel;
-  private final TopicKind<O> kind;
+  final Nodes nodes;
+  final Channel channel;
+  final TopicKind<O> kind;
 
   // Volatile: created on demand, guarded by this.
   private volatile @Nullable Outbox outbox;
   private volatile @Nullable TopicView<O> handlers;
   private volatile @Nullable TopicView<WebSocketMessage> sockets;
-  private volatile @Nullable NodePresence presence;
-  private volatile @Nullable PresenceSockets presenceSockets;
-  private volatile @Nullable TopicFeed feed; // null while the node does not listen
+  volatile @Nullable NodePresence presence;
+  volatile @Nullable TopicFeed feed; // null while the node does not listen
 
   // Guarded by this.
   private boolean closeDue;
 
   ClusterTopic(Nodes nodes, String name, TopicKind<O> kind) {
     this.nodes = nodes;
-    this.channel = new Channel(name, kind.retention());
+    this.channel = new Channel(name, kind.retention);
     this.kind = kind;
-  }
-
-  Nodes nodes() {
-    return nodes;
-  }
-
-  Channel channel() {
-    return channel;
-  }
-
-  TopicKind<O> kind() {
-    return kind;
   }
 
   @Override
@@ -82,13 +72,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
   @Override
   public CompletionStage<Receipt> publish(O message) {
-    return publish(kind.codec().encode(requireNonNull(message, "message")), null);
+    return publish(kind.codec.encode(requireNonNull(message, "message")), null);
   }
 
   @Override
   public CompletionStage<Receipt> publish(O message, Connection<?> except) {
     requireNonNull(except, "except");
-    return publish(kind.codec().encode(requireNonNull(message, "message")), except);
+    return publish(kind.codec.encode(requireNonNull(message, "message")), except);
   }
 
   /**
@@ -98,43 +88,76 @@ final class ClusterTopic<O> implements NodeTopic<O> {
    * @throws IllegalArgumentException if the codec cannot decode it
    */
   CompletionStage<Receipt> publishEncoded(byte[] payload, @Nullable Connection<?> except) {
-    requireNonNull(kind.codec().decode(payload), "message");
+    requireNonNull(kind.codec.decode(payload), "message");
     return publish(payload, except);
   }
 
   private CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
     Outbox publications = outbox();
     if (publications == null) {
-      nodes.counters().count(Receipt.Outcome.REFUSED, 1);
+      nodes.counters.of(Receipt.Outcome.REFUSED).increment();
       return CompletableFuture.completedStage(Receipt.REFUSED);
     }
     if (kind.isEvents()) { // at once, and in the order of the calls
       KeptMessage message = new KeptMessage(Position.after(""), payload);
       deliver(message, except);
       message.release();
-      return publications.publish(payload, null);
     }
-    return publications.publish(payload, except);
+    return publications.publish(payload, kind.isEvents() ? null : except);
   }
 
   /** Returns the publications, or null if the node is not running. */
   private @Nullable Outbox outbox() {
-    if (!nodes.isRunning()) {
-      return null;
-    }
     Outbox present = outbox;
-    return present != null ? present : createOutbox();
+    if (present != null && nodes.running) {
+      return present;
+    }
+    synchronized (this) { // so that stop comes later
+      if (outbox == null && nodes.running) {
+        int senders = Math.max(channel.retention().messages(), MIN_SENDERS);
+        outbox = new Outbox(new Publishing(), nodes.outboxes, kind.isEvents(), senders);
+      }
+      return nodes.running ? outbox : null;
+    }
   }
 
-  private synchronized @Nullable Outbox createOutbox() {
-    if (outbox == null && nodes.isRunning()) { // with the monitor, so that stop comes later
-      outbox = nodes.outbox(this);
+  /** The engine, as the publications see it. */
+  private final class Publishing implements Outbox.Engine {
+
+    @Override
+    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+      nodes.counters.batches.increment();
+      Session session = nodes.session;
+      return session == null
+          ? CompletableFuture.failedStage(new IllegalStateException("node has stopped"))
+          : session.publish(channel, body, again);
     }
-    return outbox;
+
+    @Override
+    public void execute(Runnable task) {
+      if (!thread().execute(task)) {
+        task.run(); // the node has stopped
+      }
+    }
+
+    @Override
+    public void runAfter(long nanos, Runnable task) {
+      thread().runAfter(nanos, task);
+    }
+
+    @Override
+    public boolean isHeard() {
+      return feed != null;
+    }
+
+    @Override
+    public void count(Receipt.Outcome outcome, int messages) {
+      nodes.counters.of(outcome).add(messages);
+    }
   }
 
   /** Lets publications wait, or go on. */
-  private void hold(boolean hold) {
+  void hold(boolean hold) {
     Outbox publications = outbox();
     if (publications != null) {
       publications.hold(hold);
@@ -160,7 +183,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       Topic<O> topic = local(); // before the feed, which delivers to it
       open();
       Subscription subscription = topic.subscribe(connection, policy);
-      closeLaterUnless(subscription.isActive());
+      closeLaterIfUnused();
       return subscription;
     }
   }
@@ -213,21 +236,18 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
   /** Ends the subscription of a connection of a {@link TopicSocket}. */
   void unsubscribeSocket(Connection<WebSocketMessage> connection) {
-    TopicView<WebSocketMessage> view = sockets;
-    if (view != null) { // behind the joins of this connection
-      thread().execute(() -> unsubscribe(view, connection));
-    }
+    thread().execute(() -> leave(connection)); // behind its joins
   }
 
-  private void unsubscribe(TopicView<?> view, Connection<?> connection) {
+  private void leave(Connection<WebSocketMessage> connection) {
     TopicFeed present = feed;
     if (present != null) {
-      present.leave(connection);
+      present.joins.leave(connection);
     }
-    view.topic().unsubscribe(connection);
-    PresenceSockets followers = presenceSockets;
-    if (followers != null) {
-      followers.remove(connection);
+    sockets().topic().unsubscribe(connection);
+    NodePresence members = presence;
+    if (members != null) {
+      members.sockets().remove(connection);
     }
   }
 
@@ -240,24 +260,12 @@ final class ClusterTopic<O> implements NodeTopic<O> {
    */
   void presenceSocket(Connection<WebSocketMessage> connection, Runnable done) {
     NodePresence followed = nodePresence();
-    PresenceSockets followers;
-    synchronized (this) {
-      if (presenceSockets == null) {
-        presenceSockets = new PresenceSockets(name(), followed);
-      }
-      followers = presenceSockets;
-    }
-    boolean runs =
-        thread()
-            .execute(
-                () -> {
-                  try {
-                    followers.add(connection);
-                  } finally {
-                    done.run();
-                  }
-                });
-    if (!runs) {
+    Runnable add =
+        () -> {
+          followed.sockets().add(connection);
+          done.run();
+        };
+    if (!thread().execute(add)) {
       done.run();
     }
   }
@@ -267,52 +275,43 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     return handlers().topic();
   }
 
-  private TopicView<O> handlers() {
-    TopicView<O> present = handlers;
-    if (present != null) {
-      return present;
+  private synchronized TopicView<O> handlers() {
+    TopicView<O> view = handlers;
+    if (view == null) {
+      Topic<O> topic = Topic.of(name(), new Members<>());
+      topic = isLatest() ? topic.retaining(1, MAX_RETAINED_BYTES) : topic;
+      view = new TopicView<>(0, topic, this::decode, null, isLatest());
+      handlers = view;
     }
-    synchronized (this) {
-      if (handlers == null) {
-        boolean retains = isLatest();
-        Topic<O> topic = Topic.of(name(), new Members<>());
-        handlers =
-            new TopicView<>(
-                TopicView.HANDLERS,
-                retains ? topic.retaining(1, MAX_RETAINED_BYTES) : topic,
-                message -> kind.codec().decode(message.payload()),
-                retains);
-      }
-      return handlers;
+    return view;
+  }
+
+  private synchronized TopicView<WebSocketMessage> sockets() {
+    TopicView<WebSocketMessage> view = sockets;
+    if (view == null) {
+      Topic<WebSocketMessage> topic = Topic.of(name(), new Members<>());
+      view = new TopicView<>(1, topic, this::envelope, this::gapEnvelope, /* retains= */ false);
+      sockets = view;
     }
+    return view;
+  }
+
+  private O decode(KeptMessage message) {
+    return requireNonNull(kind.codec.decode(message.payload), "message");
   }
 
   private boolean isLatest() {
-    return kind.retention().kind() == Backplane.Kind.LATEST;
-  }
-
-  private TopicView<WebSocketMessage> sockets() {
-    TopicView<WebSocketMessage> present = sockets;
-    if (present != null) {
-      return present;
-    }
-    synchronized (this) {
-      if (sockets == null) {
-        sockets =
-            new TopicView<>(
-                TopicView.SOCKETS,
-                Topic.of(name(), new Members<>()),
-                this::envelope,
-                /* retains= */ false);
-      }
-      return sockets;
-    }
+    return kind.retention.kind() == Backplane.Kind.LATEST;
   }
 
   private WebSocketMessage envelope(KeptMessage message) {
-    requireNonNull(kind.codec().decode(message.payload()), "message"); // refuses what is malformed
-    Position position = kind.isEvents() ? null : message.position();
-    return Envelope.message(name(), position, message.payload(), kind.codec().format());
+    decode(message); // refuses what is malformed
+    Position position = kind.isEvents() ? null : message.position;
+    return Envelope.message(name(), position, message.payload, kind.codec.format());
+  }
+
+  private WebSocketMessage gapEnvelope(Position from, Position to) {
+    return Envelope.gap(name(), from, to);
   }
 
   /** Notes which members are subscribed. */
@@ -320,13 +319,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
     @Override
     public void onJoin(Connection<M> connection) {
-      nodes.members().joined(ClusterTopic.this, connection);
+      nodes.members.joined(ClusterTopic.this, connection);
     }
 
     @Override
     public void onLeave(Connection<M> connection) {
-      nodes.members().left(ClusterTopic.this, connection);
-      closeLaterUnless(/* used= */ false);
+      nodes.members.left(ClusterTopic.this, connection);
+      closeLaterIfUnused();
     }
   }
 
@@ -338,23 +337,17 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   }
 
   NodePresence nodePresence() {
-    if (!kind.hasPresence()) {
+    if (!kind.hasPresence) {
       throw new IllegalStateException("presence: " + kind + " (expected: a kind with presence)");
     }
-    NodePresence present = presence;
-    if (present != null) {
+    synchronized (this) {
+      NodePresence present = presence;
+      if (present == null) {
+        present = new NodePresence(name(), nodes.session(), thread().executor, kind.leaveAfter);
+        presence = present;
+      }
       return present;
     }
-    synchronized (this) {
-      if (presence == null) {
-        presence = new NodePresence(name(), nodes.session(), thread().executor(), kind.grace());
-      }
-      return presence;
-    }
-  }
-
-  @Nullable NodePresence presenceIfAny() {
-    return presence;
   }
 
   // The feed.
@@ -370,24 +363,16 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     if (isLatest()) {
       handlers(); // retains the newest message from the beginning
     }
-    TopicFeed created = new TopicFeed(this, thread(), nodes.counters(), session);
+    TopicFeed created = new TopicFeed(this, thread(), session);
     feed = created;
-    nodes.topics().listening(this, true);
+    nodes.topics.feeds.put(channel, created);
     hold(true); // what is published from now on is to be heard
     thread().execute(created::begin);
     return created;
   }
 
-  /** Called when all that is published from now on will be heard. */
-  void begun() {
-    hold(false);
-  }
-
-  /** Ends the feed after some time, unless there are subscribers then. */
-  void closeLaterUnless(boolean used) {
-    if (used) {
-      return;
-    }
+  /** Ends the feed after some time, unless there are subscribers now or then. */
+  void closeLaterIfUnused() {
     synchronized (this) {
       if (closeDue || feed == null || subscribers() > 0) {
         return;
@@ -400,10 +385,10 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private synchronized void closeIfUnused() {
     closeDue = false;
     TopicFeed present = feed;
-    if (present != null && present.isIdle() && subscribers() == 0) {
+    if (present != null && present.joins.isIdle() && subscribers() == 0) {
       end(present);
-    } else if (present != null) {
-      closeLaterUnless(present.isIdle());
+    } else {
+      closeLaterIfUnused();
     }
   }
 
@@ -418,7 +403,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
 
   private void end(TopicFeed present) {
     feed = null;
-    nodes.topics().listening(this, false);
+    nodes.topics.feeds.remove(channel);
     present.end();
     hold(false);
     Outbox publications = outbox;
@@ -447,11 +432,6 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       members.stop();
     }
     presence = null;
-    presenceSockets = null;
-  }
-
-  @Nullable TopicFeed feed() {
-    return feed;
   }
 
   // Called by the feed.
@@ -471,11 +451,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       if (!view.publish(message, except) && !kind.isEvents()) {
         closeAll(view.topic());
       }
-    } catch (IllegalArgumentException e) { // of the codec: from another program
-      nodes.counters().malformed.increment();
-    } catch (RuntimeException e) { // of a codec with a fault
-      nodes.counters().malformed.increment();
-      CODEC_LOG.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
+    } catch (RuntimeException e) { // of the codec
+      nodes.counters.malformed.increment();
+      if (!(e instanceof IllegalArgumentException)) { // is not from another program
+        CODEC_LOG.warning("message of topic " + name() + " dropped: it cannot be decoded", e);
+      }
     }
   }
 
@@ -484,8 +464,9 @@ final class ClusterTopic<O> implements NodeTopic<O> {
    * others have filled its queue meanwhile. They get the message when they resume.
    */
   private void closeAll(Topic<?> view) {
-    nodes.counters().lagged.increment();
-    NodeLog.warning("topic " + name() + ": subscribers closed, for an event loop has no room");
+    nodes.counters.lagged.increment();
+    NodeLog.warning(
+        "topic " + name() + ": subscribers closed, for an event loop has no room", null);
     view.forEach(Connection::close);
   }
 
@@ -500,17 +481,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   void gap(Position from, Position to) {
     TopicView<WebSocketMessage> view = sockets;
     if (view != null) {
-      SharedMessage<WebSocketMessage> gap = view.gap(from, to);
-      if (gap != null) {
-        view.topic().publish(gap);
-        gap.release();
-      }
+      view.topic().publish(gapEnvelope(from, to));
     }
-    NodeLog.guarded(() -> nodes.listener().onGap(name(), from, to)).run();
+    nodes.tell(listener -> listener.onGap(name(), from, to));
   }
 
   void diverged(int records) {
-    NodeLog.guarded(() -> nodes.listener().onDiverged(name(), records)).run();
+    nodes.tell(listener -> listener.onDiverged(name(), records));
   }
 
   @Override

@@ -13,23 +13,14 @@ final class KeptMessage {
   /** Estimated size of a message in addition to its bytes, and of its forms. */
   private static final int OVERHEAD = 256;
 
-  private final Position position;
-  private final byte[] payload;
+  final Position position; // behind this message
+  final byte[] payload;
+  @Nullable RecentMessages owner;
   private final @Nullable SharedMessage<?>[] forms = new SharedMessage<?>[TopicView.COUNT];
-  private @Nullable RecentMessages owner;
 
   KeptMessage(Position position, byte[] payload) {
     this.position = position;
     this.payload = payload;
-  }
-
-  /** Returns the position behind this message. */
-  Position position() {
-    return position;
-  }
-
-  byte[] payload() {
-    return payload;
   }
 
   /** Returns the size that counts towards limits, in bytes. */
@@ -37,21 +28,15 @@ final class KeptMessage {
     return 2 * payload.length + OVERHEAD;
   }
 
-  @Nullable SharedMessage<?> form(int view) {
-    return forms[view];
-  }
-
-  /** Sets a form, to which this message takes the caller's reference. */
-  void form(int view, SharedMessage<?> form) {
-    forms[view] = form;
-  }
-
-  @Nullable RecentMessages owner() {
-    return owner;
-  }
-
-  void owner(@Nullable RecentMessages owner) {
-    this.owner = owner;
+  /** Returns the form for the subscribers of a view, which it shares with others. */
+  @SuppressWarnings("unchecked") // the form at this index is of this view
+  <M> SharedMessage<M> form(TopicView<M> view) {
+    SharedMessage<M> form = (SharedMessage<M>) forms[view.index()];
+    if (form == null) {
+      form = SharedMessage.of(view.convert().apply(this));
+      forms[view.index()] = form;
+    }
+    return form;
   }
 
   /** Releases the forms; they are made again if they are needed. */

@@ -5,6 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.jev.nodes.Nodes.Answers;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -27,42 +30,15 @@ final class NodeCommands {
 
   private static final byte CLOSE = 1;
   private static final byte ANSWER = 2;
-  private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(2);
-
-  /** A request, and the nodes that have not answered it. */
-  private static final class Request {
-    private final Set<String> silent = ConcurrentHashMap.newKeySet();
-    private final CompletableFuture<Answers> answers = new CompletableFuture<>();
-    private final int nodes;
-    private int closed; // guarded by this
-
-    private Request(Set<String> others, int closedHere) {
-      silent.addAll(others);
-      nodes = others.size() + 1;
-      closed = closedHere;
-      completeIfAnswered();
-    }
-
-    private synchronized void answer(String node, int connections) {
-      if (silent.remove(node)) {
-        closed += connections;
-        completeIfAnswered();
-      }
-    }
-
-    private void completeIfAnswered() {
-      if (silent.isEmpty()) {
-        complete();
-      }
-    }
-
-    private synchronized void complete() {
-      answers.complete(new Answers(closed, nodes, silent.size()));
-    }
-  }
+  private static final int SILENT = -1;
+  private static final int ANSWER_SECONDS = 2;
 
   private final Nodes nodes;
-  private final Map<Long, Request> requests = new ConcurrentHashMap<>();
+
+  /** The requests under way: per node, the number of connections that it has closed. */
+  private final Map<Long, Map<String, CompletableFuture<Integer>>> requests =
+      new ConcurrentHashMap<>();
+
   private final AtomicLong numbers = new AtomicLong();
   private volatile Set<String> alive = Set.of();
 
@@ -78,16 +54,25 @@ final class NodeCommands {
   /** Closes the connections of a member on all nodes. */
   CompletionStage<Answers> closeMember(String member) {
     long number = numbers.incrementAndGet();
-    Set<String> others = ConcurrentHashMap.newKeySet();
-    others.addAll(alive);
-    others.remove(nodes.name());
-    Request request = new Request(others, nodes.members().close(member));
-    requests.put(number, request);
+    Map<String, CompletableFuture<Integer>> closed = new HashMap<>();
+    for (String node : alive) {
+      CompletableFuture<Integer> answer = new CompletableFuture<>();
+      closed.put(node, answer.completeOnTimeout(SILENT, ANSWER_SECONDS, TimeUnit.SECONDS));
+    }
+    closed.put(nodes.name(), CompletableFuture.completedFuture(nodes.members.close(member)));
+    requests.put(number, closed);
     byte[] id = member.getBytes(UTF_8);
-    byte[] bytes = ByteBuffer.allocate(9 + id.length).put(CLOSE).putLong(number).put(id).array();
-    send(null, bytes);
-    nodes.thread("").runAfter(ANSWER_NANOS, request::complete);
-    return request.answers.whenComplete((answers, failure) -> requests.remove(number));
+    send(null, ByteBuffer.allocate(9 + id.length).put(CLOSE).putLong(number).put(id).array());
+    return CompletableFuture.allOf(closed.values().toArray(new CompletableFuture<?>[0]))
+        .thenApplyAsync(done -> answers(number, closed.values()), nodes.thread("").executor);
+  }
+
+  private Answers answers(long number, Collection<CompletableFuture<Integer>> closed) {
+    requests.remove(number);
+    List<Integer> answers =
+        closed.stream().map(CompletableFuture::join).filter(each -> each != SILENT).toList();
+    int sum = answers.stream().mapToInt(each -> each).sum();
+    return new Answers(sum, closed.size(), closed.size() - answers.size());
   }
 
   private void send(@Nullable String node, byte[] bytes) {
@@ -109,16 +94,16 @@ final class NodeCommands {
       byte type = in.get();
       long number = in.getLong();
       if (type == CLOSE) {
-        int closed = nodes.members().close(UTF_8.decode(in).toString());
+        int closed = nodes.members.close(UTF_8.decode(in).toString());
         send(from, ByteBuffer.allocate(13).put(ANSWER).putLong(number).putInt(closed).array());
       } else if (type == ANSWER) {
-        Request request = requests.get(number);
-        if (request != null) {
-          request.answer(from, in.getInt());
+        CompletableFuture<Integer> answer = requests.getOrDefault(number, Map.of()).get(from);
+        if (answer != null) {
+          answer.complete(in.getInt());
         }
       }
     } catch (BufferUnderflowException e) {
-      nodes.counters().malformed.increment();
+      nodes.counters.malformed.increment();
     }
   }
 }

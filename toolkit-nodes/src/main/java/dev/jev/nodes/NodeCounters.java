@@ -1,13 +1,13 @@
 package dev.jev.nodes;
 
-import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /** The counters of a node. */
 final class NodeCounters {
 
-  private final Map<Receipt.Outcome, LongAdder> outcomes = new EnumMap<>(Receipt.Outcome.class);
+  private final Map<Receipt.Outcome, LongAdder> outcomes = new ConcurrentHashMap<>();
   final LongAdder batches = new LongAdder();
   final LongAdder received = new LongAdder();
   final LongAdder malformed = new LongAdder();
@@ -20,18 +20,8 @@ final class NodeCounters {
   final LongAdder resumedByEngine = new LongAdder();
   final LongAdder resumedLost = new LongAdder();
 
-  NodeCounters() {
-    for (Receipt.Outcome outcome : Receipt.Outcome.values()) {
-      outcomes.put(outcome, new LongAdder());
-    }
-  }
-
-  void count(Receipt.Outcome outcome, int messages) {
-    of(outcome).add(messages);
-  }
-
-  private LongAdder of(Receipt.Outcome outcome) {
-    return outcomes.getOrDefault(outcome, malformed);
+  LongAdder of(Receipt.Outcome outcome) {
+    return outcomes.computeIfAbsent(outcome, each -> new LongAdder());
   }
 
   Nodes.Counts counts(int topics) {

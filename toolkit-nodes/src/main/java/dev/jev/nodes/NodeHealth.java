@@ -12,14 +12,10 @@ final class NodeHealth {
   private static final long DOWN_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final Nodes nodes;
-  private volatile Health now = new Health(State.DOWN, Instant.now(), "node has not started");
+  volatile Health now = new Health(State.DOWN, Instant.now(), "node has not started");
 
   NodeHealth(Nodes nodes) {
     this.nodes = nodes;
-  }
-
-  Health now() {
-    return now;
   }
 
   /** Notes that the engine cannot be reached any more, or again if {@code failure} is null. */
@@ -47,7 +43,7 @@ final class NodeHealth {
     boolean same = now.state() == next.state();
     now = next;
     if (!same) {
-      NodeLog.guarded(() -> nodes.listener().onHealth(next)).run();
+      nodes.tell(listener -> listener.onHealth(next));
     }
   }
 }

@@ -11,10 +11,6 @@ final class NodeLog {
 
   private NodeLog() {}
 
-  static void warning(String message) {
-    LOG.log(Level.WARNING, message);
-  }
-
   static void warning(String message, @Nullable Throwable cause) {
     LOG.log(Level.WARNING, message, cause);
   }

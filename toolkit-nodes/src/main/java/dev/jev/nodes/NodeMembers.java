@@ -33,7 +33,7 @@ final class NodeMembers {
   /** Called when a connection has joined a topic. */
   void joined(ClusterTopic<?> topic, Connection<?> connection) {
     Member member = join(connection);
-    if (member != null && topic.kind().hasPresence()) {
+    if (member != null && topic.kind.hasPresence) {
       topic.nodePresence().add(member);
     }
   }
@@ -56,7 +56,7 @@ final class NodeMembers {
   /** Called when a connection has left a topic. */
   void left(ClusterTopic<?> topic, Connection<?> connection) {
     Member member = leave(connection);
-    if (member != null && topic.kind().hasPresence()) {
+    if (member != null && topic.kind.hasPresence) {
       topic.nodePresence().remove(member);
     }
   }
@@ -68,11 +68,8 @@ final class NodeMembers {
     }
     if (--entry.subscriptions == 0) {
       entries.remove(connection);
-      List<Connection<?>> others = connections.getOrDefault(entry.member.id(), new ArrayList<>());
-      others.remove(connection);
-      if (others.isEmpty()) {
-        connections.remove(entry.member.id());
-      }
+      connections.computeIfPresent(
+          entry.member.id(), (id, all) -> all.remove(connection) && all.isEmpty() ? null : all);
     }
     return entry.member;
   }

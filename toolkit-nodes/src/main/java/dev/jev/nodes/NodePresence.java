@@ -56,6 +56,7 @@ final class NodePresence implements Presence {
   /** Changes that do not continue the roster yet. */
   private final NavigableMap<Long, Change> ahead = new TreeMap<>();
 
+  private @Nullable PresenceSockets sockets;
   private @Nullable List<Member> listed;
   private State state = State.IDLE;
   private long version;
@@ -104,6 +105,16 @@ final class NodePresence implements Presence {
   /** Handles a change that the engine has told. */
   void changed(long version, Change change) {
     run(() -> handle(version, change));
+  }
+
+  /** Returns the connections that follow the members. Thread of the topic only. */
+  PresenceSockets sockets() {
+    PresenceSockets present = sockets;
+    if (present == null) {
+      present = new PresenceSockets(topic, this);
+      sockets = present;
+    }
+    return present;
   }
 
   /** Returns whether nothing is lost by forgetting this object. Thread of the topic only. */
@@ -165,16 +176,7 @@ final class NodePresence implements Presence {
   @Override
   public Listening onChange(Consumer<Change> listener) {
     requireNonNull(listener, "listener");
-    return follow(
-        new Follower() {
-          @Override
-          public void members(long version, Collection<Member> members) {}
-
-          @Override
-          public void changed(long version, Change change) {
-            listener.accept(change);
-          }
-        });
+    return follow((version, change) -> listener.accept(change));
   }
 
   /** Tells a follower the members and then each change, until the returned handle is closed. */
@@ -185,17 +187,27 @@ final class NodePresence implements Presence {
 
   private void begin(Follower follower) {
     if (state == State.CURRENT) {
-      followers.add(follower);
-      tell(follower, each -> each.members(version, listed()));
+      admit(follower);
     } else if (state != State.STOPPED) {
       beginning.add(follower);
       rewatch();
     }
   }
 
+  private void admit(Follower follower) {
+    if (!(follower instanceof Snapshot)) {
+      followers.add(follower);
+    }
+    tell(follower, each -> each.members(version, listed()));
+  }
+
   private void end(Follower follower) {
     followers.remove(follower);
     beginning.remove(follower);
+    idleUnlessFollowed();
+  }
+
+  private void idleUnlessFollowed() {
     if (state != State.STOPPED && !isFollowed()) {
       state = State.IDLE;
       roster.clear();
@@ -233,11 +245,9 @@ final class NodePresence implements Presence {
     state = State.CURRENT;
     changedSinceSnapshot = false;
     replace(found);
-    for (Follower follower : beginning) {
-      followers.add(follower);
-      tell(follower, each -> each.members(version, listed()));
-    }
+    beginning.forEach(this::admit);
     beginning.clear();
+    idleUnlessFollowed();
     catchUp();
   }
 
@@ -308,20 +318,30 @@ final class NodePresence implements Presence {
   }
 
   private void tell(Follower follower, Consumer<Follower> event) {
-    NodeLog.guarded(() -> event.accept(follower)).run();
+    NodeLog.run(() -> event.accept(follower));
   }
 
   /** A follower of the roster, which is called on the thread of the topic. */
   interface Follower {
 
     /** Called once, with the members at that version. */
-    void members(long version, Collection<Member> members);
+    default void members(long version, Collection<Member> members) {}
 
     /**
      * Called with each change from then on, which has a higher version or, after a hole, is one of
      * several of the same version.
      */
     void changed(long version, Change change);
+  }
+
+  /** A follower beside others, for the members of one moment. */
+  interface Snapshot extends Follower {
+
+    @Override
+    void members(long version, Collection<Member> members);
+
+    @Override
+    default void changed(long version, Change change) {}
   }
 
   /** States of the roster. */

@@ -33,7 +33,7 @@ final class NodeThread {
   /** Number of messages that a read holds and that are passed over at once. */
   private static final int MAX_PINNED_STEPS = 64;
 
-  private final ScheduledThreadPoolExecutor executor;
+  final ScheduledThreadPoolExecutor executor;
   private final AtomicLong waitingBytes = new AtomicLong();
   private final AtomicInteger lingering = new AtomicInteger();
   private final long maxKeptBytes;
@@ -55,11 +55,6 @@ final class NodeThread {
             });
     executor.setRemoveOnCancelPolicy(true);
     executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-  }
-
-  /** Returns the executor, which {@link NodePresence} uses. */
-  ScheduledThreadPoolExecutor executor() {
-    return executor;
   }
 
   /** Runs a task; returns false, and does not run it, if the node has stopped. */
@@ -110,10 +105,6 @@ final class NodeThread {
     executor.shutdown();
   }
 
-  boolean awaitEnd(long nanos) throws InterruptedException {
-    return executor.awaitTermination(nanos, TimeUnit.NANOSECONDS);
-  }
-
   // Recent messages.
 
   void keep(KeptMessage message) {
@@ -134,7 +125,7 @@ final class NodeThread {
     keptBytes -= message.size();
     dropped++;
     if (dropped > 64 && 2 * dropped > kept.size()) {
-      kept.removeIf(each -> each.owner() == null);
+      kept.removeIf(each -> each.owner == null);
       dropped = 0;
     }
   }
@@ -143,7 +134,7 @@ final class NodeThread {
   void shrink() {
     int most = Math.min(kept.size(), MAX_PINNED_STEPS);
     for (int pinned = 0; keptBytes > maxKeptBytes && pinned < most; ) {
-      RecentMessages owner = kept.element().owner();
+      RecentMessages owner = kept.element().owner;
       if (owner == null) {
         kept.remove();
         dropped--;

@@ -29,10 +29,12 @@ final class NodeTopics {
     }
   }
 
+  /** The feeds of the topics that the node listens to. */
+  final ConcurrentHashMap<Channel, TopicFeed> feeds = new ConcurrentHashMap<>();
+
   private final Nodes nodes;
   private final ConcurrentHashMap<String, Entry> entries = new ConcurrentHashMap<>();
   private final ReferenceQueue<ClusterTopic<?>> collected = new ReferenceQueue<>();
-  private final ConcurrentHashMap<Channel, ClusterTopic<?>> listening = new ConcurrentHashMap<>();
 
   NodeTopics(Nodes nodes) {
     this.nodes = nodes;
@@ -40,65 +42,42 @@ final class NodeTopics {
 
   @SuppressWarnings("unchecked") // the kinds are equal
   <O> ClusterTopic<O> get(String name, TopicKind<O> kind) {
-    removeCollected();
-    while (true) {
-      Entry entry = entries.get(name);
-      ClusterTopic<?> topic = entry == null ? null : entry.get();
-      if (topic != null) {
-        requireKind(topic, kind);
-        return (ClusterTopic<O>) topic;
-      }
-      ClusterTopic<O> created = new ClusterTopic<>(nodes, name, kind);
-      Entry next = new Entry(created, collected);
-      if (entry == null
-          ? entries.putIfAbsent(name, next) == null
-          : entries.replace(name, entry, next)) {
-        return created;
-      }
+    ClusterTopic<?> topic = find(name);
+    if (topic == null) {
+      topic = findOrCreate(name, kind);
     }
-  }
-
-  private static void requireKind(ClusterTopic<?> topic, TopicKind<?> kind) {
-    if (!topic.kind().equals(kind)) {
+    if (!topic.kind.equals(kind)) {
       throw new IllegalArgumentException(
-          "kind of topic " + topic.name() + ": " + kind + " (expected: " + topic.kind() + ")");
+          "kind of topic " + name + ": " + kind + " (expected: " + topic.kind + ")");
     }
+    return (ClusterTopic<O>) topic;
   }
 
-  private void removeCollected() {
+  private @Nullable ClusterTopic<?> find(String name) {
+    Entry entry = entries.get(name);
+    return entry == null ? null : entry.get();
+  }
+
+  private synchronized ClusterTopic<?> findOrCreate(String name, TopicKind<?> kind) {
     while (collected.poll() instanceof Entry entry) {
       entries.remove(entry.name, entry);
     }
-  }
-
-  /** Notes whether the node listens to a topic. */
-  void listening(ClusterTopic<?> topic, boolean listens) {
-    if (listens) {
-      listening.put(topic.channel(), topic);
-    } else {
-      listening.remove(topic.channel());
+    ClusterTopic<?> topic = find(name); // that another thread has created
+    if (topic == null) {
+      topic = new ClusterTopic<>(nodes, name, kind);
+      entries.put(name, new Entry(topic, collected));
     }
-  }
-
-  /** Returns the feed of a topic that the node listens to, or null. */
-  @Nullable TopicFeed listening(Channel channel) {
-    ClusterTopic<?> topic = listening.get(channel);
-    return topic == null ? null : topic.feed();
-  }
-
-  int listeningCount() {
-    return listening.size();
+    return topic;
   }
 
   /** Returns the presence of a topic, or null. */
   @Nullable NodePresence presence(String name) {
-    Entry entry = entries.get(name);
-    ClusterTopic<?> topic = entry == null ? null : entry.get();
-    return topic == null ? null : topic.presenceIfAny();
+    ClusterTopic<?> topic = find(name);
+    return topic == null ? null : topic.presence;
   }
 
   void forEachPresence(Consumer<NodePresence> action) {
-    present().stream().map(ClusterTopic::presenceIfAny).filter(Objects::nonNull).forEach(action);
+    present().stream().map(topic -> topic.presence).filter(Objects::nonNull).forEach(action);
   }
 
   private List<ClusterTopic<?>> present() {

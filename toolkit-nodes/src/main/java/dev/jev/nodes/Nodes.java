@@ -9,21 +9,21 @@ import dev.jev.nodes.Backplane.Lease;
 import dev.jev.nodes.Backplane.Receiver;
 import dev.jev.nodes.Backplane.Record;
 import dev.jev.nodes.Backplane.Session;
-import dev.jev.nodes.Backplane.Stored;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,32 +46,27 @@ public final class Nodes implements Plugin {
   private static final Duration ENGINE_TIMEOUT = Duration.ofSeconds(10);
   private static final int THREADS = 2;
 
-  /** Number of batches of a topic whose senders are remembered at least. */
-  private static final int MIN_SENDERS = 64;
+  final Outbox.Shared outboxes;
+  final NodeCounters counters = new NodeCounters();
+  final NodeMembers members = new NodeMembers();
+  final NodeTopics topics = new NodeTopics(this);
 
   private final Backplane backplane;
   private final String name;
-  private final long number = new SecureRandom().nextLong();
   private final Duration lease;
   private final Duration publishTimeout;
   private final Listener listener;
   private final long keptBytes;
-
-  private final NodeCounters counters = new NodeCounters();
-  private final NodeMembers members = new NodeMembers();
-  private final NodeTopics topics = new NodeTopics(this);
   private final NodeCommands commands = new NodeCommands(this);
   private final NodeHealth health = new NodeHealth(this);
-  private final AtomicLong unsentRoom;
-  private final AtomicLong batchNumbers = new AtomicLong();
 
   // Guarded by this.
   private int users; // servers, and calls of start
 
   // Volatile: read by any thread.
   private volatile List<NodeThread> threads = List.of();
-  private volatile @Nullable Session session;
-  private volatile boolean running; // takes publications
+  volatile @Nullable Session session;
+  volatile boolean running; // takes publications
 
   private Nodes(Builder builder) {
     this.backplane = builder.backplane;
@@ -80,7 +75,12 @@ public final class Nodes implements Plugin {
     this.publishTimeout = builder.publishTimeout;
     this.listener = builder.listener;
     this.keptBytes = builder.keptBytes;
-    this.unsentRoom = new AtomicLong(builder.maxUnsentBytes);
+    this.outboxes =
+        new Outbox.Shared(
+            new SecureRandom().nextLong(),
+            publishTimeout.toNanos(),
+            new AtomicLong(builder.maxUnsentBytes),
+            new AtomicLong());
   }
 
   /** Returns a builder of a node on this engine. */
@@ -126,15 +126,10 @@ public final class Nodes implements Plugin {
    */
   public void start() {
     synchronized (this) {
-      if (users++ > 0) {
-        return;
-      }
-      try {
+      if (users == 0) {
         open();
-      } catch (RuntimeException e) {
-        users--;
-        throw e;
       }
+      users++;
     }
   }
 
@@ -162,27 +157,24 @@ public final class Nodes implements Plugin {
   }
 
   private void open() {
-    List<NodeThread> created = new ArrayList<>();
-    for (int i = 0; i < THREADS; i++) {
-      created.add(new NodeThread("jev-node-" + name + "-" + i, keptBytes / THREADS));
-    }
-    threads = List.copyOf(created);
+    threads =
+        IntStream.range(0, THREADS)
+            .mapToObj(i -> new NodeThread("jev-node-" + name + "-" + i, keptBytes / THREADS))
+            .toList();
     try {
-      session =
-          EngineSession.of(
-              backplane
-                  .open(name, new EngineReceiver())
-                  .toCompletableFuture()
-                  .get(ENGINE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS),
-              ENGINE_TIMEOUT);
-    } catch (ExecutionException | TimeoutException e) {
-      created.forEach(NodeThread::stop);
+      Session opened =
+          backplane
+              .open(name, new EngineReceiver())
+              .toCompletableFuture()
+              .get(ENGINE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+      session = EngineSession.of(opened, ENGINE_TIMEOUT);
+    } catch (ExecutionException | TimeoutException | InterruptedException e) {
+      threads.forEach(NodeThread::stop);
+      if (e instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
       Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
       throw new IllegalStateException("engine of node " + name + " cannot be reached", cause);
-    } catch (InterruptedException e) {
-      created.forEach(NodeThread::stop);
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while node " + name + " started", e);
     }
     running = true;
     health.reachable(null);
@@ -208,25 +200,41 @@ public final class Nodes implements Plugin {
       topics.forEachPresence(NodePresence::rejoin);
     }
     commands.nodes(alive);
-    alive.stream().filter(node -> !known.contains(node)).forEach(node -> tell(node, true));
-    known.stream().filter(node -> !alive.contains(node)).forEach(node -> tell(node, false));
-  }
-
-  private void tell(String node, boolean alive) {
-    NodeLog.guarded(() -> listener.onNode(node, alive)).run();
+    alive.stream()
+        .filter(node -> !known.contains(node))
+        .forEach(node -> tell(to -> to.onNode(node, true)));
+    known.stream()
+        .filter(node -> !alive.contains(node))
+        .forEach(node -> tell(to -> to.onNode(node, false)));
   }
 
   private void shutDown() {
     running = false;
-    boolean interrupted = !awaitPublished();
+    boolean interrupted = false;
+    try {
+      topics.awaitPublished(System.nanoTime() + publishTimeout.toNanos());
+    } catch (InterruptedException e) {
+      interrupted = true;
+    }
     topics.stop();
     threads.forEach(NodeThread::stop);
     for (NodeThread thread : threads) {
-      interrupted |= !awaitEnd(thread);
+      try {
+        thread.executor.awaitTermination(ENGINE_TIMEOUT.toNanos(), TimeUnit.NANOSECONDS);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
     }
     Session present = session;
     if (present != null) {
-      present.close(lease).whenComplete((done, failure) -> closed(failure));
+      present
+          .close(lease)
+          .whenComplete(
+              (done, failure) -> {
+                if (failure != null) {
+                  NodeLog.warning("node " + name + " could not take leave of its engine", failure);
+                }
+              });
     }
     session = null;
     health.stopped();
@@ -235,51 +243,21 @@ public final class Nodes implements Plugin {
     }
   }
 
-  private void closed(@Nullable Throwable failure) {
-    if (failure != null) {
-      NodeLog.warning("node " + name + " could not take leave of its engine", failure);
-    }
-  }
-
-  /** Returns false if this thread is interrupted. */
-  private boolean awaitPublished() {
-    try {
-      topics.awaitPublished(System.nanoTime() + publishTimeout.toNanos());
-      return true;
-    } catch (InterruptedException e) {
-      return false;
-    }
-  }
-
-  /** Returns false if this thread is interrupted. */
-  private static boolean awaitEnd(NodeThread thread) {
-    try {
-      thread.awaitEnd(ENGINE_TIMEOUT.toNanos());
-      return true;
-    } catch (InterruptedException e) {
-      return false;
-    }
-  }
-
   /** Returns the health of the engine. */
   public Health health() {
-    return health.now();
+    return health.now;
   }
 
   /** Returns the counters of this node. */
   public Counts counts() {
-    return counters.counts(topics.listeningCount());
+    return counters.counts(topics.feeds.size());
   }
 
   // For the parts of this node.
 
-  /** Returns the random number that marks the records of this node. */
-  long number() {
-    return number;
-  }
-
-  boolean isRunning() {
-    return running;
+  /** Tells the listener of an event. */
+  void tell(Consumer<Listener> event) {
+    NodeLog.run(() -> event.accept(listener));
   }
 
   /**
@@ -294,92 +272,20 @@ public final class Nodes implements Plugin {
   }
 
   Session session() {
-    Session present = session;
-    if (present == null) {
-      throw new IllegalStateException("node " + name + " has not started (expected: a server has)");
-    }
-    return present;
+    return requireStarted(session);
   }
 
   NodeThread thread(String topic) {
     List<NodeThread> present = threads;
-    if (present.isEmpty()) {
+    int index = Math.floorMod(topic.hashCode(), THREADS);
+    return requireStarted(present.isEmpty() ? null : present.get(index));
+  }
+
+  private <T> T requireStarted(@Nullable T part) {
+    if (part == null) {
       throw new IllegalStateException("node " + name + " has not started (expected: a server has)");
     }
-    return present.get(Math.floorMod(topic.hashCode(), present.size()));
-  }
-
-  NodeCounters counters() {
-    return counters;
-  }
-
-  NodeMembers members() {
-    return members;
-  }
-
-  NodeTopics topics() {
-    return topics;
-  }
-
-  Listener listener() {
-    return listener;
-  }
-
-  Outbox outbox(ClusterTopic<?> topic) {
-    return new Outbox(
-        new OutboxEngine(topic),
-        number,
-        topic.kind().isEvents(),
-        publishTimeout.toNanos(),
-        Math.max(topic.channel().retention().messages(), MIN_SENDERS),
-        unsentRoom,
-        batchNumbers);
-  }
-
-  /** The engine, as an outbox sees it. */
-  private final class OutboxEngine implements Outbox.Engine {
-
-    private final ClusterTopic<?> topic;
-
-    private OutboxEngine(ClusterTopic<?> topic) {
-      this.topic = topic;
-    }
-
-    @Override
-    public CompletionStage<Stored> publish(byte[] body, boolean again) {
-      counters.batches.increment();
-      Session present = session;
-      return present == null
-          ? CompletableFuture.failedStage(new IllegalStateException("node has stopped"))
-          : present.publish(topic.channel(), body, again);
-    }
-
-    @Override
-    public void execute(Runnable task) {
-      if (!thread(topic.name()).execute(task)) {
-        task.run(); // the node has stopped
-      }
-    }
-
-    @Override
-    public void runAfter(long nanos, Runnable task) {
-      thread(topic.name()).runAfter(nanos, task);
-    }
-
-    @Override
-    public long nanoTime() {
-      return System.nanoTime();
-    }
-
-    @Override
-    public boolean isHeard() {
-      return topic.feed() != null;
-    }
-
-    @Override
-    public void count(Receipt.Outcome outcome, int messages) {
-      counters.count(outcome, messages);
-    }
+    return part;
   }
 
   /** Hands what the engine has to the threads of the topics. */
@@ -387,23 +293,18 @@ public final class Nodes implements Plugin {
 
     @Override
     public void record(Channel channel, Record record) {
-      TopicFeed feed = topics.listening(channel);
+      TopicFeed feed = topics.feeds.get(channel);
       if (feed != null) {
-        NodeThread thread = thread(channel.topic());
-        if (!thread.execute(record, () -> feed.onRecord(record)) && feed.skips()) {
-          thread.execute(feed::onInterrupted); // reads what was skipped
-        }
+        feed.receive(record);
       }
     }
 
     @Override
     public void interrupted(Collection<Channel> channels) {
-      for (Channel channel : channels) {
-        TopicFeed feed = topics.listening(channel);
-        if (feed != null) {
-          thread(channel.topic()).execute(feed::onInterrupted);
-        }
-      }
+      channels.stream()
+          .map(topics.feeds::get)
+          .filter(Objects::nonNull)
+          .forEach(TopicFeed::interrupted);
     }
 
     @Override

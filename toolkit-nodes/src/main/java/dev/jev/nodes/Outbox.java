@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,7 +49,9 @@ final class Outbox {
     void runAfter(long nanos, Runnable task);
 
     /** Returns the time in nanoseconds. */
-    long nanoTime();
+    default long nanoTime() {
+      return System.nanoTime();
+    }
 
     /** Returns whether this node delivers the messages that are published now. */
     boolean isHeard();
@@ -57,16 +60,23 @@ final class Outbox {
     void count(Receipt.Outcome outcome, int messages);
   }
 
-  /** A message, and the connection that does not receive it. */
-  private static final class Message {
-    private final byte[] payload;
-    private final @Nullable Connection<?> except;
-    private final CompletableFuture<Receipt> receipt = new CompletableFuture<>();
+  /**
+   * The limits and numbers that the outboxes of a node share.
+   *
+   * @param node its number
+   * @param timeoutNanos the time of a publication
+   * @param room the number of bytes that may still wait
+   * @param batches the number of the last batch
+   */
+  record Shared(long node, long timeoutNanos, AtomicLong room, AtomicLong batches) {}
 
-    private Message(byte[] payload, @Nullable Connection<?> except) {
-      this.payload = payload;
-      this.except = except;
-    }
+  /** A message, and the connection that does not receive it. */
+  @SuppressWarnings("ArrayRecordComponent") // is not compared
+  private record Message(
+      byte[] payload,
+      @Nullable Connection<?> except,
+      long deadline,
+      CompletableFuture<Receipt> receipt) {
 
     private int size() {
       return payload.length + OVERHEAD;
@@ -74,32 +84,16 @@ final class Outbox {
   }
 
   /** Messages that are published together. */
-  private static final class Batch {
-    private final long number;
-    private final byte[] body;
-    private final List<Message> messages;
-    private final long deadline;
-
-    private Batch(long number, byte[] body, List<Message> messages, long deadline) {
-      this.number = number;
-      this.body = body;
-      this.messages = messages;
-      this.deadline = deadline;
-    }
-  }
-
-  private record Queued(Message message, long deadline) {}
+  @SuppressWarnings("ArrayRecordComponent") // has a number
+  private record Batch(long number, byte[] body, List<Message> messages, long deadline) {}
 
   private final Engine engine;
-  private final long node;
+  private final Shared shared;
   private final boolean isEvents;
-  private final long timeoutNanos;
   private final int maxSenders; // batches; older ones are no longer kept by the engine
-  private final AtomicLong nodeRoom; // bytes that the node may still hold
-  private final AtomicLong batchNumbers; // of the node
 
   // Guarded by this.
-  private final Queue<Queued> queue = new ArrayDeque<>(1);
+  private final Queue<Message> queue = new ArrayDeque<>(1);
   private @Nullable Batch underWay;
   private int bytes;
   private boolean sending; // a thread is in sendNext
@@ -108,45 +102,41 @@ final class Outbox {
   private boolean stopped;
   private @Nullable Map<Long, List<@Nullable Connection<?>>> senders; // per batch not delivered yet
 
-  Outbox(
-      Engine engine,
-      long node,
-      boolean isEvents,
-      long timeoutNanos,
-      int maxSenders,
-      AtomicLong nodeRoom,
-      AtomicLong batchNumbers) {
+  Outbox(Engine engine, Shared shared, boolean isEvents, int maxSenders) {
     this.engine = engine;
-    this.node = node;
+    this.shared = shared;
     this.isEvents = isEvents;
-    this.timeoutNanos = timeoutNanos;
     this.maxSenders = maxSenders;
-    this.nodeRoom = nodeRoom;
-    this.batchNumbers = batchNumbers;
   }
 
   /** Adds a message; {@code except} is the connection that does not receive it. */
   CompletionStage<Receipt> publish(byte[] payload, @Nullable Connection<?> except) {
-    Message message = new Message(payload, except);
+    long deadline = engine.nanoTime() + shared.timeoutNanos;
+    Message message = new Message(payload, except, deadline, new CompletableFuture<>());
     synchronized (this) {
       if (stopped || bytes + message.size() > MAX_BYTES || !reserve(message)) {
         engine.count(unstored().outcome(), 1);
         return CompletableFuture.completedStage(unstored());
       }
       bytes += message.size();
-      queue.add(new Queued(message, engine.nanoTime() + timeoutNanos));
-      expireLater();
+      queue.add(message);
+      expireAfter(shared.timeoutNanos);
     }
     sendNext();
     return message.receipt.minimalCompletionStage();
   }
 
   private boolean reserve(Message message) {
-    if (nodeRoom.addAndGet(-message.size()) >= 0) {
+    if (shared.room.addAndGet(-message.size()) >= 0) {
       return true;
     }
-    nodeRoom.addAndGet(message.size());
+    shared.room.addAndGet(message.size());
     return false;
+  }
+
+  private void free(Message message) {
+    bytes -= message.size();
+    shared.room.addAndGet(message.size());
   }
 
   /** Lets messages wait, or go on. */
@@ -199,23 +189,21 @@ final class Outbox {
 
   private Batch nextBatch() {
     List<Message> messages = new ArrayList<>(1);
-    long deadline = queue.element().deadline();
     int size = 0;
-    for (Queued next; (next = queue.peek()) != null; queue.remove()) {
-      size += RecordBody.sizeOf(next.message().payload);
+    for (Message next; (next = queue.peek()) != null; messages.add(queue.remove())) {
+      size += RecordBody.sizeOf(next.payload);
       boolean full = size > MAX_BATCH_BYTES || messages.size() == RecordBody.MAX_MESSAGES;
       if (full && !messages.isEmpty()) {
         break;
       }
-      messages.add(next.message());
     }
-    long number = batchNumbers.incrementAndGet();
+    long number = shared.batches.incrementAndGet();
     if (messages.stream().anyMatch(message -> message.except != null)) {
       remember(number, messages);
     }
-    List<byte[]> payloads = messages.stream().map(message -> message.payload).toList();
-    byte[] body = new RecordBody(node, number, payloads).encode();
-    return new Batch(number, body, messages, deadline);
+    List<byte[]> payloads = messages.stream().map(Message::payload).toList();
+    byte[] body = new RecordBody(shared.node, number, payloads).encode();
+    return new Batch(number, body, messages, messages.get(0).deadline);
   }
 
   private void remember(long number, List<Message> messages) {
@@ -244,19 +232,20 @@ final class Outbox {
     } else if (isEvents || (cause instanceof Backplane.RefusedException && !again)) {
       end(batch, "", unstored());
     } else if (engine.nanoTime() < batch.deadline) {
-      engine.runAfter(timeoutNanos / 20, () -> sendAgain(batch));
+      engine.runAfter(
+          shared.timeoutNanos / 20,
+          () -> {
+            if (isUnderWay(batch)) {
+              send(batch, /* again= */ true);
+            }
+          });
     } else {
       end(batch, "", Receipt.UNKNOWN);
     }
   }
 
-  private void sendAgain(Batch batch) {
-    synchronized (this) {
-      if (underWay != batch) {
-        return;
-      }
-    }
-    send(batch, /* again= */ true);
+  private synchronized boolean isUnderWay(Batch batch) {
+    return underWay != null && underWay.number == batch.number;
   }
 
   /** Returns the receipt of a message that the engine has not taken. */
@@ -267,7 +256,7 @@ final class Outbox {
   /** Ends a batch, once; {@code receipt} is null if it is stored. */
   private void end(Batch batch, String id, @Nullable Receipt receipt) {
     synchronized (this) {
-      if (underWay != batch) {
+      if (!isUnderWay(batch)) {
         return; // its time was over
       }
       underWay = null;
@@ -299,81 +288,51 @@ final class Outbox {
     return index + 1 == count ? Position.after(id) : Position.inside(id, index + 1);
   }
 
-  /** Ends all publications, since the node stops. */
-  void stop() {
-    List<Message> refused = new ArrayList<>();
-    Batch unknown;
-    synchronized (this) {
-      stopped = true;
-      unknown = underWay;
-      queue.forEach(queued -> refused.add(queued.message()));
-      queue.clear();
-      refused.forEach(this::free);
-    }
-    refuse(refused);
-    if (unknown != null) {
-      end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
-    }
-  }
-
-  private void refuse(List<Message> refused) {
-    if (!refused.isEmpty()) {
-      engine.count(unstored().outcome(), refused.size());
-      complete(refused, "", unstored());
-    }
-  }
-
-  private void free(Message message) {
-    bytes -= message.size();
-    nodeRoom.addAndGet(message.size());
-  }
-
   // Messages whose time is over.
 
-  private void expireLater() {
+  /** Ends all publications, since the node stops. */
+  void stop() {
+    synchronized (this) {
+      stopped = true;
+    }
+    end(deadline -> true);
+  }
+
+  private void expireAfter(long nanos) {
     if (!expiryDue) {
       expiryDue = true;
-      engine.runAfter(timeoutNanos, this::expire);
+      engine.runAfter(nanos, this::expire);
     }
   }
 
   private void expire() {
-    List<Message> refused = new ArrayList<>();
-    Batch unknown = null;
     long now = engine.nanoTime();
+    end(deadline -> deadline <= now);
     synchronized (this) {
-      if (underWay != null && underWay.deadline <= now) {
-        unknown = underWay;
-      }
-      for (Queued next; (next = queue.peek()) != null && next.deadline() <= now; queue.remove()) {
-        refused.add(next.message());
-        free(next.message());
-      }
       expiryDue = false;
-      if (bytes > 0) {
-        expireLater(soonest(now));
+      if (bytes > 0 && !stopped) {
+        long soonest = underWay == null ? queue.element().deadline : underWay.deadline;
+        expireAfter(Math.max(soonest - now, shared.timeoutNanos / 100 + 1));
       }
     }
-    refuse(refused);
+  }
+
+  private void end(LongPredicate isOver) {
+    List<Message> refused = new ArrayList<>();
+    Batch unknown;
+    synchronized (this) {
+      unknown = underWay != null && isOver.test(underWay.deadline) ? underWay : null;
+      while (!queue.isEmpty() && isOver.test(queue.element().deadline)) {
+        refused.add(queue.remove());
+      }
+      refused.forEach(this::free);
+    }
+    if (!refused.isEmpty()) {
+      engine.count(unstored().outcome(), refused.size());
+      complete(refused, "", unstored());
+    }
     if (unknown != null) {
       end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
     }
-  }
-
-  private void expireLater(long nanos) {
-    expiryDue = true;
-    engine.runAfter(nanos, this::expire);
-  }
-
-  private long soonest(long now) {
-    long soonest = now + timeoutNanos;
-    if (underWay != null) {
-      soonest = Math.min(soonest, underWay.deadline);
-    }
-    Queued first = queue.peek();
-    if (first != null) {
-      soonest = Math.min(soonest, first.deadline());
-    }
-    return Math.max(soonest - now, timeoutNanos / 100 + 1);
   }
 }

@@ -4,6 +4,7 @@ import dev.jev.Connection;
 import dev.jev.SharedMessage;
 import dev.jev.SlowConsumer;
 import dev.jev.Topic;
+import dev.jev.nodes.NodePresence.Snapshot;
 import dev.jev.nodes.Presence.Change;
 import dev.jev.nodes.Presence.Listening;
 import dev.jev.nodes.Presence.Member;
@@ -12,7 +13,6 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Used by the thread of the topic only.
  */
-final class PresenceSockets {
+final class PresenceSockets implements NodePresence.Follower {
 
   /** Maximum number of members that a connection is told. */
   private static final int MAX_MEMBERS = 1_000;
@@ -33,6 +33,8 @@ final class PresenceSockets {
   private final Topic<WebSocketMessage> changes;
   private @Nullable Listening following;
   private final Set<Connection<?>> joining = new HashSet<>(); // wait for the members
+  private long last; // version that the connections know
+  private boolean isRosterDue;
 
   PresenceSockets(String name, NodePresence presence) {
     this.name = name;
@@ -43,10 +45,11 @@ final class PresenceSockets {
   /** Sends the members to a connection, and then their changes. */
   void add(Connection<WebSocketMessage> connection) {
     if (following == null) {
-      following = presence.follow(new Publisher());
+      following = presence.follow(this);
     }
     if (joining.add(connection)) {
-      new Snapshot((version, members) -> join(connection, version, members)).read();
+      Snapshot snapshot = (version, members) -> join(connection, version, members);
+      presence.follow(snapshot);
     }
   }
 
@@ -80,62 +83,31 @@ final class PresenceSockets {
     }
   }
 
-  /** Publishes the changes. */
-  private final class Publisher implements NodePresence.Follower {
+  @Override
+  public void members(long version, Collection<Member> members) {
+    last = version;
+    isRosterDue = false;
+  }
 
-    private long last; // version that the connections know
-    private boolean isRosterDue;
-
-    @Override
-    public void members(long version, Collection<Member> members) {
-      last = version;
+  @Override
+  public void changed(long version, Change change) {
+    endIfUnused(); // the connections have closed
+    if (isRosterDue) {
+      return; // which has this change
     }
-
-    @Override
-    public void changed(long version, Change change) {
-      endIfUnused(); // the connections have closed
-      if (isRosterDue) {
-        return; // which has this change
-      }
-      if (version == last + 1) {
-        last = version;
-        changes.publish(Envelope.change(name, version, change));
-      } else { // changes were missed
-        isRosterDue = true;
-        new Snapshot(this::publish).read();
-      }
-    }
-
-    private void publish(long version, Collection<Member> members) {
-      isRosterDue = false;
+    if (version == last + 1) {
       last = version;
-      changes.publish(roster(version, members));
+      changes.publish(Envelope.change(name, version, change));
+    } else { // changes were missed
+      isRosterDue = true;
+      Snapshot snapshot = this::publishRoster;
+      presence.follow(snapshot);
     }
   }
 
-  /** Passes on the members of one moment. */
-  private final class Snapshot implements NodePresence.Follower {
-
-    private final BiConsumer<Long, Collection<Member>> action;
-    private @Nullable Listening handle;
-
-    private Snapshot(BiConsumer<Long, Collection<Member>> action) {
-      this.action = action;
-    }
-
-    private void read() {
-      handle = presence.follow(this);
-    }
-
-    @Override
-    public void members(long version, Collection<Member> members) {
-      action.accept(version, members);
-      if (handle != null) {
-        handle.close();
-      }
-    }
-
-    @Override
-    public void changed(long version, Change change) {}
+  private void publishRoster(long version, Collection<Member> members) {
+    isRosterDue = false;
+    last = version;
+    changes.publish(roster(version, members));
   }
 }

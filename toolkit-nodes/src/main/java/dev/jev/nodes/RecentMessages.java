@@ -23,7 +23,7 @@ final class RecentMessages {
   private final Retention retention;
   private final boolean isLog; // others keep one message, whatever the limit
   private final Deque<KeptMessage> messages = new ArrayDeque<>(1);
-  private Position start; // behind which the first message comes
+  Position start; // behind which the first message comes
   private long bytes;
   private int pins; // reads that have to connect to the present messages
 
@@ -42,18 +42,13 @@ final class RecentMessages {
     List<KeptMessage> newer = new ArrayList<>();
     for (Iterator<KeptMessage> all = messages.descendingIterator(); all.hasNext(); ) {
       KeptMessage message = all.next();
-      if (message.position().equals(position)) {
+      if (message.position.equals(position)) {
         Collections.reverse(newer);
         return newer;
       }
       newer.add(message);
     }
     return null;
-  }
-
-  /** Returns the position behind which the first message comes. */
-  Position start() {
-    return start;
   }
 
   /** Returns the newest message, or null if there is none. */
@@ -83,7 +78,7 @@ final class RecentMessages {
   }
 
   private void own(KeptMessage message) {
-    message.owner(this);
+    message.owner = this;
     bytes += message.size();
   }
 
@@ -105,14 +100,14 @@ final class RecentMessages {
       return false;
     }
     KeptMessage oldest = messages.remove();
-    start = oldest.position();
+    start = oldest.position;
     disown(oldest);
     return true;
   }
 
   private void disown(KeptMessage message) {
     bytes -= message.size();
-    message.owner(null);
+    message.owner = null;
     if (isLog) {
       thread.forget(message);
     }

@@ -125,7 +125,7 @@ final class Sequence {
   }
 
   private void accept(Record record) {
-    if (isKnown(record.id())) {
+    if (deliveredAfter(record.id()) >= 0) {
       return; // after a divergence, its predecessor may be the last one again
     }
     if (record.previous().equals(last)) {
@@ -255,10 +255,6 @@ final class Sequence {
 
   private static String firstPrevious(Slice slice) {
     return slice.records().isEmpty() ? slice.end() : slice.records().get(0).previous();
-  }
-
-  private boolean isKnown(String id) {
-    return deliveredAfter(id) >= 0;
   }
 
   /** Returns the number of ids after this one, or -1 if it is not known. */

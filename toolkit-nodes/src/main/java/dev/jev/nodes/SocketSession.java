@@ -9,9 +9,9 @@ import dev.jev.nodes.TopicGate.Request;
 import dev.jev.websocket.WebSocketMessage;
 import io.netty.buffer.ByteBufUtil;
 import java.time.Duration;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -35,12 +35,16 @@ import org.jspecify.annotations.Nullable;
 final class SocketSession {
 
   private static final int POLICY_VIOLATION = 1008;
+  private static final int MIN_SUBSCRIPTIONS_PER_SECOND = 100;
+
+  /** Maximum size of the messages under way, in bytes. */
+  private static final long MAX_PENDING_BYTES = 256 * 1024;
+
   private static final Grant FAILED = Grant.denied("the server has failed");
   private static final Grant LATE = Grant.denied("the server has not decided in time");
 
-  private final TopicSocket socket;
-  private final Connection<WebSocketMessage> connection;
-  private final SocketLimits limits;
+  final TopicSocket socket;
+  final Connection<WebSocketMessage> connection;
 
   private final AtomicInteger underWay = new AtomicInteger(); // commands, per topic
   private final AtomicLong underWayBytes = new AtomicLong(); // of their messages
@@ -57,19 +61,10 @@ final class SocketSession {
   SocketSession(TopicSocket socket, Connection<WebSocketMessage> connection) {
     this.socket = socket;
     this.connection = connection;
-    this.limits = socket.limits();
     long now = System.nanoTime();
-    this.publications = new SocketRate(limits.publishesPerSecond(), limits.publishBurst(), now);
-    int perSecond = limits.subscriptionsPerSecond();
+    this.publications = new SocketRate(socket.publishesPerSecond, socket.publishBurst, now);
+    int perSecond = Math.max(socket.maxTopics, MIN_SUBSCRIPTIONS_PER_SECOND);
     this.subscriptions = new SocketRate(perSecond, 2 * perSecond, now);
-  }
-
-  TopicSocket socket() {
-    return socket;
-  }
-
-  Connection<WebSocketMessage> connection() {
-    return connection;
   }
 
   synchronized void onMessage(WebSocketMessage message) {
@@ -79,18 +74,18 @@ final class SocketSession {
       return;
     }
     try {
-      execute(Command.parse(utf8(message), limits.maxTopics()));
+      execute(Command.parse(utf8(message), socket.maxTopics));
     } catch (IllegalArgumentException e) {
       fail(String.valueOf(e.getMessage()));
     }
-    pauseIfFull();
+    pauseOrResume();
   }
 
   private byte[] utf8(WebSocketMessage message) {
     if (!(message instanceof WebSocketMessage.Text text)) {
       throw new IllegalArgumentException("message: not a text (expected: a text)");
     }
-    Checks.inRange("message length", text.utf8Bytes(), 0, limits.maxTextBytes());
+    Checks.inRange("message length", text.utf8Bytes(), 0, socket.maxTextBytes);
     return text.content().isReadable()
         ? ByteBufUtil.getBytes(text.content())
         : text.text().getBytes(UTF_8);
@@ -129,38 +124,24 @@ final class SocketSession {
     if (publications.take(System.nanoTime())) {
       topic(publish.topic()).publish(publish);
     } else if (publish.id() >= 0) {
-      String reason = "rate exceeded (expected: " + limits.publishesPerSecond() + " per second)";
+      String reason = "rate exceeded (expected: " + socket.publishesPerSecond + " per second)";
       connection.send(Envelope.failed(publish.id(), "refused", reason));
     }
   }
 
   /** Returns a topic, for a command about it. */
   private SocketTopic topic(String name) {
-    SocketTopic topic = topics.get(name);
-    if (topic == null) {
-      if (topics.size() >= 2 * limits.maxTopics()) {
-        forgetOneIdle();
-      }
-      topic = new SocketTopic(this, name);
-      topics.put(name, topic);
+    if (topics.size() >= 2 * socket.maxTopics && !topics.containsKey(name)) {
+      // Forgets the oldest topic that the client has only published to.
+      topics.values().stream().filter(SocketTopic::isIdle).findFirst().ifPresent(this::forget);
     }
-    return topic;
-  }
-
-  /** Forgets the oldest topic that the client has only published to. */
-  private void forgetOneIdle() {
-    for (Iterator<SocketTopic> all = topics.values().iterator(); all.hasNext(); ) {
-      if (all.next().isIdle()) {
-        all.remove();
-        return;
-      }
-    }
+    return topics.computeIfAbsent(name, absent -> new SocketTopic(this, absent));
   }
 
   // For the topics; with the monitor, except finish.
 
   void forget(SocketTopic topic) {
-    topics.remove(topic.name(), topic);
+    topics.remove(topic.name, topic);
   }
 
   /**
@@ -169,7 +150,7 @@ final class SocketSession {
    * @throws IllegalArgumentException if there are too many
    */
   void want() {
-    Checks.inRange("topics", wanted + 1L, 1, limits.maxTopics());
+    Checks.inRange("topics", wanted + 1L, 1, socket.maxTopics);
     wanted++;
   }
 
@@ -188,14 +169,14 @@ final class SocketSession {
     underWayBytes.addAndGet(-bytes);
     underWay.decrementAndGet();
     if (paused && !isFull()) {
-      connection.execute(this::resumeIfRoom);
+      connection.execute(this::pauseOrResume);
     }
   }
 
   private boolean isFull() {
     return resting
-        || underWay.get() >= limits.maxPendingCommands()
-        || underWayBytes.get() >= SocketLimits.MAX_PENDING_BYTES;
+        || underWay.get() >= socket.maxPendingCommands
+        || underWayBytes.get() >= MAX_PENDING_BYTES;
   }
 
   /** Reads no further commands for some time if the client subscribes too fast. */
@@ -210,19 +191,16 @@ final class SocketSession {
   private synchronized void endRest() {
     resting = false;
     restIfTooFast(); // what had arrived already was executed, too
-    resumeIfRoom();
+    pauseOrResume();
   }
 
-  private void pauseIfFull() {
-    if (isFull() && !paused && !ended) {
+  private synchronized void pauseOrResume() {
+    boolean full = isFull();
+    if (full && !paused && !ended) {
       paused = true;
       connection.pauseReading();
-      resumeIfRoom(); // an outcome may have come before this thread has set paused
-    }
-  }
-
-  private synchronized void resumeIfRoom() {
-    if (paused && !isFull()) {
+      pauseOrResume(); // an outcome may have come before this thread has set paused
+    } else if (!full && paused) {
       paused = false;
       connection.resumeReading();
     }
@@ -244,63 +222,37 @@ final class SocketSession {
    * session has ended.
    */
   void ask(String topic, boolean publish, Consumer<Grant> answered) {
-    Question question = new Question(topic, answered);
+    CompletableFuture<Grant> answer = new CompletableFuture<>();
     try {
-      socket.gate().ask(new Request(topic, connection, publish)).whenComplete(question::completed);
+      socket
+          .gate
+          .ask(new Request(topic, connection, publish))
+          .whenComplete((grant, failure) -> answer.complete(orFailed(grant, failure, topic)));
     } catch (Throwable t) { // of the application, which shall not end the connection
-      question.completed(null, t);
+      answer.complete(orFailed(null, t, topic));
     }
-    question.awaitAnswer();
+    if (answer.isDone()) {
+      runUnlessEnded(() -> answered.accept(answer.join()));
+      return;
+    }
+    ScheduledTask timeout = connection.runAfter(socket.gateTimeout, () -> answer.complete(LATE));
+    answer.thenAccept(
+        grant -> {
+          timeout.cancel();
+          later(() -> answered.accept(grant));
+        });
+  }
+
+  private Grant orFailed(@Nullable Grant grant, @Nullable Throwable failure, String topic) {
+    if (grant == null) {
+      Throwable cause = failure == null ? new NullPointerException("grant") : failure;
+      socket.gateLog.warning("gate failed for topic " + topic, cause);
+    }
+    return grant == null ? FAILED : grant;
   }
 
   /** Returns whether the gate has given this answer, so that it holds for further requests. */
   boolean isAnswer(Grant grant) {
     return grant != FAILED && grant != LATE;
-  }
-
-  /** A question to the gate, which may be answered by any thread, late, or never. */
-  private final class Question {
-
-    private final String topic;
-    private final Consumer<Grant> answered;
-
-    // Guarded by the session.
-    private boolean done;
-    private @Nullable ScheduledTask timeout;
-
-    Question(String topic, Consumer<Grant> answered) {
-      this.topic = topic;
-      this.answered = answered;
-    }
-
-    void completed(@Nullable Grant grant, @Nullable Throwable failure) {
-      if (grant == null) {
-        Throwable cause = failure == null ? new NullPointerException("grant") : failure;
-        socket.gateLog().warning("gate failed for topic " + topic, cause);
-      }
-      Grant answer = grant == null ? FAILED : grant;
-      if (Thread.holdsLock(SocketSession.this)) {
-        answer(answer);
-      } else {
-        later(() -> answer(answer));
-      }
-    }
-
-    void awaitAnswer() {
-      if (!done) {
-        timeout =
-            connection.runAfter(limits.gateTimeout(), () -> runUnlessEnded(() -> answer(LATE)));
-      }
-    }
-
-    private void answer(Grant grant) {
-      if (!done && !ended) {
-        done = true;
-        if (timeout != null) {
-          timeout.cancel();
-        }
-        answered.accept(grant);
-      }
-    }
   }
 }

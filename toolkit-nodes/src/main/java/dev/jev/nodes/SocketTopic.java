@@ -1,10 +1,12 @@
 package dev.jev.nodes;
 
+import dev.jev.SlowConsumer;
 import dev.jev.nodes.ClusterTopic.Beginning;
 import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.websocket.WebSocketMessage;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
@@ -25,7 +27,7 @@ final class SocketTopic {
   private static final int RETRY_MILLIS = 1000; // at least; at most three times as much
 
   private final SocketSession session;
-  private final String name;
+  final String name;
 
   private @Nullable Deque<Runnable> steps; // that wait; null if there are none
   private boolean busy; // a step has begun and not ended
@@ -39,10 +41,6 @@ final class SocketTopic {
   SocketTopic(SocketSession session, String name) {
     this.session = session;
     this.name = name;
-  }
-
-  String name() {
-    return name;
   }
 
   /** Returns whether nothing is lost if the topic is forgotten, except an answer of the gate. */
@@ -62,11 +60,15 @@ final class SocketTopic {
   }
 
   void unsubscribe() {
+    unwant();
+    add(0, this::unsubscribeNow);
+  }
+
+  private void unwant() {
     if (wanted) {
       session.unwant();
       wanted = false;
     }
-    add(0, this::unsubscribeNow);
   }
 
   void members() {
@@ -82,15 +84,11 @@ final class SocketTopic {
 
   private void add(int bytes, Runnable step) {
     session.begin(bytes);
-    if (!busy) {
-      busy = true;
-      step.run();
-      return;
-    }
     if (steps == null) {
       steps = new ArrayDeque<>(4);
     }
     steps.add(step);
+    advance();
   }
 
   /** Ends a step, whose command is no longer under way, and begins the next ones. */
@@ -99,9 +97,13 @@ final class SocketTopic {
     next();
   }
 
-  /** Ends a step, and begins the next ones until one has to wait. */
   private void next() {
     busy = false;
+    advance();
+  }
+
+  /** Begins the next steps until one has to wait. */
+  private void advance() {
     if (advancing) {
       return;
     }
@@ -129,36 +131,32 @@ final class SocketTopic {
         name,
         publish,
         grant -> {
-          keep(grant, publish);
+          boolean kept = session.isAnswer(grant);
+          if (kept && publish) {
+            write = grant;
+          } else if (kept) {
+            read = grant;
+          }
           answered.accept(grant);
         });
   }
 
-  private void keep(Grant grant, boolean publish) {
-    Grant kept = session.isAnswer(grant) ? grant : null;
-    if (publish) {
-      write = kept;
-    } else {
-      read = kept;
-    }
-  }
-
   /** Returns the topic of a grant; null if the grant denies this or the topic has another kind. */
   private @Nullable ClusterTopic<?> allowed(Grant grant, boolean publish) {
-    TopicKind<?> kind = grant.kind();
+    TopicKind<?> kind = grant.kind;
     if (kind == null || !grant.allows(publish)) {
       return null;
     }
     try {
-      return session.socket().topic(name, kind);
+      return session.socket.topic(name, kind);
     } catch (IllegalArgumentException e) {
-      session.socket().gateLog().warning("gate grants a topic of another kind", e);
+      session.socket.gateLog.warning("gate grants a topic of another kind", e);
       return null;
     }
   }
 
   private static String reason(Grant grant) {
-    return grant.kind() == null ? grant.reason() : Grant.denied().reason();
+    return grant.kind == null ? grant.reason : Grant.denied().reason;
   }
 
   // Subscribing.
@@ -170,23 +168,17 @@ final class SocketTopic {
       notSubscribed(Envelope.denied(name, reason(grant)));
       return;
     }
-    Position position = grant.allowsReplay() ? position(after) : null;
+    Position position = grant.replay ? position(after) : null;
     boolean isKnown = after == null || position != null || Position.OLDEST.toString().equals(after);
-    boolean lost = topic.kind().isLog() && !isKnown;
-    CompletionStage<Resumption> begun;
-    try {
-      begun =
-          topic.subscribeSocket(
-              session.connection(),
-              session.socket().slowConsumer(),
-              position,
-              beginning -> greeting(topic, beginning, lost));
-    } catch (IllegalStateException e) {
-      subscriptionFailed(topic, e);
-      return;
-    }
-    begun.whenComplete(
-        (resumption, failure) -> session.later(() -> subscribed(topic, resumption, failure)));
+    boolean lost = topic.kind.isLog() && !isKnown;
+    SlowConsumer<? super WebSocketMessage> policy = session.socket.slowConsumer;
+    CompletableFuture.completedStage(policy) // so that the call fails, if the node has stopped
+        .thenCompose(
+            present ->
+                topic.subscribeSocket(
+                    session.connection, present, position, begun -> greeting(topic, begun, lost)))
+        .whenComplete(
+            (resumption, failure) -> session.later(() -> subscribed(topic, resumption, failure)));
   }
 
   private static @Nullable Position position(@Nullable String after) {
@@ -198,38 +190,33 @@ final class SocketTopic {
   }
 
   private WebSocketMessage greeting(ClusterTopic<?> topic, Beginning beginning, boolean lost) {
-    boolean incomplete = topic.kind().isLog() && !beginning.complete();
+    boolean incomplete = topic.kind.isLog() && !beginning.complete();
     return Envelope.subscribed(name, beginning, lost || incomplete);
   }
 
   private void subscribed(
       ClusterTopic<?> topic, @Nullable Resumption resumption, @Nullable Throwable failure) {
-    if (resumption == null) {
-      subscriptionFailed(topic, failure);
+    if (resumption != null) {
+      subscribed = true;
+      subscribing--;
+      done(0);
       return;
     }
-    subscribed = true;
-    subscribing--;
-    done(0);
-  }
-
-  /** Lets the client try again, since its connection is worth keeping. */
-  private void subscriptionFailed(ClusterTopic<?> topic, @Nullable Throwable failure) {
     SUBSCRIPTION_LOG.warning("subscription to topic " + name + " failed", failure);
     if (subscribed) { // anew
-      topic.unsubscribeSocket(session.connection());
+      topic.unsubscribeSocket(session.connection);
       subscribed = false;
     }
+    // Lets the client try again, since its connection is worth keeping.
     int retry = RETRY_MILLIS + ThreadLocalRandom.current().nextInt(2 * RETRY_MILLIS);
     notSubscribed(Envelope.unsubscribed(name, retry));
   }
 
   private void notSubscribed(WebSocketMessage answer) {
-    session.connection().send(answer);
+    session.connection.send(answer);
     subscribing--;
-    if (wanted && subscribing == 0) {
-      session.unwant();
-      wanted = false;
+    if (subscribing == 0) {
+      unwant();
     }
     done(0);
   }
@@ -237,12 +224,12 @@ final class SocketTopic {
   private void unsubscribeNow() {
     ClusterTopic<?> topic = topicIfSubscribed();
     if (topic != null) {
-      topic.unsubscribeSocket(session.connection());
+      topic.unsubscribeSocket(session.connection);
     }
     subscribed = false;
     read = null;
     write = null;
-    session.connection().send(Envelope.unsubscribed(name));
+    session.connection.send(Envelope.unsubscribed(name));
     done(0);
   }
 
@@ -253,13 +240,13 @@ final class SocketTopic {
   private void membersNow() {
     ClusterTopic<?> topic = topicIfSubscribed();
     if (topic == null) {
-      session.connection().send(Envelope.denied(name, "not subscribed"));
+      session.connection.send(Envelope.denied(name, "not subscribed"));
       done(0);
-    } else if (!topic.kind().hasPresence()) {
-      session.connection().send(Envelope.denied(name, "the topic has no members"));
+    } else if (!topic.kind.hasPresence) {
+      session.connection.send(Envelope.denied(name, "the topic has no members"));
       done(0);
     } else { // is under way until the node has handled it
-      topic.presenceSocket(session.connection(), () -> session.later(() -> done(0)));
+      topic.presenceSocket(session.connection, () -> session.later(() -> done(0)));
     }
   }
 
@@ -273,31 +260,28 @@ final class SocketTopic {
     }
     CompletionStage<Receipt> receipt;
     try {
-      byte[] payload = publish.payload(topic.kind().codec().format());
-      receipt = topic.publishEncoded(payload, publish.echo() ? null : session.connection());
+      byte[] payload = publish.payload(topic.kind.codec.format());
+      receipt = topic.publishEncoded(payload, publish.echo() ? null : session.connection);
     } catch (IllegalArgumentException e) {
       denied(publish, String.valueOf(e.getMessage()));
       return;
     }
-    receipt.whenComplete((outcome, failure) -> published(publish, outcome));
+    receipt.thenAccept(outcome -> published(publish, outcome));
     next();
   }
 
   private void denied(Command.Publish publish, String reason) {
-    session
-        .connection()
-        .send(
-            publish.id() < 0
-                ? Envelope.denied(name, reason)
-                : Envelope.failed(publish.id(), "denied", reason));
+    session.connection.send(
+        publish.id() < 0
+            ? Envelope.denied(name, reason)
+            : Envelope.failed(publish.id(), "denied", reason));
     done(publish.data().length);
   }
 
   /** Answers a publication. Any thread, without the monitor. */
-  private void published(Command.Publish publish, @Nullable Receipt receipt) {
+  private void published(Command.Publish publish, Receipt receipt) {
     if (publish.id() >= 0) {
-      Receipt known = receipt == null ? Receipt.UNKNOWN : receipt;
-      session.connection().send(answer(publish.id(), known));
+      session.connection.send(answer(publish.id(), receipt));
     }
     session.finish(publish.data().length);
   }

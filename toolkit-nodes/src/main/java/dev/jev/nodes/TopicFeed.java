@@ -6,8 +6,10 @@ import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Backplane.Slice;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,46 +25,59 @@ final class TopicFeed implements Sequence.Actions {
 
   private static final long ROOM_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
-  private final ClusterTopic<?> topic;
+  final ClusterTopic<?> topic;
+  final NodeCounters counters;
+  final Session session;
+  final RecentMessages recent;
+  final TopicJoins joins;
   private final NodeThread thread;
-  private final NodeCounters counters;
-  private final Session session;
   private final boolean isEvents;
   private final Sequence sequence;
-  private final RecentMessages recent;
-  private final TopicJoins joins;
 
-  private final AtomicBoolean skips = new AtomicBoolean();
+  private final AtomicBoolean skips = new AtomicBoolean(); // records, and will read them
   private long delivered; // messages
   private boolean hasBegun; // listens, and has read the end
   private boolean ended;
 
-  TopicFeed(ClusterTopic<?> topic, NodeThread thread, NodeCounters counters, Session session) {
+  TopicFeed(ClusterTopic<?> topic, NodeThread thread, Session session) {
     this.topic = topic;
     this.thread = thread;
-    this.counters = counters;
+    this.counters = topic.nodes.counters;
     this.session = session;
-    this.isEvents = topic.kind().isEvents();
-    this.sequence = new Sequence(this, topic.kind().isLog());
-    this.recent =
-        new RecentMessages(thread, topic.kind().retention(), Position.after(sequence.last()));
-    this.joins = new TopicJoins(topic, this, thread, counters, session, recent);
+    this.isEvents = topic.kind.isEvents();
+    this.sequence = new Sequence(this, topic.kind.isLog());
+    this.recent = new RecentMessages(thread, topic.kind.retention, at());
+    this.joins = new TopicJoins(this);
+  }
+
+  /** Handles an answer of the engine on the thread of the topic, unless the feed has ended. */
+  <T> void whenAnswered(
+      CompletionStage<T> stage, BiConsumer<@Nullable T, @Nullable Throwable> action) {
+    stage.whenComplete(
+        (answer, failure) ->
+            thread.execute(() -> unlessEnded(() -> action.accept(answer, failure))));
+  }
+
+  /** Runs a task after some time, unless the feed has ended. */
+  void runAfter(long nanos, Runnable task) {
+    thread.runAfter(nanos, () -> unlessEnded(task));
+  }
+
+  private void unlessEnded(Runnable task) {
+    if (!ended) {
+      task.run();
+    }
   }
 
   /** Begins to listen. */
   void begin() {
-    session
-        .listen(List.of(topic.channel()))
-        .whenComplete((done, failure) -> thread.execute(() -> listens(failure)));
+    whenAnswered(session.listen(List.of(topic.channel)), (done, failure) -> listens(failure));
   }
 
   private void listens(@Nullable Throwable failure) {
-    if (ended) {
-      return;
-    }
     if (failure != null) {
       joins.fail(failure);
-      thread.runAfter(Nodes.RETRY_NANOS, this::begin);
+      runAfter(Nodes.RETRY_NANOS, this::begin);
     } else if (isEvents) {
       begun();
     } else {
@@ -72,20 +87,16 @@ final class TopicFeed implements Sequence.Actions {
 
   private void begun() {
     hasBegun = true;
-    topic.begun();
+    topic.hold(false); // all that is published from now on is heard
     joins.joinWaiting();
   }
 
   /** Ends: the subscribers have left. */
   void end() {
     ended = true;
-    session.unlisten(List.of(topic.channel()));
+    session.unlisten(List.of(topic.channel));
     recent.clear(at());
     joins.fail(new IllegalStateException("node has stopped"));
-  }
-
-  boolean hasEnded() {
-    return ended;
   }
 
   /** Returns the position behind all messages that were delivered. */
@@ -94,11 +105,6 @@ final class TopicFeed implements Sequence.Actions {
   }
 
   // Subscribers.
-
-  /** Returns whether no subscriber waits. */
-  boolean isIdle() {
-    return joins.isIdle();
-  }
 
   void join(TopicJoins.Join<?> join) {
     if (ended) {
@@ -110,14 +116,19 @@ final class TopicFeed implements Sequence.Actions {
     }
   }
 
-  /** Ends the replay of a connection that unsubscribes. */
-  void leave(Connection<?> connection) {
-    joins.leave(connection);
-  }
-
   // Records.
 
-  void onRecord(Record record) {
+  /** Takes a record of the engine, unless too many wait. Any thread. */
+  void receive(Record record) {
+    if (!thread.execute(record, () -> onRecord(record))) {
+      counters.lagged.increment();
+      if (skips.compareAndSet(false, true)) {
+        interrupted(); // reads what was skipped
+      }
+    }
+  }
+
+  private void onRecord(Record record) {
     if (ended) {
       return;
     }
@@ -129,46 +140,35 @@ final class TopicFeed implements Sequence.Actions {
     }
   }
 
-  /** Notes that a record was skipped; returns false if that was known. Any thread. */
-  boolean skips() {
-    counters.lagged.increment();
-    return skips.compareAndSet(false, true);
-  }
-
-  void onInterrupted() {
-    skips.set(false);
-    if (!ended && !isEvents) {
-      sequence.onInterrupted();
-    }
+  /** Notes that records may have been missed. Any thread. */
+  void interrupted() {
+    thread.execute(
+        () -> {
+          skips.set(false);
+          if (!ended && !isEvents) {
+            sequence.onInterrupted();
+          }
+        });
   }
 
   @Override
   public void read(@Nullable Position after) {
-    boolean newest = after == null && needsNewest();
-    if (newest) {
-      joins.hasReadNewest();
-    }
+    // At the beginning, more than the end is of use if there are subscribers that get it.
+    boolean newest = after == null && (!topic.kind.isLog() || joins.resumes());
+    joins.hasReadNewest |= newest;
     counters.repairs.add(after == null ? 0 : 1);
-    session
-        .read(topic.channel(), after, after != null || newest ? READ_BYTES : 0)
-        .whenComplete((slice, failure) -> thread.execute(() -> onSlice(after, slice, failure)));
-  }
-
-  /** Returns whether more than the end is of use at the beginning. */
-  private boolean needsNewest() {
-    return !topic.kind().isLog() || joins.resumes();
+    whenAnswered(
+        session.read(topic.channel, after, after != null || newest ? READ_BYTES : 0),
+        (slice, failure) -> onSlice(after, slice, failure));
   }
 
   private void onSlice(
       @Nullable Position after, @Nullable Slice slice, @Nullable Throwable failure) {
-    if (ended) {
-      return;
-    }
     if (slice == null) {
       if (!hasBegun && failure != null) {
         joins.fail(failure);
       }
-      thread.runAfter(Nodes.RETRY_NANOS, this::readAgain);
+      runAfter(Nodes.RETRY_NANOS, sequence::onReadFailed);
       return;
     }
     long before = delivered;
@@ -179,12 +179,6 @@ final class TopicFeed implements Sequence.Actions {
     }
   }
 
-  private void readAgain() {
-    if (!ended) {
-      sequence.onReadFailed();
-    }
-  }
-
   @Override
   public boolean hasRoom() {
     if (topic.hasRoom()) {
@@ -192,19 +186,16 @@ final class TopicFeed implements Sequence.Actions {
     }
     counters.lagged.increment();
     if (!isEvents) {
-      thread.runAfter(ROOM_CHECK_NANOS, this::checkRoom);
+      runAfter(ROOM_CHECK_NANOS, this::checkRoom);
     }
     return false;
   }
 
   private void checkRoom() {
-    if (ended) {
-      return;
-    }
     if (topic.hasRoom()) {
       sequence.onRoom();
     } else {
-      thread.runAfter(ROOM_CHECK_NANOS, this::checkRoom);
+      runAfter(ROOM_CHECK_NANOS, this::checkRoom);
     }
   }
 
@@ -212,7 +203,7 @@ final class TopicFeed implements Sequence.Actions {
   public void begin(Slice slice) {
     List<KeptMessage> messages = new ArrayList<>();
     slice.records().forEach(record -> messages.addAll(messagesOf(record)));
-    if (!topic.kind().isLog()) {
+    if (!topic.kind.isLog()) {
       messages.forEach(message -> deliver(message, null));
     } else if (!messages.isEmpty()) {
       recent.prepend(Position.after(slice.records().get(0).previous()), messages);
@@ -227,7 +218,7 @@ final class TopicFeed implements Sequence.Actions {
     if (body == null) {
       return;
     }
-    boolean isOwn = body.node() == topic.nodes().number();
+    boolean isOwn = body.node() == topic.nodes.outboxes.node();
     if (isOwn && isEvents) {
       return; // was delivered when it was published
     }

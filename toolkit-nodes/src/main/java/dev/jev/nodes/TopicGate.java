@@ -51,11 +51,11 @@ public interface TopicGate {
 
     private static final Grant DENIED = new Grant(null, false, false, false, "not allowed");
 
-    private final @Nullable TopicKind<?> kind;
+    final @Nullable TopicKind<?> kind; // null if denied
+    final boolean replay;
+    final String reason;
     private final boolean read;
     private final boolean write;
-    private final boolean replay;
-    private final String reason;
 
     private Grant(
         @Nullable TopicKind<?> kind, boolean read, boolean write, boolean replay, String reason) {
@@ -104,20 +104,8 @@ public interface TopicGate {
       return new Grant(kind, read, write, allowed, reason);
     }
 
-    @Nullable TopicKind<?> kind() {
-      return kind;
-    }
-
     boolean allows(boolean publish) {
       return publish ? write : read;
-    }
-
-    boolean allowsReplay() {
-      return replay;
-    }
-
-    String reason() {
-      return reason;
     }
   }
 }

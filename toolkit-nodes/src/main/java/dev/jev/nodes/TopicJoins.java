@@ -8,18 +8,16 @@ import dev.jev.SlowConsumer;
 import dev.jev.Subscription;
 import dev.jev.Topic;
 import dev.jev.nodes.Backplane.Record;
-import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.ClusterTopic.Beginning;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -73,6 +71,10 @@ final class TopicJoins {
       return new Join<>(view, connection, policy, begin, greeting, replayed, result);
     }
 
+    private boolean isAt(String id) {
+      return after != null && after.record().equals(id);
+    }
+
     private Join<M> next(Position reached, int total) {
       return new Join<>(view, connection, policy, reached, null, total, result);
     }
@@ -81,35 +83,25 @@ final class TopicJoins {
   /** A replay whose present step is being written. */
   private record Replay(Join<?> next, Subscription step) {}
 
-  private final ClusterTopic<?> topic;
   private final TopicFeed feed;
-  private final NodeThread thread;
+  private final ClusterTopic<?> topic;
   private final NodeCounters counters;
-  private final Session session;
   private final RecentMessages recent;
   private final boolean isLog;
 
-  private boolean hasReadNewest;
+  boolean hasReadNewest; // records of the engine
   private boolean fetching;
   private boolean hasPrepended; // older messages, in this read
   private final List<Join<?>> waiting = new ArrayList<>(0); // for the beginning, or for a read
   private final List<Join<?>> ahead = new ArrayList<>(0); // of this node
   private final Map<Connection<?>, Replay> replays = new HashMap<>(0); // in steps
 
-  TopicJoins(
-      ClusterTopic<?> topic,
-      TopicFeed feed,
-      NodeThread thread,
-      NodeCounters counters,
-      Session session,
-      RecentMessages recent) {
-    this.topic = topic;
+  TopicJoins(TopicFeed feed) {
     this.feed = feed;
-    this.thread = thread;
-    this.counters = counters;
-    this.session = session;
-    this.recent = recent;
-    this.isLog = topic.kind().isLog();
+    this.topic = feed.topic;
+    this.counters = feed.counters;
+    this.recent = feed.recent;
+    this.isLog = feed.topic.kind.isLog();
   }
 
   /** Returns whether no subscriber waits. */
@@ -120,11 +112,6 @@ final class TopicJoins {
   /** Returns whether a subscriber waits for the beginning in order to resume. */
   boolean resumes() {
     return waiting.stream().anyMatch(join -> join.after() != null);
-  }
-
-  /** Notes that the newest records were read at the beginning. */
-  void hasReadNewest() {
-    hasReadNewest = true;
   }
 
   void fail(Throwable failure) {
@@ -155,14 +142,9 @@ final class TopicJoins {
 
   /** Joins those that wait until this node has reached a record. */
   void reached(String id) {
-    if (ahead.isEmpty()) {
-      return;
+    if (!ahead.isEmpty()) {
+      take(ahead, join -> join.isAt(id)).forEach(this::join);
     }
-    take(ahead, join -> isAt(join, id)).forEach(this::join);
-  }
-
-  private static boolean isAt(Join<?> join, String id) {
-    return join.after() != null && join.after().record().equals(id);
   }
 
   /** Ends the replay of a connection that unsubscribes. */
@@ -184,8 +166,12 @@ final class TopicJoins {
 
   /** Joins a subscriber after the beginning, or reads what it has missed. */
   void join(Join<?> join) {
+    attempt(join, () -> joinOrFetch(join));
+  }
+
+  private static void attempt(Join<?> join, Runnable step) {
     try {
-      joinOrFetch(join);
+      step.run();
     } catch (RuntimeException e) { // a connection that cannot subscribe, for example
       join.result().completeExceptionally(e);
     }
@@ -211,15 +197,7 @@ final class TopicJoins {
 
   private List<KeptMessage> newestUnless(@Nullable Position after) {
     KeptMessage newest = recent.newest();
-    return newest == null || newest.position().equals(after) ? List.of() : List.of(newest);
-  }
-
-  private void joinWith(Join<?> join, List<KeptMessage> missed, boolean complete) {
-    try {
-      join(join, missed, complete);
-    } catch (RuntimeException e) {
-      join.result().completeExceptionally(e);
-    }
+    return newest == null || newest.position.equals(after) ? List.of() : List.of(newest);
   }
 
   private <M> void join(Join<M> join, List<KeptMessage> missed, boolean complete) {
@@ -241,14 +219,14 @@ final class TopicJoins {
       greeting.release();
     }
     if (!isLast) {
-      Position reached = step.get(step.size() - 1).position();
+      Position reached = step.get(step.size() - 1).position;
       Replay replay = new Replay(join.next(reached, replayed), subscription);
       replays.put(join.connection(), replay);
       goOnLater(replay);
       return;
     }
     counters.resumedLost.add(complete ? 0 : 1);
-    topic.closeLaterUnless(subscription.isActive());
+    topic.closeLaterIfUnused();
     join.result().complete(new Resumption(subscription, replayed, complete, feed.at()));
   }
 
@@ -258,7 +236,7 @@ final class TopicJoins {
       if (bytes > STEP_BYTES) {
         return messages.subList(0, i);
       }
-      bytes += messages.get(i).payload().length;
+      bytes += messages.get(i).payload.length;
     }
     return messages;
   }
@@ -270,7 +248,10 @@ final class TopicJoins {
       return SharedMessage.of(join.greeting().apply(beginning));
     }
     boolean isLost = !complete && join.replayed() >= 0; // in the middle of a replay
-    return isLost && after != null ? join.view().gap(after, feed.at()) : null;
+    BiFunction<Position, Position, M> gap = join.view().gap();
+    return isLost && after != null && gap != null
+        ? SharedMessage.of(gap.apply(after, feed.at()))
+        : null;
   }
 
   /** Returns the position behind which a stream begins; null if there is none. */
@@ -278,19 +259,19 @@ final class TopicJoins {
     if (isLog) {
       return complete && after != null ? after : feed.at();
     }
-    return topic.kind().isEvents() || missed > 0 ? null : feed.at();
+    return topic.kind.isEvents() || missed > 0 ? null : feed.at();
   }
 
   private <M> void addForm(TopicView<M> view, KeptMessage message, List<SharedMessage<M>> forms) {
     try {
-      forms.add(view.form(message));
+      forms.add(message.form(view));
     } catch (RuntimeException e) { // of the codec: a record of another program, or a fault
       counters.malformed.increment();
     }
   }
 
   private void goOnLater(Replay replay) {
-    thread.runAfter(STEP_CHECK_NANOS, () -> goOn(replay));
+    feed.runAfter(STEP_CHECK_NANOS, () -> goOn(replay));
   }
 
   private void goOn(Replay replay) {
@@ -300,7 +281,7 @@ final class TopicJoins {
     }
     if (!replay.step().isActive()) {
       endReplay(next.connection());
-      topic.closeLaterUnless(/* used= */ false);
+      topic.closeLaterIfUnused();
     } else if (replay.step().pendingBytes() > 0) {
       goOnLater(replay);
     } else {
@@ -318,64 +299,60 @@ final class TopicJoins {
     }
     fetching = true;
     recent.pin();
-    boolean newest = !hasReadNewest;
+    Position after = hasReadNewest ? waiting.get(0).after() : null;
     hasReadNewest = true;
-    fetch(new Fetch(newest ? null : waiting.get(0).after(), new ArrayList<>()));
+    fetch(after, new ArrayList<>());
   }
 
-  /** The messages that were read behind a position; the newest ones if it is null. */
-  private record Fetch(@Nullable Position after, List<KeptMessage> messages) {
-
-    @Nullable Position end() {
-      return messages.isEmpty() ? after : messages.get(messages.size() - 1).position();
-    }
+  /** Reads behind the messages that were read behind a position; the newest ones if it is null. */
+  private void fetch(@Nullable Position after, List<KeptMessage> messages) {
+    feed.whenAnswered(
+        feed.session.read(topic.channel, endOf(after, messages), TopicFeed.READ_BYTES),
+        (slice, failure) -> {
+          if (slice == null) {
+            fail(failure == null ? new IllegalStateException("no answer") : failure);
+            endFetch();
+            return;
+          }
+          Position begin = Position.OLDEST.equals(after) ? fromOldest(slice) : after;
+          if (isOver(begin, messages, slice)) {
+            endFetch();
+          } else {
+            fetch(begin, messages);
+          }
+        });
   }
 
-  private void fetch(Fetch fetch) {
-    session
-        .read(topic.channel(), fetch.end(), TopicFeed.READ_BYTES)
-        .whenComplete((slice, failure) -> thread.execute(() -> fetched(fetch, slice, failure)));
-  }
-
-  private void fetched(Fetch fetch, @Nullable Slice slice, @Nullable Throwable failure) {
-    if (feed.hasEnded()) {
-      return;
-    }
-    if (slice == null) {
-      fail(failure == null ? new IllegalStateException("no answer") : failure);
-      endFetch();
-      return;
-    }
-    if (Position.OLDEST.equals(fetch.after())) {
-      fetched(fromOldest(slice), slice, null);
-      return;
-    }
-    Position before = fetch.end();
-    for (Record record : slice.records()) {
-      List<KeptMessage> messages = feed.messagesOf(record);
-      int known = before != null && before.record().equals(record.id()) ? before.messages() : 0;
-      fetch.messages().addAll(messages.subList(Math.min(known, messages.size()), messages.size()));
-    }
-    Position after = fetch.after();
-    if (after == null) {
-      connect(beginOf(slice), fetch.messages());
-      endFetch();
-    } else if (!slice.continuous()) {
-      joinThose(after, List.of(), /* complete= */ false);
-      endFetch();
-    } else if (isConnected(fetch) || isWhole(slice)) {
-      resumeFrom(after, fetch.messages());
-      endFetch();
-    } else {
-      fetch(fetch);
-    }
+  private static @Nullable Position endOf(@Nullable Position after, List<KeptMessage> messages) {
+    return messages.isEmpty() ? after : messages.get(messages.size() - 1).position;
   }
 
   /** Lets those that want the oldest messages resume at the position before these. */
-  private Fetch fromOldest(Slice slice) {
+  private Position fromOldest(Slice slice) {
     Position begin = beginOf(slice);
-    take(Position.OLDEST).forEach(join -> waiting.add(join.at(begin)));
-    return new Fetch(begin, new ArrayList<>());
+    take(waiting, join -> Position.OLDEST.equals(join.after()))
+        .forEach(join -> waiting.add(join.at(begin)));
+    return begin;
+  }
+
+  /** Adds the messages of a slice, and uses all once they suffice; returns whether they do. */
+  private boolean isOver(@Nullable Position after, List<KeptMessage> messages, Slice slice) {
+    Position end = endOf(after, messages);
+    for (Record record : slice.records()) {
+      List<KeptMessage> all = feed.messagesOf(record);
+      int known = end != null && end.record().equals(record.id()) ? end.messages() : 0;
+      messages.addAll(all.subList(Math.min(known, all.size()), all.size()));
+    }
+    if (after == null) {
+      connect(beginOf(slice), messages);
+    } else if (!slice.continuous()) {
+      joinThose(after, List.of(), /* complete= */ false);
+    } else if (isConnected(after, messages) || isWhole(slice)) {
+      resumeFrom(after, messages);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   private static Position beginOf(Slice slice) {
@@ -388,13 +365,9 @@ final class TopicJoins {
     return records.isEmpty() || records.get(records.size() - 1).id().equals(slice.end());
   }
 
-  private boolean isConnected(Fetch fetch) {
-    return recent.after(Position.after(endRecord(fetch))) != null;
-  }
-
-  private static String endRecord(Fetch fetch) {
-    Position end = fetch.end();
-    return end == null ? "" : end.record();
+  private boolean isConnected(Position after, List<KeptMessage> messages) {
+    Position end = messages.isEmpty() ? after : messages.get(messages.size() - 1).position;
+    return recent.after(Position.after(end.record())) != null;
   }
 
   private void resumeFrom(Position after, List<KeptMessage> messages) {
@@ -415,10 +388,10 @@ final class TopicJoins {
    * they do.
    */
   private boolean connect(Position begin, List<KeptMessage> messages) {
-    Position start = recent.start();
+    Position start = recent.start;
     int older = -1;
     for (int i = 0; i < messages.size() && older < 0; i++) {
-      older = messages.get(i).position().equals(start) ? i + 1 : -1;
+      older = messages.get(i).position.equals(start) ? i + 1 : -1;
     }
     if (older < 0) {
       return begin.equals(start);
@@ -444,11 +417,8 @@ final class TopicJoins {
   }
 
   private void joinThose(Position after, List<KeptMessage> missed, boolean complete) {
-    take(after).forEach(join -> joinWith(join, missed, complete));
-  }
-
-  private List<Join<?>> take(Position after) {
-    return take(waiting, join -> after.equals(join.after()));
+    take(waiting, join -> after.equals(join.after()))
+        .forEach(join -> attempt(join, () -> join(join, missed, complete)));
   }
 
   /** Removes some of many subscribers in one pass, and returns them. */
@@ -460,15 +430,13 @@ final class TopicJoins {
   }
 
   private void awaitReaching(Position after) {
-    List<Join<?>> those = take(after);
+    Set<Join<?>> those = Set.copyOf(take(waiting, join -> after.equals(join.after())));
     ahead.addAll(those);
-    thread.runAfter(
+    feed.runAfter(
         MAX_AHEAD_NANOS,
-        () -> {
-          Set<Join<?>> due = Collections.newSetFromMap(new IdentityHashMap<>());
-          due.addAll(those);
-          take(ahead, due::contains)
-              .forEach(join -> joinWith(join, List.of(), /* complete= */ false));
-        });
+        () ->
+            take(ahead, those::contains)
+                .forEach(
+                    join -> attempt(join, () -> join(join, List.of(), /* complete= */ false))));
   }
 }

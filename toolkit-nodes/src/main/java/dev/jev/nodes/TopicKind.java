@@ -22,10 +22,10 @@ public final class TopicKind<O> {
   private static final int MAX_MESSAGES = 100_000;
   private static final long MAX_BYTES = 4 * 1024 * 1024;
 
-  private final MessageCodec<O> codec;
-  private final Retention retention;
-  private final boolean hasPresence;
-  private final Duration leaveAfter;
+  final MessageCodec<O> codec;
+  final Retention retention;
+  final boolean hasPresence;
+  final Duration leaveAfter;
 
   private TopicKind(
       MessageCodec<O> codec, Retention retention, boolean hasPresence, Duration leaveAfter) {
@@ -93,28 +93,12 @@ public final class TopicKind<O> {
     return new TopicKind<>(codec, retention, hasPresence, grace);
   }
 
-  MessageCodec<O> codec() {
-    return codec;
-  }
-
-  Retention retention() {
-    return retention;
-  }
-
   boolean isEvents() {
     return retention.kind() == Kind.EVENTS;
   }
 
   boolean isLog() {
     return retention.kind() == Kind.LOG;
-  }
-
-  boolean hasPresence() {
-    return hasPresence;
-  }
-
-  Duration grace() {
-    return leaveAfter;
   }
 
   /** Returns whether another kind has the same codec, retention and presence. */

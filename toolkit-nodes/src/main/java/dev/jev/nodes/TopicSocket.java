@@ -58,19 +58,29 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
   private static final int MAX_PENDING_BYTES = 4 * 1024 * 1024;
   private static final int RECONNECT_MILLIS = 2000;
 
+  final int maxTopics;
+  final int maxPendingCommands;
+  final int maxTextBytes;
+  final int publishesPerSecond;
+  final int publishBurst;
+  final Duration gateTimeout;
+  final TopicGate gate;
+  final LogLimit gateLog = new LogLimit(); // of its faults
+  final SlowConsumer<? super WebSocketMessage> slowConsumer;
   private final Nodes nodes;
-  private final SocketLimits limits;
-  private final TopicGate gate;
-  private final SlowConsumer<? super WebSocketMessage> slowConsumer;
   private final @Nullable Function<WebSocketHandshake, Presence.@Nullable Member> member;
   private final Duration heartbeat;
   private final Topic<WebSocketMessage> connections = Topic.of("heartbeat");
-  private final LogLimit gateLog = new LogLimit();
   private final AtomicLong lastBeat = new AtomicLong(System.nanoTime());
 
   private TopicSocket(Builder builder, TopicGate gate) {
     this.nodes = builder.nodes;
-    this.limits = builder.limits;
+    this.maxTopics = builder.maxTopics;
+    this.maxPendingCommands = builder.maxPendingCommands;
+    this.maxTextBytes = builder.maxTextBytes;
+    this.publishesPerSecond = builder.publishesPerSecond;
+    this.publishBurst = builder.publishBurst;
+    this.gateTimeout = builder.gateTimeout;
     this.gate = gate;
     this.slowConsumer = builder.slowConsumer;
     this.member = builder.member;
@@ -109,7 +119,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
   public WebSocketServerBuilder protocol() {
     return WebSocketProtocol.server()
         .subprotocols(SUBPROTOCOL)
-        .maxMessageBytes(limits.maxTextBytes())
+        .maxMessageBytes(maxTextBytes)
         .stopCloseCode(SERVICE_RESTART)
         .stopText(TopicSocket::reconnect)
         .http(script());
@@ -184,23 +194,6 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
   // For the connections.
 
-  SocketLimits limits() {
-    return limits;
-  }
-
-  TopicGate gate() {
-    return gate;
-  }
-
-  /** Returns the log of the gate's faults. */
-  LogLimit gateLog() {
-    return gateLog;
-  }
-
-  SlowConsumer<? super WebSocketMessage> slowConsumer() {
-    return slowConsumer;
-  }
-
   /**
    * Returns a topic.
    *
@@ -213,12 +206,19 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
   /** The configuration of a {@link TopicSocket}. Every setter checks its value at once. */
   public static final class Builder {
 
+    private static final int MAX_COUNT = 100_000;
+    private static final int MAX_RATE = 1_000_000;
     private static final Duration MIN_HEARTBEAT = Duration.ofSeconds(1);
     private static final Duration MAX_HEARTBEAT = Duration.ofHours(1);
 
     private final Nodes nodes;
     private @Nullable TopicGate gate;
-    private SocketLimits limits = SocketLimits.DEFAULT;
+    private int maxTopics = 100;
+    private int maxPendingCommands = 64;
+    private int maxTextBytes = 64 * 1024;
+    private int publishesPerSecond = 100;
+    private int publishBurst = 200;
+    private Duration gateTimeout = Duration.ofSeconds(10);
     private Duration heartbeat = Duration.ofSeconds(25);
     private SlowConsumer<? super WebSocketMessage> slowConsumer =
         SlowConsumer.<WebSocketMessage>close().maxBytes(1024 * 1024);
@@ -241,7 +241,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      *     days
      */
     public Builder gateTimeout(Duration timeout) {
-      limits = limits.gateTimeout(timeout);
+      gateTimeout = Checks.duration("gateTimeout", timeout, Duration.ofMillis(10));
       return this;
     }
 
@@ -254,7 +254,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      * @throws IllegalArgumentException if {@code topics} is not in 1..100,000
      */
     public Builder maxTopics(int topics) {
-      limits = limits.maxTopics(topics);
+      maxTopics = (int) Checks.inRange("maxTopics", topics, 1, MAX_COUNT);
       return this;
     }
 
@@ -265,7 +265,8 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      * @throws IllegalArgumentException if an argument is not in 1..1,000,000
      */
     public Builder publishRate(int perSecond, int burst) {
-      limits = limits.publishRate(perSecond, burst);
+      publishesPerSecond = (int) Checks.inRange("perSecond", perSecond, 1, MAX_RATE);
+      publishBurst = (int) Checks.inRange("burst", burst, 1, MAX_RATE);
       return this;
     }
 
@@ -277,7 +278,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      * @throws IllegalArgumentException if {@code commands} is not in 1..100,000
      */
     public Builder maxPendingCommands(int commands) {
-      limits = limits.maxPendingCommands(commands);
+      maxPendingCommands = (int) Checks.inRange("maxPendingCommands", commands, 1, MAX_COUNT);
       return this;
     }
 
@@ -288,7 +289,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
      * @throws IllegalArgumentException if {@code bytes} is not in 1,024..2^30
      */
     public Builder maxTextBytes(int bytes) {
-      limits = limits.maxTextBytes(bytes);
+      maxTextBytes = (int) Checks.inRange("maxTextBytes", bytes, 1024, 1 << 30);
       return this;
     }
 

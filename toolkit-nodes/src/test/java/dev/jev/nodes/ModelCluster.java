@@ -267,7 +267,11 @@ final class ModelCluster {
     int connection;
     final Sequence sequence = new Sequence(this, true);
     final Outbox outbox =
-        new Outbox(this, 0, false, TIMEOUT_NANOS, 64, new AtomicLong(1 << 30), new AtomicLong());
+        new Outbox(
+            this,
+            new Outbox.Shared(0, TIMEOUT_NANOS, new AtomicLong(1 << 30), new AtomicLong()),
+            /* isEvents= */ false,
+            64);
     final List<Published> published = new ArrayList<>();
     boolean room = true;
     int begin = Integer.MIN_VALUE; // index in the history

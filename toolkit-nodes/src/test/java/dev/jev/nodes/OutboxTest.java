@@ -32,12 +32,10 @@ class OutboxTest {
   private final Outbox outbox =
       new Outbox(
           new Engine(),
-          1,
-          false,
-          TimeUnit.SECONDS.toNanos(5),
-          MAX_SENDERS,
-          new AtomicLong(1 << 20),
-          new AtomicLong());
+          new Outbox.Shared(
+              1, TimeUnit.SECONDS.toNanos(5), new AtomicLong(1 << 20), new AtomicLong()),
+          /* isEvents= */ false,
+          MAX_SENDERS);
 
   /** An engine that answers at once. */
   private final class Engine implements Outbox.Engine {

@@ -802,7 +802,7 @@ class TopicSocketTest {
       }
       peer.send("{\"unsubscribe\":[\"z\"]}"); // is not read until then
       assertThat(peer.poll(Duration.ofMillis(500))).isNull();
-      assertThat(nodes.thread("a").executor().getQueue()).hasSizeLessThan(10);
+      assertThat(nodes.thread("a").executor.getQueue()).hasSizeLessThan(10);
     } finally {
       go.countDown();
     }
