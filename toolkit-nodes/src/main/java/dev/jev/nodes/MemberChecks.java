@@ -9,7 +9,6 @@ import dev.jev.nodes.Backplane.RefusedException;
 import dev.jev.nodes.Backplane.Roster;
 import dev.jev.nodes.ContractNodes.Node;
 import dev.jev.nodes.ContractNodes.Versioned;
-import dev.jev.nodes.Presence.Member;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -125,22 +124,17 @@ final class MemberChecks {
     nodes.eventually("end of the lease", () -> !alive(nodes, other).contains(silent.name));
     String expected = List.of((version + 1) + "+both", (version + 2) + "+gone").toString();
     equal("joins", other.changes("lease", 2).subList(0, 2).toString(), expected);
-    Versioned leave = new Versioned(version + 3, left("gone"));
-    equal("leave", other.changes("lease", 3).get(2), leave);
+    equal("leave", other.changes("lease", 3).get(2).toString(), (version + 3) + "-gone");
     equal("members", members(other.watch("lease")), Map.of("both", 1));
     equal("lapsed", nodes.get(silent.session().renew(LONG)).lapsed(), true);
     equal("lapsed, then renewed", nodes.get(silent.session().renew(LONG)).lapsed(), false);
     silent.present("lease", "gone", 1);
-    Versioned back = new Versioned(version + 4, new Presence.Change(true, new Member("gone", "")));
-    equal("join after the lease", other.changes("lease", 4).get(3), back);
+    String back = other.changes("lease", 4).get(3).toString();
+    equal("join after the lease", back, (version + 4) + "+gone");
   }
 
   private static Set<String> alive(ContractNodes nodes, Node node) {
     return nodes.get(node.session().renew(LONG)).alive();
-  }
-
-  private static Presence.Change left(String member) {
-    return new Presence.Change(false, new Member(member, ""));
   }
 
   void leaving(ContractNodes nodes) {
@@ -153,7 +147,7 @@ final class MemberChecks {
     other.present("leaving", "moves", 1);
     require(!alive(nodes, other).contains(leaving.name), "a closed node is alive");
     nodes.eventually("leave", () -> alive(nodes, other) != null && left(other) == 1);
-    equal("leave", other.changes("leaving", 3).get(2), new Versioned(version + 3, left("leaves")));
+    equal("leave", other.changes("leaving", 3).get(2).toString(), (version + 3) + "-leaves");
     equal("members", members(other.watch("leaving")), Map.of("moves", 1));
   }
 
@@ -167,14 +161,13 @@ final class MemberChecks {
     long version = other.watch("closed").version();
     closed.present("closed", "m", 1);
     nodes.get(closed.session().close(Duration.ZERO));
-    equal("leave", other.changes("closed", 2).get(1), new Versioned(version + 2, left("m")));
+    equal("leave", other.changes("closed", 2).get(1).toString(), (version + 2) + "-m");
     require(!alive(nodes, other).contains(closed.name), "a closed node is alive");
     byte[] body = nodes.body("late");
-    Throwable failure =
-        nodes.failure(
-            "publication after the close",
-            closed.session().publish(nodes.log("closed", 10), body, false));
-    equal("failure after the close", failure.getClass(), RefusedException.class);
+    Object outcome = nodes.outcome(closed.session().publish(nodes.log("closed", 10), body, false));
+    require(
+        outcome instanceof RefusedException,
+        "publication after the close: " + outcome + " (expected: a RefusedException)");
     Node reopened = leased(nodes, "closed", LONG);
     reopened.present("closed", "m", 1);
     equal("members", members(other.watch("closed")), Map.of("m", 1));

@@ -273,8 +273,7 @@ final class RecordChecks {
     String id = nodes.get(node.session().publish(channel, body, false)).id();
     trimmed(other, channel);
     String end = node.end(channel);
-    Object outcome =
-        nodes.get(node.session().publish(channel, body, true).handle((v, e) -> e == null ? v : e));
+    Object outcome = nodes.outcome(node.session().publish(channel, body, true));
     require(
         outcome.equals(new Stored(id, true))
             || (outcome instanceof Exception && !outcome.toString().contains("RefusedException")),
