@@ -343,7 +343,13 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     synchronized (this) {
       NodePresence present = presence;
       if (present == null) {
-        present = new NodePresence(name(), nodes.session(), thread().executor, kind.leaveAfter);
+        present =
+            new NodePresence(
+                name(),
+                nodes.session(),
+                thread().executor,
+                kind.leaveAfter,
+                used -> nodes.topics.keep(this, used));
         presence = present;
       }
       return present;
@@ -432,6 +438,7 @@ final class ClusterTopic<O> implements NodeTopic<O> {
       members.stop();
     }
     presence = null;
+    nodes.topics.keep(this, false);
   }
 
   // Called by the feed.

@@ -46,6 +46,7 @@ final class NodePresence implements Presence {
   private final String topic;
   private final Session session;
   private final ScheduledExecutorService thread;
+  private final Consumer<Boolean> keep;
 
   // Thread of the topic only.
   private final OwnMembers own;
@@ -70,12 +71,20 @@ final class NodePresence implements Presence {
    *
    * @param thread runs one task at a time, in order
    * @param grace the time between a member's last connection and its leave
+   * @param keep called with whether this object has members or followers, which must not be
+   *     forgotten
    */
-  NodePresence(String topic, Session session, ScheduledExecutorService thread, Duration grace) {
+  NodePresence(
+      String topic,
+      Session session,
+      ScheduledExecutorService thread,
+      Duration grace,
+      Consumer<Boolean> keep) {
     this.topic = topic;
     this.session = session;
     this.thread = thread;
-    this.own = new OwnMembers(topic, session, thread, grace);
+    this.keep = keep;
+    this.own = new OwnMembers(topic, session, thread, grace, this::keepWhileUsed);
   }
 
   /** Counts a further connection of a member on this node. */
@@ -117,9 +126,10 @@ final class NodePresence implements Presence {
     return present;
   }
 
-  /** Returns whether nothing is lost by forgetting this object. Thread of the topic only. */
-  boolean isUnused() {
-    return own.isEmpty() && state == State.IDLE;
+  /** Thread of the topic only. */
+  private void keepWhileUsed() {
+    boolean used = !own.isEmpty() || state != State.IDLE;
+    keep.accept(used && state != State.STOPPED);
   }
 
   /** Ends everything when the node stops. Its members leave by {@link Session#close}. */
@@ -135,7 +145,11 @@ final class NodePresence implements Presence {
 
   private void run(Runnable task) {
     try {
-      thread.execute(task);
+      thread.execute(
+          () -> {
+            task.run();
+            keepWhileUsed();
+          });
     } catch (RejectedExecutionException e) {
       // The node has stopped.
     }

@@ -5,6 +5,7 @@ import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -14,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The topics of a node.
  *
- * <p>A topic lives while it is in use: while the application refers to it, it has subscribers, or
- * messages are under way. Any thread.
+ * <p>A topic lives while it is in use: while the application refers to it, it has subscribers,
+ * members or listeners of its presence, or messages are under way. Any thread.
  */
 final class NodeTopics {
 
@@ -35,6 +36,9 @@ final class NodeTopics {
   private final Nodes nodes;
   private final ConcurrentHashMap<String, Entry> entries = new ConcurrentHashMap<>();
   private final ReferenceQueue<ClusterTopic<?>> collected = new ReferenceQueue<>();
+
+  /** Topics with a presence that is used. */
+  private final Set<ClusterTopic<?>> kept = ConcurrentHashMap.newKeySet();
 
   NodeTopics(Nodes nodes) {
     this.nodes = nodes;
@@ -68,6 +72,15 @@ final class NodeTopics {
       entries.put(name, new Entry(topic, collected));
     }
     return topic;
+  }
+
+  /** Notes whether the presence of a topic is used. */
+  void keep(ClusterTopic<?> topic, boolean used) {
+    if (used) {
+      kept.add(topic);
+    } else {
+      kept.remove(topic);
+    }
   }
 
   /** Returns the presence of a topic, or null. */

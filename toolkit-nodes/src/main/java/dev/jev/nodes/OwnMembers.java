@@ -29,16 +29,23 @@ final class OwnMembers {
   private final Session session;
   private final ScheduledExecutorService thread;
   private final Duration grace;
+  private final Runnable onEmpty;
   private final Map<String, Own> members = new HashMap<>();
   private long retryMillis = MIN_RETRY_MILLIS;
   private @Nullable Future<?> retry;
   private boolean stopped;
 
-  OwnMembers(String topic, Session session, ScheduledExecutorService thread, Duration grace) {
+  OwnMembers(
+      String topic,
+      Session session,
+      ScheduledExecutorService thread,
+      Duration grace,
+      Runnable onEmpty) {
     this.topic = topic;
     this.session = session;
     this.thread = thread;
     this.grace = grace;
+    this.onEmpty = onEmpty;
   }
 
   /** Counts a further connection of a member. */
@@ -81,6 +88,9 @@ final class OwnMembers {
               (v, e) -> told(own, e == null ? connections : UNKNOWN, lapses), thread);
     } else if (connections == 0) {
       members.remove(own.member.id());
+      if (members.isEmpty()) {
+        onEmpty.run();
+      }
     }
   }
 

@@ -80,12 +80,14 @@ class NodePresenceTest {
     assertThat(c.told).containsExactly("+ann");
     a.presence.remove(ANN);
     a.presence.remove(ANN);
+    settle();
+    assertThat(a.kept).as("during the grace").isTrue();
     pass(GRACE);
     assertThat(c.told).containsExactly("+ann");
     b.presence.remove(ANN);
     pass(GRACE);
     assertThat(c.told).containsExactly("+ann", "-ann");
-    assertThat(a.presence.isUnused()).isTrue();
+    assertThat(a.kept).isFalse();
   }
 
   @Test
@@ -230,7 +232,7 @@ class NodePresenceTest {
     assertThat(c.told).containsExactly("+ann");
     a.presence.remove(ANN);
     pass(GRACE);
-    assertThat(a.presence.isUnused()).isTrue();
+    assertThat(a.kept).isFalse();
   }
 
   @Test
@@ -332,6 +334,7 @@ class NodePresenceTest {
     c.listen();
     c.listen();
     assertThat(c.snapshots).containsExactly(List.of(ANN), List.of(ANN));
+    assertThat(c.kept).isTrue();
     a.presence.add(BOB);
     settle();
     assertThat(c.told).containsExactly("+bob", "+bob");
@@ -341,7 +344,7 @@ class NodePresenceTest {
     a.presence.add(new Member("eve", ""));
     settle();
     assertThat(c.told).containsExactly("+bob", "+bob");
-    assertThat(c.presence.isUnused()).isTrue();
+    assertThat(c.kept).isFalse();
     c.listen();
     assertThat(c.snapshots.get(2)).hasSize(3);
   }
@@ -393,6 +396,7 @@ class NodePresenceTest {
     int received;
     @Nullable CompletableFuture<Void> before;
     @Nullable CompletableFuture<Void> after;
+    boolean kept;
     @Nullable Roster snapshot;
 
     Node(String name) {
@@ -406,7 +410,8 @@ class NodePresenceTest {
               "room",
               EngineSession.of(new Planted(session), Duration.ofSeconds(10)),
               loop.eventLoop(),
-              grace);
+              grace,
+              used -> kept = used);
       renew();
     }
 

@@ -9,12 +9,14 @@ import dev.jev.SlowConsumer;
 import dev.jev.nodes.NodePair.Peer;
 import dev.jev.nodes.Nodes.Health;
 import dev.jev.nodes.Presence.Member;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -52,6 +54,26 @@ class NodesTest {
   private static Nodes.Answers closeWhenKnown(Nodes node, int nodes) throws Exception {
     Eventually.holds("both are known", () -> await(node.closeMember("eve")).nodes() == nodes);
     return await(node.closeMember("ada"));
+  }
+
+  @Test
+  void listenerOfMembersKeepsTheTopic() throws Exception {
+    TopicKind<String> kind = TopicKind.events(MessageCodec.utf8()).presence();
+    BlockingQueue<Boolean> changes = new LinkedBlockingQueue<>();
+    try (NodePair pair = NodePair.inProcess();
+        Peer peer = pair.connect(1)) {
+      pair.node(0).topic("t", kind).presence().onChange(change -> changes.add(change.joined()));
+      WeakReference<Object> unused = new WeakReference<>(new Object());
+      Eventually.holds("collection", () -> isCollected(unused));
+      peer.connection().attribute(Member.class, new Member("ada", ""));
+      pair.node(1).topic("t", kind).subscribe(peer.connection(), SlowConsumer.close());
+      assertThat(changes.poll(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  private static boolean isCollected(WeakReference<Object> unused) {
+    System.gc();
+    return unused.get() == null;
   }
 
   @Test

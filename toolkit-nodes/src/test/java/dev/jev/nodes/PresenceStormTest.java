@@ -145,7 +145,8 @@ class PresenceStormTest {
               "room",
               EngineSession.of(session, Duration.ofSeconds(10)),
               thread,
-              Duration.ofMillis(2));
+              Duration.ofMillis(2),
+              used -> {});
       deafness = missesChanges ? 7 : 0;
     }
 
