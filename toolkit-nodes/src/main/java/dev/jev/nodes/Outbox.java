@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>One batch at a time is under way. The messages that are published meanwhile are the next one:
  * without delay at low rates, with fewer records at high ones. A batch without an answer is
- * published again, which the engine recognizes, until its time is over; then its outcome is
- * unknown.
+ * published again, which the engine recognizes, until the time of all its messages is over. The
+ * outcome of each is unknown when its own time is over.
  *
  * <p><b>Threads.</b> Any. Futures are completed on the thread of the topic.
  */
@@ -84,8 +84,30 @@ final class Outbox {
   }
 
   /** Messages that are published together. */
-  @SuppressWarnings("ArrayRecordComponent") // has a number
-  private record Batch(long number, byte[] body, List<Message> messages, long deadline) {}
+  private static final class Batch {
+    private final long number;
+    private final byte[] body;
+    private final List<Message> messages;
+
+    /** The number of its first messages whose time is over. Guarded by the outbox. */
+    private int expired;
+
+    private Batch(long number, byte[] body, List<Message> messages) {
+      this.number = number;
+      this.body = body;
+      this.messages = messages;
+    }
+
+    /** Returns the time at which the outcome of the last message is unknown. */
+    private long deadline() {
+      return messages.get(messages.size() - 1).deadline;
+    }
+
+    /** Returns the time at which the outcome of a further message is unknown. */
+    private long nextDeadline() {
+      return messages.get(expired).deadline;
+    }
+  }
 
   private final Engine engine;
   private final Shared shared;
@@ -203,7 +225,7 @@ final class Outbox {
     }
     List<byte[]> payloads = messages.stream().map(Message::payload).toList();
     byte[] body = new RecordBody(shared.node, number, payloads).encode();
-    return new Batch(number, body, messages, messages.get(0).deadline);
+    return new Batch(number, body, messages);
   }
 
   private void remember(long number, List<Message> messages) {
@@ -231,7 +253,7 @@ final class Outbox {
       end(batch, stored.id(), isEvents ? Receipt.SENT : null);
     } else if (isEvents || (cause instanceof Backplane.RefusedException && !again)) {
       end(batch, "", unstored());
-    } else if (engine.nanoTime() < batch.deadline) {
+    } else if (engine.nanoTime() < batch.deadline()) {
       engine.runAfter(
           shared.timeoutNanos / 20,
           () -> {
@@ -245,7 +267,7 @@ final class Outbox {
   }
 
   private synchronized boolean isUnderWay(Batch batch) {
-    return underWay != null && underWay.number == batch.number;
+    return underWay == batch;
   }
 
   /** Returns the receipt of a message that the engine has not taken. */
@@ -253,13 +275,20 @@ final class Outbox {
     return isEvents ? Receipt.LOCAL_ONLY : Receipt.REFUSED;
   }
 
+  /** Returns the receipt of a message for which the engine has no answer. */
+  private Receipt unanswered() {
+    return isEvents ? unstored() : Receipt.UNKNOWN;
+  }
+
   /** Ends a batch, once; {@code receipt} is null if it is stored. */
   private void end(Batch batch, String id, @Nullable Receipt receipt) {
+    int first;
     synchronized (this) {
       if (!isUnderWay(batch)) {
         return; // its time was over
       }
       underWay = null;
+      first = batch.expired;
       batch.messages.forEach(this::free);
       boolean mayBeDelivered = receipt == null || receipt.equals(Receipt.UNKNOWN);
       if (!mayBeDelivered || !engine.isHeard()) {
@@ -267,14 +296,15 @@ final class Outbox {
       }
     }
     sendNext();
-    int count = batch.messages.size();
+    int count = batch.messages.size() - first;
     engine.count(receipt == null ? Receipt.Outcome.STORED : receipt.outcome(), count);
-    engine.execute(() -> complete(batch.messages, id, receipt));
+    engine.execute(() -> complete(batch.messages, first, id, receipt));
   }
 
   /** Completes the futures of messages; not in a call that publishes, since it may publish. */
-  private static void complete(List<Message> messages, String id, @Nullable Receipt receipt) {
-    for (int i = 0; i < messages.size(); i++) {
+  private static void complete(
+      List<Message> messages, int first, String id, @Nullable Receipt receipt) {
+    for (int i = first; i < messages.size(); i++) {
       Receipt each =
           receipt != null
               ? receipt
@@ -311,7 +341,7 @@ final class Outbox {
     synchronized (this) {
       expiryDue = false;
       if (bytes > 0 && !stopped) {
-        long soonest = underWay == null ? queue.element().deadline : underWay.deadline;
+        long soonest = underWay == null ? queue.element().deadline : underWay.nextDeadline();
         expireAfter(Math.max(soonest - now, shared.timeoutNanos / 100 + 1));
       }
     }
@@ -319,20 +349,33 @@ final class Outbox {
 
   private void end(LongPredicate isOver) {
     List<Message> refused = new ArrayList<>();
-    Batch unknown;
+    List<Message> unknown = new ArrayList<>();
+    Batch ended = null;
     synchronized (this) {
-      unknown = underWay != null && isOver.test(underWay.deadline) ? underWay : null;
+      Batch batch = underWay;
+      if (batch != null && isOver.test(batch.deadline())) {
+        ended = batch;
+      } else if (batch != null) {
+        while (isOver.test(batch.nextDeadline())) {
+          unknown.add(batch.messages.get(batch.expired++));
+        }
+      }
       while (!queue.isEmpty() && isOver.test(queue.element().deadline)) {
         refused.add(queue.remove());
       }
       refused.forEach(this::free);
     }
-    if (!refused.isEmpty()) {
-      engine.count(unstored().outcome(), refused.size());
-      complete(refused, "", unstored());
+    complete(refused, unstored());
+    complete(unknown, unanswered());
+    if (ended != null) {
+      end(ended, "", unanswered());
     }
-    if (unknown != null) {
-      end(unknown, "", isEvents ? unstored() : Receipt.UNKNOWN);
+  }
+
+  private void complete(List<Message> messages, Receipt receipt) {
+    if (!messages.isEmpty()) {
+      engine.count(receipt.outcome(), messages.size());
+      complete(messages, 0, "", receipt);
     }
   }
 }

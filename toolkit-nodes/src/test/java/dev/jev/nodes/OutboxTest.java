@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Tests what an outbox remembers, and its end; {@link SequenceModelTest} tests its order. */
@@ -23,6 +24,9 @@ class OutboxTest {
   private final Queue<Runnable> tasks = new ArrayDeque<>();
   private boolean heard = true;
   private boolean refuses;
+  private @Nullable CompletableFuture<Stored> answer; // if it does not answer at once
+  private final Queue<Runnable> timers = new ArrayDeque<>();
+  private long nanos;
   private final Connection<?> sender =
       (Connection<?>)
           Proxy.newProxyInstance(
@@ -37,14 +41,16 @@ class OutboxTest {
           /* isEvents= */ false,
           MAX_SENDERS);
 
-  /** An engine that answers at once. */
+  /** An engine that answers at once, unless there is an answer for later. */
   private final class Engine implements Outbox.Engine {
 
     @Override
     public CompletionStage<Stored> publish(byte[] body, boolean again) {
-      return refuses
-          ? CompletableFuture.failedStage(new Backplane.RefusedException("planted"))
-          : CompletableFuture.completedStage(new Stored("1", false));
+      return answer != null
+          ? answer
+          : refuses
+              ? CompletableFuture.failedStage(new Backplane.RefusedException("planted"))
+              : CompletableFuture.completedStage(new Stored("1", false));
     }
 
     @Override
@@ -53,11 +59,13 @@ class OutboxTest {
     }
 
     @Override
-    public void runAfter(long nanos, Runnable task) {}
+    public void runAfter(long nanos, Runnable task) {
+      timers.add(task);
+    }
 
     @Override
     public long nanoTime() {
-      return 0;
+      return nanos;
     }
 
     @Override
@@ -94,6 +102,45 @@ class OutboxTest {
     outbox.publish(PAYLOAD, sender);
     outbox.forgetSenders();
     assertThat(outbox.takeSenders(3)).isNull();
+  }
+
+  private CompletableFuture<Receipt> publish() {
+    return outbox.publish(PAYLOAD, null).toCompletableFuture();
+  }
+
+  private void pass(int seconds) {
+    nanos += TimeUnit.SECONDS.toNanos(seconds);
+    for (int i = timers.size(); i > 0; i--) {
+      timers.remove().run();
+    }
+    for (Runnable task; (task = tasks.poll()) != null; ) {
+      task.run();
+    }
+  }
+
+  @Test
+  void outcomeOfAMessageIsUnknownWhenItsOwnTimeIsOver() {
+    CompletableFuture<Stored> first = new CompletableFuture<>();
+    answer = first;
+    CompletableFuture<Receipt> one = publish();
+    pass(3);
+    CompletableFuture<Receipt> two = publish();
+    pass(1);
+    CompletableFuture<Receipt> three = publish();
+    CompletableFuture<Stored> second = new CompletableFuture<>();
+    answer = second;
+    first.complete(new Stored("1", false));
+    pass(3); // the second one is under way with the third one
+    assertThat(one.join().outcome()).isEqualTo(Receipt.Outcome.STORED);
+    assertThat(two).isNotDone();
+    pass(1);
+    assertThat(two).isCompletedWithValue(Receipt.UNKNOWN);
+    assertThat(three).isNotDone();
+    second.complete(new Stored("2", false));
+    pass(0);
+    assertThat(two).isCompletedWithValue(Receipt.UNKNOWN);
+    assertThat(three.join().position()).isEqualTo(Position.after("2"));
+    assertThat(outbox.isEmpty()).isTrue();
   }
 
   @Test
