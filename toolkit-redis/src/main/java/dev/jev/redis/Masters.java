@@ -8,6 +8,7 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -530,7 +531,7 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
 
   private void retry() {
     retryDue = false;
-    if (isCluster || partitions[0].address == null) {
+    if (isCluster || Arrays.stream(partitions).anyMatch(each -> each.address == null)) {
       begin();
     } else {
       connect();
