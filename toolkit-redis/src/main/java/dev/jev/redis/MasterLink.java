@@ -16,8 +16,9 @@ import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.pubsub.api.async.RedisPubSubAsyncCommands;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -90,7 +91,7 @@ final class MasterLink {
   private final String address;
   private final Replication replication;
   private final long openedAt = System.nanoTime();
-  private final Set<String> unsubscribing = new HashSet<>();
+  private final Map<String, Integer> unsubscribing = new HashMap<>(); // answers to come
   private final Set<Call<?>> unanswered = ConcurrentHashMap.newKeySet(); // any thread
 
   private State state = State.OPENING;
@@ -384,12 +385,14 @@ final class MasterLink {
   }
 
   void unsubscribe(String key) {
-    unsubscribing.add(key);
+    unsubscribing.merge(key, 1, Integer::sum);
     subscriber().sunsubscribe(key);
   }
 
   private void unsubscribed(String key) {
-    if (!unsubscribing.remove(key) && state != State.BROKEN) {
+    if (unsubscribing.containsKey(key)) {
+      unsubscribing.computeIfPresent(key, (k, count) -> count == 1 ? null : count - 1);
+    } else if (state != State.BROKEN) {
       owner.unsubscribed(this, key);
     }
   }

@@ -21,6 +21,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -121,6 +122,24 @@ class RedisFaultTest {
     publisher.publish(LOG, "later");
     assertThat(deaf.next().previous()).isEqualTo(missed);
     assertThat(millis).as("3 s, and 3 s more on a busy machine").isLessThan(6000);
+  }
+
+  @Test
+  void subscriptionThatEndsTwiceBeforeTheAnswerIsNoFault() throws Exception {
+    EngineNode node = node("a", redis.uri());
+    node.listen(LOG);
+    redis.freeze(); // so that the answers wait
+    for (int i = 0; i < 3; i++) {
+      node.session.unlisten(List.of(LOG));
+      LockSupport.parkNanos(50_000_000); // or both would cancel each other out
+      node.session.listen(List.of(LOG));
+      LockSupport.parkNanos(50_000_000);
+    }
+    redis.thaw();
+    node.listen(LOG);
+    node.publish(LOG, "heard");
+    assertThat(EngineNode.text(node.next())).isEqualTo("heard");
+    assertThat(node.health).doesNotContain("down");
   }
 
   @Test
