@@ -126,6 +126,11 @@ final class RedisProcess implements AutoCloseable {
     Program.run(new byte[0], "sh", "-c", "kill -CONT " + pid());
   }
 
+  /** Returns whether it has logged a line with a text since the last start. */
+  boolean hasLogged(String text) {
+    return program.output().stream().anyMatch(line -> line.contains(text));
+  }
+
   /** Returns all bytes of the answers to lines, one character per byte. */
   String answer(String... lines) throws IOException {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {

@@ -17,6 +17,7 @@ final class Strait implements AutoCloseable {
   private final List<Passage> passages = new CopyOnWriteArrayList<>();
   private volatile int target;
   private volatile boolean closed;
+  private volatile boolean isSilent;
 
   Strait(int target) throws IOException {
     this.target = target;
@@ -51,7 +52,8 @@ final class Strait implements AutoCloseable {
 
   private void pass(Socket client) throws IOException {
     try {
-      passages.add(new Passage(client, new Socket(InetAddress.getLoopbackAddress(), target)));
+      Socket server = new Socket(InetAddress.getLoopbackAddress(), target);
+      passages.add(new Passage(client, server, isSilent));
     } catch (IOException e) {
       client.close(); // the server is away
     }
@@ -76,6 +78,17 @@ final class Strait implements AutoCloseable {
     passages.forEach(each -> each.isDeaf = true);
   }
 
+  /** Forwards nothing any more in either direction, for new connections as well. */
+  void silence() {
+    isSilent = true;
+    passages.forEach(Passage::silence);
+  }
+
+  /** Forwards what new connections send. Those from before stay silent. */
+  void restore() {
+    isSilent = false;
+  }
+
   int port() {
     return listener.getLocalPort();
   }
@@ -97,10 +110,13 @@ final class Strait implements AutoCloseable {
     private final Socket server;
     private volatile boolean hasSubscribed;
     private volatile boolean isDeaf;
+    private volatile boolean isMute;
 
-    private Passage(Socket client, Socket server) {
+    private Passage(Socket client, Socket server, boolean isSilent) {
       this.client = client;
       this.server = server;
+      this.isDeaf = isSilent;
+      this.isMute = isSilent;
       start(() -> copy(client, server, /* requests= */ true));
       start(() -> copy(server, client, /* requests= */ false));
     }
@@ -114,7 +130,7 @@ final class Strait implements AutoCloseable {
           if (requests && contains(bytes, length, "SSUBSCRIBE")) {
             hasSubscribed = true;
           }
-          if (requests || !isDeaf) {
+          if (requests ? !isMute : !isDeaf) {
             out.write(bytes, 0, length);
           }
         }
@@ -122,6 +138,11 @@ final class Strait implements AutoCloseable {
         // Closed by a side.
       }
       cut();
+    }
+
+    private void silence() {
+      isMute = true;
+      isDeaf = true;
     }
 
     private static boolean contains(byte[] bytes, int length, String text) {
