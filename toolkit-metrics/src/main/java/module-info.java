@@ -6,7 +6,7 @@ module dev.jev.metrics {
   requires io.netty.buffer;
   requires io.netty.transport;
   requires jdk.management;
-  requires static transitive dev.jev.nodes;
+  requires static dev.jev.nodes;
   requires static micrometer.registry.prometheus;
   requires static transitive org.jspecify;
 

@@ -26,6 +26,7 @@ import java.util.function.ToLongFunction;
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
+@SuppressWarnings("exports") // users of other parts of this module need no dev.jev.nodes
 public final class NodesMetrics implements MeterBinder {
 
   private final Nodes nodes;

@@ -21,7 +21,7 @@ class MetricsArchitectureTest {
           .importPackages("dev.jev.metrics");
 
   @Test
-  void metricsSeeOnlyPublicTypesOfCoreAndWebSocket() {
+  void metricsSeeOnlyPublicTypesOfOtherModules() {
     classes()
         .should()
         .onlyDependOnClassesThat(
@@ -34,8 +34,20 @@ class MetricsArchitectureTest {
                     "com.sun.management",
                     "org.jspecify..")
                 .or(
-                    resideInAnyPackage("dev.jev", "dev.jev.plugin", "dev.jev.websocket")
+                    resideInAnyPackage(
+                            "dev.jev", "dev.jev.plugin", "dev.jev.websocket", "dev.jev.nodes")
                         .and(modifier(PUBLIC))))
+        .check(METRICS);
+  }
+
+  /** Applications that load no other class do without it. */
+  @Test
+  void onlyTheMetricsOfNodesNeedNodes() {
+    noClasses()
+        .that()
+        .haveNameNotMatching(".*NodesMetrics.*")
+        .should()
+        .dependOnClassesThat(resideInAPackage("dev.jev.nodes.."))
         .check(METRICS);
   }
 
