@@ -59,9 +59,8 @@ final class NodeThread {
 
   /** Runs a task; returns false, and does not run it, if the node has stopped. */
   boolean execute(Runnable task) {
-    try {
-      executor.execute(NodeLog.guarded(task));
-      return true;
+    try { // an executor that ends just now cancels the task instead of rejecting it
+      return !executor.submit(NodeLog.guarded(task)).isCancelled();
     } catch (RejectedExecutionException e) {
       return false;
     }

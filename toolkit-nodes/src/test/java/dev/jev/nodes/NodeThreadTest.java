@@ -2,6 +2,7 @@ package dev.jev.nodes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -29,5 +30,22 @@ class NodeThreadTest {
     thread.linger(last::countDown);
     assertThat(last.await(10, TimeUnit.SECONDS)).isTrue();
     assertThat(ended).hasValue(0);
+  }
+
+  /** An executor that ends just then drops a task without a word. */
+  @Test
+  void taskThatIsAcceptedRunsAlsoIfTheThreadStopsMeanwhile() throws Exception {
+    int accepted = 0;
+    AtomicInteger ran = new AtomicInteger();
+    for (int round = 0; round < 5_000; round++) {
+      NodeThread stopping = new NodeThread("test", /* maxKeptBytes= */ 0);
+      CompletableFuture<Void> stopped = CompletableFuture.runAsync(stopping::stop);
+      if (stopping.execute(ran::incrementAndGet)) {
+        accepted++;
+      }
+      stopped.join();
+      assertThat(stopping.executor.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+    }
+    assertThat(ran).hasValue(accepted);
   }
 }

@@ -45,12 +45,16 @@ final class RedisLoop implements AutoCloseable {
   /** Runs a task. Tasks that are added after the end run on the calling thread. */
   void execute(Runnable task) {
     tasks.add(task);
-    if (turnDue.compareAndSet(false, true)) {
-      try {
-        executor.execute(this::turn);
-      } catch (RejectedExecutionException e) {
-        turn();
-      }
+    if (turnDue.compareAndSet(false, true) && !isTaken(this::turn)) {
+      turn();
+    }
+  }
+
+  private boolean isTaken(Runnable turn) {
+    try { // an executor that ends just now cancels the task instead of rejecting it
+      return !executor.submit(turn).isCancelled();
+    } catch (RejectedExecutionException e) {
+      return false;
     }
   }
 
