@@ -4,6 +4,7 @@ module dev.jev.nodes {
   requires transitive dev.jev.websocket;
   requires io.netty.buffer;
   requires io.netty.common;
+  requires jdk.jfr;
   requires tools.jackson.core;
   requires static org.junit.jupiter.api;
   requires static transitive org.jspecify;

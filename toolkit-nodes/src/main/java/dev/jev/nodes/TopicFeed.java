@@ -4,6 +4,7 @@ import dev.jev.Connection;
 import dev.jev.nodes.Backplane.Record;
 import dev.jev.nodes.Backplane.Session;
 import dev.jev.nodes.Backplane.Slice;
+import dev.jev.nodes.NodeFlightEvents.TopicRepaired;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
@@ -146,6 +147,7 @@ final class TopicFeed implements Sequence.Actions {
         () -> {
           skips.set(false);
           if (!ended && !isEvents) {
+            new NodeFlightEvents.TopicInterrupted(topic.name()).commit();
             sequence.onInterrupted();
           }
         });
@@ -156,14 +158,18 @@ final class TopicFeed implements Sequence.Actions {
     // At the beginning, more than the end is of use if there are subscribers that get it.
     boolean newest = after == null && (!topic.kind.isLog() || joins.resumes());
     joins.hasReadNewest |= newest;
-    counters.repairs.add(after == null ? 0 : 1);
+    TopicRepaired repair = after == null ? null : new TopicRepaired(topic.name());
+    if (repair != null) {
+      counters.repairs.increment();
+      repair.begin();
+    }
     whenAnswered(
         session.read(topic.channel, after, after != null || newest ? READ_BYTES : 0),
-        (slice, failure) -> onSlice(after, slice, failure));
+        (slice, failure) -> onSlice(repair, slice, failure));
   }
 
   private void onSlice(
-      @Nullable Position after, @Nullable Slice slice, @Nullable Throwable failure) {
+      @Nullable TopicRepaired repair, @Nullable Slice slice, @Nullable Throwable failure) {
     if (slice == null) {
       if (!hasBegun && failure != null) {
         joins.fail(failure);
@@ -173,7 +179,11 @@ final class TopicFeed implements Sequence.Actions {
     }
     long before = delivered;
     sequence.onSlice(slice);
-    counters.repaired.add(after == null ? 0 : delivered - before);
+    if (repair != null) {
+      repair.messages = delivered - before;
+      repair.commit();
+      counters.repaired.add(repair.messages);
+    }
     if (!hasBegun && sequence.hasBegun()) {
       begun();
     }
@@ -268,6 +278,7 @@ final class TopicFeed implements Sequence.Actions {
   @Override
   public void gap(String from, String to) {
     counters.gaps.increment();
+    new NodeFlightEvents.TopicGap(topic.name(), from, to).commit();
     recent.clear(Position.after(to));
     topic.gap(Position.after(from), Position.after(to));
   }
@@ -275,6 +286,7 @@ final class TopicFeed implements Sequence.Actions {
   @Override
   public void diverged(int records) {
     counters.diverged.add(records);
+    new NodeFlightEvents.TopicDiverged(topic.name(), records).commit();
     topic.diverged(records);
   }
 }

@@ -29,6 +29,7 @@ class NodesArchitectureTest {
                     "dev.jev.nodes",
                     "io.netty.buffer",
                     "java..",
+                    "jdk.jfr..",
                     "org.junit.jupiter.api..",
                     "org.jspecify..",
                     "tools.jackson.core..")
