@@ -173,8 +173,10 @@ public final class Nodes implements Plugin {
       if (e instanceof InterruptedException) {
         Thread.currentThread().interrupt();
       }
-      Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
-      throw new IllegalStateException("engine of node " + name + " cannot be reached", cause);
+      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+      String reason = e instanceof TimeoutException ? "no answer within 10 s" : cause.getMessage();
+      throw new IllegalStateException(
+          "engine of node " + name + " cannot be reached: " + reason, cause);
     }
     running = true;
     health.reachable(null);

@@ -129,7 +129,7 @@ class NodesTest {
     Nodes node = Nodes.builder(engine).name("a").build();
     assertThatThrownBy(node::start)
         .isInstanceOf(IllegalStateException.class)
-        .hasMessage("engine of node a cannot be reached")
+        .hasMessage("engine of node a cannot be reached: no route")
         .hasRootCauseMessage("no route");
   }
 
