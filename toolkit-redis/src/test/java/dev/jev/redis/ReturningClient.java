@@ -23,6 +23,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * A client of the topic protocol, with the WebSocket of the JDK. It returns to another node with
@@ -59,6 +61,8 @@ final class ReturningClient implements AutoCloseable {
       timer.shutdownNow();
     }
   }
+
+  private static final JsonMapper JSON = new JsonMapper();
 
   /** A heartbeat of which the protocol has not told the interval yet. */
   private static final int FIRST_HEARTBEAT = 5;
@@ -194,57 +198,57 @@ final class ReturningClient implements AutoCloseable {
     if (socket != from) {
       return; // from a connection that was given up
     }
-    Map<String, @Nullable Object> message = ParsedJson.object(text);
-    if (message.containsKey("topic")) {
+    JsonNode message = JSON.readTree(text);
+    if (message.has("topic")) {
       delivered(message);
-    } else if (message.containsKey("heartbeat")) {
+    } else if (message.has("heartbeat")) {
       from.heartbeat = number(message, "heartbeat");
-    } else if (message.containsKey("subscribed")) {
+    } else if (message.has("subscribed")) {
       subscribed(message);
-    } else if (message.containsKey("published")) {
+    } else if (message.has("published")) {
       Publication publication = unanswered.remove(number(message, "published"));
       if (publication != null) {
         publication.stored(string(message, "position"));
       }
-    } else if (message.containsKey("failed")) {
+    } else if (message.has("failed")) {
       failed(message);
-    } else if (message.containsKey("gap")) {
+    } else if (message.has("gap")) {
       String topic = string(message, "gap");
       positions.put(topic, string(message, "to"));
       streams.get(topic).add(Delivery.notice(sessions));
-    } else if (message.containsKey("unsubscribed") && message.containsKey("retry")) {
+    } else if (message.has("unsubscribed") && message.has("retry")) {
       String topic = string(message, "unsubscribed");
       crowd.timer.schedule(
           () -> from.send(subscribe(List.of(topic))),
           number(message, "retry"),
           TimeUnit.MILLISECONDS);
-    } else if (message.get("reconnect") instanceof Map<?, ?> reconnect) {
-      reconnectMillis = ((Double) reconnect.get("after")).longValue();
+    } else if (message.has("reconnect")) {
+      reconnectMillis = number(message.path("reconnect"), "after");
     } else {
       crowd.complaints.add(name + ": " + text);
     }
   }
 
-  private static int number(Map<String, @Nullable Object> message, String member) {
-    return ((Double) message.get(member)).intValue();
+  private static int number(JsonNode message, String member) {
+    return message.path(member).asInt();
   }
 
-  private static String string(Map<String, @Nullable Object> message, String member) {
-    return (String) message.get(member);
+  private static String string(JsonNode message, String member) {
+    return message.path(member).asString();
   }
 
-  private void subscribed(Map<String, @Nullable Object> message) {
+  private void subscribed(JsonNode message) {
     String topic = string(message, "subscribed");
     positions.put(topic, string(message, "position"));
     replayed += number(message, "replayed");
     subscriptions++;
-    if (Boolean.TRUE.equals(message.get("lost"))) {
+    if (message.path("lost").asBoolean()) {
       lost++;
       streams.get(topic).add(Delivery.notice(sessions));
     }
   }
 
-  private void delivered(Map<String, @Nullable Object> message) {
+  private void delivered(JsonNode message) {
     String topic = string(message, "topic");
     String position = string(message, "position");
     String payload = string(message, "data");
@@ -255,7 +259,7 @@ final class ReturningClient implements AutoCloseable {
     streams.get(topic).add(new Delivery(sessions, from, payload.hashCode(), position, micros));
   }
 
-  private void failed(Map<String, @Nullable Object> message) {
+  private void failed(JsonNode message) {
     Publication publication = unanswered.remove(number(message, "failed"));
     String outcome = string(message, "outcome");
     if (publication != null && outcome.equals("refused")) {
