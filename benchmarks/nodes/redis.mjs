@@ -1,0 +1,96 @@
+// Compares what a stored publication of 128 bytes costs Redis, alone and in batches of 16, with the commands of
+// Centrifuge, whose script is not part of this project. See ../RESULTS.md.
+//
+//   npm install && node redis.mjs PATH_OF_broker_history_add_stream.lua [ROUNDS]
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { createClient } from "redis";
+
+const COUNT = 4_000; // publications of a slice
+const DEPTH = 50; // under way at once
+const TOPICS = 100;
+const TEXT = "x".repeat(128);
+const rounds = Number(process.argv[3] ?? 15);
+const resources = new URL("../../toolkit-redis/src/main/resources/dev/jev/redis/", import.meta.url);
+const ours = ["enter", "log", "publish-log"]
+  .map((name) => readFileSync(new URL(`${name}.lua`, resources), "utf8"))
+  .join("");
+
+const free = createServer().listen(0, "127.0.0.1");
+await once(free, "listening");
+const { port } = free.address();
+free.close();
+const redis = spawn("taskset", ["-c", "0", "redis-server", "--port", String(port), "--save", ""], { stdio: "pipe" });
+process.on("exit", () => redis.kill("SIGKILL"));
+for await (const data of redis.stdout) {
+  if (String(data).includes("Ready to accept")) {
+    break;
+  }
+}
+redis.stdout.resume();
+const client = createClient({ url: `redis://127.0.0.1:${port}` });
+await client.connect();
+const digests = {
+  jev: await client.scriptLoad(ours),
+  centrifuge: await client.scriptLoad(readFileSync(process.argv[2], "utf8")),
+};
+const subscriber = client.duplicate(); // one node listens to each topic
+await subscriber.connect();
+
+let number = 0;
+const frame = (payloads) => "i".repeat(18) + payloads.map((text) => `${text.length}${text}`).join("");
+
+const publications = {
+  jev: (topic, payloads) => [
+    "EVALSHA", digests.jev, "3", `jev:{a}l:${topic}`, `jev:{a}x:${topic}`, "jev:{a}f:node",
+    "1", String(++number), "", "1f", "1f.bnode1", "1000", "4194304", "120000", "604800000", frame(payloads),
+  ],
+  centrifuge: (topic, payloads) => [
+    "EVALSHA", digests.centrifuge, "3", `c:{a}s:${topic}`, `c:{a}m:${topic}`, `c:{a}r:${topic}`,
+    payloads[0], "1000", "120", `c:{a}c:${topic}`, "2592000", "epoch", "spublish", "", "0",
+  ],
+};
+for (let topic = 0; topic < TOPICS; topic++) {
+  await subscriber.sSubscribe([`jev:{a}l:${topic}`, `c:{a}c:${topic}`], () => {});
+}
+
+async function cpuMicros() {
+  const info = await client.info("cpu");
+  const of = (name) => Number(new RegExp(`${name}:([0-9.]+)`).exec(info)[1]);
+  return (of("used_cpu_user") + of("used_cpu_sys")) * 1e6;
+}
+
+/** Publishes messages of a kind in batches; returns the processor time of Redis per message. */
+async function slice(kind, batch) {
+  const payloads = Array(batch).fill(TEXT);
+  const before = await cpuMicros();
+  for (let sent = 0; sent < COUNT; sent += DEPTH) {
+    await Promise.all(
+      Array.from({ length: DEPTH }, (_, i) => client.sendCommand(publications[kind]((sent + i) % TOPICS, payloads))),
+    );
+  }
+  return ((await cpuMicros()) - before) / (COUNT * batch);
+}
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const figures = { alone: [], batched: [], centrifuge: [] };
+for (let round = -2; round < rounds; round++) {
+  const alone = await slice("jev", 1);
+  const centrifuge = await slice("centrifuge", 1);
+  const batched = await slice("jev", 16);
+  if (round >= 0) {
+    figures.alone.push(alone);
+    figures.batched.push(batched);
+    figures.centrifuge.push(centrifuge);
+  }
+}
+const ratio = (name) => median(figures[name].map((value, i) => value / figures.centrifuge[i])).toFixed(2);
+console.log(
+  `Redis per message: alone ${median(figures.alone).toFixed(1)} us, in batches of 16 ` +
+    `${median(figures.batched).toFixed(2)} us, Centrifuge ${median(figures.centrifuge).toFixed(1)} us; ` +
+    `ratios ${ratio("alone")} and ${ratio("batched")}, ${rounds} rounds`,
+);
+process.exit(0);
