@@ -262,8 +262,11 @@ final class ClusterTopic<O> implements NodeTopic<O> {
     NodePresence followed = nodePresence();
     Runnable add =
         () -> {
-          followed.sockets().add(connection);
-          done.run();
+          try {
+            followed.sockets().add(connection);
+          } finally {
+            done.run();
+          }
         };
     if (!thread().execute(add)) {
       done.run();

@@ -174,7 +174,12 @@ public final class Nodes implements Plugin {
         Thread.currentThread().interrupt();
       }
       Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-      String reason = e instanceof TimeoutException ? "no answer within 10 s" : cause.getMessage();
+      String reason = cause.getMessage();
+      if (e instanceof TimeoutException) {
+        reason = "no answer within 10 s";
+      } else if (e instanceof InterruptedException) {
+        reason = "interrupted";
+      }
       throw new IllegalStateException(
           "engine of node " + name + " cannot be reached: " + reason, cause);
     }

@@ -84,11 +84,15 @@ final class SocketTopic {
 
   private void add(int bytes, Runnable step) {
     session.begin(bytes);
+    if (!busy) {
+      busy = true;
+      step.run();
+      return;
+    }
     if (steps == null) {
       steps = new ArrayDeque<>(4);
     }
     steps.add(step);
-    advance();
   }
 
   /** Ends a step, whose command is no longer under way, and begins the next ones. */
@@ -97,13 +101,9 @@ final class SocketTopic {
     next();
   }
 
+  /** Ends a step, and begins the next ones until one has to wait. */
   private void next() {
     busy = false;
-    advance();
-  }
-
-  /** Begins the next steps until one has to wait. */
-  private void advance() {
     if (advancing) {
       return;
     }
@@ -172,13 +172,16 @@ final class SocketTopic {
     boolean isKnown = after == null || position != null || Position.OLDEST.toString().equals(after);
     boolean lost = topic.kind.isLog() && !isKnown;
     SlowConsumer<? super WebSocketMessage> policy = session.socket.slowConsumer;
-    CompletableFuture.completedStage(policy) // so that the call fails, if the node has stopped
-        .thenCompose(
-            present ->
-                topic.subscribeSocket(
-                    session.connection, present, position, begun -> greeting(topic, begun, lost)))
-        .whenComplete(
-            (resumption, failure) -> session.later(() -> subscribed(topic, resumption, failure)));
+    CompletionStage<Resumption> begun;
+    try {
+      begun =
+          topic.subscribeSocket(
+              session.connection, policy, position, begin -> greeting(topic, begin, lost));
+    } catch (IllegalStateException e) { // the node has stopped
+      begun = CompletableFuture.failedStage(e);
+    }
+    begun.whenComplete(
+        (resumption, failure) -> session.later(() -> subscribed(topic, resumption, failure)));
   }
 
   private static @Nullable Position position(@Nullable String after) {
