@@ -83,7 +83,7 @@ final class DeliveryChecker {
         continue;
       }
       Publication publication = publications.get(name);
-      String what = name + " in session " + delivery.session() + " of " + client;
+      String what = name + " in connection " + delivery.session() + " of " + client;
       if (publication == null || publication.hash != delivery.hash()) {
         fault("never published: " + what);
       } else if (publication.outcome() == Outcome.REFUSED) {

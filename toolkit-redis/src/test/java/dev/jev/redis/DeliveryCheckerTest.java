@@ -117,7 +117,7 @@ class DeliveryCheckerTest {
     publish(2);
     client("a", "p-0", "q-0", "p-1", "q-1");
     client("b", "p-0", "q-0", "p-1", "q-0", "q-1");
-    expect("t: delivered twice: q-0 in session 0 of b");
+    expect("t: delivered twice: q-0 in connection 0 of b");
   }
 
   @Test
@@ -126,8 +126,8 @@ class DeliveryCheckerTest {
     client("a", "p-1", "q-0", "p-0", "q-1");
     client("b", "p-1", "q-0", "p-0", "q-1");
     expect(
-        "t: delivered after number 1 of its publisher: p-0 in session 0 of a",
-        "t: delivered after number 1 of its publisher: p-0 in session 0 of b");
+        "t: delivered after number 1 of its publisher: p-0 in connection 0 of a",
+        "t: delivered after number 1 of its publisher: p-0 in connection 0 of b");
   }
 
   @Test
@@ -157,7 +157,7 @@ class DeliveryCheckerTest {
     client("a", "p-0");
     client("b", "p-0", "q-0");
     assertThat(DeliveryChecker.check(ledger))
-        .contains("t: refused and delivered: q-0 in session 0 of b");
+        .contains("t: refused and delivered: q-0 in connection 0 of b");
   }
 
   @Test
@@ -192,7 +192,7 @@ class DeliveryCheckerTest {
     publish(1);
     ledger.publication("t", "r", 0, "r0");
     client("a", "p-0", "r-0", "q-0", "r-0");
-    expect("t: delivered twice: r-0 in session 0 of a");
+    expect("t: delivered twice: r-0 in connection 0 of a");
   }
 
   @Test
@@ -202,7 +202,8 @@ class DeliveryCheckerTest {
     stream.add(delivery("q-0", "changed", "at q-0"));
     stream.add(delivery("x-0", "x0", "at x-0"));
     expect(
-        "t: never published: q-0 in session 0 of a", "t: never published: x-0 in session 0 of a");
+        "t: never published: q-0 in connection 0 of a",
+        "t: never published: x-0 in connection 0 of a");
   }
 
   @Test
