@@ -85,7 +85,10 @@ class WebSocket:
             head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, length)
         mask = os.urandom(4)
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        self.socket.sendall(head + mask + masked)
+        try:
+            self.socket.sendall(head + mask + masked)
+        except ConnectionError:
+            raise Closed(1006) from None
 
     def receive(self):
         """Returns the next text message; answers control frames before it."""
@@ -104,7 +107,10 @@ class WebSocket:
             if opcode == PING:
                 self.send(payload, PONG)
             elif opcode == CLOSE:
-                self.send(payload, CLOSE)
+                try:
+                    self.send(payload, CLOSE)
+                except Closed:
+                    pass  # the code of the server counts
                 self.socket.close()
                 code = struct.unpack("!H", payload[:2])[0] if payload else 1005
                 raise Closed(code, payload[2:].decode())
@@ -164,6 +170,18 @@ class Topics:
             self.positions[topic] = answer["position"]
         return answer
 
+    def resume(self, topic, end):
+        """Connects and subscribes again, however often a connection ends before it is answered; returns the answer."""
+        while True:
+            self.reconnect(end)
+            try:
+                answer = self.subscribe(topic)
+            except Closed as e:
+                end = e
+                continue
+            assert not answer["lost"], answer
+            return answer
+
     def reconnect(self, end):
         """Connects again as the protocol says, after the end of a connection."""
         if end.code == 1008:
@@ -200,10 +218,7 @@ def follow(topics, topic, cut):
         try:
             message = topics.receive()
         except Closed as end:
-            topics.reconnect(end)
-            answer = topics.subscribe(topic)
-            assert not answer["lost"], answer
-            replayed += answer["replayed"]
+            replayed += topics.resume(topic, end)["replayed"]
             continue
         assert "gap" not in message and "denied" not in message, message
         if message.get("topic") != topic:
@@ -219,10 +234,7 @@ def follow(topics, topic, cut):
         topics.positions[topic] = message["position"]
         if got % cut == 0:
             topics.socket.cut()
-            topics.reconnect(Closed(1006))
-            answer = topics.subscribe(topic)
-            assert not answer["lost"], answer
-            replayed += answer["replayed"]
+            replayed += topics.resume(topic, Closed(1006))["replayed"]
 
 
 def publish(topics, topic, count):
