@@ -15,7 +15,7 @@ const TOPICS = 100;
 const TEXT = "x".repeat(128);
 const rounds = Number(process.argv[3] ?? 15);
 const resources = new URL("../../toolkit-redis/src/main/resources/dev/jev/redis/", import.meta.url);
-const ours = ["enter", "log", "publish-log"]
+const ours = ["enter", "publish-log"]
   .map((name) => readFileSync(new URL(`${name}.lua`, resources), "utf8"))
   .join("");
 
@@ -40,13 +40,12 @@ const digests = {
 const subscriber = client.duplicate(); // one node listens to each topic
 await subscriber.connect();
 
-let number = 0;
 const frame = (payloads) => "i".repeat(18) + payloads.map((text) => `${text.length}${text}`).join("");
 
 const publications = {
   jev: (topic, payloads) => [
     "EVALSHA", digests.jev, "3", `jev:{a}l:${topic}`, `jev:{a}x:${topic}`, "jev:{a}f:node",
-    "1", String(++number), "", "1f", "1f.bnode1", "1000", "4194304", "120000", "604800000", frame(payloads),
+    "1", "-", "12345678", "12345678.bnode1", "1000", "4194304", "120000", frame(payloads),
   ],
   centrifuge: (topic, payloads) => [
     "EVALSHA", digests.centrifuge, "3", `c:{a}s:${topic}`, `c:{a}m:${topic}`, `c:{a}r:${topic}`,

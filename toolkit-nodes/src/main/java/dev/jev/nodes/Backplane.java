@@ -143,11 +143,12 @@ public interface Backplane extends AutoCloseable {
      * <p>If the stage fails with a {@link RefusedException}, the record is not stored. If it fails
      * with another exception, it may be, or may be later; the caller may try again.
      *
-     * @param again whether this body may have been published before, as the last one of this
-     *     session to the topic: it is then not stored a second time. The stage also fails with
-     *     another exception than {@code RefusedException} if the engine can no longer tell.
+     * @param since null if this body was not published before. Otherwise it is not stored a second
+     *     time: the id of a record that was stored before the first try, or empty if none is known.
+     *     If neither that record nor the body is kept any more, the engine cannot tell, and the
+     *     stage fails with another exception than {@code RefusedException}.
      */
-    CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again);
+    CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since);
 
     /**
      * Listens to topics. When the stage completes, the receiver is given all records that are

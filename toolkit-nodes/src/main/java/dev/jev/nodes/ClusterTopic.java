@@ -125,12 +125,12 @@ final class ClusterTopic<O> implements NodeTopic<O> {
   private final class Publishing implements Outbox.Engine {
 
     @Override
-    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+    public CompletionStage<Stored> publish(byte[] body, @Nullable String since) {
       nodes.counters.batches.increment();
       Session session = nodes.session;
       return session == null
           ? CompletableFuture.failedStage(new IllegalStateException("node has stopped"))
-          : session.publish(channel, body, again);
+          : session.publish(channel, body, since);
     }
 
     @Override

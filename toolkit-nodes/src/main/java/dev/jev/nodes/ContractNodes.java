@@ -166,7 +166,7 @@ final class ContractNodes implements AutoCloseable {
     }
 
     Stored publish(Channel channel, String text) {
-      return get(session().publish(channel, body(text), false));
+      return get(session().publish(channel, body(text), null));
     }
 
     void publish(Channel channel, List<String> texts) {

@@ -143,16 +143,17 @@ final class InProcessBackplane implements Backplane {
     }
 
     @Override
-    public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-      return ifOpen(() -> with(channel, topic -> publish(topic, channel, body, again)));
+    public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
+      return ifOpen(() -> with(channel, topic -> publish(topic, channel, body, since)));
     }
 
-    private Stored publish(InProcessTopic topic, Channel channel, byte[] body, boolean again) {
+    private Stored publish(
+        InProcessTopic topic, Channel channel, byte[] body, @Nullable String since) {
       if (channel.retention().kind() == Kind.EVENTS) {
         topic.handOver(new Record("", "", body)); // and does not store it
         return new Stored("", false);
       }
-      return topic.publish(this, channel.retention(), body, again, nextId(), nanos.getAsLong());
+      return topic.publish(channel.retention(), body, since, nextId(), nanos.getAsLong());
     }
 
     @Override

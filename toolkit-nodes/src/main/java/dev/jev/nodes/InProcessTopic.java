@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,13 +30,7 @@ final class InProcessTopic {
 
   private final Kind kind;
   private final Map<Node, Channel> listeners = new LinkedHashMap<>();
-  private final Deque<Entry> entries = new ArrayDeque<>(1);
-
-  /**
-   * The last entry of each publisher that is no longer in the log. A publisher tries again only
-   * with its last body, so that this tells whether it was stored, however short the log is.
-   */
-  private final Map<Node, Entry> lastRemoved = new HashMap<>(1);
+  private final Deque<Record> entries = new ArrayDeque<>(1);
 
   private final String beginning;
   private long bytes;
@@ -67,18 +60,18 @@ final class InProcessTopic {
   /**
    * Stores and hands over a record.
    *
+   * @param since see {@link Backplane.Session#publish}
    * @param id the id of the record, unless the body has been stored before
    */
-  Stored publish(
-      Node publisher, Retention retention, byte[] body, boolean again, String id, long now) {
+  Stored publish(Retention retention, byte[] body, @Nullable String since, String id, long now) {
     removeExpired(now);
     touched = now;
-    Entry earlier = again ? earlier(publisher, body) : null;
+    Record earlier = since == null ? null : earlier(body, since);
     if (earlier != null) {
-      return new Stored(earlier.record.id(), true);
+      return new Stored(earlier.id(), true);
     }
     Record record = new Record(last, id, body);
-    entries.addLast(new Entry(record, publisher));
+    entries.addLast(record);
     bytes += body.length;
     last = id;
     expires = now + retention.age().toNanos();
@@ -87,15 +80,30 @@ final class InProcessTopic {
     return new Stored(id, false);
   }
 
-  private @Nullable Entry earlier(Node publisher, byte[] body) {
-    for (Iterator<Entry> newest = entries.descendingIterator(); newest.hasNext(); ) {
-      Entry entry = newest.next();
-      if (entry.hasIdentityOf(body)) {
-        return entry;
+  /** Returns the record of a body behind another record, or null if it was not stored. */
+  private @Nullable Record earlier(byte[] body, String since) {
+    String before = last;
+    for (Iterator<Record> newest = entries.descendingIterator(); newest.hasNext(); ) {
+      Record record = newest.next();
+      if (before.equals(since)) {
+        return null;
+      } else if (haveSameIdentity(record.body(), body)) {
+        return record;
       }
+      before = record.previous();
     }
-    Entry removed = lastRemoved.get(publisher);
-    return removed != null && removed.hasIdentityOf(body) ? removed : null;
+    if (before.equals(since) || before.equals(beginning)) {
+      return null;
+    }
+    throw new IllegalStateException("the record may have been stored and is no longer kept");
+  }
+
+  private static boolean haveSameIdentity(byte[] one, byte[] other) {
+    return Arrays.equals(one, 0, identityBytes(one), other, 0, identityBytes(other));
+  }
+
+  private static int identityBytes(byte[] body) {
+    return Math.min(body.length, Backplane.IDENTITY_BYTES);
   }
 
   private void trim(int mostRecords, long mostBytes) {
@@ -105,9 +113,7 @@ final class InProcessTopic {
   }
 
   private void remove() {
-    Entry first = entries.removeFirst();
-    bytes -= first.record.body().length;
-    lastRemoved.put(first.publisher, first.withoutBody());
+    bytes -= entries.removeFirst().body().length;
   }
 
   private void removeExpired(long now) {
@@ -142,8 +148,8 @@ final class InProcessTopic {
   private List<Record> newest(int mostBytes) {
     List<Record> found = new ArrayList<>();
     int size = 0;
-    for (Iterator<Entry> i = entries.descendingIterator(); i.hasNext() && size < mostBytes; ) {
-      Record record = i.next().record;
+    for (Iterator<Record> i = entries.descendingIterator(); i.hasNext() && size < mostBytes; ) {
+      Record record = i.next();
       found.add(record);
       size += record.body().length;
     }
@@ -154,8 +160,8 @@ final class InProcessTopic {
   /** Returns all records behind a position, or null if that is not known. */
   private @Nullable List<Record> behind(Position after) {
     List<Record> found = new ArrayList<>();
-    for (Iterator<Entry> newest = entries.descendingIterator(); newest.hasNext(); ) {
-      Record record = newest.next().record;
+    for (Iterator<Record> newest = entries.descendingIterator(); newest.hasNext(); ) {
+      Record record = newest.next();
       found.add(record);
       if (after.record().equals(after.isInside() ? record.id() : record.previous())) {
         Collections.reverse(found);
@@ -187,26 +193,7 @@ final class InProcessTopic {
    */
   boolean expire(long now) {
     removeExpired(now);
-    lastRemoved.keySet().removeIf(publisher -> !publisher.open);
     boolean anchored = hasHistory() && now - touched < ANCHOR_NANOS;
     return listeners.isEmpty() && entries.isEmpty() && !anchored;
-  }
-
-  /** A record that is stored, with the node that has published it. */
-  private record Entry(Record record, Node publisher) {
-
-    boolean hasIdentityOf(byte[] body) {
-      byte[] mine = record.body();
-      return Arrays.equals(mine, 0, identityBytes(mine), body, 0, identityBytes(body));
-    }
-
-    Entry withoutBody() {
-      byte[] identity = Arrays.copyOf(record.body(), identityBytes(record.body()));
-      return new Entry(new Record("", record.id(), identity), publisher);
-    }
-
-    private static int identityBytes(byte[] body) {
-      return Math.min(body.length, Backplane.IDENTITY_BYTES);
-    }
   }
 }

@@ -164,7 +164,7 @@ final class MemberChecks {
     equal("leave", other.changes("closed", 2).get(1).toString(), (version + 2) + "-m");
     require(!alive(nodes, other).contains(closed.name), "a closed node is alive");
     byte[] body = nodes.body("late");
-    Object outcome = nodes.outcome(closed.session().publish(nodes.log("closed", 10), body, false));
+    Object outcome = nodes.outcome(closed.session().publish(nodes.log("closed", 10), body, null));
     require(
         outcome instanceof RefusedException,
         "publication after the close: " + outcome + " (expected: a RefusedException)");

@@ -39,8 +39,8 @@ final class Outbox {
   /** The engine and the clock, as an outbox sees them. */
   interface Engine {
 
-    /** Publishes a body. */
-    CompletionStage<Stored> publish(byte[] body, boolean again);
+    /** Publishes a body, see {@link Backplane.Session#publish}. */
+    CompletionStage<Stored> publish(byte[] body, @Nullable String since);
 
     /** Runs a task on the thread of the topic. */
     void execute(Runnable task);
@@ -117,6 +117,7 @@ final class Outbox {
   // Guarded by this.
   private final Queue<Message> queue = new ArrayDeque<>(1);
   private @Nullable Batch underWay;
+  private String lastStored = ""; // the id of the last record
   private int bytes;
   private boolean sending; // a thread is in sendNext
   private boolean held;
@@ -196,7 +197,7 @@ final class Outbox {
       sending = true;
     }
     for (Batch batch; (batch = startNext()) != null; ) {
-      send(batch, /* again= */ false);
+      send(batch, null);
     }
   }
 
@@ -240,25 +241,26 @@ final class Outbox {
     }
   }
 
-  private void send(Batch batch, boolean again) {
+  private void send(Batch batch, @Nullable String since) {
     engine
-        .publish(batch.body, again)
-        .whenComplete((stored, failure) -> answered(batch, again, stored, failure));
+        .publish(batch.body, since)
+        .whenComplete((stored, failure) -> answered(batch, since == null, stored, failure));
   }
 
   private void answered(
-      Batch batch, boolean again, @Nullable Stored stored, @Nullable Throwable failure) {
+      Batch batch, boolean isFirstTry, @Nullable Stored stored, @Nullable Throwable failure) {
     Throwable cause = failure instanceof CompletionException e ? e.getCause() : failure;
     if (stored != null) {
       end(batch, stored.id(), isEvents ? Receipt.SENT : null);
-    } else if (isEvents || (cause instanceof Backplane.RefusedException && !again)) {
+    } else if (isEvents || (cause instanceof Backplane.RefusedException && isFirstTry)) {
       end(batch, "", unstored());
     } else if (engine.nanoTime() < batch.deadline()) {
       engine.runAfter(
           shared.timeoutNanos / 20,
           () -> {
-            if (isUnderWay(batch)) {
-              send(batch, /* again= */ true);
+            String since = lastStored(batch);
+            if (since != null) {
+              send(batch, since);
             }
           });
     } else {
@@ -266,8 +268,9 @@ final class Outbox {
     }
   }
 
-  private synchronized boolean isUnderWay(Batch batch) {
-    return underWay == batch;
+  /** Returns the id of the last record that was stored before a batch; null if that has ended. */
+  private synchronized @Nullable String lastStored(Batch batch) {
+    return underWay == batch ? lastStored : null;
   }
 
   /** Returns the receipt of a message that the engine has not taken. */
@@ -284,10 +287,11 @@ final class Outbox {
   private void end(Batch batch, String id, @Nullable Receipt receipt) {
     int first;
     synchronized (this) {
-      if (!isUnderWay(batch)) {
+      if (underWay != batch) {
         return; // its time was over
       }
       underWay = null;
+      lastStored = receipt == null ? id : lastStored;
       first = batch.expired;
       batch.messages.forEach(this::free);
       boolean mayBeDelivered = receipt == null || receipt.equals(Receipt.UNKNOWN);

@@ -199,7 +199,7 @@ final class RecordChecks {
     Node node = nodes.open("b");
     node.listen(channel);
     for (int i = 0; i < 200; i++) {
-      nodes.get(publisher.session().publish(channel, nodes.body("m" + i), false));
+      nodes.get(publisher.session().publish(channel, nodes.body("m" + i), null));
       Record record = node.records(channel, i + 1).get(i);
       Slice slice = at(node, channel, record.previous());
       equal("a read after the hand-over", ids(slice.records()), List.of(record.id()));
@@ -251,13 +251,13 @@ final class RecordChecks {
       Node node = nodes.open("a" + channel.retention().kind());
       node.listen(channel);
       byte[] body = nodes.body("new");
-      Stored first = nodes.get(node.session().publish(channel, body, true));
+      Stored first = nodes.get(node.session().publish(channel, body, ""));
       equal("first publication", first.again(), false);
-      Stored second = nodes.get(node.session().publish(channel, body.clone(), true));
+      Stored second = nodes.get(node.session().publish(channel, body.clone(), ""));
       equal("second publication", second, new Stored(first.id(), true));
       body = nodes.body("next");
-      Stored third = nodes.get(node.session().publish(channel, body, false));
-      equal("again", nodes.get(node.session().publish(channel, body, true)).id(), third.id());
+      Stored third = nodes.get(node.session().publish(channel, body, null));
+      equal("again", nodes.get(node.session().publish(channel, body, first.id())).id(), third.id());
       node.publish(channel, "last");
       equal("records", texts(node.records(channel, 3)), List.of("new", "next", "last"));
     }
@@ -270,15 +270,17 @@ final class RecordChecks {
     Node node = nodes.open("c");
     Node other = nodes.open("d");
     byte[] body = nodes.body("trimmed");
-    String id = nodes.get(node.session().publish(channel, body, false)).id();
+    String id = nodes.get(node.session().publish(channel, body, null)).id();
     trimmed(other, channel);
     String end = node.end(channel);
-    Object outcome = nodes.outcome(node.session().publish(channel, body, true));
+    Object outcome = nodes.outcome(node.session().publish(channel, body, ""));
     require(
         outcome.equals(new Stored(id, true))
             || (outcome instanceof Exception && !outcome.toString().contains("RefusedException")),
         "a trimmed record that is published again: " + outcome);
     equal("end after it is published again", node.end(channel), end);
+    Stored stored = nodes.get(node.session().publish(channel, nodes.body("not yet"), end));
+    equal("a body that was not stored since a record that is kept", stored.again(), false);
   }
 
   void age(ContractNodes nodes) {

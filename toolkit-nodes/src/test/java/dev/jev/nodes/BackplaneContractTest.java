@@ -106,8 +106,8 @@ class BackplaneContractTest {
                     new ForwardingSession(session) {
                       @Override
                       public CompletionStage<Stored> publish(
-                          Channel channel, byte[] body, boolean again) {
-                        return super.publish(channel, body, false);
+                          Channel channel, byte[] body, @Nullable String since) {
+                        return super.publish(channel, body, null);
                       }
                     }))
         .contains("* again: second publication: ");

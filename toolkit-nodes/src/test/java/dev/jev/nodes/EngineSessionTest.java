@@ -64,7 +64,7 @@ class EngineSessionTest {
             });
     session.unlisten(List.of(CHANNEL));
     session.unwatch("t");
-    assertThat(failure(session.publish(CHANNEL, new byte[0], false))).isSameAs(thrown);
+    assertThat(failure(session.publish(CHANNEL, new byte[0], null))).isSameAs(thrown);
     for (CompletionStage<?> question : questions(session)) {
       assertThat(failure(question)).isSameAs(thrown);
     }
@@ -73,7 +73,7 @@ class EngineSessionTest {
   @Test
   void callWithoutStageFails() throws Exception {
     Session session = session(() -> null);
-    assertThat(failure(session.publish(CHANNEL, new byte[0], false)))
+    assertThat(failure(session.publish(CHANNEL, new byte[0], null)))
         .isInstanceOf(NullPointerException.class);
     for (CompletionStage<?> question : questions(session)) {
       assertThat(failure(question)).isInstanceOf(NullPointerException.class);

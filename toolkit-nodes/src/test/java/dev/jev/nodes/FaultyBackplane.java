@@ -79,14 +79,14 @@ final class FaultyBackplane implements Backplane {
     }
 
     @Override
-    public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
+    public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
       if (away) {
         return CompletableFuture.failedStage(new RefusedException("engine is away"));
       }
       if (strikes()) {
         return lost();
       }
-      CompletionStage<Stored> stored = session.publish(channel, body, again);
+      CompletionStage<Stored> stored = session.publish(channel, body, since);
       return strikes() ? lost() : stored;
     }
 

@@ -41,8 +41,8 @@ final class ForwardingBackplane implements Backplane {
     }
 
     @Override
-    public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-      return session.publish(channel, body, again);
+    public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
+      return session.publish(channel, body, since);
     }
 
     @Override

@@ -50,7 +50,7 @@ class InProcessBackplaneTest {
 
   private void publish(Channel channel, int count) {
     for (int i = 0; i < count; i++) {
-      get(session.publish(channel, new byte[100], false));
+      get(session.publish(channel, new byte[100], null));
     }
   }
 
@@ -164,7 +164,7 @@ class InProcessBackplaneTest {
     for (int day = 0; day < 100; day++) {
       for (int i = 0; i < 10; i++) {
         Channel channel = log("a" + day + "." + i, 10, 1_000_000);
-        ends.put(channel, get(session.publish(channel, new byte[20], false)).id());
+        ends.put(channel, get(session.publish(channel, new byte[20], null)).id());
       }
       pass(Duration.ofDays(1));
     }
@@ -244,7 +244,7 @@ class InProcessBackplaneTest {
   void aClosedEngineRefusesEverything() {
     engine.close();
     Channel channel = log("a", 10, 1_000_000);
-    assertThatThrownBy(() -> get(session.publish(channel, new byte[20], false)))
+    assertThatThrownBy(() -> get(session.publish(channel, new byte[20], null)))
         .hasCauseInstanceOf(RefusedException.class)
         .hasMessageContaining("session of node a closed");
     assertThatThrownBy(() -> get(session.listen(List.of(channel))))

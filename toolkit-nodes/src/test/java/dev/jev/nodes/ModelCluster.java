@@ -389,7 +389,7 @@ final class ModelCluster {
     }
 
     @Override
-    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+    public CompletionStage<Stored> publish(byte[] body, @Nullable String since) {
       String identity = number + identity(body);
       lossesAtFirstTry.putIfAbsent(identity, losses);
       if (!planted.contains(Planted.SKIP_A_FENCE)) {
@@ -407,7 +407,8 @@ final class ModelCluster {
             if (isLost || present != generation) {
               answer.completeExceptionally(new IllegalStateException("connection lost"));
             } else {
-              execute(identity, body, again, hasAnswer ? answer : new CompletableFuture<>());
+              execute(
+                  identity, body, since != null, hasAnswer ? answer : new CompletableFuture<>());
             }
           });
       if (!hasAnswer) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -72,8 +73,8 @@ class NodeStopTest {
 
     @Override
     public CompletionStage<Backplane.Stored> publish(
-        Backplane.Channel channel, byte[] body, boolean again) {
-      return answers.get() ? super.publish(channel, body, again) : new CompletableFuture<>();
+        Backplane.Channel channel, byte[] body, @Nullable String since) {
+      return answers.get() ? super.publish(channel, body, since) : new CompletableFuture<>();
     }
   }
 

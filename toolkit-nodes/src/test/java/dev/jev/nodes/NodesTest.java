@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -207,8 +208,8 @@ class NodesTest {
       }
 
       @Override
-      public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-        return silent ? new CompletableFuture<>() : super.publish(channel, body, again);
+      public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
+        return silent ? new CompletableFuture<>() : super.publish(channel, body, since);
       }
     }
 

@@ -45,7 +45,7 @@ class OutboxTest {
   private final class Engine implements Outbox.Engine {
 
     @Override
-    public CompletionStage<Stored> publish(byte[] body, boolean again) {
+    public CompletionStage<Stored> publish(byte[] body, @Nullable String since) {
       return answer != null
           ? answer
           : refuses

@@ -409,7 +409,6 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   private void attach(Partition partition, MasterLink link, List<Subscription> mine) {
     partition.link(link);
     partition.generation++;
-    partition.publications = 0;
     subscribe(partition, link, mine, () -> activate(partition, link, mine));
   }
 

@@ -28,9 +28,6 @@ final class Partition {
   /** The generation of its connection, see enter.lua. */
   long generation;
 
-  /** The number of publications of this generation. */
-  long publications;
-
   // Guarded by this.
   private @Nullable MasterLink link;
 

@@ -10,65 +10,28 @@ import dev.jev.nodes.Backplane.Retention;
 import dev.jev.nodes.Backplane.Slice;
 import dev.jev.nodes.Backplane.Stored;
 import dev.jev.nodes.Position;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The records of topics: publishes and reads them.
  *
- * <p><b>Tries.</b> The outcome of a publication is unknown if its connection is lost before the
- * answer. Its tries are remembered, each with the generation of the connection and its number in
- * it. When it is published again, Redis tells by these whether one of them was executed.
- *
  * <p>Any thread.
  */
 final class Publications {
 
-  /** The life of the last id of a topic, from each publication and each read. */
-  private static final byte[] LAST_ID_MILLIS = bytes(Duration.ofDays(7).toMillis());
-
-  private static final long FORGET_NANOS = TimeUnit.MINUTES.toNanos(5);
-  private static final int FORGET_ABOVE = 10_000;
-
-  /** A publication without an outcome. */
-  private static final class Attempt {
-
-    private final byte[] identity;
-    private final long begin = System.nanoTime();
-    private final List<String> tries = new ArrayList<>(1); // loop only
-
-    /** True if there may be tries that are not known. */
-    private final boolean isUnknown;
-
-    private Attempt(byte[] body, boolean isUnknown) {
-      this.identity = identityOf(body);
-      this.isUnknown = isUnknown;
-    }
-
-    private static byte[] identityOf(byte[] body) {
-      return Arrays.copyOf(body, Math.min(body.length, Backplane.IDENTITY_BYTES));
-    }
-
-    private String known() {
-      return tries.isEmpty() && isUnknown ? "?" : String.join(",", tries);
-    }
-  }
+  /** A first try, in the place of an id. */
+  private static final byte[] FIRST_TRY = bytes("-");
 
   private final Masters masters;
   private final RedisKeys keys;
   private final String token;
-  private final Map<String, Attempt> attempts = new ConcurrentHashMap<>();
   private final AtomicLong beginnings = new AtomicLong();
-  private volatile int forgetAbove = FORGET_ABOVE;
 
   Publications(Masters masters, RedisKeys keys, String token) {
     this.masters = masters;
@@ -92,92 +55,48 @@ final class Publications {
   }
 
   /** Publishes a record, see {@link Backplane.Session#publish}. */
-  CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-    String key = key(channel);
+  CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
     int partition = RedisKeys.partition(channel.topic());
     if (channel.retention().kind() == Kind.EVENTS) {
       return masters.call(
           partition,
-          (unused, link) -> link.commands().spublish(key, body),
+          (unused, link) -> link.commands().spublish(key(channel), body),
           answer -> new Stored("", false));
     }
-    Attempt attempt = begin(key, body, again);
-    return masters
-        .call(
-            partition,
-            (at, link) -> send(channel, attempt, at, link, body),
-            answer -> stored(key, attempt, (List<?>) answer))
-        .whenComplete((stored, failure) -> forget(key, attempt, failure));
-  }
-
-  private Attempt begin(String key, byte[] body, boolean again) {
-    Attempt earlier = again ? attempts.get(key) : null;
-    if (earlier != null && Arrays.equals(earlier.identity, Attempt.identityOf(body))) {
-      return earlier;
-    }
-    Attempt attempt = new Attempt(body, again);
-    attempts.put(key, attempt);
-    forgetOld(attempt.begin);
-    return attempt;
-  }
-
-  /** Forgets attempts that are not repeated any more; seldom, since it looks at all of them. */
-  private void forgetOld(long now) {
-    if (attempts.size() > forgetAbove) {
-      attempts.values().removeIf(each -> now - each.begin > FORGET_NANOS);
-      forgetAbove = Math.max(FORGET_ABOVE, 2 * attempts.size());
-    }
-  }
-
-  private void forget(String key, Attempt attempt, @Nullable Throwable failure) {
-    if (failure instanceof Backplane.RefusedException) {
-      masters.execute(
-          () -> {
-            if (attempt.tries.isEmpty()) {
-              attempts.remove(key, attempt);
-            }
-          });
-    }
+    return masters.call(
+        partition,
+        (at, link) -> send(channel, since, at, link, body),
+        answer -> stored((List<?>) answer));
   }
 
   private CompletionStage<?> send(
-      Channel channel, Attempt attempt, Partition partition, MasterLink link, byte[] body) {
+      Channel channel, @Nullable String since, Partition partition, MasterLink link, byte[] body) {
     Retention retention = channel.retention();
+    boolean isLog = retention.kind() == Kind.LOG;
     String epoch = link.facts().epoch();
-    String known = attempt.known();
-    String number = Long.toString(++partition.publications);
-    String current = partition.generation + ":" + number;
-    attempt.tries.add(current);
-    List<byte[]> arguments = new ArrayList<>(10);
+    List<byte[]> arguments = new ArrayList<>(8);
     arguments.add(bytes(partition.generation));
-    arguments.add(bytes(number));
-    arguments.add(bytes(known));
+    arguments.add(since == null ? FIRST_TRY : bytes(since));
     arguments.add(bytes(epoch));
     arguments.add(beginning(epoch));
-    if (retention.kind() == Kind.LOG) {
+    if (isLog) {
       arguments.add(bytes(retention.messages()));
       arguments.add(bytes(retention.bytes()));
     }
     arguments.add(bytes(Math.max(1, retention.age().toMillis())));
-    arguments.add(LAST_ID_MILLIS);
     arguments.add(body);
-    CompletionStage<Object> sent =
+    return link.replicated(
         link.eval(
-            retention.kind() == Kind.LOG ? RedisScript.PUBLISH_LOG : RedisScript.PUBLISH_LATEST,
+            isLog ? logScript(since) : RedisScript.PUBLISH_LATEST,
             List.of(key(channel), lastKey(channel), keys.of(partition.number, 'f', token)),
-            arguments.toArray(new byte[0][]));
-    return link.replicated(sent)
-        .whenComplete((answer, failure) -> notExecuted(attempt, current, failure));
+            arguments.toArray(new byte[0][])));
   }
 
-  private void notExecuted(Attempt attempt, String current, @Nullable Throwable failure) {
-    if (failure != null && RedisError.of(failure).isWithoutEffect()) {
-      masters.execute(() -> attempt.tries.remove(current));
-    }
+  private static RedisScript logScript(@Nullable String since) {
+    return since == null ? RedisScript.PUBLISH_LOG : RedisScript.PUBLISH_LOG_AGAIN;
   }
 
-  private Stored stored(String key, Attempt attempt, List<?> answer) {
-    attempts.remove(key, attempt);
+  private static Stored stored(List<?> answer) {
     return new Stored(text(answer.get(0)), ((Long) answer.get(1)) == 1);
   }
 
@@ -201,7 +120,7 @@ final class Publications {
                 bytes(after == null ? "" : after.record()),
                 bytes(after != null && after.isInside() ? "1" : "0"),
                 bytes(mostBytes),
-                LAST_ID_MILLIS,
+                bytes(link.facts().epoch()),
                 beginning(link.facts().epoch())),
         answer -> slice((List<?>) answer));
   }

@@ -12,9 +12,10 @@ import java.util.HexFormat;
 
 /** The scripts that Redis runs, each from one or several files of Lua. */
 enum RedisScript {
-  PUBLISH_LOG("enter", "log", "publish-log"),
+  PUBLISH_LOG("enter", "publish-log"),
+  PUBLISH_LOG_AGAIN("again", "log", "find-log", "enter", "publish-log"),
   READ_LOG("log", "read-log"),
-  PUBLISH_LATEST("enter", "publish-latest"),
+  PUBLISH_LATEST("again", "enter", "publish-latest"),
   READ_LATEST("read-latest"),
   PRESENT("enter", "present"),
   ROSTER("roster"),

@@ -86,8 +86,8 @@ final class RedisSession implements Session {
   }
 
   @Override
-  public CompletionStage<Stored> publish(Channel channel, byte[] body, boolean again) {
-    return ifOpen(() -> publications.publish(channel, body, again));
+  public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
+    return ifOpen(() -> publications.publish(channel, body, since));
   }
 
   @Override

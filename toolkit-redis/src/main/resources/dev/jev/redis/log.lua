@@ -1,26 +1,29 @@
--- An entry of a log: its id in the stream, a head and a body. The head has the id of the record
--- before, the epoch, and the size of all bodies before it. The id of a record is 'epoch.entry'; that
--- of a beginning is 'epoch.bNAME', which no record has.
+-- A log is a stream. An entry has one field, whose name is the id of the record before and whose
+-- value is the body. The id of a record is 'epoch.entry', with the epoch in which it was published:
+-- the next entry or the last id tells it. That of a beginning is 'epoch.bNAME', which no record has.
 
-local function head(entry)
-  return string.match(entry[2][2], '^(%S+) (%S+) (%d+)$')
-end
-
-local function idOf(entry)
-  local _, epoch = head(entry)
-  return epoch .. '.' .. entry[1]
-end
-
--- Returns the id of the last record, or of the beginning, and the size of all bodies.
-local function endOf(log, last, beginning)
-  local id, total = string.match(last or '', '^(%S+) (%d+)$')
-  if id then
-    return id, total
+-- Returns the id of the last record, or of the beginning.
+local function endOf(log, last, epoch, beginning)
+  if last then
+    return last
   end
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-  if newest then
-    local _, _, before = head(newest)
-    return idOf(newest), before + #newest[2][4]
-  end
-  return beginning, '0'
+  return newest and epoch .. '.' .. newest[1] or beginning
+end
+
+-- Calls a function with each record from the newest on, until it returns true; returns the id of
+-- the record before the last of them.
+local function backwards(log, ending, step, each)
+  local id, to = ending, '+'
+  repeat
+    local entries = redis.call('XREVRANGE', log, to, '-', 'COUNT', step)
+    for _, entry in ipairs(entries) do
+      local previous, body = entry[2][1], entry[2][2]
+      if each(id, previous, body) then
+        return previous
+      end
+      id, to = previous, '(' .. entry[1]
+    end
+  until #entries < step
+  return id
 end

@@ -6,7 +6,7 @@
 -- info; 'c', the token of a node and a member are the number of its connections there.
 local roster, mine = KEYS[1], KEYS[2]
 local token, member, info, connections = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-if not enter(KEYS[4], redis.call('GET', KEYS[4]) or '', ARGV[1], nil) then
+if not enter(KEYS[4], redis.call('GET', KEYS[4]), ARGV[1]) then
   return redis.error_reply(FENCED)
 end
 

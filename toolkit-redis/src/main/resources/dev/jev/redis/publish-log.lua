@@ -1,54 +1,38 @@
--- Publishes a record of a log.
+-- Publishes a record of a log, see log.lua.
 -- KEYS: log, last id, fence
--- ARGV: generation, number, tries, epoch, beginning, entries, bytes, age, life of the last id, body
-local log = KEYS[1]
-local epoch, beginning, body = ARGV[4], ARGV[5], ARGV[10]
+-- ARGV: generation, since ('-' at the first try), epoch, beginning, entries, bytes, age, body
+local log, epoch, body = KEYS[1], ARGV[3], ARGV[8]
 local known = redis.call('MGET', KEYS[3], KEYS[2])
-local fence, last = known[1] or '', known[2]
-if not enter(KEYS[3], fence, ARGV[1], ARGV[2]) then
+if not enter(KEYS[3], known[1], ARGV[1]) then
   return redis.error_reply(FENCED)
 end
 
-local earlier = ARGV[3] == '' and 'no' or executed(fence, ARGV[3])
-if earlier ~= 'no' then
-  local to = '+'
-  repeat
-    local entries = redis.call('XREVRANGE', log, to, '-', 'COUNT', 50)
-    for _, entry in ipairs(entries) do
-      if identity(entry[2][4]) == identity(body) then
-        return {idOf(entry), 1}
-      end
-      to = '(' .. entry[1]
-    end
-  until #entries < 50
-  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  local before = first and head(first) or endOf(log, last, beginning)
-  local complete = string.find(before, '^%x+%.b') -- nothing was removed from the log
-  if earlier == 'yes' or (earlier == 'unknown' and not complete) then
-    return redis.error_reply(UNTELLABLE)
-  end
+local previous = known[2]
+if not previous then
+  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  previous = newest and epoch .. '.' .. newest[1] or ARGV[4]
 end
-
-local previous, before = endOf(log, last, beginning)
-local entry = redis.call('XADD', log, 'MAXLEN', '~', ARGV[6], '*',
-    'h', previous .. ' ' .. epoch .. ' ' .. before, 'd', body)
+local entry = redis.call('XADD', log, 'MAXLEN', '~', ARGV[5], '*', previous, body)
 local id = epoch .. '.' .. entry
-local total = before + #body -- Lua writes whole numbers of up to 14 digits as they are
 
--- Only a body of more than its share can make the log too large.
-local bytes = tonumber(ARGV[7])
-if #body * tonumber(ARGV[6]) > bytes then
+-- Only bodies of more than their share can make the log too large.
+local bytes = tonumber(ARGV[6])
+if #body * tonumber(ARGV[5]) > bytes then
   for _ = 1, 100 do
-    local two = redis.call('XRANGE', log, '-', '+', 'COUNT', 2)
-    local _, _, start = head(two[1])
-    if #two < 2 or total - start <= bytes then
+    local used = redis.call('MEMORY', 'USAGE', log, 'SAMPLES', 0) - 4096 -- allocated in advance
+    local count = redis.call('XLEN', log)
+    if used <= bytes or count == 1 then
       break
     end
-    redis.call('XTRIM', log, 'MINID', two[2][1])
+    local excess = math.ceil(count * (used - bytes) / used)
+    redis.call('XTRIM', log, 'MAXLEN', math.max(1, count - excess))
   end
 end
 
-redis.call('PEXPIRE', log, ARGV[8])
-redis.call('SET', KEYS[2], id .. ' ' .. total, 'PX', ARGV[9])
+-- Once a second is enough: the first ten digits of an entry are the second.
+if string.sub(entry, 1, 10) ~= string.sub(previous, #epoch + 2, #epoch + 11) then
+  redis.call('PEXPIRE', log, ARGV[7] + 1000)
+end
+redis.call('SET', KEYS[2], id, 'PX', 604800000)
 redis.call('SPUBLISH', log, previous .. ' ' .. id .. ' ' .. body)
 return {id, 0}

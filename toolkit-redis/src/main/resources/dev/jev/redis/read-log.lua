@@ -1,78 +1,78 @@
--- Reads the records of a log behind a position.
+-- Reads the records of a log behind a position, see log.lua.
 -- KEYS: log, last id
 -- ARGV: id of the position ('' for the newest records, 'oldest' for all), '1' if it is inside the
---       record, bytes, life
---       of the last id, beginning
+--       record, bytes, epoch, beginning
 -- Returns the end, whether the slice is continuous, and {id, previous, body, ...}.
 local log = KEYS[1]
 local after, inside, bytes = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3])
+local ending = endOf(log, redis.call('GET', KEYS[2]), ARGV[4], ARGV[5])
+redis.call('SET', KEYS[2], ending, 'PX', 604800000)
 
-local last = redis.call('GET', KEYS[2])
-local ending, total = endOf(log, last, ARGV[5])
-if last then
-  redis.call('PEXPIRE', KEYS[2], ARGV[4])
-else
-  redis.call('SET', KEYS[2], ending .. ' ' .. total, 'PX', ARGV[4])
+local records, size = {}, 0
+
+local function add(id, previous, body)
+  local at = #records
+  records[at + 1], records[at + 2], records[at + 3] = id, previous, body
+  size = size + #body
 end
 
 -- Returns the newest records, oldest first.
 local function newest(most)
-  local found, size, to = {}, 0, '+'
-  while size < bytes and #found < most do
-    local entry = redis.call('XREVRANGE', log, to, '-', 'COUNT', 1)[1]
-    if not entry then
-      break
-    end
-    found[#found + 1] = entry
-    size = size + #entry[2][4]
-    to = '(' .. entry[1]
+  local found, sum = {}, 0
+  if bytes > 0 then
+    backwards(log, ending, 1, function(id, previous, body)
+      found[#found + 1] = {id, previous, body}
+      sum = sum + #body
+      return sum >= bytes or #found == most
+    end)
   end
-  local records = {}
   for i = #found, 1, -1 do
-    records[#records + 1] = idOf(found[i])
-    records[#records + 1] = (head(found[i]))
-    records[#records + 1] = found[i][2][4]
+    add(unpack(found[i]))
   end
   return records
 end
 
-if after == '' then
-  return {ending, 1, newest(100000)}
-end
-if after == ending and not inside then
-  return {ending, 1, {}}
+-- Returns where the records behind the position begin, or nil if that is not known.
+local function start()
+  if after == 'oldest' then
+    return '-'
+  end
+  local epoch, entry = string.match(after, '^(%x+)%.(%d+%-%d+)$')
+  if entry then
+    local two = redis.call('XRANGE', log, entry, '+', 'COUNT', 2)
+    local id = two[2] and two[2][2][1] or ending
+    if two[1] and two[1][1] == entry and id == after then
+      return inside and entry or '(' .. entry
+    end
+  end
+  local first = not inside and redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  return first and first[2][1] == after and '-' or nil
 end
 
-local from = after == 'oldest' and '-' or nil
-local epoch, entry = string.match(after, '^(%x+)%.(%d+%-%d+)$')
-if entry then
-  local at = redis.call('XRANGE', log, entry, entry)[1]
-  if at and idOf(at) == after then
-    from = inside and entry or '(' .. entry
-  end
+if after == '' then
+  return {ending, 1, newest(100000)}
+elseif after == ending and not inside then
+  return {ending, 1, {}}
 end
-if not from and not inside then
-  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-  if first and head(first) == after then
-    from = '-'
-  end
-end
+local from = start()
 if not from then
   return {ending, 0, newest(20)} -- enough to tell a loss of records from a gap
 end
 
-local records, size = {}, 0
+local last -- its id is told by the next
 repeat
   local entries = redis.call('XRANGE', log, from, '+', 'COUNT', 20)
-  for _, each in ipairs(entries) do
-    if size >= bytes and size > 0 then
-      return {ending, 1, records}
+  for _, entry in ipairs(entries) do
+    if last then
+      add(entry[2][1], last[2][1], last[2][2])
+      if size >= bytes then
+        return {ending, 1, records}
+      end
     end
-    records[#records + 1] = idOf(each)
-    records[#records + 1] = (head(each))
-    records[#records + 1] = each[2][4]
-    size = size + #each[2][4]
-    from = '(' .. each[1]
+    last, from = entry, '(' .. entry[1]
   end
 until #entries < 20
+if last then
+  add(ending, last[2][1], last[2][2])
+end
 return {ending, 1, records}

@@ -57,7 +57,7 @@ final class EngineNode implements Backplane.Receiver {
   }
 
   String publish(Channel channel, String text) throws Exception {
-    return await(session.publish(channel, body(text), false)).id();
+    return await(session.publish(channel, body(text), null)).id();
   }
 
   void listen(Channel channel) throws Exception {

@@ -110,11 +110,11 @@ class FailoverTest {
     replica.freeze();
     byte[] body = EngineNode.body("second");
     Throwable failure =
-        await(node.session.publish(LOG, body, false).handle((value, thrown) -> thrown));
+        await(node.session.publish(LOG, body, null).handle((value, thrown) -> thrown));
     assertThat(failure)
         .hasMessageContaining("replicas that have confirmed within PT0.3S: 0 (expected: 1)");
     replica.thaw();
-    assertThat(await(node.session.publish(LOG, body, true)).again()).isTrue();
+    assertThat(await(node.session.publish(LOG, body, stored)).again()).isTrue();
     Slice slice = await(node.session.read(LOG, Position.parse(stored), 1000));
     assertThat(EngineNode.texts(slice.records())).containsExactly("second");
   }

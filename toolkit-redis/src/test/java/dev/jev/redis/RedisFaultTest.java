@@ -145,13 +145,13 @@ class RedisFaultTest {
   @Test
   void publicationWhoseAnswerIsLostIsStoredOnce() throws Exception {
     EngineNode node = node("a", redis.uri());
-    node.publish(LOG, "first");
+    String first = node.publish(LOG, "first");
     byte[] body = EngineNode.body("once");
     redis.freeze();
-    CompletionStage<Stored> lost = node.session.publish(LOG, body, false);
+    CompletionStage<Stored> lost = node.session.publish(LOG, body, null);
     assertThatThrownBy(() -> await(lost)).hasCauseInstanceOf(RedisError.EngineException.class);
     redis.thaw();
-    assertThat(await(node.session.publish(LOG, body, true)).id()).isNotEmpty();
+    assertThat(await(node.session.publish(LOG, body, first)).id()).isNotEmpty();
     node.publish(LOG, "last");
     Slice slice = await(node.session.read(LOG, null, 10_000));
     assertThat(EngineNode.texts(slice.records())).containsExactly("first", "once", "last");
@@ -167,20 +167,20 @@ class RedisFaultTest {
     EngineNode other = node("b", redis.uri());
     byte[] body = EngineNode.body("once");
     redis.freeze();
-    CompletionStage<Stored> lost = node.session.publish(brief, body, false);
+    CompletionStage<Stored> lost = node.session.publish(brief, body, null);
     assertThatThrownBy(() -> await(lost)).hasCauseInstanceOf(RedisError.EngineException.class);
     redis.thaw();
     Eventually.holds("connected", () -> node.health.contains("up"));
     List<CompletionStage<Stored>> others = new ArrayList<>();
     for (int i = 0; i < 300; i++) {
-      others.add(other.session.publish(brief, EngineNode.body("other"), false));
+      others.add(other.session.publish(brief, EngineNode.body("other"), null));
     }
     for (CompletionStage<Stored> each : others) {
       await(each);
     }
     String end = await(node.session.read(brief, null, 0)).end();
     Object outcome =
-        await(node.session.publish(brief, body, true).handle((v, e) -> e == null ? v : e));
+        await(node.session.publish(brief, body, "").handle((v, e) -> e == null ? v : e));
     assertThat(outcome.toString()).contains("UNTELLABLE");
     assertThat(await(node.session.read(brief, null, 0)).end()).isEqualTo(end);
   }
@@ -190,7 +190,7 @@ class RedisFaultTest {
     EngineNode node = node("a", redis.uri());
     redis.kill();
     Eventually.holds("health", () -> node.health.contains("down"));
-    CompletionStage<Stored> stage = node.session.publish(LOG, EngineNode.body("m"), false);
+    CompletionStage<Stored> stage = node.session.publish(LOG, EngineNode.body("m"), null);
     assertThatThrownBy(() -> await(stage))
         .hasCauseInstanceOf(RefusedException.class)
         .hasMessageContaining("Redis cannot be reached");
