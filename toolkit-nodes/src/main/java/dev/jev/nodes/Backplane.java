@@ -107,9 +107,26 @@ public interface Backplane extends AutoCloseable {
 
     private static final long serialVersionUID = 1;
 
+    private final boolean isForNow;
+
+    private RefusedException(String message, boolean isForNow) {
+      super(message, null, false, false);
+      this.isForNow = isForNow;
+    }
+
     /** Creates an exception without a stack trace. */
     public RefusedException(String message) {
-      super(message, null, false, false);
+      this(message, false);
+    }
+
+    /** Returns an exception that says that the engine cannot be reached for now. */
+    public static RefusedException forNow(String message) {
+      return new RefusedException(message, true);
+    }
+
+    /** Returns whether the same publication may succeed a little later. */
+    public boolean isForNow() {
+      return isForNow;
     }
   }
 
@@ -141,7 +158,9 @@ public interface Backplane extends AutoCloseable {
      * those of one session in the order of the calls, or not at all.
      *
      * <p>If the stage fails with a {@link RefusedException}, the record is not stored. If it fails
-     * with another exception, it may be, or may be later; the caller may try again.
+     * with another exception, it may be, or may be later; the caller may try again. An engine that
+     * cannot be reached refuses the publication at once, {@linkplain RefusedException#forNow for
+     * now}: the caller waits.
      *
      * @param since null if this body was not published before. Otherwise it is not stored a second
      *     time: the id of a record that was stored before the first try, or empty if none is known.

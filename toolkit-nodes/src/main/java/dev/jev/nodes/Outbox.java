@@ -1,13 +1,14 @@
 package dev.jev.nodes;
 
 import dev.jev.Connection;
+import dev.jev.nodes.Backplane.RefusedException;
 import dev.jev.nodes.Backplane.Stored;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -19,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * The publications of one topic on their way to the engine.
  *
  * <p>One batch at a time is under way. The messages that are published meanwhile are the next one:
- * without delay at low rates, with fewer records at high ones. A batch without an answer is
+ * without delay at low rates, with fewer records at high ones. While the engine cannot be reached,
+ * messages wait until their time is over; they are not stored then. A batch without an answer is
  * published again, which the engine recognizes, until the time of all its messages is over. The
  * outcome of each is unknown when its own time is over.
  *
@@ -115,12 +117,13 @@ final class Outbox {
   private final int maxSenders; // batches; older ones are no longer kept by the engine
 
   // Guarded by this.
-  private final Queue<Message> queue = new ArrayDeque<>(1);
+  private final Deque<Message> queue = new ArrayDeque<>(1);
   private @Nullable Batch underWay;
   private String lastStored = ""; // the id of the last record
   private int bytes;
   private boolean sending; // a thread is in sendNext
   private boolean held;
+  private boolean away; // the engine, for now
   private boolean expiryDue;
   private boolean stopped;
   private @Nullable Map<Long, List<@Nullable Connection<?>>> senders; // per batch not delivered yet
@@ -202,7 +205,7 @@ final class Outbox {
   }
 
   private synchronized @Nullable Batch startNext() {
-    if (underWay != null || held || queue.isEmpty()) {
+    if (underWay != null || held || away || queue.isEmpty()) {
       sending = false;
       return null;
     }
@@ -252,7 +255,9 @@ final class Outbox {
     Throwable cause = failure instanceof CompletionException e ? e.getCause() : failure;
     if (stored != null) {
       end(batch, stored.id(), isEvents ? Receipt.SENT : null);
-    } else if (isEvents || (cause instanceof Backplane.RefusedException && isFirstTry)) {
+    } else if (isFirstTry && cause instanceof RefusedException refused && refused.isForNow()) {
+      putBack(batch);
+    } else if (isEvents || (isFirstTry && cause instanceof RefusedException)) {
       end(batch, "", unstored());
     } else if (engine.nanoTime() < batch.deadline()) {
       engine.runAfter(
@@ -266,6 +271,29 @@ final class Outbox {
     } else {
       end(batch, "", Receipt.UNKNOWN);
     }
+  }
+
+  /** Lets the messages of a batch that was not stored wait until the engine can be reached. */
+  private synchronized void putBack(Batch batch) {
+    if (underWay != batch) {
+      return; // its time was over
+    }
+    underWay = null;
+    takeSenders(batch.number);
+    List<Message> messages = batch.messages;
+    messages.subList(0, batch.expired).forEach(this::free);
+    for (int i = messages.size() - 1; i >= batch.expired; i--) {
+      queue.addFirst(messages.get(i));
+    }
+    away = true;
+    engine.runAfter(
+        shared.timeoutNanos / 20,
+        () -> {
+          synchronized (this) {
+            away = false;
+          }
+          sendNext();
+        });
   }
 
   /** Returns the id of the last record that was stored before a batch; null if that has ended. */

@@ -81,7 +81,7 @@ final class FaultyBackplane implements Backplane {
     @Override
     public CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
       if (away) {
-        return CompletableFuture.failedStage(new RefusedException("engine is away"));
+        return CompletableFuture.failedStage(RefusedException.forNow("engine is away"));
       }
       if (strikes()) {
         return lost();

@@ -4,9 +4,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
+import dev.jev.nodes.Backplane.RefusedException;
 import dev.jev.nodes.Backplane.Stored;
 import java.lang.reflect.Proxy;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -23,7 +26,7 @@ class OutboxTest {
 
   private final Queue<Runnable> tasks = new ArrayDeque<>();
   private boolean heard = true;
-  private boolean refuses;
+  private @Nullable RefusedException refusal;
   private @Nullable CompletableFuture<Stored> answer; // if it does not answer at once
   private final Queue<Runnable> timers = new ArrayDeque<>();
   private long nanos;
@@ -33,11 +36,13 @@ class OutboxTest {
               Connection.class.getClassLoader(),
               new Class<?>[] {Connection.class},
               (proxy, method, arguments) -> null);
+  private final AtomicLong room = new AtomicLong(1 << 20);
+  private final AtomicLong lastBatch = new AtomicLong();
+  private final List<String> tries = new ArrayList<>();
   private final Outbox outbox =
       new Outbox(
           new Engine(),
-          new Outbox.Shared(
-              1, TimeUnit.SECONDS.toNanos(5), new AtomicLong(1 << 20), new AtomicLong()),
+          new Outbox.Shared(1, TimeUnit.SECONDS.toNanos(5), room, lastBatch),
           /* isEvents= */ false,
           MAX_SENDERS);
 
@@ -46,10 +51,11 @@ class OutboxTest {
 
     @Override
     public CompletionStage<Stored> publish(byte[] body, @Nullable String since) {
+      tries.add(since == null ? "first" : since);
       return answer != null
           ? answer
-          : refuses
-              ? CompletableFuture.failedStage(new Backplane.RefusedException("planted"))
+          : refusal != null
+              ? CompletableFuture.failedStage(refusal)
               : CompletableFuture.completedStage(new Stored("1", false));
     }
 
@@ -95,10 +101,10 @@ class OutboxTest {
     outbox.publish(PAYLOAD, sender);
     assertThat(outbox.takeSenders(1)).isNull();
     heard = true;
-    refuses = true;
+    refusal = new RefusedException("planted");
     outbox.publish(PAYLOAD, sender);
     assertThat(outbox.takeSenders(2)).isNull();
-    refuses = false;
+    refusal = null;
     outbox.publish(PAYLOAD, sender);
     outbox.forgetSenders();
     assertThat(outbox.takeSenders(3)).isNull();
@@ -141,6 +147,41 @@ class OutboxTest {
     assertThat(two).isCompletedWithValue(Receipt.UNKNOWN);
     assertThat(three.join().position()).isEqualTo(Position.after("2"));
     assertThat(outbox.isEmpty()).isTrue();
+  }
+
+  @Test
+  void messagesWaitWhileTheEngineIsAwayAndAreNotStoredAfterTheirTime() {
+    refusal = RefusedException.forNow("planted");
+    CompletableFuture<Receipt> one = outbox.publish(PAYLOAD, sender).toCompletableFuture();
+    pass(3);
+    CompletableFuture<Receipt> two = outbox.publish(PAYLOAD, sender).toCompletableFuture();
+    assertThat(one).isNotDone();
+    pass(2);
+    assertThat(one).isCompletedWithValue(Receipt.REFUSED);
+    assertThat(two).isNotDone();
+    refusal = null;
+    pass(1);
+    assertThat(two.join().position()).isEqualTo(Position.after("1"));
+    assertThat(outbox.takeSenders(lastBatch.get())).hasSize(1);
+    for (long batch = 1; batch < lastBatch.get(); batch++) {
+      assertThat(outbox.takeSenders(batch)).isNull();
+    }
+    assertThat(outbox.isEmpty()).isTrue();
+    assertThat(room).hasValue(1 << 20);
+  }
+
+  @Test
+  void triesBehindAnUnknownOneSayWhatWasStoredBeforeTheFirst() {
+    publish();
+    answer = CompletableFuture.failedFuture(new IllegalStateException("planted"));
+    CompletableFuture<Receipt> one = publish();
+    answer = null;
+    refusal = RefusedException.forNow("planted");
+    pass(3);
+    refusal = null;
+    pass(1);
+    assertThat(one.join().outcome()).isEqualTo(Receipt.Outcome.STORED);
+    assertThat(tries).containsExactly("first", "first", "1", "1");
   }
 
   @Test

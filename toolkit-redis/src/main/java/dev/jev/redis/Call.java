@@ -62,6 +62,6 @@ final class Call<T> {
 
   /** Fails the call, which was not sent. */
   void refuse(String reason) {
-    future.completeExceptionally(new RefusedException(reason));
+    future.completeExceptionally(RefusedException.forNow(reason));
   }
 }

@@ -175,12 +175,24 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
   // Calls. Any thread.
 
   /**
-   * Sends a command to the master of a partition, behind those that were sent before.
+   * Sends a command to the master of a partition, behind those that were sent before. It waits for
+   * a connection.
    *
    * @param result makes the result of the answer, on a thread of the connection
    */
   <T> CompletableFuture<T> call(int partition, Call.Command command, Function<Object, T> result) {
-    Call<T> call = new Call<>(command, result, System.nanoTime() + WAIT_NANOS);
+    return call(partition, command, result, WAIT_NANOS);
+  }
+
+  /** Sends a command if there is a connection. */
+  <T> CompletableFuture<T> callNow(
+      int partition, Call.Command command, Function<Object, T> result) {
+    return call(partition, command, result, 0);
+  }
+
+  private <T> CompletableFuture<T> call(
+      int partition, Call.Command command, Function<Object, T> result, long waitNanos) {
+    Call<T> call = new Call<>(command, result, System.nanoTime() + waitNanos);
     execute(() -> submit(partitions[partition], call));
     return call.future();
   }
@@ -191,9 +203,15 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
       call.refuse("the node has closed");
     } else if (partition.live && link != null) {
       send(partition, link, call);
+    } else if (call.isLate(System.nanoTime())) {
+      call.refuse(unreachable());
     } else {
       partition.waiting.add(call);
     }
+  }
+
+  private String unreachable() {
+    return "Redis cannot be reached: " + lastFailure;
   }
 
   private void send(Partition partition, MasterLink link, Call<?> call) {
@@ -633,15 +651,14 @@ final class Masters implements MasterLink.Owner, AutoCloseable {
       discover();
     }
     if (now - openUntil > 0 && !opened.isDone()) {
-      opened.completeExceptionally(
-          new IllegalStateException("Redis cannot be reached: " + lastFailure, lastFailure));
+      opened.completeExceptionally(new IllegalStateException(unreachable(), lastFailure));
     }
   }
 
   private void expire(Partition partition, long now) {
     for (Call<?> call; (call = partition.waiting.peek()) != null && call.isLate(now); ) {
       partition.waiting.remove();
-      call.refuse("Redis cannot be reached: " + lastFailure);
+      call.refuse(unreachable());
     }
   }
 }

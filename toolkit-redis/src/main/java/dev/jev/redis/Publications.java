@@ -58,12 +58,12 @@ final class Publications {
   CompletionStage<Stored> publish(Channel channel, byte[] body, @Nullable String since) {
     int partition = RedisKeys.partition(channel.topic());
     if (channel.retention().kind() == Kind.EVENTS) {
-      return masters.call(
+      return masters.callNow(
           partition,
           (unused, link) -> link.commands().spublish(key(channel), body),
           answer -> new Stored("", false));
     }
-    return masters.call(
+    return masters.callNow(
         partition,
         (at, link) -> send(channel, since, at, link, body),
         answer -> stored((List<?>) answer));

@@ -1,6 +1,6 @@
 package dev.jev.redis;
 
-import dev.jev.nodes.Backplane;
+import dev.jev.nodes.Backplane.RefusedException;
 import io.lettuce.core.RedisCommandExecutionException;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -40,11 +40,6 @@ enum RedisError {
     return OTHER;
   }
 
-  /** Returns whether a command with this failure has certainly had no effect. */
-  boolean isWithoutEffect() {
-    return this != OTHER;
-  }
-
   /** Returns the error that Redis has answered, or null. */
   private static @Nullable String answer(Throwable failure) {
     for (Throwable each = failure; each != null; each = each.getCause()) {
@@ -63,9 +58,11 @@ enum RedisError {
             : failure;
     String answer = answer(failure);
     String message = answer != null ? answer : messageOf(cause);
-    return of(failure) == REFUSED
-        ? new Backplane.RefusedException(message)
-        : new EngineException(message, cause);
+    return switch (of(failure)) {
+      case MOVED, UNFIT, NOSCRIPT -> RefusedException.forNow(message);
+      case REFUSED -> new RefusedException(message);
+      case AUTHENTICATION, OTHER -> new EngineException(message, cause);
+    };
   }
 
   private static String messageOf(Throwable cause) {

@@ -4,8 +4,10 @@ import dev.jev.nodes.Backplane;
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Kind;
 import dev.jev.nodes.Backplane.Record;
+import dev.jev.nodes.Backplane.RefusedException;
 import dev.jev.nodes.Backplane.Retention;
 import dev.jev.nodes.Backplane.Session;
+import dev.jev.nodes.Backplane.Stored;
 import dev.jev.nodes.Presence;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -15,6 +17,7 @@ import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -57,7 +60,23 @@ final class EngineNode implements Backplane.Receiver {
   }
 
   String publish(Channel channel, String text) throws Exception {
-    return await(session.publish(channel, body(text), null)).id();
+    return publish(channel, body(text), null).id();
+  }
+
+  /** Publishes a body when Redis can be reached. */
+  Stored publish(Channel channel, byte[] body, @Nullable String since) throws Exception {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (true) {
+      try {
+        return await(session.publish(channel, body, since));
+      } catch (ExecutionException e) {
+        boolean isForNow = e.getCause() instanceof RefusedException refused && refused.isForNow();
+        if (!isForNow || System.nanoTime() > end) {
+          throw e;
+        }
+      }
+      Thread.sleep(20);
+    }
   }
 
   void listen(Channel channel) throws Exception {

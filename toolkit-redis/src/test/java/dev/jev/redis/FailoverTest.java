@@ -51,10 +51,9 @@ class FailoverTest {
     Strait service = resources.closing(new Strait(master.port()));
     RedisNodes node = resources.closing(new RedisNodes("a", service.uri()));
     List<String> client = node.client();
-    publish(node, "kept");
-    Eventually.holds(
-        "replicated",
-        () -> replica.answer("EXISTS " + new RedisKeys("jev").of('l', "t")).contains(":1"));
+    publish(node, "kept"); // after the one with which the client has begun
+    String length = "XLEN " + new RedisKeys("jev").of('l', "t");
+    Eventually.holds("replicated", () -> replica.answer(length).contains(":2"));
     replication.hold();
     Receipt lost = publish(node, "lost");
     assertThat(lost.outcome()).isEqualTo(Receipt.Outcome.STORED);
@@ -114,7 +113,7 @@ class FailoverTest {
     assertThat(failure)
         .hasMessageContaining("replicas that have confirmed within PT0.3S: 0 (expected: 1)");
     replica.thaw();
-    assertThat(await(node.session.publish(LOG, body, stored)).again()).isTrue();
+    assertThat(node.publish(LOG, body, stored).again()).isTrue();
     Slice slice = await(node.session.read(LOG, Position.parse(stored), 1000));
     assertThat(EngineNode.texts(slice.records())).containsExactly("second");
   }
