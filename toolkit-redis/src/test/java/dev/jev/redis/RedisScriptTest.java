@@ -8,13 +8,16 @@ import dev.jev.CallsPrograms;
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Kind;
 import dev.jev.nodes.Backplane.Record;
+import dev.jev.nodes.Backplane.RefusedException;
 import dev.jev.nodes.Backplane.Retention;
+import dev.jev.nodes.Backplane.Stored;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -146,6 +149,39 @@ class RedisScriptTest {
       List<String> previous = kept.stream().map(Record::previous).toList();
       List<String> ids = kept.stream().map(Record::id).toList();
       assertThat(previous.subList(1, kept.size())).isEqualTo(ids.subList(0, kept.size() - 1));
+    }
+  }
+
+  @Test
+  void scriptsThatRedisHasForgottenAreLoadedAgain() throws Exception {
+    Channel channel = EngineNode.log("t");
+    try (RedisBackplane engine = RedisBackplane.of(redis.uri())) {
+      EngineNode node = new EngineNode(engine, "a");
+      node.publish(channel, "before");
+      commands.scriptFlush();
+      node.publish(channel, "after");
+      List<Record> kept = await(node.session.read(channel, null, Integer.MAX_VALUE)).records();
+      assertThat(EngineNode.texts(kept)).containsExactly("before", "after");
+    }
+  }
+
+  @Test
+  void publicationIsRefusedAndNotRepeatedWhileMemoryIsFull() throws Exception {
+    Channel channel = EngineNode.log("t");
+    try (RedisBackplane engine = RedisBackplane.of(redis.uri())) {
+      EngineNode node = new EngineNode(engine, "a");
+      node.publish(channel, "before");
+      commands.configSet("maxmemory", "1");
+      CompletionStage<Stored> full = node.session.publish(channel, EngineNode.body("full"), null);
+      assertThatThrownBy(() -> await(full))
+          .cause()
+          .hasMessageContaining("OOM")
+          .isInstanceOfSatisfying(
+              RefusedException.class, refused -> assertThat(refused.isForNow()).isFalse());
+      commands.configSet("maxmemory", "0");
+      node.publish(channel, "after");
+      List<Record> kept = await(node.session.read(channel, null, Integer.MAX_VALUE)).records();
+      assertThat(EngineNode.texts(kept)).containsExactly("before", "after");
     }
   }
 }
