@@ -7,7 +7,6 @@ import dev.jev.Connection;
 import dev.jev.Program;
 import dev.jev.Server;
 import java.io.File;
-import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -27,22 +26,13 @@ class AutobahnTest {
   private static final int MOST_FRAGMENTS =
       128 * 1024; // cases 9.3.1 and 9.4.1: 4 MiB in frames of 64 bytes
 
-  /** About half of the time of all cases. */
-  private static final List<String> LONG_MESSAGES = List.of("9.1.*", "9.2.*", "9.3.*", "9.4.*");
-
-  /**
-   * Runs cases against the server at the address in the first argument, and prints the results. The
-   * cases are those of long messages if the second argument is true, and all others if it is false.
-   */
+  /** Runs the cases against the server at the address in the argument, and prints the results. */
   public static final class Cases {
     public static void main(String[] arguments) {
-      boolean isLong = Boolean.parseBoolean(arguments[1]);
-      List<String> cases = isLong ? LONG_MESSAGES : List.of("*");
-      List<String> excluded = isLong ? List.of() : LONG_MESSAGES;
       List<FuzzingCaseResult> results =
-          AutobahnTestSuite.runFuzzingClient("jev", arguments[0], Map.of(), cases, excluded);
+          AutobahnTestSuite.runFuzzingClient(
+              "jev", arguments[0], Map.of(), List.of("*"), List.of());
       results.forEach(Cases::print);
-      System.out.println("end");
       System.exit(0); // the suite leaves threads behind
     }
 
@@ -62,32 +52,19 @@ class AutobahnTest {
                 .listen("tcp://127.0.0.1:0")
                 .eventLoops(1)
                 .start();
-        Program longMessages = cases(server, true);
-        Program others = cases(server, false)) {
-      assertThat(passed(longMessages) + passed(others)).isEqualTo(CASES);
-    }
-  }
-
-  /**
-   * Starts the client, which spends its time in Jython: one for each half, on a core of its own.
-   */
-  private static Program cases(Server server, boolean isLong) throws IOException {
-    String address = "ws://127.0.0.1:" + server.port();
-    return Program.java("-cp", classPath(), Cases.class.getName(), address, String.valueOf(isLong));
-  }
-
-  /** Checks the results of a client until it ends, and returns their number. */
-  private static int passed(Program cases) throws Exception {
-    int passed = 0;
-    for (String line = cases.line(); !line.equals("end"); line = cases.line()) {
-      if (line.startsWith("result ")) { // the others tell of the progress
+        Program cases =
+            Program.java(
+                "-cp", classPath(), Cases.class.getName(), "ws://127.0.0.1:" + server.port())) {
+      for (int i = 0; i < CASES; i++) {
+        String line = cases.line();
+        while (!line.startsWith("result ")) { // progress
+          line = cases.line();
+        }
         assertThat(line).matches("result \\S+ (OK|INFORMATIONAL) (OK|INFORMATIONAL)");
-        passed++;
       }
+      assertThat(cases.exitStatus()).isZero();
+      assertThat(cases.output()).isEmpty();
     }
-    assertThat(cases.exitStatus()).isZero();
-    assertThat(cases.output()).isEmpty();
-    return passed;
   }
 
   /** Returns the class path without Netty, whose package io would hide Python's module io. */
