@@ -1,5 +1,10 @@
 package dev.jev.benchmarks;
 
+import dev.jev.benchmarks.capacity.CapacityCommand;
+import dev.jev.benchmarks.capacity.CrowdCommand;
+import dev.jev.benchmarks.capacity.MillionCommand;
+import dev.jev.benchmarks.capacity.StormCommand;
+import dev.jev.benchmarks.capacity.TopicNodeCommand;
 import dev.jev.benchmarks.codecs.CodecsCommand;
 import dev.jev.benchmarks.comparing.BaselineCommand;
 import dev.jev.benchmarks.comparing.CompareCommand;
@@ -44,6 +49,11 @@ import picocli.CommandLine.HelpCommand;
       StoppedCommand.class,
       CodecsCommand.class,
       WorkCommand.class,
+      CapacityCommand.class,
+      TopicNodeCommand.class,
+      MillionCommand.class,
+      CrowdCommand.class,
+      StormCommand.class,
       HelpCommand.class
     })
 public final class Benchmarks {

@@ -27,6 +27,8 @@ class BenchmarkArchitectureTest {
         .consideringOnlyDependenciesInAnyPackage("dev.jev.benchmarks..")
         .layer("program")
         .definedBy("dev.jev.benchmarks")
+        .layer("capacity")
+        .definedBy("dev.jev.benchmarks.capacity")
         .layer("codecs")
         .definedBy("dev.jev.benchmarks.codecs..")
         .layer("comparing")
@@ -40,6 +42,8 @@ class BenchmarkArchitectureTest {
         .ensureAllClassesAreContainedInArchitecture()
         .whereLayer("program")
         .mayNotBeAccessedByAnyLayer()
+        .whereLayer("capacity")
+        .mayOnlyBeAccessedByLayers("program")
         .whereLayer("codecs")
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("comparing")
@@ -49,7 +53,7 @@ class BenchmarkArchitectureTest {
         .whereLayer("working")
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("shared")
-        .mayOnlyBeAccessedByLayers("program", "comparing", "torturing", "working")
+        .mayOnlyBeAccessedByLayers("program", "capacity", "comparing", "torturing", "working")
         .check(BENCHMARKS);
   }
 
