@@ -3,11 +3,15 @@ package dev.jev.nodes;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A thread of a node, for a part of its topics: it orders their records, and bounds the recent
@@ -30,6 +34,9 @@ final class NodeThread {
   /** Number of topics that may linger long: clients could make up any number of names. */
   private static final int MAX_LINGERING = 1_000;
 
+  /** Number of reads of the engine that are under way at most. */
+  static final int MAX_READS = 64;
+
   /** Number of messages that a read holds and that are passed over at once. */
   private static final int MAX_PINNED_STEPS = 64;
 
@@ -42,6 +49,8 @@ final class NodeThread {
   private final Deque<KeptMessage> kept = new ArrayDeque<>(); // of all topics, oldest first
   private long keptBytes;
   private int dropped; // messages that are still in kept
+  private final Deque<Runnable> waitingReads = new ArrayDeque<>();
+  private int reads;
 
   NodeThread(String name, long maxKeptBytes) {
     this.maxKeptBytes = maxKeptBytes;
@@ -102,6 +111,45 @@ final class NodeThread {
   /** Runs the tasks that were added before, and no others. */
   void stop() {
     executor.shutdown();
+  }
+
+  // Reads of the engine, on this thread.
+
+  /**
+   * Reads from the engine when fewer than 64 other reads are under way. When the subscriptions of
+   * many topics were interrupted, their reads would otherwise wait for each other in the engine
+   * until their time is over, and be repeated behind those that nothing waits for any more.
+   *
+   * @param read begins to read, or returns null if there is no need any more
+   */
+  <T> void read(
+      Supplier<@Nullable CompletionStage<T>> read,
+      BiConsumer<@Nullable T, @Nullable Throwable> action) {
+    waitingReads.add(() -> beginRead(read, action));
+    beginReads();
+  }
+
+  private void beginReads() {
+    while (reads < MAX_READS && !waitingReads.isEmpty()) {
+      waitingReads.remove().run();
+    }
+  }
+
+  private <T> void beginRead(
+      Supplier<@Nullable CompletionStage<T>> read,
+      BiConsumer<@Nullable T, @Nullable Throwable> action) {
+    CompletionStage<T> stage = read.get();
+    if (stage != null) {
+      reads++;
+      stage.whenComplete(
+          (answer, failure) ->
+              execute(
+                  () -> {
+                    reads--;
+                    beginReads();
+                    action.accept(answer, failure);
+                  }));
+    }
   }
 
   // Recent messages.

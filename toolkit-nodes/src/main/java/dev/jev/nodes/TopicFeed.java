@@ -163,9 +163,20 @@ final class TopicFeed implements Sequence.Actions {
       counters.repairs.increment();
       repair.begin();
     }
-    whenAnswered(
-        session.read(topic.channel, after, after != null || newest ? READ_BYTES : 0),
+    read(
+        after,
+        after != null || newest ? READ_BYTES : 0,
         (slice, failure) -> onSlice(repair, slice, failure));
+  }
+
+  /** Reads from the engine in turn with other topics, and handles the answer as above. */
+  void read(
+      @Nullable Position after,
+      int mostBytes,
+      BiConsumer<@Nullable Slice, @Nullable Throwable> action) {
+    thread.read(
+        () -> ended ? null : session.read(topic.channel, after, mostBytes),
+        (slice, failure) -> unlessEnded(() -> action.accept(slice, failure)));
   }
 
   private void onSlice(

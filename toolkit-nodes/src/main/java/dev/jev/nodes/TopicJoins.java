@@ -306,8 +306,9 @@ final class TopicJoins {
 
   /** Reads behind the messages that were read behind a position; the newest ones if it is null. */
   private void fetch(@Nullable Position after, List<KeptMessage> messages) {
-    feed.whenAnswered(
-        feed.session.read(topic.channel, endOf(after, messages), TopicFeed.READ_BYTES),
+    feed.read(
+        endOf(after, messages),
+        TopicFeed.READ_BYTES,
         (slice, failure) -> {
           if (slice == null) {
             fail(failure == null ? new IllegalStateException("no answer") : failure);

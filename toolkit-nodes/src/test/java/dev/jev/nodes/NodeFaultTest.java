@@ -4,15 +4,21 @@ import static dev.jev.nodes.NodePair.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.SlowConsumer;
+import dev.jev.nodes.ForwardingBackplane.ForwardingSession;
 import dev.jev.nodes.NodePair.Peer;
 import dev.jev.nodes.Receipt.Outcome;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -173,5 +179,48 @@ class NodeFaultTest {
       assertThat(peer.receive(2)).containsExactly("0/0", "0/2");
     }
     assertThat(pair.node(0).counts().refused()).isEqualTo(1);
+  }
+
+  /** Otherwise they would wait for each other in the engine until their time is over. */
+  @Test
+  void topicsThatBeginAtOnceAreReadSomeAtATime() throws Exception {
+    int topics = 500;
+    SlowReads reads = new SlowReads();
+    try (NodePair many =
+        new NodePair(new ForwardingBackplane(Backplane.inProcess(), reads::of, it -> it))) {
+      Peer peer = many.connect(0);
+      for (int i = 0; i < topics; i++) {
+        many.node(0).topic("t" + i, LOG).subscribe(peer.connection(), SlowConsumer.close());
+      }
+      for (int i = 0; i < topics; i++) {
+        CompletableFuture<Void> read = reads.held.poll(5, TimeUnit.SECONDS);
+        assertThat(read).as("read %d", i).isNotNull();
+        reads.underWay.decrementAndGet();
+        read.complete(null);
+      }
+      assertThat(reads.most.get()).isEqualTo(2 * NodeThread.MAX_READS);
+      peer.close();
+    }
+  }
+
+  /** Sessions whose reads wait for the test. */
+  private static final class SlowReads {
+
+    private final BlockingQueue<CompletableFuture<Void>> held = new LinkedBlockingQueue<>();
+    private final AtomicInteger underWay = new AtomicInteger();
+    private final AtomicInteger most = new AtomicInteger();
+
+    private Backplane.Session of(Backplane.Session session) {
+      return new ForwardingSession(session) {
+        @Override
+        public CompletionStage<Backplane.Slice> read(
+            Backplane.Channel channel, @Nullable Position after, int mostBytes) {
+          most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+          CompletableFuture<Void> turn = new CompletableFuture<>();
+          held.add(turn);
+          return turn.thenCompose(begun -> session.read(channel, after, mostBytes));
+        }
+      };
+    }
   }
 }
