@@ -1,5 +1,6 @@
 package dev.jev.redis;
 
+import dev.jev.Eventually;
 import dev.jev.nodes.Backplane;
 import dev.jev.nodes.Backplane.Channel;
 import dev.jev.nodes.Backplane.Kind;
@@ -17,10 +18,10 @@ import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** A node without topics: a session of an engine, and what its receiver was given. */
@@ -65,18 +66,25 @@ final class EngineNode implements Backplane.Receiver {
 
   /** Publishes a body when Redis can be reached. */
   Stored publish(Channel channel, byte[] body, @Nullable String since) throws Exception {
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (true) {
-      try {
-        return await(session.publish(channel, body, since));
-      } catch (ExecutionException e) {
-        boolean isForNow = e.getCause() instanceof RefusedException refused && refused.isForNow();
-        if (!isForNow || System.nanoTime() > end) {
-          throw e;
-        }
-      }
-      Thread.sleep(20);
-    }
+    AtomicReference<CompletionStage<Stored>> last = new AtomicReference<>();
+    Eventually.holds(
+        "a publication that is not refused for now", () -> ends(channel, body, since, last));
+    return await(last.get());
+  }
+
+  /** Tries once; returns false if Redis cannot be reached. */
+  private boolean ends(
+      Channel channel,
+      byte[] body,
+      @Nullable String since,
+      AtomicReference<CompletionStage<Stored>> last)
+      throws Exception {
+    CompletionStage<Stored> stored = session.publish(channel, body, since);
+    last.set(stored);
+    return await(
+        stored.handle(
+            (answer, failure) ->
+                !(failure instanceof RefusedException refused && refused.isForNow())));
   }
 
   void listen(Channel channel) throws Exception {
