@@ -7,9 +7,7 @@ import dev.jev.benchmarks.shared.ChildProcesses;
 import dev.jev.benchmarks.shared.Polling;
 import dev.jev.benchmarks.shared.ProcFs;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -70,22 +68,7 @@ final class RedisServers {
     Process process = children.start(command);
     processes.add(process);
     ports.add(port);
-    awaitAccept(process, port);
-  }
-
-  private static void awaitAccept(Process process, int port) {
-    long deadline = System.nanoTime() + LIMIT.toNanos();
-    while (process.isAlive() && System.nanoTime() < deadline) {
-      try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-        if (socket.isConnected()) {
-          return;
-        }
-      } catch (IOException notYet) {
-        Polling.pause();
-      }
-    }
-    throw new BenchmarkException(
-        "redis-server: no answer (expected: a server within " + LIMIT + ")");
+    Polling.awaitAccept(process, port, LIMIT);
   }
 
   /** The port of a cluster's bus is 10,000 higher. */

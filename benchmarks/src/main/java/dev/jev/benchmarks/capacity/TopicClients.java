@@ -141,6 +141,7 @@ final class TopicClients implements AutoCloseable {
       }
       Polling.pause();
     }
+    check();
   }
 
   /** Throws if a client has seen what it should not. */

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,7 +44,7 @@ record ServerProcess(String label, Process process, int port) {
       command.addAll(List.of((arguments + port).split(" ", -1)));
       command.addAll(List.of("--save", ""));
       Process process = children.start(command);
-      awaitAccept(process, port);
+      Polling.awaitAccept(process, port, START_LIMIT);
       return new ServerProcess(name, process, port);
     }
     if (name.startsWith("jev:")) {
@@ -96,19 +95,5 @@ record ServerProcess(String label, Process process, int port) {
     } catch (IOException e) {
       throw new BenchmarkException("port: " + e.getMessage() + " (expected: a free one)");
     }
-  }
-
-  private static void awaitAccept(Process process, int port) {
-    long deadline = System.nanoTime() + START_LIMIT.toNanos();
-    while (process.isAlive() && System.nanoTime() < deadline) {
-      try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-        if (socket.isConnected()) {
-          return;
-        }
-      } catch (IOException notYet) {
-        Polling.pause();
-      }
-    }
-    throw new BenchmarkException("port " + port + ": refused (expected: a server within 30 s)");
   }
 }
