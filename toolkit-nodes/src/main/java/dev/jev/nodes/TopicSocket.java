@@ -1,5 +1,6 @@
 package dev.jev.nodes;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
@@ -57,6 +58,7 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
   private static final int MAX_PENDING_BYTES = 4 * 1024 * 1024;
   private static final int RECONNECT_MILLIS = 2000;
+  private static final String FIRST_COMMAND = "{\"publish\":\"a\",\"data\":1,\"id\":1}";
 
   final int maxTopics;
   final int maxPendingCommands;
@@ -142,9 +144,13 @@ public final class TopicSocket implements Handler<WebSocketMessage, WebSocketMes
 
   // The plugin.
 
-  /** Starts the heartbeat for this server. */
+  /**
+   * Starts the heartbeat for this server. Also loads the parser of commands: the first command of a
+   * client would load it on the event loop, and delay all other connections.
+   */
   @Override
   public void start(PluginHost host) {
+    Command.parse(FIRST_COMMAND.getBytes(UTF_8), maxTopics);
     host.runEvery(heartbeat, this::beat);
   }
 
