@@ -26,7 +26,6 @@ import picocli.CommandLine.Option;
 public final class CapacityCommand implements Callable<Integer> {
 
   private static final List<String> KINDS = List.of("events", "latest", "log");
-  private static final int SOME = 1_000;
   private static final double HOT_PER_SECOND = 5;
   private static final int MANY = 5_000;
   private static final long SETTLED_BYTES = 100_000;
@@ -36,6 +35,9 @@ public final class CapacityCommand implements Callable<Integer> {
 
   @Option(names = "--seconds", description = "length of a measurement (default: 20)")
   private double seconds = 20;
+
+  @Option(names = "--warmup-seconds", description = "for each kind of topic (default: 60)")
+  private double warmUpSeconds = 60;
 
   @Option(names = "--server-core", description = "default: 0")
   private String core = "0";
@@ -52,8 +54,8 @@ public final class CapacityCommand implements Callable<Integer> {
       nodes.add(new TopicNode(children, core, redis.uri()));
       try (Publisher publisher = new Publisher(redis.uri())) {
         Measurement measurement = new Measurement(redis, publisher);
-        for (String kind : KINDS) { // warm-up
-          measurement.of(new Workload(kind, SOME, 2, 2, SOME));
+        for (String kind : KINDS) { // warm-up: the nodes compile what runs often
+          measurement.of(new Workload(kind, 100, 10, 2, 1_000), warmUpSeconds);
         }
         for (List<Workload> works : List.of(rare(), frequent())) {
           Constants constants = constants(measurement, works.get(0).perSecond());
@@ -148,15 +150,20 @@ public final class CapacityCommand implements Callable<Integer> {
 
     /** Measures a workload whose subscribers are at random nodes. */
     Cost of(Workload work) throws InterruptedException {
-      return of(work, client -> nodes.get(random.nextInt(work.nodes())));
+      return of(work, seconds);
+    }
+
+    Cost of(Workload work, double seconds) throws InterruptedException {
+      return of(work, seconds, client -> nodes.get(random.nextInt(work.nodes())));
     }
 
     /** Measures a workload each of whose topics has a subscriber at each node. */
     Cost ofEach(Workload work) throws InterruptedException {
-      return of(work, client -> nodes.get(client / work.topics() % work.nodes()));
+      return of(work, seconds, client -> nodes.get(client / work.topics() % work.nodes()));
     }
 
-    private Cost of(Workload work, IntFunction<TopicNode> placement) throws InterruptedException {
+    private Cost of(Workload work, double seconds, IntFunction<TopicNode> placement)
+        throws InterruptedException {
       IntFunction<String> names = work.names(++runs);
       redis.flush();
       long redisBytes = redis.usedMemory();
@@ -179,7 +186,7 @@ public final class CapacityCommand implements Callable<Integer> {
         double redisStart = redis.processorSeconds();
         double nodesStart = nodeSeconds();
         long start = System.nanoTime();
-        long sent = publish(work, names);
+        long sent = publish(work, names, seconds);
         double took = (System.nanoTime() - start) / 1e9;
         Cost cost =
             new Cost(
@@ -194,7 +201,8 @@ public final class CapacityCommand implements Callable<Integer> {
       }
     }
 
-    private long publish(Workload work, IntFunction<String> names) throws InterruptedException {
+    private long publish(Workload work, IntFunction<String> names, double seconds)
+        throws InterruptedException {
       if (work.perSecond() == 0) {
         TimeUnit.NANOSECONDS.sleep((long) (seconds * 1e9));
         return 0;
