@@ -2,7 +2,10 @@
 // delivery costs. See ../RESULTS.md.
 //
 //   npm install && node compare.mjs kill  [--clients 60] [--rate 400] [--seconds 5] [--rounds 3]
-//   npm install && node compare.mjs steady [--clients 200] [--rate 100] [--seconds 5] [--rounds 9]
+//   npm install && node compare.mjs steady [--clients 200] [--rate 100] [--seconds 5] [--rounds 9] [--warmup 60]
+//
+// --systems jev,socket.io are compared by default. There are also "jev io_uring"; local, which is Jev on one node without
+// Redis; and vertx, for which ../../mvnw -f vertx/pom.xml package comes first.
 //
 // kill: half of the clients are at each node; halfway the node of one half is killed (SIGKILL), and its clients go to
 // the other one. A message counts as lost for a client that did not get it, whether it was told of a loss or not.
@@ -21,7 +24,8 @@ const { values, positionals } = parseArgs({
     rate: { type: "string" },
     seconds: { type: "string", default: "5" },
     rounds: { type: "string" },
-    systems: { type: "string", default: Object.keys(systems).join(",") },
+    warmup: { type: "string", default: "60" }, // seconds: the JVM compiles what runs often
+    systems: { type: "string", default: "jev,socket.io" },
   },
 });
 const kills = positionals[0] === "kill";
@@ -39,10 +43,13 @@ const now = () => Number(process.hrtime.bigint()) / 1e6; // ms
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 const median = (numbers) => quantile([...numbers].sort((a, b) => a - b), 0.5);
 const TICKS = 100; // of a second, in /proc
-const PUBLISHERS = 8; // a connection may publish 100 messages per second to Jev
+const PUBLISHERS = Math.max(8, Math.ceil(rate / 80)); // a connection may publish 100 messages per second to Jev
 
 const started = new Set();
 process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => process.exit(1));
+}
 
 /** Starts a program on the first processor; resolves when a line of its output matches. */
 function start(command, pattern) {
@@ -91,7 +98,7 @@ async function cluster(name) {
   );
   const listening = /listening on tcp:\/\/127\.0\.0\.1:(\d+)/;
   const nodes = [];
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < (systems[name].nodes ?? 2); i++) {
     nodes.push(await start(systems[name].command(redisPort), listening));
   }
   return { name, redis, nodes };
@@ -159,14 +166,15 @@ async function killRound(name) {
 async function slice({ system, all, got }, from) {
   got.forEach((messages) => messages.splice(0));
   const count = rate * seconds;
-  const before = cpuMicros(system.nodes[1]);
+  const receiving = system.nodes.at(-1);
+  const before = cpuMicros(receiving);
   const acknowledged = await publish(all.slice(0, PUBLISHERS), from, count);
   await sleep(300);
   const received = got.slice(PUBLISHERS);
   const deliveries = received.reduce((sum, messages) => sum + messages.length, 0);
   const millis = received.flatMap((messages) => messages.map((m) => m.millis)).sort((a, b) => a - b);
   return {
-    microsPerDelivery: (cpuMicros(system.nodes[1]) - before) / deliveries,
+    microsPerDelivery: (cpuMicros(receiving) - before) / deliveries,
     missing: acknowledged.length * received.length - deliveries,
     p50: quantile(millis, 0.5),
     p99: quantile(millis, 0.99),
@@ -179,19 +187,20 @@ async function steady() {
     const system = await cluster(name);
     up.push({ system, ...(await connect(system, clients + PUBLISHERS, (index) => (index < PUBLISHERS ? 0 : 1))), slices: [] });
   }
-  for (let round = -2; round < rounds; round++) {
+  const first = -Math.ceil(values.warmup / seconds);
+  for (let round = first; round < rounds; round++) {
     for (const each of up) {
-      const measured = await slice(each, (round + 2) * rate * seconds);
+      const measured = await slice(each, (round - first) * rate * seconds);
       if (round >= 0) {
         each.slices.push(measured);
         console.log(JSON.stringify({ system: each.system.name, round, ...measured }));
       }
     }
   }
-  const first = up[0].slices;
+  const reference = up[0].slices;
   for (const { system, slices } of up) {
     const of = (key) => median(slices.map((s) => s[key]));
-    const ratio = median(first.map((s, i) => s.microsPerDelivery / slices[i].microsPerDelivery));
+    const ratio = median(reference.map((s, i) => s.microsPerDelivery / slices[i].microsPerDelivery));
     console.log(
       `${system.name}: ${of("microsPerDelivery").toFixed(2)} us per delivery, ` +
         `p50 ${of("p50").toFixed(2)} ms, p99 ${of("p99").toFixed(2)} ms, ` +

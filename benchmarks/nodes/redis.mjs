@@ -47,11 +47,18 @@ const publications = {
     "EVALSHA", digests.jev, "3", `jev:{a}l:${topic}`, `jev:{a}x:${topic}`, "jev:{a}f:node",
     "1", "-", "12345678", "12345678.bnode1", "1000", "4194304", "120000", frame(payloads),
   ],
-  centrifuge: (topic, payloads) => [
-    "EVALSHA", digests.centrifuge, "3", `c:{a}s:${topic}`, `c:{a}m:${topic}`, `c:{a}r:${topic}`,
-    payloads[0], "1000", "120", `c:{a}c:${topic}`, "2592000", "epoch", "spublish", "", "0",
-  ],
+  centrifuge: (topic, payloads) => centrifuge(topic, payloads[0], "none", ""),
+  // Only with a key is a publication that is tried again recognized, as those of Jev are.
+  recognized: (topic, payloads) => centrifuge(topic, payloads[0], `key${keys++}`, "300"),
 };
+
+let keys = 0;
+
+const centrifuge = (topic, payload, key, keySeconds) => [
+  "EVALSHA", digests.centrifuge, "3", `c:{a}s:${topic}`, `c:{a}m:${topic}`, `c:{a}r:${topic}:${key}`,
+  payload, "1000", "120", `c:{a}c:${topic}`, "2592000", "epoch", "spublish", keySeconds, "0",
+];
+
 for (let topic = 0; topic < TOPICS; topic++) {
   await subscriber.sSubscribe([`jev:{a}l:${topic}`, `c:{a}c:${topic}`], () => {});
 }
@@ -62,34 +69,42 @@ async function cpuMicros() {
   return (of("used_cpu_user") + of("used_cpu_sys")) * 1e6;
 }
 
-/** Publishes messages of a kind in batches; returns the processor time of Redis per message. */
+/** Returns the time that Redis has spent in scripts. */
+async function scriptMicros() {
+  return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(await client.info("commandstats"))?.[1] ?? 0);
+}
+
+/** Publishes messages of a kind in batches; returns the time per message: of Redis' processor, and in its script. */
 async function slice(kind, batch) {
   const payloads = Array(batch).fill(TEXT);
-  const before = await cpuMicros();
+  const [cpu, script] = [await cpuMicros(), await scriptMicros()];
   for (let sent = 0; sent < COUNT; sent += DEPTH) {
     await Promise.all(
       Array.from({ length: DEPTH }, (_, i) => client.sendCommand(publications[kind]((sent + i) % TOPICS, payloads))),
     );
   }
-  return ((await cpuMicros()) - before) / (COUNT * batch);
+  const messages = COUNT * batch;
+  return { cpu: ((await cpuMicros()) - cpu) / messages, script: ((await scriptMicros()) - script) / messages };
 }
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const figures = { alone: [], batched: [], centrifuge: [] };
+const kinds = { alone: ["jev", 1], batched: ["jev", 16], centrifuge: ["centrifuge", 1], recognized: ["recognized", 1] };
+const figures = Object.fromEntries(Object.keys(kinds).map((name) => [name, []]));
 for (let round = -2; round < rounds; round++) {
-  const alone = await slice("jev", 1);
-  const centrifuge = await slice("centrifuge", 1);
-  const batched = await slice("jev", 16);
-  if (round >= 0) {
-    figures.alone.push(alone);
-    figures.batched.push(batched);
-    figures.centrifuge.push(centrifuge);
+  for (const name of Object.keys(kinds)) {
+    const measured = await slice(...kinds[name]);
+    if (round >= 0) {
+      figures[name].push(measured);
+    }
   }
 }
-const ratio = (name) => median(figures[name].map((value, i) => value / figures.centrifuge[i])).toFixed(2);
-console.log(
-  `Redis per message: alone ${median(figures.alone).toFixed(1)} us, in batches of 16 ` +
-    `${median(figures.batched).toFixed(2)} us, Centrifuge ${median(figures.centrifuge).toFixed(1)} us; ` +
-    `ratios ${ratio("alone")} and ${ratio("batched")}, ${rounds} rounds`,
-);
+const of = (name, key) => median(figures[name].map((each) => each[key])).toFixed(2);
+const ratio = (name, other, key) => median(figures[name].map((each, i) => each[key] / figures[other][i][key])).toFixed(2);
+for (const name of Object.keys(kinds)) {
+  console.log(
+    `${name}: ${of(name, "cpu")} us, script ${of(name, "script")} us; relative to centrifuge ` +
+      `${ratio(name, "centrifuge", "cpu")}, script ${ratio(name, "centrifuge", "script")}; relative to recognized ` +
+      `${ratio(name, "recognized", "cpu")}, script ${ratio(name, "recognized", "script")}`,
+  );
+}
 process.exit(0);
