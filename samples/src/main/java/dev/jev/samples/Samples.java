@@ -61,8 +61,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       Compressed.class,
       Traced.class,
       Shaped.class,
-      Drained.class,
-      Doctor.class
+      Drained.class
     })
 public final class Samples implements Runnable {
 

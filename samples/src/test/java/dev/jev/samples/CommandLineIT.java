@@ -22,7 +22,7 @@ class CommandLineIT {
           + " chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
           + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
           + " protobuf-client, json-chat, multiplexed, counted, idle, limited, proxied, compressed,"
-          + " traced, shaped, drained, doctor";
+          + " traced, shaped, drained";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(
@@ -120,32 +120,6 @@ class CommandLineIT {
               "--offload",
               "(default: 127.0.0.1)",
               "5001");
-    }
-  }
-
-  @Test
-  void doctorTellsWhatTheMachineHas() throws Exception {
-    try (Program program = Sample.start("doctor")) {
-      assertThat(program.exitStatus()).isZero();
-      assertThat(program.errors()).isEmpty();
-      assertThat(program.output())
-          .anyMatch(line -> line.matches("jdk +" + System.getProperty("java.version") + ", .+"))
-          .anyMatch(line -> line.matches("system +" + System.getProperty("os.name") + ".+"))
-          .anyMatch(line -> line.matches("architecture +" + System.getProperty("os.arch")))
-          .anyMatch(line -> line.matches("nio +available"))
-          .anyMatch(line -> line.matches("file descriptors +.*\\d+.*"))
-          .anyMatch(line -> line.matches("boringssl +available"))
-          .anyMatch(
-              line -> line.matches("a server uses +\\w+, \\d+ event loops, and for TLS BoringSSL"));
-      for (Transport transport : Transport.values()) {
-        String name = transport.name().toLowerCase(Locale.ROOT);
-        String finding = transport.isAvailable() ? "available" : "not available: .+";
-        assertThat(program.output())
-            .filteredOn(line -> line.startsWith(name + " "))
-            .as(name)
-            .hasSize(transport == Transport.AUTO ? 0 : 1)
-            .allMatch(line -> line.matches(name + " +" + finding));
-      }
     }
   }
 }

@@ -1,4 +1,4 @@
-package dev.jev.samples;
+package dev.jev.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

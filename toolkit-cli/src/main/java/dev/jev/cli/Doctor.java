@@ -1,4 +1,4 @@
-package dev.jev.samples;
+package dev.jev.cli;
 
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.jev.Connection;
@@ -7,6 +7,7 @@ import dev.jev.Transport;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.Tls;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,12 @@ import picocli.CommandLine.Command;
     name = "doctor",
     description = "Prints the transports, TLS providers and limits of this machine.")
 final class Doctor implements Runnable {
+
+  private final PrintStream out;
+
+  Doctor(PrintStream out) {
+    this.out = out;
+  }
 
   @Override
   public void run() {
@@ -85,7 +92,7 @@ final class Doctor implements Runnable {
     return System.getProperty(name, "unknown");
   }
 
-  private static void print(String subject, String finding) {
-    System.out.printf("%-17s %s%n", subject, finding);
+  private void print(String subject, String finding) {
+    out.printf("%-17s %s%n", subject, finding);
   }
 }
