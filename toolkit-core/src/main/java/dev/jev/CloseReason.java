@@ -10,18 +10,21 @@ import org.jspecify.annotations.Nullable;
  * <p>If there are several reasons, the first one is kept.
  *
  * @param kind the kind of event that ended the connection
+ * @param text the text that the program has given with {@link Connection#close(String)}, such as
+ *     {@code bad login}; otherwise null. A WebSocket sends it to the peer, so it should have
+ *     nothing that is secret
  * @param cause the exception, for the kinds that end in {@code ERROR} and for a frame that took too
  *     long; otherwise usually null
  */
-public record CloseReason(Kind kind, @Nullable Throwable cause) {
+public record CloseReason(Kind kind, @Nullable String text, @Nullable Throwable cause) {
 
   /** The kind of event that ended a connection. */
   public enum Kind {
     /** The peer closed its side. Everything it had sent before was delivered. */
     PEER_CLOSED,
     /**
-     * {@link Connection#close}, {@link Connection#closeNow} or {@link ProtocolContext#close} was
-     * called.
+     * {@link Connection#close()}, {@link Connection#closeNow} or {@link ProtocolContext#close()}
+     * was called.
      */
     CLOSED,
     /** {@link Server#stop} was called, the event loops were closed, or one of them died. */
@@ -48,25 +51,37 @@ public record CloseReason(Kind kind, @Nullable Throwable cause) {
     LIMIT
   }
 
-  /** Creates a reason with a kind and, optionally, a cause. */
+  /** Creates a reason with a kind and, optionally, a text and a cause. */
   public CloseReason {
     requireNonNull(kind, "kind");
   }
 
-  /** Returns a reason without a cause. */
+  /** Creates a reason without a text, and optionally with a cause. */
+  public CloseReason(Kind kind, @Nullable Throwable cause) {
+    this(kind, null, cause);
+  }
+
+  /** Returns a reason without a text and a cause. */
   public static CloseReason of(Kind kind) {
     return new CloseReason(kind, null);
   }
 
+  /** Returns a reason with a text. */
+  public static CloseReason of(Kind kind, String text) {
+    return new CloseReason(kind, requireNonNull(text, "text"), null);
+  }
+
   /**
-   * Returns the kind, followed by the cause if there is one, with its class: {@code HANDLER_ERROR:
-   * java.lang.IllegalStateException: boom}. The class of a {@link ProtocolException} is left out.
+   * Returns the kind, followed by the text, if there is one, and the cause with its class: {@code
+   * HANDLER_ERROR: java.lang.IllegalStateException: boom}. The class of a {@link ProtocolException}
+   * is left out.
    */
   @Override
   public String toString() {
+    String described = text == null ? kind.name() : kind + ": " + text;
     if (cause == null) {
-      return kind.name();
+      return described;
     }
-    return kind + ": " + (cause instanceof ProtocolException ? cause.getMessage() : cause);
+    return described + ": " + (cause instanceof ProtocolException ? cause.getMessage() : cause);
   }
 }

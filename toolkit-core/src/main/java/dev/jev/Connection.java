@@ -91,7 +91,25 @@ public interface Connection<O> extends Scheduler {
    * (2 s by default) and at most 256 KiB: the peer receives all output and no reset. Finally,
    * {@link Handler#onClose} is called.
    */
-  void close();
+  default void close() {
+    close(CloseReason.of(CloseReason.Kind.CLOSED));
+  }
+
+  /**
+   * Closes like {@link #close()}, with a text that {@link Handler#onClose} and the metrics get:
+   * {@code close("bad login")}. A WebSocket sends it to the peer in the close frame, cut to 123
+   * bytes of UTF-8; other protocols do not send it.
+   */
+  default void close(String text) {
+    close(CloseReason.of(CloseReason.Kind.CLOSED, text));
+  }
+
+  /**
+   * Closes like {@link #close()}, with the given reason, unless a close has begun already. {@code
+   * CloseReason.of(Kind.LIMIT, "too many rooms")}, for example, is counted as a limit, and a
+   * WebSocket sends the code 1008 with it. A cause is not logged.
+   */
+  void close(CloseReason reason);
 
   /** Closes the connection at once and drops all output that has not been written. */
   void closeNow();

@@ -144,7 +144,7 @@ public interface Plugin {
     /** Sets the results of {@link Connection#remoteAddress} and {@link Connection#localAddress}. */
     void addresses(SocketAddress remote, SocketAddress local);
 
-    /** Closes like {@link Connection#close}, with the given reason. */
+    /** Closes like {@link Connection#close(CloseReason)}. */
     void close(CloseReason reason);
 
     /** Closes like {@link Connection#closeNow}, with the given reason. */

@@ -377,11 +377,8 @@ final class StreamConnection<I, O> extends LoopMember
   }
 
   @Override
-  public void close() {
-    close(CloseReason.of(Kind.CLOSED));
-  }
-
-  void close(CloseReason reason) {
+  public void close(CloseReason reason) {
+    requireNonNull(reason, "reason");
     if (context == null) { // called by a plugin during its installation
       lifecycle.requestClose();
       onLoopLater(() -> close(reason));

@@ -81,7 +81,7 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
   // No effect: the socket is shared by all remote addresses.
 
   @Override
-  public void close() {}
+  public void close(CloseReason reason) {}
 
   @Override
   public void closeNow() {}

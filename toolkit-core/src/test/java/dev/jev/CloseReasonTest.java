@@ -14,6 +14,13 @@ class CloseReasonTest {
   }
 
   @Test
+  void textFollowsTheKind() {
+    assertThat(CloseReason.of(Kind.LIMIT, "too many rooms")).hasToString("LIMIT: too many rooms");
+    assertThat(new CloseReason(Kind.IO_ERROR, "log", new IOException("disk full")))
+        .hasToString("IO_ERROR: log: java.io.IOException: disk full");
+  }
+
+  @Test
   void causeIsShownWithItsClass() {
     assertThat(new CloseReason(Kind.HANDLER_ERROR, new IllegalStateException("boom")))
         .hasToString("HANDLER_ERROR: java.lang.IllegalStateException: boom");

@@ -11,7 +11,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -65,6 +67,43 @@ class CloseTest {
       peer.expectEnd();
     }
     recorder.expect("connect", "message go", "close CLOSED");
+  }
+
+  /** Tells closes apart in its log: a wrong password, and a quota. */
+  static final class Login implements Handler<String, String> {
+
+    final BlockingQueue<String> closes = new LinkedBlockingQueue<>();
+
+    @Override
+    public void onMessage(Connection<String> connection, String message) {
+      connection.send("bye");
+      switch (message) {
+        case "secret" -> connection.close(CloseReason.of(CloseReason.Kind.LIMIT, "quota"));
+        default -> connection.close("bad login");
+      }
+      connection.close("too late"); // the first reason is kept
+    }
+
+    @Override
+    public void onClose(Connection<String> connection, CloseReason reason) {
+      closes.add(reason.kind() + " " + reason.text());
+    }
+  }
+
+  @Test
+  void onCloseGetsTheTextOfTheFirstClose() throws Exception {
+    Login login = new Login();
+    start(Transport.AUTO, login);
+    try (RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("guess").receive()).isEqualTo("bye");
+      peer.expectEnd();
+    }
+    assertThat(login.closes.poll(10, TimeUnit.SECONDS)).isEqualTo("CLOSED bad login");
+    try (RawPeer peer = RawPeer.connect(server)) {
+      assertThat(peer.send("secret").receive()).isEqualTo("bye");
+      peer.expectEnd();
+    }
+    assertThat(login.closes.poll(10, TimeUnit.SECONDS)).isEqualTo("LIMIT quota");
   }
 
   @Test

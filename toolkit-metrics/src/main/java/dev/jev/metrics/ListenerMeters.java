@@ -1,6 +1,7 @@
 package dev.jev.metrics;
 
 import dev.jev.CloseReason;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -17,6 +18,7 @@ final class ListenerMeters {
   private final Tags tags;
   private final Map<Thread, LoopCounters> loops = new ConcurrentHashMap<>();
   private final LoopCounters ended = new LoopCounters(); // guarded by this
+  private final CloseTexts texts = new CloseTexts();
   private final Timer handshake;
   private final Timer stalls;
   private volatile @Nullable WebSocketMeters webSocket; // null before the first WebSocket
@@ -116,6 +118,15 @@ final class ListenerMeters {
       sum += counters.get(count);
     }
     return sum;
+  }
+
+  /** Counts a close with a text, which the program has chosen. */
+  void closedWith(CloseReason.Kind kind, String text) {
+    Counter.builder("jev.connections.closed.texts")
+        .description("Connections that were closed with a text")
+        .tags(tags.and("reason", Names.of(kind), "text", texts.nameOf(text)))
+        .register(registry)
+        .increment();
   }
 
   private long open() {

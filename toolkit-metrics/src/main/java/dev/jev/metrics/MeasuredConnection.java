@@ -123,6 +123,9 @@ final class MeasuredConnection
     }
     CloseReason.Kind kind = reason.kind();
     counters.add(connected ? Count.closed(kind) : Count.refused(kind), 1);
+    if (reason.text() != null) {
+      meters.closedWith(kind, reason.text());
+    }
     if (connected && link.connection().attribute(WebSocketHandshake.class) != null) {
       meters.webSocket().closed(link.connection().attribute(WebSocketClose.class));
     }

@@ -29,8 +29,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p><b>Meters.</b> Their names begin with {@code jev.}; the project's documentation lists them.
  * Tags are {@code server}, the {@linkplain dev.jev.Server.Builder#name name} of the server or
  * client; {@code listener}, the address as it was passed to {@code listen}, or {@code client}; and
- * values of enumerations. No tag contains anything that a peer has chosen, so their number does not
- * depend on the peers.
+ * values of enumerations. The tag {@code text} is the text of {@link
+ * dev.jev.Connection#close(String)}: at most 64 different ones per listener. No tag contains
+ * anything that a peer has chosen, so their number does not depend on the peers.
  *
  * <p><b>Cost.</b> Each event loop counts without atomic operations or locks, and the counters are
  * summed up when the registry reads them. A connection takes about 200 bytes for them.

@@ -51,7 +51,7 @@ class MetricsDocumentTest {
     server =
         Server.builder(
                 WebSocketProtocol.server().build(),
-                (Connection<WebSocketMessage> c, WebSocketMessage message) -> {})
+                (Connection<WebSocketMessage> c, WebSocketMessage message) -> c.close("enough"))
             .plugin(metrics)
             .listen("tcp://127.0.0.1:0")
             .start();
@@ -61,7 +61,7 @@ class MetricsDocumentTest {
             .buildAsync(
                 URI.create("ws://127.0.0.1:" + server.port() + "/"), new WebSocket.Listener() {})
             .join();
-    socket.sendClose(WebSocket.NORMAL_CLOSURE, "").join();
+    socket.sendText("close", true).join();
     Eventually.holds(
         "closed",
         () -> REGISTRY.find("jev.websocket.closes").tag("code", "1000").counter() != null);
@@ -126,6 +126,7 @@ class MetricsDocumentTest {
     assertThat(missing)
         .containsExactlyInAnyOrder(
             "jev.accept.pauses", // jev.accept.paused is shown
+            "jev.connections.closed.texts", // the panel of jev.connections.closed has the reasons
             "jev.limits.buffered", // jev.bytes.buffered is shown
             "jev.websocket.deflate.input",
             "jev.websocket.deflate.output", // their ratio is shown

@@ -118,6 +118,33 @@ class MetricsTest {
   }
 
   @Test
+  void closesWithATextAreToldApart() throws Exception {
+    start(builder(Connection::close)); // the message is the text
+    for (String text : List.of("bad login", "kicked", "kicked")) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        peer.send(text).expectEnd();
+      }
+    }
+    await("jev.connections", 0);
+    String name = "jev.connections.closed.texts";
+    assertThat(valueOf(name, "text", "bad login", "listener", LISTENER)).isEqualTo(1);
+    assertThat(valueOf(name, "text", "kicked", "reason", "closed")).isEqualTo(2);
+    assertThat(count("jev.connections.closed", "reason", "closed")).isEqualTo(3);
+  }
+
+  @Test
+  void textsOfClosesAreAtMost64AndOneMore() {
+    CloseTexts texts = new CloseTexts();
+    Set<String> names = new HashSet<>();
+    for (int user = 0; user < 1_000; user++) {
+      names.add(texts.nameOf("kicked by user " + user));
+    }
+    assertThat(names).hasSize(65).contains("other");
+    assertThat(texts.nameOf("kicked by user 0")).isEqualTo("kicked by user 0");
+    assertThat(new CloseTexts().nameOf("x".repeat(100))).hasSize(64);
+  }
+
+  @Test
   void refusedConnectionsHaveTheirReason() throws Exception {
     start(builder(Connection::send).maxConnections(1));
     try (RawPeer first = RawPeer.connect(server)) {

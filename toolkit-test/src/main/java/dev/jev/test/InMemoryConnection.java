@@ -514,8 +514,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   }
 
   @Override
-  public void close() {
-    startClose(CloseReason.of(Kind.CLOSED));
+  public void close(CloseReason reason) {
+    startClose(requireNonNull(reason, "reason"));
     runIfTest();
   }
 

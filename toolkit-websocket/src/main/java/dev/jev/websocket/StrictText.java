@@ -59,6 +59,19 @@ final class StrictText {
   }
 
   /**
+   * Returns the longest start of a text that has at most {@code maxBytes} in UTF-8. Half a
+   * surrogate pair becomes a question mark.
+   */
+  static String start(String text, int maxBytes) {
+    byte[] utf8 = text.getBytes(UTF_8);
+    int end = Math.min(utf8.length, maxBytes);
+    while (end < utf8.length && (utf8[end] & 0xC0) == 0x80) {
+      end--; // not within a character
+    }
+    return new String(utf8, 0, end, UTF_8);
+  }
+
+  /**
    * Returns a text in UTF-8.
    *
    * @throws IllegalArgumentException if the text contains half a surrogate pair

@@ -414,5 +414,11 @@ public sealed interface WebSocketMessage {
         throw new IllegalArgumentException("close reason: " + bytes + " bytes (expected: <= 123)");
       }
     }
+
+    /** Creates a close frame with as many characters of a text as fit; null is empty. */
+    static Close cut(int code, @Nullable String text) {
+      int max = FrameHeader.MAX_CONTROL_BYTES - 2;
+      return new Close(code, text == null ? "" : StrictText.start(text, max));
+    }
   }
 }

@@ -2,7 +2,6 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
-import static java.util.Objects.requireNonNullElse;
 
 import dev.jev.CloseReason;
 import dev.jev.CloseReason.Kind;
@@ -349,12 +348,10 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   /** Returns what to send for a reason; null for no close frame. */
   private @Nullable Close closeFor(CloseReason reason) {
     if (reason.kind() == Kind.TIMEOUT && reason.cause() instanceof ProtocolException slowFrame) {
-      String fault = requireNonNullElse(slowFrame.getMessage(), "");
-      boolean fits = ByteBufUtil.utf8Bytes(fault) <= FrameHeader.MAX_CONTROL_BYTES - 2;
-      return new Close(CloseCode.POLICY_VIOLATION, fits ? fault : "");
+      return Close.cut(CloseCode.POLICY_VIOLATION, slowFrame.getMessage());
     }
     int code = codeFor(reason.kind());
-    return code == 0 ? null : new Close(code, "");
+    return code == 0 ? null : Close.cut(code, reason.text());
   }
 
   /** Returns the close code to send for a reason (RFC 6455, 7.4.1), or 0 for no close frame. */
