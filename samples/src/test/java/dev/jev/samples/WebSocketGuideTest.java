@@ -68,6 +68,21 @@ class WebSocketGuideTest {
 
   // endregion
 
+  // region user
+  record User(String name) {}
+
+  static HttpResponse welcome(String name) {
+    User user = new User(name); // the client does not see an attribute
+    return HttpResponse.accept().attribute(User.class, user);
+  }
+
+  static void sign(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+    User author = connection.attribute(User.class);
+    connection.send(WebSocketMessage.text(author.name() + ": " + ((Text) message).text()));
+  }
+
+  // endregion
+
   // region seats
   /** Accepts as many clients as there are seats. */
   static WebSocketServerBuilder limited(Semaphore seats, CompletionStage<HttpResponse> answer) {
@@ -199,6 +214,19 @@ class WebSocketGuideTest {
       WebSocketTexts.connect(server.port(), "/").sends("hi").expect("HI");
     }
     assertThat(seats.availablePermits()).isEqualTo(1);
+  }
+
+  @Test
+  void handlerKnowsTheUserOfTheHandshake() throws Exception {
+    WebSocketServerBuilder sockets =
+        WebSocketProtocol.server()
+            .onUpgrade(
+                request -> CompletableFuture.completedStage(welcome(request.parameter("name"))));
+    Server.Builder<WebSocketMessage, WebSocketMessage> builder =
+        Server.builder(sockets.build(), WebSocketGuideTest::sign);
+    try (Server server = builder.listen(ANY_PORT).start()) {
+      WebSocketTexts.connect(server.port(), "/?name=Ann").sends("hi").expect("Ann: hi");
+    }
   }
 
   private static void await(BooleanSupplier condition) {

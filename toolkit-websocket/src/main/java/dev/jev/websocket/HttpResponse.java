@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The response to an {@link HttpRequest}: a page, a refusal, or the acceptance of a WebSocket.
  *
- * <p>Immutable: {@code header}, {@code text} and {@code body} return changed copies.
+ * <p>Immutable: {@code header}, {@code text}, {@code body} and {@code attribute} return changed
+ * copies.
  */
 public final class HttpResponse {
 
@@ -30,7 +32,7 @@ public final class HttpResponse {
   static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
   private static final HttpResponse ACCEPT =
-      new HttpResponse(SWITCHING_PROTOCOLS, HttpFields.NONE, EMPTY);
+      new HttpResponse(SWITCHING_PROTOCOLS, HttpFields.NONE, EMPTY, List.of());
 
   // RFC 9110, 5.6.7.
   private static final DateTimeFormatter DATE =
@@ -40,11 +42,26 @@ public final class HttpResponse {
   private final int status;
   private final HttpFields fields;
   private final ByteBuffer body; // a whole array, or direct; its indices never change
+  private final List<Attribute<?>> attributes;
+
+  /** An attribute of the connection that a WebSocket is accepted on. */
+  private record Attribute<T>(Class<T> type, T value) {
+
+    void store(ProtocolContext context) {
+      context.attribute(type, value);
+    }
+  }
 
   HttpResponse(int status, HttpFields fields, ByteBuffer body) {
+    this(status, fields, body, List.of());
+  }
+
+  private HttpResponse(
+      int status, HttpFields fields, ByteBuffer body, List<Attribute<?>> attributes) {
     this.status = status;
     this.fields = fields;
     this.body = body;
+    this.attributes = attributes;
   }
 
   /**
@@ -92,7 +109,29 @@ public final class HttpResponse {
   }
 
   HttpResponse with(String name, String value) {
-    return new HttpResponse(status, fields.with(name, value), body);
+    return new HttpResponse(status, fields.with(name, value), body, attributes);
+  }
+
+  /**
+   * Returns a copy of an acceptance that stores an attribute of the connection under its type, for
+   * the handler: {@code accept().attribute(User.class, user)} is {@code
+   * connection.attribute(User.class)} from {@link dev.jev.Handler#onConnect} on. The peer does not
+   * see it.
+   *
+   * @throws IllegalStateException if this is not an acceptance
+   */
+  public <T> HttpResponse attribute(Class<T> type, T value) {
+    if (!isAccept()) {
+      throw new IllegalStateException("status " + status + ": an attribute (expected: 101)");
+    }
+    List<Attribute<?>> more = new ArrayList<>(attributes);
+    more.add(new Attribute<>(requireNonNull(type, "type"), requireNonNull(value, "value")));
+    return new HttpResponse(status, fields, body, List.copyOf(more));
+  }
+
+  /** Stores the attributes. Called on the event loop. */
+  void storeAttributes(ProtocolContext context) {
+    attributes.forEach(attribute -> attribute.store(context));
   }
 
   /**

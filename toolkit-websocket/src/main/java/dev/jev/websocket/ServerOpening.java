@@ -205,6 +205,7 @@ final class ServerOpening implements Opening {
     context.attribute(
         WebSocketHandshake.class,
         new WebSocketHandshake(request.http().withoutHandshake(), answer));
+    answer.storeAttributes(context);
     requireNonNull(opened).run();
   }
 

@@ -263,8 +263,9 @@ public final class WebSocketServerBuilder {
   /**
    * Sets the function that accepts or refuses each handshake that has passed all other checks; by
    * default all of them are accepted. {@link HttpResponse#accept} accepts the WebSocket, with
-   * further header lines if wanted. Any other response refuses it. What the function counts or
-   * reserves is released in {@link HttpRequest#onClose}.
+   * further header lines if wanted, and with {@linkplain HttpResponse#attribute attributes} for the
+   * handler. Any other response refuses it. What the function counts or reserves is released in
+   * {@link HttpRequest#onClose}.
    *
    * <p><b>Threads.</b> Called on the connection's event loop: must not block. The stage may be
    * completed later, by any thread; nothing happens if the peer has left by then. If it fails, the

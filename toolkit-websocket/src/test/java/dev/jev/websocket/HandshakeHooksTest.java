@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.util.concurrent.CompletableFuture.completedFuture;
 import static java.util.concurrent.CompletableFuture.failedFuture;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
@@ -100,6 +101,34 @@ class HandshakeHooksTest {
       assertThat(request.parameter("\uFFFD")).isEqualTo("\uFFFD");
       expectEcho(peer);
     }
+  }
+
+  /** The user of a connection, whom only the decision knows. */
+  private record User(String name) {}
+
+  @Test
+  void attributeOfTheAcceptanceIsOneOfTheConnection() throws Exception {
+    try (HttpPeer peer =
+        decide(
+            request -> {
+              User user = new User(request.parameter("name"));
+              HttpResponse accept = HttpResponse.accept().header("X-Room", "1");
+              return completedFuture(accept.attribute(User.class, user).header("X-Seat", "2"));
+            })) {
+      peer.write(HttpPeer.handshake().replace("GET /ws ", "GET /?name=Ann "));
+      assertThat(peer.read().toString()).contains("X-Room", "X-Seat").doesNotContain("Ann", "User");
+      Connection<WebSocketMessage> connection = recorder.connection();
+      assertThat(connection.attribute(User.class)).isEqualTo(new User("Ann"));
+      expectEcho(peer);
+      assertThat(connection.attribute(User.class)).isEqualTo(new User("Ann")); // after the close
+    }
+  }
+
+  @Test
+  void onlyAnAcceptanceHasAttributes() {
+    assertThatIllegalStateException()
+        .isThrownBy(() -> HttpResponse.of(401).attribute(User.class, new User("Ann")))
+        .withMessage("status 401: an attribute (expected: 101)");
   }
 
   @Test
