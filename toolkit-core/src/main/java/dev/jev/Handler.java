@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * Handles the connections of a server or client, and their messages.
  *
  * <p>One handler serves all connections of a server, so its fields are shared. State that belongs
- * to one connection goes into {@link Connection#attach}.
+ * to one connection goes into {@link Connection#attach}, or into the fields of a handler
+ * {@linkplain #perConnection per connection}.
  *
  * <p><b>Threads.</b> All calls for one connection come from its event loop, one at a time, in this
  * order: {@code onConnect}, any number of {@code onMessage} and {@code onWritable}, then {@code
@@ -113,5 +114,20 @@ public interface Handler<I, O> {
         connection.send(answer);
       }
     };
+  }
+
+  /**
+   * Returns a handler that has a handler of its own for each connection, with the state of the
+   * connection in its fields: {@code Handler.perConnection(connection -> new Session())}.
+   *
+   * <p>{@code handlers} is called first in {@link #onConnect}, and the handler that it returns gets
+   * all calls for the connection, {@code onConnect} included. If it throws, or returns null, the
+   * connection closes with {@link CloseReason.Kind#HANDLER_ERROR}. The calls for one connection
+   * come one at a time, so the fields need no locks. A datagram has a handler of its own, which
+   * gets one message.
+   */
+  static <I, O> Handler<I, O> perConnection(
+      Function<? super Connection<O>, ? extends Handler<? super I, O>> handlers) {
+    return new PerConnectionHandler<>(handlers);
   }
 }

@@ -37,7 +37,7 @@ class StoreysTest {
     GROUND(
         "Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
-            + " OffloadedHandler OverflowPolicy Plugin PluginHost Protocol ProtocolContext"
+            + " OffloadedHandler OverflowPolicy PerConnectionHandler Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
             + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer Unpublishable"),
 
@@ -101,6 +101,7 @@ class StoreysTest {
               "TopicQueue",
               "TopicShard",
               "TopicSubscriber"),
+          Set.of("Handler", "OffloadedHandler", "PerConnectionHandler"),
           Set.of("SendQueue", "SubscriberPort", "SubscriberQueue"),
           Set.of("Loop", "LoopMember", "LoopTimers"));
 

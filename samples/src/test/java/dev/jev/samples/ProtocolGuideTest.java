@@ -80,6 +80,25 @@ class ProtocolGuideTest {
 
   // endregion
 
+  // region numbering
+  /** Numbers the notes of its connection. */
+  static final class Numbering implements Handler<Note, Note> {
+
+    private int notes;
+
+    @Override
+    public void onMessage(Connection<Note> connection, Note note) {
+      connection.send(new Note(++notes, note.text()));
+    }
+  }
+
+  static Server startNumbering(String uri) {
+    Handler<Note, Note> handler = Handler.perConnection(connection -> new Numbering());
+    return Server.builder(NoteProtocol::new, handler).listen(uri).start();
+  }
+
+  // endregion
+
   // region map
   static Protocol<Note, Note> mappedNotes() {
     return Protocols.lengthPrefixed().map(ProtocolGuideTest::decode, ProtocolGuideTest::encode);
@@ -188,6 +207,16 @@ class ProtocolGuideTest {
     try (Server server = start("tcp://127.0.0.1:0")) {
       assertThat(exchange(server, "00000007 0002 6869 00000008 0000"))
           .isEqualTo("0000000700024849" + "000000080000");
+    }
+  }
+
+  @Test
+  void eachConnectionHasANumberingOfItsOwn() throws IOException {
+    try (Server server = startNumbering("tcp://127.0.0.1:0")) {
+      for (int connection = 0; connection < 2; connection++) {
+        assertThat(exchange(server, "00000007 0001 61 00000007 0001 62"))
+            .isEqualTo("00000001000161" + "00000002000162");
+      }
     }
   }
 
