@@ -240,7 +240,9 @@ public interface Protocol<I, O> {
    * is copied when it is packed.
    *
    * <p>For a message that is published to a {@link Topic}, {@code encode} may be called once for
-   * all connections that use the very same function object.
+   * all connections that use the very same function object. The factory {@code
+   * dev.jev.codec.Protocols.mapped} uses the same one for all connections, also if it is a lambda
+   * that uses variables.
    */
   default <A, B> Protocol<A, B> map(
       Function<? super I, ? extends A> decode, Function<? super B, ? extends O> encode) {

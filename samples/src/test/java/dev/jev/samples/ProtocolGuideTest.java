@@ -22,6 +22,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.util.HexFormat;
 import java.util.Locale;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
@@ -100,8 +101,9 @@ class ProtocolGuideTest {
   // endregion
 
   // region map
-  static Protocol<Note, Note> mappedNotes() {
-    return Protocols.lengthPrefixed().map(ProtocolGuideTest::decode, ProtocolGuideTest::encode);
+  static Supplier<Protocol<Note, Note>> mappedNotes() {
+    return Protocols.mapped(
+        Protocols::lengthPrefixed, ProtocolGuideTest::decode, ProtocolGuideTest::encode);
   }
 
   static Note decode(ByteBuf payload) {
@@ -176,7 +178,7 @@ class ProtocolGuideTest {
 
   @TestFactory
   Stream<DynamicTest> mappedNotesKeepTheContract() {
-    return ProtocolContract.of(ProtocolGuideTest::mappedNotes)
+    return ProtocolContract.of(mappedNotes())
         .message(new Note(1, "hello"))
         .wire("00000007 00000007 e282ac", new Note(7, "€"))
         .refused("00000003 000000", "decoded message: java.lang.IndexOutOfBounds")

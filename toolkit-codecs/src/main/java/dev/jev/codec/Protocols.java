@@ -11,6 +11,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.Charset;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.msgpack.value.Value;
 import tools.jackson.databind.JsonNode;
@@ -301,6 +302,30 @@ public final class Protocols {
   @SuppressWarnings("exports") // of an optional module
   public static Protocol<Value, Value> messagePack() {
     return needing("org.msgpack:msgpack-core", () -> new MessagePackProtocol());
+  }
+
+  /**
+   * Returns a factory of protocols with other message types, for {@code Server.builder}: {@code
+   * mapped(Protocols::lengthPrefixed, Note::of, Note::bytes)}.
+   *
+   * <p>Each protocol of the factory is mapped as {@link Protocol#map} does, with these two function
+   * objects. So all connections share the encoding, and a message of a {@code Topic} is encoded
+   * once. With {@code () -> lengthPrefixed().map(decode, encode)}, where {@code encode} is a lambda
+   * that uses a variable, each connection has a function object of its own, and the message is
+   * encoded for each of them.
+   *
+   * @param protocols the factory of the protocols to convert
+   * @param decode converts inbound messages
+   * @param encode converts outbound messages; called on any event loop
+   */
+  public static <I, O, A, B> Supplier<Protocol<A, B>> mapped(
+      Supplier<? extends Protocol<I, O>> protocols,
+      Function<? super I, ? extends A> decode,
+      Function<? super B, ? extends O> encode) {
+    requireNonNull(protocols, "protocols");
+    requireNonNull(decode, "decode");
+    requireNonNull(encode, "encode");
+    return () -> protocols.get().map(decode, encode);
   }
 
   /**
