@@ -57,6 +57,8 @@ final class ConnectionWarmUp {
    * Opens and closes that connection, unless this was done before or the caller is an event loop.
    * Also loads the socket of the transport, and the protocol: the first one may initialize a
    * library such as Jackson, which takes longer than all the rest.
+   *
+   * @throws IllegalArgumentException if {@code protocols} throws it: a protocol has wrong options
    */
   static void run(Transport transport, Supplier<?> protocols) {
     if (Loop.current() != null) {
@@ -64,6 +66,8 @@ final class ConnectionWarmUp {
     }
     try {
       Object unused = protocols.get();
+    } catch (IllegalArgumentException e) {
+      throw e;
     } catch (Throwable t) { // each connection reports it, too
       RateLimitedLog.write(Level.DEBUG, "no protocol could be made before the first connection", t);
     }

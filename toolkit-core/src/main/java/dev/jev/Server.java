@@ -47,7 +47,6 @@ public final class Server implements PluginHost, AutoCloseable {
 
   private <I, O> Server(Builder<I, O> builder) {
     this.endpoint = builder.newEndpoint("server", new Owner());
-    ConnectionWarmUp.run(transport(), builder.protocols);
     this.sockets =
         new ServerSockets<>(
             endpoint,
@@ -57,6 +56,7 @@ public final class Server implements PluginHost, AutoCloseable {
             builder.addressesOfMachine);
     endpoint.join();
     try {
+      ConnectionWarmUp.run(transport(), builder.protocols);
       builder.listenAddresses.forEach(sockets::listen);
       endpoint.startPlugins();
     } catch (Throwable t) {
@@ -87,7 +87,8 @@ public final class Server implements PluginHost, AutoCloseable {
    * @param protocols a factory that creates the protocol of each connection. It is called once per
    *     connection, on the event loop that accepts it, and may be called by several threads at the
    *     same time. {@link Builder#start} calls it once before that, to load the classes, and drops
-   *     the protocol without opening it.
+   *     the protocol without opening it. An {@code IllegalArgumentException} for wrong options of a
+   *     protocol is thrown there
    * @param handler the handler of all connections
    * @param <I> the type of inbound messages
    * @param <O> the type of outbound messages

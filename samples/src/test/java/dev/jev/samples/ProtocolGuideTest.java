@@ -10,6 +10,7 @@ import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import dev.jev.Server;
 import dev.jev.codec.FirstBytes;
+import dev.jev.codec.LengthField;
 import dev.jev.codec.Multiplexer;
 import dev.jev.codec.Protocols;
 import dev.jev.test.Hex;
@@ -96,6 +97,14 @@ class ProtocolGuideTest {
   static Server startNumbering(String uri) {
     Handler<Note, Note> handler = Handler.perConnection(connection -> new Numbering());
     return Server.builder(NoteProtocol::new, handler).listen(uri).start();
+  }
+
+  // endregion
+
+  // region magic
+  /** The bytes ca fe 01, four bytes of length, and a payload, which is the message. */
+  static Protocol<ByteBuf, ByteBuf> magicFrames() {
+    return Protocols.lengthField(LengthField.ofBytes(4).header(0xCA, 0xFE, 1).strip(7));
   }
 
   // endregion
@@ -219,6 +228,17 @@ class ProtocolGuideTest {
         assertThat(exchange(server, "00000007 0001 61 00000007 0001 62"))
             .isEqualTo("00000001000161" + "00000002000162");
       }
+    }
+  }
+
+  @Test
+  void framesWithAMagicNumberAreAnswered() throws IOException {
+    try (Server server =
+        Server.builder(ProtocolGuideTest::magicFrames, Connection<ByteBuf>::send)
+            .listen("tcp://127.0.0.1:0")
+            .start()) {
+      assertThat(exchange(server, "cafe01 00000002 6869")).isEqualTo("cafe01000000026869");
+      assertThat(exchange(server, "474554")).isEmpty();
     }
   }
 

@@ -3,6 +3,8 @@ package dev.jev.codec;
 import static java.util.Objects.requireNonNull;
 
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * The position and meaning of a frame's length field: the configuration of {@link
@@ -17,9 +19,9 @@ import java.nio.ByteOrder;
  * </pre>
  *
  * <p>Created by {@link #ofBytes} and refined by the other methods: {@code
- * LengthField.ofBytes(2).littleEndian().offset(3).includesItself().strip(5)}. By default, the field
- * is big-endian, is at the beginning of the frame and counts the bytes after it, and nothing is
- * stripped.
+ * LengthField.ofBytes(2).littleEndian().header(0xCA, 0xFE).includesItself().strip(4)}. By default,
+ * the field is big-endian, is at the beginning of the frame and counts the bytes after it, and
+ * nothing is stripped.
  *
  * @param width the number of bytes in the field: 1, 2, 3, 4, or 8; a value of up to 4 bytes is
  *     unsigned, and a value of 8 bytes must not be negative
@@ -31,6 +33,8 @@ import java.nio.ByteOrder;
  * @param strip the number of bytes at the beginning of a frame that are left out of the message
  * @param maxFrameBytes the maximum length of a frame in bytes, including those that are stripped;
  *     the server's limit applies if it is lower
+ * @param header the bytes with which each frame begins, as unsigned values; empty for any bytes
+ * @param onlyInbound true if no message can be packed, so that any bytes may be stripped
  */
 public record LengthField(
     int width,
@@ -39,22 +43,30 @@ public record LengthField(
     int adjustment,
     boolean countsItself,
     int strip,
-    int maxFrameBytes) {
+    int maxFrameBytes,
+    List<Integer> header,
+    boolean onlyInbound) {
 
   /**
    * Checks the values.
    *
    * @throws IllegalArgumentException if {@code width} is none of the above, if the field does not
-   *     fit into the longest frame, or if {@code offset} or {@code strip} is negative or exceeds
-   *     the longest frame
+   *     fit into the longest frame or begins within the header, if {@code offset} or {@code strip}
+   *     is negative or exceeds the longest frame, or if a value of {@code header} is no byte
    */
   public LengthField {
     requireNonNull(order, "order");
+    header = List.copyOf(header);
     if (width < 1 || width > 8 || (width > 4 && width < 8)) {
       throw new IllegalArgumentException("width: " + width + " bytes (expected: 1, 2, 3, 4 or 8)");
     }
     checkRange("maxFrameBytes", maxFrameBytes, width, Integer.MAX_VALUE);
-    checkRange("offset", offset, 0, maxFrameBytes - width);
+    for (int value : header) {
+      if (value < 0 || value > 0xFF) {
+        throw new IllegalArgumentException("header: " + value + " (expected: bytes, 0..255)");
+      }
+    }
+    checkRange("offset", offset, header.size(), maxFrameBytes - width);
     checkRange("strip", strip, 0, maxFrameBytes);
   }
 
@@ -67,18 +79,50 @@ public record LengthField(
         /* adjustment= */ 0,
         /* countsItself= */ false,
         /* strip= */ 0,
-        /* maxFrameBytes= */ Integer.MAX_VALUE);
+        /* maxFrameBytes= */ Integer.MAX_VALUE,
+        /* header= */ List.of(),
+        /* onlyInbound= */ false);
   }
 
   /** Returns a copy with its least significant byte first. */
   public LengthField littleEndian() {
     return new LengthField(
-        width, ByteOrder.LITTLE_ENDIAN, offset, adjustment, countsItself, strip, maxFrameBytes);
+        width,
+        ByteOrder.LITTLE_ENDIAN,
+        offset,
+        adjustment,
+        countsItself,
+        strip,
+        maxFrameBytes,
+        header,
+        onlyInbound);
   }
 
   /** Returns a copy with {@code bytes} bytes before the field. */
   public LengthField offset(int bytes) {
-    return new LengthField(width, order, bytes, adjustment, countsItself, strip, maxFrameBytes);
+    return with(bytes, adjustment, strip, maxFrameBytes);
+  }
+
+  /**
+   * Returns a copy whose frames begin with the given bytes, such as a magic number and a version:
+   * {@code header(0xCA, 0xFE, 1)}. The field follows them, unless {@link #offset} is called after
+   * this method. An inbound frame is refused at the first other byte. If the bytes are {@linkplain
+   * #strip stripped}, they are written in front of outbound messages.
+   *
+   * @throws IllegalArgumentException if a value is not in 0..255
+   */
+  public LengthField header(int... bytes) {
+    List<Integer> values = Arrays.stream(bytes).boxed().toList();
+    return new LengthField(
+        width,
+        order,
+        values.size(),
+        adjustment,
+        countsItself,
+        strip,
+        maxFrameBytes,
+        values,
+        onlyInbound);
   }
 
   /**
@@ -86,25 +130,88 @@ public record LengthField(
    * counts bytes elsewhere.
    */
   public LengthField adjustment(int bytes) {
-    return new LengthField(width, order, offset, bytes, countsItself, strip, maxFrameBytes);
+    return with(offset, bytes, strip, maxFrameBytes);
   }
 
   /** Returns a copy that counts its own bytes as well. */
   public LengthField includesItself() {
     return new LengthField(
-        width, order, offset, adjustment, /* countsItself= */ true, strip, maxFrameBytes);
+        width,
+        order,
+        offset,
+        adjustment,
+        /* countsItself= */ true,
+        strip,
+        maxFrameBytes,
+        header,
+        onlyInbound);
   }
 
-  /** Returns a copy with the first {@code bytes} of each frame left out of the message. */
+  /**
+   * Returns a copy with the first {@code bytes} of each frame left out of the message. These have
+   * to be known when a message is packed, see {@link Protocols#lengthField}.
+   */
   public LengthField strip(int bytes) {
-    return new LengthField(width, order, offset, adjustment, countsItself, bytes, maxFrameBytes);
+    return with(offset, adjustment, bytes, maxFrameBytes);
+  }
+
+  /** Returns a copy for a protocol that only receives, and may {@linkplain #strip} any bytes. */
+  public LengthField inboundOnly() {
+    return new LengthField(
+        width,
+        order,
+        offset,
+        adjustment,
+        countsItself,
+        strip,
+        maxFrameBytes,
+        header,
+        /* onlyInbound= */ true);
   }
 
   /**
    * Returns a copy with a maximum frame length in bytes. The server's limit applies if it is lower.
    */
   public LengthField maxFrameBytes(int bytes) {
-    return new LengthField(width, order, offset, adjustment, countsItself, strip, bytes);
+    return with(offset, adjustment, strip, bytes);
+  }
+
+  private LengthField with(int newOffset, int newAdjustment, int newStrip, int newMaxFrameBytes) {
+    return new LengthField(
+        width,
+        order,
+        newOffset,
+        newAdjustment,
+        countsItself,
+        newStrip,
+        newMaxFrameBytes,
+        header,
+        onlyInbound);
+  }
+
+  /**
+   * Checks that the stripped bytes are known when a message is packed: bytes of the header, or all
+   * of it and the field.
+   *
+   * @throws IllegalArgumentException if they are not, and the protocol does not only receive
+   */
+  void checkStrip() {
+    if (onlyInbound || strip <= header.size() || stripsTheField()) {
+      return;
+    }
+    String known = header.isEmpty() ? "0" : "0.." + header.size();
+    String gap =
+        offset == header.size()
+            ? ""
+            : " with header(...) for the " + offset + " bytes before the field";
+    throw new IllegalArgumentException(
+        "strip: %d bytes (expected: %s, or %d%s; any with inboundOnly())"
+            .formatted(strip, known, headerBytes(), gap));
+  }
+
+  /** Returns whether a message is what follows the field, and all bytes before it are known. */
+  boolean stripsTheField() {
+    return strip == headerBytes() && offset == header.size();
   }
 
   /** Returns the number of bytes in a frame up to the end of the field. */

@@ -5,6 +5,7 @@ import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import java.nio.ByteOrder;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A protocol of frames with a length field, which has many forms. Stateless. */
@@ -20,7 +21,9 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
   private final int headerBytes;
   private final long uncountedBytes;
   private final int minFrameBytes;
-  private final boolean stripsOnlyTheField;
+  private final byte[] header;
+  private final int strippedHeader; // bytes of it
+  private final boolean stripsTheField;
 
   LengthFieldProtocol(LengthField field) {
     this.field = field;
@@ -31,11 +34,26 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     this.headerBytes = field.headerBytes();
     this.uncountedBytes = field.uncountedBytes();
     this.minFrameBytes = Math.max(headerBytes, strip);
-    this.stripsOnlyTheField = offset == 0 && strip == width;
+    field.checkStrip();
+    this.header = bytes(field.header());
+    this.strippedHeader = Math.min(strip, header.length);
+    this.stripsTheField = field.stripsTheField();
+  }
+
+  private static byte[] bytes(List<Integer> values) {
+    byte[] bytes = new byte[values.size()];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = values.get(i).byteValue();
+    }
+    return bytes;
   }
 
   @Override
   public @Nullable ByteBuf unpack(ProtocolContext context, ByteBuf in) {
+    String fault = header.length == 0 ? null : headerFault(in, 0);
+    if (fault != null) {
+      throw new ProtocolException(fault);
+    }
     if (in.readableBytes() < headerBytes) {
       return null;
     }
@@ -52,17 +70,33 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     return in.readRetainedSlice((int) frameBytes - strip);
   }
 
+  /**
+   * Returns what is wrong with the bytes that are there of a header, of which the first ones are
+   * missing; null if nothing is.
+   */
+  private @Nullable String headerFault(ByteBuf in, int missing) {
+    int end = Math.min(header.length, missing + in.readableBytes());
+    for (int i = missing; i < end; i++) {
+      byte value = in.getByte(in.readerIndex() + i - missing);
+      if (value != header[i]) {
+        return "header: 0x%02x at byte %d (expected: 0x%02x)".formatted(value, i, header[i]);
+      }
+    }
+    return null;
+  }
+
   @Override
   public void pack(ByteBuf message, ByteBuf out) {
-    if (stripsOnlyTheField) {
-      packLength(strip + message.readableBytes() - uncountedBytes, out);
-    } else if (strip == 0) {
-      checkLength(message);
-    } else {
+    if (field.onlyInbound()) {
       throw new IllegalArgumentException(
-          "strip: "
-              + strip
-              + " bytes (expected: 0, or the width of a field at offset 0, to pack messages)");
+          "message: outbound (expected: none, since the length field is inboundOnly())");
+    }
+    if (!stripsTheField) {
+      checkFrame(message);
+    }
+    out.writeBytes(header, 0, strippedHeader);
+    if (stripsTheField) {
+      packLength(strip + message.readableBytes() - uncountedBytes, out);
     }
   }
 
@@ -100,15 +134,19 @@ final class LengthFieldProtocol implements Protocol<ByteBuf, ByteBuf> {
     write(length, out);
   }
 
-  /** Checks that a message is a frame whose length field agrees with its length. */
-  private void checkLength(ByteBuf message) {
+  /** Checks that a message is a frame, without the stripped bytes, that tells its own length. */
+  private void checkFrame(ByteBuf message) {
     int bytes = message.readableBytes();
-    if (bytes < headerBytes) {
+    if (bytes < headerBytes - strip) {
       throw new IllegalArgumentException(
-          "message: " + bytes + " bytes (expected: >= " + headerBytes + ")");
+          "message: " + bytes + " bytes (expected: >= " + (headerBytes - strip) + ")");
     }
-    long length = read(message, message.readerIndex() + offset);
-    long expected = bytes - uncountedBytes;
+    String fault = headerFault(message, strip);
+    if (fault != null) {
+      throw new IllegalArgumentException(fault);
+    }
+    long length = read(message, message.readerIndex() + offset - strip);
+    long expected = strip + bytes - uncountedBytes;
     if (length != expected) {
       throw new IllegalArgumentException(
           "length: " + length + " bytes (expected: " + expected + ")");

@@ -117,10 +117,15 @@ public final class Protocols {
    * longer than {@link LengthField#maxFrameBytes} or the server's {@code maxFrameBytes}.
    *
    * <p>Outbound messages have the same form as inbound ones. If nothing is stripped, a message is a
-   * whole frame; it cannot be packed if its length field contradicts its length. If exactly the
-   * length field is stripped, and nothing precedes it, a message is the payload; it cannot be
-   * packed if its length does not fit the field. With any other {@link LengthField#strip} no
-   * message can be packed, because the stripped bytes are unknown.
+   * whole frame; it cannot be packed if its length field contradicts its length. If everything up
+   * to the end of the field is stripped, and {@link LengthField#header} has all bytes before the
+   * field, a message is the payload; it cannot be packed if its length does not fit the field.
+   * Bytes of the header may be stripped alone, too. Any other bytes would be unknown when a message
+   * is packed.
+   *
+   * @throws IllegalArgumentException if {@link LengthField#strip} strips bytes that are unknown
+   *     when a message is packed, unless the field is {@link LengthField#inboundOnly}. As the
+   *     protocol of a server, it then fails at {@code start}
    */
   public static Protocol<ByteBuf, ByteBuf> lengthField(LengthField field) {
     return new LengthFieldProtocol(field);

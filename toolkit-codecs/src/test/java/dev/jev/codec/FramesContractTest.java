@@ -101,6 +101,16 @@ class FramesContractTest {
   }
 
   @TestFactory
+  Stream<DynamicTest> lengthFieldBehindAHeader() {
+    LengthField field = LengthField.ofBytes(2).header(0xCA, 0xFE).strip(4);
+    return buffers(() -> Protocols.lengthField(field), "hello", "", LONG)
+        .wire("cafe 0002 6869 cafe 0000", bytes("hi"), bytes(""))
+        .refused("47", "header: 0x47 at byte 0 (expected: 0xca)")
+        .refused("ca47", "header: 0x47 at byte 1 (expected: 0xfe)")
+        .tests();
+  }
+
+  @TestFactory
   Stream<DynamicTest> lengthFieldInTheMiddle() {
     LengthField field = LengthField.ofBytes(2).offset(1).adjustment(1);
     String most = "x\5\334." + LONG; // 0x5dc, 1500

@@ -20,6 +20,7 @@ class LengthFieldFuzz {
           LengthField.ofBytes(2).littleEndian().offset(3).includesItself(),
           LengthField.ofBytes(3).offset(1).adjustment(-2).maxFrameBytes(100),
           LengthField.ofBytes(4).littleEndian().strip(4),
+          LengthField.ofBytes(2).header(0xCA, 0xFE).strip(4),
           LengthField.ofBytes(8).adjustment(1));
 
   @FuzzTest

@@ -189,7 +189,8 @@ class NettyFramesTest {
                   /* failFast= */ true),
               bytes);
       messages += netty.messages().size();
-      refusals += compare(Protocols.lengthField(field), netty, bytes, field.toString());
+      refusals +=
+          compare(Protocols.lengthField(field.inboundOnly()), netty, bytes, field.toString());
     }
     assertThat(refusals).isBetween(ROUNDS / 2, 2 * ROUNDS - ROUNDS / 10);
     assertThat(messages).isGreaterThan(2 * ROUNDS);
@@ -260,7 +261,7 @@ class NettyFramesTest {
       netty.sends("b");
       assertThat(netty.refusal).isInstanceOf(CorruptedFrameException.class);
     }
-    LengthField field = LengthField.ofBytes(1).strip(4);
+    LengthField field = LengthField.ofBytes(1).strip(4).inboundOnly();
     try (Peer<ByteBuf, ByteBuf> peer = peer(Protocols.lengthField(field))) {
       assertThat(peer.sends("\2").refusal()).isEqualTo("!frame: 3 bytes (expected: >= 4)");
     }
