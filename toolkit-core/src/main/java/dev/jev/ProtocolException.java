@@ -8,7 +8,7 @@ package dev.jev;
  * {@code frame: 1048577 bytes (expected: <= 1048576)}. The exception has no stack trace, so that a
  * peer cannot make the server spend time on collecting one.
  */
-public final class ProtocolException extends RuntimeException {
+public class ProtocolException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 

@@ -56,7 +56,7 @@ final class FrameHeader {
    * @param masked true if the frame must be masked, as those of a client, false if it must not
    * @param compression true if frames may be compressed
    * @return false if the header is incomplete
-   * @throws Violation if the header is invalid; as soon as the invalid byte has arrived
+   * @throws WebSocketException if the header is invalid; as soon as the invalid byte has arrived
    */
   boolean read(ByteBuf in, boolean masked, boolean compression) {
     int start = in.readerIndex();
@@ -72,7 +72,7 @@ final class FrameHeader {
     checkMask((second & B1_MASK) != 0, masked);
     int length = second & B1_LENGTH;
     if (isControl() && length > MAX_CONTROL_BYTES) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.PROTOCOL_ERROR,
           "control frame: more than 125 bytes (expected: <= 125, RFC 6455, 5.5)");
     }
@@ -98,18 +98,18 @@ final class FrameHeader {
     isCompressed = (first & B0_RSV1) != 0;
     opcode = first & B0_OPCODE;
     if ((opcode > BINARY && opcode < CLOSE) || opcode > PONG) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.PROTOCOL_ERROR, "opcode: " + opcode + " (expected: 0..2 or 8..10)");
     }
     if ((first & B0_RSV23) != 0) {
-      throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
+      throw new WebSocketException(CloseCode.PROTOCOL_ERROR, "RSV2 or RSV3: 1 (expected: 0)");
     }
     // RFC 7692, 6: only the first frame of a data message has the bit.
     if (isCompressed && !(compression && (opcode == TEXT || opcode == BINARY))) {
-      throw new Violation(CloseCode.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
+      throw new WebSocketException(CloseCode.PROTOCOL_ERROR, "RSV1: 1 (expected: 0)");
     }
     if (isControl() && !isFinal) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.PROTOCOL_ERROR, "control frame: fragmented (expected: whole, RFC 6455, 5.5)");
     }
   }
@@ -117,14 +117,14 @@ final class FrameHeader {
   private static void checkMask(boolean masked, boolean expected) {
     if (masked != expected) {
       String frame = expected ? "client frame is not masked" : "server frame is masked";
-      throw new Violation(CloseCode.PROTOCOL_ERROR, frame + " (RFC 6455, 5.1)");
+      throw new WebSocketException(CloseCode.PROTOCOL_ERROR, frame + " (RFC 6455, 5.1)");
     }
   }
 
   private static long readLength(ByteBuf in, int index, int lengthBytes) {
     long length = lengthBytes == 2 ? in.getUnsignedShort(index) : in.getLong(index);
     if (length < 0 || length < (lengthBytes == 2 ? 126 : 65_536)) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.PROTOCOL_ERROR,
           "payload length: "
               + Long.toUnsignedString(length)

@@ -61,7 +61,7 @@ final class MessageInflater {
    * @param last true if these are the last bytes of the message
    * @param out a buffer with room, which is not enlarged
    * @return false if {@code out} is full and there may be more output
-   * @throws Violation if the compressed data is invalid
+   * @throws WebSocketException if the compressed data is invalid
    */
   boolean inflate(ByteBuf in, int length, boolean last, ByteBuf out) {
     begun |= length > 0;
@@ -109,7 +109,7 @@ final class MessageInflater {
 
   private void restartWithinMessage() {
     if (credit < 0) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.POLICY_VIOLATION,
           "compressed message: too many final blocks (expected: <= 2, and 1 per "
               + RESTART_BYTES
@@ -152,8 +152,8 @@ final class MessageInflater {
     return inflater.finished();
   }
 
-  private static Violation broken(@Nullable String how) {
-    return new Violation(
+  private static WebSocketException broken(@Nullable String how) {
+    return new WebSocketException(
         CloseCode.INVALID_PAYLOAD,
         "compressed message: " + how + " (expected: DEFLATE, RFC 7692, 7.2.2)");
   }

@@ -7,11 +7,13 @@ package dev.jev.websocket;
  * @param maxFragments the maximum number of frames per message; if {@code streaming}, the maximum
  *     number of consecutive empty frames
  * @param streaming true if messages are delivered in parts, as they arrive
+ * @param textOnly true if binary messages are refused
  */
-record MessageLimits(int maxMessageBytes, int maxFragments, boolean streaming) {
+record MessageLimits(int maxMessageBytes, int maxFragments, boolean streaming, boolean textOnly) {
 
   static final MessageLimits DEFAULT =
-      new MessageLimits(64 * 1024, /* maxFragments= */ 1024, /* streaming= */ false);
+      new MessageLimits(
+          64 * 1024, /* maxFragments= */ 1024, /* streaming= */ false, /* textOnly= */ false);
 
   MessageLimits {
     Checks.positive("maxMessageBytes", maxMessageBytes);
@@ -19,19 +21,23 @@ record MessageLimits(int maxMessageBytes, int maxFragments, boolean streaming) {
   }
 
   MessageLimits maxMessageBytes(int bytes) {
-    return new MessageLimits(bytes, maxFragments, streaming);
+    return new MessageLimits(bytes, maxFragments, streaming, textOnly);
   }
 
   MessageLimits maxFragments(int fragments) {
-    return new MessageLimits(maxMessageBytes, fragments, streaming);
+    return new MessageLimits(maxMessageBytes, fragments, streaming, textOnly);
   }
 
   MessageLimits inParts() {
-    return new MessageLimits(maxMessageBytes, maxFragments, /* streaming= */ true);
+    return new MessageLimits(maxMessageBytes, maxFragments, /* streaming= */ true, textOnly);
+  }
+
+  MessageLimits ofTextOnly() {
+    return new MessageLimits(maxMessageBytes, maxFragments, streaming, /* textOnly= */ true);
   }
 
   /** Returns a reader with these limits for one connection. */
   MessageReader newReader() {
-    return new MessageReader(maxMessageBytes, maxFragments, streaming);
+    return new MessageReader(this);
   }
 }

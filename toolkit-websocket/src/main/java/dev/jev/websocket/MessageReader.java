@@ -37,6 +37,7 @@ final class MessageReader {
   private final int maxMessageBytes;
   private final int maxFragments;
   private final boolean streaming; // messages are delivered in parts
+  private final boolean textOnly;
   private final Utf8Validator utf8 = new Utf8Validator();
 
   private @Nullable MessageInflater inflater; // null without compression
@@ -61,10 +62,11 @@ final class MessageReader {
   private long offset; // of the first unconsumed byte in the payload
   private int seen; // number of unconsumed bytes that are unmasked and validated
 
-  MessageReader(int maxMessageBytes, int maxFragments, boolean streaming) {
-    this.maxMessageBytes = maxMessageBytes;
-    this.maxFragments = maxFragments;
-    this.streaming = streaming;
+  MessageReader(MessageLimits limits) {
+    this.maxMessageBytes = limits.maxMessageBytes();
+    this.maxFragments = limits.maxFragments();
+    this.streaming = limits.streaming();
+    this.textOnly = limits.textOnly();
   }
 
   /** Enables decompression with the negotiated parameters. */
@@ -111,7 +113,7 @@ final class MessageReader {
   void begin(FrameHeader header) {
     boolean first = header.opcode != FrameHeader.CONTINUATION;
     if (first == open) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.PROTOCOL_ERROR,
           first
               ? "data frame: a new message (expected: a continuation)"
@@ -119,6 +121,10 @@ final class MessageReader {
     }
     if (first) {
       isText = header.opcode == FrameHeader.TEXT;
+      if (textOnly && !isText) {
+        throw new WebSocketException(
+            CloseCode.UNSUPPORTED_DATA, "message: binary (expected: text)");
+      }
       isCompressed = header.isCompressed;
       fragments = 0;
       length = 0;
@@ -130,7 +136,7 @@ final class MessageReader {
       fragments = 0; // only empty frames count
     }
     if (++fragments > maxFragments) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.POLICY_VIOLATION,
           "fragments: more than " + maxFragments + " (expected: <= " + maxFragments + ")");
     }
@@ -153,8 +159,8 @@ final class MessageReader {
     }
   }
 
-  private static Violation tooLong(String actual, long limit) {
-    return new Violation(
+  private static WebSocketException tooLong(String actual, long limit) {
+    return new WebSocketException(
         CloseCode.TOO_BIG, "message: " + actual + " bytes (expected: <= " + limit + ")");
   }
 
@@ -180,7 +186,7 @@ final class MessageReader {
   /** Validates further bytes of a text. */
   private void validate(ByteBuf bytes, int from, int to) {
     if (isText && utf8.accept(bytes, from, to) >= 0) {
-      throw new Violation(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 (RFC 6455, 8.1)");
+      throw new WebSocketException(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 (RFC 6455, 8.1)");
     }
   }
 
@@ -257,7 +263,8 @@ final class MessageReader {
   private void checkEnd(ByteBuf payload, boolean last) {
     if (last && isText && !utf8.isComplete()) {
       payload.release();
-      throw new Violation(CloseCode.INVALID_PAYLOAD, "text: not UTF-8 at its end (RFC 6455, 8.1)");
+      throw new WebSocketException(
+          CloseCode.INVALID_PAYLOAD, "text: not UTF-8 at its end (RFC 6455, 8.1)");
     }
   }
 
@@ -293,7 +300,7 @@ final class MessageReader {
       throw tooLong("more than " + maxMessageBytes, maxMessageBytes);
     }
     if (streaming && inflated - UNCHECKED_BYTES > MAX_RATIO * deflated) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.TOO_BIG,
           "message: more than 100 times its compressed size (expected: less beyond 1 MiB)");
     }

@@ -126,6 +126,16 @@ public final class WebSocketClientBuilder {
   }
 
   /**
+   * Refuses binary messages, with close code 1003; by default texts and binary messages are
+   * received. With it, every message is a {@link WebSocketMessage.Text}, or with {@link #streaming}
+   * a part of one. Control frames are not affected.
+   */
+  public WebSocketClientBuilder textOnly() {
+    limits = limits.ofTextOnly();
+    return this;
+  }
+
+  /**
    * Sets the subprotocols to offer, in order of preference; none by default. {@link
    * WebSocketHandshake#subprotocol} returns the one that the server selected.
    *

@@ -147,9 +147,9 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
         context.yieldTurn();
       }
       return message;
-    } catch (Violation e) {
-      closeWith(new Close(e.code(), e.description()));
-      throw new ProtocolException(e.description());
+    } catch (WebSocketException e) {
+      releasePong();
+      throw e;
     } finally {
       if (!(message instanceof Ping && in.isReadable())) { // otherwise a later ping may follow
         sendPendingPong(context);
@@ -207,7 +207,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       controlRate = new ControlRate();
     }
     if (controlRate.isExceeded(System.nanoTime())) {
-      throw new Violation(
+      throw new WebSocketException(
           CloseCode.POLICY_VIOLATION, "control frames: too many (expected: <= 3 per second)");
     }
     int start = in.readerIndex();
@@ -265,15 +265,18 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       return new Close(CloseCode.NO_CODE, "");
     }
     if (length == 1) {
-      throw new Violation(CloseCode.PROTOCOL_ERROR, "close frame: 1 byte (expected: 0 or 2..125)");
+      throw new WebSocketException(
+          CloseCode.PROTOCOL_ERROR, "close frame: 1 byte (expected: 0 or 2..125)");
     }
     int code = in.getUnsignedShort(start);
     if (!CloseCode.isSendable(code)) {
-      throw new Violation(CloseCode.PROTOCOL_ERROR, CloseCode.unsendable("close code", code));
+      throw new WebSocketException(
+          CloseCode.PROTOCOL_ERROR, CloseCode.unsendable("close code", code));
     }
     Utf8Validator utf8 = new Utf8Validator();
     if (utf8.accept(in, start + 2, start + length) >= 0 || !utf8.isComplete()) {
-      throw new Violation(CloseCode.INVALID_PAYLOAD, "close reason: not UTF-8 (RFC 6455, 5.5.1)");
+      throw new WebSocketException(
+          CloseCode.INVALID_PAYLOAD, "close reason: not UTF-8 (RFC 6455, 5.5.1)");
     }
     return new Close(code, in.toString(start + 2, length - 2, UTF_8));
   }
@@ -347,6 +350,9 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   /** Returns what to send for a reason; null for no close frame. */
   private @Nullable Close closeFor(CloseReason reason) {
+    if (reason.cause() instanceof WebSocketException fault) {
+      return Close.cut(fault.code(), fault.reason());
+    }
     if (reason.kind() == Kind.TIMEOUT && reason.cause() instanceof ProtocolException slowFrame) {
       return Close.cut(CloseCode.POLICY_VIOLATION, slowFrame.getMessage());
     }
@@ -375,7 +381,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
     try {
       skip(context, in);
-    } catch (Violation e) {
+    } catch (WebSocketException e) {
       return true;
     }
     return received != null;

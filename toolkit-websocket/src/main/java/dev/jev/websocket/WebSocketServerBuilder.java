@@ -157,6 +157,16 @@ public final class WebSocketServerBuilder {
   }
 
   /**
+   * Refuses binary messages, with close code 1003; by default texts and binary messages are
+   * received. With it, every message is a {@link WebSocketMessage.Text}, or with {@link #streaming}
+   * a part of one. Control frames are not affected.
+   */
+  public WebSocketServerBuilder textOnly() {
+    limits = limits.ofTextOnly();
+    return this;
+  }
+
+  /**
    * Adds a path that accepts WebSockets: {@code /chat}, or {@code /rooms/*} for all paths below
    * {@code /rooms/}. By default every path does. Handshakes for other paths are refused with 404.
    *

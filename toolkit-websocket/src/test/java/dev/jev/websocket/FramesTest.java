@@ -87,7 +87,9 @@ class FramesTest {
                         Role.SERVER,
                         LoopbackPair.opened(/* agreed= */ null),
                         ControlPolicy.SERVER,
-                        new MessageReader(MAX_MESSAGE_BYTES, 8, /* streaming= */ false)),
+                        new MessageLimits(
+                                MAX_MESSAGE_BYTES, 8, /* streaming= */ false, /* textOnly= */ false)
+                            .newReader()),
                 new Echo())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)

@@ -94,7 +94,10 @@ final class FuzzedWebSocket {
     return new FuzzedWebSocket(
         () ->
             new WebSocketProtocol(
-                role, opening.get(), policy, new MessageReader(bytes, fragments, streaming)));
+                role,
+                opening.get(),
+                policy,
+                new MessageLimits(bytes, fragments, streaming, /* textOnly= */ false).newReader()));
   }
 
   /** Checks that {@code input} means the same in one read, byte by byte and in pieces. */

@@ -55,7 +55,8 @@ class HeartbeatTest {
                       role,
                       LoopbackPair.opened(/* agreed= */ null),
                       policy,
-                      new MessageReader(65_536, 8, /* streaming= */ false)),
+                      new MessageLimits(65_536, 8, /* streaming= */ false, /* textOnly= */ false)
+                          .newReader()),
               new RecordingHandler());
     }
     return timed.connect();

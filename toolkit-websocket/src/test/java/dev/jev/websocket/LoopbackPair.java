@@ -26,7 +26,11 @@ final class LoopbackPair implements AutoCloseable {
 
   /** A lane on which messages are compressed as was agreed, or not if null. */
   LoopbackPair(Role sender, @Nullable PermessageDeflate agreed, int maxMessageBytes) {
-    this(sender, agreed, new MessageReader(maxMessageBytes, 1 << 20, /* streaming= */ false));
+    this(
+        sender,
+        agreed,
+        new MessageLimits(maxMessageBytes, 1 << 20, /* streaming= */ false, /* textOnly= */ false)
+            .newReader());
   }
 
   LoopbackPair(Role sender, @Nullable PermessageDeflate agreed, MessageReader messages) {
@@ -40,7 +44,8 @@ final class LoopbackPair implements AutoCloseable {
                 agreed.peerWindowBits(),
                 agreed.ownTakeover(),
                 agreed.ownWindowBits());
-    MessageReader unused = new MessageReader(1, 1, /* streaming= */ false);
+    MessageReader unused =
+        new MessageLimits(1, 1, /* streaming= */ false, /* textOnly= */ false).newReader();
     this.sender =
         new UnpackLoop<>(
             new WebSocketProtocol(sender, opened(agreed), ControlPolicy.CLIENT, unused),

@@ -57,7 +57,7 @@ class MessageDeadlineTest {
                     role,
                     LoopbackPair.opened(agreed),
                     ControlPolicy.CLIENT,
-                    new MessageReader(65_536, 1000, streaming)),
+                    new MessageLimits(65_536, 1000, streaming, /* textOnly= */ false).newReader()),
             new RecordingHandler());
     socket = timed.connect();
   }

@@ -51,7 +51,10 @@ class StreamingTest {
   }
 
   private static LoopbackPair pair(@Nullable PermessageDeflate agreed) {
-    return new LoopbackPair(Role.CLIENT, agreed, new MessageReader(1, 8, /* streaming= */ true));
+    return new LoopbackPair(
+        Role.CLIENT,
+        agreed,
+        new MessageLimits(1, 8, /* streaming= */ true, /* textOnly= */ false).newReader());
   }
 
   private static byte[] bytes(String hex) {
@@ -140,7 +143,10 @@ class StreamingTest {
     for (Role sender : Role.values()) {
       ByteArrayOutputStream received = new ByteArrayOutputStream();
       try (LoopbackPair pair =
-          new LoopbackPair(sender, agreed, new MessageReader(1, 8, /* streaming= */ true))) {
+          new LoopbackPair(
+              sender,
+              agreed,
+              new MessageLimits(1, 8, /* streaming= */ true, /* textOnly= */ false).newReader())) {
         for (int round = 0; round < 2; round++) {
           received.reset();
           for (int from = 0; from < message.length; ) {

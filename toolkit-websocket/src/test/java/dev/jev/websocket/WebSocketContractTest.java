@@ -113,6 +113,7 @@ class WebSocketContractTest {
         role,
         LoopbackPair.opened(agreed),
         ControlPolicy.CLIENT,
-        new MessageReader(MAX_MESSAGE_BYTES, 1024, /* streaming= */ false));
+        new MessageLimits(MAX_MESSAGE_BYTES, 1024, /* streaming= */ false, /* textOnly= */ false)
+            .newReader());
   }
 }
