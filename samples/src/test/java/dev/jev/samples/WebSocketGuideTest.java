@@ -11,6 +11,7 @@ import dev.jev.Handler;
 import dev.jev.Server;
 import dev.jev.plugin.Drain;
 import dev.jev.plugin.Limits;
+import dev.jev.plugin.Limits.ConnectionLimitAction;
 import dev.jev.websocket.HttpRequest;
 import dev.jev.websocket.HttpResponder;
 import dev.jev.websocket.HttpResponse;
@@ -128,6 +129,16 @@ class WebSocketGuideTest {
 
   // endregion
 
+  // region devices
+  /** Each user may have three connections; a fourth one closes the oldest, with 1008. */
+  static Limits devices() {
+    return Limits.builder()
+        .connectionsPer(c -> c.attribute(User.class), 3, ConnectionLimitAction.CLOSE_OLDEST)
+        .build();
+  }
+
+  // endregion
+
   // region parts
   /** Replies to a message of any length with its checksum; needs streaming(). */
   static void sum(Connection<WebSocketMessage> connection, WebSocketMessage message) {
@@ -223,9 +234,16 @@ class WebSocketGuideTest {
             .onUpgrade(
                 request -> CompletableFuture.completedStage(welcome(request.parameter("name"))));
     Server.Builder<WebSocketMessage, WebSocketMessage> builder =
-        Server.builder(sockets.build(), WebSocketGuideTest::sign);
+        Server.builder(sockets.build(), WebSocketGuideTest::sign).plugin(devices());
     try (Server server = builder.listen(ANY_PORT).start()) {
-      WebSocketTexts.connect(server.port(), "/?name=Ann").sends("hi").expect("Ann: hi");
+      WebSocketTexts oldest = WebSocketTexts.connect(server.port(), "/?name=Ann");
+      oldest.sends("hi").expect("Ann: hi");
+      WebSocketTexts bob = WebSocketTexts.connect(server.port(), "/?name=Bob");
+      for (int i = 0; i < 3; i++) {
+        WebSocketTexts.connect(server.port(), "/?name=Ann").sends("hi").expect("Ann: hi");
+      }
+      assertThat(oldest.code()).isEqualTo(1008);
+      bob.sends("hi").expect("Bob: hi");
     }
   }
 

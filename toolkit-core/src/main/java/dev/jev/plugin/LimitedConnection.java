@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +25,12 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
   private @Nullable FirstMessage firstMessage;
   private @Nullable InetAddress countedAddress;
   private List<ConnectionCount> countedIn = List.of();
+  private List<Membership> memberships = List.of();
   private @Nullable CloseReason breach;
   private int pauses;
+
+  /** A count that includes the connection, and the key there. */
+  private record Membership(KeyedConnections in, Object key) {}
 
   LimitedConnection(Limits limits, Plugin.Link link) {
     this.limits = limits;
@@ -113,9 +118,41 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
 
   @Override
   public void connected() {
+    for (KeyedConnections keyed : limits.keyed()) {
+      Object key = keyed.keyOf(link.connection());
+      if (key != null && !isAdmitted(keyed, key)) {
+        return;
+      }
+    }
     if (firstMessage != null) {
       firstMessage.connected();
     }
+  }
+
+  /** Counts the connection by a key; returns false if it is refused. */
+  private boolean isAdmitted(KeyedConnections keyed, Object key) {
+    LimitedConnection excess = keyed.add(key, this);
+    if (excess == this) {
+      limits.countRefused();
+      closeForKey(keyed.limit(), "refused");
+      return false;
+    }
+    List<Membership> more = new ArrayList<>(memberships);
+    more.add(new Membership(keyed, key));
+    memberships = more;
+    if (excess != null) {
+      limits.countClosed();
+      excess.closeForKey(keyed.limit(), "closed for a newer one");
+    }
+    return true;
+  }
+
+  /** Closes the connection because its key has too many. Any thread. */
+  private void closeForKey(LimitValues.PerKey limit, String fate) {
+    String text = fate + ": limit of " + limit.max() + " connections reached";
+    SocketAddress remote = link.connection().remoteAddress();
+    limits.log("connections per key", () -> "connection to " + remote + " " + text);
+    link.close(CloseReason.of(CloseReason.Kind.LIMIT, text));
   }
 
   @Override
@@ -165,6 +202,7 @@ final class LimitedConnection extends ChannelInboundHandlerAdapter
     if (address != null) {
       countedIn.forEach(count -> count.remove(address));
     }
+    memberships.forEach(membership -> membership.in().remove(membership.key(), this));
     if (reason.equals(breach)) {
       limits.countClosed();
     }

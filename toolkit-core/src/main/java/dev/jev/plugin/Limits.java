@@ -7,6 +7,7 @@ import dev.jev.Connection;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
 import dev.jev.Server;
+import dev.jev.plugin.LimitValues.PerKey;
 import dev.jev.plugin.LimitValues.Prefixes;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +46,7 @@ public final class Limits implements Plugin {
   // Volatile: read by any thread. Written while holding this.
   private volatile LimitValues values = LimitValues.OFF;
   private volatile List<ConnectionCount> connectionCounts = List.of();
+  private volatile List<KeyedConnections> keyed = List.of();
   private volatile @Nullable BufferBudget budget;
 
   private Limits(LimitValues values) {
@@ -82,12 +85,25 @@ public final class Limits implements Plugin {
     List<ConnectionCount> counts = new ArrayList<>(connectionCounts);
     to.connections().forEach((prefixes, max) -> countOf(prefixes, counts).max(max));
     connectionCounts = List.copyOf(counts);
+    to.keyed().forEach(this::setKeyed);
     if (to.bufferBudget() > 0 && budget == null) {
       budget = new BufferBudget(to.bufferBudget());
     } else if (budget != null) {
       budget.limit(to.bufferBudget());
     }
     values = to;
+  }
+
+  private void setKeyed(Function<? super Connection<?>, ?> keys, PerKey limit) {
+    for (KeyedConnections present : keyed) {
+      if (present.keys().equals(keys)) {
+        present.limit(limit);
+        return;
+      }
+    }
+    List<KeyedConnections> more = new ArrayList<>(keyed);
+    more.add(new KeyedConnections(keys, limit));
+    keyed = List.copyOf(more);
   }
 
   private static ConnectionCount countOf(Prefixes prefixes, List<ConnectionCount> counts) {
@@ -109,9 +125,17 @@ public final class Limits implements Plugin {
     CLOSE
   }
 
+  /** The action for a connection beyond the maximum of its key. */
+  public enum ConnectionLimitAction {
+    /** Closes the new connection, with {@link CloseReason.Kind#LIMIT}. */
+    REFUSE,
+    /** Closes the oldest connection of the key, with {@link CloseReason.Kind#LIMIT}. */
+    CLOSE_OLDEST
+  }
+
   /**
-   * Returns the number of connections that were refused because their address or subnet already had
-   * the maximum.
+   * Returns the number of connections that were refused because their address, subnet or key
+   * already had the maximum.
    */
   public long refused() {
     return refused.sum();
@@ -206,6 +230,15 @@ public final class Limits implements Plugin {
     return counts;
   }
 
+  /** Returns the limits of connections per key. */
+  List<KeyedConnections> keyed() {
+    return keyed;
+  }
+
+  void countRefused() {
+    refused.increment();
+  }
+
   /** Returns the number of subnets whose connections are counted. */
   int networkCount() {
     return connectionCounts.stream().mapToInt(ConnectionCount::networkCount).sum();
@@ -225,6 +258,7 @@ public final class Limits implements Plugin {
     private static final Duration WRITE_STALL_TIMEOUT = Duration.ofSeconds(10);
 
     private final Map<Prefixes, Integer> connections;
+    private final Map<Function<? super Connection<?>, ?>, PerKey> keyed;
     private @Nullable TokenBucket acceptRate;
     private @Nullable TokenBucket messageRate;
     private @Nullable TokenBucket byteRate;
@@ -235,6 +269,7 @@ public final class Limits implements Plugin {
 
     private Builder(LimitValues values) {
       connections = new LinkedHashMap<>(values.connections());
+      keyed = new LinkedHashMap<>(values.keyed());
       acceptRate = values.acceptRate();
       messageRate = values.messageRate();
       byteRate = values.byteRate();
@@ -267,6 +302,37 @@ public final class Limits implements Plugin {
       Checks.inRange("prefix4", prefix4, 1, Integer.SIZE);
       Checks.inRange("prefix6", prefix6, 1, 4 * Integer.SIZE);
       connections.put(new Prefixes(prefix4, prefix6), max);
+      return this;
+    }
+
+    /**
+     * Sets the maximum number of connections per key, and refuses more: {@link
+     * #connectionsPer(Function, int, ConnectionLimitAction)} with {@link
+     * ConnectionLimitAction#REFUSE}.
+     */
+    public Builder connectionsPer(Function<? super Connection<?>, ?> key, int max) {
+      return connectionsPer(key, max, ConnectionLimitAction.REFUSE);
+    }
+
+    /**
+     * Sets the maximum number of connections per key of the program's choice: {@code
+     * connectionsPer(c -> c.attribute(User.class), 3, CLOSE_OLDEST)}. The action closes a
+     * connection with {@link CloseReason.Kind#LIMIT} and a text, which a WebSocket sends.
+     *
+     * <p>{@code key} is called when a connection is ready for messages, before {@link
+     * dev.jev.Handler#onConnect}: what it uses has to be there by then, such as an attribute from a
+     * WebSocket's upgrade decision, or a certificate. A connection that is refused nevertheless
+     * gets {@code onConnect} and {@code onClose}, but no message. Called with several functions,
+     * this method sets several limits; called again with the same function object, it changes one.
+     *
+     * @param key returns an object with {@code equals} and {@code hashCode}, or null for a
+     *     connection that is not counted; called on the connection's event loop
+     * @param max 1 or more
+     */
+    public Builder connectionsPer(
+        Function<? super Connection<?>, ?> key, int max, ConnectionLimitAction action) {
+      Checks.inRange("max", max, 1, Integer.MAX_VALUE);
+      keyed.put(requireNonNull(key, "key"), new PerKey(max, requireNonNull(action, "action")));
       return this;
     }
 
@@ -389,6 +455,7 @@ public final class Limits implements Plugin {
     private LimitValues values() {
       return new LimitValues(
           connections,
+          keyed,
           acceptRate,
           messageRate,
           byteRate,
