@@ -11,6 +11,7 @@ module dev.jev {
   requires io.netty.transport.classes.kqueue;
   requires io.netty.transport.unix.common;
   requires java.management;
+  requires java.naming;
   requires jdk.jfr;
   requires static com.github.luben.zstd_jni;
   requires static io.netty.tcnative.classes.openssl;

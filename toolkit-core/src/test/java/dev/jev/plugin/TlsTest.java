@@ -113,6 +113,8 @@ class TlsTest {
     assertThat(session.applicationProtocol()).isNull();
     assertThat(session.peerCertificates()).isEmpty();
     assertThat(session.peer()).isNull();
+    assertThat(session.peerCommonName()).isNull();
+    assertThat(session.peerAlternativeNames()).isEmpty();
     expectEcho(peer);
   }
 
@@ -395,6 +397,8 @@ class TlsTest {
     peer.send("hi");
     TlsSession session = recorder.connection().attribute(TlsSession.class);
     assertThat(session.peer().getName()).isEqualTo("CN=client");
+    assertThat(session.peerCommonName()).isEqualTo("client");
+    assertThat(session.peerAlternativeNames()).containsExactly("DNS:client");
     assertThat(session.peerCertificates()).containsExactly(client.getCertificatePath());
     assertThat(peer.receive()).isEqualTo("hi");
     recorder.expect("connect", "message hi");
