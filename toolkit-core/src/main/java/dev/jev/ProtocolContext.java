@@ -129,6 +129,14 @@ public interface ProtocolContext {
   @Nullable SocketAddress remoteAddress();
 
   /**
+   * Returns the server or client of the connection; null without a network, as in a test. May be
+   * called from any thread.
+   */
+  default @Nullable PluginHost host() {
+    return null;
+  }
+
+  /**
    * Returns the maximum length of a frame, in bytes with its header, that the server or client
    * accepts: {@link Server.Builder#maxFrameBytes}.
    */

@@ -577,6 +577,11 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
   }
 
   @Override
+  public PluginHost host() {
+    return connection.config().host().pluginHost();
+  }
+
+  @Override
   public int maxFrameBytes() {
     return connection.config().maxFrameBytes();
   }

@@ -542,6 +542,11 @@ final class UdpSocket<I, O> extends LoopMember
     }
 
     @Override
+    public PluginHost host() {
+      return config.host().pluginHost();
+    }
+
+    @Override
     public int maxFrameBytes() {
       return maxBytes;
     }

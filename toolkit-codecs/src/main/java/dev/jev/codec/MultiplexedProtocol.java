@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason;
 import dev.jev.DeadlineWheel;
+import dev.jev.PluginHost;
 import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
@@ -244,6 +245,11 @@ final class MultiplexedProtocol implements Protocol<Object, Object> {
     @Override
     public @Nullable SocketAddress remoteAddress() {
       return context.remoteAddress();
+    }
+
+    @Override
+    public @Nullable PluginHost host() {
+      return context.host();
     }
 
     @Override

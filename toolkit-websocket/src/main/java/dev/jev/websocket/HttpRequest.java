@@ -1,6 +1,7 @@
 package dev.jev.websocket;
 
 import dev.jev.ProtocolContext;
+import dev.jev.Server;
 import io.netty.handler.codec.http.cookie.Cookie;
 import io.netty.handler.codec.http.cookie.ServerCookieDecoder;
 import java.net.SocketAddress;
@@ -130,6 +131,14 @@ public final class HttpRequest {
    */
   public <T> @Nullable T attribute(Class<T> type) {
     return context.attribute(type);
+  }
+
+  /**
+   * Returns the server that has received the request, for a page about it: {@code
+   * request.server().connectionCount()}. Null in a client, and in a test without a network.
+   */
+  public @Nullable Server server() {
+    return context.host() instanceof Server server ? server : null;
   }
 
   /**

@@ -3,10 +3,10 @@ package dev.jev.websocket;
 import static java.util.concurrent.CompletableFuture.completedFuture;
 import static java.util.concurrent.CompletableFuture.failedFuture;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.LogCapture;
 import dev.jev.ProtocolException;
@@ -14,12 +14,14 @@ import dev.jev.Recorder;
 import dev.jev.Server;
 import dev.jev.websocket.HttpPeer.Reply;
 import java.io.IOException;
+import java.net.URI;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -129,6 +131,44 @@ class HandshakeHooksTest {
     assertThatIllegalStateException()
         .isThrownBy(() -> HttpResponse.of(401).attribute(User.class, new User("Ann")))
         .withMessage("status 401: an attribute (expected: 101)");
+  }
+
+  @Test
+  void requestKnowsItsServer() throws Exception {
+    try (HttpPeer peer =
+        connect(
+            options ->
+                options.http(
+                    request -> {
+                      Server here = request.server();
+                      return HttpResponse.of(200)
+                          .text(here.name() + " has " + here.connectionCount());
+                    }),
+            builder -> builder.name("prices"))) {
+      assertThat(peer.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n").read().body())
+          .isEqualTo("prices has 1");
+      peer.write(HttpPeer.handshake());
+      assertThat(peer.read().status()).isEqualTo(101);
+      assertThat(handshake(recorder.connection()).request().server()).isSameAs(server);
+      expectEcho(peer);
+    }
+  }
+
+  @Test
+  void requestOfAClientHasNoServer() throws Exception {
+    try (Server echo =
+        Server.builder(WebSocketProtocol::new, recorder).listen("127.0.0.1:0").start()) {
+      WebSocketClientBuilder sockets =
+          WebSocketProtocol.client(URI.create("ws://127.0.0.1:" + echo.port() + "/"));
+      try (Client<WebSocketMessage> client =
+          Client.<WebSocketMessage, WebSocketMessage>builder(sockets.build(), (c, message) -> {})
+              .connect(sockets.address())) {
+        Connection<?> connection =
+            client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS);
+        assertThat(handshake(connection).request().server()).isNull();
+      }
+      recorder.expect("connect", "close PEER_CLOSED");
+    }
   }
 
   @Test
