@@ -54,7 +54,8 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
 
   /**
    * Sets the name in metrics, management tools and log messages; "server" or "client" by default.
-   * Servers of one process should have different names.
+   * Servers of one process should have different names. Own event loops have it as well, see {@link
+   * EventLoops.Builder#name}.
    */
   public B name(String name) {
     this.name = Checks.notBlank("name", name);
@@ -304,9 +305,17 @@ public abstract class EndpointBuilder<I, O, B extends EndpointBuilder<I, O, B>> 
     NettyArtifacts.check();
     EndpointWarmUp.run();
     EventLoops shared = sharedLoops;
-    EventLoops loops = shared != null ? shared : ownLoops().start();
+    EventLoops loops = shared != null ? shared : startOwnLoops();
     String label = name == null ? kind : name;
     return new Endpoint(kind, label, loops, /* ownsLoops= */ shared == null, plugins, owner);
+  }
+
+  private EventLoops startOwnLoops() {
+    EventLoops.Builder own = ownLoops();
+    if (name != null) {
+      own.name(name);
+    }
+    return own.start();
   }
 
   ConnectionConfig<I, O> connectionConfig(ConnectionHost host) {

@@ -61,7 +61,7 @@ public final class EventLoops implements AutoCloseable {
     if (transport == Transport.NIO && builder.transport == Transport.AUTO) {
       logFallback();
     }
-    ThreadFactory factory = new DefaultThreadFactory("jev-loop");
+    ThreadFactory factory = threads(builder.name);
     this.group =
         new LoopGroup(
             builder.count,
@@ -78,6 +78,19 @@ public final class EventLoops implements AutoCloseable {
     }
     this.watchdog = new LoopWatchdog(loops, users, builder.blockedLoopThreshold.toNanos());
     watchdog.start();
+  }
+
+  private static ThreadFactory threads(@Nullable String name) {
+    if (name == null) {
+      return new DefaultThreadFactory("jev-loop");
+    }
+    AtomicInteger count = new AtomicInteger();
+    return new DefaultThreadFactory("jev-" + name) {
+      @Override
+      protected Thread newThread(Runnable task, String numbered) {
+        return super.newThread(task, "jev-" + name + "-" + count.incrementAndGet());
+      }
+    };
   }
 
   private static void logFallback() {
@@ -207,6 +220,7 @@ public final class EventLoops implements AutoCloseable {
     private Transport transport = Transport.AUTO;
     private int count = Runtime.getRuntime().availableProcessors();
     private Duration blockedLoopThreshold = Duration.ofMillis(500);
+    private @Nullable String name;
 
     private Builder() {}
 
@@ -223,6 +237,19 @@ public final class EventLoops implements AutoCloseable {
     /** Sets the number of event loops, which is the number of processors by default. */
     public Builder count(int count) {
       this.count = Checks.inRange("eventLoops", count, 1, 1024);
+      return this;
+    }
+
+    /**
+     * Sets the name of the threads, as logs, profilers and the lags of {@link
+     * dev.jev.plugin.Diagnostics} show it: {@code jev-prices-1}, {@code jev-prices-2} and so on for
+     * {@code prices}. By default they are {@code jev-loop-1-1} and so on, where the first number is
+     * that of the group.
+     *
+     * @throws IllegalArgumentException if {@code name} is blank
+     */
+    public Builder name(String name) {
+      this.name = Checks.notBlank("name", name);
       return this;
     }
 

@@ -10,7 +10,9 @@ import io.netty.util.concurrent.SingleThreadEventExecutor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -278,5 +280,41 @@ class EventLoopsTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> EventLoops.builder().blockedLoopThreshold(Duration.ZERO))
         .withMessage("blockedLoopThreshold: PT0S (expected: > PT0S and <= PT87600H)");
+  }
+
+  // Names.
+
+  /** Returns the names of the threads of a server's two event loops, in order. */
+  private static List<String> threads(Server.Builder<String, String> builder) throws Exception {
+    Set<String> names = new ConcurrentSkipListSet<>();
+    try (Server server = builder.listen("tcp://127.0.0.1:0").start()) {
+      for (int i = 0; i < 2; i++) { // timers take turns
+        server.runAfter(Duration.ZERO, () -> names.add(Thread.currentThread().getName()));
+      }
+      Eventually.holds("both have run", () -> names.size() == 2);
+    }
+    return List.copyOf(names);
+  }
+
+  private static Server.Builder<String, String> echo() {
+    return Server.builder(Texts::new, Connection::send);
+  }
+
+  @Test
+  void ownEventLoopsHaveTheNameOfTheirServer() throws Exception {
+    assertThat(threads(echo().name("prices").eventLoops(2)))
+        .containsExactly("jev-prices-1", "jev-prices-2");
+    assertThat(threads(echo().eventLoops(2))).allMatch(name -> name.matches("jev-loop-\\d+-[12]"));
+  }
+
+  @Test
+  void sharedEventLoopsHaveANameOfTheirOwn() throws Exception {
+    try (EventLoops loops = EventLoops.builder().name("edge").count(2).start()) {
+      assertThat(threads(echo().name("prices").eventLoops(loops)))
+          .containsExactly("jev-edge-1", "jev-edge-2");
+    }
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> EventLoops.builder().name(" "))
+        .withMessageStartingWith("name: ");
   }
 }

@@ -145,7 +145,7 @@ class ApplicationTest {
     Eventually.holds("it is closed", () -> servers.get("echo").connectionCount() == 0);
     Eventually.holds(
         "the event loop is measured",
-        () -> get("/actuator/jev").body().contains("\"lags\":[{\"eventLoop\":\"jev-loop-"));
+        () -> get("/actuator/jev").body().contains("\"lags\":[{\"eventLoop\":\"jev-echo-"));
   }
 
   @Test

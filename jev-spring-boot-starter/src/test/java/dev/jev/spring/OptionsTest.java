@@ -111,7 +111,7 @@ class OptionsTest {
     ConfigurableApplicationContext context = run();
     assertThat(server(context).addresses()).hasSize(2);
     assertThat(server(context).eventLoops().count()).isEqualTo(2);
-    assertThat(thread(context)).startsWith("jev-loop");
+    assertThat(thread(context)).startsWith("jev-threadName-");
   }
 
   @ParameterizedTest
@@ -137,7 +137,7 @@ class OptionsTest {
   void maxFrameSizeReplacesThatOfTheBean() throws Exception {
     ConfigurableApplicationContext context = run("--jev.server.thread-name.max-frame-size=1KB");
     try (RawPeer peer = RawPeer.connect(server(context))) {
-      assertThat(peer.send("x".repeat(1000)).receive()).startsWith("jev-loop");
+      assertThat(peer.send("x".repeat(1000)).receive()).startsWith("jev-threadName-");
       peer.send("x".repeat(1021));
       peer.expectEnd();
     }
@@ -167,7 +167,7 @@ class OptionsTest {
             prefix + "tcp-keep-alive=1m",
             prefix + "send-buffer-size=64KB",
             prefix + "receive-buffer-size=64KB");
-    assertThat(thread(context)).startsWith("jev-loop");
+    assertThat(thread(context)).startsWith("jev-threadName-");
   }
 
   @Test
@@ -186,7 +186,7 @@ class OptionsTest {
   void handlersRunOnVirtualThreadsIfTheApplicationDoes() throws Exception {
     ConfigurableApplicationContext context = run("--spring.threads.virtual.enabled=true");
     boolean virtual = JavaVersion.getJavaVersion().isEqualOrNewerThan(JavaVersion.TWENTY_ONE);
-    assertThat(thread(context)).startsWith(virtual ? "jev-handler-" : "jev-loop");
+    assertThat(thread(context)).startsWith(virtual ? "jev-handler-" : "jev-threadName-");
   }
 
   @Test
@@ -195,6 +195,6 @@ class OptionsTest {
         run(
             "--spring.threads.virtual.enabled=true",
             "--jev.server.thread-name.virtual-threads=false");
-    assertThat(thread(context)).startsWith("jev-loop");
+    assertThat(thread(context)).startsWith("jev-threadName-");
   }
 }
