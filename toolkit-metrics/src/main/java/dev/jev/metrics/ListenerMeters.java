@@ -1,14 +1,13 @@
 package dev.jev.metrics;
 
 import dev.jev.CloseReason;
+import dev.jev.plugin.LoopCounters;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** The meters of one listener of a server, or of a client. */
@@ -16,8 +15,7 @@ final class ListenerMeters {
 
   private final MeterRegistry registry;
   private final Tags tags;
-  private final Map<Thread, LoopCounters> loops = new ConcurrentHashMap<>();
-  private final LoopCounters ended = new LoopCounters(); // guarded by this
+  private final LoopCounters counters = new LoopCounters(Count.SIZE);
   private final CloseTexts texts = new CloseTexts();
   private final Timer handshake;
   private final Timer stalls;
@@ -99,25 +97,13 @@ final class ListenerMeters {
   }
 
   /** Returns the counters of the calling event loop. */
-  LoopCounters counters() {
-    LoopCounters counters = loops.get(Thread.currentThread());
-    return counters != null ? counters : newCounters(Thread.currentThread());
-  }
-
-  private synchronized LoopCounters newCounters(Thread loop) {
-    loops.entrySet().removeIf(each -> !each.getKey().isAlive() && ended.addAll(each.getValue()));
-    LoopCounters counters = new LoopCounters();
-    loops.put(loop, counters);
-    return counters;
+  LoopCounters.OfLoop counters() {
+    return counters.current();
   }
 
   /** Returns the sum of a counter over all event loops. */
-  private synchronized long sum(int count) {
-    long sum = ended.get(count);
-    for (LoopCounters counters : loops.values()) {
-      sum += counters.get(count);
-    }
-    return sum;
+  private long sum(int count) {
+    return counters.sum(count);
   }
 
   /** Counts a close with a text, which the program has chosen. */

@@ -3,6 +3,7 @@ package dev.jev.metrics;
 import dev.jev.CloseReason;
 import dev.jev.ConnectionInfo;
 import dev.jev.Plugin;
+import dev.jev.plugin.LoopCounters;
 import dev.jev.websocket.WebSocketClose;
 import dev.jev.websocket.WebSocketHandshake;
 import dev.jev.websocket.WebSocketObserver;
@@ -20,7 +21,7 @@ final class MeasuredConnection
 
   private final Plugin.Link link;
   private final ListenerMeters meters;
-  private final LoopCounters counters;
+  private final LoopCounters.OfLoop counters;
   private final BusyConnections busy;
   private long since = System.nanoTime(); // of the handshakes, then of a stall
   private long messagesReceived;
