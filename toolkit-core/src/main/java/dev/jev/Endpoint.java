@@ -186,6 +186,17 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
     return open.get();
   }
 
+  /** Returns what the first plugin that counts has counted. */
+  ServerStats stats() {
+    for (Plugin plugin : plugins) {
+      if (plugin instanceof ServerStats.Source source) {
+        return source.stats(pluginHost());
+      }
+    }
+    throw new IllegalStateException(
+        "stats: no plugin counts (expected: Diagnostics among the plugins)");
+  }
+
   @Override
   public boolean isStopping() {
     return stopping;

@@ -88,7 +88,7 @@ public final class Server implements PluginHost, AutoCloseable {
    *     connection, on the event loop that accepts it, and may be called by several threads at the
    *     same time. {@link Builder#start} calls it once before that, to load the classes, and drops
    *     the protocol without opening it. An {@code IllegalArgumentException} for wrong options of a
-   *     protocol is thrown there
+   *     protocol is thrown there.
    * @param handler the handler of all connections
    * @param <I> the type of inbound messages
    * @param <O> the type of outbound messages
@@ -96,6 +96,17 @@ public final class Server implements PluginHost, AutoCloseable {
   public static <I, O> Builder<I, O> builder(
       Supplier<? extends Protocol<I, O>> protocols, Handler<? super I, O> handler) {
     return new Builder<>(protocols, handler);
+  }
+
+  /**
+   * Returns the connections, messages and bytes since the start, as the plugin {@link
+   * dev.jev.plugin.Diagnostics} has counted them. A message is counted at the end of the batch in
+   * which it was read, or when it is flushed. May be called after the stop, too.
+   *
+   * @throws IllegalStateException if no plugin counts
+   */
+  public ServerStats stats() {
+    return endpoint.stats();
   }
 
   /** Returns the transport in use; never {@link Transport#AUTO}. */

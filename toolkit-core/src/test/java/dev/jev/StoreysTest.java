@@ -38,7 +38,7 @@ class StoreysTest {
         "Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy PerConnectionHandler Plugin PluginHost Protocol ProtocolContext"
-            + " ProtocolException RateLimitedLog ScheduledTask Scheduler SimulatedConnection Sized"
+            + " ProtocolException RateLimitedLog ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
             + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer Unpublishable"),
 
     /** Threads, their shared buffers, turns. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.ServerStats;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.Diagnostics;
 import java.io.BufferedReader;
@@ -41,6 +42,15 @@ class DiagnosticsGuideTest {
     return server;
   }
 
+  // region stats
+  static String summary(Server server) {
+    ServerStats stats = server.stats(); // counted by the plugin Diagnostics
+    return "%d connections, %d messages, refused: %s"
+        .formatted(stats.connections(), stats.messagesReceived(), stats.refused());
+  }
+
+  // endregion
+
   private void alarm(String text) {
     alarms.add(text);
   }
@@ -69,6 +79,9 @@ class DiagnosticsGuideTest {
           new BufferedReader(
               new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
       assertThat(in.readLine()).isEqualTo("hi");
+      while (!summary(server).equals("1 connections, 1 messages, refused: {}")) {
+        Thread.onSpinWait(); // counted at the end of the batch
+      }
     }
   }
 

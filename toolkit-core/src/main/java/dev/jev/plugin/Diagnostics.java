@@ -7,15 +7,20 @@ import dev.jev.CloseReason;
 import dev.jev.ConnectionInfo;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
+import dev.jev.Server;
+import dev.jev.ServerStats;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * Measures event-loop lag, reports code that blocks an event loop, and emits events to Java Flight
- * Recorder.
+ * Measures event-loop lag, reports code that blocks an event loop, counts for {@link Server#stats},
+ * and emits events to Java Flight Recorder.
  *
  * <p><b>Lag.</b> Each event loop is given a task twice per {@code blockedLoopThreshold} of the
  * server (500 ms by default). The time that the task waits is the lag of the loop; a message waits
@@ -32,7 +37,7 @@ import java.util.stream.Stream;
  *
  * <p><b>Threads.</b> All methods may be called from any thread.
  */
-public final class Diagnostics implements Plugin {
+public final class Diagnostics implements Plugin, ServerStats.Source {
 
   /**
    * The lag of one event loop.
@@ -62,6 +67,8 @@ public final class Diagnostics implements Plugin {
 
   private final Consumer<BlockedLoop> onBlocked;
   private final LoopLags lags = new LoopLags();
+  private final Map<PluginHost, TrafficCounters> traffic =
+      Collections.synchronizedMap(new WeakHashMap<>());
 
   private Diagnostics(Consumer<BlockedLoop> onBlocked) {
     this.onBlocked = onBlocked;
@@ -87,7 +94,21 @@ public final class Diagnostics implements Plugin {
     return lags.list();
   }
 
+  private TrafficCounters trafficOf(PluginHost host) {
+    return traffic.computeIfAbsent(host, any -> new TrafficCounters());
+  }
+
   // Called by the server.
+
+  @Override
+  public ServerStats stats(PluginHost host) {
+    return trafficOf(host).stats();
+  }
+
+  @Override
+  public void connectionRefused(PluginHost host, SocketAddress listener, CloseReason.Kind reason) {
+    trafficOf(host).current().add(TrafficCounters.refused(reason), 1);
+  }
 
   @Override
   public void loopLagged(PluginHost host, Thread loop, Duration lag) {
@@ -119,7 +140,7 @@ public final class Diagnostics implements Plugin {
 
   @Override
   public Observer install(Link link) {
-    ConnectionEvents events = new ConnectionEvents(link);
+    ConnectionEvents events = new ConnectionEvents(link, trafficOf(link.host()).current());
     link.connection().attribute(ConnectionInfo.CounterSource.class, events);
     return events;
   }
@@ -129,15 +150,20 @@ public final class Diagnostics implements Plugin {
       implements UnpackObserver, ConnectionInfo.CounterSource {
 
     private final Link link;
+    private final LoopCounters.OfLoop counters;
     private final long opened = System.nanoTime();
     private long messagesReceived;
     private long messagesSent;
     private long read;
     private long written;
+    private long reportedReceived; // messages
+    private long reportedSent;
     private long stallStart; // 0 if output is not stalled
+    private boolean connected;
 
-    ConnectionEvents(Link link) {
+    ConnectionEvents(Link link, LoopCounters.OfLoop counters) {
       this.link = link;
+      this.counters = counters;
     }
 
     private String peer() {
@@ -146,6 +172,8 @@ public final class Diagnostics implements Plugin {
 
     @Override
     public void connected() {
+      connected = true;
+      counters.add(TrafficCounters.OPENED, 1);
       FlightEvents.ConnectionOpened event = new FlightEvents.ConnectionOpened();
       if (event.isEnabled()) {
         event.peer = peer();
@@ -157,11 +185,31 @@ public final class Diagnostics implements Plugin {
     @Override
     public void received(int bytes) {
       read += bytes;
+      counters.add(TrafficCounters.BYTES_RECEIVED, bytes);
+    }
+
+    @Override
+    public void readComplete() {
+      countMessages();
     }
 
     @Override
     public void flushing(int bytes) {
       written += bytes;
+      counters.add(TrafficCounters.BYTES_SENT, bytes);
+      countMessages();
+    }
+
+    /** Adds the messages since the last call: per batch of reads and per flush, not per message. */
+    private void countMessages() {
+      if (messagesReceived != reportedReceived) {
+        counters.add(TrafficCounters.MESSAGES_RECEIVED, messagesReceived - reportedReceived);
+        reportedReceived = messagesReceived;
+      }
+      if (messagesSent != reportedSent) {
+        counters.add(TrafficCounters.MESSAGES_SENT, messagesSent - reportedSent);
+        reportedSent = messagesSent;
+      }
     }
 
     @Override
@@ -215,6 +263,12 @@ public final class Diagnostics implements Plugin {
 
     @Override
     public void closed(CloseReason reason) {
+      countMessages();
+      counters.add(
+          connected
+              ? TrafficCounters.closed(reason.kind())
+              : TrafficCounters.refused(reason.kind()),
+          1);
       if (stallStart != 0) {
         report(/* caughtUp= */ false);
       }

@@ -2,7 +2,7 @@ package dev.jev.metrics;
 
 import dev.jev.CloseReason;
 
-/** The indices of the {@link LoopCounters}, which are never stored. */
+/** The indices of the {@link dev.jev.plugin.LoopCounters}, which are never stored. */
 @SuppressWarnings("EnumOrdinal")
 final class Count {
 
