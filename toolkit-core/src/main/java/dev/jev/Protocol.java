@@ -91,13 +91,14 @@ public interface Protocol<I, O> {
 
   /**
    * Returns the number of messages that the protocol has decoded from consumed bytes and not
-   * returned yet; 0 by default.
+   * returned yet, or an upper bound of it; 0 by default.
    *
    * <p>Overridden by a protocol on top of a decoder that produces several messages at once, for
    * example from a compressed block. While the number is positive, {@code unpack} is called even
    * without unread bytes, and returns one message per call, or null if it has dropped the pending
-   * messages. A task of {@link ProtocolContext#runAfter} may add pending messages, too. During a
-   * handshake the number may be that of the parts of a response that are still to be written.
+   * messages. Either way the number falls. A task of {@link ProtocolContext#runAfter} may add
+   * pending messages, too. During a handshake the number may be that of the parts of a response
+   * that are still to be written.
    */
   default int pendingMessages() {
     return 0;

@@ -88,7 +88,8 @@ public interface ProtocolContext {
 
   /**
    * Lets the other connections of the event loop have their turn before the next message of this
-   * one is unpacked. Intended for a protocol in which few bytes can cause much work, such as
+   * one is unpacked. If {@code unpack} then returns null, it is called again in a later turn, as
+   * after a message. Intended for a protocol in which few bytes can cause much work, such as
    * decompression. Called while unpacking; has no effect for datagrams.
    */
   default void yieldTurn() {}

@@ -546,6 +546,7 @@ final class ProtocolDriver<I, O> extends ProtocolPacker<I, O> implements Protoco
 
   @Override
   public void yieldTurn() {
+    unpackDue = true; // even if the protocol returns null
     connection.pause(StreamConnection.TURN_PAUSE);
     Runnable resume = () -> connection.resume(StreamConnection.TURN_PAUSE);
     connection.loop().executor().schedule(resume, 0, TimeUnit.NANOSECONDS); // tasks come earlier

@@ -43,6 +43,27 @@ class YieldTurnTest {
     }
   }
 
+  /** A protocol that ends the turn before each message, and returns null then. */
+  private static final class Hesitant implements Protocol<String, String> {
+    private final Texts texts = new Texts();
+    private boolean hesitated;
+
+    @Override
+    public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+      hesitated = !hesitated;
+      if (hesitated) {
+        context.yieldTurn();
+        return null;
+      }
+      return texts.unpack(context, in);
+    }
+
+    @Override
+    public void pack(String message, ByteBuf out) {
+      texts.pack(message, out);
+    }
+  }
+
   private final List<String> seen = new ArrayList<>(); // of the only event loop
   private final CountDownLatch begun = new CountDownLatch(1);
   private final CountDownLatch otherHasSent = new CountDownLatch(1);
@@ -201,6 +222,17 @@ class YieldTurnTest {
     }
     assertThat(seen.indexOf("other")).isBetween(1, 1 + 2 * Inbound.MAX_MESSAGES);
     assertThat(seen).hasSize(texts.length + 1);
+  }
+
+  @Test
+  void protocolThatReturnsNullIsCalledAgain() throws Exception {
+    try (Server server = server(Hesitant::new);
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("one", "two", "three");
+      assertThat(peer.receive()).isEqualTo("one");
+      assertThat(peer.receive()).isEqualTo("two");
+      assertThat(peer.receive()).isEqualTo("three");
+    }
   }
 
   @Test

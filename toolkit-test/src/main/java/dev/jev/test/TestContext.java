@@ -82,6 +82,9 @@ public final class TestContext implements ProtocolContext {
     /** Handles a request, now or at the end of the current turn. */
     void requested();
 
+    /** Handles the early end of a turn, after which unpacking goes on. */
+    void yielded();
+
     /** Runs a task of a timer. */
     void run(Runnable task);
   }
@@ -300,6 +303,13 @@ public final class TestContext implements ProtocolContext {
       timer.undo = clock.schedule(nanos, timer::run);
     }
     return timer;
+  }
+
+  @Override
+  public void yieldTurn() {
+    if (turns != null) {
+      turns.yielded();
+    }
   }
 
   @Override

@@ -88,6 +88,11 @@ public final class UnpackLoop<I, O> implements AutoCloseable {
     }
 
     @Override
+    public void yielded() {
+      unpackDue = true;
+    }
+
+    @Override
     public void run(Runnable task) {
       turn(
           () -> {

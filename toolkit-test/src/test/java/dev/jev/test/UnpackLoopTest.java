@@ -75,6 +75,28 @@ class UnpackLoopTest {
   }
 
   @Test
+  void protocolThatEndsTheTurnIsCalledAgain() {
+    Protocol<String, String> hesitant =
+        new Commands() {
+          private boolean hesitated;
+
+          @Override
+          public @Nullable String unpack(ProtocolContext context, ByteBuf in) {
+            hesitated = !hesitated;
+            if (hesitated) {
+              context.yieldTurn();
+              return null;
+            }
+            return super.unpack(context, in);
+          }
+        };
+    try (var loop = open(hesitant)) {
+      loop.read("ab".getBytes(US_ASCII));
+      assertThat(messages).containsExactly("a", "b");
+    }
+  }
+
+  @Test
   void messageIsDeliveredWithItsLastByte() {
     try (UnpackLoop<String, String> loop = open(new ShortTexts())) {
       loop.read(Hex.bytes("02 68"));
