@@ -9,6 +9,9 @@ import dev.jev.Client;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.Server;
+import dev.jev.codec.FirstBytes;
+import dev.jev.codec.Multiplexer;
+import dev.jev.codec.Protocols;
 import dev.jev.plugin.Drain;
 import dev.jev.plugin.Limits;
 import dev.jev.plugin.Limits.ConnectionLimitAction;
@@ -151,6 +154,27 @@ class WebSocketGuideTest {
     if (part.isLast()) {
       connection.send(WebSocketMessage.text(Long.toHexString(crc.getValue())));
     }
+  }
+
+  // endregion
+
+  // region tunnel
+  /** Serves lines on one port: for nc, for TLS with a plugin, and for browsers. */
+  static Server.Builder<Object, Object> lines(Handler<String, String> handler) {
+    Multiplexer port =
+        Multiplexer.builder()
+            .when(
+                FirstBytes.http(),
+                WebSocketProtocol.server().path("/lines").tunnel(Protocols::lines),
+                handler)
+            .otherwise(Protocols::lines, handler)
+            .build();
+    return Server.builder(port::protocol, port.handler());
+  }
+
+  static Client<String> tunnel(URI uri, Handler<String, String> handler) {
+    var sockets = WebSocketProtocol.client(uri);
+    return Client.builder(sockets.tunnel(Protocols::lines), handler).connect(sockets.address());
   }
 
   // endregion
@@ -324,6 +348,23 @@ class WebSocketGuideTest {
       WebSocketTexts client = WebSocketTexts.connect(server.port(), "/");
       client.sends("x".repeat(300_000)).expect(Long.toHexString(expected.getValue()));
       client.sends("").expect("0");
+    }
+  }
+
+  @Test
+  void linesGoThroughATunnelAndWithoutOne() throws Exception {
+    BlockingQueue<String> received = new LinkedBlockingQueue<>();
+    Handler<String, String> collecting = (connection, line) -> received.add(line);
+    try (Server server =
+            lines(Handler.replying(line -> line.toUpperCase(Locale.ROOT)))
+                .listen(ANY_PORT)
+                .start();
+        RawClient tcp = new RawClient(server.port());
+        Client<String> client =
+            tunnel(URI.create("ws://127.0.0.1:" + server.port() + "/lines"), collecting)) {
+      assertThat(tcp.sends("hi\n").receivesLine()).isEqualTo("HI");
+      client.connected().toCompletableFuture().get(10, TimeUnit.SECONDS).send("ho");
+      assertThat(received.poll(10, TimeUnit.SECONDS)).isEqualTo("HO");
     }
   }
 

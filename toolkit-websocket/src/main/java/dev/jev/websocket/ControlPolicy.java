@@ -43,6 +43,12 @@ record ControlPolicy(
     return new ControlPolicy(pingNanos, pongNanos, /* delivered= */ true, stopCode, stopText);
   }
 
+  /** Returns the policy of a tunnel, which has no other messages than the bytes in it. */
+  ControlPolicy withoutMessages() {
+    return new ControlPolicy(
+        pingNanos, pongNanos, /* delivered= */ false, stopCode, /* stopText= */ null);
+  }
+
   ControlPolicy stopCode(int code) {
     return new ControlPolicy(pingNanos, pongNanos, delivered, code, stopText);
   }

@@ -70,15 +70,19 @@ final class MessageWriter {
     ByteBuf utf8 = isShort ? Zlib.current().scratch() : out.alloc().directBuffer(length);
     try {
       ByteBufUtil.reserveAndWriteUtf8(utf8, text, length);
-      if (!compress(FrameHeader.TEXT, utf8.internalNioBuffer(0, length), out)) {
-        int key = begin(FrameHeader.B0_FIN | FrameHeader.TEXT, length, out);
-        out.writeBytes(utf8, 0, length);
-        mask(out, length, key);
-      }
+      compressOrCopy(FrameHeader.TEXT, utf8, length, out);
     } finally {
       if (!isShort) {
         utf8.release();
       }
+    }
+  }
+
+  private void compressOrCopy(int opcode, ByteBuf payload, int length, ByteBuf out) {
+    if (!compress(opcode, payload.internalNioBuffer(0, length), out)) {
+      int key = begin(FrameHeader.B0_FIN | opcode, length, out);
+      out.writeBytes(payload, 0, length);
+      mask(out, length, key);
     }
   }
 
@@ -113,6 +117,48 @@ final class MessageWriter {
     } else {
       tail = payload; // may be sent without a copy
     }
+  }
+
+  /**
+   * Makes a binary message of the output from {@code start} on and of {@code rest}, or none if both
+   * are empty.
+   */
+  void wrap(int start, @Nullable ByteBuf rest, ByteBuf out) {
+    int length = out.writerIndex() - start + (rest == null ? 0 : rest.readableBytes());
+    boolean compressed = isCompressed(length);
+    if (rest != null && (compressed || role.writesMasked())) {
+      out.writeBytes(rest, rest.readerIndex(), rest.readableBytes());
+      rest = null;
+    }
+    if (length > 0 && compressed) {
+      compressFrom(start, length, out);
+    } else if (length > 0) {
+      prefixHeader(start, length, out);
+      tail = rest;
+    }
+  }
+
+  private void compressFrom(int start, int length, ByteBuf out) {
+    boolean isShort = length <= Zlib.SCRATCH_BYTES;
+    ByteBuf payload = isShort ? Zlib.current().scratch() : out.alloc().directBuffer(length);
+    try {
+      payload.writeBytes(out, start, length);
+      compressOrCopy(FrameHeader.BINARY, payload, length, out.writerIndex(start));
+    } finally {
+      if (!isShort) {
+        payload.release();
+      }
+    }
+  }
+
+  /** Moves the output from {@code start} on, and writes the header in front of it. */
+  private void prefixHeader(int start, int length, ByteBuf out) {
+    int room = FrameHeader.bytes(length, role.writesMasked());
+    int packed = out.writerIndex() - start;
+    out.ensureWritable(room).setBytes(start + room, out, start, packed);
+    int key = begin(FrameHeader.B0_FIN | FrameHeader.BINARY, length, out.writerIndex(start));
+    out.writerIndex(start + room + packed);
+    mask(out, packed, key);
   }
 
   void fragment(Fragment part, ByteBuf out) {

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.HostName;
+import dev.jev.Protocol;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -195,6 +196,22 @@ public final class WebSocketClientBuilder {
    * It creates one protocol per connection.
    */
   public Supplier<WebSocketProtocol> build() {
+    return build(limits, control);
+  }
+
+  /**
+   * Returns the factory of a protocol whose bytes are the payload of WebSocket messages, with the
+   * rules and limits of {@link WebSocketServerBuilder#tunnel}.
+   *
+   * @param protocols the factory of the inner protocol, called once per connection
+   */
+  public <I, O> Supplier<Protocol<I, O>> tunnel(Supplier<? extends Protocol<I, O>> protocols) {
+    requireNonNull(protocols, "protocols");
+    Supplier<WebSocketProtocol> sockets = build(limits.inParts(), control.withoutMessages());
+    return () -> new TunneledProtocol<>(sockets.get(), protocols.get());
+  }
+
+  private Supplier<WebSocketProtocol> build(MessageLimits messages, ControlPolicy controls) {
     String authority = port == defaultPort() ? host.header() : host.header() + ":" + port;
     HttpFields all = fields;
     if (!subprotocols.isEmpty()) {
@@ -205,8 +222,6 @@ public final class WebSocketClientBuilder {
     }
     ClientRequest request =
         new ClientRequest(target, authority, secure, all, subprotocols, compression);
-    MessageLimits messages = limits;
-    ControlPolicy controls = control;
     return () ->
         new WebSocketProtocol(
             Role.CLIENT, new ClientOpening(request), controls, messages.newReader());

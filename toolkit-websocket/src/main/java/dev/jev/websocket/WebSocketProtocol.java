@@ -59,6 +59,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   private @Nullable Close sent;
   private boolean compression; // negotiated
   private boolean closeAwaited; // the peer's close frame, after this side's
+  private boolean yielded; // the turn, in the latest call of unpack
 
   WebSocketProtocol(Role role, Opening opening, ControlPolicy policy, MessageReader reader) {
     this.role = role;
@@ -108,13 +109,18 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
 
   @Override
   public void open(ProtocolContext context) {
+    open(context, context::ready);
+  }
+
+  /** Opens the connection, and runs {@code ready} after the opening handshake. */
+  void open(ProtocolContext context, Runnable ready) {
     this.context = context;
     if (opening != null) {
-      opening.begin(context, this::opened);
+      opening.begin(context, () -> opened(ready));
     }
   }
 
-  private void opened() {
+  private void opened(Runnable ready) {
     PermessageDeflate agreed = requireNonNull(opening).compression();
     if (agreed != null) {
       compression = true;
@@ -128,7 +134,7 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
       heartbeat = new Heartbeat(policy, writer, context);
       heartbeat.begin();
     }
-    context.ready();
+    ready.run();
   }
 
   @Override
@@ -143,7 +149,8 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     WebSocketMessage message = null;
     try {
       message = received == null ? next(context, in) : null;
-      if (compression && Zlib.current().isTurnOver()) {
+      yielded = compression && Zlib.current().isTurnOver();
+      if (yielded) {
         context.yieldTurn();
       }
       return message;
@@ -158,6 +165,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
     }
   }
 
+  /** Returns whether the latest call of {@link #unpack} has ended the turn of the connection. */
+  boolean hasYielded() {
+    return yielded;
+  }
+
   @Override
   public int pendingMessages() {
     return opening == null ? reader.pendingMessages() : opening.pendingParts();
@@ -166,6 +178,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   @Override
   public long heldBytes() {
     return reader.heldBytes();
+  }
+
+  /** Returns the number of bytes held for the current frame alone: its header, if streaming. */
+  long heldFrameBytes() {
+    return reader.isInFrame() ? reader.heldBytes() : 0;
   }
 
   @Override
@@ -408,6 +425,11 @@ public final class WebSocketProtocol implements Protocol<WebSocketMessage, WebSo
   }
 
   // Packing.
+
+  /** Returns the writer of all frames. */
+  MessageWriter writer() {
+    return writer;
+  }
 
   @Override
   public void pack(WebSocketMessage message, ByteBuf out) {

@@ -3,6 +3,7 @@ package dev.jev.websocket;
 import static java.util.Objects.requireNonNull;
 
 import dev.jev.HostName;
+import dev.jev.Protocol;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -304,6 +305,10 @@ public final class WebSocketServerBuilder {
    * It creates one protocol per connection.
    */
   public Supplier<WebSocketProtocol> build() {
+    return build(limits, control);
+  }
+
+  private Supplier<WebSocketProtocol> build(MessageLimits messages, ControlPolicy controls) {
     ServerPolicy policy =
         new ServerPolicy(
             List.copyOf(paths),
@@ -314,11 +319,38 @@ public final class WebSocketServerBuilder {
             compression,
             decision,
             http);
-    MessageLimits messages = limits;
-    ControlPolicy controls = control;
     return () ->
         new WebSocketProtocol(
             Role.SERVER, new ServerOpening(policy), controls, messages.newReader());
+  }
+
+  /**
+   * Returns the factory of a protocol whose bytes are the payload of WebSocket messages, for the
+   * handler that also serves that protocol on TCP.
+   *
+   * <pre>
+   *   Server.builder(WebSocketProtocol.server().path("/mqtt").tunnel(Mqtt::protocol), broker)
+   * </pre>
+   *
+   * <p>The payloads of binary messages are a stream of bytes; where a message begins and ends has
+   * no meaning. A text is refused with close code 1003. Each message that is sent is one binary
+   * message, and so is each write of the inner protocol. When the connection closes, the inner
+   * protocol writes its last bytes, then the close frame follows.
+   *
+   * <p><b>Limits.</b> Those of both protocols hold, with these differences. A binary message may
+   * have any length and last as long as the connection; {@link #maxMessageBytes} does not apply,
+   * and {@link #maxFragments} counts consecutive empty frames only. A frame of the inner protocol
+   * that is longer than the server's {@link dev.jev.Server.Builder#maxFrameBytes} is refused with
+   * 1009. A frame of either protocol must arrive within the {@link
+   * dev.jev.Server.Builder#frameTimeout}. {@link #deliverControlFrames} and {@link #stopText} have
+   * no effect.
+   *
+   * @param protocols the factory of the inner protocol, called once per connection
+   */
+  public <I, O> Supplier<Protocol<I, O>> tunnel(Supplier<? extends Protocol<I, O>> protocols) {
+    requireNonNull(protocols, "protocols");
+    Supplier<WebSocketProtocol> sockets = build(limits.inParts(), control.withoutMessages());
+    return () -> new TunneledProtocol<>(sockets.get(), protocols.get());
   }
 
   private static String checkOrigin(String origin) {
