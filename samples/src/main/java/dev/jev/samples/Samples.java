@@ -54,6 +54,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ProtobufClient.class,
       JsonChat.class,
       Multiplexed.class,
+      Tunneled.class,
+      Bridge.class,
       Counted.class,
       Idle.class,
       Limited.class,

@@ -21,7 +21,7 @@ class CommandLineIT {
       "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push,"
           + " chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
           + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
-          + " protobuf-client, json-chat, multiplexed, counted, idle, limited, proxied, compressed,"
+          + " protobuf-client, json-chat, multiplexed, tunneled, bridge, counted, idle, limited, proxied, compressed,"
           + " traced, shaped, drained";
 
   static Stream<Arguments> mistakes() {

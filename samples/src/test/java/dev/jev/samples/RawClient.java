@@ -24,6 +24,21 @@ public final class RawClient implements AutoCloseable {
     in = new BufferedInputStream(socket.getInputStream());
   }
 
+  /** Requests a WebSocket (RFC 6455, 1.2) without a subprotocol. */
+  void requestsWebSocket(String path) throws IOException {
+    sends(
+        String.join(
+            "\r\n",
+            "GET " + path + " HTTP/1.1",
+            "Host: localhost",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+            "",
+            ""));
+  }
+
   public RawClient sends(String bytes) throws IOException {
     socket.getOutputStream().write(bytes.getBytes(ISO_8859_1));
     return this;
