@@ -10,9 +10,11 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import java.lang.System.Logger.Level;
+import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,6 +55,17 @@ public final class WireLog implements Plugin {
   /** Begins the configuration of a log. */
   public static Builder builder() {
     return new Builder();
+  }
+
+  /**
+   * Begins the configuration of a capture: a file that Wireshark and tshark open, that {@code
+   * ProtocolContract.capture} takes as samples, and that {@code Replay} sends again.
+   *
+   * @param path the file to write; an existing one is replaced when the first server or client
+   *     starts
+   */
+  public static PcapBuilder pcap(Path path) {
+    return new PcapBuilder(path);
   }
 
   @Override
@@ -227,6 +240,79 @@ public final class WireLog implements Plugin {
     /** Returns the plugin. */
     public WireLog build() {
       return new WireLog(this);
+    }
+  }
+
+  /**
+   * The configuration of a capture, see {@link #pcap}. Every setter checks its value at once.
+   *
+   * <p>The file has the format of libpcap. Each connection is a stream of TCP packets that were
+   * never lost, also that of a unix socket or behind TLS. A read or write is a packet, or several
+   * if it is long. The file is closed when the last of the servers and clients stops that were
+   * started with the plugin; it cannot be started again then.
+   *
+   * <p><b>Ownership.</b> The file contains what peers have sent. It is created so that only its
+   * owner may read it; see also {@link #mask}.
+   */
+  public static final class PcapBuilder {
+
+    private final Path path;
+    private Stage stage = Stage.SOCKET;
+    private int oneIn = 1;
+    private long maxBytes = 64L * 1024 * 1024;
+    private @Nullable UnaryOperator<byte[]> mask;
+
+    private PcapBuilder(Path path) {
+      this.path = requireNonNull(path, "path");
+    }
+
+    /**
+     * Sets which bytes are captured: those of the socket ({@link Plugin.Stage#SOCKET}, the
+     * default), which may be encrypted, those of the protocol ({@link Plugin.Stage#MESSAGES}), or
+     * those of a stage in between.
+     */
+    public PcapBuilder stage(Stage stage) {
+      this.stage = requireNonNull(stage, "stage");
+      return this;
+    }
+
+    /**
+     * Captures one connection in {@code oneIn}, beginning with the first; 1 by default, which
+     * captures all. A connection that is not captured costs nothing.
+     */
+    public PcapBuilder oneIn(int oneIn) {
+      this.oneIn = Checks.inRange("oneIn", oneIn, 1, Integer.MAX_VALUE);
+      return this;
+    }
+
+    /**
+     * Sets the maximum size of the file in bytes; 64 MiB by default. Nothing more is captured when
+     * it is reached, which is logged.
+     */
+    public PcapBuilder maxBytes(long maxBytes) {
+      this.maxBytes = Checks.inRange("maxBytes", maxBytes, 1024, Long.MAX_VALUE);
+      return this;
+    }
+
+    /**
+     * Sets a function that masks payload before it is written; none by default. It gets the bytes
+     * of one read or write, which it may change, and returns the bytes to capture. It sees neither
+     * the beginning of a message nor its end if that is in another read.
+     *
+     * <p><b>Threads.</b> Called on event loops: must not block. If it fails, zeros are captured,
+     * which is logged.
+     */
+    public PcapBuilder mask(UnaryOperator<byte[]> mask) {
+      this.mask = requireNonNull(mask, "mask");
+      return this;
+    }
+
+    /**
+     * Returns the plugin. The start of a server or client fails with an {@link
+     * java.io.UncheckedIOException} if the file cannot be created.
+     */
+    public Plugin build() {
+      return new PcapLog(path, stage, oneIn, maxBytes, mask);
     }
   }
 
