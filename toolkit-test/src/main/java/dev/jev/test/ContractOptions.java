@@ -16,6 +16,7 @@ final class ContractOptions<I, O> {
   final List<I> messages = new ArrayList<>();
   final List<WireSample> wires = new ArrayList<>();
   final List<Refused> refusals = new ArrayList<>();
+  final List<byte[]> captured = new ArrayList<>();
   Function<? super I, ?> key = message -> message;
   byte[] opening = {};
   boolean stream;

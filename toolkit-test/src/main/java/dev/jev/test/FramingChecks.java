@@ -1,9 +1,11 @@
 package dev.jev.test;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /** Checks that the messages of a protocol do not depend on where reads end. */
 final class FramingChecks<I, O> {
@@ -14,6 +16,7 @@ final class FramingChecks<I, O> {
   private static final int MANY_MESSAGES = 2000;
   private static final int MANY_BYTES = 1 << 20;
   private static final int READ_BYTES = 64 * 1024;
+  private static final int CAPTURE_SPLITS = 8;
 
   private final ContractOptions<I, O> options;
   private final TrialRunner<I, O> runner;
@@ -144,6 +147,25 @@ final class FramingChecks<I, O> {
             runner.expect(script.expected().subList(0, complete), trial);
             expectHeld(script, cut, trial);
           });
+    }
+  }
+
+  /** Checks that captured bytes are accepted, with messages that do not depend on the reads. */
+  void captures() {
+    for (byte[] bytes : options.captured) {
+      List<@Nullable Object> messages = new ArrayList<>();
+      runner.feed(
+          bytes,
+          trial -> {
+            runner.expect(trial.messages(), trial); // not refused
+            messages.addAll(trial.messages());
+          });
+      Script script = new Script(bytes, /* opening= */ 0, messages, /* packed= */ false);
+      int step = bytes.length <= READ_BYTES ? 1 : 1021;
+      runner.expect(script, IntStream.range(1, bytes.length).filter(i -> i % step == 0).toArray());
+      for (int i = 0; i < CAPTURE_SPLITS; i++) {
+        runner.expect(script, randomSplits(bytes.length, runner.random()));
+      }
     }
   }
 

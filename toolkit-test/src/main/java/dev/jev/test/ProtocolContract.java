@@ -5,6 +5,9 @@ import static java.util.Objects.requireNonNull;
 import dev.jev.Protocol;
 import dev.jev.ProtocolContext;
 import dev.jev.ProtocolException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -49,6 +52,8 @@ import org.junit.jupiter.api.DynamicTest;
  *   <li><b>truncation</b>: an input that ends early gives the complete messages, no others and no
  *       exception. The beginning of a message is unread or one of the {@link Protocol#heldBytes},
  *       of which there are none after packed messages.
+ *   <li><b>captures</b>: the bytes of each captured connection are accepted, in one read, one byte
+ *       at a time and in random splits, with the same messages.
  *   <li><b>refusals</b>: each {@link #refused} sample is refused with its message, with its last
  *       byte at the latest.
  *   <li><b>frame limit</b>: a message of more than 1,024 bytes is refused if {@link
@@ -155,6 +160,39 @@ public final class ProtocolContract<I, O> {
     options.refusals.add(
         new ContractOptions.Refused(bytes.clone(), requireNonNull(message, "message")));
     return this;
+  }
+
+  /**
+   * Adds what clients have sent, according to a capture of {@code WireLog.pcap}, for the protocol
+   * of a server.
+   *
+   * <p>The bytes of each connection have to be accepted, and its messages must not depend on where
+   * reads end. Equal connections are checked once. The capture has to be one of what the protocol
+   * sees, behind TLS. Without other samples, only the checks of captures and garbage are made.
+   *
+   * @throws UncheckedIOException if the file cannot be read, or is no such capture
+   */
+  public ProtocolContract<I, O> capture(Path path) {
+    return capture(path, /* ofClients= */ true);
+  }
+
+  /**
+   * Adds what servers have sent, for the protocol of a client; otherwise the same as {@link
+   * #capture}.
+   *
+   * @throws UncheckedIOException if the file cannot be read, or is no such capture
+   */
+  public ProtocolContract<I, O> captureOfServers(Path path) {
+    return capture(path, /* ofClients= */ false);
+  }
+
+  private ProtocolContract<I, O> capture(Path path, boolean ofClients) {
+    try {
+      options.captured.addAll(Capture.read(path).contents(ofClients));
+      return this;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /**
@@ -270,6 +308,10 @@ public final class ProtocolContract<I, O> {
   }
 
   private List<Check> checks() {
+    if (!options.captured.isEmpty() && options.messages.isEmpty() && options.wires.isEmpty()) {
+      return List.of(
+          framing("captures", FramingChecks::captures), abuse("garbage", AbuseChecks::garbage));
+    }
     return Arrays.asList(
         framing("round trip", FramingChecks::roundTrip),
         framing("whole input", FramingChecks::wholeInput),
@@ -279,6 +321,7 @@ public final class ProtocolContract<I, O> {
         framing("many in one read", FramingChecks::manyInOneRead),
         framing("independent instances", FramingChecks::independentInstances),
         framing("truncation", FramingChecks::truncation),
+        framing("captures", FramingChecks::captures),
         abuse("refusals", AbuseChecks::refusals),
         abuse("frame limit", AbuseChecks::limit),
         abuse("garbage", AbuseChecks::garbage),
