@@ -40,8 +40,7 @@ final class Completions {
   /** Completes a future later on the event loop, with a failure if there is one. Any thread. */
   void add(CompletableFuture<Void> future, @Nullable Throwable failure) {
     if (executor.inEventLoop()) {
-      due.add(() -> complete(future, failure));
-      runLater();
+      add(() -> complete(future, failure));
       return;
     }
     try {
@@ -49,6 +48,12 @@ final class Completions {
     } catch (RejectedExecutionException e) { // the event loop has ended, and all its turns
       complete(future, failure);
     }
+  }
+
+  /** Runs a completion of another kind likewise. Event loop only. */
+  void add(Runnable completion) {
+    due.add(completion);
+    runLater();
   }
 
   private static void complete(CompletableFuture<Void> future, @Nullable Throwable failure) {

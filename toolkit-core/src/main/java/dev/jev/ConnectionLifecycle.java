@@ -473,6 +473,7 @@ final class ConnectionLifecycle {
     Loop loop = connection.loop();
     LoopMember outer = loop.turn;
     loop.turn = connection;
+    loop.turns++;
     try {
       action.run();
     } finally {

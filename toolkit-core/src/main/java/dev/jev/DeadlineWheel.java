@@ -203,7 +203,11 @@ public final class DeadlineWheel {
    * @param time the time of the check, at most the maximum delay from {@link #now}, in nanoseconds
    */
   public void schedule(Entry entry, long time) {
-    long now = now();
+    schedule(entry, time, now());
+  }
+
+  /** Schedules a check likewise, for a caller that knows the current time. */
+  void schedule(Entry entry, long time, long now) {
     boolean isNext = timer == null || (timerDue - now > 0 && time - timerDue < 0);
     if (isNext) {
       lastTick = tickOf(now); // no bucket is due before the new entry's

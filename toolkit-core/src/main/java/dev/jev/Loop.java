@@ -76,6 +76,9 @@ final class Loop {
   private final Map<Duration, DeadlineWheel> wheels = new HashMap<>();
   private @Nullable LoopMember first;
   @Nullable LoopMember turn; // the member whose turn it is
+  int turns; // that have begun, modulo 2^32
+  private int timedTurn; // the turn that turnTime belongs to
+  private long turnTime;
   private boolean turnsScheduled;
   private boolean ended;
   private final MessageOwnership ownership = new MessageOwnership();
@@ -113,6 +116,18 @@ final class Loop {
   /** Returns the time of the loop's timers, in nanoseconds. */
   long nanoTime() {
     return ticker().nanoTime();
+  }
+
+  /**
+   * Returns the time at which the current turn has first called this method, so that many messages
+   * cost one call of the clock; outside a turn, the current time. Event loop only.
+   */
+  long turnTime() {
+    if (turn == null || timedTurn != turns) {
+      timedTurn = turns;
+      turnTime = nanoTime();
+    }
+    return turnTime;
   }
 
   private Ticker ticker() {

@@ -36,7 +36,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
     return loop;
   }
 
-  final boolean inEventLoop() {
+  public final boolean inEventLoop() {
     return loop.inEventLoop();
   }
 
@@ -75,6 +75,7 @@ abstract class LoopMember extends ChannelInboundHandlerAdapter implements Schedu
   final boolean enter() {
     if (loop.turn == null && !loop.completions().isCompleting()) {
       loop.turn = this;
+      loop.turns++;
       return true;
     }
     turnSoon();

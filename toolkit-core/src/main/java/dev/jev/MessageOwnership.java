@@ -112,6 +112,20 @@ final class MessageOwnership {
     message = isCounted(delivered) ? (ReferenceCounted) delivered : null;
   }
 
+  /**
+   * Returns a delivered message with a reference that the caller owns. The reference of the
+   * framework is handed over, so that a later send consumes the message like any other.
+   */
+  @SuppressWarnings("ReferenceEquality") // the same message, not an equal one
+  static <T> T take(T delivered) {
+    MessageOwnership ownership = CURRENT.get();
+    if (ownership == null || ownership.message != delivered) {
+      return acquire(delivered);
+    }
+    ownership.message = null;
+    return delivered;
+  }
+
   /** Delivers a message, whose reference it consumes, maybe during the delivery of another one. */
   private void deliverInside(Object delivered, Runnable delivery) {
     ReferenceCounted outer = message;

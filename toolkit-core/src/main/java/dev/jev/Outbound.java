@@ -255,7 +255,11 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
     } else {
       try {
         MessageOwnership.requireLive(envelope.message());
-        pack(envelope.message(), envelope.written(), /* lent= */ false);
+        if (envelope.written() instanceof Announced sender && !sender.packing()) {
+          ReferenceCountUtil.safeRelease(envelope.message());
+        } else {
+          pack(envelope.message(), envelope.written(), /* lent= */ false);
+        }
       } catch (Throwable t) {
         packingFailed(envelope.written(), t);
       }
@@ -284,7 +288,7 @@ final class Outbound<O> extends PackedOutput<O> implements Runnable, MessageSink
       } else {
         pack(message, lent);
         CompletableFuture<Void> tracked = unlessLast(written);
-        if (tracked != null) {
+        if (tracked != null && !(tracked instanceof Announced)) {
           track(tracked);
         }
         connection.observers().sent();

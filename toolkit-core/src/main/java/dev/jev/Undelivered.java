@@ -21,7 +21,7 @@ final class Undelivered {
       Object message, @Nullable CompletableFuture<Void> written, Outcome outcome) {
     ReferenceCountUtil.safeRelease(message);
     if (written != null) {
-      written.completeExceptionally(failure(outcome, OVER_LIMIT));
+      written.completeExceptionally(failure(outcome));
     }
     return outcome;
   }
@@ -34,8 +34,13 @@ final class Undelivered {
       Completions completions) {
     ReferenceCountUtil.safeRelease(message);
     if (written != null) {
-      completions.add(written, failure(outcome, OVER_LIMIT));
+      completions.add(written, failure(outcome));
     }
+  }
+
+  /** Returns the failure of a message on a stream. */
+  static Exception failure(Outcome outcome) {
+    return failure(outcome, OVER_LIMIT);
   }
 
   /**

@@ -37,8 +37,8 @@ class StoreysTest {
     GROUND(
         "Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
-            + " OffloadedHandler OverflowPolicy PerConnectionHandler Plugin PluginHost Protocol ProtocolContext"
-            + " ProtocolException RateLimitedLog ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
+            + " OffloadedHandler OverflowPolicy PerConnectionHandler Places Plugin PluginHost Protocol ProtocolContext"
+            + " ProtocolException RateLimitedLog RequestException ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
             + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer Unpublishable"),
 
     /** Threads, their shared buffers, turns. */
@@ -48,7 +48,7 @@ class StoreysTest {
 
     /** The path from a socket to the handler and back. */
     CONNECTION(
-        "CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
+        "Announced CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
             + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker SendQueue"
             + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
@@ -61,7 +61,7 @@ class StoreysTest {
     /** Listening, connecting, stopping. */
     ENDPOINTS(
         "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
-            + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp HostLookup ListenAddress ConnectionWarmUp Server ServerAcceptor ServerSockets"
+            + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp HostLookup ListenAddress ConnectionWarmUp OpenRequests Requests Server ServerAcceptor ServerSockets"
             + " UdpAddresses UnixSocketFile");
 
     private final String files;
