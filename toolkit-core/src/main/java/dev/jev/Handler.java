@@ -2,6 +2,7 @@ package dev.jev;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,7 @@ public interface Handler<I, O> {
    * <p>A peer that has shut down its output still receives what this call sends. A message that
    * another thread sends to such a peer later is dropped, because the connection is closing by
    * then. A handler that replies later therefore {@linkplain Connection#pauseReading pauses}
-   * reading until it has replied.
+   * reading until it has replied, or is one of {@link #replyingAsync}.
    *
    * <p><b>Ownership.</b> The framework releases a reference-counted message, such as a {@code
    * ByteBuf}, after this method returns. Until then this thread may send and publish the message,
@@ -129,5 +130,20 @@ public interface Handler<I, O> {
   static <I, O> Handler<I, O> perConnection(
       Function<? super Connection<O>, ? extends Handler<? super I, O>> handlers) {
     return new PerConnectionHandler<>(handlers);
+  }
+
+  /**
+   * Returns a handler that replies to each message with the result of a stage, when that completes,
+   * or not at all if the result is null.
+   *
+   * <p>Answers leave in the order of the questions, and at most 64 per connection are outstanding.
+   * Methods of the result change this.
+   *
+   * @param reply called on the event loop, which it must not block; the stage may complete on any
+   *     thread
+   */
+  static <I, O> AsyncReplies<I, O> replyingAsync(
+      Function<? super I, ? extends CompletionStage<? extends @Nullable O>> reply) {
+    return new AsyncReplies<>(reply);
   }
 }

@@ -1,7 +1,7 @@
 package dev.jev;
 
 /**
- * The operations of {@link OffloadedHandler} on a connection whose handler runs on other threads.
+ * The operations on a connection whose messages are handled on other threads, or answered later.
  */
 interface Offloadable {
 
@@ -28,6 +28,11 @@ interface Offloadable {
   int highWatermark();
 
   int lowWatermark();
+
+  /**
+   * Returns whether the current thread is the one that calls the handler if it is not offloaded.
+   */
+  boolean inEventLoop();
 
   /** Stops unpacking and reading until {@link #resumeAfterOffload}. */
   void pauseForOffload();

@@ -130,6 +130,11 @@ public abstract class SimulatedConnection<O> implements Connection<O> {
     }
 
     @Override
+    public boolean inEventLoop() {
+      return true; // the thread of the test, which runs everything
+    }
+
+    @Override
     public void pauseForOffload() {
       SimulatedConnection.this.offloadPaused(true);
     }

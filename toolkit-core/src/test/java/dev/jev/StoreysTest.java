@@ -35,7 +35,7 @@ class StoreysTest {
   private enum Storey {
     /** The small types of the API, and classes that need only these. */
     GROUND(
-        "Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
+        "AsyncReplies Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
             + " OffloadedHandler OverflowPolicy PerConnectionHandler Places Plugin PluginHost Protocol ProtocolContext"
             + " ProtocolException RateLimitedLog RequestException ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
