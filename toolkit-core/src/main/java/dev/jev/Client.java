@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
@@ -73,14 +74,13 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     QUEUE
   }
 
-  private final ConnectAddress target;
+  private final ClientTargets targets;
   private final Duration connectTimeout;
   private @Nullable ClientBackoff backoff; // null: no reconnect; event loop only
   private final Endpoint endpoint;
   private final PluginHost pluginHost;
   private final ConnectionConfig<?, O> config;
   private final Loop loop;
-  private final HostLookup lookup;
   private final ClientOutbox<O> outbox;
   private final CompletableFuture<Connection<O>> connected = new CompletableFuture<>();
 
@@ -94,18 +94,17 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private @Nullable StreamConnection<?, O> connection; // ready or not
   private @Nullable MessageSink<O> sink; // the ready connection
   private @Nullable Channel udp;
-  private @Nullable ConnectFailures failures; // null before the first
   private long readySince;
 
-  private Client(Builder<?, O> builder, ConnectAddress target) {
-    this.target = target;
+  private Client(Builder<?, O> builder, List<ConnectAddress> addresses) {
     this.connectTimeout = builder.connectTimeout;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
-    this.pluginHost = endpoint.clientHost(target.uri(), () -> onLoop(this::stopConnecting));
+    List<String> uris = ClientTargets.uris(addresses);
+    this.pluginHost = endpoint.clientHost(uris, () -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().currentOrNext();
-    this.lookup = new HostLookup(loop, target.host(), builder.resolver);
+    this.targets = new ClientTargets(addresses, loop, builder.resolver);
     this.outbox = new ClientOutbox<>(builder.whileDisconnected, config, loop.completions());
     endpoint.join();
     try {
@@ -242,7 +241,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     if (!closing) {
       attempt =
           new ConnectAttempt(
-              loop, target, connectTimeout, lookup, this::open, new AttemptCallback());
+              loop,
+              targets.address(),
+              connectTimeout,
+              targets.lookup(),
+              this::open,
+              new AttemptCallback());
       attempt.start();
     }
   }
@@ -251,7 +255,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   private ChannelFuture open(SocketAddress address, ChannelHandler handler) throws IOException {
     Transport transport = endpoint.eventLoops().transport();
     SocketAddress remote = ClientSockets.address(transport, address);
-    Channel channel = ClientSockets.open(transport, target);
+    Channel channel = ClientSockets.open(transport, targets.address());
     config.sockets().applyBuffers(channel.config());
     channel.config().setConnectTimeoutMillis(0); // ConnectAttempt has a timeout for all addresses
     channel.pipeline().addLast(handler);
@@ -282,7 +286,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       } else if (ClientSockets.isConnectedToItself(channel)) {
         channel.config().setOption(ChannelOption.SO_LINGER, 0); // frees the port immediately
         channel.close();
-        failed(ConnectAttempt.failure(target, "connected to itself", null));
+        failed(failure("connected to itself", null));
       } else {
         adopt(context);
       }
@@ -305,7 +309,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       endpoint.unadmit();
       endpoint.forget();
       context.close();
-      failed(ConnectAttempt.failure(target, String.valueOf(t), t));
+      failed(failure(String.valueOf(t), t));
       return;
     }
     connection = adopted;
@@ -356,16 +360,21 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     if (closing) {
       return;
     }
-    if (backoff == null) {
-      connected.completeExceptionally(cause);
-      end();
-      return;
+    long nanos = targets.attemptFailed(cause, backoff);
+    if (nanos < 0) {
+      giveUp(cause);
+    } else {
+      scheduleAttempt(nanos);
     }
-    if (failures == null) {
-      failures = new ConnectFailures(target.uri());
-    }
-    long millis = TimeUnit.NANOSECONDS.toMillis(scheduleRetry(backoff));
-    failures.log(cause.getMessage() + "; next attempt in " + millis + " ms");
+  }
+
+  private void giveUp(IOException cause) {
+    connected.completeExceptionally(cause);
+    end();
+  }
+
+  private IOException failure(String reason, @Nullable Throwable cause) {
+    return ConnectAttempt.failure(targets.address(), reason, cause);
   }
 
   private void connectionLost() {
@@ -373,19 +382,17 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       end();
     } else if (!closing) {
       backoff.connectionLasted(loop.nanoTime() - readySince);
-      scheduleRetry(backoff);
+      targets.connectionLost();
+      scheduleAttempt(backoff.nextNanos());
     }
   }
 
-  /** Schedules the next attempt, and returns the delay in nanoseconds. */
-  private long scheduleRetry(ClientBackoff delays) {
-    long nanos = delays.nextNanos();
+  private void scheduleAttempt(long nanos) {
     try {
       retry = loop.executor().schedule(this::startAttempt, nanos, TimeUnit.NANOSECONDS);
     } catch (RejectedExecutionException e) {
       // The event loop has ended, and this client with it.
     }
-    return nanos;
   }
 
   private void end() {
@@ -399,7 +406,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     backoff = null;
     if (connection == null && ready == null && !closing) {
       cancel();
-      failed(ConnectAttempt.failure(target, "the client has stopped connecting", null));
+      giveUp(failure("the client has stopped connecting", null));
     }
   }
 
@@ -463,9 +470,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       if (wasReady) {
         connectionLost();
       } else {
-        failed(
-            ConnectAttempt.failure(
-                target, "closed before it was ready: " + reason, reason.cause()));
+        failed(failure("closed before it was ready: " + reason, reason.cause()));
       }
     }
 
@@ -499,10 +504,8 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
     @Override
     public void closed() {
-      if (failures != null) {
-        failures.close();
-      }
-      connected.completeExceptionally(ConnectAttempt.failure(target, "the client is closed", null));
+      targets.close();
+      connected.completeExceptionally(failure("the client is closed", null));
     }
   }
 
@@ -609,8 +612,9 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
 
     /**
-     * Creates a client and begins to connect it. Returns immediately; {@link Client#connected}
-     * completes when the connection is ready.
+     * Creates a client and begins to connect it to the first of several addresses that accepts the
+     * connection. Returns immediately; {@link Client#connected} completes when the connection is
+     * ready.
      *
      * <pre>
      *   [tcp[4|6]://]host:port
@@ -627,22 +631,26 @@ public final class Client<O> implements Scheduler, AutoCloseable {
      * then waits for that. If a name has several addresses, the client tries them in the order of
      * RFC 8305: the next one when one has failed, or after 250 ms, until one connects.
      *
+     * <p><b>Several addresses.</b> They take turns: the next one is tried at once when an attempt
+     * has failed. The client waits, or without {@link #reconnect} closes, when all have failed.
+     * After a lost connection, it waits and begins with the next address.
+     *
      * <p><b>UDP.</b> Each datagram is one message. The client sends to the address, and receives
      * from it only. {@code onConnect} and {@code onClose} are not called, and plugins do not see
      * datagrams. A datagram that cannot be sent, for example because no process listens at the
      * address, is lost.
      *
-     * @throws IllegalArgumentException if {@code uri} is not such an address, if the transport does
-     *     not support it, or if two limits contradict each other
+     * @throws IllegalArgumentException if one is not such an address, if the transport does not
+     *     support it, or if two limits contradict each other
      * @throws IllegalStateException if the transport is not available, if the shared event loops
      *     are closed, or if the artifacts of Netty on the class path have several versions or one
      *     before 4.2.2
      */
-    public Client<O> connect(String uri) {
-      ConnectAddress target = ConnectAddress.parse(uri);
+    public Client<O> connect(String uri, String... more) {
+      List<ConnectAddress> addresses = ConnectAddress.parseAll(uri, more);
       check();
-      ClientSockets.check(transport(), target);
-      return new Client<>(this, target);
+      addresses.forEach(each -> ClientSockets.check(transport(), each));
+      return new Client<>(this, addresses);
     }
   }
 }

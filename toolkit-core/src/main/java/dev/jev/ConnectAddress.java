@@ -27,6 +27,10 @@ import org.jspecify.annotations.Nullable;
 record ConnectAddress(
     String uri, Network network, @Nullable SocketProtocolFamily family, String host, int port) {
 
+  static List<ConnectAddress> parseAll(String first, String... more) {
+    return Stream.concat(Stream.of(first), Stream.of(more)).map(ConnectAddress::parse).toList();
+  }
+
   static ConnectAddress parse(String uri) {
     int query = requireNonNull(uri, "uri").indexOf('?');
     if (query >= 0) {

@@ -380,7 +380,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
    * @param address the address as it was configured
    * @param stopConnecting ends the attempts to connect
    */
-  PluginHost clientHost(String address, Runnable stopConnecting) {
+  PluginHost clientHost(List<String> addresses, Runnable stopConnecting) {
     return new PluginHost() {
 
       @Override
@@ -395,7 +395,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
 
       @Override
       public List<String> configuredAddresses() {
-        return List.of(address);
+        return addresses;
       }
 
       @Override

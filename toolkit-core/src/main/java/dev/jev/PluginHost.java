@@ -24,7 +24,7 @@ public interface PluginHost extends Scheduler {
 
   /**
    * Returns the {@link #addresses} as they were passed to {@link Server.Builder#listen}; for a
-   * client, the address that was passed to {@link Client.Builder#connect}.
+   * client, the addresses that were passed to {@link Client.Builder#connect}.
    */
   List<String> configuredAddresses();
 

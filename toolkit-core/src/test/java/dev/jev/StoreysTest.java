@@ -60,7 +60,7 @@ class StoreysTest {
 
     /** Listening, connecting, stopping. */
     ENDPOINTS(
-        "Client ClientBackoff ClientOutbox ClientSockets ConnectAddress ConnectAttempt"
+        "Client ClientBackoff ClientOutbox ClientSockets ClientTargets ConnectAddress ConnectAttempt"
             + " ConnectFailures Endpoint EndpointBuilder EndpointConnections EndpointWarmUp HostLookup ListenAddress ConnectionWarmUp OpenRequests Requests Server ServerAcceptor ServerSockets"
             + " UdpAddresses UnixSocketFile");
 
