@@ -1,9 +1,11 @@
 package dev.jev.metrics;
 
+import dev.jev.Requests;
 import dev.jev.Topic;
 import dev.jev.plugin.Limits;
 import dev.jev.plugin.Tls;
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -15,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -61,10 +64,27 @@ final class BoundMeters {
           .strongReference(true)
           .register(registry);
     }
+
+    void timer(
+        String name,
+        String description,
+        ToLongFunction<? super T> count,
+        ToLongFunction<? super T> totalNanos) {
+      FunctionTimer.builder(
+              name,
+              this,
+              group -> (long) group.sum(count),
+              group -> group.sum(totalNanos),
+              TimeUnit.NANOSECONDS)
+          .description(description)
+          .tags(tags)
+          .register(registry);
+    }
   }
 
   private final MeterRegistry registry;
   private final Map<String, Group<Topic<?>>> topics = new ConcurrentHashMap<>();
+  private final Map<String, Group<Requests<?, ?>>> requests = new ConcurrentHashMap<>();
   private @Nullable Group<Limits> limits; // guarded by this
   private @Nullable Group<Tls> tls; // guarded by this
 
@@ -102,6 +122,30 @@ final class BoundMeters {
         "Messages that are queued because their subscribers are slow",
         "bytes",
         Topic::pendingBytes);
+    return group;
+  }
+
+  synchronized void add(String name, Requests<?, ?> added) {
+    requests.computeIfAbsent(name, this::newRequests).add(added);
+  }
+
+  private Group<Requests<?, ?>> newRequests(String name) {
+    Group<Requests<?, ?>> group = new Group<>(Tags.of("requests", name));
+    group.gauge("jev.requests.open", "Requests that wait for answers", null, r -> r.stats().open());
+    group.counter("jev.requests.asked", "Requests", r -> r.stats().asked());
+    group.counter(
+        "jev.requests.timed.out",
+        "Requests whose answers did not come in time",
+        r -> r.stats().timedOut());
+    group.counter(
+        "jev.requests.late",
+        "Answers that came after the timeout or a cancellation",
+        r -> r.stats().late());
+    group.timer(
+        "jev.requests.latency",
+        "Time from the question to the answer",
+        r -> r.stats().answered(),
+        r -> r.stats().totalLatency().toNanos());
     return group;
   }
 

@@ -6,6 +6,7 @@ import dev.jev.CloseReason;
 import dev.jev.ConnectionInfo;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
+import dev.jev.Requests;
 import dev.jev.Topic;
 import dev.jev.plugin.Limits;
 import dev.jev.plugin.Tls;
@@ -82,6 +83,15 @@ public final class Metrics implements Plugin {
   /** Measures the handshakes and certificates of TLS; several instances are measured together. */
   public Metrics bind(Tls tls) {
     bound.add(requireNonNull(tls, "tls"));
+    return this;
+  }
+
+  /**
+   * Measures requests, with a name as the tag {@code requests}. Those with the same name are
+   * measured together; names should be few, as for topics.
+   */
+  public Metrics bind(String name, Requests<?, ?> requests) {
+    bound.add(requireNonNull(name, "name"), requireNonNull(requests, "requests"));
     return this;
   }
 

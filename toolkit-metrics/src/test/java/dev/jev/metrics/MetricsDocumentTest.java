@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
 import dev.jev.Eventually;
+import dev.jev.Requests;
 import dev.jev.Server;
 import dev.jev.Topic;
 import dev.jev.nodes.Backplane;
@@ -46,7 +47,8 @@ class MetricsDocumentTest {
         Metrics.of(REGISTRY)
             .bind(Topic.of("news"))
             .bind(Limits.builder().build())
-            .bind(Tls.client().build());
+            .bind(Tls.client().build())
+            .bind("backend", Requests.<String, String>inOrder().build());
     new NodesMetrics(Nodes.builder(Backplane.inProcess()).build()).bindTo(REGISTRY);
     server =
         Server.builder(

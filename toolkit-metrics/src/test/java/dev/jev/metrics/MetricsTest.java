@@ -11,6 +11,8 @@ import dev.jev.Eventually;
 import dev.jev.Handler;
 import dev.jev.LogCapture;
 import dev.jev.RawPeer;
+import dev.jev.Recorder;
+import dev.jev.Requests;
 import dev.jev.Server;
 import dev.jev.SlowConsumer;
 import dev.jev.Texts;
@@ -303,6 +305,36 @@ class MetricsTest {
       assertThat(count("jev.topic.conflated", tags)).isZero();
       assertThat(count("jev.topic.closed", tags)).isZero();
       await("jev.messages.sent", 2);
+    }
+  }
+
+  @Test
+  void requestsAreMeasuredByName() throws Exception {
+    Requests<String, String> requests =
+        Requests.<String, String>inOrder().timeout(Duration.ofMillis(20)).build();
+    metrics.bind("backend", requests).bind("other", Requests.<String, String>inOrder().build());
+    Recorder<String, String> atServer = Recorder.silent();
+    start(builder(atServer));
+    try (Client<String> client =
+        Client.builder(Texts::new, requests.handler())
+            .connect("tcp://127.0.0.1:" + server.port())) {
+      client.connected().toCompletableFuture().get(10, SECONDS);
+      String[] tags = {"requests", "backend"};
+      requests.ask(client, "slow");
+      assertThat(gauge("jev.requests.open", tags)).isEqualTo(1);
+      await("jev.requests.timed.out", 1, tags);
+      await("jev.requests.open", 0, tags);
+      Connection<String> connection = atServer.connection();
+      connection.send("late");
+      await("jev.requests.late", 1, tags);
+      while (valueOf("jev.requests.latency", tags) == 0) { // one in time
+        requests.ask(client, "again");
+        connection.send("in time");
+      }
+      assertThat(registry.get("jev.requests.latency").tags(tags).functionTimer().mean(SECONDS))
+          .isBetween(0.0, 10.0);
+      assertThat(count("jev.requests.asked", tags)).isGreaterThan(1);
+      assertThat(count("jev.requests.asked", "requests", "other")).isZero();
     }
   }
 
