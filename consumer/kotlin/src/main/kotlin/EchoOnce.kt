@@ -1,11 +1,15 @@
 import dev.jev.Client
 import dev.jev.Connection
 import dev.jev.Handler
+import dev.jev.Requests
 import dev.jev.Server
 import dev.jev.codec.Protocols
 import dev.jev.websocket.WebSocketMessage
 import dev.jev.websocket.WebSocketProtocol
 import io.netty.util.Version
+import kotlinx.coroutines.future.await
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeoutOrNull
 import java.net.URI
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit.SECONDS
@@ -25,6 +29,24 @@ fun main() {
         check(versions.size == 1)
     }
     webSocket()
+    requests()
+}
+
+/** Awaits an answer in a coroutine; its cancellation forgets the request. */
+private fun requests() = runBlocking {
+    val slow = CompletableFuture<String>()
+    val answers = Handler.replyingAsync<String, String> { if (it == "slow") slow else CompletableFuture.completedFuture(it) }
+    val requests = Requests.inOrder<String, String>().build()
+    Server.builder(Protocols::lines, answers).listen("tcp://127.0.0.1:0").start().use { server ->
+        Client.builder(Protocols::lines, requests.handler()).connect("tcp://127.0.0.1:${server.port()}").use { client ->
+            client.connected().await()
+            check(requests.ask(client, "hello").await() == "hello")
+            check(withTimeoutOrNull(50) { requests.ask(client, "slow").await() } == null)
+            check(requests.stats().open() == 0L)
+            slow.complete("late")
+            check(requests.ask(client, "next").await() == "next")
+        }
+    }
 }
 
 private fun webSocket() {

@@ -6,6 +6,7 @@ import dev.jev.samples.http.Http;
 import dev.jev.samples.mqtt.Mqtt;
 import dev.jev.samples.push.Push;
 import dev.jev.samples.redis.Redis;
+import dev.jev.samples.redis.RedisAsk;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.ExecutionException;
@@ -34,6 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       LengthPrefixed.class,
       LengthPrefixedClient.class,
       Redis.class,
+      RedisAsk.class,
       Http.class,
       WsEcho.class,
       WsBroadcast.class,

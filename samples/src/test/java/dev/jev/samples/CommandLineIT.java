@@ -18,8 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CommandLineIT {
 
   private static final String PROGRAMS =
-      "echo, length-prefixed, length-prefixed-client, redis, http, ws-echo, ws-broadcast, push,"
-          + " chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
+      "echo, length-prefixed, length-prefixed-client, redis, redis-ask, http, ws-echo, ws-broadcast,"
+          + " push, chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
           + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
           + " protobuf-client, json-chat, multiplexed, tunneled, bridge, counted, idle, limited, proxied, compressed,"
           + " traced, shaped, drained";
