@@ -16,6 +16,8 @@ import dev.jev.benchmarks.comparing.JevWebSocketCommand;
 import dev.jev.benchmarks.comparing.LoadCommand;
 import dev.jev.benchmarks.comparing.LocalSweepCommand;
 import dev.jev.benchmarks.comparing.LocalWebSocketCommand;
+import dev.jev.benchmarks.comparing.RequestsClientCommand;
+import dev.jev.benchmarks.comparing.RequestsCommand;
 import dev.jev.benchmarks.comparing.StoppedCommand;
 import dev.jev.benchmarks.comparing.SubscriberCommand;
 import dev.jev.benchmarks.shared.BenchmarkException;
@@ -37,6 +39,8 @@ import picocli.CommandLine.HelpCommand;
       BaselineCommand.class,
       LoadCommand.class,
       SubscriberCommand.class,
+      RequestsCommand.class,
+      RequestsClientCommand.class,
       HoldCommand.class,
       TortureCommand.class,
       TortureServer.class,

@@ -30,8 +30,9 @@ record ServerProcess(String label, Process process, int port) {
    *
    * <p>{@code jev:NAME} is a sample, {@code jev-websocket:NAME} a {@link JevWebSocketCommand},
    * {@code netty:NAME} and {@code netty-void-promise:NAME} are a {@link BaselineCommand}. Options
-   * may follow the name. All of these get the same JVM flags. {@code redis-server} is that program,
-   * {@code exec:COMMAND} any command that prints the same line as the samples.
+   * may follow the name. {@code jev-echo} is a {@link JevEchoCommand}. All of these get the same
+   * JVM flags. {@code redis-server} is that program, {@code exec:COMMAND} any command that prints
+   * the same line as the samples.
    */
   static ServerProcess start(
       String name, ExperimentOptions options, List<String> jvmFlags, ChildProcesses children) {
@@ -60,6 +61,9 @@ record ServerProcess(String label, Process process, int port) {
       if (name.startsWith("netty-void-promise:")) {
         command.add("--void-promise");
       }
+    } else if (name.equals("jev-echo")) {
+      command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
+      command.add(name);
     } else if (name.startsWith("jev-websocket:")) {
       command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
       command.addAll(List.of(name.replace(':', ' ').split(" ", -1)));
@@ -69,7 +73,7 @@ record ServerProcess(String label, Process process, int port) {
       throw new BenchmarkException(
           "server: "
               + name
-              + " (expected: jev:NAME, jev-websocket:NAME, netty:NAME, redis-server, exec:COMMAND)");
+              + " (expected: jev:NAME, jev-echo, jev-websocket:NAME, netty:NAME, redis-server, exec:COMMAND)");
     }
     Process process = children.start(command);
     String line = ChildProcesses.firstLine(process, name, START_LIMIT);
