@@ -3,6 +3,7 @@ module dev.jev.cli {
   requires HdrHistogram;
   requires transitive dev.jev;
   requires dev.jev.codec;
+  requires dev.jev.test;
   requires dev.jev.websocket;
   requires info.picocli;
   requires io.netty.buffer;

@@ -1,5 +1,7 @@
 package dev.jev.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.jev.Client;
 import dev.jev.CloseReason;
 import dev.jev.Connection;
@@ -82,11 +84,11 @@ final class Cat implements Callable<Integer> {
       line.write(next);
     }
     byte[] bytes = line.toByteArray();
-    return hex ? HexFormat.of().parseHex(line.toString().replaceAll("\\s", "")) : bytes;
+    return hex ? HexFormat.of().parseHex(line.toString(UTF_8).replaceAll("\\s", "")) : bytes;
   }
 
   private synchronized void print(byte[] message) {
-    out.writeBytes(hex ? HexFormat.of().formatHex(message).getBytes() : message);
+    out.writeBytes(hex ? HexFormat.of().formatHex(message).getBytes(UTF_8) : message);
     out.println();
     out.flush();
   }

@@ -1,8 +1,11 @@
 package dev.jev.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.concurrent.ExecutionException;
 import picocli.CommandLine;
@@ -50,8 +53,10 @@ public final class Jev implements Runnable {
         new CommandLine(new Jev())
             .addSubcommand(new Doctor(out))
             .addSubcommand(new Cat(in, out, err))
-            .addSubcommand(new Bench(out, err));
-    line.setOut(new java.io.PrintWriter(out, /* autoFlush= */ true));
+            .addSubcommand(new Bench(out, err))
+            .addSubcommand(new CaptureCommand(out))
+            .addSubcommand(new ReplayCommand(out));
+    line.setOut(new PrintWriter(out, /* autoFlush= */ true, UTF_8));
     line.setParameterExceptionHandler(
         (e, ignored) -> {
           print(err, e.getCommandLine(), e);

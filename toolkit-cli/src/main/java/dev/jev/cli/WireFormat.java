@@ -1,5 +1,7 @@
 package dev.jev.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.jev.Protocol;
 import java.net.URI;
 import java.util.function.Supplier;
@@ -44,7 +46,7 @@ public interface WireFormat<I, O> {
 
   /** Returns what is sent in a benchmark by default, in the form of {@link #message}. */
   default byte[] example(int bytes) {
-    return "x".repeat(bytes).getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    return "x".repeat(bytes).getBytes(UTF_8);
   }
 
   /** Returns whether an answer says that the server has failed, so that a benchmark counts it. */

@@ -1,5 +1,6 @@
 package dev.jev.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
@@ -114,7 +115,7 @@ class CatTest {
             Server.builder(Protocols::lines, once).listen("tcp://127.0.0.1:0").start();
         PipedOutputStream typed = new PipedOutputStream();
         InputStream terminal = new PipedInputStream(typed)) { // does not end
-      typed.write("hello\n".getBytes(java.nio.charset.StandardCharsets.UTF_8));
+      typed.write("hello\n".getBytes(UTF_8));
       CommandRun run = CommandRun.of(terminal, "cat", address(server));
       assertThat(run).isEqualTo(new CommandRun(0, lines("hello"), ""));
     }

@@ -141,7 +141,12 @@ class TunnelContractTest {
         kept("strings", strings, strings, "hello", "", LONG),
         kept("byte arrays", arrays, arrays, new byte[0], new byte[300]),
         kept("JSON lines", Protocols::jsonLines, Protocols::jsonLines, json.get("n"), json),
-        kept("MessagePack", Protocols::messagePack, Protocols::messagePack, ValueFactory.newInteger(1), pack),
+        kept(
+            "MessagePack",
+            Protocols::messagePack,
+            Protocols::messagePack,
+            ValueFactory.newInteger(1),
+            pack),
         kept("protobuf", protobuf, protobuf, Value.getDefaultInstance(), value),
         kept("protobuf types", types(), types(), Int64Value.of(-1), StringValue.of(LONG)),
         kept("gev's protobuf", gev(), gev(), Int64Value.of(-1), StringValue.of(LONG)),

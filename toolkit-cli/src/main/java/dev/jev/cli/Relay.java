@@ -1,0 +1,116 @@
+package dev.jev.cli;
+
+import dev.jev.Client;
+import dev.jev.CloseReason;
+import dev.jev.Connection;
+import dev.jev.EventLoops;
+import dev.jev.Handler;
+import dev.jev.codec.Protocols;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handler of a server that makes a connection to another server for each of its own, and passes
+ * bytes on in both directions. The attachment of a connection is its other end.
+ */
+final class Relay implements Handler<ByteBuf, ByteBuf> {
+
+  private final EventLoops loops;
+  private final String target;
+
+  Relay(EventLoops loops, String target) {
+    this.loops = loops;
+    this.target = target;
+  }
+
+  @Override
+  public void onConnect(Connection<ByteBuf> near) {
+    near.pauseReading(); // until the other end is there
+    Client.builder(Protocols::bytes, new Far(near))
+        .eventLoops(loops)
+        .connect(target)
+        .connected()
+        .whenComplete((far, failure) -> closeAfter(failure, near));
+  }
+
+  private static void closeAfter(@Nullable Throwable failure, Connection<ByteBuf> near) {
+    if (failure != null) {
+      near.close();
+    }
+  }
+
+  @Override
+  public void onMessage(Connection<ByteBuf> connection, ByteBuf bytes) {
+    pass(connection, bytes);
+  }
+
+  @Override
+  public void onWritable(Connection<ByteBuf> connection) {
+    resumeOther(connection);
+  }
+
+  @Override
+  public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
+    closeOther(connection);
+  }
+
+  @SuppressWarnings("unchecked") // see Far.onConnect
+  private static @Nullable Connection<ByteBuf> other(Connection<ByteBuf> connection) {
+    return connection.attachment(Connection.class);
+  }
+
+  private static void pass(Connection<ByteBuf> from, ByteBuf bytes) {
+    Connection<ByteBuf> to = other(from);
+    if (to == null) {
+      return;
+    }
+    to.send(bytes);
+    if (!to.isWritable()) {
+      from.pauseReading();
+      resumeOther(to); // in case it has become writable in between
+    }
+  }
+
+  private static void resumeOther(Connection<ByteBuf> connection) {
+    Connection<ByteBuf> other = other(connection);
+    if (other != null && connection.isWritable()) {
+      other.resumeReading();
+    }
+  }
+
+  private static void closeOther(Connection<ByteBuf> connection) {
+    Connection<ByteBuf> other = other(connection);
+    if (other != null) {
+      other.close();
+    }
+  }
+
+  /** The handler of the connection to the other server. */
+  private record Far(Connection<ByteBuf> near) implements Handler<ByteBuf, ByteBuf> {
+
+    @Override
+    public void onConnect(Connection<ByteBuf> far) {
+      near.attach(far);
+      far.attach(near);
+      near.resumeReading();
+      if (!near.isOpen()) {
+        far.close();
+      }
+    }
+
+    @Override
+    public void onMessage(Connection<ByteBuf> connection, ByteBuf bytes) {
+      pass(connection, bytes);
+    }
+
+    @Override
+    public void onWritable(Connection<ByteBuf> connection) {
+      resumeOther(connection);
+    }
+
+    @Override
+    public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
+      closeOther(connection);
+    }
+  }
+}
