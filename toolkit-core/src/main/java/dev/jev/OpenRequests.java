@@ -16,13 +16,16 @@ import org.jspecify.annotations.Nullable;
  * The open requests of one connection: an attribute of the connections that were asked something.
  *
  * <p><b>Order.</b> Answers in order are matched by position, so requests must be in the order in
- * which their questions are packed. A request is therefore added on the event loop, immediately
+ * which their questions are packed. A request therefore begins on the event loop, immediately
  * before its question is packed. A question of another thread goes through the mailbox of the
- * connection like any message, and its request is added when the mailbox is packed.
+ * connection like any message, and its request begins when the mailbox is packed.
  *
- * <p><b>Places.</b> A request has a place from its beginning until its answer has come. One that
- * timed out or was cancelled keeps its place, so that the late answer is not taken for that of
+ * <p><b>Places.</b> A request has a place until its answer has come. One that timed out or was
+ * cancelled is abandoned and keeps its place, so that the late answer is not taken for that of
  * another question. Where answers have ids, the place is given up after another timeout.
+ *
+ * <p><b>Timeouts.</b> All requests have the same timeout, so they time out in the order in which
+ * they began. One entry of the deadline wheel has the deadline of the oldest one.
  *
  * <p><b>Continuations.</b> Stages complete where code of the user may run: in a callback, or in a
  * task of {@link Completions}; or before the caller has the stage.
@@ -31,17 +34,26 @@ import org.jspecify.annotations.Nullable;
  */
 final class OpenRequests<Q, A> {
 
+  /** Maximum number of timeouts before the event loop serves its sockets again. */
+  private static final int TIMEOUTS_PER_TURN = 4096;
+
   private final Requests<Q, A> owner;
   private final Connection<Q> connection;
   private final @Nullable StreamConnection<?, Q> stream; // null: a connection without a network
   private final @Nullable OpenRequests<?, ?> next; // those of other Requests on this connection
-  private final AtomicInteger places = new AtomicInteger(); // taken or promised; any thread
+  private final RequestCounts counts = new RequestCounts(); // written by the event loop
+
+  // Any thread.
+  private final AtomicInteger places = new AtomicInteger(); // of requests, also before they begin
+  private final AtomicInteger abandoned = new AtomicInteger(); // requests that have places still
   private volatile @Nullable CloseReason closeReason; // null until onClose
 
   // Event loop only.
   private final Places<Q, A, Request> requests;
-  private final List<Request> dropped = new ArrayList<>(0); // in the mailbox at the close
-  private @Nullable DeadlineWheel wheel;
+  private final Fifo waiting = new Fifo();
+  private final Fifo late = new Fifo(); // timed out, with places that will be given up
+  private final List<Request> unsent = new ArrayList<>(0); // in the mailbox at the close
+  private @Nullable Expiry expiry; // null before the first request
 
   @SuppressWarnings("unchecked") // a connection sends one type of messages
   private OpenRequests(
@@ -68,19 +80,20 @@ final class OpenRequests<Q, A> {
 
   private static <Q, A> OpenRequests<Q, A> create(Requests<Q, A> owner, Connection<Q> connection) {
     Offloadable.of(connection); // refuses others
+    OpenRequests<Q, A> created;
     synchronized (connection) { // which guards its attributes
       OpenRequests<Q, A> existing = find(owner, connection);
       if (existing != null) {
         return existing;
       }
-      OpenRequests<?, ?> others = connection.attribute(OpenRequests.class);
-      OpenRequests<Q, A> created = new OpenRequests<>(owner, connection, others);
+      created = new OpenRequests<>(owner, connection, connection.attribute(OpenRequests.class));
       connection.attribute(OpenRequests.class, created);
-      if (created.stream != null) {
-        created.stream.lifecycle().onClose(created::detached);
-      }
-      return created;
     }
+    owner.add(created);
+    if (created.stream != null) {
+      created.stream.lifecycle().onClose(created::detached);
+    }
+    return created;
   }
 
   /** Returns the open requests of a connection, or null if it was asked nothing. */
@@ -94,8 +107,17 @@ final class OpenRequests<Q, A> {
   }
 
   /** Returns the number of places that are taken. */
-  int count() {
+  int places() {
     return places.get();
+  }
+
+  /** Returns the number of requests that wait for their answers. */
+  int open() {
+    return Math.max(places.get() - abandoned.get(), 0);
+  }
+
+  RequestCounts counts() {
+    return counts;
   }
 
   /** Sends a question, which is consumed in all cases, and returns the stage of its answer. */
@@ -103,13 +125,13 @@ final class OpenRequests<Q, A> {
     Request request = new Request();
     if (places.incrementAndGet() > owner.maxOpen()) {
       refuse(request, question, tooMany());
-      return request.answer;
+      return request;
     }
     try {
       request.key = requests.key(question);
     } catch (Throwable t) { // code of the user
       refuse(request, question, t);
-      return request.answer;
+      return request;
     }
     if (stream == null) {
       connection.execute(() -> askOnLoop(request, question, null));
@@ -119,7 +141,7 @@ final class OpenRequests<Q, A> {
     } else {
       askFromOutside(stream, request, question);
     }
-    return request.answer;
+    return request;
   }
 
   private void askFromOutside(StreamConnection<?, Q> to, Request request, Q question) {
@@ -132,8 +154,7 @@ final class OpenRequests<Q, A> {
 
   /** Drops a question and its request, before the caller of {@code ask} has the stage. */
   private void refuse(Request request, Q question, Throwable failure) {
-    places.decrementAndGet();
-    request.answer.completeExceptionally(failure);
+    giveUp(request, failure);
     discard(question);
   }
 
@@ -169,31 +190,62 @@ final class OpenRequests<Q, A> {
     }
   }
 
-  /** Gives a request its place, or returns why it has none. */
+  /** Begins a request, or returns why it cannot begin. */
   private @Nullable RuntimeException begin(Request request) {
     CloseReason closed = closeReason;
     if (closed != null) {
       return RequestException.closed(closed);
     }
-    if (request.answer.isDone()) {
+    if (request.isDone()) {
       return new CancellationException();
     }
     if (!requests.add(request.key, request)) {
       return RequestException.of(
           Kind.REFUSED, "id of the question: in use by an open request (expected: a free id)");
     }
-    request.begin();
+    request.begun = true;
+    counts.countAsked();
+    startTimeout(request);
     return null;
+  }
+
+  private void startTimeout(Request request) {
+    if (stream == null) {
+      request.askedAt = System.nanoTime();
+      connection.runAfter(owner.timeout(), () -> timedOut(request));
+      return;
+    }
+    request.askedAt = stream.loop().turnTime();
+    waiting.add(request);
+    Expiry known = expiry;
+    if (known == null) {
+      known = new Expiry(stream.loop().deadlineWheel(owner.timeout()));
+      expiry = known;
+    }
+    if (!known.isScheduled()) {
+      known.schedule(request.askedAt);
+    }
+  }
+
+  private long now() {
+    return stream == null ? System.nanoTime() : stream.loop().turnTime();
   }
 
   /** Fails a request whose question is not sent. On other threads, it has not begun. */
   private void giveUp(Request request, Throwable failure) {
     if (request.begun) {
       requests.remove(request.key, request);
-      request.stop();
+      request.unlink();
     }
-    places.decrementAndGet();
-    request.answer.completeExceptionally(failure);
+    places.decrementAndGet(); // first: a continuation may ask again
+    fail(request, failure);
+  }
+
+  /** Fails a request that has no place any more. */
+  private void fail(Request request, Throwable failure) {
+    if (!request.fail(failure)) {
+      abandoned.decrementAndGet();
+    }
   }
 
   /** Returns the failure of a request whose question was dropped. Any thread. */
@@ -209,12 +261,12 @@ final class OpenRequests<Q, A> {
         : RequestException.closed(why);
   }
 
-  /** Completes a stage where its continuations may run. */
-  private void failLater(Request request, RuntimeException failure) {
+  /** Runs an action where continuations may run. */
+  private void later(Runnable completion) {
     if (stream == null) {
-      request.answer.completeExceptionally(failure);
+      completion.run();
     } else {
-      stream.loop().completions().add(() -> request.answer.completeExceptionally(failure));
+      stream.loop().completions().add(completion);
     }
   }
 
@@ -227,10 +279,23 @@ final class OpenRequests<Q, A> {
     if (request == null) {
       return false;
     }
-    request.stop();
+    request.unlink();
     places.decrementAndGet();
-    request.answered(message);
+    if (request.isDone()) {
+      abandoned.decrementAndGet();
+      counts.countLate();
+    } else {
+      answer(request, MessageOwnership.take(message));
+    }
     return true;
+  }
+
+  private void answer(Request request, A owned) {
+    counts.countAnswered(now() - request.askedAt);
+    if (!request.answer(owned)) { // cancelled at the same moment
+      abandoned.decrementAndGet();
+      ReferenceCountUtil.safeRelease(owned);
+    }
   }
 
   /** Fails all open requests, since the connection has closed. */
@@ -245,115 +310,195 @@ final class OpenRequests<Q, A> {
   }
 
   private void failAll(Supplier<RequestException> failure) {
+    if (expiry != null) {
+      expiry.cancel();
+    }
     List<Request> all = requests.removeAll();
-    all.addAll(dropped);
-    dropped.clear();
+    all.addAll(unsent);
+    unsent.clear();
     places.addAndGet(-all.size());
     for (Request request : all) {
-      request.stop();
-      request.answer.completeExceptionally(failure.get());
+      request.unlink();
+      fail(request, failure.get());
+    }
+    owner.remove(this);
+  }
+
+  // Timeouts.
+
+  /** Ends the wait for an answer, unless it has come. */
+  private void timedOut(Request request) {
+    if (!request.isDone()) {
+      later(() -> failTimedOut(request));
+      if (requests.areGivenUp()) {
+        giveUpPlaceLater(request);
+      }
+    } else if (requests.areGivenUp()) { // cancelled before
+      giveUpPlace(request);
     }
   }
 
-  private DeadlineWheel wheel(StreamConnection<?, Q> of) {
-    DeadlineWheel known = wheel;
-    if (known == null) {
-      known = of.loop().deadlineWheel(owner.timeout());
-      wheel = known;
+  private void failTimedOut(Request request) {
+    String message = "no answer within " + owner.timeout();
+    if (request.fail(RequestException.of(Kind.TIMED_OUT, message))) {
+      abandoned.incrementAndGet();
+      counts.countTimedOut();
     }
-    return known;
   }
 
-  /** A question that waits for its answer. Event loop only, except the answer. */
-  private final class Request extends DeadlineWheel.Entry {
+  private void giveUpPlaceLater(Request request) {
+    if (stream == null) {
+      connection.runAfter(owner.timeout(), () -> giveUpPlace(request));
+    } else {
+      late.add(request);
+    }
+  }
 
-    private final Answer answer = new Answer();
-    private Object key = this;
-    private boolean begun; // it has, or had, a place
-    private long askedAt; // in nanoseconds
-    private long deadline; // of the wheel
-    private @Nullable ScheduledTask timer; // of a connection without a network
+  /** Gives up the place of an abandoned request, unless its answer has come. */
+  private void giveUpPlace(Request request) {
+    if (requests.remove(request.key, request)) {
+      places.decrementAndGet();
+      abandoned.decrementAndGet();
+    }
+  }
 
-    void begin() {
-      begun = true;
-      if (stream == null) {
-        askedAt = System.nanoTime();
-        timer = connection.runAfter(owner.timeout(), this::expire);
-      } else {
-        askedAt = stream.loop().turnTime();
-        deadline = askedAt + wheel(stream).maxDelay();
-        wheel(stream).schedule(this, deadline, askedAt);
-      }
+  /** The deadline of the oldest request. In the wheel only while there are requests. */
+  private final class Expiry extends DeadlineWheel.Entry {
+
+    private final DeadlineWheel wheel;
+    private final long timeout;
+
+    Expiry(DeadlineWheel wheel) {
+      this.wheel = wheel;
+      this.timeout = wheel.maxDelay();
     }
 
-    /** Ends the wait for the answer. */
-    void stop() {
-      cancel();
-      if (timer != null) {
-        timer.cancel();
-      }
+    void schedule(long now) {
+      wheel.schedule(this, deadline(now), now);
     }
 
     @Override
     protected long deadline(long now) {
-      return deadline;
+      Request waits = waiting.oldest;
+      Request isLate = late.oldest;
+      long first = waits == null ? now + timeout : waits.askedAt + timeout;
+      long second = isLate == null ? first : isLate.askedAt + 2 * timeout;
+      boolean none = waits == null && isLate == null;
+      return none ? now : first - second < 0 ? first : second;
     }
 
     @Override
     protected void expire() {
-      boolean open = !answer.isDone();
-      if (open) {
-        owner.countTimedOut();
-        failLater(this, RequestException.of(Kind.TIMED_OUT, "no answer within " + owner.timeout()));
+      long now = wheel.now();
+      for (int i = 0; i < TIMEOUTS_PER_TURN && expireNext(now); i++) {
+        // The next one.
       }
-      if (open && stream != null && requests.areGivenUp()) {
-        deadline += wheel(stream).maxDelay();
-        wheel(stream).schedule(this, deadline);
-      } else if (requests.areGivenUp()) {
-        requests.remove(key, this);
-        places.decrementAndGet();
+      if (waiting.oldest != null || late.oldest != null) {
+        schedule(now);
       }
     }
 
-    private void answered(A message) {
-      if (answer.isDone()) {
-        owner.countLate();
-        return;
+    private boolean expireNext(long now) {
+      Request waits = waiting.oldest;
+      Request isLate = late.oldest;
+      if (waits != null && waits.askedAt + timeout - now <= 0) {
+        waits.unlink();
+        timedOut(waits);
+        return true;
       }
-      A owned = MessageOwnership.take(message);
-      owner.countAnswered(
-          (stream == null ? System.nanoTime() : stream.loop().turnTime()) - askedAt);
-      if (!answer.complete(owned)) { // cancelled at the same moment
-        ReferenceCountUtil.safeRelease(owned);
+      if (isLate != null && isLate.askedAt + 2 * timeout - now <= 0) {
+        isLate.unlink();
+        giveUpPlace(isLate);
+        return true;
       }
+      return false;
     }
   }
 
-  /** The stage of an answer. Any thread. */
-  private final class Answer extends CompletableFuture<A> {
+  /** Requests in the order in which they began, linked through themselves. */
+  private final class Fifo {
 
-    Answer() {
-      owner.countAsked();
+    private @Nullable Request oldest;
+    private @Nullable Request newest;
+
+    void add(Request request) {
+      Request last = newest;
+      request.fifo = this;
+      request.older = last;
+      if (last == null) {
+        oldest = request;
+      } else {
+        last.newer = request;
+      }
+      newest = request;
     }
+
+    void remove(Request request) {
+      Request older = request.older;
+      Request newer = request.newer;
+      if (older == null) {
+        oldest = newer;
+      } else {
+        older.newer = newer;
+      }
+      if (newer == null) {
+        newest = older;
+      } else {
+        newer.older = older;
+      }
+      request.fifo = null;
+      request.older = null;
+      request.newer = null;
+    }
+  }
+
+  /**
+   * A question that waits for its answer, and the stage of that. Event loop only, except the
+   * methods of the stage.
+   */
+  private final class Request extends CompletableFuture<A> {
+
+    private Object key = this;
+    private boolean begun;
+    private long askedAt; // in nanoseconds of the event loop
+    private @Nullable Fifo fifo;
+    private @Nullable Request older;
+    private @Nullable Request newer;
+
+    void unlink() {
+      if (fifo != null) {
+        fifo.remove(this);
+      }
+    }
+
+    boolean answer(A answer) {
+      return super.complete(answer);
+    }
+
+    boolean fail(Throwable failure) {
+      return super.completeExceptionally(failure);
+    }
+
+    // Called by code of the user, on any thread.
 
     @Override
     public boolean complete(A value) {
-      return counted(super.complete(value));
+      return abandon(super.complete(value));
     }
 
     @Override
     public boolean completeExceptionally(Throwable failure) {
-      return counted(super.completeExceptionally(failure));
+      return abandon(super.completeExceptionally(failure));
     }
 
     @Override
     public boolean cancel(boolean mayInterruptIfRunning) {
-      return counted(super.cancel(mayInterruptIfRunning));
+      return abandon(super.cancel(mayInterruptIfRunning));
     }
 
-    private boolean counted(boolean first) {
+    private boolean abandon(boolean first) {
       if (first) {
-        owner.countEnded();
+        abandoned.incrementAndGet();
       }
       return first;
     }
@@ -373,7 +518,7 @@ final class OpenRequests<Q, A> {
       RuntimeException refusal = begin(request);
       if (refusal != null) {
         places.decrementAndGet();
-        failLater(request, refusal);
+        later(() -> fail(request, refusal));
       }
       return refusal == null;
     }
@@ -388,7 +533,7 @@ final class OpenRequests<Q, A> {
       if (!atClose) {
         giveUp(request, failure(cause));
       } else if (!request.begun) {
-        dropped.add(request); // fails in onClose, which follows and has the reason
+        unsent.add(request); // fails in onClose, which follows and has the reason
       }
       return super.completeExceptionally(cause);
     }

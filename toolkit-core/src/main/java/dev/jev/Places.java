@@ -31,8 +31,8 @@ sealed interface Places<Q, A, R> {
   /** Removes and returns the request that a message answers; null if the message is no answer. */
   @Nullable R take(A message);
 
-  /** Removes a request that gets no answer. */
-  void remove(Object key, R request);
+  /** Removes a request that gets no answer; returns false if it is not there. */
+  boolean remove(Object key, R request);
 
   /**
    * Returns whether the place of a request is given up some time after the request has timed out. A
@@ -71,8 +71,8 @@ sealed interface Places<Q, A, R> {
     }
 
     @Override
-    public void remove(Object key, R request) {
-      requests.removeLastOccurrence(request); // usually the last one
+    public boolean remove(Object key, R request) {
+      return requests.removeLastOccurrence(request); // usually the last one
     }
 
     @Override
@@ -123,8 +123,8 @@ sealed interface Places<Q, A, R> {
     }
 
     @Override
-    public void remove(Object key, R request) {
-      requests.remove(key, request);
+    public boolean remove(Object key, R request) {
+      return requests.remove(key, request);
     }
 
     @Override

@@ -6,12 +6,13 @@ import dev.jev.RequestException.Kind;
 import io.netty.util.ReferenceCountUtil;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -58,12 +59,8 @@ public final class Requests<Q, A> {
   private final Handler<A, Q> handler = new AnswerHandler();
   private final AtomicInteger turn = new AtomicInteger(); // of clients with equally few requests
 
-  private final LongAdder asked = new LongAdder();
-  private final LongAdder ended = new LongAdder();
-  private final LongAdder answered = new LongAdder();
-  private final LongAdder timedOut = new LongAdder();
-  private final LongAdder late = new LongAdder();
-  private final LongAdder latencyNanos = new LongAdder();
+  private final Set<OpenRequests<Q, A>> connections = ConcurrentHashMap.newKeySet();
+  private final RequestCounts closed = new RequestCounts(); // of others; guarded by this
 
   /**
    * The rule that finds the request of an answer: by ids, or in order if there are no functions for
@@ -78,7 +75,7 @@ public final class Requests<Q, A> {
    * Counts of requests since the start.
    *
    * @param open the number of requests that wait for their answers
-   * @param asked the number of all requests
+   * @param asked the number of all requests whose questions were packed
    * @param answered the number of requests whose answer came in time
    * @param timedOut the number of requests whose answer did not come in time
    * @param late the number of answers that came after the timeout or a cancellation
@@ -207,11 +204,21 @@ public final class Requests<Q, A> {
   }
 
   /** Returns the counts of all connections together. */
-  public Stats stats() {
-    long done = ended.sum(); // first: open is not negative
-    long all = asked.sum();
-    Duration latency = Duration.ofNanos(latencyNanos.sum());
-    return new Stats(all - done, all, answered.sum(), timedOut.sum(), late.sum(), latency);
+  public synchronized Stats stats() {
+    RequestCounts sum = new RequestCounts();
+    sum.addAll(closed);
+    long open = 0;
+    for (OpenRequests<Q, A> each : connections) {
+      sum.addAll(each.counts());
+      open += each.open();
+    }
+    return new Stats(
+        open,
+        sum.asked(),
+        sum.answered(),
+        sum.timedOut(),
+        sum.late(),
+        Duration.ofNanos(sum.latencyNanos()));
   }
 
   private @Nullable Connection<Q> leastBusy(List<Client<Q>> clients) {
@@ -232,7 +239,7 @@ public final class Requests<Q, A> {
 
   private int openOn(Connection<Q> connection) {
     OpenRequests<Q, A> open = OpenRequests.find(this, connection);
-    return open == null ? 0 : open.count();
+    return open == null ? 0 : open.places();
   }
 
   private static void requireMayWait(Object question) {
@@ -276,25 +283,16 @@ public final class Requests<Q, A> {
     return maxOpen;
   }
 
-  void countAsked() {
-    asked.increment();
+  /** Adds those of a connection that was asked for the first time. Any thread. */
+  void add(OpenRequests<Q, A> open) {
+    connections.add(open);
   }
 
-  void countEnded() {
-    ended.increment();
-  }
-
-  void countTimedOut() {
-    timedOut.increment();
-  }
-
-  void countLate() {
-    late.increment();
-  }
-
-  void countAnswered(long nanos) {
-    answered.increment();
-    latencyNanos.add(nanos);
+  /** Removes those of a connection that has closed. Any thread. */
+  synchronized void remove(OpenRequests<Q, A> open) {
+    if (connections.remove(open)) {
+      closed.addAll(open.counts());
+    }
   }
 
   static IllegalStateException offloaded() {

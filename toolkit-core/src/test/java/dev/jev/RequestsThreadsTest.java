@@ -409,7 +409,8 @@ class RequestsThreadsTest {
       if (chance < 2) {
         connection.closeNow(); // in the middle of it all
       } else if (chance < 100) {
-        connection.runAfter(Duration.ofMillis(chance % 20 * 5L), () -> connection.send(message + "!"));
+        connection.runAfter(
+            Duration.ofMillis(chance % 20 * 5L), () -> connection.send(message + "!"));
       } else if (chance > 950) {
         return; // lost
       } else {
@@ -425,7 +426,7 @@ class RequestsThreadsTest {
     Server server = serve(new Oracle());
     List<Client<String>> pool = List.of(connect(server, requests), connect(server, requests));
     AtomicInteger ids = new AtomicInteger();
-    int perThread = 1_000;
+    int perThread = 1_024; // a multiple of the depth
     List<CompletableFuture<int[]>> threads =
         IntStream.range(0, 8)
             .mapToObj(

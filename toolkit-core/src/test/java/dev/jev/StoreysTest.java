@@ -37,8 +37,8 @@ class StoreysTest {
     GROUND(
         "AsyncReplies Attributes Checks CloseReason Completions Connection ConnectionInfo Connections Copyable DeadlineWheel Delivery FileDescriptors Handler"
             + " HostName LoadBalancing Mailbox MappedProtocol MessageOwnership Network Offloadable"
-            + " OffloadedHandler OverflowPolicy PerConnectionHandler Places Plugin PluginHost Protocol ProtocolContext"
-            + " ProtocolException RateLimitedLog RequestException ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
+            + " OffloadedHandler OverflowPolicy PerConnectionHandler Places Plugin PluginHost Protocol ProtocolContext ProtocolException"
+            + " RateLimitedLog RequestCounts RequestException ScheduledTask Scheduler ServerStats SimulatedConnection Sized"
             + " SlowConsumer Subscription Undelivered UnixAddress UnixPeer Unpublishable"),
 
     /** Threads, their shared buffers, turns. */
