@@ -100,11 +100,11 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     this.connectTimeout = builder.connectTimeout;
     this.backoff = builder.newBackoff();
     this.endpoint = builder.newEndpoint("client", new Owner());
-    List<String> uris = ClientTargets.uris(addresses);
-    this.pluginHost = endpoint.clientHost(uris, () -> onLoop(this::stopConnecting));
     this.config = builder.connectionConfig(endpoint);
     this.loop = endpoint.eventLoops().currentOrNext();
     this.targets = new ClientTargets(addresses, loop, builder.resolver);
+    List<String> uris = ClientTargets.uris(addresses);
+    this.pluginHost = endpoint.clientHost(uris, () -> loop.run(this::stopConnecting));
     this.outbox = new ClientOutbox<>(builder.whileDisconnected, config, loop.completions());
     endpoint.join();
     try {
@@ -209,22 +209,10 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   public void close() {
     closing = true;
     outbox.close();
-    onLoop(this::closeConnection);
+    loop.run(this::closeConnection);
     endpoint.stop(CLOSE_GRACE);
     if (Loop.current() == null) {
       endpoint.awaitUninterruptibly();
-    }
-  }
-
-  private void onLoop(Runnable action) {
-    if (loop.inEventLoop()) {
-      action.run();
-      return;
-    }
-    try {
-      loop.executor().execute(action);
-    } catch (RejectedExecutionException e) {
-      // The event loop has ended, and this client with it.
     }
   }
 
@@ -487,7 +475,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       closing = true;
       outbox.close();
       CountDownLatch done = new CountDownLatch(1);
-      onLoop(
+      loop.run(
           () -> {
             cancel();
             closeUdp();

@@ -377,7 +377,7 @@ final class Endpoint implements ConnectionHost, EventLoopsUser, Scheduler {
   /**
    * Returns the client as its plugins see it.
    *
-   * @param address the address as it was configured
+   * @param addresses the addresses as they were configured
    * @param stopConnecting ends the attempts to connect
    */
   PluginHost clientHost(List<String> addresses, Runnable stopConnecting) {

@@ -291,6 +291,22 @@ final class Loop {
     }
   }
 
+  /**
+   * Runs an action on this loop: immediately if called on it, else later; not at all if the loop
+   * has ended. Any thread.
+   */
+  void run(Runnable action) {
+    if (inEventLoop()) {
+      action.run();
+      return;
+    }
+    try {
+      executor.execute(action);
+    } catch (RejectedExecutionException e) {
+      // The event loop has ended, and its users with it.
+    }
+  }
+
   /** Schedules a turn of a member, after the turns requested earlier. */
   void turnLater(LoopMember member) {
     waiting.add(member);

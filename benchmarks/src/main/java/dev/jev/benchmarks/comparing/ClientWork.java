@@ -11,6 +11,10 @@ interface ClientWork extends AutoCloseable {
   @Override
   void close();
 
+  static boolean needsRedis(String kind) {
+    return kind.endsWith("-get") || kind.endsWith("-set");
+  }
+
   /** Connects a client of the named kind, see {@link RequestsCommand}. */
   static ClientWork connect(String kind, int port) throws Exception {
     return switch (kind) {

@@ -6,6 +6,8 @@
  *                  --> a load process, pinned to core 1     (load, hold, redis-benchmark)
  * </pre>
  *
+ * <p>{@link dev.jev.benchmarks.comparing.RequestsCommand} compares clients, on the load's core.
+ *
  * <p>Start with {@link dev.jev.benchmarks.comparing.CompareCommand}. The shell script {@code
  * benchmarks/run} measures every row of the published table.
  *
