@@ -1,13 +1,19 @@
 package dev.jev.samples;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
 import dev.jev.Program;
+import dev.jev.codec.Protocols;
+import dev.jev.test.ProtocolContract;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The samples of the toolkit's plugins. */
 @Timeout(180)
@@ -128,6 +134,19 @@ class PluginsIT {
           .anyMatch(line -> line.contains("68 65 6c 6c 6f 0a"))
           .anyMatch(line -> line.contains("is blocked") && line.contains("Traced.block"));
     }
+  }
+
+  @Test
+  void tracedWritesACaptureThatAContractTakes(@TempDir Path directory) throws Exception {
+    Path file = directory.resolve("traced.pcap");
+    try (Program server = Sample.server("traced", "--port", "0", "--capture", file.toString())) {
+      try (RawClient client = new RawClient(server.port())) {
+        assertThat(client.sends("hello\n").receivesLine()).isEqualTo("hello");
+      }
+      assertThat(server.terminate().exitStatus()).isZero();
+    }
+    ProtocolContract.of(Protocols::lines).capture(file).captureOfServers(file).check();
+    assertThat(Files.readString(file, ISO_8859_1)).contains("hello\n");
   }
 
   @Test

@@ -76,9 +76,11 @@ final class PcapFile implements Closeable {
   }
 
   private synchronized void writeHeader() throws IOException {
-    ByteBuffer header = ByteBuffer.allocate(FILE_HEADER_BYTES).putInt(MAGIC_NANOS);
+    byte[] headerBytes = new byte[FILE_HEADER_BYTES];
+    ByteBuffer header = ByteBuffer.wrap(headerBytes).putInt(MAGIC_NANOS);
     header.putShort((short) 2).putShort((short) 4).putLong(0); // version; UTC
-    out.write(header.putInt(MAX_PACKET_BYTES).putInt(LINKTYPE_RAW).array());
+    header.putInt(MAX_PACKET_BYTES).putInt(LINKTYPE_RAW);
+    out.write(headerBytes);
   }
 
   /** Writes a packet with the current time. */
@@ -94,11 +96,12 @@ final class PcapFile implements Closeable {
     bytes += length;
     long nanos = start.getNano() + System.nanoTime() - startNanos;
     long seconds = start.getEpochSecond() + nanos / SECOND_NANOS;
-    ByteBuffer header = ByteBuffer.allocate(PACKET_HEADER_BYTES);
+    byte[] headerBytes = new byte[PACKET_HEADER_BYTES];
+    ByteBuffer header = ByteBuffer.wrap(headerBytes);
     header.putInt((int) seconds).putInt((int) (nanos % SECOND_NANOS));
     header.putInt(packet.length).putInt(packet.length);
     try {
-      out.write(header.array());
+      out.write(headerBytes);
       out.write(packet);
     } catch (IOException e) {
       end(e.toString());

@@ -14,6 +14,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +37,7 @@ final class PcapLog implements Plugin {
   private volatile @Nullable PcapFile file;
 
   // Guarded by this.
-  private int hosts; // started and not stopped
+  private final Set<PluginHost> hosts = new HashSet<>(); // started and not stopped
   private boolean ended;
 
   PcapLog(Path path, Stage stage, int oneIn, long maxBytes, @Nullable UnaryOperator<byte[]> mask) {
@@ -63,14 +65,14 @@ final class PcapLog implements Plugin {
         throw new UncheckedIOException("cannot create the capture " + path, e);
       }
     }
-    hosts++;
+    hosts.add(host);
   }
 
   @Override
   public synchronized void stop(PluginHost host) {
-    hosts--;
     PcapFile open = file;
-    if (hosts > 0 || open == null) {
+    boolean isLast = hosts.remove(host) && hosts.isEmpty(); // not if its start has failed
+    if (!isLast || open == null) {
       return;
     }
     ended = true;

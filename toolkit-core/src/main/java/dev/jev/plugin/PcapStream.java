@@ -93,8 +93,8 @@ final class PcapStream {
 
   private void write(End from, End to, int flags, byte[] payload) {
     int tcpBytes = TCP_HEADER_BYTES + payload.length;
-    ByteBuffer packet =
-        ByteBuffer.allocate((isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) + tcpBytes);
+    byte[] bytes = new byte[(isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES) + tcpBytes];
+    ByteBuffer packet = ByteBuffer.wrap(bytes);
     if (isIpv4) {
       putIpv4(packet, from, to, tcpBytes);
     } else {
@@ -102,9 +102,10 @@ final class PcapStream {
     }
     packet.putShort((short) from.port).putShort((short) to.port);
     packet.putInt(from.sent).putInt((flags & ACK) == 0 ? 0 : to.sent);
-    packet.put((byte) (TCP_HEADER_BYTES / 4 << 4)).put((byte) flags);
+    packet.put((byte) ((TCP_HEADER_BYTES / 4) << 4)).put((byte) flags);
     packet.putShort((short) 0xffff).putInt(0); // window; checksum, urgent pointer
-    file.write(packet.put(payload).array());
+    packet.put(payload);
+    file.write(bytes);
   }
 
   /** RFC 791, 3.1. */

@@ -27,6 +27,7 @@ record Capture(List<Stream> streams) {
   private static final int LINKTYPE_RAW = 101;
   private static final int FILE_HEADER_BYTES = 24;
   private static final int PACKET_HEADER_BYTES = 16;
+  private static final int MAX_BYTES = Integer.MAX_VALUE - 8; // of an array
   private static final int SYN = 0x02;
   private static final int ACK = 0x10;
   private static final long SECOND_NANOS = 1_000_000_000;
@@ -57,14 +58,17 @@ record Capture(List<Stream> streams) {
    * @throws IOException if it cannot be read, or is no such capture
    */
   static Capture read(Path path) throws IOException {
-    ByteBuffer file = ByteBuffer.wrap(Files.readAllBytes(path));
     Reader reader = new Reader(path);
+    if (Files.size(path) > MAX_BYTES) {
+      throw reader.broken("length", Files.size(path) + " bytes", "<= " + MAX_BYTES);
+    }
+    ByteBuffer file = ByteBuffer.wrap(Files.readAllBytes(path));
     reader.readHeader(file);
     try {
       while (file.remaining() >= PACKET_HEADER_BYTES && reader.readPacket(file)) {
         // The next packet.
       }
-    } catch (BufferUnderflowException e) {
+    } catch (BufferUnderflowException | IndexOutOfBoundsException | IllegalArgumentException e) {
       throw reader.broken("length", "too short", "a packet of TCP");
     }
     return new Capture(reader.streams);
@@ -146,7 +150,7 @@ record Capture(List<Stream> streams) {
     }
 
     private void readIp(ByteBuffer packet, long nanos) throws IOException {
-      int version = packet.get(0) >>> 4 & 0xf;
+      int version = (packet.get(0) >>> 4) & 0xf;
       if (version != 4 && version != 6) {
         throw broken("IP version", version, "4 or 6");
       }
@@ -162,7 +166,7 @@ record Capture(List<Stream> streams) {
     private void readTcp(ByteBuffer packet, Direction way, long nanos) throws IOException {
       int sequence = packet.getInt();
       packet.getInt(); // acknowledged
-      int header = packet.get() >>> 4 & 0xf;
+      int header = (packet.get() >>> 4) & 0xf;
       int flags = packet.get();
       packet.position(packet.position() - 14 + 4 * header);
       if ((flags & SYN) != 0) {

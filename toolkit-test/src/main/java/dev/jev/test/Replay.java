@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Sends what clients have sent, according to a capture of {@code WireLog.pcap}, to a server again,
@@ -128,7 +127,6 @@ public final class Replay {
       return result(replayed, Duration.ofNanos(System.nanoTime() - start));
     } finally {
       clock.shutdownNow();
-      clock.awaitTermination(1, TimeUnit.SECONDS);
       loops.close();
     }
   }

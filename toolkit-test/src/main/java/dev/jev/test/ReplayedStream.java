@@ -90,6 +90,7 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
     schedule(task, 0);
   }
 
+  @SuppressWarnings("FutureReturnValueIgnored") // attempt keeps what the task throws
   private void schedule(Runnable task, long delayNanos) {
     try {
       clock.schedule(() -> attempt(task), Math.max(delayNanos, 0), TimeUnit.NANOSECONDS);

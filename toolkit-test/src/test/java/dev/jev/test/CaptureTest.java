@@ -27,7 +27,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What production sent yesterday, as samples of a contract. */
+/** Captures as samples of a contract. */
 @Timeout(60)
 class CaptureTest {
 

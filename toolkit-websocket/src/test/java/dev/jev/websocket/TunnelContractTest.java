@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.protobuf.Int64Value;
+import com.google.protobuf.Message;
 import com.google.protobuf.StringValue;
 import com.google.protobuf.Value;
 import dev.jev.Protocol;
@@ -54,6 +55,7 @@ class TunnelContractTest {
   }
 
   @SafeVarargs
+  @SuppressWarnings("varargs") // passed on
   private static <I, O> DynamicContainer kept(
       String name,
       Supplier<? extends Protocol<I, O>> protocol,
@@ -64,6 +66,7 @@ class TunnelContractTest {
   }
 
   @SafeVarargs
+  @SuppressWarnings("varargs") // passed on
   private static <I, O> ProtocolContract<I, O> contract(
       Supplier<? extends Protocol<I, O>> protocol,
       Supplier<? extends Protocol<O, I>> counterpart,
@@ -148,20 +151,28 @@ class TunnelContractTest {
             ValueFactory.newInteger(1),
             pack),
         kept("protobuf", protobuf, protobuf, Value.getDefaultInstance(), value),
-        kept("protobuf types", types(), types(), Int64Value.of(-1), StringValue.of(LONG)),
-        kept("gev's protobuf", gev(), gev(), Int64Value.of(-1), StringValue.of(LONG)),
+        kept(
+            "protobuf types",
+            TunnelContractTest::types,
+            TunnelContractTest::types,
+            Int64Value.of(-1),
+            StringValue.of(LONG)),
+        kept(
+            "gev's protobuf",
+            TunnelContractTest::gev,
+            TunnelContractTest::gev,
+            Int64Value.of(-1),
+            StringValue.of(LONG)),
         kept("RESP", Protocols::resp, Protocols::respClient, RespCommand.of("PING"), set),
         kept("RESP replies", Protocols::respClient, Protocols::resp, RespValue.OK, map));
   }
 
-  private static Supplier<Protocol<com.google.protobuf.Message, com.google.protobuf.Message>>
-      types() {
-    return () -> Protocols.protobuf(TYPES);
+  private static Protocol<Message, Message> types() {
+    return Protocols.protobuf(TYPES);
   }
 
-  private static Supplier<Protocol<com.google.protobuf.Message, com.google.protobuf.Message>>
-      gev() {
-    return () -> Protocols.gevProtobuf(TYPES);
+  private static Protocol<Message, Message> gev() {
+    return Protocols.gevProtobuf(TYPES);
   }
 
   @TestFactory
@@ -213,7 +224,13 @@ class TunnelContractTest {
   }
 
   private static Protocol<ByteBuf, ByteBuf> opened(Role role, @Nullable PermessageDeflate agreed) {
-    MessageReader parts = new MessageReader(1, 1024, /* streaming= */ true);
+    MessageLimits limits =
+        new MessageLimits(
+            /* maxMessageBytes= */ 1,
+            /* maxFragments= */ 1024,
+            /* streaming= */ true,
+            /* textOnly= */ false);
+    MessageReader parts = new MessageReader(limits);
     return new TunneledProtocol<>(
         new WebSocketProtocol(role, LoopbackPair.opened(agreed), ControlPolicy.CLIENT, parts),
         Protocols.lengthPrefixed());

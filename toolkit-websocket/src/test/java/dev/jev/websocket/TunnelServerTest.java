@@ -30,6 +30,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,8 +97,10 @@ class TunnelServerTest {
     }
   }
 
+  @SuppressWarnings("try") // the client is only to be there
   private static void expectReply(
-      Supplier<? extends Protocol<String, String>> protocol, Tls tls, String uri) throws Exception {
+      Supplier<? extends Protocol<String, String>> protocol, @Nullable Tls tls, String uri)
+      throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
     Client.Builder<String, String> builder = client(protocol, recorder);
     if (tls != null) {

@@ -43,7 +43,13 @@ class TunnelTest {
 
   private static <I, O> Protocol<I, O> tunnel(
       Role role, Protocol<I, O> inner, @Nullable PermessageDeflate agreed) {
-    MessageReader parts = new MessageReader(1, 8, /* streaming= */ true);
+    MessageLimits limits =
+        new MessageLimits(
+            /* maxMessageBytes= */ 1,
+            /* maxFragments= */ 8,
+            /* streaming= */ true,
+            /* textOnly= */ false);
+    MessageReader parts = new MessageReader(limits);
     return new TunneledProtocol<>(
         new WebSocketProtocol(role, LoopbackPair.opened(agreed), ControlPolicy.CLIENT, parts),
         inner);
