@@ -233,10 +233,10 @@ final class OpenRequests<Q, A> {
 
   /** Fails a request whose question is not sent. On other threads, it has not begun. */
   private void giveUp(Request request, Throwable failure) {
-    if (request.begun) {
-      requests.remove(request.key, request);
-      request.unlink();
+    if (request.begun && !requests.remove(request.key, request)) {
+      return; // it has failed already, with its connection
     }
+    request.unlink();
     places.decrementAndGet(); // first: a continuation may ask again
     fail(request, failure);
   }
