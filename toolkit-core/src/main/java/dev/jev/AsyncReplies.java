@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * {@link CloseReason.Kind#HANDLER_ERROR} at the place of its answer, unless {@link #onFailure}
  * makes an answer of it.
  *
+ * <p>A connection has one such handler: its answers have one order, and one maximum.
+ *
  * <p><b>Datagrams.</b> At most 1,024 datagrams are being answered, in no particular order; further
  * ones are dropped. A failure is logged.
  *
@@ -157,12 +159,15 @@ public final class AsyncReplies<I, O> implements Handler<I, O> {
     }
   }
 
-  @SuppressWarnings("unchecked") // only this class stores them
+  @SuppressWarnings({"unchecked", "ReferenceEquality"}) // the very handler has stored them
   private Outstanding outstanding(Connection<O> connection) {
     Outstanding known = (Outstanding) connection.attribute(Outstanding.class);
     if (known == null) {
       known = new Outstanding(connection);
       connection.attribute(Outstanding.class, known);
+    } else if (known.owner() != this) {
+      throw new IllegalStateException(
+          "connection has another handler of replyingAsync; use one, which chooses the function");
     }
     return known;
   }
@@ -203,6 +208,10 @@ public final class AsyncReplies<I, O> implements Handler<I, O> {
     Outstanding(Connection<O> connection) {
       this.connection = connection;
       this.port = Offloadable.of(connection);
+    }
+
+    AsyncReplies<I, O> owner() {
+      return AsyncReplies.this;
     }
 
     void ask(I message) {

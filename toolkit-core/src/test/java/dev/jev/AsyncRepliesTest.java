@@ -339,6 +339,19 @@ class AsyncRepliesTest {
   }
 
   @Test
+  void secondHandlerOfAConnectionIsRefused() throws Exception {
+    Handler<String, String> one = asked();
+    Handler<String, String> other = asked();
+    try (RawPeer peer =
+        connect((connection, q) -> (q.equals("a") ? one : other).onMessage(connection, q))) {
+      peer.send("a", "b");
+      assertThat(log.await("HANDLER_ERROR").getThrown())
+          .hasMessage(
+              "connection has another handler of replyingAsync; use one, which chooses the function");
+    }
+  }
+
+  @Test
   void wrongMaximumIsRefused() {
     assertThatThrownBy(() -> asked().maxOpen(0)).hasMessage("maxOpen: 0 (expected: 1..1000000)");
   }
