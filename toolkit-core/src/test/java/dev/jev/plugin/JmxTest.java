@@ -134,7 +134,7 @@ class JmxTest {
     assertThat(bean.getLoopLags())
         .allSatisfy(
             lag -> {
-              assertThat(lag.getLoop()).startsWith("jev-loop-");
+              assertThat(lag.getLoop()).startsWith("jev-echo-");
               assertThat(lag.getCount()).isPositive();
               assertThat(lag.getMedianMillis()).isBetween(0.0, lag.getP99Millis());
               assertThat(lag.getMaxMillis()).isBetween(lag.getP99Millis(), 60_000.0);
