@@ -101,7 +101,7 @@ class StoreysTest {
               "TopicQueue",
               "TopicShard",
               "TopicSubscriber"),
-          Set.of("Handler", "OffloadedHandler", "PerConnectionHandler"),
+          Set.of("AsyncReplies", "Handler", "OffloadedHandler", "PerConnectionHandler"),
           Set.of("SendQueue", "SubscriberPort", "SubscriberQueue"),
           Set.of("Loop", "LoopMember", "LoopTimers"));
 
