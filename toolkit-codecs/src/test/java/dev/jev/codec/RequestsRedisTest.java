@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,8 +39,9 @@ class RequestsRedisTest {
                   (value instanceof RespValue.Push ? pushes : others).incrementAndGet())
           .build();
 
-  private RedisServer server;
-  private Client<RespCommand> client;
+  // Null where Redis is not installed.
+  @AutoClose private RedisServer server;
+  @AutoClose private Client<RespCommand> client;
 
   @BeforeEach
   void connect(@TempDir Path directory) throws Exception {
@@ -52,12 +53,6 @@ class RequestsRedisTest {
     client.connected().toCompletableFuture().get(10, SECONDS);
     ask("HELLO", "3");
     assertThat(ask("CLIENT", "TRACKING", "ON", "BCAST")).isEqualTo(RespValue.OK);
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    client.close();
-    server.close();
   }
 
   private RespValue ask(String... command) throws Exception {
