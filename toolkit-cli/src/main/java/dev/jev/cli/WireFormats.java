@@ -33,9 +33,6 @@ final class WireFormats {
 
   private static final int MAX_HTTP_BYTES = 16 * 1024 * 1024;
 
-  private static final List<WireFormat<?, ?>> BUILT_IN =
-      List.of(new Lines(), new Length(), new Resp(), new Json(), new Ws(), new Http());
-
   private WireFormats() {}
 
   /**
@@ -65,7 +62,9 @@ final class WireFormats {
   }
 
   private static List<WireFormat<?, ?>> all() {
-    List<WireFormat<?, ?>> formats = new ArrayList<>(BUILT_IN);
+    List<WireFormat<?, ?>> formats = new ArrayList<>();
+    formats.addAll(
+        List.of(new Lines(), new Length(), new Resp(), new Json(), new Ws(), new Http()));
     ServiceLoader.load(WireFormat.class).forEach(formats::add);
     return formats;
   }
@@ -225,6 +224,7 @@ final class WireFormats {
   /** HTTP/1.1: a path is requested. */
   private static final class Http implements WireFormat<FullHttpResponse, Object> {
 
+    // Of the latest client; read by any thread.
     private volatile String host = "localhost";
     private volatile String path = "/";
 
