@@ -89,7 +89,7 @@ final class FuzzedWebSocket {
 
   private static FuzzedWebSocket of(
       Role role, Supplier<Opening> opening, ControlPolicy policy, boolean streaming) {
-    int fragments = streaming ? Integer.MAX_VALUE : MAX_FRAGMENTS;
+    int fragments = streaming ? 1 << 30 : MAX_FRAGMENTS;
     int bytes = streaming ? 1 : MAX_MESSAGE_BYTES;
     return new FuzzedWebSocket(
         () ->
