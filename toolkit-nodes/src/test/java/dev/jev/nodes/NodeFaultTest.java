@@ -3,6 +3,7 @@ package dev.jev.nodes;
 import static dev.jev.nodes.NodePair.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Eventually;
 import dev.jev.SlowConsumer;
 import dev.jev.nodes.ForwardingBackplane.ForwardingSession;
 import dev.jev.nodes.NodePair.Peer;
@@ -192,13 +193,15 @@ class NodeFaultTest {
       for (int i = 0; i < topics; i++) {
         many.node(0).topic("t" + i, LOG).subscribe(peer.connection(), SlowConsumer.close());
       }
+      int most = 2 * NodeThread.MAX_READS;
+      Eventually.holds("as many reads as may be", () -> reads.held.size() == most);
       for (int i = 0; i < topics; i++) {
         CompletableFuture<Void> read = reads.held.poll(5, TimeUnit.SECONDS);
         assertThat(read).as("read %d", i).isNotNull();
         reads.underWay.decrementAndGet();
         read.complete(null);
       }
-      assertThat(reads.most.get()).isEqualTo(2 * NodeThread.MAX_READS);
+      assertThat(reads.most.get()).isEqualTo(most);
       peer.close();
     }
   }
