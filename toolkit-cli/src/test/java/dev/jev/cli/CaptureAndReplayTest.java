@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The commands capture and replay. */
 @Timeout(60)
-class CaptureTest {
+class CaptureAndReplayTest {
 
   @TempDir private Path directory;
 
