@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The handler of a server that makes a connection to another server for each of its own, and passes
  * bytes on in both directions. The attachment of a connection is its other end.
+ *
+ * <p>The end of one connection ends the other one: a client that shuts down its output before it
+ * has its answers loses them.
  */
 final class Relay implements Handler<ByteBuf, ByteBuf> {
 
