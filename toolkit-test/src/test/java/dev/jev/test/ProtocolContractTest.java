@@ -198,7 +198,7 @@ class ProtocolContractTest {
                     .check());
     assertThat(failure.getMessage().lines().toList())
         .startsWith(
-            "dev.jev.test.ShortTexts: 8 of 15 checks failed",
+            "dev.jev.test.ShortTexts: 8 of 16 checks failed",
             "* whole input: message 1: \"hi\" (expected: \"ho\")",
             "  protocol: dev.jev.test.ShortTexts",
             "  seed: 7",
@@ -227,6 +227,7 @@ class ProtocolContractTest {
             "many in one read",
             "independent instances",
             "truncation",
+            "captures",
             "refusals",
             "frame limit",
             "garbage",
