@@ -1,6 +1,7 @@
 package dev.jev.benchmarks.comparing;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.jev.benchmarks.shared.BenchmarkException;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.lang.management.ManagementFactory;
@@ -29,7 +30,7 @@ public final class RequestsClientCommand implements Callable<Integer> {
         (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     BufferedReader slices =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
-    try (ClientWork work = ClientWork.connect(kind, port)) {
+    try (ClientWork work = connect(kind, port)) {
       for (String line; (line = slices.readLine()) != null; ) {
         long before = system.getProcessCpuTime();
         long messages = work.run(Long.parseLong(line));
@@ -38,5 +39,22 @@ public final class RequestsClientCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  static boolean needsRedis(String kind) {
+    return kind.endsWith("-get") || kind.endsWith("-set");
+  }
+
+  private static ClientWork connect(String kind, int port) throws Exception {
+    return switch (kind) {
+      case "send", "in-order", "by-id" -> EchoWork.connect(kind, port);
+      case "jev-get", "jev-set" -> RedisWork.ofJev(port, kind.endsWith("get"));
+      case "lettuce-get", "lettuce-set" -> RedisWork.ofLettuce(port, kind.endsWith("get"));
+      default ->
+          throw new BenchmarkException(
+              "kind: "
+                  + kind
+                  + " (expected: send, in-order, by-id, or jev or lettuce with -get or -set)");
+    };
   }
 }

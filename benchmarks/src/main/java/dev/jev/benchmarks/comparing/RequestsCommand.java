@@ -57,7 +57,7 @@ public final class RequestsCommand implements Callable<Integer> {
       throw new BenchmarkException("clients: " + kinds.size() + " (expected: 2)");
     }
     try (ChildProcesses children = new ChildProcesses()) {
-      String server = ClientWork.needsRedis(kinds.get(0)) ? "redis-server" : "jev-echo";
+      String server = RequestsClientCommand.needsRedis(kinds.get(0)) ? "redis-server" : "jev-echo";
       ServerProcess started = ServerProcess.start(server, options, JVM_FLAGS, children);
       List<Process> clients = new ArrayList<>();
       for (String kind : kinds) {
