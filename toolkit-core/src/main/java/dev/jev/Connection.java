@@ -2,6 +2,7 @@ package dev.jev;
 
 import io.netty.channel.ChannelHandler;
 import java.net.SocketAddress;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,6 +121,29 @@ public interface Connection<O> extends Scheduler {
    * the subscriptions of the connection end.
    */
   void shutdownOutput();
+
+  /**
+   * Keeps this connection open for output when the peer has ended its own (half-close), instead of
+   * closing it with {@link CloseReason.Kind#PEER_CLOSED}. A proxy does this: the answers still come
+   * when the client has no more questions.
+   *
+   * <pre>{@code
+   * near.onHalfClose(Duration.ofHours(1), far::shutdownOutput);
+   * far.onHalfClose(Duration.ofHours(1), near::shutdownOutput);
+   * }</pre>
+   *
+   * <p>{@code task} runs on the event loop, once, when all messages that the peer has sent were
+   * handled. From then on messages can only be sent. The connection closes with {@code PEER_CLOSED}
+   * after {@link #shutdownOutput}, or with {@link CloseReason.Kind#TIMEOUT} when {@code timeout} is
+   * over: a peer that is lost may go unnoticed while nothing is sent to it. If the task throws, the
+   * connection closes with {@code HANDLER_ERROR}.
+   *
+   * <p>A further call replaces the one before. There is no effect for a UDP address, and for {@link
+   * Transport#LOCAL}, which cannot be half-closed.
+   *
+   * @throws IllegalArgumentException if {@code timeout} is not positive
+   */
+  void onHalfClose(Duration timeout, Runnable task);
 
   /**
    * Hands the socket over to a Netty handler, for example to switch to another protocol.

@@ -371,6 +371,18 @@ final class ConnectionLifecycle {
     return false;
   }
 
+  /** Closes, or keeps the output open, when everything was handled that came before the end. */
+  void closeAfterPeer() {
+    HalfClose halfClose = connection.attribute(HalfClose.class);
+    if (halfClose == null || outputEndRequested || !channel().isActive()) {
+      closeBehindPublished(CloseReason.of(Kind.PEER_CLOSED));
+    } else if (halfClose.begin()) {
+      CloseReason why = CloseReason.of(Kind.TIMEOUT, "half-closed for " + halfClose.timeout());
+      startDeadline(halfClose.timeout().toNanos(), () -> closeBehindPublished(why));
+      connection.execute(halfClose.task());
+    }
+  }
+
   /**
    * Aborts if the peer has sent a reset.
    *

@@ -49,7 +49,7 @@ final class ServerSockets<I, O> {
   private static final long QUIET_MILLIS = 2;
 
   /** Maximum time for draining the kernel's queues while more connections or datagrams arrive. */
-  private static final long DRAIN_MILLIS = 500;
+  private static final long DRAIN_MILLIS = 2_000;
 
   private static final String STOPPED = "the server was stopped while it started";
 

@@ -195,7 +195,7 @@ final class StreamConnection<I, O> extends LoopMember
   private void updateReading() {
     if (!lifecycle.isClosing()) {
       if (lifecycle.hasInputEnded() && mayRead() && !offloaded && !driver.isUnpackDue()) {
-        lifecycle.closeBehindPublished(CloseReason.of(Kind.PEER_CLOSED));
+        lifecycle.closeAfterPeer();
       } else {
         setAutoRead(mayRead() && !lifecycle.hasInputEnded());
       }
@@ -416,6 +416,11 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void shutdownOutput() {
     lifecycle.shutdownOutput();
+  }
+
+  @Override
+  public void onHalfClose(Duration timeout, Runnable task) {
+    attribute(HalfClose.class, new HalfClose(timeout, task));
   }
 
   @Override

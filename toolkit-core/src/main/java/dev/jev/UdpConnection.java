@@ -90,6 +90,12 @@ final class UdpConnection<O> implements Connection<O>, MessageSink<O> {
   public void shutdownOutput() {}
 
   @Override
+  public void onHalfClose(Duration timeout, Runnable task) {
+    Checks.positive("timeout", timeout);
+    requireNonNull(task, "task");
+  }
+
+  @Override
   public void pauseReading() {}
 
   @Override

@@ -49,7 +49,7 @@ class StoreysTest {
     /** The path from a socket to the handler and back. */
     CONNECTION(
         "Announced CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
-            + " FrameDeadline Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker SendQueue"
+            + " FrameDeadline HalfClose Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker SendQueue"
             + " ServerIntake SharedMessage"
             + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
             + " UdpSocket UnixInputEnd"),

@@ -14,6 +14,7 @@ import dev.jev.samples.options.ServerOptions;
 import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.ByteBuf;
 import java.net.URI;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -25,6 +26,9 @@ import picocli.CommandLine.Option;
 /** Carries bytes between TCP and WebSocket, so that any client of TCP gets through a web proxy. */
 @Command(name = "bridge", description = "Carries bytes from TCP to WebSocket, or back.")
 final class Bridge implements Callable<Integer> {
+
+  /** For answers to a client that has ended its output. A WebSocket cannot pass on the end. */
+  private static final Duration AFTER_END = Duration.ofSeconds(3);
 
   @Mixin private ServerOptions options = new ServerOptions(5022);
 
@@ -69,6 +73,7 @@ final class Bridge implements Callable<Integer> {
   private static void join(Connection<ByteBuf> near, Connection<ByteBuf> far) {
     near.attach(far);
     far.attach(near);
+    near.onHalfClose(AFTER_END, () -> {});
     near.resumeReading();
     if (!near.isOpen()) {
       far.close();

@@ -1,11 +1,14 @@
 package dev.jev.samples;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CallsPrograms;
 import dev.jev.Program;
+import java.io.IOException;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
@@ -133,6 +136,7 @@ class TunneledIT {
       assertThat(cli(port, "GET", "key")).isEqualTo("value");
       assertThat(cli(port, "EVAL", "return string.rep('x', 3000000)", "0"))
           .isEqualTo("x".repeat(3_000_000));
+      assertThat(askedByAClientThatEndsFirst(outer.port())).isEqualTo("+PONG\r\n");
       try (Program load =
           Program.start(
               "redis-benchmark", "-p", port, "-t", "set,get", "-n", "5000", "-P", "16", "-q")) {
@@ -140,6 +144,14 @@ class TunneledIT {
       }
       expectEnd(outer);
       expectEnd(inner);
+    }
+  }
+
+  private static String askedByAClientThatEndsFirst(int port) throws IOException {
+    try (Socket client = new Socket("127.0.0.1", port)) {
+      client.getOutputStream().write("PING\r\n".getBytes(US_ASCII));
+      client.shutdownOutput();
+      return new String(client.getInputStream().readAllBytes(), US_ASCII);
     }
   }
 

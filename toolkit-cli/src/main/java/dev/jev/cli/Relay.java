@@ -7,16 +7,20 @@ import dev.jev.EventLoops;
 import dev.jev.Handler;
 import dev.jev.codec.Protocols;
 import io.netty.buffer.ByteBuf;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The handler of a server that makes a connection to another server for each of its own, and passes
  * bytes on in both directions. The attachment of a connection is its other end.
  *
- * <p>The end of one connection ends the other one: a client that shuts down its output before it
- * has its answers loses them.
+ * <p>The close of one connection closes the other one. The end of its output only ends that of the
+ * other one, so that the answers still come.
  */
 final class Relay implements Handler<ByteBuf, ByteBuf> {
+
+  /** Long, because the answers may take their time; the loss of either peer closes both earlier. */
+  private static final Duration MAX_HALF_CLOSED = Duration.ofHours(1);
 
   private final EventLoops loops;
   private final String target;
@@ -95,6 +99,8 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
     public void onConnect(Connection<ByteBuf> far) {
       near.attach(far);
       far.attach(near);
+      near.onHalfClose(MAX_HALF_CLOSED, far::shutdownOutput);
+      far.onHalfClose(MAX_HALF_CLOSED, near::shutdownOutput);
       near.resumeReading();
       if (!near.isOpen()) {
         far.close();

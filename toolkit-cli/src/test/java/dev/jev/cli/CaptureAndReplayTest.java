@@ -13,6 +13,8 @@ import java.io.InputStreamReader;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.PrintStream;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
@@ -31,8 +33,21 @@ class CaptureAndReplayTest {
     return Server.builder(Protocols::lines, handler).listen("tcp://127.0.0.1:0").start();
   }
 
+  /** A client of the server that is captured. */
+  private interface Visitor {
+    void visit(String uri) throws Exception;
+  }
+
   /** Captures a conversation of three lines with a server that echoes. */
   private String capture() throws Exception {
+    return capture(
+        uri -> {
+          CommandRun client = CommandRun.of("one\ntwo\nthree\n", "cat", "--wait=0.3", uri);
+          assertThat(client.out().lines()).containsExactly("one", "two", "three");
+        });
+  }
+
+  private String capture(Visitor visitor) throws Exception {
     String file = directory.resolve("yesterday.pcap").toString();
     try (Server echo = server(Connection::send);
         PipedInputStream printed = new PipedInputStream();
@@ -51,9 +66,7 @@ class CaptureAndReplayTest {
                       file));
       String line = new BufferedReader(new InputStreamReader(printed, UTF_8)).readLine();
       assertThat(line).startsWith("listening on tcp://127.0.0.1:");
-      String uri = line.substring("listening on ".length());
-      CommandRun client = CommandRun.of("one\ntwo\nthree\n", "cat", "--wait=0.3", uri);
-      assertThat(client.out().lines()).containsExactly("one", "two", "three");
+      visitor.visit(line.substring("listening on ".length()));
       assertThat(capturing.get(30, TimeUnit.SECONDS)).isZero();
     }
     return file;
@@ -70,6 +83,22 @@ class CaptureAndReplayTest {
           .contains("14 bytes sent, 14 received, 14 in the capture; 0 connections differ");
       assertThat(run.status()).isZero();
     }
+  }
+
+  @Test
+  void clientThatEndsItsOutputStillGetsItsAnswers() throws Exception {
+    capture(
+        uri -> {
+          for (int i = 0; i < 20; i++) {
+            URI address = URI.create(uri);
+            try (Socket client = new Socket(address.getHost(), address.getPort())) {
+              client.setSoTimeout(10_000);
+              client.getOutputStream().write("one\ntwo\n".getBytes(UTF_8));
+              client.shutdownOutput();
+              assertThat(client.getInputStream().readAllBytes()).asString().isEqualTo("one\ntwo\n");
+            }
+          }
+        });
   }
 
   @Test

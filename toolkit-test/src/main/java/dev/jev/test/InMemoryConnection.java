@@ -92,6 +92,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
   private volatile @Nullable Object attachment;
   private volatile boolean connected; // onConnect was called
+  private volatile @Nullable HalfClose halfClose;
   private volatile boolean outputEnded;
   private volatile boolean paused;
   private volatile boolean offloaded; // messages are queued or handled on other threads
@@ -108,9 +109,13 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private final Queue<I> unread = new ArrayDeque<>();
   private boolean opening;
   private boolean inputEnded;
+  private @Nullable HalfClose halfClosed; // the one that has begun
   private boolean writableDue;
   private boolean closeExpected;
   private @Nullable Throwable thrown; // by the handler; the test's call will throw it
+
+  /** What happens when the peer has ended its output. */
+  private record HalfClose(Duration timeout, Runnable task) {}
 
   private InMemoryConnection(Handler<? super I, O> handler, ManualClock clock) {
     this.handler = requireNonNull(handler, "handler");
@@ -166,7 +171,8 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
 
   /**
    * Ends the peer's output: earlier messages are delivered, and handled if the handler is
-   * offloaded, then the connection closes.
+   * offloaded, then the connection closes, unless it has a task for the {@linkplain #onHalfClose
+   * half-close}.
    */
   public InMemoryConnection<I, O> peerCloses() {
     inputEnded = true;
@@ -330,11 +336,27 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     } else if (!tasks.isEmpty()) {
       call(tasks.remove());
     } else if (inputEnded && unread.isEmpty() && readsOn() && !offloaded) {
-      startClose(CloseReason.of(Kind.PEER_CLOSED));
+      return endAfterPeer();
     } else if (why != null && !closed) {
       finish(why);
     } else {
       return false;
+    }
+    return true;
+  }
+
+  /** Closes, or begins the half-close; returns false if that has begun already. */
+  private boolean endAfterPeer() {
+    HalfClose planned = halfClose;
+    if (planned == null || outputEnded) {
+      startClose(CloseReason.of(Kind.PEER_CLOSED));
+    } else if (planned == halfClosed) {
+      return false;
+    } else {
+      halfClosed = planned;
+      CloseReason why = CloseReason.of(Kind.TIMEOUT, "half-closed for " + planned.timeout());
+      timers.runAfter(planned.timeout(), () -> startClose(why));
+      call(planned.task());
     }
     return true;
   }
@@ -529,6 +551,15 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   public void shutdownOutput() {
     outputEnded = true;
     endSubscriptions();
+    runIfTest();
+  }
+
+  @Override
+  public void onHalfClose(Duration timeout, Runnable task) {
+    if (timeout.isNegative() || timeout.isZero()) {
+      throw new IllegalArgumentException("timeout: " + timeout + " (expected: > PT0S)");
+    }
+    halfClose = new HalfClose(timeout, requireNonNull(task, "task"));
   }
 
   /** Ends the connection without {@code onClose}; {@code successor} is not called. */

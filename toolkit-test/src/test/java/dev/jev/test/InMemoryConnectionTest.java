@@ -123,6 +123,27 @@ class InMemoryConnectionTest {
           c.shutdownOutput();
           note.add("sent " + c.send("too late") + ", open " + c.isOpen());
         }),
+    HALF_CLOSE(
+        (c, note) ->
+            c.onHalfClose(
+                NEVER,
+                () -> {
+                  note.add("end, sent " + c.send("answer") + ", open " + c.isOpen());
+                  c.runAfter(MS, c::shutdownOutput);
+                })),
+    HALF_CLOSE_TIMES_OUT((c, note) -> c.onHalfClose(MS, () -> note.add("end"))),
+    HALF_CLOSE_THROWS(
+        (c, note) ->
+            c.onHalfClose(
+                NEVER,
+                () -> {
+                  throw new IllegalStateException("broken");
+                })),
+    HALF_CLOSE_WITHOUT_OUTPUT(
+        (c, note) -> {
+          c.onHalfClose(NEVER, () -> note.add("end"));
+          c.shutdownOutput();
+        }),
     RUN_AFTER(
         (c, note) -> {
           c.pauseReading();
