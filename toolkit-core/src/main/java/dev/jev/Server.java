@@ -226,7 +226,7 @@ public final class Server implements PluginHost, AutoCloseable {
    * Closes all listeners permanently, including UDP sockets. Open connections stay open.
    *
    * <p>The server first accepts the connections and delivers the datagrams that are in the kernel's
-   * queues, for at most 500 ms, even while accepting is paused. This method returns when the
+   * queues, for at most 2 s, even while accepting is paused. This method returns when the
    * listeners are closed, or immediately if called on an event loop.
    *
    * <p>A TCP connection that arrives just before its listener closes may be reset. On Linux, with
