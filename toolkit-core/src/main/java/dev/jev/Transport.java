@@ -52,13 +52,19 @@ import java.nio.ByteBuffer;
 import java.nio.channels.spi.SelectorProvider;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The operating system interface that a server or client uses for its sockets. */
 public enum Transport {
-  /** Epoll on Linux and kqueue on macOS and BSD, if available; otherwise NIO. The default. */
+  /**
+   * Epoll on Linux and kqueue on macOS and BSD, if available; otherwise NIO. The default.
+   *
+   * <p>The system property {@code dev.jev.transport} replaces this choice: {@code
+   * -Ddev.jev.transport=IO_URING} tries another transport without a change to the program.
+   */
   AUTO,
   /**
    * Linux io_uring. Its native code is in {@code io.netty:netty-transport-native-io_uring}, which
@@ -81,6 +87,9 @@ public enum Transport {
    * peer has not read. A test of a close needs a socket.
    */
   LOCAL;
+
+  /** The system property with the transport that AUTO is. */
+  private static final String PROPERTY = "dev.jev.transport";
 
   /** Maximum total size of a batch of datagrams per system call, unless one alone is longer. */
   private static final int DATAGRAM_BATCH_BYTES = 512 * 1024;
@@ -137,7 +146,8 @@ public enum Transport {
    */
   Transport resolve() {
     if (this == AUTO) {
-      return EPOLL.isAvailable() ? EPOLL : KQUEUE.isAvailable() ? KQUEUE : NIO;
+      String chosen = System.getProperty(PROPERTY);
+      return chosen == null ? ofPlatform() : named(chosen).resolve();
     }
     Throwable cause = unavailabilityCause();
     if (cause != null) {
@@ -145,6 +155,20 @@ public enum Transport {
           "transport: " + this + " (expected: one that is available): " + reason(cause), cause);
     }
     return this;
+  }
+
+  private static Transport ofPlatform() {
+    return EPOLL.isAvailable() ? EPOLL : KQUEUE.isAvailable() ? KQUEUE : NIO;
+  }
+
+  private static Transport named(String name) {
+    for (Transport each : List.of(IO_URING, EPOLL, KQUEUE, NIO)) {
+      if (each.name().equalsIgnoreCase(name)) {
+        return each;
+      }
+    }
+    throw new IllegalStateException(
+        PROPERTY + ": " + name + " (expected: IO_URING, EPOLL, KQUEUE or NIO)");
   }
 
   /** Returns a failure and its root cause as text. */

@@ -32,10 +32,30 @@ class TransportTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void autoIsEpollOnLinux() throws Exception {
+    assumeThat(System.getProperty("dev.jev.transport")).isNull();
     assertThat(Transport.AUTO.resolve()).isSameAs(Transport.EPOLL);
     try (Server server = echo().start()) {
       assertThat(server.transport()).isSameAs(Transport.EPOLL);
       assertThat(Echo.of("127.0.0.1", server.port(), "hi")).isEqualTo("hi");
+    }
+  }
+
+  @Test
+  void autoIsWhatTheSystemPropertySays() throws Exception {
+    String before = System.getProperty("dev.jev.transport");
+    System.setProperty("dev.jev.transport", "nio");
+    try (Server server = echo().start()) {
+      assertThat(server.transport()).isSameAs(Transport.NIO);
+      System.setProperty("dev.jev.transport", "local");
+      assertThatIllegalStateException()
+          .isThrownBy(() -> echo().start())
+          .withMessage("dev.jev.transport: local (expected: IO_URING, EPOLL, KQUEUE or NIO)");
+    } finally {
+      if (before == null) {
+        System.clearProperty("dev.jev.transport");
+      } else {
+        System.setProperty("dev.jev.transport", before);
+      }
     }
   }
 
