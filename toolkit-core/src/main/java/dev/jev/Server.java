@@ -226,8 +226,8 @@ public final class Server implements PluginHost, AutoCloseable {
    * Closes all listeners permanently, including UDP sockets. Open connections stay open.
    *
    * <p>The server first accepts the connections and delivers the datagrams that are in the kernel's
-   * queues, for at most 2 s, even while accepting is paused. This method returns when the
-   * listeners are closed, or immediately if called on an event loop.
+   * queues, for at most 2 s, even while accepting is paused. This method returns when the listeners
+   * are closed, or immediately if called on an event loop.
    *
    * <p>A TCP connection that arrives just before its listener closes may be reset. On Linux, with
    * {@code reuseport} and the system setting {@code net.ipv4.tcp_migrate_req=1}, the kernel moves
