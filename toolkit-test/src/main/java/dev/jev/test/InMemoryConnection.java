@@ -350,7 +350,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
     HalfClose planned = halfClose;
     if (planned == null || outputEnded) {
       startClose(CloseReason.of(Kind.PEER_CLOSED));
-    } else if (planned == halfClosed) {
+    } else if (planned.equals(halfClosed)) {
       return false;
     } else {
       halfClosed = planned;
