@@ -43,9 +43,8 @@ final class OpenRequests<Q, A> {
   private final @Nullable OpenRequests<?, ?> next; // those of other Requests on this connection
   private final RequestCounts counts = new RequestCounts(); // written by the event loop
 
-  // Any thread. The second one is written by the event loop only.
-  private final AtomicInteger announced = new AtomicInteger(); // of other threads, not begun yet
-  private final AtomicInteger places = new AtomicInteger(); // all others
+  // Any thread.
+  private final AtomicInteger places = new AtomicInteger(); // of requests, also before they begin
   private final AtomicInteger abandoned = new AtomicInteger(); // requests that have places still
   private volatile @Nullable CloseReason closeReason; // null until onClose
 
@@ -109,12 +108,12 @@ final class OpenRequests<Q, A> {
 
   /** Returns the number of places that are taken. */
   int places() {
-    return places.get() + announced.get();
+    return places.get();
   }
 
   /** Returns the number of requests that wait for their answers. */
   int open() {
-    return Math.max(places() - abandoned.get(), 0);
+    return Math.max(places.get() - abandoned.get(), 0);
   }
 
   RequestCounts counts() {
@@ -124,7 +123,7 @@ final class OpenRequests<Q, A> {
   /** Sends a question, which is consumed in all cases, and returns the stage of its answer. */
   CompletableFuture<A> ask(Q question) {
     Request request = new Request();
-    if (!takePlace(request)) {
+    if (places.incrementAndGet() > owner.maxOpen()) {
       refuse(request, question, tooMany());
       return request;
     }
@@ -143,33 +142,6 @@ final class OpenRequests<Q, A> {
       askFromOutside(stream, request, question);
     }
     return request;
-  }
-
-  private boolean takePlace(Request request) {
-    int max = owner.maxOpen();
-    if (stream != null && stream.inEventLoop()) {
-      if (places() >= max) {
-        return false;
-      }
-      places.lazySet(places.getPlain() + 1);
-      request.place = Place.TAKEN;
-    } else {
-      if (announced.incrementAndGet() + places.get() > max) {
-        announced.decrementAndGet();
-        return false;
-      }
-      request.place = Place.ANNOUNCED;
-    }
-    return true;
-  }
-
-  private void freePlace(Request request) {
-    if (request.place == Place.TAKEN) {
-      places.lazySet(places.getPlain() - 1);
-    } else if (request.place == Place.ANNOUNCED) {
-      announced.decrementAndGet();
-    }
-    request.place = Place.NONE;
   }
 
   private void askFromOutside(StreamConnection<?, Q> to, Request request, Q question) {
@@ -232,11 +204,6 @@ final class OpenRequests<Q, A> {
           Kind.REFUSED, "id of the question: in use by an open request (expected: a free id)");
     }
     request.begun = true;
-    if (request.place == Place.ANNOUNCED) {
-      freePlace(request); // first, so that the two are never more than there are
-      places.lazySet(places.getPlain() + 1);
-      request.place = Place.TAKEN;
-    }
     counts.countAsked();
     startTimeout(request);
     return null;
@@ -270,7 +237,7 @@ final class OpenRequests<Q, A> {
       return; // it has failed already, with its connection
     }
     request.unlink();
-    freePlace(request); // first: a continuation may ask again
+    places.decrementAndGet(); // first: a continuation may ask again
     fail(request, failure);
   }
 
@@ -313,7 +280,7 @@ final class OpenRequests<Q, A> {
       return false;
     }
     request.unlink();
-    freePlace(request);
+    places.decrementAndGet();
     if (request.isDone()) {
       abandoned.decrementAndGet();
       counts.countLate();
@@ -349,7 +316,7 @@ final class OpenRequests<Q, A> {
     List<Request> all = requests.removeAll();
     all.addAll(unsent);
     unsent.clear();
-    all.forEach(this::freePlace);
+    places.addAndGet(-all.size());
     for (Request request : all) {
       request.unlink();
       fail(request, failure.get());
@@ -390,7 +357,7 @@ final class OpenRequests<Q, A> {
   /** Gives up the place of an abandoned request, unless its answer has come. */
   private void giveUpPlace(Request request) {
     if (requests.remove(request.key, request)) {
-      freePlace(request);
+      places.decrementAndGet();
       abandoned.decrementAndGet();
     }
   }
@@ -485,13 +452,6 @@ final class OpenRequests<Q, A> {
     }
   }
 
-  /** The place of a request: the count that includes it. */
-  private enum Place {
-    NONE,
-    ANNOUNCED,
-    TAKEN
-  }
-
   /**
    * A question that waits for its answer, and the stage of that. Event loop only, except the
    * methods of the stage.
@@ -499,7 +459,6 @@ final class OpenRequests<Q, A> {
   private final class Request extends CompletableFuture<A> {
 
     private Object key = this;
-    private Place place = Place.NONE;
     private boolean begun;
     private long askedAt; // in nanoseconds of the event loop
     private @Nullable Fifo fifo;
@@ -558,7 +517,7 @@ final class OpenRequests<Q, A> {
     boolean packing() {
       RuntimeException refusal = begin(request);
       if (refusal != null) {
-        freePlace(request);
+        places.decrementAndGet();
         later(() -> fail(request, refusal));
       }
       return refusal == null;
