@@ -159,11 +159,21 @@ public final class AsyncReplies<I, O> implements Handler<I, O> {
     }
   }
 
+  /** Refuses a connection whose messages are answered by a handler of replyingAsync. */
+  static void requireNone(Connection<?> connection) {
+    if (connection.attribute(AsyncReplies.Outstanding.class) != null) {
+      throw OffloadedHandler.besideAsyncReplies();
+    }
+  }
+
   @SuppressWarnings({"unchecked", "ReferenceEquality"}) // the very handler has stored them
   private Outstanding outstanding(Connection<O> connection) {
     Outstanding known = (Outstanding) connection.attribute(Outstanding.class);
     if (known == null) {
       known = new Outstanding(connection);
+      if (known.port.inEventLoop()) { // this handler is not the offloaded one
+        OffloadedHandler.requireNone(connection);
+      }
       connection.attribute(Outstanding.class, known);
     } else if (known.owner() != this) {
       throw new IllegalStateException(
@@ -176,6 +186,7 @@ public final class AsyncReplies<I, O> implements Handler<I, O> {
   private final class Reply {
 
     private final I message;
+    private @Nullable Thread asking; // in the middle of the call, in which the stage may complete
     private boolean complete; // event loop only
     private @Nullable O answer;
     private @Nullable Throwable failure;
@@ -229,20 +240,21 @@ public final class AsyncReplies<I, O> implements Handler<I, O> {
         paused = true;
         port.pauseForOffload();
       }
-      CompletionStage<? extends @Nullable O> stage = stage(message);
-      boolean known = stage instanceof CompletableFuture<?> future && future.isDone();
-      stage.whenComplete(
-          (answer, failure) -> {
-            next.answer = answer;
-            next.failure = failure;
-            if (!known) {
-              completed.add(next);
-              drainLater();
-            }
-          });
-      if (known) {
-        settle(next);
+      next.asking = Thread.currentThread();
+      stage(message).whenComplete((answer, failure) -> completed(next, answer, failure));
+      next.asking = null;
+    }
+
+    /** Answers at once in the middle of {@link #ask}, and otherwise in a task of the event loop. */
+    private void completed(Reply reply, @Nullable O answer, @Nullable Throwable failure) {
+      reply.answer = answer;
+      reply.failure = failure;
+      if (reply.asking == Thread.currentThread()) {
+        settle(reply);
         settled();
+      } else {
+        completed.add(reply);
+        drainLater();
       }
     }
 

@@ -112,10 +112,23 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
   }
 
   @SuppressWarnings("unchecked") // only this class puts queues there
+  /** Refuses a connection whose messages are handled by an offloaded handler. */
+  static void requireNone(Connection<?> connection) {
+    if (connection.attribute(OffloadedHandler.Queue.class) != null) {
+      throw besideAsyncReplies();
+    }
+  }
+
+  static IllegalStateException besideAsyncReplies() {
+    return new IllegalStateException(
+        "connection has an offloaded handler and one of replyingAsync; use one of them");
+  }
+
   private Queue queue(Connection<O> connection) {
     Queue queue = (Queue) connection.attribute(Queue.class);
     if (queue == null) {
       Offloadable.of(connection); // refuses others
+      AsyncReplies.requireNone(connection);
       queue = new Queue(connection);
       connection.attribute(Queue.class, queue);
     }

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -93,6 +94,43 @@ class AsyncRepliesTest {
         asked(question).complete(question + "!");
         assertThat(peer.receive()).isEqualTo(question + "!");
       }
+    }
+  }
+
+  /** A stage without the methods of a future, such as those of Delivery. */
+  @Test
+  void minimalStagesAreAnswered() throws Exception {
+    CompletableFuture<@Nullable String> late = new CompletableFuture<>();
+    Function<String, CompletionStage<@Nullable String>> reply =
+        question ->
+            switch (question) {
+              case "now" -> CompletableFuture.completedStage("NOW");
+              case "never" -> CompletableFuture.failedStage(new IllegalStateException("no"));
+              default -> late.minimalCompletionStage();
+            };
+    try (RawPeer peer = connect(replying(reply).onFailure((question, e) -> e.getMessage()))) {
+      peer.send("now", "never", "later");
+      assertThat(peer.receive()).isEqualTo("NOW");
+      assertThat(peer.receive()).isEqualTo("no");
+      late.complete("LATER");
+      assertThat(peer.receive()).isEqualTo("LATER");
+    }
+  }
+
+  @Test
+  void offloadedHandlerOnTheSameConnectionIsRefused() throws Exception {
+    ExecutorService executor = Executors.newSingleThreadExecutor();
+    Handler<String, String> offloaded =
+        Handler.<String, String>replying(text -> text).offload(executor);
+    AsyncReplies<String, String> later = asked();
+    try (RawPeer peer =
+        connect(
+            (connection, text) ->
+                (text.equals("later") ? later : offloaded).onMessage(connection, text))) {
+      peer.send("later", "now").expectEnd();
+      requireNonNull(recorder).await("close HANDLER_ERROR");
+    } finally {
+      executor.shutdown();
     }
   }
 
