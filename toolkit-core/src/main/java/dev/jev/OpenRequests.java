@@ -3,7 +3,7 @@ package dev.jev;
 import dev.jev.Delivery.Outcome;
 import dev.jev.RequestException.Kind;
 import io.netty.util.ReferenceCountUtil;
-import java.nio.channels.ClosedChannelException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -46,7 +46,7 @@ final class OpenRequests<Q, A> {
   // Any thread.
   private final AtomicInteger places = new AtomicInteger(); // of requests, also before they begin
   private final AtomicInteger abandoned = new AtomicInteger(); // requests that have places still
-  private volatile @Nullable CloseReason closeReason; // null until onClose
+  private volatile @Nullable Supplier<RequestException> end; // null until onClose, or a detach
 
   // Event loop only.
   private final Places<Q, A, Request> requests;
@@ -134,7 +134,8 @@ final class OpenRequests<Q, A> {
       return request;
     }
     if (stream == null) {
-      connection.execute(() -> askOnLoop(request, question, null));
+      Q owned = MessageOwnership.acquire(question); // which may be in delivery
+      connection.execute(() -> askOnLoop(request, owned, null));
     } else if (stream.inEventLoop()) {
       boolean maybeDropped = stream.config().overflow() == OverflowPolicy.DROP_OLDEST;
       askOnLoop(request, question, maybeDropped ? new Question(request) : null);
@@ -172,7 +173,7 @@ final class OpenRequests<Q, A> {
   // Event loop only.
 
   private void askOnLoop(Request request, Q question, @Nullable Question tracked) {
-    RuntimeException refusal = begin(request);
+    Throwable refusal = begin(request);
     if (refusal != null) {
       refuse(request, question, refusal);
       return;
@@ -182,7 +183,7 @@ final class OpenRequests<Q, A> {
           stream == null
               ? connection.deliver(question).outcome()
               : stream.outbound().send(question, tracked);
-      if (outcome != Outcome.TAKEN && tracked == null) {
+      if (outcome != Outcome.TAKEN) {
         giveUp(request, failure(Undelivered.failure(outcome)));
       }
     } catch (Throwable t) { // the protocol cannot pack the question
@@ -191,17 +192,21 @@ final class OpenRequests<Q, A> {
   }
 
   /** Begins a request, or returns why it cannot begin. */
-  private @Nullable RuntimeException begin(Request request) {
-    CloseReason closed = closeReason;
-    if (closed != null) {
-      return RequestException.closed(closed);
+  private @Nullable Throwable begin(Request request) {
+    Supplier<RequestException> ended = end;
+    if (ended != null) {
+      return ended.get();
     }
     if (request.isDone()) {
       return new CancellationException();
     }
-    if (!requests.add(request.key, request)) {
-      return RequestException.of(
-          Kind.REFUSED, "id of the question: in use by an open request (expected: a free id)");
+    try {
+      if (!requests.add(request.key, request)) {
+        return RequestException.of(
+            Kind.REFUSED, "id of the question: in use by an open request (expected: a free id)");
+      }
+    } catch (Throwable t) { // equals or hashCode of an id
+      return t;
     }
     request.begun = true;
     counts.countAsked();
@@ -250,15 +255,14 @@ final class OpenRequests<Q, A> {
 
   /** Returns the failure of a request whose question was dropped. Any thread. */
   private Throwable failure(Throwable cause) {
-    if (!(cause instanceof ClosedChannelException)) {
-      return cause instanceof IllegalStateException
-          ? RequestException.of(Kind.REFUSED, String.valueOf(cause.getMessage()))
-          : cause;
+    if (cause instanceof Undelivered.OverLimitException) {
+      return RequestException.of(Kind.REFUSED, String.valueOf(cause.getMessage()));
     }
-    CloseReason why = closeReason;
-    return why == null
-        ? RequestException.of(Kind.CLOSED, "connection is closing")
-        : RequestException.closed(why);
+    if (!(cause instanceof IOException)) {
+      return cause;
+    }
+    Supplier<RequestException> ended = end;
+    return ended == null ? RequestException.of(Kind.CLOSED, "connection is closing") : ended.get();
   }
 
   /** Runs an action where continuations may run. */
@@ -300,16 +304,18 @@ final class OpenRequests<Q, A> {
 
   /** Fails all open requests, since the connection has closed. */
   void close(CloseReason reason) {
-    closeReason = reason;
     failAll(() -> RequestException.closed(reason));
   }
 
   /** Fails those that are open when a connection was detached, for which there is no onClose. */
   private void detached() {
-    failAll(() -> RequestException.of(Kind.CLOSED, "connection was detached"));
+    if (end == null) {
+      failAll(() -> RequestException.of(Kind.CLOSED, "connection was detached"));
+    }
   }
 
   private void failAll(Supplier<RequestException> failure) {
+    end = failure;
     if (expiry != null) {
       expiry.cancel();
     }
@@ -493,7 +499,7 @@ final class OpenRequests<Q, A> {
 
     @Override
     public boolean cancel(boolean mayInterruptIfRunning) {
-      return abandon(super.cancel(mayInterruptIfRunning));
+      return completeExceptionally(new CancellationException()) || isCancelled();
     }
 
     private boolean abandon(boolean first) {
@@ -515,7 +521,7 @@ final class OpenRequests<Q, A> {
 
     @Override
     boolean packing() {
-      RuntimeException refusal = begin(request);
+      Throwable refusal = begin(request);
       if (refusal != null) {
         places.decrementAndGet();
         later(() -> fail(request, refusal));
@@ -526,10 +532,11 @@ final class OpenRequests<Q, A> {
     @Override
     public boolean completeExceptionally(Throwable cause) {
       boolean atClose =
-          cause instanceof ClosedChannelException
-              && closeReason == null
+          cause instanceof IOException
+              && end == null
               && stream != null
-              && stream.inEventLoop();
+              && stream.inEventLoop()
+              && stream.lifecycle().hasReason();
       if (!atClose) {
         giveUp(request, failure(cause));
       } else if (!request.begun) {

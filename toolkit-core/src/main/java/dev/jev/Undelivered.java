@@ -51,6 +51,16 @@ final class Undelivered {
   static Exception failure(Outcome outcome, String overLimit) {
     return outcome == Outcome.CLOSED
         ? new ClosedChannelException()
-        : new IllegalStateException(overLimit);
+        : new OverLimitException(overLimit);
+  }
+
+  /** A message was dropped because too many bytes are pending. */
+  static final class OverLimitException extends IllegalStateException {
+
+    private static final long serialVersionUID = 1;
+
+    private OverLimitException(String message) {
+      super(message);
+    }
   }
 }

@@ -336,6 +336,58 @@ class RequestsTest {
   }
 
   @Test
+  void requestBehindTheEndOfTheOutputFailsAtOnce() throws Exception {
+    Requests<String, String> requests = connect(inOrder());
+    connection().shutdownOutput();
+    time().halt(Duration.ZERO);
+    for (int i = 0; i < 3; i++) {
+      expectFailure(
+          requests.ask(connection(), "late"),
+          RequestException.Kind.CLOSED,
+          "connection is closing");
+    }
+    assertThat(requests.stats().open()).isZero();
+  }
+
+  @Test
+  void requestThatIsCancelledTwiceIsCountedOnce() {
+    Requests<String, String> requests = connect(inOrder());
+    CompletableFuture<String> first = requests.ask(connection(), "a");
+    CompletableFuture<String> second = requests.ask(connection(), "b");
+    assertThat(first.cancel(false)).isTrue();
+    assertThat(first.cancel(false)).isTrue();
+    assertThat(first).isCancelled();
+    assertThat(requests.stats().open()).isEqualTo(1);
+    answer("A", "B");
+    assertThat(second).isCompletedWithValue("B");
+    assertThat(requests.stats().open()).isZero();
+  }
+
+  @Test
+  void idWhoseHashCodeThrowsFailsItsRequestOnly() throws Exception {
+    Object broken =
+        new Object() {
+          @Override
+          public int hashCode() {
+            throw new IllegalStateException("no hash");
+          }
+        };
+    Requests<String, String> requests =
+        connect(
+            Requests.<String, String, Object>byId(
+                    text -> text.startsWith("broken") ? broken : text, text -> text)
+                .maxOpen(1));
+    for (int i = 0; i < 3; i++) {
+      assertThat(failure(requests.ask(connection(), "broken")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("no hash");
+    }
+    CompletableFuture<String> good = requests.ask(connection(), "good");
+    answer("good");
+    assertThat(good).isCompletedWithValue("good");
+  }
+
+  @Test
   void detachedConnectionFailsItsOpenRequests() throws Exception {
     Requests<String, String> requests = connect(byId());
     CompletableFuture<String> first = requests.ask(connection(), "1=one");
@@ -343,7 +395,9 @@ class RequestsTest {
     time().halt(Duration.ZERO);
     expectFailure(first, RequestException.Kind.CLOSED, "connection was detached");
     expectFailure(
-        requests.ask(connection(), "2=two"), RequestException.Kind.CLOSED, "connection is closing");
+        requests.ask(connection(), "2=two"),
+        RequestException.Kind.CLOSED,
+        "connection was detached");
     unasked.expect("connect");
     unasked.expectNothingMore();
   }

@@ -1,5 +1,6 @@
 package dev.jev.test;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.AsyncReplies;
@@ -8,6 +9,8 @@ import dev.jev.CloseReason.Kind;
 import dev.jev.Handler;
 import dev.jev.RequestException;
 import dev.jev.Requests;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +37,29 @@ class InMemoryRequestsTest {
     assertThat(connection.sent()).containsExactly("Bc");
     connection.receive("BC");
     assertThat(second).isCompletedWithValue("BC");
+  }
+
+  @Test
+  void messageThatIsBeingDeliveredMayBeTheQuestion() {
+    Requests<ByteBuf, ByteBuf> behind = Requests.<ByteBuf, ByteBuf>inOrder().build();
+    InMemoryConnection<ByteBuf, ByteBuf> back =
+        InMemoryConnection.<ByteBuf, ByteBuf>to(behind.handler()).open();
+    InMemoryConnection<ByteBuf, ByteBuf> front =
+        InMemoryConnection.<ByteBuf, ByteBuf>to(
+                Handler.replyingAsync((ByteBuf question) -> behind.ask(back, question)))
+            .open();
+    ByteBuf question = Unpooled.copiedBuffer("question", UTF_8);
+    front.receive(question);
+    back.run();
+    assertThat(back.takeSent()).containsExactly(question);
+    assertThat(question.refCnt()).isEqualTo(1);
+    question.release();
+    back.receive(Unpooled.copiedBuffer("answer", UTF_8));
+    front.run();
+    List<ByteBuf> answers = front.takeSent();
+    assertThat(answers).hasSize(1);
+    assertThat(answers.get(0).toString(UTF_8)).isEqualTo("answer");
+    answers.get(0).release();
   }
 
   @Test
