@@ -86,6 +86,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   // Volatile: read by any thread.
   private volatile boolean closing;
+  private boolean stopped; // event loop only: no further attempt to connect
   private volatile @Nullable Connection<O> ready; // from its onConnect to its onClose
 
   // Event loop only.
@@ -348,7 +349,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     if (closing) {
       return;
     }
-    long nanos = targets.attemptFailed(cause, backoff);
+    long nanos = stopped ? -1 : targets.attemptFailed(cause, backoff);
     if (nanos < 0) {
       giveUp(cause);
     } else {
@@ -392,6 +393,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
   /** Ends the attempts to connect. A client without a connection closes. */
   private void stopConnecting() {
     backoff = null;
+    stopped = true;
     if (connection == null && ready == null && !closing) {
       cancel();
       giveUp(failure("the client has stopped connecting", null));

@@ -5,9 +5,11 @@ import static dev.jev.ClientTest.get;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jev.plugin.Tls;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -139,5 +141,33 @@ class ClientAddressesTest {
     String second = deadUri();
     client().plugin(plugin).connect(first, second).close();
     assertThat(seen.get()).containsExactly(first, second);
+  }
+
+  @Test
+  void failedHandshakeMovesOnToNoOtherAddressWhenConnectingHasStopped() throws Exception {
+    AtomicReference<PluginHost> host = new AtomicReference<>();
+    Plugin plugin =
+        new Plugin() {
+          @Override
+          public void start(PluginHost started) {
+            host.set(started);
+          }
+        };
+    try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        Server other = serve("other");
+        Client<String> client =
+            client()
+                .plugin(plugin)
+                .plugin(Tls.client().insecure().build())
+                .connect("tcp://127.0.0.1:" + silent.getLocalPort(), uri(other))) {
+      try (Socket accepted = silent.accept()) {
+        assertThat(accepted.getInputStream().read()).isNotNegative(); // of the ClientHello
+        host.get().stopAccepting();
+      }
+      assertThat(failure(client.connected().toCompletableFuture()))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining(String.valueOf(silent.getLocalPort()));
+      assertThat(other.connectionCount()).isZero();
+    }
   }
 }
