@@ -139,7 +139,8 @@ public interface Connection<O> extends Scheduler {
    * connection closes with {@code HANDLER_ERROR}.
    *
    * <p>A further call replaces the one before. There is no effect for a UDP address, and for {@link
-   * Transport#LOCAL}, which cannot be half-closed.
+   * Transport#LOCAL}, which cannot be half-closed. With TLS 1.2, in which nothing may be sent
+   * behind the end of the peer (RFC 5246, 7.2.1), the connection closes after the task.
    *
    * @throws IllegalArgumentException if {@code timeout} is not positive
    */

@@ -374,7 +374,8 @@ final class ConnectionLifecycle {
   /** Closes, or keeps the output open, when everything was handled that came before the end. */
   void closeAfterPeer() {
     HalfClose halfClose = connection.attribute(HalfClose.class);
-    if (halfClose == null || outputEndRequested || !channel().isActive()) {
+    boolean ended = channel() instanceof DuplexChannel duplex && duplex.isOutputShutdown();
+    if (halfClose == null || ended || !channel().isActive()) {
       closeBehindPublished(CloseReason.of(Kind.PEER_CLOSED));
     } else if (halfClose.begin()) {
       CloseReason why = CloseReason.of(Kind.TIMEOUT, "half-closed for " + halfClose.timeout());
@@ -426,7 +427,14 @@ final class ConnectionLifecycle {
     unsubscribe();
     if (!outputEnded && channel() instanceof DuplexChannel duplex) {
       connection.outbound().packMailbox();
-      flush(() -> connection.observers().endOutput(duplex::shutdownOutput));
+      flush(() -> connection.observers().endOutput(() -> shutDown(duplex)));
+    }
+  }
+
+  private void shutDown(DuplexChannel duplex) {
+    duplex.shutdownOutput();
+    if (inputEnded) {
+      connection.onLoop(() -> {}); // the end of the turn closes
     }
   }
 

@@ -22,6 +22,9 @@ class HalfCloseTest {
 
   private static final Duration LONG = Duration.ofHours(1);
 
+  /** More than the buffers of the sockets. */
+  private static final int BIG = 8 * 1024 * 1024;
+
   private final LinkedBlockingQueue<String> seen = new LinkedBlockingQueue<>();
   private Server server;
 
@@ -157,6 +160,35 @@ class HalfCloseTest {
     } finally {
       executor.shutdown();
     }
+  }
+
+  /** The close timeout, which is shorter, does not apply while the peer reads. */
+  @Test
+  void slowPeerGetsAllThatWasSentBeforeTheEndOfTheOutput() throws Exception {
+    String big = "x".repeat(BIG);
+    server =
+        Server.builder(
+                Texts::new,
+                handler(
+                    connection ->
+                        connection.onHalfClose(
+                            LONG,
+                            () -> {
+                              connection.send(big);
+                              connection.shutdownOutput();
+                            }),
+                    0))
+            .listen("tcp://127.0.0.1:0")
+            .maxPendingBytes(2 * BIG)
+            .closeTimeout(Duration.ofMillis(200))
+            .start();
+    try (RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024)) {
+      peer.shutdownOutput();
+      TimeUnit.MILLISECONDS.sleep(600);
+      assertThat(peer.receive()).isEqualTo(big);
+      peer.expectEnd();
+    }
+    assertThat(next()).isEqualTo("PEER_CLOSED");
   }
 
   @Test

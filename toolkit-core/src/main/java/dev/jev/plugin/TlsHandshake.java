@@ -132,6 +132,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     } else if (event == GuardedSslHandler.INPUT_ENDED) {
       inputEnded = true;
       ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+      if (!canWriteAfterPeerEnd(ctx)) { // so a half-close ends, too, when its task was started
+        link.connection().execute(link.connection()::shutdownOutput);
+      }
     } else if (event instanceof ChannelInputShutdownEvent) {
       if (!inputEnded) {
         finish();
@@ -270,6 +273,11 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     } else {
       ctx.write(message, promise);
     }
+  }
+
+  private static boolean canWriteAfterPeerEnd(ChannelHandlerContext ctx) {
+    SslHandler handler = ctx.pipeline().get(GuardedSslHandler.class);
+    return handler != null && handler.engine().getSession().getProtocol().equals("TLSv1.3");
   }
 
   private static void complete(ChannelPromise promise, @Nullable Throwable failure) {

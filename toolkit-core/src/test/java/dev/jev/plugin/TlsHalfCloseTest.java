@@ -275,6 +275,23 @@ class TlsHalfCloseTest {
                     .withCauseInstanceOf(ClosedChannelException.class));
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"JDK", "BORINGSSL"})
+  void tls12CannotBeHalfClosed(Tls.Provider provider) throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    Handler<String, String> keepsOpen =
+        (connection, message) -> connection.onHalfClose(Duration.ofHours(1), begun::countDown);
+    Tls.Builder tls = Tls.server().provider(provider).protocols("TLSv1.2");
+    try (Server server = start(Transport.AUTO, tls, keepsOpen);
+        RawPeer peer = RawPeer.connect(server)) {
+      EnginePeer engine = engine().handshake(peer);
+      peer.write(lastWords(engine, "1"));
+      assertThat(engine.readAll(peer)).isEmpty();
+    }
+    await(begun);
+    reasons.expect("PEER_CLOSED");
+  }
+
   // Records that look like a close_notify.
 
   @ParameterizedTest
