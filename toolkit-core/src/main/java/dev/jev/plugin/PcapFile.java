@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channel;
 import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
@@ -43,34 +45,41 @@ final class PcapFile implements Closeable {
   private final Instant start = Instant.now(); // captures have the time of day
   private final long startNanos = System.nanoTime();
 
+  private final Channel file;
+  private final long maxBytes;
+
   // Guarded by this.
   private final OutputStream out;
-  private final long maxBytes;
   private long bytes = FILE_HEADER_BYTES;
   private boolean ended;
+  private boolean failed; // what is buffered may be written in part
 
-  private PcapFile(Path path, OutputStream out, long maxBytes) {
+  private PcapFile(Path path, WritableByteChannel file, long maxBytes) {
     this.path = path;
-    this.out = out;
+    this.file = file;
+    this.out = new BufferedOutputStream(Channels.newOutputStream(file), BUFFER_BYTES);
     this.maxBytes = maxBytes;
   }
 
-  /** Creates a file that only its owner may read, or replaces the contents of an existing one. */
+  /** Creates a file that only its owner may read, in place of an existing one. */
   static PcapFile create(Path path, long maxBytes) throws IOException {
+    if (Files.isRegularFile(path) || Files.isSymbolicLink(path)) {
+      Files.delete(path); // with its permissions
+    }
+    boolean isNew = Files.notExists(path); // false for a pipe, for example
     Set<OpenOption> options =
-        Set.of(
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE);
+        isNew
+            ? Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)
+            : Set.of(StandardOpenOption.WRITE);
     boolean isPosix = path.getFileSystem().supportedFileAttributeViews().contains("posix");
     FileAttribute<?>[] attributes =
-        isPosix
+        isNew && isPosix
             ? new FileAttribute<?>[] {
               PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
             }
             : new FileAttribute<?>[0];
-    OutputStream file = Channels.newOutputStream(Files.newByteChannel(path, options, attributes));
-    PcapFile created = new PcapFile(path, new BufferedOutputStream(file, BUFFER_BYTES), maxBytes);
+    PcapFile created =
+        new PcapFile(path, Files.newByteChannel(path, options, attributes), maxBytes);
     created.writeHeader();
     return created;
   }
@@ -104,17 +113,24 @@ final class PcapFile implements Closeable {
       out.write(headerBytes);
       out.write(packet);
     } catch (IOException e) {
-      end(e.toString());
+      fail(e);
     }
   }
 
   /** Makes the packets so far visible to readers of the file. */
   synchronized void flush() {
-    try {
-      out.flush();
-    } catch (IOException e) {
-      end(e.toString());
+    if (!failed) {
+      try {
+        out.flush();
+      } catch (IOException e) {
+        fail(e);
+      }
     }
+  }
+
+  private void fail(IOException cause) {
+    failed = true;
+    end(cause.toString());
   }
 
   private void end(String why) {
@@ -127,6 +143,10 @@ final class PcapFile implements Closeable {
   @Override
   public synchronized void close() throws IOException {
     ended = true;
-    out.close();
+    if (failed) {
+      file.close(); // and does not write the buffer again
+    } else {
+      out.close();
+    }
   }
 }

@@ -1,5 +1,7 @@
 package dev.jev.plugin;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.jev.CloseReason;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
@@ -8,6 +10,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -103,7 +106,7 @@ final class PcapLog implements Plugin {
     }
     int length = bytes.length;
     try {
-      return mask.apply(bytes);
+      return requireNonNull(mask.apply(bytes), "masked bytes");
     } catch (RuntimeException | Error e) {
       faults.warning(() -> "the mask of the capture " + path + " failed, zeros are written: " + e);
       return new byte[length];
@@ -117,6 +120,7 @@ final class PcapLog implements Plugin {
     private final long number;
     private final boolean ofServer;
     private @Nullable PcapStream stream; // null until the connection is active
+    private boolean closed;
 
     Tap(Link link, PcapFile file, long number) {
       this.link = link;
@@ -155,7 +159,7 @@ final class PcapLog implements Plugin {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
       if (message instanceof ByteBuf bytes) {
-        stream().write(/* ofClient= */ ofServer, masked(ByteBufUtil.getBytes(bytes)));
+        capture(/* ofClient= */ ofServer, bytes);
       }
       ctx.fireChannelRead(message);
     }
@@ -163,13 +167,33 @@ final class PcapLog implements Plugin {
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
       if (message instanceof ByteBuf bytes && bytes.isReadable()) {
-        stream().write(/* ofClient= */ !ofServer, masked(ByteBufUtil.getBytes(bytes)));
+        capture(/* ofClient= */ !ofServer, bytes);
       }
       ctx.write(message, promise);
     }
 
+    private void capture(boolean ofClient, ByteBuf bytes) {
+      if (closed) { // or handed over to another handler
+        return;
+      }
+      try {
+        stream().write(ofClient, masked(ByteBufUtil.getBytes(bytes)));
+      } catch (Throwable t) { // out of memory, for example
+        faults.warning(() -> "bytes are missing in the capture " + path + ": " + t);
+      }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+      if (event instanceof ChannelInputShutdownEvent && !closed) {
+        stream().end(/* ofClient= */ ofServer);
+      }
+      ctx.fireUserEventTriggered(event);
+    }
+
     @Override
     public void closed(CloseReason reason) {
+      closed = true;
       if (stream != null) {
         boolean byPeer = reason.kind() == CloseReason.Kind.PEER_CLOSED;
         stream.close(/* byClient= */ byPeer == ofServer);

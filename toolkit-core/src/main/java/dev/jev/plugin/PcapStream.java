@@ -39,6 +39,7 @@ final class PcapStream {
     private final byte[] address;
     private final int port;
     private int sent; // the next sequence number
+    private boolean ended;
 
     End(InetSocketAddress address) {
       this.address = address.getAddress().getAddress();
@@ -79,15 +80,21 @@ final class PcapStream {
     }
   }
 
+  /** Writes the end of one direction, unless it has ended. */
+  void end(boolean ofClient) {
+    End from = ofClient ? client : server;
+    if (!from.ended) {
+      from.ended = true;
+      write(from, ofClient ? server : client, FIN | ACK, new byte[0]);
+      from.sent++;
+    }
+  }
+
   /** Writes the end of both directions. */
   void close(boolean byClient) {
-    End first = byClient ? client : server;
-    End second = byClient ? server : client;
-    write(first, second, FIN | ACK, new byte[0]);
-    first.sent++;
-    write(second, first, FIN | ACK, new byte[0]);
-    second.sent++;
-    write(first, second, ACK, new byte[0]);
+    end(byClient);
+    end(!byClient);
+    write(byClient ? client : server, byClient ? server : client, ACK, new byte[0]);
     file.flush();
   }
 

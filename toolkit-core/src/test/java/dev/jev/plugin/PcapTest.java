@@ -17,10 +17,13 @@ import dev.jev.Program;
 import dev.jev.RawPeer;
 import dev.jev.Server;
 import dev.jev.Texts;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -204,6 +207,56 @@ class PcapTest {
     }
     String all = Files.readString(file(), ISO_8859_1);
     assertThat(all).doesNotContain("secret").contains("\0".repeat(10));
+  }
+
+  @Test
+  void maskThatReturnsNullHasFailedToo() throws Exception {
+    try (LogCapture log = new LogCapture("dev.jev");
+        Server server = echo(capture().mask(PcapTest::nothing).build()).start()) {
+      talk(server, "secret");
+      log.await("the mask of the capture " + file() + " failed, zeros are written");
+    }
+    assertThat(Files.readString(file(), ISO_8859_1)).doesNotContain("secret");
+  }
+
+  private static byte[] nothing(byte[] bytes) {
+    return null;
+  }
+
+  @Test
+  void existingFileIsReplacedWithItsPermissions() throws Exception {
+    Path other = Files.writeString(directory.resolve("other"), "other");
+    Files.createSymbolicLink(file(), other);
+    try (Server server = echo(capture().build()).start()) {
+      talk(server, "hello");
+      assertThat(Files.getPosixFilePermissions(file(), LinkOption.NOFOLLOW_LINKS))
+          .containsOnly(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
+    }
+    assertThat(other).hasContent("other");
+  }
+
+  @Test
+  void nothingIsCapturedBehindADetach() throws Exception {
+    Handler<String, String> detaching =
+        (connection, text) ->
+            connection.detach(
+                new ChannelInboundHandlerAdapter() {
+                  @Override
+                  public void channelRead(ChannelHandlerContext ctx, Object message) {
+                    ctx.writeAndFlush(message);
+                  }
+                });
+    try (Server server =
+            Server.builder(Texts::new, detaching)
+                .listen("tcp://127.0.0.1:0")
+                .plugin(capture().build())
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.send("detach", "behind");
+      assertThat(peer.receive()).isEqualTo("behind");
+    }
+    String all = Files.readString(file(), ISO_8859_1);
+    assertThat(all).contains("detach").containsOnlyOnce("behind"); // read in one piece with it
   }
 
   @Test
