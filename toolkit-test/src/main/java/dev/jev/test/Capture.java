@@ -28,11 +28,12 @@ record Capture(List<Stream> streams) {
   private static final int FILE_HEADER_BYTES = 24;
   private static final int PACKET_HEADER_BYTES = 16;
   private static final int MAX_BYTES = Integer.MAX_VALUE - 8; // of an array
+  private static final int FIN = 0x01;
   private static final int SYN = 0x02;
   private static final int ACK = 0x10;
   private static final long SECOND_NANOS = 1_000_000_000;
 
-  /** The bytes of one read or write. */
+  /** The bytes of one read or write; none for the end of the client's output. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Chunk(long nanos, boolean ofClient, byte[] bytes) {}
 
@@ -174,7 +175,8 @@ record Capture(List<Stream> streams) {
         return;
       }
       Sender sender = senders.get(way);
-      if (sender == null || !packet.hasRemaining()) {
+      boolean ends = sender != null && sender.isClient && (flags & FIN) != 0;
+      if (sender == null || !(packet.hasRemaining() || ends)) {
         return;
       }
       if (sequence != sender.next) {

@@ -82,7 +82,10 @@ public final class Replay {
     return this;
   }
 
-  /** Sets the maximum time to wait for an answer of the captured length; 5 s by default. */
+  /**
+   * Sets the maximum time without a byte of an answer, once its captured time is over; 5 s by
+   * default. Then the answer counts as too short.
+   */
   public Replay answerTimeout(Duration answerTimeout) {
     if (answerTimeout.isNegative() || answerTimeout.isZero()) {
       throw new IllegalArgumentException("answerTimeout: " + answerTimeout + " (expected: > PT0S)");

@@ -37,10 +37,12 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
   private @Nullable Connection<byte[]> connection;
   private int next; // chunk
   private long due; // bytes of answers before the next chunk
+  private long dueNanos; // the time of the last one of them, in the capture
   private long sent;
   private long received;
   private boolean ended;
   private int waits; // number of timeouts that were started
+  private long progressAt; // when the wait for an answer began, or a part of it arrived
   private Replay.@Nullable Difference difference;
   private @Nullable RuntimeException failure; // of this code, or for a wrong address
 
@@ -83,7 +85,12 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
 
   /** Runs a task at a time of the capture. */
   private void at(long nanos, Runnable task) {
-    schedule(task, start + (long) (nanos / speed) - System.nanoTime());
+    schedule(task, time(nanos) - System.nanoTime());
+  }
+
+  /** Returns the time of the replay for one of the capture. */
+  private long time(long nanos) {
+    return start + (long) (nanos / speed);
   }
 
   private void run(Runnable task) {
@@ -113,15 +120,21 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
   /** Goes on to the next chunk of the client whose answers before it have arrived. */
   private void proceed() {
     while (next < stream.chunks().size() && !stream.chunks().get(next).ofClient()) {
-      due += stream.chunks().get(next++).bytes().length;
+      due += stream.chunks().get(next).bytes().length;
+      dueNanos = stream.chunks().get(next++).nanos();
     }
     if (received < due) {
       awaitAnswer();
-    } else if (next < stream.chunks().size()) {
+    } else if (next < stream.chunks().size() && !isEndOfAll()) {
       at(stream.chunks().get(next).nanos(), this::sendNext);
     } else {
       finish();
     }
+  }
+
+  /** Returns whether only the end of the client's output is left, which the close includes. */
+  private boolean isEndOfAll() {
+    return next == stream.chunks().size() - 1 && stream.chunks().get(next).bytes().length == 0;
   }
 
   private void sendNext() {
@@ -130,7 +143,9 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
       return;
     }
     byte[] bytes = stream.chunks().get(next++).bytes();
-    if (open.send(bytes)) {
+    if (bytes.length == 0) {
+      open.shutdownOutput();
+    } else if (open.send(bytes)) {
       sent += bytes.length;
     }
     proceed();
@@ -138,14 +153,18 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
 
   private void awaitAnswer() {
     int wait = ++waits;
-    schedule(() -> timeOut(wait), answerTimeout.toNanos());
+    progressAt = Math.max(System.nanoTime(), time(dueNanos));
+    schedule(() -> timeOut(wait), progressAt + answerTimeout.toNanos() - System.nanoTime());
   }
 
   private void timeOut(int wait) {
     if (ended || wait != waits) {
       return;
     }
-    if (comparing) {
+    long left = progressAt + answerTimeout.toNanos() - System.nanoTime();
+    if (left > 0) { // a part of the answer has arrived in between
+      schedule(() -> timeOut(wait), left);
+    } else if (comparing) {
       differ(received, "no more within " + answerTimeout, "byte " + received);
       finish();
     } else {
@@ -163,6 +182,7 @@ final class ReplayedStream implements Handler<byte[], byte[]> {
       compare(bytes);
     }
     received += bytes.length;
+    progressAt = Math.max(progressAt, System.nanoTime());
     if (difference != null) {
       finish();
     } else if (!wasDue && received >= due) {

@@ -113,6 +113,62 @@ class ReplayTest {
         .allMatch(difference -> difference.description().endsWith("(expected: a connection)"));
   }
 
+  private Path captured(String name, Handler<String, String> handler, String question, int answers)
+      throws Exception {
+    Path file = directory.resolve(name);
+    try (Server server =
+            Server.builder(ShortTexts::new, handler)
+                .listen("tcp://127.0.0.1:0")
+                .plugin(WireLog.pcap(file).build())
+                .start();
+        RawPeer peer = RawPeer.connect(server)) {
+      peer.write(question).shutdownOutput();
+      assertThat(peer.readAll()).hasSize(2 * answers);
+    }
+    return file;
+  }
+
+  /** Answers with many messages, which take longer than the timeout together. */
+  private static Handler<String, String> streaming(int count, Duration period) {
+    return new Handler<>() {
+      @Override
+      public void onMessage(Connection<String> connection, String text) {
+        connection.onHalfClose(Duration.ofHours(1), () -> push(connection, count));
+      }
+
+      private void push(Connection<String> connection, int left) {
+        if (left == 0) {
+          connection.shutdownOutput();
+        } else {
+          connection.send("x");
+          connection.runAfter(period, () -> push(connection, left - 1));
+        }
+      }
+    };
+  }
+
+  @Test
+  void slowAnswerIsAwaitedWhileItGoesOn() throws Exception {
+    Handler<String, String> slow = streaming(15, Duration.ofMillis(100));
+    Path file = captured("slow.pcap", slow, "01 61", 15);
+    try (Server server = server(slow)) {
+      for (Replay each : new Replay[] {replay(server, file), replay(server, file).atOnce()}) {
+        Replay.Result result = each.answerTimeout(Duration.ofSeconds(1)).run();
+        assertThat(result.differences()).isEmpty();
+        assertThat(result.receivedBytes()).isEqualTo(30);
+      }
+    }
+  }
+
+  @Test
+  void endOfTheInputIsReplayedBeforeTheAnswersToIt() throws Exception {
+    Handler<String, String> atTheEnd = streaming(1, Duration.ofMillis(1));
+    Path file = captured("end.pcap", atTheEnd, "01 61", 1);
+    try (Server server = server(atTheEnd)) {
+      assertThat(replay(server, file).atOnce().run().differences()).isEmpty();
+    }
+  }
+
   /** The second question of a client depends on the first answer, so it waits for it. */
   @Test
   void questionAfterAnAnswerWaitsForIt() throws Exception {
