@@ -40,4 +40,11 @@ record MessageLimits(int maxMessageBytes, int maxFragments, boolean streaming, b
   MessageReader newReader() {
     return new MessageReader(this);
   }
+
+  /** Refuses a tunnel, which consists of binary messages, if these are refused. */
+  void requireBinary() {
+    if (textOnly) {
+      throw new IllegalStateException("tunnel with textOnly (expected: one of them)");
+    }
+  }
 }

@@ -207,6 +207,7 @@ public final class WebSocketClientBuilder {
    */
   public <I, O> Supplier<Protocol<I, O>> tunnel(Supplier<? extends Protocol<I, O>> protocols) {
     requireNonNull(protocols, "protocols");
+    limits.requireBinary();
     Supplier<WebSocketProtocol> sockets = build(limits.inParts(), control.withoutMessages());
     return () -> new TunneledProtocol<>(sockets.get(), protocols.get());
   }
