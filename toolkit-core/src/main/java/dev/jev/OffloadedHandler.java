@@ -111,7 +111,6 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
     return queue;
   }
 
-  @SuppressWarnings("unchecked") // only this class puts queues there
   /** Refuses a connection whose messages are handled by an offloaded handler. */
   static void requireNone(Connection<?> connection) {
     if (connection.attribute(OffloadedHandler.Queue.class) != null) {
@@ -124,6 +123,7 @@ final class OffloadedHandler<I, O> implements Handler<I, O> {
         "connection has an offloaded handler and one of replyingAsync; use one of them");
   }
 
+  @SuppressWarnings("unchecked") // only this class puts queues there
   private Queue queue(Connection<O> connection) {
     Queue queue = (Queue) connection.attribute(Queue.class);
     if (queue == null) {
