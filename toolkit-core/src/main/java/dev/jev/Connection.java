@@ -140,7 +140,7 @@ public interface Connection<O> extends Scheduler {
    *
    * <p>A further call replaces the one before. There is no effect for a UDP address, and for {@link
    * Transport#LOCAL}, which cannot be half-closed. With TLS 1.2, in which nothing may be sent
-   * behind the end of the peer (RFC 5246, 7.2.1), the connection closes after the task.
+   * behind the end of the peer (RFC 5246, 7.2.1), the connection closes as without this call.
    *
    * @throws IllegalArgumentException if {@code timeout} is not positive
    */

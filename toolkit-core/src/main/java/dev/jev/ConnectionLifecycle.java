@@ -88,6 +88,7 @@ final class ConnectionLifecycle {
   private @Nullable ScheduledFuture<?> deadline; // of the handshake or the close
   private int lingeredBytes;
   private boolean outputEnded; // nothing more may be packed
+  private boolean outputShutDown; // nothing more can be written
   private boolean awaitingPeerClose; // all output is flushed already
   private boolean lingering; // the output is shut down
   private boolean finished; // the last callback was called
@@ -371,11 +372,15 @@ final class ConnectionLifecycle {
     return false;
   }
 
+  /** Notes that nothing more can be written: the output is shut down, or has ended with TLS 1.2. */
+  void outputShutDown() {
+    outputShutDown = true;
+  }
+
   /** Closes, or keeps the output open, when everything was handled that came before the end. */
   void closeAfterPeer() {
     HalfClose halfClose = connection.attribute(HalfClose.class);
-    boolean ended = channel() instanceof DuplexChannel duplex && duplex.isOutputShutdown();
-    if (halfClose == null || ended || !channel().isActive()) {
+    if (halfClose == null || outputShutDown || !channel().isActive()) {
       closeBehindPublished(CloseReason.of(Kind.PEER_CLOSED));
     } else if (halfClose.begin()) {
       CloseReason why = CloseReason.of(Kind.TIMEOUT, "half-closed for " + halfClose.timeout());

@@ -12,6 +12,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.local.LocalChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelOutputShutdownEvent;
 import io.netty.channel.socket.SocketChannelConfig;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
@@ -438,6 +439,9 @@ final class StreamConnection<I, O> extends LoopMember
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof ChannelOutputShutdownEvent) {
+      lifecycle.outputShutDown();
+    }
     if (event instanceof ChannelInputShutdownEvent && lifecycle.endInput()) {
       if (offloaded) {
         OffloadedHandler.closeIfShutDown(this);

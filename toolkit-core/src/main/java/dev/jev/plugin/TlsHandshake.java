@@ -14,6 +14,7 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelOutputShutdownEvent;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SniCompletionEvent;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
@@ -131,10 +132,10 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
       complete(ctx, handshake.cause());
     } else if (event == GuardedSslHandler.INPUT_ENDED) {
       inputEnded = true;
-      ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-      if (!canWriteAfterPeerEnd(ctx)) { // so a half-close ends, too, when its task was started
-        link.connection().execute(link.connection()::shutdownOutput);
+      if (!canWriteAfterPeerEnd(ctx)) {
+        ctx.fireUserEventTriggered(ChannelOutputShutdownEvent.INSTANCE);
       }
+      ctx.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     } else if (event instanceof ChannelInputShutdownEvent) {
       if (!inputEnded) {
         finish();

@@ -279,8 +279,12 @@ class TlsHalfCloseTest {
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void tls12CannotBeHalfClosed(Tls.Provider provider) throws Exception {
     CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch asked = new CountDownLatch(1);
     Handler<String, String> keepsOpen =
-        (connection, message) -> connection.onHalfClose(Duration.ofHours(1), begun::countDown);
+        (connection, message) -> {
+          connection.onHalfClose(Duration.ofHours(1), begun::countDown);
+          asked.countDown();
+        };
     Tls.Builder tls = Tls.server().provider(provider).protocols("TLSv1.2");
     try (Server server = start(Transport.AUTO, tls, keepsOpen);
         RawPeer peer = RawPeer.connect(server)) {
@@ -288,8 +292,9 @@ class TlsHalfCloseTest {
       peer.write(lastWords(engine, "1"));
       assertThat(engine.readAll(peer)).isEmpty();
     }
-    await(begun);
+    await(asked);
     reasons.expect("PEER_CLOSED");
+    assertThat(begun.getCount()).isEqualTo(1);
   }
 
   // Records that look like a close_notify.
