@@ -114,7 +114,7 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
   private boolean closeExpected;
   private @Nullable Throwable thrown; // by the handler; the test's call will throw it
 
-  /** What happens when the peer has ended its output. */
+  /** The plan for the end of the output of the peer. */
   private record HalfClose(Duration timeout, Runnable task) {}
 
   private InMemoryConnection(Handler<? super I, O> handler, ManualClock clock) {
