@@ -30,6 +30,9 @@ final class Bench implements Callable<Integer> {
 
   private static final int CONNECT_SECONDS = 10;
 
+  /** Maximum number of bytes that a slow server makes a connection hold. */
+  private static final int MAX_PENDING_BYTES = 1 << 30;
+
   @Mixin private Target target = new Target();
 
   @Option(names = "--connections", description = "Number of connections (default: 50).")
@@ -80,7 +83,7 @@ final class Bench implements Callable<Integer> {
     require("rate", rate, rate >= 0 && rate <= 1e9, "0..1e9 messages per second");
     require("seconds", seconds, seconds > 0, "> 0");
     require("size", size, size >= 0, ">= 0 bytes");
-    return measure(target.format());
+    return connectAndMeasure(target.format());
   }
 
   private static void require(String name, Object value, boolean holds, String expected) {
@@ -89,30 +92,50 @@ final class Bench implements Callable<Integer> {
     }
   }
 
-  private <I, O> int measure(WireFormat<I, O> format)
+  private <I, O> int connectAndMeasure(WireFormat<I, O> format)
       throws InterruptedException, ExecutionException {
-    byte[] bytes = message == null ? format.example(size) : message.getBytes(UTF_8);
-    Load<I, O> load = new Load<>(format, bytes, rate == 0 ? depth : 0);
+    Load<I, O> load = new Load<>(format, bytes(format), rate == 0 ? depth : 0);
     List<Client<O>> clients = new ArrayList<>();
     try (EventLoops loops = EventLoops.builder().count(loopCount).start()) {
       try {
         for (int i = 0; i < connections; i++) {
-          clients.add(target.client(format, load).eventLoops(loops).connect(target.address()));
+          clients.add(connect(format, load, loops));
         }
         awaitConnected(clients);
-        load.start();
-        Progress progress = new Progress(load, json ? null : err);
-        pace(load, warmUpSeconds, progress);
-        progress.begin();
-        pace(load, seconds, progress);
-        load.stop();
-        BenchResult result = progress.end();
-        out.println(json ? result.toJson() : result.toText());
-        return result.messages() > 0 ? 0 : 1;
+        return measure(load);
       } finally {
+        load.close();
         clients.forEach(Client::close);
       }
     }
+  }
+
+  private byte[] bytes(WireFormat<?, ?> format) {
+    return message == null ? format.example(size) : Cat.withoutLineEnd(message.getBytes(UTF_8));
+  }
+
+  private <I, O> Client<O> connect(WireFormat<I, O> format, Load<I, O> load, EventLoops loops) {
+    return target
+        .client(format, load)
+        .eventLoops(loops)
+        .maxPendingBytes(MAX_PENDING_BYTES)
+        .connect(target.address());
+  }
+
+  private int measure(Load<?, ?> load) {
+    PrintStream shown = json ? null : err;
+    Progress warmUp = load.measure(warmUpSeconds, shown);
+    load.start();
+    pace(load, warmUp);
+    Progress measured = load.measure(seconds, shown);
+    pace(load, measured);
+    load.stop();
+    BenchResult result = measured.end();
+    if (result.messages() == 0) {
+      load.requireOpen();
+    }
+    out.println(json ? result.toJson() : result.toText());
+    return result.messages() > 0 ? 0 : 1;
   }
 
   private static void awaitConnected(List<? extends Client<?>> clients)
@@ -138,19 +161,19 @@ final class Bench implements Callable<Integer> {
   }
 
   /** Lets the time pass; with a rate, also sends each message when it is due. */
-  private void pace(Load<?, ?> load, double duration, Progress progress) {
-    long start = System.nanoTime();
-    long nanos = (long) (duration * 1e9);
+  private void pace(Load<?, ?> load, Progress progress) {
     double interval = rate == 0 ? 1e8 : 1e9 / rate;
     for (long i = 0; ; i++) {
       long due = (long) (i * interval);
-      if (due >= nanos) {
-        progress.sleepUntil(start + nanos);
+      if (due >= progress.nanos()) {
+        progress.sleepUntil(progress.begin() + progress.nanos());
         return;
       }
-      progress.sleepUntil(start + due);
-      if (rate != 0) {
-        load.send(start + due);
+      progress.sleepUntil(progress.begin() + due);
+      if (rate == 0) {
+        load.requireOpen();
+      } else {
+        load.send(progress.begin() + due);
       }
     }
   }

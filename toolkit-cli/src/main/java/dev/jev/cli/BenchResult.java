@@ -8,18 +8,17 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * The result of a benchmark.
  *
- * @param errors messages that could not be sent, were answered by an error, or had no answer when
- *     their connection was closed
- * @param latencies of the answered messages, in nanoseconds
+ * @param seconds the measured time
+ * @param messages the number of answers within the measured time
+ * @param errors messages that could not be sent, were answered by an error, or had no answer at the
+ *     end, or when their connection was closed; at least one for each connection that was closed
+ * @param latencies of the messages that were due within the measured time, or open during all of
+ *     it, in nanoseconds
  */
-record BenchResult(double seconds, long errors, Histogram latencies) {
-
-  long messages() {
-    return latencies.getTotalCount();
-  }
+record BenchResult(double seconds, long messages, long errors, Histogram latencies) {
 
   private double perSecond() {
-    return messages() / seconds;
+    return messages / seconds;
   }
 
   private double micros(double percentile) {
@@ -28,7 +27,7 @@ record BenchResult(double seconds, long errors, Histogram latencies) {
 
   String toJson() {
     ObjectNode result = JsonMapper.shared().createObjectNode();
-    result.put("messages", messages());
+    result.put("messages", messages);
     result.put("seconds", seconds);
     result.put("messagesPerSecond", perSecond());
     result.put("errors", errors);
@@ -46,7 +45,7 @@ record BenchResult(double seconds, long errors, Histogram latencies) {
         Locale.ROOT,
         "%,d messages in %.1f s: %,.0f per second, %d errors%n"
             + "latency: p50 %.3f ms, p90 %.3f ms, p99 %.3f ms, max %.3f ms",
-        messages(),
+        messages,
         seconds,
         perSecond(),
         errors,

@@ -1,6 +1,9 @@
 package dev.jev.cli;
 
+import dev.jev.Client;
 import dev.jev.EventLoops;
+import dev.jev.Plugin;
+import dev.jev.PluginHost;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.plugin.Drain;
@@ -46,21 +49,46 @@ final class CaptureCommand implements Callable<Integer> {
   private double seconds;
 
   private final PrintStream out;
+  private final PrintStream err;
 
-  CaptureCommand(PrintStream out) {
+  CaptureCommand(PrintStream out, PrintStream err) {
     this.out = out;
+    this.err = err;
   }
 
   @Override
   public Integer call() throws InterruptedException {
-    try (EventLoops loops = EventLoops.builder().count(1).start();
-        Server server =
-            Server.builder(Protocols::bytes, new Relay(loops, to))
-                .eventLoops(loops)
-                .plugin(WireLog.pcap(file).oneIn(oneIn).maxBytes(maxBytes).build())
-                .plugin(Drain.builder().acceptTime(Duration.ZERO).spread(Duration.ZERO).build())
-                .listen(listen)
-                .start()) {
+    try (EventLoops loops = EventLoops.builder().count(1).start()) {
+      checkTarget(loops);
+      capture(loops);
+    }
+    return 0;
+  }
+
+  /** Checks the address of the server before the first client comes: as a connect, without one. */
+  private void checkTarget(EventLoops loops) {
+    Plugin unconnected =
+        new Plugin() {
+          @Override
+          public void start(PluginHost host) {
+            host.stopAccepting(); // that of a client ends the attempts to connect
+          }
+        };
+    Client.builder(Protocols::bytes, (connection, bytes) -> {})
+        .eventLoops(loops)
+        .plugin(unconnected)
+        .connect(to)
+        .close();
+  }
+
+  private void capture(EventLoops loops) throws InterruptedException {
+    try (Server server =
+        Server.builder(Protocols::bytes, new Relay(loops, to, err))
+            .eventLoops(loops)
+            .plugin(WireLog.pcap(file).oneIn(oneIn).maxBytes(maxBytes).build())
+            .plugin(Drain.builder().acceptTime(Duration.ZERO).spread(Duration.ZERO).build())
+            .listen(listen)
+            .start()) {
       out.println("listening on " + address(server));
       out.flush();
       if (seconds > 0) {
@@ -69,7 +97,6 @@ final class CaptureCommand implements Callable<Integer> {
         server.awaitStop();
       }
     }
-    return 0;
   }
 
   /** Returns the URI to connect to, in which a port of 0 is the one that was taken. */

@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -24,8 +25,8 @@ import picocli.CommandLine.Option;
 /**
  * Sends lines and prints messages: for a person, and in pipes.
  *
- * <p>Messages are printed as they come. The command ends when the peer closes the connection, or
- * when no message has come for some time after the end of the input.
+ * <p>Messages are printed as they come. The command ends when the peer closes the connection, when
+ * no message has come for some time after the end of the input, or when its output is closed.
  */
 @Command(
     name = "cat",
@@ -69,7 +70,7 @@ final class Cat implements Callable<Integer> {
       Thread input = new Thread(() -> conversation.sendAll(client), "jev-cat");
       input.setDaemon(true); // a terminal may never end
       input.start();
-      return conversation.await();
+      return conversation.await(client);
     }
   }
 
@@ -83,14 +84,22 @@ final class Cat implements Callable<Integer> {
     for (; next >= 0 && next != '\n'; next = in.read()) {
       line.write(next);
     }
-    byte[] bytes = line.toByteArray();
-    return hex ? HexFormat.of().parseHex(line.toString(UTF_8).replaceAll("\\s", "")) : bytes;
+    return hex
+        ? HexFormat.of().parseHex(line.toString(UTF_8).replaceAll("\\s", ""))
+        : withoutLineEnd(line.toByteArray());
   }
 
-  private synchronized void print(byte[] message) {
+  /** Returns a line of a text without the {@code \r} of a line end {@code \r\n}. */
+  static byte[] withoutLineEnd(byte[] line) {
+    boolean hasEnd = line.length > 0 && line[line.length - 1] == '\r';
+    return hasEnd ? Arrays.copyOf(line, line.length - 1) : line;
+  }
+
+  /** Prints a message; returns false if the reader of the output has ended. */
+  private synchronized boolean print(byte[] message) {
     out.writeBytes(hex ? HexFormat.of().formatHex(message).getBytes(UTF_8) : message);
     out.println();
-    out.flush();
+    return !out.checkError(); // flushes
   }
 
   /** The messages in both directions, and the end. */
@@ -110,8 +119,11 @@ final class Cat implements Callable<Integer> {
 
     @Override
     public void onMessage(Connection<O> connection, I message) {
-      print(format.print(message));
+      boolean isRead = print(format.print(message));
       lastAt = System.nanoTime();
+      if (!isRead) { // as by head, which wants no more
+        ended.countDown();
+      }
     }
 
     @Override
@@ -142,16 +154,17 @@ final class Cat implements Callable<Integer> {
     }
 
     /** Waits for the end and returns the exit status. */
-    int await() throws InterruptedException {
+    int await(Client<O> client) throws InterruptedException {
       long quiet = (long) (waitSeconds * 1e9);
       while (!ended.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
-        if (isInputOver && System.nanoTime() - lastAt > quiet) {
+        boolean isQuiet = isInputOver && System.nanoTime() - lastAt > quiet;
+        if (isQuiet && client.isConnected()) { // else onClose follows, with the reason
           return 0;
         }
       }
       Exception wrong = failure;
       if (wrong != null) {
-        throw new IllegalArgumentException(wrong.getMessage(), wrong);
+        throw new IllegalStateException(wrong.getMessage(), wrong);
       }
       CloseReason closed = reason;
       if (closed == null || closed.kind() == CloseReason.Kind.PEER_CLOSED) {

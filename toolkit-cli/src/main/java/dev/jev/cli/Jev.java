@@ -54,7 +54,7 @@ public final class Jev implements Runnable {
             .addSubcommand(new Doctor(out))
             .addSubcommand(new Cat(in, out, err))
             .addSubcommand(new Bench(out, err))
-            .addSubcommand(new CaptureCommand(out))
+            .addSubcommand(new CaptureCommand(out, err))
             .addSubcommand(new ReplayCommand(out));
     line.setOut(new PrintWriter(out, /* autoFlush= */ true, UTF_8));
     line.setParameterExceptionHandler(
@@ -78,9 +78,12 @@ public final class Jev implements Runnable {
     if (e instanceof ExecutionException && e.getCause() instanceof Exception cause) {
       return failed(err, command, cause); // from the future of a client
     }
+    if (e instanceof IllegalArgumentException) { // of an option: its value is invalid
+      print(err, command, e);
+      return CommandLine.ExitCode.USAGE;
+    }
     if (e instanceof IOException
         || e instanceof UncheckedIOException
-        || e instanceof IllegalArgumentException
         || e instanceof IllegalStateException) {
       print(err, command, e);
       return CommandLine.ExitCode.SOFTWARE;

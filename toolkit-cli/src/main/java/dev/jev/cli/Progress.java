@@ -3,39 +3,85 @@ package dev.jev.cli;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
+import org.HdrHistogram.Recorder;
 import org.jspecify.annotations.Nullable;
 
-/** The measurement of a {@link Load}, of which a line is shown each second. */
+/**
+ * The measurement of the messages of a {@link Load} that are due within a period, of which a line
+ * is shown each second.
+ *
+ * <p><b>Threads.</b> Any thread counts messages; all else is for one thread.
+ */
 final class Progress {
 
   private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+  private static final long MAX_NANOS = TimeUnit.HOURS.toNanos(1);
 
-  private final Load<?, ?> load;
+  private final long begin = System.nanoTime();
+  private final long nanos;
+  private final LongAdder lost;
   private final @Nullable PrintStream shown;
+  private final Recorder latencies = new Recorder(3);
+  private final LongAdder answers = new LongAdder();
+  private final LongAdder errors = new LongAdder();
   private final Histogram total = new Histogram(3);
   private @Nullable Histogram second;
-  private long begin = System.nanoTime();
   private long nextShown = begin + SECOND;
 
   /**
-   * Creates a measurement.
+   * Begins a measurement.
    *
+   * @param seconds the length of the period
+   * @param lost the messages of connections that have closed, at any time; these are errors
    * @param shown the terminal that shows the progress; null for none
    */
-  Progress(Load<?, ?> load, @Nullable PrintStream shown) {
-    this.load = load;
+  Progress(double seconds, LongAdder lost, @Nullable PrintStream shown) {
+    this.nanos = (long) (seconds * 1e9);
+    this.lost = lost;
     this.shown = shown;
   }
 
-  /** Begins to measure: what was before was the warm-up. */
-  void begin() {
-    load.latencies.reset();
-    load.errors.reset();
-    total.reset();
-    begin = System.nanoTime();
-    nextShown = begin + SECOND;
+  long begin() {
+    return begin;
+  }
+
+  /** Returns the length of the period. */
+  long nanos() {
+    return nanos;
+  }
+
+  private boolean contains(long time) {
+    long after = time - begin;
+    return after >= 0 && after < nanos;
+  }
+
+  /** Counts the answer to a message, which has come now. */
+  void answered(long due, long now, boolean isError) {
+    if (contains(now)) {
+      answers.increment();
+    }
+    record(due, now, isError);
+  }
+
+  /** Counts a message that has no answer at the end, with its latency so far. */
+  void unanswered(long due) {
+    record(due, System.nanoTime(), /* isError= */ true);
+  }
+
+  /** Counts a message that could not be sent. */
+  void unsent(long due) {
+    errors.add(contains(due) ? 1 : 0);
+  }
+
+  private void record(long due, long now, boolean isError) {
+    boolean openAllTheTime = due - begin < 0 && now - begin >= nanos;
+    if (contains(due) || openAllTheTime) {
+      latencies.recordValue(Math.min(Math.max(now - due, 0), MAX_NANOS));
+      errors.add(isError ? 1 : 0);
+    }
   }
 
   void sleepUntil(long time) {
@@ -58,25 +104,29 @@ final class Progress {
           latest.getTotalCount(),
           latest.getValueAtPercentile(50) / 1e6,
           latest.getValueAtPercentile(99) / 1e6,
-          load.errors.sum());
+          errors());
       shown.flush();
     }
   }
 
   private Histogram collect() {
-    Histogram latest = load.latencies.getIntervalHistogram(second);
+    Histogram latest = latencies.getIntervalHistogram(second);
     second = latest;
     total.add(latest);
     return latest;
   }
 
+  private long errors() {
+    return errors.sum() + lost.sum();
+  }
+
+  /** Returns the result, when the messages have been answered. */
   BenchResult end() {
-    double seconds = (System.nanoTime() - begin) / 1e9;
     collect();
     if (shown != null) {
       shown.print("\r" + " ".repeat(76) + "\r");
       shown.flush();
     }
-    return new BenchResult(seconds, load.errors.sum(), total);
+    return new BenchResult(nanos / 1e9, answers.sum(), errors(), total);
   }
 }

@@ -7,7 +7,10 @@ import dev.jev.EventLoops;
 import dev.jev.Handler;
 import dev.jev.codec.Protocols;
 import io.netty.buffer.ByteBuf;
+import java.io.PrintStream;
 import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,12 +25,23 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
   /** Long, because the answers may take their time; the loss of either peer closes both earlier. */
   private static final Duration MAX_HALF_CLOSED = Duration.ofHours(1);
 
+  private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+
   private final EventLoops loops;
   private final String target;
+  private final PrintStream err;
+  private long nextTold = System.nanoTime(); // guarded by this
 
-  Relay(EventLoops loops, String target) {
+  /**
+   * Creates a relay.
+   *
+   * @param target the address of the other server
+   * @param err gets a line if there is no connection to it, at most one per second
+   */
+  Relay(EventLoops loops, String target, PrintStream err) {
     this.loops = loops;
     this.target = target;
+    this.err = err;
   }
 
   @Override
@@ -40,9 +54,19 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
         .whenComplete((far, failure) -> closeAfter(failure, near));
   }
 
-  private static void closeAfter(@Nullable Throwable failure, Connection<ByteBuf> near) {
+  private void closeAfter(@Nullable Throwable failure, Connection<ByteBuf> near) {
     if (failure != null) {
+      Throwable cause = failure.getCause();
+      tell(failure instanceof CompletionException && cause != null ? cause : failure);
       near.close();
+    }
+  }
+
+  private synchronized void tell(Throwable failure) {
+    long now = System.nanoTime();
+    if (now - nextTold >= 0) {
+      nextTold = now + SECOND;
+      err.println("jev capture: " + failure.getMessage());
     }
   }
 
@@ -58,7 +82,7 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
 
   @Override
   public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
-    closeOther(connection);
+    endOther(connection, reason);
   }
 
   @SuppressWarnings("unchecked") // see Far.onConnect
@@ -85,9 +109,14 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
     }
   }
 
-  private static void closeOther(Connection<ByteBuf> connection) {
+  private static void endOther(Connection<ByteBuf> connection, CloseReason reason) {
     Connection<ByteBuf> other = other(connection);
-    if (other != null) {
+    if (other == null) {
+      return;
+    }
+    if (reason.kind() == CloseReason.Kind.PEER_CLOSED) {
+      other.shutdownOutput(); // it has ended, too, and closes when its output is written
+    } else {
       other.close();
     }
   }
@@ -119,7 +148,7 @@ final class Relay implements Handler<ByteBuf, ByteBuf> {
 
     @Override
     public void onClose(Connection<ByteBuf> connection, CloseReason reason) {
-      closeOther(connection);
+      endOther(connection, reason);
     }
   }
 }

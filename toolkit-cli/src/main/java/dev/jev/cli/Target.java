@@ -48,11 +48,14 @@ final class Target {
         return parsed;
       }
     } catch (URISyntaxException e) {
-      throw new IllegalArgumentException(
-          "URI: " + uri + " (expected: one such as tcp://localhost:5000)", e);
+      throw invalid(e);
     }
-    throw new IllegalArgumentException(
-        "URI: " + uri + " (expected: one such as tcp://localhost:5000)");
+    throw invalid(null);
+  }
+
+  private IllegalArgumentException invalid(@Nullable Throwable cause) {
+    return new IllegalArgumentException(
+        "URI: " + uri + " (expected: one such as tcp://localhost:5000)", cause);
   }
 
   private static String scheme(URI uri) {
@@ -77,40 +80,45 @@ final class Target {
   <I, O> Client.Builder<I, O> client(WireFormat<I, O> format, Handler<I, O> handler) {
     Client.Builder<I, O> builder = Client.builder(format.client(parsed()), handler);
     plugins().forEach(builder::plugin);
-    return builder;
+    return builder.closeOnPackFailure(true);
   }
 
   /** Returns the plugins of a client: TLS, if the URI asks for it. */
   List<Plugin> plugins() {
-    URI server = parsed();
-    return switch (scheme(server)) {
-      case "tls", "wss", "https" -> List.of(tls(server.getHost()));
+    return switch (scheme(parsed())) {
+      case "tls", "wss", "https" -> List.of(tls());
       default -> List.of();
     };
   }
 
-  private Tls tls(String host) {
+  private Tls tls() {
     Tls.Builder tls = Tls.client();
     if (insecure) {
       tls.insecure();
     } else if (trust != null) {
       tls.trustPem(trust);
     }
-    return tls.serverName(host).build();
+    return tls.build();
   }
 
   /** Returns the address to connect to. */
   String address() {
     URI server = parsed();
     return switch (scheme(server)) {
-      case "ws", "http" -> "tcp://" + hostAndPort(server, 80);
-      case "wss", "https" -> "tcp://" + hostAndPort(server, 443);
-      case "tls" -> "tcp://" + server.getRawAuthority();
+      case "ws", "http" -> "tcp://" + authority(server, ":80");
+      case "wss", "https" -> "tcp://" + authority(server, ":443");
+      case "tls" -> "tcp://" + authority(server, "");
       default -> server.toString();
     };
   }
 
-  private static String hostAndPort(URI server, int defaultPort) {
-    return server.getHost() + ":" + (server.getPort() < 0 ? defaultPort : server.getPort());
+  /** Returns the host and the port. {@link URI#getHost} is null for one with an underscore. */
+  private String authority(URI server, String defaultPort) {
+    String authority = server.getRawAuthority();
+    if (authority == null || authority.contains("@")) {
+      throw invalid(null);
+    }
+    boolean hasPort = authority.matches(".*:\\d+"); // an IPv6 address ends with ]
+    return hasPort ? authority : authority.replaceFirst(":$", "") + defaultPort;
   }
 }

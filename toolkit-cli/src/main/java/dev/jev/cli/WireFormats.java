@@ -235,11 +235,17 @@ final class WireFormats {
 
     @Override
     public Supplier<Protocol<FullHttpResponse, Object>> client(URI uri) {
-      host = uri.getRawAuthority();
-      path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
+      String authority = uri.getRawAuthority();
+      host = authority == null ? "localhost" : authority; // a unix socket has none, and no path
+      path = authority == null ? "/" : target(uri);
       return NettyCodec.of(
           FullHttpResponse.class,
           () -> List.of(new HttpClientCodec(), new HttpObjectAggregator(MAX_HTTP_BYTES)));
+    }
+
+    private static String target(URI uri) {
+      String path = uri.getRawPath().isEmpty() ? "/" : uri.getRawPath();
+      return uri.getRawQuery() == null ? path : path + "?" + uri.getRawQuery();
     }
 
     @Override

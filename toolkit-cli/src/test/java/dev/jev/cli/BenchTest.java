@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.LogCapture;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import dev.jev.codec.RespCommand;
 import dev.jev.codec.RespValue;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -49,7 +55,7 @@ class BenchTest {
               connection.send(line);
             })) {
       JsonNode result =
-          bench(server, "--connections=3", "--depth=4", "--seconds=0.5", "--message=hi");
+          bench(server, "--connections=3", "--depth=4", "--seconds=0.5", "--message=hi\r");
       assertThat(result.get("messages").asInt()).isBetween(1, received.get());
       assertThat(result.get("messagesPerSecond").asDouble()).isPositive();
       assertThat(result.get("errors").asInt()).isZero();
@@ -128,12 +134,133 @@ class BenchTest {
   }
 
   @Test
+  void messagesWithoutAnAnswerAtTheEndAreErrors() {
+    AtomicInteger received = new AtomicInteger();
+    Handler<String, String> hanging =
+        (connection, line) -> {
+          if (received.incrementAndGet() <= 50) { // half of the warm-up
+            connection.send(line);
+          }
+        };
+    try (Server server = server(hanging)) {
+      JsonNode result = bench(server, "--rate=1000", "--seconds=1", "--connections=2");
+      assertThat(result.get("errors").asInt()).isEqualTo(1_050);
+      assertThat(result.get("messages").asInt()).isLessThanOrEqualTo(50);
+      // The answers are awaited for two seconds after the measured one.
+      assertThat(result.get("latencyMicros").get("p50").asDouble()).isGreaterThan(2_400_000);
+      assertThat(result.get("latencyMicros").get("max").asDouble()).isGreaterThan(2_900_000);
+    }
+  }
+
+  @Test
+  void answersAreAwaitedAtTheEnd() {
+    Handler<String, String> slow =
+        (connection, line) ->
+            connection.runAfter(Duration.ofMillis(500), () -> connection.send(line));
+    try (Server server = server(slow)) {
+      CommandRun run =
+          CommandRun.of(
+              "",
+              "bench",
+              "--json",
+              "--warmup-seconds=0",
+              "--seconds=0.1",
+              "--connections=1",
+              "127.0.0.1:" + server.port());
+      JsonNode result = JsonMapper.shared().readTree(run.out());
+      assertThat(result.get("messages").asInt()).isZero(); // within the measured time
+      assertThat(result.get("latencyMicros").get("max").asDouble()).isGreaterThan(499_000);
+    }
+  }
+
+  @Test
+  void serverThatHangsDoesNotDelayTheEnd() throws Exception {
+    try (ServerSocket server = new ServerSocket(0, 100, InetAddress.getLoopbackAddress())) {
+      CommandRun run =
+          CommandRun.of(
+              "",
+              "bench",
+              "--warmup-seconds=0",
+              "--seconds=0.1",
+              "--connections=50", // with two seconds each, the test would take too long
+              "127.0.0.1:" + server.getLocalPort());
+      assertThat(run.out()).startsWith("0 messages in 0.1 s: 0 per second, 50 errors");
+      assertThat(run.status()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void serverThatReadsLateGetsAllMessages() {
+    Handler<ByteBuf, ByteBuf> late =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<ByteBuf> connection) {
+            connection.pauseReading();
+            connection.runAfter(Duration.ofMillis(300), connection::resumeReading);
+          }
+
+          @Override
+          public void onMessage(Connection<ByteBuf> connection, ByteBuf message) {
+            connection.send(Unpooled.EMPTY_BUFFER);
+          }
+        };
+    try (Server server =
+        Server.builder(Protocols::lengthPrefixed, late).listen("tcp://127.0.0.1:0").start()) {
+      JsonNode result =
+          bench(
+              server,
+              "--protocol=length",
+              "--connections=1",
+              "--depth=24",
+              "--size=1000000",
+              "--seconds=2");
+      assertThat(result.get("errors").asInt()).isZero();
+      assertThat(result.get("messages").asInt()).isPositive();
+    }
+  }
+
+  @Test
   void serverThatClosesIsTold() {
     try (Server server = server((connection, line) -> connection.close())) {
-      CommandRun run =
-          CommandRun.of("", "bench", "--rate=100", "--seconds=5", "127.0.0.1:" + server.port());
-      assertThat(run.status()).isEqualTo(1);
-      assertThat(run.err()).contains("jev bench: all connections have closed: PEER_CLOSED");
+      for (String option : new String[] {"--rate=100", "--depth=2"}) {
+        CommandRun run =
+            CommandRun.of("", "bench", option, "--seconds=5", "127.0.0.1:" + server.port());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err()).contains("jev bench: all connections have closed: PEER_CLOSED");
+      }
+    }
+  }
+
+  @Test
+  void connectionThatClosesInTheWarmUpIsAnError() {
+    AtomicBoolean closed = new AtomicBoolean();
+    Handler<String, String> closing =
+        (connection, line) -> {
+          if (closed.compareAndSet(false, true)) {
+            connection.close();
+          } else {
+            connection.send(line);
+          }
+        };
+    try (Server server = server(closing)) {
+      JsonNode result = bench(server, "--connections=2", "--seconds=0.3");
+      assertThat(result.get("errors").asInt()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void messageThatCannotBePackedIsTold() {
+    try (Server server = server(Connection::send);
+        LogCapture log = new LogCapture("dev.jev")) {
+      for (String option : new String[] {"--rate=100", "--depth=2"}) {
+        CommandRun run =
+            CommandRun.of("", "bench", option, "--message=a\nb", "127.0.0.1:" + server.port());
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.err())
+            .contains("jev bench: all connections have closed: HANDLER_ERROR: ")
+            .contains("message: has a line break (expected: one line)");
+      }
+      assertThat(log.records()).isNotEmpty();
     }
   }
 
@@ -155,6 +282,7 @@ class BenchTest {
 
   @Test
   void wrongArgumentsAreNamed() {
+    assertThat(error("--depth=0")).isEqualTo("depth: 0 (expected: >= 1, and 1 with --rate)");
     assertThat(error("--connections=0")).isEqualTo("connections: 0 (expected: >= 1)");
     assertThat(error("--depth=4", "--rate=1"))
         .isEqualTo("depth: 4 (expected: >= 1, and 1 with --rate)");
@@ -169,7 +297,7 @@ class BenchTest {
     arguments[1] = "localhost:1";
     System.arraycopy(options, 0, arguments, 2, options.length);
     CommandRun run = CommandRun.of("", arguments);
-    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.status()).isEqualTo(2);
     return run.err().strip().replace("jev bench: ", "");
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
 import dev.jev.Handler;
+import dev.jev.Program;
 import dev.jev.Server;
 import dev.jev.codec.Protocols;
 import java.io.BufferedReader;
@@ -13,12 +14,17 @@ import java.io.InputStreamReader;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,6 +127,84 @@ class CaptureAndReplayTest {
     CommandRun run = CommandRun.of("", "replay", "127.0.0.1:1", file);
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).startsWith("jev replay: ").contains("none.pcap").hasLineCount(1);
+  }
+
+  @Test
+  void serverThatRefusesIsToldAtMostOncePerSecond() throws Exception {
+    int refusing;
+    try (ServerSocket socket = new ServerSocket(0)) {
+      refusing = socket.getLocalPort();
+    }
+    String file = directory.resolve("refused.pcap").toString();
+    String to = "tcp://127.0.0.1:" + refusing;
+    long begin = System.nanoTime();
+    try (Program capture =
+        Program.java(
+            "-cp",
+            Program.classPath(),
+            Jev.class.getName(),
+            "capture",
+            "--listen=tcp://127.0.0.1:0",
+            "--to=" + to,
+            file)) {
+      capture.listens(Pattern.compile("listening on tcp://127.0.0.1:(\\d+)"));
+      for (int i = 0; i < 10; i++) {
+        try (Socket client = new Socket(InetAddress.getLoopbackAddress(), capture.port())) {
+          assertThat(client.getInputStream().read()).isEqualTo(-1);
+        }
+      }
+      long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begin);
+      assertThat(capture.errors().stream().filter(line -> line.startsWith("jev ")).toList())
+          .hasSizeBetween(1, 1 + (int) seconds)
+          .containsOnly("jev capture: cannot connect to " + to + ": Connection refused");
+    }
+  }
+
+  @Test
+  void addressIsCheckedWithoutAConnection() throws Exception {
+    AtomicInteger connections = new AtomicInteger();
+    Handler<String, String> counting =
+        new Handler<>() {
+          @Override
+          public void onConnect(Connection<String> connection) {
+            connections.incrementAndGet();
+          }
+
+          @Override
+          public void onMessage(Connection<String> connection, String line) {}
+        };
+    try (Server server = server(counting)) {
+      String to = "--to=tcp://127.0.0.1:" + server.port();
+      CommandRun run = capture(to, "--seconds=0.3");
+      assertThat(run.status()).isZero();
+      assertThat(run.err()).isEmpty();
+    }
+    assertThat(connections).hasValue(0);
+  }
+
+  private CommandRun capture(String... options) {
+    Stream<String> fixed =
+        Stream.of(
+            "capture", "--listen=tcp://127.0.0.1:0", directory.resolve("some.pcap").toString());
+    return CommandRun.of("", Stream.concat(fixed, Stream.of(options)).toArray(String[]::new));
+  }
+
+  @Test
+  void invalidValuesAreNamed() {
+    assertThat(error(capture("--to=localhost", "--seconds=0.1")))
+        .startsWith("jev capture: address: localhost (expected: [tcp[4|6]://");
+    assertThat(error(capture("--to=tcp://localhost:0", "--seconds=0.1")))
+        .isEqualTo("jev capture: port: 0 (expected: 1..65535)");
+    assertThat(error(capture("--to=localhost:1", "--one-in=0")))
+        .startsWith("jev capture: oneIn: 0 (expected: 1..");
+    assertThat(error(CommandRun.of("", "replay", "--speed=0", "localhost:1", "file")))
+        .isEqualTo("jev replay: times: 0.0 (expected: > 0)");
+  }
+
+  private static String error(CommandRun run) {
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).hasLineCount(1);
+    return run.err().strip();
   }
 
   @Test
