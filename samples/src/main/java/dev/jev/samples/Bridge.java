@@ -27,7 +27,7 @@ import picocli.CommandLine.Option;
 @Command(name = "bridge", description = "Carries bytes from TCP to WebSocket, or back.")
 final class Bridge implements Callable<Integer> {
 
-  /** For answers to a client that has ended its output. A WebSocket cannot pass on the end. */
+  /** The time for answers after the end of a client, which a WebSocket cannot pass on. */
   private static final Duration AFTER_END = Duration.ofSeconds(3);
 
   @Mixin private ServerOptions options = new ServerOptions(5022);
