@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CallsPrograms;
 import dev.jev.Program;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -148,7 +149,7 @@ class TunneledIT {
   }
 
   private static String askedByAClientThatEndsFirst(int port) throws IOException {
-    try (Socket client = new Socket("127.0.0.1", port)) {
+    try (Socket client = new Socket(InetAddress.getLoopbackAddress(), port)) {
       client.getOutputStream().write("PING\r\n".getBytes(US_ASCII));
       client.shutdownOutput();
       return new String(client.getInputStream().readAllBytes(), US_ASCII);
