@@ -86,12 +86,12 @@ public final class Client<O> implements Scheduler, AutoCloseable {
 
   // Volatile: read by any thread.
   private volatile boolean closing;
-  private boolean stopped; // event loop only: no further attempt to connect
   private volatile @Nullable Connection<O> ready; // from its onConnect to its onClose
 
   // Event loop only.
   private @Nullable ConnectAttempt attempt;
   private @Nullable Future<?> retry;
+  private boolean stopped; // no further attempt to connect
   private @Nullable StreamConnection<?, O> connection; // ready or not
   private @Nullable MessageSink<O> sink; // the ready connection
   private @Nullable Channel udp;

@@ -6,7 +6,7 @@ import java.net.ServerSocket;
 import java.util.stream.Stream;
 
 /** The transports and other features that this machine has. */
-final class Available {
+public final class Available {
 
   private Available() {}
 
@@ -17,7 +17,7 @@ final class Available {
         .filter(Transport::isAvailable);
   }
 
-  static boolean ip6() {
+  public static boolean ip6() {
     byte[] loopback = new byte[16];
     loopback[15] = 1;
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByAddress(loopback))) {

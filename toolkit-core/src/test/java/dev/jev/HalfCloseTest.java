@@ -39,11 +39,7 @@ class HalfCloseTest {
     start(transport, connection -> connection.onHalfClose(LONG, note("end", connection, true)));
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.send("a", "b").shutdownOutput();
-      assertThat(next()).isEqualTo("a");
-      assertThat(next()).isEqualTo("b");
-      assertThat(next()).isEqualTo("end");
-      assertThat(peer.receive()).isEqualTo("late");
-      peer.expectEnd();
+      expectBothMessagesAndTheAnswer(peer);
     }
     assertThat(next()).isEqualTo("PEER_CLOSED");
     assertThat(seen).isEmpty();
@@ -130,11 +126,7 @@ class HalfCloseTest {
       peer.send("a", "b").shutdownOutput();
       assertThat(seen.poll(200, TimeUnit.MILLISECONDS)).isNull();
       accepted.get().resumeReading();
-      assertThat(next()).isEqualTo("a");
-      assertThat(next()).isEqualTo("b");
-      assertThat(next()).isEqualTo("end");
-      assertThat(peer.receive()).isEqualTo("late");
-      peer.expectEnd();
+      expectBothMessagesAndTheAnswer(peer);
     }
   }
 
@@ -150,11 +142,7 @@ class HalfCloseTest {
               .start();
       try (RawPeer peer = RawPeer.connect(server)) {
         peer.send("a", "b").shutdownOutput();
-        assertThat(next()).isEqualTo("a");
-        assertThat(next()).isEqualTo("b");
-        assertThat(next()).isEqualTo("end");
-        assertThat(peer.receive()).isEqualTo("late");
-        peer.expectEnd();
+        expectBothMessagesAndTheAnswer(peer);
       }
       assertThat(next()).isEqualTo("PEER_CLOSED");
     } finally {
@@ -265,6 +253,14 @@ class HalfCloseTest {
         seen.add(reason.toString());
       }
     };
+  }
+
+  private void expectBothMessagesAndTheAnswer(RawPeer peer) throws Exception {
+    assertThat(next()).isEqualTo("a");
+    assertThat(next()).isEqualTo("b");
+    assertThat(next()).isEqualTo("end");
+    assertThat(peer.receive()).isEqualTo("late");
+    peer.expectEnd();
   }
 
   private String next() throws InterruptedException {

@@ -248,8 +248,12 @@ class RequestsThreadsTest {
     Requests<String, String> requests = Requests.<String, String>inOrder().build();
     Client<String> client = connect(serve(Connection::send), Unpackable::new, requests.handler());
     CompletableFuture<String> bad = requests.ask(client, "unpackable");
+    CompletableFuture<String> early = requests.ask(client, "too early");
     CompletableFuture<String> good = requests.ask(client, "a");
     assertThat(failure(bad)).hasMessage("message: unpackable");
+    assertThat(failure(early))
+        .isExactlyInstanceOf(IllegalStateException.class)
+        .hasMessage("message: too early");
     assertThat(get(good)).isEqualTo("a");
   }
 
