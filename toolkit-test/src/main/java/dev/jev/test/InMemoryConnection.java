@@ -354,11 +354,16 @@ public final class InMemoryConnection<I, O> extends SimulatedConnection<O> {
       return false;
     } else {
       halfClosed = planned;
-      CloseReason why = CloseReason.of(Kind.TIMEOUT, "half-closed for " + planned.timeout());
-      timers.runAfter(planned.timeout(), () -> startClose(why));
+      timers.runAfter(planned.timeout(), () -> timeOut(planned));
       call(planned.task());
     }
     return true;
+  }
+
+  private void timeOut(HalfClose planned) {
+    if (planned.equals(halfClosed)) { // and was not replaced
+      startClose(CloseReason.of(Kind.TIMEOUT, "half-closed for " + planned.timeout()));
+    }
   }
 
   private boolean readsOn() {
