@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jev.Available;
 import dev.jev.Connection;
 import dev.jev.Handler;
 import dev.jev.LogCapture;
@@ -32,7 +33,6 @@ import java.io.OutputStream;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.PrintStream;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -161,7 +161,7 @@ class CatTest {
 
   @Test
   void certificateMayBeThatOfAnIpv6Address(@TempDir Path directory) throws Exception {
-    assumeTrue(hasIpv6());
+    assumeTrue(Available.ip6());
     X509Bundle bundle =
         new CertificateBuilder()
             .ecp256()
@@ -179,16 +179,6 @@ class CatTest {
       String uri = "tls://[::1]:" + server.port();
       CommandRun run = CommandRun.of("hello\n", "cat", "--wait=0.3", "--trust=" + chain, uri);
       assertThat(run).isEqualTo(new CommandRun(0, lines("hello"), ""));
-    }
-  }
-
-  private static boolean hasIpv6() {
-    byte[] loopback = new byte[16];
-    loopback[15] = 1;
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByAddress(loopback))) {
-      return socket.isBound();
-    } catch (IOException e) {
-      return false;
     }
   }
 

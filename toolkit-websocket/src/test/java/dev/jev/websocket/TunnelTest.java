@@ -2,6 +2,7 @@ package dev.jev.websocket;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jev.CloseReason;
@@ -18,6 +19,7 @@ import dev.jev.test.UnpackLoop;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.ByteArrayOutputStream;
+import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -83,6 +85,17 @@ class TunnelTest {
       assertThat(context.takeWritten()).isEqualTo(close(1003, "message: text (expected: binary)"));
       assertThat(messages).isEmpty();
     }
+  }
+
+  @Test
+  void tunnelForTextsOnlyIsRefused() {
+    assertThatIllegalStateException()
+        .isThrownBy(() -> WebSocketProtocol.server().textOnly().tunnel(Protocols::lines))
+        .withMessage("tunnel with textOnly (expected: one of them)");
+    URI uri = URI.create("ws://localhost/");
+    assertThatIllegalStateException()
+        .isThrownBy(() -> WebSocketProtocol.client(uri).textOnly().tunnel(Protocols::lines))
+        .withMessage("tunnel with textOnly (expected: one of them)");
   }
 
   private static Protocol<String, String> server(Protocol<String, String> inner) {
