@@ -311,13 +311,16 @@ class RequestsThreadsTest {
     Client<String> client = connect(serve(atServer), notes::protocol, requests.handler());
     Connection<String> peer = atServer.connection();
     CompletableFuture<Note> inTime = requests.ask(client, "a");
+    CompletableFuture<Note> timedOut = requests.ask(client, "b");
+    CompletableFuture<Note> cancelled = requests.ask(client, "c");
+    atServer.expect("connect", "message a", "message b", "message c");
     peer.send("A");
     Note note = get(inTime);
     assertThat(note.refCnt()).isEqualTo(1);
     note.release();
-    assertThat(failure(requests.ask(client, "b").orTimeout(1, TimeUnit.MILLISECONDS)))
+    assertThat(failure(timedOut.orTimeout(1, TimeUnit.MILLISECONDS)))
         .isInstanceOf(TimeoutException.class);
-    requests.ask(client, "c").cancel(false);
+    cancelled.cancel(false);
     peer.send("B");
     peer.send("C");
     peer.send("unasked");
