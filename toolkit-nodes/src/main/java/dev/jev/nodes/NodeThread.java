@@ -3,6 +3,7 @@ package dev.jev.nodes;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -10,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +42,11 @@ final class NodeThread {
   /** Number of messages that a read holds and that are passed over at once. */
   private static final int MAX_PINNED_STEPS = 64;
 
+  private static final long ROOM_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  /** Number of topics that still have no room and that are asked at once. */
+  private static final int MAX_ROOM_CHECKS = 64;
+
   final ScheduledThreadPoolExecutor executor;
   private final AtomicLong waitingBytes = new AtomicLong();
   private final AtomicInteger lingering = new AtomicInteger();
@@ -51,6 +58,8 @@ final class NodeThread {
   private int dropped; // messages that are still in kept
   private final Deque<Runnable> waitingReads = new ArrayDeque<>();
   private int reads;
+  private final Queue<BooleanSupplier> waitingForRoom = new ArrayDeque<>();
+  private boolean roomCheckScheduled;
 
   NodeThread(String name, long maxKeptBytes) {
     this.maxKeptBytes = maxKeptBytes;
@@ -149,6 +158,43 @@ final class NodeThread {
                     beginReads();
                     action.accept(answer, failure);
                   }));
+    }
+  }
+
+  // Back-pressure of the event loops, on this thread.
+
+  /**
+   * Calls a topic every 5 ms until it returns that its event loops have had room for its messages.
+   *
+   * <p>A loop that is behind is so for all its topics, which may be very many. They are called in
+   * turn, and few of them in vain: a timer for each would keep the loop from the processor that it
+   * needs.
+   */
+  void awaitRoom(BooleanSupplier continued) {
+    waitingForRoom.add(continued);
+    scheduleRoomCheck();
+  }
+
+  private void scheduleRoomCheck() {
+    if (!roomCheckScheduled && !waitingForRoom.isEmpty()) {
+      roomCheckScheduled = true;
+      runAfter(ROOM_CHECK_NANOS, this::checkRoom);
+    }
+  }
+
+  private void checkRoom() {
+    try {
+      int full = 0;
+      for (int i = waitingForRoom.size(); i > 0 && full < MAX_ROOM_CHECKS; i--) {
+        BooleanSupplier continued = waitingForRoom.remove();
+        if (!continued.getAsBoolean()) {
+          full++;
+          waitingForRoom.add(continued);
+        }
+      }
+    } finally {
+      roomCheckScheduled = false;
+      scheduleRoomCheck();
     }
   }
 

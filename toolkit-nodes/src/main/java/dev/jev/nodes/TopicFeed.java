@@ -8,7 +8,6 @@ import dev.jev.nodes.NodeFlightEvents.TopicRepaired;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +22,6 @@ final class TopicFeed implements Sequence.Actions {
 
   /** Size of the records that are read at once, in bytes. */
   static final int READ_BYTES = 1024 * 1024;
-
-  private static final long ROOM_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   final ClusterTopic<?> topic;
   final NodeCounters counters;
@@ -207,17 +204,18 @@ final class TopicFeed implements Sequence.Actions {
     }
     counters.lagged.increment();
     if (!isEvents) {
-      runAfter(ROOM_CHECK_NANOS, this::checkRoom);
+      thread.awaitRoom(this::continueIfRoom);
     }
     return false;
   }
 
-  private void checkRoom() {
-    if (topic.hasRoom()) {
+  /** Reads on, if the event loops have room; returns whether the wait for room is over. */
+  private boolean continueIfRoom() {
+    boolean room = ended || topic.hasRoom();
+    if (room && !ended) {
       sequence.onRoom();
-    } else {
-      runAfter(ROOM_CHECK_NANOS, this::checkRoom);
     }
+    return room;
   }
 
   @Override
