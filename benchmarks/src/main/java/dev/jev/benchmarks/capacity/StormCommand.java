@@ -69,14 +69,18 @@ public final class StormCommand implements Callable<Integer> {
   private static void print(double cost, double spread, Course course) {
     System.out.printf(
         Locale.ROOT,
-        "| %.2f ms | %.1f s | %.1f s | %.1f s | %.1f s | %,d | %.1f s |%n",
+        "| %.2f ms | %.1f s | %s | %s | %s | %,d | %.1f s |%n",
         cost,
         spread,
-        course.timeUntil(0.5),
-        course.timeUntil(0.99),
-        course.timeUntil(1),
+        time(course.timeUntil(0.5)),
+        time(course.timeUntil(0.99)),
+        time(course.timeUntil(1)),
         course.attempts(),
         course.longestWait());
+  }
+
+  private static String time(double seconds) {
+    return Double.isInfinite(seconds) ? "never" : String.format(Locale.ROOT, "%.1f s", seconds);
   }
 
   // The picture.
