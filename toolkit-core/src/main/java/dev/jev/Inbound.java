@@ -97,13 +97,13 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     int length = kept.readableBytes();
     if (length <= Loop.HEADROOM && loop.isReadBuffer(arrived)) {
       int start = arrived.readerIndex() - length;
-      arrived.setBytes(start, kept, kept.readerIndex(), length).readerIndex(start);
+      kept.getBytes(kept.readerIndex(), arrived.readerIndex(start), start, length);
       release();
       return arrived;
     }
     try {
       kept = withRoom(kept, arrived.readableBytes());
-      kept.writeBytes(arrived);
+      arrived.readBytes(kept, arrived.readableBytes());
     } finally {
       arrived.release();
     }
@@ -122,7 +122,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
     try {
       if (length > 0) {
         int capacity = length <= Loop.HEADROOM ? length : Math.max(2 * length, MIN_ROOM_BYTES);
-        unread = Loop.ALLOCATOR.directBuffer(capacity).writeBytes(bytes);
+        unread = copy(bytes, Loop.ALLOCATOR.directBuffer(capacity));
       }
     } finally {
       bytes.release();
@@ -138,10 +138,16 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
       return bytes;
     }
     try {
-      return Loop.ALLOCATOR.directBuffer(bytes.readableBytes()).writeBytes(bytes);
+      return copy(bytes, Loop.ALLOCATOR.directBuffer(bytes.readableBytes()));
     } finally {
       bytes.release();
     }
+  }
+
+  /** Copies bytes into a new buffer; returns that. */
+  private static ByteBuf copy(ByteBuf bytes, ByteBuf created) {
+    bytes.readBytes(created, bytes.readableBytes());
+    return created;
   }
 
   /** Returns the kept bytes, or null if there are none. */
@@ -161,8 +167,7 @@ final class Inbound implements RecvByteBufAllocator.ExtendedHandle {
       return kept;
     }
     int length = kept.readableBytes();
-    ByteBuf larger = Loop.ALLOCATOR.directBuffer(Math.max(length + room, 2 * length));
-    larger.writeBytes(kept);
+    ByteBuf larger = copy(kept, Loop.ALLOCATOR.directBuffer(Math.max(length + room, 2 * length)));
     kept.release();
     unread = larger;
     return larger;

@@ -93,7 +93,8 @@ final class MappedProtocol<A, B, I, O> implements Protocol<A, B> {
       origin.pack(encoded, out);
       ByteBuf end = origin.zeroCopyTail(encoded);
       if (end != null) {
-        out.writeBytes(end, end.readerIndex(), end.readableBytes());
+        int length = end.readableBytes();
+        end.getBytes(end.readerIndex(), out.ensureWritable(length), length);
       }
     } finally {
       ReferenceCountUtil.release(encoded);

@@ -223,7 +223,7 @@ abstract class PackedOutput<O> {
     if (length >= min) {
       return bytes.retainedSlice();
     }
-    out.writeBytes(bytes, bytes.readerIndex(), length);
+    bytes.getBytes(bytes.readerIndex(), out.ensureWritable(length), length);
     return null;
   }
 
@@ -297,7 +297,8 @@ abstract class PackedOutput<O> {
       bytes = Unpooled.EMPTY_BUFFER;
     } else if (pendingInChannel() > 0 || connection.isWriteDeferred()) {
       // Output that waits for the socket should hold no more memory than it needs.
-      bytes = Loop.ALLOCATOR.directBuffer(length).writeBytes(out, start, length);
+      bytes = Loop.ALLOCATOR.directBuffer(length);
+      out.getBytes(start, bytes, length);
     } else if (last && start == 0 && !connection.loop().publishing) {
       bytes = out.retain();
     } else {

@@ -60,7 +60,8 @@ abstract class ProtocolPacker<I, O> implements SharedMessage.Packer<O> {
     try {
       ByteBuf tail = pack(message, bytes);
       if (tail != null) {
-        bytes.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+        int length = tail.readableBytes();
+        tail.getBytes(tail.readerIndex(), bytes.ensureWritable(length), length);
       }
     } catch (Throwable t) {
       bytes.release();

@@ -55,7 +55,8 @@ final class DelimitedProtocol implements Protocol<ByteBuf, ByteBuf> {
     }
     byte[] delimiter = delimiters.first();
     int packed = out.writerIndex();
-    out.writeBytes(message, start, length).writeBytes(delimiter);
+    message.getBytes(start, out.ensureWritable(length), length);
+    out.writeBytes(delimiter);
     int end = findFirst(out, packed, length + delimiter.length);
     check(end - outbound.foundBytes(), length, "none");
   }

@@ -76,7 +76,8 @@ final class LineFrames implements Protocol<ByteBuf, ByteBuf> {
         || (length > 0 && message.getByte(start + length - 1) == '\r')) {
       throw lineBreak();
     }
-    out.writeBytes(message, start, length).writeByte('\n');
+    message.getBytes(start, out.ensureWritable(length), length);
+    out.writeByte('\n');
   }
 
   @Override

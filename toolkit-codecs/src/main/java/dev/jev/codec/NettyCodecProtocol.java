@@ -220,7 +220,7 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
     boolean withoutLastByte = isLast && most > 1 && !showsWhatItHolds();
     int length = withoutLastByte ? most - 1 : most;
     ByteBuf bytes = in.alloc().directBuffer(most); // the decoder may append the last byte
-    bytes.writeBytes(in, length);
+    in.readBytes(bytes, length);
     unproductiveBytes += length;
     boolean heldNothing = possiblyHeld == 0;
     possiblyHeld += length;
@@ -375,7 +375,8 @@ final class NettyCodecProtocol<I> implements Protocol<I, Object> {
       possiblyHeld = Math.max(possiblyHeld - bytes.readableBytes() - ANSWERED_BYTES, 0);
     }
     if (out != null) { // no answer of the codec, but a message of the connection
-      out.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+      int length = bytes.readableBytes();
+      bytes.getBytes(bytes.readerIndex(), out.ensureWritable(length), length);
       return;
     }
     if (!runningDeferred) {

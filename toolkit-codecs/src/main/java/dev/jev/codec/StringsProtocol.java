@@ -69,7 +69,8 @@ final class StringsProtocol implements Protocol<String, String> {
       frames.pack(bytes, out);
       ByteBuf tail = frames.zeroCopyTail(bytes);
       if (tail != null) {
-        out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+        int length = tail.readableBytes();
+        tail.getBytes(tail.readerIndex(), out.ensureWritable(length), length);
       }
     } finally {
       bytes.release();

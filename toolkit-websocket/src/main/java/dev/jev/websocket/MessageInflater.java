@@ -130,7 +130,8 @@ final class MessageInflater {
   private boolean step(ByteBuf in, int piece, boolean atEnd, ByteBuf out) {
     Inflater inflater = inflater();
     Zlib zlib = Zlib.current();
-    ByteBuf scratch = zlib.scratch().writeBytes(in, in.readerIndex(), piece);
+    ByteBuf scratch = zlib.scratch();
+    in.getBytes(in.readerIndex(), scratch, piece);
     if (atEnd) {
       scratch.writeBytes(END, ended, END.length - ended);
     }
@@ -189,7 +190,7 @@ final class MessageInflater {
     if (known.maxWritableBytes() < length) {
       known.readerIndex(known.writerIndex() - (window - length)).discardReadBytes();
     }
-    known.writeBytes(out, out.writerIndex() - length, length);
+    out.getBytes(out.writerIndex() - length, known.ensureWritable(length), length);
   }
 
   /** Returns the number of bytes of memory of the inflater and the history. */

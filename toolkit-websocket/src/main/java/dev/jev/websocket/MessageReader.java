@@ -232,7 +232,7 @@ final class MessageReader {
         all = in.alloc().directBuffer((int) Math.min(left, 2L * length));
         gathered = all;
       }
-      all.writeBytes(in, length);
+      in.readBytes(all.ensureWritable(length), length);
     }
     consumed(length);
   }
@@ -344,7 +344,8 @@ final class MessageReader {
     ByteBuf all = part.alloc().directBuffer((int) inflated);
     parts.add(part);
     for (ByteBuf each : parts) {
-      all.writeBytes(each);
+      int length = each.readableBytes();
+      each.readBytes(all.ensureWritable(length), length);
       each.release();
     }
     parts = List.of();

@@ -81,7 +81,7 @@ final class MessageWriter {
   private void compressOrCopy(int opcode, ByteBuf payload, int length, ByteBuf out) {
     if (!compress(opcode, payload.internalNioBuffer(0, length), out)) {
       int key = begin(FrameHeader.B0_FIN | opcode, length, out);
-      out.writeBytes(payload, 0, length);
+      payload.getBytes(0, out.ensureWritable(length), length);
       mask(out, length, key);
     }
   }
@@ -112,7 +112,7 @@ final class MessageWriter {
     int length = payload.readableBytes();
     int key = begin(first, length, out);
     if (role.writesMasked()) {
-      out.writeBytes(payload, payload.readerIndex(), length);
+      payload.getBytes(payload.readerIndex(), out.ensureWritable(length), length);
       mask(out, length, key);
     } else {
       tail = payload; // may be sent without a copy
@@ -127,7 +127,8 @@ final class MessageWriter {
     int length = out.writerIndex() - start + (rest == null ? 0 : rest.readableBytes());
     boolean compressed = isCompressed(length);
     if (rest != null && (compressed || role.writesMasked())) {
-      out.writeBytes(rest, rest.readerIndex(), rest.readableBytes());
+      int tailLength = rest.readableBytes();
+      rest.getBytes(rest.readerIndex(), out.ensureWritable(tailLength), tailLength);
       rest = null;
     }
     if (length > 0 && compressed) {
@@ -142,7 +143,7 @@ final class MessageWriter {
     boolean isShort = length <= Zlib.SCRATCH_BYTES;
     ByteBuf payload = isShort ? Zlib.current().scratch() : out.alloc().directBuffer(length);
     try {
-      payload.writeBytes(out, start, length);
+      out.getBytes(start, payload, length);
       compressOrCopy(FrameHeader.BINARY, payload, length, out.writerIndex(start));
     } finally {
       if (!isShort) {
@@ -155,7 +156,7 @@ final class MessageWriter {
   private void prefixHeader(int start, int length, ByteBuf out) {
     int room = FrameHeader.bytes(length, role.writesMasked());
     int packed = out.writerIndex() - start;
-    out.ensureWritable(room).setBytes(start + room, out, start, packed);
+    out.getBytes(start, out.ensureWritable(room), start + room, packed);
     int key = begin(FrameHeader.B0_FIN | FrameHeader.BINARY, length, out.writerIndex(start));
     out.writerIndex(start + room + packed);
     mask(out, packed, key);
@@ -188,9 +189,12 @@ final class MessageWriter {
   /** Returns a payload as input for zlib. Copying a short one costs less than creating a view. */
   private static ByteBuffer bytes(ByteBuf payload, int length) {
     int start = payload.readerIndex();
-    return length > Zlib.SCRATCH_BYTES
-        ? payload.nioBuffer(start, length)
-        : Zlib.current().scratch().writeBytes(payload, start, length).internalNioBuffer(0, length);
+    if (length > Zlib.SCRATCH_BYTES) {
+      return payload.nioBuffer(start, length);
+    }
+    ByteBuf copy = Zlib.current().scratch();
+    payload.getBytes(start, copy, length);
+    return copy.internalNioBuffer(0, length);
   }
 
   private boolean compress(int opcode, ByteBuffer payload, ByteBuf out) {
@@ -217,7 +221,7 @@ final class MessageWriter {
     int length = out.writerIndex() - start - room;
     int header = FrameHeader.bytes(length, role.writesMasked());
     if (header < room) {
-      out.setBytes(start + header, out, start + room, length);
+      out.getBytes(start + room, out, start + header, length);
     }
     int key = begin(first, length, out.writerIndex(start));
     out.writerIndex(start + header + length);
@@ -254,7 +258,7 @@ final class MessageWriter {
   void control(int opcode, ByteBuf payload, ByteBuf out) {
     int length = payload.readableBytes();
     int key = begin(FrameHeader.B0_FIN | opcode, length, out);
-    out.writeBytes(payload, payload.readerIndex(), length);
+    payload.getBytes(payload.readerIndex(), out.ensureWritable(length), length);
     mask(out, length, key);
   }
 
