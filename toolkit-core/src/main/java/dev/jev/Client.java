@@ -411,12 +411,14 @@ public final class Client<O> implements Scheduler, AutoCloseable {
     }
   }
 
-  /** Closes the UDP socket after it has passed all pending datagrams to the system. */
-  private void closeUdp() {
-    if (udp != null && ready instanceof UdpConnection<O> peer) {
-      peer.socket().run();
-      udp.flush();
-      udp.close();
+  /** Closes the UDP socket, if any, after it has passed all pending datagrams to the system. */
+  private void closeUdp(Runnable then) {
+    Channel socket = udp;
+    if (socket != null && ready instanceof UdpConnection<O> peer) {
+      socket.closeFuture().addListener(closed -> then.run());
+      peer.socket().close(socket);
+    } else {
+      then.run();
     }
   }
 
@@ -480,8 +482,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       loop.run(
           () -> {
             cancel();
-            closeUdp();
-            done.countDown();
+            closeUdp(done::countDown);
           });
       try {
         if (!loop.hasEnded()) {

@@ -350,7 +350,7 @@ final class Loop {
   /** Closes all sockets and connections and releases the buffers; the loop thread's last task. */
   void end() {
     ended = true;
-    List.copyOf(listeners).forEach(Channel::close);
+    List.copyOf(listeners).forEach(Transport::closeWithoutLoop);
     CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
     forEach(member -> member.end(reason));
     for (LoopService service : services.values()) {

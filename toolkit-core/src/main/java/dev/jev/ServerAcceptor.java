@@ -8,9 +8,12 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.SocketChannel;
 import java.io.IOException;
 import java.net.SocketAddress;
+import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +35,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
   private final @Nullable Loop own; // of a reuseport socket: gets all its connections; else null
   private final LoadBalancing balancing;
   private final int maxConnections;
+  private final BooleanSupplier isPaused; // accepting; any thread
   private final RateLimitedLog refusals = new RateLimitedLog(); // at maxConnections
   private final RateLimitedLog errors = new RateLimitedLog();
 
@@ -39,6 +43,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
   private long pauseMillis = MIN_PAUSE_MILLIS;
   private boolean failing;
   private boolean paused;
+  private final Queue<Channel> arrivedPaused = new ArrayDeque<>(0);
 
   private volatile long taken; // written by the event loop, read by any thread
 
@@ -47,12 +52,14 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
       ConnectionConfig<I, O> config,
       @Nullable Loop own,
       LoadBalancing balancing,
-      int maxConnections) {
+      int maxConnections,
+      BooleanSupplier isPaused) {
     this.endpoint = endpoint;
     this.config = config;
     this.own = own;
     this.balancing = balancing;
     this.maxConnections = maxConnections;
+    this.isPaused = isPaused;
   }
 
   @Override
@@ -65,6 +72,9 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
   public void pause(Channel listener, boolean pause) {
     paused = pause;
     listener.config().setAutoRead(!paused && !failing);
+    while (!arrivedPaused.isEmpty() && !isPaused.getAsBoolean()) {
+      admit(listener, arrivedPaused.remove());
+    }
   }
 
   @Override
@@ -73,13 +83,21 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     Channel child = (Channel) message;
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
+    if (isPaused.getAsBoolean()) { // io_uring accepts many at once
+      arrivedPaused.add(child);
+    } else {
+      admit(ctx.channel(), child);
+    }
+  }
+
+  private void admit(Channel listener, Channel child) {
     if (isReset(child)) {
-      refuse(ctx, child, Kind.IO_ERROR);
+      refuse(listener, child, Kind.IO_ERROR);
       return;
     }
     if (!endpoint.admit(maxConnections)) {
       refusals.warning("connection refused: limit of " + maxConnections + " reached");
-      refuse(ctx, child, Kind.LIMIT);
+      refuse(listener, child, Kind.LIMIT);
       return;
     }
     try {
@@ -88,14 +106,14 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
       endpoint.unadmit();
       endpoint.forget();
       errors.warning("connection refused: " + child.remoteAddress(), t);
-      refuse(ctx, child, Kind.HANDLER_ERROR);
+      refuse(listener, child, Kind.HANDLER_ERROR);
     }
   }
 
-  private void refuse(ChannelHandlerContext ctx, Channel child, Kind reason) {
-    SocketAddress listener = SocketAddresses.of(ctx.channel());
+  private void refuse(Channel listener, Channel child, Kind reason) {
+    SocketAddress address = SocketAddresses.of(listener);
     endpoint.forEachPlugin(
-        plugin -> plugin.connectionRefused(endpoint.pluginHost(), listener, reason));
+        plugin -> plugin.connectionRefused(endpoint.pluginHost(), address, reason));
     child.unsafe().closeForcibly();
   }
 
@@ -142,6 +160,13 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     loop.unassign();
     endpoint.unadmit();
     endpoint.forget();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    arrivedPaused.forEach(child -> child.unsafe().closeForcibly());
+    arrivedPaused.clear();
+    ctx.fireChannelInactive();
   }
 
   @Override

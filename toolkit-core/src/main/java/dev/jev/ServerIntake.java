@@ -9,6 +9,11 @@ interface ServerIntake extends ChannelHandler {
   /** Pauses or resumes reading from the socket. Event loop only. */
   void pause(Channel socket, boolean pause);
 
+  /** Closes the socket, after what it has to send. Any thread. */
+  default void close(Channel socket) {
+    socket.close();
+  }
+
   /** Returns the number of connections or datagrams taken so far. Any thread. */
   long taken();
 }

@@ -215,7 +215,8 @@ final class ServerSockets<I, O> {
       intake = handler;
     } else {
       Loop own = listenAddress.reusePort() ? loop : null;
-      intake = new ServerAcceptor<>(endpoint, config, own, balancing, maxConnections);
+      intake =
+          new ServerAcceptor<>(endpoint, config, own, balancing, maxConnections, this::isPaused);
     }
     open(listenAddress, address, loop, socket, intake);
     SocketAddress bound = address instanceof UnixAddress ? address : socket.localAddress();
@@ -467,7 +468,7 @@ final class ServerSockets<I, O> {
       drain();
     }
     long end = System.nanoTime() + CLOSE_TIMEOUT_NANOS;
-    sockets.forEach(listening -> listening.socket.close());
+    sockets.forEach(listening -> listening.intake.close(listening.socket));
     for (ListeningSocket listening : sockets) {
       listening.socket.closeFuture().awaitUninterruptibly(end - System.nanoTime(), NANOSECONDS);
     }

@@ -89,6 +89,7 @@ final class StreamConnection<I, O> extends LoopMember
   private @Nullable ChannelHandlerContext context;
   private boolean direct; // no other handler between the socket and this one
   private boolean batches; // no other turn between channelRead and channelReadComplete
+  private @Nullable ResetCheck resetCheck; // null if the transport reports every reset
   private boolean connected; // onConnect was called
   private boolean outputBlocked;
   private long readingSince; // when reading last resumed, by the loop's clock
@@ -297,6 +298,9 @@ final class StreamConnection<I, O> extends LoopMember
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
     boolean outermost = (batches && loop.turn == this) || enter();
+    if (resetCheck != null) {
+      resetCheck.read();
+    }
     leave(outermost);
     loop.batchMessages = direct ? 0 : loop.batchMessages; // plugins end a batch where they like
     if (outermost) {
@@ -331,6 +335,9 @@ final class StreamConnection<I, O> extends LoopMember
   public void handlerAdded(ChannelHandlerContext ctx) {
     context = ctx;
     loop.add(this);
+    if (config.host().transport() == Transport.IO_URING) {
+      resetCheck = new ResetCheck(this);
+    }
   }
 
   @Override
@@ -410,7 +417,7 @@ final class StreamConnection<I, O> extends LoopMember
 
   @Override
   void end(CloseReason reason) {
-    lifecycle.abort(reason);
+    lifecycle.abortWithoutLoop(reason);
     lifecycle.finish(); // Netty may run no further task on this thread
   }
 
@@ -460,7 +467,8 @@ final class StreamConnection<I, O> extends LoopMember
     if (!network && !(cause instanceof ProtocolException) && !lifecycle.isClosing()) {
       config.errors().warning("closing connection of " + remoteAddress(), cause);
     }
-    lifecycle.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
+    lifecycle.abortBehindAlert(
+        new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
   }
 
   @Override

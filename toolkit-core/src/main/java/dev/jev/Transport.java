@@ -6,6 +6,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelException;
 import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.IoEventLoop;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
@@ -34,6 +35,7 @@ import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.IntegerUnixChannelOption;
 import io.netty.channel.unix.RawUnixChannelOption;
 import io.netty.channel.unix.Socket;
+import io.netty.channel.unix.UnixChannel;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.channel.uring.IoUring;
 import io.netty.channel.uring.IoUringChannelOption;
@@ -146,8 +148,8 @@ public enum Transport {
    */
   Transport resolve() {
     if (this == AUTO) {
-      String chosen = System.getProperty(PROPERTY);
-      return chosen == null ? ofPlatform() : named(chosen).resolve();
+      String chosen = System.getProperty(PROPERTY, AUTO.name());
+      return AUTO.name().equalsIgnoreCase(chosen) ? ofPlatform() : named(chosen).resolve();
     }
     Throwable cause = unavailabilityCause();
     if (cause != null) {
@@ -168,7 +170,7 @@ public enum Transport {
       }
     }
     throw new IllegalStateException(
-        PROPERTY + ": " + name + " (expected: IO_URING, EPOLL, KQUEUE or NIO)");
+        PROPERTY + ": " + name + " (expected: AUTO, IO_URING, EPOLL, KQUEUE or NIO)");
   }
 
   /** Returns a failure and its root cause as text. */
@@ -252,6 +254,29 @@ public enum Transport {
       case NIO -> new NioServerDomainSocketChannel();
       case AUTO, LOCAL -> throw unsupported("one with sockets");
     };
+  }
+
+  /**
+   * Closes a channel whose event loop runs no more. With io_uring, the kernel closes a socket when
+   * the loop asks for that, and keeps one that it polls, so the socket is shut down and closed
+   * here.
+   */
+  static void closeWithoutLoop(Channel channel) {
+    boolean ring =
+        channel.eventLoop() instanceof IoEventLoop loop && loop.isIoType(IoUringIoHandler.class);
+    if (ring && channel instanceof UnixChannel unix && unix.fd() instanceof Socket socket) {
+      try {
+        socket.shutdown();
+      } catch (IOException e) {
+        // It is not connected.
+      }
+      try {
+        socket.close();
+      } catch (IOException e) {
+        // It is closed.
+      }
+    }
+    channel.close();
   }
 
   /** Returns whether the peer has reset a connection; false if not with epoll or io_uring. */

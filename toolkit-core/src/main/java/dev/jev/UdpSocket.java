@@ -19,6 +19,7 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +70,7 @@ final class UdpSocket<I, O> extends LoopMember
   // Event loop only.
   private @Nullable Protocol<I, O> protocol; // null until needed, and after a bad datagram
   private volatile LoopTimers tasks = new LoopTimers(); // of the protocol; read by any thread
+  private @Nullable ChannelFuture newest; // of the last datagram that was written
   private @Nullable UdpConnection<O> source; // of the datagram that is being unpacked
   private @Nullable Function<InetAddress, @Nullable UdpSocket<I, O>> socketOf; // by its address
 
@@ -324,7 +326,7 @@ final class UdpSocket<I, O> extends LoopMember
 
   @Override
   void end(CloseReason reason) {
-    channel.close();
+    Transport.closeWithoutLoop(channel);
   }
 
   // Sending; any thread.
@@ -392,6 +394,25 @@ final class UdpSocket<I, O> extends LoopMember
     channel.flush(); // at once, since the socket may close next
   }
 
+  /**
+   * Closes the socket after the datagrams that were sent before are passed to the system, which
+   * with io_uring takes an iteration of the loop, or after a second.
+   */
+  @Override
+  public void close(Channel socket) {
+    loop.run(
+        () -> {
+          run();
+          ChannelFuture last = newest;
+          if (last == null || last.isDone()) {
+            socket.close();
+          } else {
+            last.addListener(ChannelFutureListener.CLOSE);
+            socket.eventLoop().schedule(() -> socket.close(), 1, TimeUnit.SECONDS);
+          }
+        });
+  }
+
   void packingFailed(
       UdpConnection<O> to, @Nullable CompletableFuture<Void> written, Throwable cause) {
     dropped.increment();
@@ -432,7 +453,11 @@ final class UdpSocket<I, O> extends LoopMember
         out.release();
         return tail.retainedSlice();
       }
-      return tail == null ? out : out.writeBytes(tail, tail.readerIndex(), tail.readableBytes());
+      if (tail != null) {
+        int tailLength = tail.readableBytes();
+        tail.getBytes(tail.readerIndex(), out.ensureWritable(tailLength), tailLength);
+      }
+      return out;
     } catch (Throwable t) {
       out.release();
       throw t;
@@ -457,6 +482,7 @@ final class UdpSocket<I, O> extends LoopMember
       return refuse(datagram, written, Outcome.OVER_LIMIT);
     }
     ChannelFuture sent = channel.write(new DatagramPacket(datagram, to.peer())).addListener(this);
+    newest = sent;
     if (written != null) {
       sent.addListener(done -> loop.completions().add(written, done.cause()));
     }

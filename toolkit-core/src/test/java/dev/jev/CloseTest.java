@@ -199,6 +199,22 @@ class CloseTest {
     recorder.expect("connect", "message go", "close CLOSED");
   }
 
+  /** Netty misses a reset that comes while it reads with io_uring. */
+  @ParameterizedTest
+  @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
+  void resetRightBehindInputIsNoticed(Transport transport) throws Exception {
+    Server started = start(transport, Recorder.silent());
+    for (int i = 0; i < 100; i++) {
+      RawPeer peer = RawPeer.connect(started).write(new byte[] {0, 0});
+      if (i % 2 == 0) { // also one that is accepted
+        peer.send("x");
+        Thread.sleep(1);
+      }
+      peer.reset();
+    }
+    Eventually.holds("all are closed", () -> started.connectionCount() == 0);
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"NIO", "EPOLL", "IO_URING"})
   void peerThatHalfClosesGetsAllQueuedOutput(Transport transport) throws Exception {

@@ -344,9 +344,7 @@ class FaultTest {
     assertThat(server.connectionCount()).isZero();
     assertThat(victims.send("too late")).isFalse();
     victims.close();
-    if (transport != Transport.IO_URING) { // a ring that is gone no longer closes files
-      assertThat(isFree(port)).isTrue();
-    }
+    assertThat(isFree(port)).isTrue();
     Eventually.noServerThreadIsLeft();
   }
 

@@ -371,10 +371,10 @@ class PluginTest {
               assertThat(connection.pendingBytes()).isLessThan(310_500);
             }
             assertThat(connection.pendingBytes()).isGreaterThanOrEqualTo(300_000);
+            assertThat(connection.isWritable()).isFalse();
             refused.countDown();
           });
       assertThat(refused.await(10, TimeUnit.SECONDS)).isTrue();
-      assertThat(connection.isWritable()).isFalse();
       peer.socket().getInputStream().skipNBytes(sent.get() * 10_004L);
       recorder.expect("writable");
       assertThat(connection.isWritable()).isTrue();

@@ -49,7 +49,7 @@ class TransportTest {
       System.setProperty("dev.jev.transport", "local");
       assertThatIllegalStateException()
           .isThrownBy(() -> echo().start())
-          .withMessage("dev.jev.transport: local (expected: IO_URING, EPOLL, KQUEUE or NIO)");
+          .withMessage("dev.jev.transport: local (expected: AUTO, IO_URING, EPOLL, KQUEUE or NIO)");
     } finally {
       if (before == null) {
         System.clearProperty("dev.jev.transport");

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -194,10 +195,22 @@ class TlsRefusalTest {
 
   @Test
   void clientThatLeavesIsNotRefused() throws Exception {
-    start(Tls.server());
+    AtomicInteger installed = new AtomicInteger();
+    Plugin counter =
+        new Plugin() {
+          @Override
+          public @Nullable Observer install(Link link) {
+            installed.incrementAndGet();
+            return null;
+          }
+        };
+    start(Tls.server(), counter);
     RawPeer.connect(server).close();
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
-    RawPeer.connect(server).write(new byte[] {22, 3}).reset();
+    int before = installed.get();
+    RawPeer peer = RawPeer.connect(server).write(new byte[] {22, 3});
+    Eventually.holds("its handlers are there", () -> installed.get() > before);
+    peer.reset();
     assertThat(reasons.next().kind()).isEqualTo(CloseReason.Kind.IO_ERROR);
     expectNoRefusal(new Tls.Handshakes(0, 0, 0, 2));
   }

@@ -106,21 +106,26 @@ final class TunneledProtocol<I, O> implements Protocol<I, O> {
     }
     I message = unpackInner(outer, bytes);
     if (bytes.isReadable()) {
-      rest = bytes.alloc().directBuffer(bytes.readableBytes()).writeBytes(bytes);
+      rest = copy(bytes, bytes.alloc().directBuffer(bytes.readableBytes()));
     }
     return message;
+  }
+
+  private static ByteBuf copy(ByteBuf bytes, ByteBuf target) {
+    bytes.readBytes(target, bytes.readableBytes());
+    return target;
   }
 
   /** Appends bytes in place if there is room, since messages may refer to earlier bytes. */
   private static ByteBuf append(ByteBuf rest, ByteBuf bytes) {
     int length = rest.readableBytes();
     if (rest.writableBytes() >= bytes.readableBytes()) {
-      return rest.writeBytes(bytes);
+      return copy(bytes, rest);
     }
     ByteBuf larger = rest.alloc().directBuffer(length + Math.max(length, bytes.readableBytes()));
-    larger.writeBytes(rest).writeBytes(bytes);
+    copy(rest, larger);
     rest.release();
-    return larger;
+    return copy(bytes, larger);
   }
 
   private @Nullable I unpackRest(ProtocolContext outer) {
@@ -295,7 +300,8 @@ final class TunneledProtocol<I, O> implements Protocol<I, O> {
     public void write(ByteBuf bytes) {
       try {
         if (packing != null) {
-          packing.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+          int length = bytes.readableBytes();
+          bytes.getBytes(bytes.readerIndex(), packing.ensureWritable(length), length);
         } else if (bytes.isReadable()) {
           outer.write(socket.writer().frame(FrameHeader.BINARY, bytes));
         }
