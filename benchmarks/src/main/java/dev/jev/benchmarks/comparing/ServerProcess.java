@@ -49,10 +49,15 @@ record ServerProcess(String label, Process process, int port) {
       return new ServerProcess(name, process, port);
     }
     if (name.startsWith("jev:")) {
+      String sample = name.substring("jev:".length());
       command.add(JavaCommandLine.jdkTool("java"));
       command.addAll(jvmFlags);
-      command.addAll(List.of("-jar", options.samplesJar(), name.substring("jev:".length())));
-      command.addAll(List.of("--loops", "1", "--port", "0", "--transport", "epoll"));
+      command.addAll(List.of("-jar", options.samplesJar()));
+      command.addAll(List.of(sample.split(" ", -1)));
+      command.addAll(List.of("--loops", "1", "--port", "0"));
+      if (!sample.contains("--transport")) {
+        command.addAll(List.of("--transport", "epoll"));
+      }
     } else if (name.startsWith("netty:") || name.startsWith("netty-void-promise:")) {
       command.addAll(JavaCommandLine.ofThisProgram(jvmFlags));
       command.add("baseline");
