@@ -21,6 +21,8 @@ import dev.jev.benchmarks.comparing.RequestsCommand;
 import dev.jev.benchmarks.comparing.StoppedCommand;
 import dev.jev.benchmarks.comparing.SubscriberCommand;
 import dev.jev.benchmarks.shared.BenchmarkException;
+import dev.jev.benchmarks.torturing.SoakCommand;
+import dev.jev.benchmarks.torturing.SoakServer;
 import dev.jev.benchmarks.torturing.TortureCommand;
 import dev.jev.benchmarks.torturing.TortureReader;
 import dev.jev.benchmarks.torturing.TortureServer;
@@ -45,6 +47,8 @@ import picocli.CommandLine.HelpCommand;
       TortureCommand.class,
       TortureServer.class,
       TortureReader.class,
+      SoakCommand.class,
+      SoakServer.class,
       IdleSweepCommand.class,
       JevEchoCommand.class,
       JevWebSocketCommand.class,

@@ -98,6 +98,13 @@ final class Canary implements AutoCloseable {
     return micros.getValueAtPercentile(percentile) / 1000.0;
   }
 
+  /** Returns a percentile of the echoes since the last call of this method, in milliseconds. */
+  synchronized double nextMillis(double percentile) {
+    double millis = millis(percentile);
+    micros.reset();
+    return millis;
+  }
+
   /** Stops the echoes and leaves the connection open. */
   void stopSending() {
     stopped = true;
