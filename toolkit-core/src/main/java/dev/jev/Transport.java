@@ -65,13 +65,13 @@ public enum Transport {
    * Epoll on Linux and kqueue on macOS and BSD, if available; otherwise NIO. The default.
    *
    * <p>The system property {@code dev.jev.transport} replaces this choice: {@code
-   * -Ddev.jev.transport=IO_URING} tries another transport without a change to the program.
+   * -Ddev.jev.transport=io_uring} tries another transport without a change to the program.
    */
   AUTO,
   /**
-   * Linux io_uring. Its native code is in {@code io.netty:netty-transport-native-io_uring}, which
-   * an application adds with the classifier of its platform, such as {@code linux-x86_64}. Needs
-   * Netty 4.2.18. Never chosen by {@link #AUTO}.
+   * Linux io_uring, from Linux 5.9 on. Its native code is in {@code
+   * io.netty:netty-transport-native-io_uring}, which an application adds with the classifier of its
+   * platform, such as {@code linux-x86_64}. Needs Netty 4.2.18. Never chosen by {@link #AUTO}.
    */
   IO_URING,
   /** Linux epoll. On riscv64, {@code io.netty:netty-transport-native-epoll} has to be added. */
