@@ -36,12 +36,19 @@ final class Doctor implements Runnable {
     for (Transport transport : Transport.values()) {
       if (transport != Transport.AUTO) {
         String name = transport.name().toLowerCase(Locale.ROOT);
-        print(name, availability(transport.unavailabilityCause()));
+        print(name, availability(transport.unavailabilityCause()) + advice(transport));
       }
     }
     print("boringssl", availability(Tls.Provider.BORINGSSL.unavailabilityCause()));
     print("file descriptors", fileDescriptors());
     print("a server uses", serverDefaults());
+  }
+
+  /** Returns what another transport than that of the platform would gain; empty if it is none. */
+  private static String advice(Transport transport) {
+    return transport == Transport.IO_URING && transport.isAvailable()
+        ? "; -Ddev.jev.transport=io_uring saves up to 40 % of the processor where system calls are slow"
+        : "";
   }
 
   static String availability(@Nullable Throwable cause) {

@@ -38,7 +38,8 @@ class JevIT {
               line -> line.matches("a server uses +\\w+, \\d+ event loops, and for TLS BoringSSL"));
       for (Transport transport : Transport.values()) {
         String name = transport.name().toLowerCase(Locale.ROOT);
-        String finding = transport.isAvailable() ? "available" : "not available: .+";
+        String advice = transport == Transport.IO_URING ? "; -Ddev.jev.transport=io_uring .+" : "";
+        String finding = transport.isAvailable() ? "available" + advice : "not available: .+";
         assertThat(program.output())
             .filteredOn(line -> line.startsWith(name + " "))
             .as(name)
