@@ -15,19 +15,26 @@ final class ResetCheck extends DeadlineWheel.Entry {
 
   private static final Duration QUIET = Duration.ofSeconds(1);
 
-  private final StreamConnection<?, ?> connection;
+  private final Loop loop;
   private final DeadlineWheel wheel;
+  private final Runnable check;
   private long lastRead;
 
-  ResetCheck(StreamConnection<?, ?> connection) {
-    this.connection = connection;
-    this.wheel = connection.loop().deadlineWheel(QUIET);
+  /**
+   * Creates the check of a connection that begins now.
+   *
+   * @param check closes the connection if it was reset
+   */
+  ResetCheck(Loop loop, Runnable check) {
+    this.loop = loop;
+    this.wheel = loop.deadlineWheel(QUIET);
+    this.check = check;
     read();
   }
 
-  /** Notes that bytes were read, or that the connection begins. */
+  /** Notes that bytes were read. */
   void read() {
-    lastRead = connection.loop().turnTime();
+    lastRead = loop.turnTime();
     if (!isScheduled()) {
       wheel.schedule(this);
     }
@@ -40,6 +47,6 @@ final class ResetCheck extends DeadlineWheel.Entry {
 
   @Override
   protected void expire() {
-    connection.lifecycle().abortIfReset();
+    check.run();
   }
 }

@@ -336,7 +336,7 @@ final class StreamConnection<I, O> extends LoopMember
     context = ctx;
     loop.add(this);
     if (config.host().transport() == Transport.IO_URING) {
-      resetCheck = new ResetCheck(this);
+      resetCheck = new ResetCheck(loop, lifecycle::abortIfReset);
     }
   }
 

@@ -49,10 +49,9 @@ class StoreysTest {
     /** The path from a socket to the handler and back. */
     CONNECTION(
         "Announced CloseTasks ConnectionConfig ConnectionFactory ConnectionHost ConnectionLifecycle ConnectionObservers"
-            + " FrameDeadline HalfClose Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker SendQueue"
-            + " ServerIntake SharedMessage"
-            + " SocketAddresses StreamConnection SubscriberPort SubscriberQueue UdpConnection"
-            + " UdpSocket UnixInputEnd"),
+            + " FrameDeadline HalfClose Inbound MessageSink Outbound PackedOutput ProtocolDriver ProtocolPacker"
+            + " ResetCheck SendQueue ServerIntake SharedMessage SocketAddresses StreamConnection SubscriberPort"
+            + " SubscriberQueue UdpConnection UdpSocket UnixInputEnd"),
 
     /** Publishing and presence. */
     PUSH(
