@@ -84,13 +84,26 @@ final class MemberChecks {
   void membersWithoutHole(ContractNodes nodes) {
     Node watcher = nodes.open("w");
     List<CompletableFuture<Void>> churns = new ArrayList<>();
+    CompletableFuture<Roster> watched = new CompletableFuture<>();
     for (String each : List.of("a", "b")) {
       Node node = leased(nodes, each, LONG);
       churns.add(
           CompletableFuture.runAsync(
-              () -> churn(node, new Random(each.hashCode())), t -> new Thread(t, "churn").start()));
+              () -> {
+                Random random = new Random(each.hashCode());
+                churn(node, random);
+                watched.join(); // so that there is something to watch
+                churn(node, random);
+              },
+              task -> new Thread(task, "churn").start()));
     }
-    Roster begin = watcher.watch("churn");
+    Roster begin;
+    try {
+      begin = watcher.watch("churn");
+      watched.complete(begin);
+    } finally {
+      watched.cancel(false);
+    }
     churns.forEach(nodes::get);
     Roster end = nodes.open("c").watch("churn");
     Set<String> members = new TreeSet<>(members(begin).keySet());
@@ -109,7 +122,7 @@ final class MemberChecks {
   }
 
   private static void churn(Node node, Random random) {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 150; i++) {
       node.present("churn", "m" + random.nextInt(5), random.nextInt(3));
     }
   }
