@@ -11,9 +11,9 @@ public final class Chart {
 
   private static final int LEFT = 60;
   private static final int TOP = 30;
-  private static final int WIDTH = 600;
+  private static final int WIDTH = 500;
   private static final int BELOW = 30;
-  private static final int LABEL_WIDTH = 170;
+  private static final int LABEL_WIDTH = 180;
   private static final int STEPS = 4;
 
   private record Point(double seconds, double value) {}
@@ -62,7 +62,7 @@ public final class Chart {
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' font-family='sans-serif'"
             + " font-size='12'>%n<title>%s</title>%n"
             + "<rect width='100%%' height='100%%' fill='white'/>%n%s</svg>%n",
-        LEFT + WIDTH + BELOW, y, charts.get(0).title, body);
+        LEFT + WIDTH + LABEL_WIDTH, y, charts.get(0).title, body);
   }
 
   private String body() {
@@ -82,8 +82,7 @@ public final class Chart {
     for (int i = 0; i < curves.size(); i++) {
       String color = COLORS.get(i % COLORS.size());
       body.append(line(curves.get(i), color, end, top));
-      int y = TOP + height - 18 * (curves.size() - i);
-      body.append(text(LEFT + WIDTH - LABEL_WIDTH, y, "start", color, curves.get(i).label));
+      body.append(text(LEFT + WIDTH + 12, TOP + 18 * (i + 1), "start", color, curves.get(i).label));
     }
     return body.toString();
   }
