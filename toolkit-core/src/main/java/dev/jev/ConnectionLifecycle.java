@@ -4,11 +4,9 @@ import static java.util.Objects.requireNonNull;
 
 import dev.jev.CloseReason.Kind;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
@@ -73,9 +71,6 @@ final class ConnectionLifecycle {
 
   /** Maximum bytes of input that are dropped after the output was shut down. */
   private static final int MAX_LINGER_BYTES = 256 * 1024;
-
-  private static final int MAX_ALERT_BYTES = 16 * 1024;
-  private static final long MAX_ALERT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final StreamConnection<?, ?> connection;
 
@@ -250,13 +245,6 @@ final class ConnectionLifecycle {
   /** Closes at once and drops unwritten output. */
   void abort(CloseReason why) {
     abort(why, this::closeSocket);
-  }
-
-  /**
-   * Closes for a fault that a plugin has found and may have told the peer, as TLS does by an alert.
-   */
-  void abortBehindAlert(CloseReason why) {
-    abort(why, this::closeSocketBehindAlert);
   }
 
   /** Closes at once, as the last task of an event loop. */
@@ -438,25 +426,6 @@ final class ConnectionLifecycle {
     }
   }
 
-  /** Closes the socket when an alert is written, which io_uring does later, or after a second. */
-  private void closeSocketBehindAlert() {
-    ChannelOutboundBuffer pending = channel().unsafe().outboundBuffer();
-    boolean isAlert =
-        pending != null
-            && !pending.isEmpty()
-            && pending.totalPendingWriteBytes() <= MAX_ALERT_BYTES
-            && host().transport() == Transport.IO_URING;
-    ChannelHandlerContext nextToSocket = channel().pipeline().firstContext();
-    if (!isAlert || nextToSocket == null) {
-      closeSocket();
-      return;
-    }
-    startDeadline(MAX_ALERT_NANOS, this::closeSocket);
-    nextToSocket
-        .writeAndFlush(Unpooled.EMPTY_BUFFER) // whose future completes behind it
-        .addListener(written -> closeSocket());
-  }
-
   /** Shuts the output down after all messages sent so far are written. Any thread. */
   void shutdownOutput() {
     outputEndRequested = true;
@@ -607,6 +576,7 @@ final class ConnectionLifecycle {
     connection.loop().unassign();
     host().unadmit();
     attempt(this::cancelDeadline);
+    attempt(connection::cancelResetCheck);
     attempt(connection::endTimers);
   }
 

@@ -203,7 +203,8 @@ public final class Server implements PluginHost, AutoCloseable {
 
   /**
    * Stops accepting connections and reading datagrams until {@link #resumeAccepting}. Meanwhile
-   * both stay in the kernel's queues.
+   * both stay in the kernel's queues, except for connections that the kernel has just accepted:
+   * they are not served before that, either.
    *
    * @param owner the owner of this pause. Accepting resumes once every owner has ended its pause.
    */

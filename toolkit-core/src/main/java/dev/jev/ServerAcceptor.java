@@ -83,7 +83,7 @@ final class ServerAcceptor<I, O> extends ChannelInboundHandlerAdapter implements
     Channel child = (Channel) message;
     taken++;
     pauseMillis = MIN_PAUSE_MILLIS;
-    if (isPaused.getAsBoolean()) { // io_uring accepts many at once
+    if (isPaused.getAsBoolean()) { // the rest of a batch; with io_uring, all that have arrived
       arrivedPaused.add(child);
     } else {
       admit(ctx.channel(), child);

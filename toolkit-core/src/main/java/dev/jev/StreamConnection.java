@@ -324,6 +324,12 @@ final class StreamConnection<I, O> extends LoopMember
     loop.ownership().release();
   }
 
+  void cancelResetCheck() {
+    if (resetCheck != null) {
+      resetCheck.cancel();
+    }
+  }
+
   // Opening and closing.
 
   @Override
@@ -467,8 +473,7 @@ final class StreamConnection<I, O> extends LoopMember
     if (!network && !(cause instanceof ProtocolException) && !lifecycle.isClosing()) {
       config.errors().warning("closing connection of " + remoteAddress(), cause);
     }
-    lifecycle.abortBehindAlert(
-        new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
+    lifecycle.abort(new CloseReason(network ? Kind.IO_ERROR : Kind.PROTOCOL_ERROR, cause));
   }
 
   @Override

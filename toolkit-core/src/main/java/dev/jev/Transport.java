@@ -51,6 +51,7 @@ import java.net.SocketOption;
 import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.NotYetConnectedException;
 import java.nio.channels.spi.SelectorProvider;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -258,25 +259,21 @@ public enum Transport {
 
   /**
    * Closes a channel whose event loop runs no more. With io_uring, the kernel closes a socket when
-   * the loop asks for that, and keeps one that it polls, so the socket is shut down and closed
-   * here.
+   * the loop asks for that, so the socket is shut down here. Its descriptor remains open, since the
+   * ring may hold requests for its number.
    */
   static void closeWithoutLoop(Channel channel) {
     boolean ring =
         channel.eventLoop() instanceof IoEventLoop loop && loop.isIoType(IoUringIoHandler.class);
-    if (ring && channel instanceof UnixChannel unix && unix.fd() instanceof Socket socket) {
-      try {
+    try {
+      if (ring && channel instanceof UnixChannel unix && unix.fd() instanceof Socket socket) {
         socket.shutdown();
-      } catch (IOException e) {
-        // It is not connected.
       }
-      try {
-        socket.close();
-      } catch (IOException e) {
-        // It is closed.
-      }
+    } catch (IOException | NotYetConnectedException e) {
+      // It is not connected, or closed.
+    } finally {
+      channel.close();
     }
-    channel.close();
   }
 
   /** Returns whether the peer has reset a connection; false if not with epoll or io_uring. */

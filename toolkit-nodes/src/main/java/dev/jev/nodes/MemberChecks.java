@@ -85,20 +85,20 @@ final class MemberChecks {
     Node watcher = nodes.open("w");
     List<CompletableFuture<Void>> churns = new ArrayList<>();
     CompletableFuture<Roster> watched = new CompletableFuture<>();
-    for (String each : List.of("a", "b")) {
-      Node node = leased(nodes, each, LONG);
-      churns.add(
-          CompletableFuture.runAsync(
-              () -> {
-                Random random = new Random(each.hashCode());
-                churn(node, random);
-                watched.join(); // so that there is something to watch
-                churn(node, random);
-              },
-              task -> new Thread(task, "churn").start()));
-    }
     Roster begin;
     try {
+      for (String each : List.of("a", "b")) {
+        Node node = leased(nodes, each, LONG);
+        churns.add(
+            CompletableFuture.runAsync(
+                () -> {
+                  Random random = new Random(each.hashCode());
+                  churn(node, random);
+                  watched.join(); // so that there is something to watch
+                  churn(node, random);
+                },
+                task -> new Thread(task, "churn").start()));
+      }
       begin = watcher.watch("churn");
       watched.complete(begin);
     } finally {

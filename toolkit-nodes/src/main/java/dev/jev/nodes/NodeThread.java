@@ -164,11 +164,12 @@ final class NodeThread {
   // Back-pressure of the event loops, on this thread.
 
   /**
-   * Calls a topic every 5 ms until it returns that its event loops have had room for its messages.
+   * Calls a topic from time to time until it returns that its event loops have had room for its
+   * messages.
    *
-   * <p>A loop that is behind is so for all its topics, which may be very many. They are called in
-   * turn, and few of them in vain: a timer for each would keep the loop from the processor that it
-   * needs.
+   * <p>A loop that is behind is so for all its topics, which may be very many. Every 5 ms they are
+   * called in turn, until 64 were called in vain: a timer for each would keep the loop from the
+   * processor that it needs.
    */
   void awaitRoom(BooleanSupplier continued) {
     waitingForRoom.add(continued);

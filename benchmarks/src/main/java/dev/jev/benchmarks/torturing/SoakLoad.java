@@ -1,5 +1,6 @@
 package dev.jev.benchmarks.torturing;
 
+import dev.jev.benchmarks.shared.BenchmarkException;
 import dev.jev.benchmarks.shared.WebSocketHandshake;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -77,12 +78,15 @@ final class SoakLoad implements AutoCloseable {
       try {
         role.run(random);
         rounds.incrementAndGet();
-      } catch (IOException e) {
+      } catch (IOException | BenchmarkException e) {
         if (mustSucceed && !stopped) {
           fail(Thread.currentThread().getName() + ": " + e);
         }
         pause(RECONNECT_MILLIS);
       } catch (InterruptedException e) {
+        return;
+      } catch (RuntimeException e) {
+        fail(Thread.currentThread().getName() + " ended: " + e);
         return;
       }
     }
