@@ -84,6 +84,12 @@ final class RedisCluster implements AutoCloseable {
 
   /** Moves a slot with its keys to another master. */
   void move(int slot, RedisProcess from, RedisProcess to) throws Exception {
+    beginMove(slot, from, to);
+    endMove(slot, from, to);
+  }
+
+  /** Moves the keys of a slot, whose master redirects each command with ASK until the end. */
+  void beginMove(int slot, RedisProcess from, RedisProcess to) throws Exception {
     to.answer("CLUSTER SETSLOT " + slot + " IMPORTING " + id(from));
     from.answer("CLUSTER SETSLOT " + slot + " MIGRATING " + id(to));
     String keys = keys(from, slot);
@@ -91,6 +97,10 @@ final class RedisCluster implements AutoCloseable {
       from.answer("MIGRATE 127.0.0.1 " + to.port() + " \"\" 0 5000 KEYS " + keys);
       keys = keys(from, slot);
     }
+  }
+
+  /** Makes another server the master of a slot whose keys it has. */
+  void endMove(int slot, RedisProcess from, RedisProcess to) throws Exception {
     for (RedisProcess server : List.of(to, from)) {
       server.answer("CLUSTER SETSLOT " + slot + " NODE " + id(to));
     }

@@ -125,6 +125,24 @@ class RedisFaultTest {
   }
 
   @Test
+  void slowWayIsNoFault() throws Exception {
+    Strait strait = resources.closing(new Strait(redis.port()));
+    EngineNode far = node("a", strait.uri());
+    far.listen(LOG);
+    strait.delay(300);
+    List<String> texts = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      texts.add("m" + i);
+      far.publish(LOG, texts.get(i));
+    }
+    for (String text : texts) {
+      assertThat(EngineNode.text(far.next())).isEqualTo(text);
+    }
+    assertThat(far.interrupted).isEmpty();
+    assertThat(far.health).doesNotContain("down");
+  }
+
+  @Test
   void subscriptionThatEndsTwiceBeforeTheAnswerIsNoFault() throws Exception {
     EngineNode node = node("a", redis.uri());
     node.listen(LOG);

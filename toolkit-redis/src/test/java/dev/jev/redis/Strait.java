@@ -9,8 +9,11 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
 
-/** A way to a server that a test can block or cut. */
+/** A way to a server that a test can delay, block or cut. */
 final class Strait implements AutoCloseable {
 
   private final ServerSocket listener;
@@ -18,6 +21,7 @@ final class Strait implements AutoCloseable {
   private volatile int target;
   private volatile boolean closed;
   private volatile boolean isSilent;
+  private volatile long delayMillis;
 
   Strait(int target) throws IOException {
     this.target = target;
@@ -53,10 +57,15 @@ final class Strait implements AutoCloseable {
   private void pass(Socket client) throws IOException {
     try {
       Socket server = new Socket(InetAddress.getLoopbackAddress(), target);
-      passages.add(new Passage(client, server, isSilent));
+      passages.add(new Passage(client, server, isSilent, () -> delayMillis));
     } catch (IOException e) {
       client.close(); // the server is away
     }
+  }
+
+  /** Forwards everything later by a time, in both directions. */
+  void delay(long millis) {
+    delayMillis = millis;
   }
 
   /** Forwards nothing any more to the clients that have subscribed, and leaves them connected. */
@@ -111,12 +120,14 @@ final class Strait implements AutoCloseable {
     private volatile boolean hasSubscribed;
     private volatile boolean isDeaf;
     private volatile boolean isMute;
+    private final LongSupplier delayMillis;
 
-    private Passage(Socket client, Socket server, boolean isSilent) {
+    private Passage(Socket client, Socket server, boolean isSilent, LongSupplier delayMillis) {
       this.client = client;
       this.server = server;
       this.isDeaf = isSilent;
       this.isMute = isSilent;
+      this.delayMillis = delayMillis;
       start(() -> copy(client, server, /* requests= */ true));
       start(() -> copy(server, client, /* requests= */ false));
     }
@@ -130,6 +141,7 @@ final class Strait implements AutoCloseable {
           if (requests && contains(bytes, length, "SSUBSCRIBE")) {
             hasSubscribed = true;
           }
+          LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(delayMillis.getAsLong()));
           if (requests ? !isMute : !isDeaf) {
             out.write(bytes, 0, length);
           }
