@@ -360,27 +360,6 @@ class FaultTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("dev.jev.Available#transports")
-  void deathOfALoopEndsItsDatagramSocketsToo(Transport transport) throws Exception {
-    Recorder<String, String> recorder = Recorder.silent();
-    server =
-        Server.builder(Texts::new, recorder)
-            .transport(transport)
-            .eventLoops(1)
-            .listen("tcp://127.0.0.1:0")
-            .listen("udp://127.0.0.1:0")
-            .start();
-    connect(server.port());
-    EventLoop loop = ((StreamConnection<?, ?>) recorder.connection()).loop().executor();
-    try (LogCapture log = new LogCapture("dev.jev")) {
-      Death.ERROR.kill(loop);
-      assertThatIllegalStateException().isThrownBy(server::awaitStop);
-      assertThat(log.messages("the end of an event loop failed")).isEmpty();
-    }
-    recorder.expect("connect", "close SERVER_STOPPED");
-  }
-
   @Test
   void deathOfALoopTellsItsCause() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
