@@ -82,12 +82,6 @@ final class RedisCluster implements AutoCloseable {
     return server.answer("CLUSTER MYID").lines().toList().get(1);
   }
 
-  /** Moves a slot with its keys to another master. */
-  void move(int slot, RedisProcess from, RedisProcess to) throws Exception {
-    beginMove(slot, from, to);
-    endMove(slot, from, to);
-  }
-
   /** Moves the keys of a slot, whose master redirects each command with ASK until the end. */
   void beginMove(int slot, RedisProcess from, RedisProcess to) throws Exception {
     to.answer("CLUSTER SETSLOT " + slot + " IMPORTING " + id(from));
