@@ -28,6 +28,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** A protocol with a close handshake: "bye!" and "ciao". */
 class AwaitPeerCloseTest {
 
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
   private @Nullable Server server;
 
   /** Each letter is a message, except letters between the two closes. */
@@ -66,7 +68,15 @@ class AwaitPeerCloseTest {
     }
   }
 
-  private RawPeer connect(Transport transport, Recorder<String, String> recorder, Plugin... plugins)
+  private RawPeer connect(Transport transport, Recorder<String, String> recorder) throws Exception {
+    return connect(transport, recorder, Duration.ofMillis(600));
+  }
+
+  private RawPeer connect(
+      Transport transport,
+      Recorder<String, String> recorder,
+      Duration closeTimeout,
+      Plugin... plugins)
       throws Exception {
     Server.Builder<String, String> builder = Server.builder(Polite::new, recorder);
     for (Plugin plugin : plugins) {
@@ -76,7 +86,7 @@ class AwaitPeerCloseTest {
         builder
             .listen("tcp://127.0.0.1:0")
             .transport(transport)
-            .closeTimeout(Duration.ofMillis(600))
+            .closeTimeout(closeTimeout)
             .eventLoops(1)
             .start();
     RawPeer peer = RawPeer.connect(server);
@@ -287,12 +297,10 @@ class AwaitPeerCloseTest {
   @Test
   void answerThatAPluginReadsWhileItWritesTheCloseIsFoundBehindTheRest() throws Exception {
     Recorder<String, String> recorder = new Recorder<>((connection, letter) -> connection.close());
-    try (RawPeer peer = connect(Transport.AUTO, recorder, reading("ao", "bye!"))) {
+    try (RawPeer peer = connect(Transport.AUTO, recorder, MINUTE, reading("ao", "bye!"))) {
       write(peer, "xdataci");
       expectBye(peer);
-      long start = System.nanoTime();
-      peer.expectEnd();
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofMillis(400));
+      peer.expectEnd(); // before the close timeout
     }
     recorder.expect("message x", "close CLOSED");
   }
@@ -306,16 +314,14 @@ class AwaitPeerCloseTest {
               connection.send(text);
               connection.pauseReading();
             });
-    try (RawPeer peer = connect(Transport.AUTO, recorder, reading("aociao", "y"))) {
+    try (RawPeer peer = connect(Transport.AUTO, recorder, MINUTE, reading("aociao", "y"))) {
       write(peer, "xdataci");
       recorder.expect("message x");
       assertThat(onLoop(recorder::threads)).isNotEmpty(); // the handler has run
       recorder.connection().close();
       assertThat(peer.read(text.length())).hasSize(text.length());
       expectBye(peer);
-      long start = System.nanoTime();
-      peer.expectEnd();
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofMillis(400));
+      peer.expectEnd(); // before the close timeout
     }
     recorder.expect("close CLOSED");
   }
@@ -337,7 +343,7 @@ class AwaitPeerCloseTest {
           }
         };
     Recorder<String, String> recorder = Recorder.silent();
-    try (RawPeer peer = connect(Transport.AUTO, recorder, ending)) {
+    try (RawPeer peer = connect(Transport.AUTO, recorder, MINUTE, ending)) {
       recorder.connection().close();
       expectBye(peer);
       assertThat(onLoop(ended::get)).isFalse();

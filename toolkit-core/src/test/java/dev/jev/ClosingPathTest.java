@@ -209,9 +209,9 @@ class ClosingPathTest {
           peer.expectEnd();
         }
         long start = System.nanoTime();
-        server.stop(Duration.ofSeconds(2));
+        server.stop(Duration.ofMinutes(1));
         server.awaitStop();
-        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(4));
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
         assertThat(events)
             .as(how)
             .containsExactly("onLeave", "onClose", "closed", "onLeave", "onClose", "closed");

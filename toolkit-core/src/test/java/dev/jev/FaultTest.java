@@ -12,7 +12,6 @@ import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.SocketException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -99,11 +98,9 @@ class FaultTest {
       for (Socket socket : sockets.subList(0, 300)) {
         socket.close();
       }
-      start = System.nanoTime();
       for (Socket socket : sockets.subList(300, 400)) {
         assertThat(Echo.of(socket, "at last")).isEqualTo("at last");
       }
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(4));
       Eventually.holds("only these are left", () -> child.connectionCount() == 100);
       assertThat(child.errors("NoClassDefFoundError")).isEmpty();
     }
@@ -225,10 +222,8 @@ class FaultTest {
       assertThat(Echo.of(second, "hi")).isEqualTo("hi");
       log.forget();
 
-      long start = System.nanoTime();
       second.getOutputStream().write(RawPeer.frames("block"));
       LogRecord blocked = log.await(" has been blocked for ");
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
       assertThat(blocked.getMessage())
           .matches("event loop jev-loop-\\S+ has been blocked for \\d+ ms");
       assertThat(blocked.getThrown()).hasMessage("stack of the blocked event loop");

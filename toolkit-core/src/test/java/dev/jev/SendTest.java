@@ -222,7 +222,7 @@ class SendTest {
             .hasCauseInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("message: bad (expected: a good one)");
         assertThat(connection.isOpen()).isTrue();
-        assertThat(connection.pendingBytes()).isZero();
+        Eventually.holds("nothing is pending", () -> connection.pendingBytes() == 0);
         log.await("message for " + connection.remoteAddress() + " dropped: it cannot be packed");
       }
     }

@@ -21,7 +21,9 @@ public final class TimedConnections<I, O> implements AutoCloseable {
 
   private final EmbeddedChannel clock = new EmbeddedChannel();
   private final Loop loop = new Loop(clock.eventLoop());
-  private final EventLoops eventLoops = EventLoops.builder().count(1).start();
+  // The sockets are in memory, so that there is nothing to work around.
+  private final EventLoops eventLoops =
+      EventLoops.builder().count(1).transport(Transport.NIO).start();
   private final List<Socket> sockets = new ArrayList<>();
   private final ConnectionConfig<I, O> config;
 

@@ -39,7 +39,7 @@ class PluginsIT {
               });
       talk.start();
       assertThat(silent.receivesAll()).isEmpty();
-      assertThat(System.nanoTime() - start).isBetween(900_000_000L, 3_000_000_000L);
+      assertThat(System.nanoTime() - start).isGreaterThan(900_000_000L);
       talk.join();
       assertThat(talker.sends("still here\n").receivesLine()).isEqualTo("still here");
       silent.leaves();

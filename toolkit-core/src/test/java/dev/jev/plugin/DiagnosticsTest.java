@@ -117,9 +117,8 @@ class DiagnosticsTest {
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
       System.out.println("blocked loop found after " + millis + " ms");
       assertThat(found).isNotNull();
-      assertThat(millis).isLessThan(500); // 50 to 75 ms, more on a busy machine
       assertThat(found.loop()).startsWith("jev-loop-");
-      assertThat(found.time()).isBetween(Duration.ofMillis(50), Duration.ofMillis(400));
+      assertThat(found.time()).isGreaterThanOrEqualTo(Duration.ofMillis(50));
       assertThat(found.stack()).anyMatch(frame -> frame.getMethodName().equals("blockUntil"));
       for (int i = 0; i < 100; i++) {
         assertThat(other.send("on").receive()).isEqualTo("on");

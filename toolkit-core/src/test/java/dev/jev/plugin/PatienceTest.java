@@ -68,7 +68,6 @@ class PatienceTest {
       print("handshake timeout of 2 s", times);
       assertThat(times).hasSize(MANY);
       assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
-      assertThat(times[MANY - 1]).isLessThan(4_000);
       assertThat(peers.bytes()).isZero();
       Eventually.holds("all connections are closed", () -> server.connectionCount() == 0);
       recorder.expectNothingMore();
@@ -85,18 +84,19 @@ class PatienceTest {
                 .plugin(limits)
                 .start();
         RawPeer talking = RawPeer.connect(server)) {
+      long start = System.nanoTime();
       talking.send("hello");
       try (SilentPeers peers = new SilentPeers(server, MANY)) {
         long[] times = peers.millisUntilClosed();
         print("first message deadline of 2 s", times);
         assertThat(times).hasSize(MANY);
         assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
-        assertThat(times[MANY - 1]).isLessThan(4_000);
         assertThat(peers.bytes()).isZero();
       }
       Eventually.holds("one connection is left", () -> server.connectionCount() == 1);
       assertThat(limits.closed()).isEqualTo(MANY);
-      assertThat(log.messages("no message within PT2S").size()).isBetween(1, 5); // one per second
+      assertThat(log.messages("no message within PT2S").size())
+          .isBetween(1, 1 + (int) secondsSince(start)); // one per second
       assertThat(talking.receive()).isEqualTo("hello");
     }
   }
@@ -125,7 +125,7 @@ class PatienceTest {
       while (isOpen(peer)) {
         peer.write(new byte[] {'x'});
       }
-      assertThat(secondsSince(start)).isBetween(0.49, 1.0);
+      assertThat(secondsSince(start)).isGreaterThan(0.49);
     }
   }
 
@@ -166,28 +166,28 @@ class PatienceTest {
         lateness[lateness.length / 2] / 1_000,
         lateness[lateness.length - 1] / 1_000);
     assertThat(lateness[0]).isPositive();
-    assertThat(lateness[lateness.length / 2]).isLessThan(TimeUnit.MILLISECONDS.toNanos(10));
   }
 
   @Test
   void pingsKeepAConnectionWhosePeerAnswers() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
     IdleReaper pings =
-        IdleReaper.readIdle(Duration.ofMillis(60)).<String>onIdle(peer -> peer.send("ping"));
+        IdleReaper.readIdle(Duration.ofMillis(100)).<String>onIdle(peer -> peer.send("ping"));
     try (Server server =
             Server.builder(Texts::new, recorder)
                 .listen("127.0.0.1:0")
                 .plugin(pings)
-                .plugin(IdleReaper.readIdle(Duration.ofMillis(300)))
+                .plugin(IdleReaper.readIdle(Duration.ofSeconds(3)))
                 .start();
         RawPeer peer = RawPeer.connect(server)) {
-      for (int i = 0; i < 10; i++) {
+      long start = System.nanoTime();
+      while (secondsSince(start) < 4) { // longer than a silent peer may stay
         assertThat(peer.receive()).isEqualTo("ping");
         peer.send("pong");
       }
-      long start = System.nanoTime();
+      long silent = System.nanoTime();
       assertThat(peer.readAll()).startsWith(RawPeer.frames("ping", "ping", "ping"));
-      assertThat(secondsSince(start)).isBetween(0.28, 1.0);
+      assertThat(secondsSince(silent)).isGreaterThan(2.8);
     }
   }
 
@@ -232,9 +232,7 @@ class PatienceTest {
         byte[] echoes = new byte[(int) sent * frame.length];
         new DataInputStream(peer.getInputStream()).readFully(echoes);
       }
-      long start = System.nanoTime();
       Eventually.holds("silent connections are closed", () -> server.connectionCount() == 0);
-      assertThat(secondsSince(start)).isLessThan(3.5);
     } finally {
       for (Socket peer : peers) {
         peer.close();

@@ -64,6 +64,10 @@ class TlsTest {
   }
 
   private void start(Plugin... plugins) {
+    server = builder(plugins).start();
+  }
+
+  private Server.Builder<String, String> builder(Plugin... plugins) {
     Server.Builder<String, String> builder =
         Server.builder(Texts::new, recorder)
             .plugin(reasons)
@@ -74,7 +78,7 @@ class TlsTest {
     for (Plugin plugin : plugins) {
       builder.plugin(plugin);
     }
-    server = builder.start();
+    return builder;
   }
 
   private void start(Tls.Provider provider) {
@@ -216,7 +220,7 @@ class TlsTest {
     RawPeer peer = RawPeer.connect(server);
     long start = System.nanoTime();
     peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap()).readAll();
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(9));
     peer.close();
     reasons.expect("TIMEOUT");
   }
@@ -229,9 +233,9 @@ class TlsTest {
     peer.write(new EnginePeer(certificates.clientContext(null), "localhost").wrap());
     assertThat(peer.read()).isEqualTo(22);
     long start = System.nanoTime();
-    server.stop(Duration.ofSeconds(5));
+    server.stop(Duration.ofMinutes(1));
     peer.readAll();
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
     peer.close();
     reasons.expect("SERVER_STOPPED");
   }
@@ -546,7 +550,7 @@ class TlsTest {
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void closeNowDoesNotWaitForAPeerThatDoesNotRead(Tls.Provider provider) throws Exception {
-    start(provider);
+    server = builder(tls(provider).build()).closeTimeout(Duration.ofMinutes(1)).start();
     RawPeer raw = RawPeer.connect(server, /* receiveBuffer= */ 16 * 1024);
     try (TlsPeer peer =
         TlsPeer.over(raw, server, certificates.clientContext(null), parameters -> {})) {
@@ -554,9 +558,7 @@ class TlsTest {
       Connection<String> connection = recorder.connection();
       connection.send("x".repeat(8 << 20));
       connection.execute(connection::closeNow);
-      long start = System.nanoTime();
       recorder.expect("connect", "close CLOSED");
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
     }
     reasons.expect("CLOSED");
   }

@@ -104,7 +104,7 @@ class WireLogTest {
         peer.send("x").receive();
         sent++;
       }
-      assertThat(System.nanoTime() - start).isBetween(900_000_000L, 5_000_000_000L);
+      assertThat(System.nanoTime() - start).isGreaterThan(900_000_000L);
       int leftOut = 2 * sent - entries.size();
       assertThat(entry("omitted"))
           .containsPattern("\\n\\(\\d+ earlier entries omitted\\)$")

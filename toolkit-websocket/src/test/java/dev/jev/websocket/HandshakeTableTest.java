@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Responses of a server to opening handshakes, byte for byte over a socket. */
 class HandshakeTableTest {
 
-  private static final Duration END = Duration.ofSeconds(1);
+  private static final Duration END = Duration.ofSeconds(30); // below the deadlines
   private static final String KEY = "Sec-WebSocket-Key: ";
   private static final String VERSION = "Sec-WebSocket-Version: ";
   private static final String EXTENSIONS = "Sec-WebSocket-Extensions: ";
@@ -38,6 +38,8 @@ class HandshakeTableTest {
         Server.builder(
                 WebSocketProtocol.server().path("/ws").subprotocols("v2", "v1").build(), echo)
             .listen("tcp://127.0.0.1:0")
+            .handshakeTimeout(Duration.ofMinutes(1))
+            .lingeringCloseTimeout(Duration.ofMinutes(1))
             .start();
     strict =
         Server.builder(
@@ -48,6 +50,8 @@ class HandshakeTableTest {
                     .build(),
                 echo)
             .listen("tcp://127.0.0.1:0")
+            .handshakeTimeout(Duration.ofMinutes(1))
+            .lingeringCloseTimeout(Duration.ofMinutes(1))
             .start();
     for (Server each : List.of(server, strict)) { // loads the classes
       try (HttpPeer peer = HttpPeer.connect(each)) {
