@@ -35,9 +35,14 @@ final class WebSocketTexts implements WebSocket.Listener {
   }
 
   static WebSocketTexts connect(Program server, String path, String subprotocol) throws Exception {
+    return connect(server.port(), path, subprotocol);
+  }
+
+  static WebSocketTexts connect(int port, String path, String subprotocol, String... others)
+      throws Exception {
     return connect(
-        HttpClient.newHttpClient().newWebSocketBuilder().subprotocols(subprotocol),
-        server.port(),
+        HttpClient.newHttpClient().newWebSocketBuilder().subprotocols(subprotocol, others),
+        port,
         path);
   }
 
