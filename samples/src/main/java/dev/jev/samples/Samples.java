@@ -58,6 +58,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       Multiplexed.class,
       Tunneled.class,
       Bridge.class,
+      Proxy.class,
       Counted.class,
       Idle.class,
       Limited.class,

@@ -21,8 +21,8 @@ class CommandLineIT {
       "echo, length-prefixed, length-prefixed-client, redis, redis-ask, http, ws-echo, ws-broadcast,"
           + " push, chat, topics, mqtt, wake, max-connections, timed-push, ticker-push, buffer-length,"
           + " send-async, worker-pool, magic-number, magic-number-client, protobuf,"
-          + " protobuf-client, json-chat, multiplexed, tunneled, bridge, counted, idle, limited, proxied, compressed,"
-          + " traced, shaped, drained";
+          + " protobuf-client, json-chat, multiplexed, tunneled, bridge, proxy, counted, idle, limited, proxied,"
+          + " compressed, traced, shaped, drained";
 
   static Stream<Arguments> mistakes() {
     return Stream.of(
