@@ -20,6 +20,7 @@ import dev.jev.benchmarks.comparing.RequestsClientCommand;
 import dev.jev.benchmarks.comparing.RequestsCommand;
 import dev.jev.benchmarks.comparing.StoppedCommand;
 import dev.jev.benchmarks.comparing.SubscriberCommand;
+import dev.jev.benchmarks.drawing.DrawCommand;
 import dev.jev.benchmarks.shared.BenchmarkException;
 import dev.jev.benchmarks.torturing.SoakCommand;
 import dev.jev.benchmarks.torturing.SoakServer;
@@ -62,6 +63,7 @@ import picocli.CommandLine.HelpCommand;
       MillionCommand.class,
       CrowdCommand.class,
       StormCommand.class,
+      DrawCommand.class,
       HelpCommand.class
     })
 public final class Benchmarks {

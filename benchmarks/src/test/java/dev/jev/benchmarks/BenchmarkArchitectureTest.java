@@ -33,6 +33,8 @@ class BenchmarkArchitectureTest {
         .definedBy("dev.jev.benchmarks.codecs..")
         .layer("comparing")
         .definedBy("dev.jev.benchmarks.comparing")
+        .layer("drawing")
+        .definedBy("dev.jev.benchmarks.drawing")
         .layer("torturing")
         .definedBy("dev.jev.benchmarks.torturing")
         .layer("working")
@@ -48,12 +50,15 @@ class BenchmarkArchitectureTest {
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("comparing")
         .mayOnlyBeAccessedByLayers("program")
+        .whereLayer("drawing")
+        .mayOnlyBeAccessedByLayers("program", "capacity", "torturing")
         .whereLayer("torturing")
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("working")
         .mayOnlyBeAccessedByLayers("program")
         .whereLayer("shared")
-        .mayOnlyBeAccessedByLayers("program", "capacity", "comparing", "torturing", "working")
+        .mayOnlyBeAccessedByLayers(
+            "program", "capacity", "comparing", "drawing", "torturing", "working")
         .check(BENCHMARKS);
   }
 

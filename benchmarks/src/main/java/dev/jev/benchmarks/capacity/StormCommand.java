@@ -1,7 +1,7 @@
 package dev.jev.benchmarks.capacity;
 
 import dev.jev.benchmarks.capacity.Storm.Course;
-import dev.jev.benchmarks.shared.Chart;
+import dev.jev.benchmarks.drawing.Curves;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,10 +49,10 @@ public final class StormCommand implements Callable<Integer> {
     System.out.println(
         "| cost of a client | first attempts within | half are back | 99 % | all | attempts"
             + " | longest wait |\n|---|---|---|---|---|---|---|");
-    List<Chart> charts = new ArrayList<>();
+    List<Curves> charts = new ArrayList<>();
     for (double cost : costs) {
-      String title = String.format(Locale.ROOT, "Clients that are back, %.2f ms each", cost);
-      Chart chart = new Chart(title, "%", 240);
+      String title = String.format(Locale.ROOT, "%.2f ms of processor time each", cost);
+      Curves chart = new Curves(title, "%", 280);
       for (double spread : spreads) {
         Course course = new Storm(clients, nodes, spread, cost / 1e3, timeout).run(seed);
         print(cost, spread, course);
@@ -61,7 +61,14 @@ public final class StormCommand implements Callable<Integer> {
       charts.add(chart);
     }
     if (picture != null) {
-      Files.writeString(picture, Chart.svg(charts));
+      String conditions =
+          String.format(
+              Locale.ROOT,
+              "A simulation by benchmarks.jar storm: %,d clients, nodes left: %d, timeout %.0f s.",
+              clients,
+              nodes,
+              timeout);
+      Files.writeString(picture, Curves.svg("Clients that are back", conditions, charts));
     }
     return 0;
   }
@@ -84,7 +91,7 @@ public final class StormCommand implements Callable<Integer> {
   }
 
   /** Adds a curve of the part of the clients that are back. */
-  private static void draw(Course course, double spread, Chart chart) {
+  private static void draw(Course course, double spread, Curves chart) {
     chart.curve("first attempts within " + String.valueOf(spread).replace(".0", "") + " s");
     chart.point(0, 0);
     for (int percent = 1; percent <= 100; percent++) {

@@ -1,9 +1,10 @@
 package dev.jev.benchmarks.torturing;
 
+import dev.jev.benchmarks.drawing.Curves;
 import dev.jev.benchmarks.shared.BenchmarkException;
-import dev.jev.benchmarks.shared.Chart;
 import dev.jev.benchmarks.shared.ChildProcesses;
 import dev.jev.benchmarks.shared.JavaCommandLine;
+import dev.jev.benchmarks.shared.Machine;
 import dev.jev.benchmarks.shared.ProcFs;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -14,6 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -187,20 +190,27 @@ public final class SoakCommand implements Callable<Integer> {
   }
 
   private String picture() {
-    Chart memory = new Chart("Memory", "MiB", 160);
+    Curves memory = new Curves("Memory", "MiB", 200);
     draw(memory, "live heap", Sample::heap);
     draw(memory, "direct", Sample::direct);
     draw(memory, "resident", Sample::resident);
-    Chart counts = new Chart("Threads and open files", "", 120);
+    Curves counts = new Curves("Threads and open files", "", 160);
     draw(counts, "threads", Sample::threads);
     draw(counts, "open files", Sample::files);
-    Chart latency = new Chart("p99 of an echo, beside the load", "ms", 120);
+    Curves latency = new Curves("p99 of an echo, beside the load", "ms", 160);
     draw(latency, "of the server", Sample::p99);
     draw(latency, "in the process of the load", Sample::machineP99);
-    return Chart.svg(List.of(memory, counts, latency));
+    String conditions =
+        String.format(
+            Locale.ROOT,
+            "%s, benchmarks/soak --minutes %.1f",
+            LocalDate.now(ZoneOffset.UTC),
+            minutes);
+    return Curves.svg(
+        "A server under load, " + Machine.describe(), conditions, List.of(memory, counts, latency));
   }
 
-  private void draw(Chart chart, String label, ToDoubleFunction<Sample> figure) {
+  private void draw(Curves chart, String label, ToDoubleFunction<Sample> figure) {
     chart.curve(label);
     samples.forEach(sample -> chart.point(sample.seconds, figure.applyAsDouble(sample)));
   }
