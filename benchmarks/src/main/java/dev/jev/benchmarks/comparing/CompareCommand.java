@@ -1,9 +1,11 @@
 package dev.jev.benchmarks.comparing;
 
 import dev.jev.benchmarks.shared.ChildProcesses;
+import dev.jev.benchmarks.shared.Results;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.ToDoubleFunction;
 import picocli.CommandLine.Command;
@@ -70,6 +72,7 @@ public final class CompareCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    options.checkJson(ExperimentOptions.labels(names));
     String title =
         options.titleOr(
             work.startsWith("redis:") || work.equals("http")
@@ -94,6 +97,7 @@ public final class CompareCommand implements Callable<Integer> {
         Locale.ROOT,
         "  other processes used %s of the machine (expected: < 0.05; more is noise)%n%n",
         others(samples.stream().flatMap(List::stream).toList()).format(2));
+    options.writeJson("CPU time per message", row(title, samples));
     return 0;
   }
 
@@ -151,10 +155,7 @@ public final class CompareCommand implements Callable<Integer> {
   private void reportRatio(String title, int index, List<List<Sample>> samples) {
     List<Sample> subject = samples.get(0);
     List<Sample> other = samples.get(index);
-    SummaryStatistics ratio =
-        SummaryStatistics.ofRatios(
-            subject.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray(),
-            other.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray());
+    SummaryStatistics ratio = ratio(subject, other);
     RatioCheck check = new RatioCheck(ratio, options.bar(index));
     System.out.printf(
         "  CPU per message, %s : %s = %s%s%n",
@@ -171,17 +172,29 @@ public final class CompareCommand implements Callable<Integer> {
                 medians(subject, other, Sample::p50Micros, 0),
                 medians(subject, other, Sample::p99Micros, 0),
                 100 * Math.max(others(subject).max(), others(other).max())));
-    options.appendJson(
-        ("{\"title\":\"%s\",\"subject\":\"%s\",\"other\":\"%s\",\"jvm\":\"%s\",\"ratio\":%s,"
-                + "\"subject_samples\":%s,\"other_samples\":%s}")
-            .formatted(
-                title,
-                names.get(0),
-                names.get(index),
-                jvmFlags,
-                ratio.toJson(),
-                subject.stream().map(Sample::toJson).toList(),
-                other.stream().map(Sample::toJson).toList()));
+  }
+
+  private Results.Row row(String title, List<List<Sample>> samples) {
+    List<String> labels = ExperimentOptions.labels(names);
+    List<Results.Measured> servers = new ArrayList<>();
+    List<Results.Ratio> ratios = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      List<Map<String, Double>> figures = samples.get(i).stream().map(Sample::figures).toList();
+      servers.add(SummaryStatistics.medians(names.get(i), labels.get(i), figures));
+      if (i > 0) {
+        ratios.add(
+            ratio(samples.get(0), samples.get(i))
+                .toRatio(labels.get(0), labels.get(i), options.bar(i)));
+      }
+    }
+    double others = others(samples.stream().flatMap(List::stream).toList()).max();
+    return new Results.Row(title, servers, ratios, SummaryStatistics.rounded(others));
+  }
+
+  private static SummaryStatistics ratio(List<Sample> subject, List<Sample> other) {
+    return SummaryStatistics.ofRatios(
+        subject.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray(),
+        other.stream().mapToDouble(Sample::serverMicrosPerMessage).toArray());
   }
 
   private static String medians(

@@ -5,6 +5,7 @@ import dev.jev.benchmarks.shared.ChildProcesses;
 import dev.jev.benchmarks.shared.JavaCommandLine;
 import dev.jev.benchmarks.shared.Polling;
 import dev.jev.benchmarks.shared.ProcFs;
+import dev.jev.benchmarks.shared.Results;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -60,6 +61,7 @@ public final class IdleCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    options.checkJson(ExperimentOptions.labels(names));
     String title =
         options.titleOr(
             "%,d idle connections, %d messages before".formatted(connections, messages));
@@ -79,6 +81,7 @@ public final class IdleCommand implements Callable<Integer> {
     for (int i = 1; i < names.size(); i++) {
       reportRatio(title, i, memories);
     }
+    options.writeJson("Resident memory per connection", row(title, memories));
     System.out.println();
     return 0;
   }
@@ -172,17 +175,25 @@ public final class IdleCommand implements Callable<Integer> {
                 ratio(subject, other, MemoryUsage::process).format(3),
                 medians(subject, other, MemoryUsage::heap),
                 medians(subject, other, MemoryUsage::outside)));
-    options.appendJson(
-        ("{\"title\":\"%s\",\"subject\":\"%s\",\"other\":\"%s\",\"jvm\":\"%s\",\"ratio\":%s,"
-                + "\"subject_bytes_each\":%s,\"other_bytes_each\":%s}")
-            .formatted(
-                title,
-                names.get(0),
-                names.get(index),
-                jvmFlags,
-                ratio.toJson(),
-                subject.stream().map(MemoryUsage::toJson).toList(),
-                other.stream().map(MemoryUsage::toJson).toList()));
+  }
+
+  private Results.Row row(String title, List<List<MemoryUsage>> memories) {
+    List<String> labels = ExperimentOptions.labels(names);
+    List<Results.Measured> servers = new ArrayList<>();
+    List<Results.Ratio> ratios = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      servers.add(
+          SummaryStatistics.medians(
+              names.get(i),
+              labels.get(i),
+              memories.get(i).stream().map(MemoryUsage::figures).toList()));
+      if (i > 0) {
+        ratios.add(
+            ratio(memories.get(0), memories.get(i), MemoryUsage::rss)
+                .toRatio(labels.get(0), labels.get(i), options.bar(i)));
+      }
+    }
+    return new Results.Row(title, servers, ratios, /* otherLoad= */ null);
   }
 
   private static SummaryStatistics ratio(

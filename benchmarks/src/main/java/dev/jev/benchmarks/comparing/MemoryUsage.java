@@ -7,6 +7,7 @@ import dev.jev.benchmarks.shared.ProcFs;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -84,6 +85,14 @@ record MemoryUsage(double rss, double pss, double anonymous, double heap, double
         (anonymous - earlier.anonymous) / connections,
         (heap - earlier.heap) / connections,
         (outside - earlier.outside) / connections);
+  }
+
+  /** Returns what results have of a reading. */
+  Map<String, Double> figures() {
+    return Map.of(
+        "residentBytes", Math.rint(rss),
+        "liveHeapBytes", Math.rint(heap),
+        "bytesOutsideTheHeap", Math.rint(outside));
   }
 
   String toJson() {

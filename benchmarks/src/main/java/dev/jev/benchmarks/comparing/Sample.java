@@ -2,6 +2,7 @@ package dev.jev.benchmarks.comparing;
 
 import dev.jev.benchmarks.shared.BenchmarkException;
 import java.util.Locale;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -44,6 +45,15 @@ record Sample(
         used.server(),
         used.load(),
         used.machine());
+  }
+
+  /** Returns what results have of a sample. */
+  Map<String, Double> figures() {
+    return Map.of(
+        "cpuMicrosPerMessage", SummaryStatistics.rounded(serverMicrosPerMessage()),
+        "messagesPerSecond", Math.rint(messagesPerSecond()),
+        "p50Micros", SummaryStatistics.rounded(p50Micros),
+        "p99Micros", SummaryStatistics.rounded(p99Micros));
   }
 
   static Sample parse(String json) {

@@ -1,6 +1,7 @@
 package dev.jev.benchmarks.comparing;
 
 import dev.jev.benchmarks.shared.ChildProcesses;
+import dev.jev.benchmarks.shared.Results;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -44,6 +45,7 @@ public final class StoppedCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    options.checkJson(List.of("with it", "without it"));
     List<Sample> with = new ArrayList<>();
     List<Sample> without = new ArrayList<>();
     try (ChildProcesses children = new ChildProcesses()) {
@@ -78,6 +80,17 @@ public final class StoppedCommand implements Callable<Integer> {
             p99Without.median());
     System.out.println(row);
     options.appendMarkdown(row);
+    options.writeJson(
+        "p99 with a stopped subscriber",
+        new Results.Row(
+            options.titleOr("one stopped among %,d".formatted(connections)) + ", " + name,
+            List.of(measured("with it", with), measured("without it", without)),
+            List.of(ratio.toRatio("with it", "without it", options.bar(1))),
+            /* otherLoad= */ null));
     return 0;
+  }
+
+  private Results.Measured measured(String label, List<Sample> samples) {
+    return SummaryStatistics.medians(name, label, samples.stream().map(Sample::figures).toList());
   }
 }

@@ -1,10 +1,15 @@
 package dev.jev.benchmarks.comparing;
 
+import dev.jev.benchmarks.shared.Results;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
+import org.jspecify.annotations.Nullable;
 
 /** The minimum, median and maximum of some measurements. */
 record SummaryStatistics(double min, double median, double max) {
@@ -38,8 +43,22 @@ record SummaryStatistics(double min, double median, double max) {
         Locale.ROOT, number + " (" + number + "-" + number + ")", median, min, max);
   }
 
-  String toJson() {
-    return String.format(
-        Locale.ROOT, "{\"min\":%.4f,\"median\":%.4f,\"max\":%.4f}", min, median, max);
+  /** Returns this as the ratio of two servers. */
+  Results.Ratio toRatio(String of, String to, @Nullable Double bar) {
+    return new Results.Ratio(of, to, rounded(median), rounded(min), rounded(max), bar);
+  }
+
+  /** Returns the medians of measurements with the same names. */
+  static Results.Measured medians(String name, String label, List<Map<String, Double>> rounds) {
+    Map<String, Double> medians = new TreeMap<>();
+    for (String quantity : rounds.get(0).keySet()) {
+      medians.put(quantity, rounded(of(rounds, round -> round.get(quantity)).median));
+    }
+    return new Results.Measured(name, label, medians, rounds);
+  }
+
+  /** Returns a number with four decimals, as results have it. */
+  static double rounded(double number) {
+    return Math.rint(number * 1e4) / 1e4;
   }
 }
