@@ -1,4 +1,4 @@
-// A moving chart of the last 30 seconds. Rare outliers may exceed its scale.
+// A moving chart of the last 30 seconds. Its scale is that of the 99th percentile.
 
 const SPAN_MS = 30_000;
 const GAP_MS = 1_500;
@@ -31,13 +31,13 @@ export class Chart {
     }
   }
 
-  /** Returns the median and the maximum, or null if there are no values. */
+  /** Returns the median and the 99th percentile, or null if there are no values. */
   summary() {
     return this.#values.length === 0
       ? null
       : {
           typical: quantile(this.#values, 0.5),
-          worst: Math.max(...this.#values.map((v) => v.value)),
+          worst: quantile(this.#values, 0.99),
         };
   }
 
@@ -75,7 +75,7 @@ export class Chart {
     const width = this.#canvas.clientWidth;
     const height = this.#canvas.clientHeight;
     const context = this.#context;
-    const wanted = niceTop(Math.max(1, 1.3 * (quantile(this.#values, 0.97) ?? 0)));
+    const wanted = niceTop(Math.max(1, 1.2 * (quantile(this.#values, 0.99) ?? 0)));
     this.#top += (wanted - this.#top) * (this.#reducedMotion.matches ? 1 : 0.12);
     context.clearRect(0, 0, width, height);
     const y = (value) => height - BOTTOM - (value / this.#top) * (height - TOP - BOTTOM);
@@ -154,7 +154,7 @@ export class Chart {
 
 function quantile(values, share) {
   const sorted = values.map((v) => v.value).sort((a, b) => a - b);
-  return sorted[Math.floor(share * sorted.length)] ?? null;
+  return sorted[Math.floor(share * (sorted.length - 1))] ?? null;
 }
 
 /** Returns the smallest of 1, 2, 5, 10, 20, 50... that is not below the value. */

@@ -12,6 +12,7 @@ const RESTARTED =
 export class Drawing {
   #board;
   #onChange;
+  #url;
   #topics;
   #subscription;
   #position; // behind the last message on the board
@@ -22,15 +23,20 @@ export class Drawing {
   constructor(board, url, onChange) {
     this.#board = board;
     this.#onChange = onChange;
+    this.#url = url;
     this.#load();
     addEventListener("pagehide", () => this.#save());
+    this.#open();
+  }
+
+  #open() {
     const isMine = (key) => key.endsWith(" drawing");
     const store = {
       getItem: (key) => (isMine(key) ? this.#position : undefined),
       setItem: (key, position) => isMine(key) && (this.#position = position),
       removeItem: (key) => isMine(key) && (this.#position = undefined),
     };
-    this.#topics = new Topics(url, { store, state: onChange });
+    this.#topics = new Topics(this.#url, { store, state: this.#onChange });
     this.#subscribe(this.#position ?? OLDEST);
   }
 
@@ -40,6 +46,12 @@ export class Drawing {
 
   isOpen() {
     return this.#topics.state === "open";
+  }
+
+  /** Closes the connection, and connects again after some time. */
+  pause(millis) {
+    this.#topics.close();
+    setTimeout(() => this.#open(), millis);
   }
 
   /** Notes whether the log outlives the server's process. */

@@ -38,6 +38,16 @@ export class Link {
     return this.#socket?.readyState === WebSocket.OPEN && this.#socket.bufferedAmount === 0;
   }
 
+  /** Closes the connection, and connects again after some time. */
+  pause(millis) {
+    const socket = this.#socket;
+    clearTimeout(this.#retry);
+    this.#socket = null;
+    socket?.close();
+    this.#onState("reconnecting");
+    this.#retry = setTimeout(() => this.#connect(), millis);
+  }
+
   #connect() {
     clearTimeout(this.#retry);
     this.#retry = 0;

@@ -3,10 +3,13 @@
 import { Board } from "./board.js";
 import { Chart } from "./chart.js";
 import { Drawing } from "./drawing.js";
+import { Lanes } from "./lanes.js";
 import { Link } from "./link.js";
 import { Nodes } from "./nodes.js";
 
 const PING_MS = 100;
+const WARM_UP_PINGS = 5; // of a connection: a cold JVM is slow
+const UNPLUGGED_MS = 5_000;
 const STEP = 1_000; // subscribers, per click
 const RECONNECTING = "The connection is lost. When it is back, the board gets what it has missed.";
 const LOAD_NOTE = "Each is a real WebSocket connection from the server to itself.";
@@ -18,8 +21,13 @@ const write = (id, text) => {
   }
 };
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const controls = ["rate", "add", "remove"].map(find);
+const controls = ["rate", "read", "add", "remove", "unplug", "restart"].map(find);
 const chart = new Chart(find("chart"));
+const lanes = new Lanes(document.querySelector(".lanes"));
+const isPhone = matchMedia("(pointer: coarse)").matches;
+if (isPhone) {
+  write("share", "Share");
+}
 let linked = false; // to what is live, except topics
 let nodesChanged = 0;
 let follows = false; // the steps of nodes
@@ -30,7 +38,8 @@ const pings = new Map(); // from the number of a ping to the time at which it wa
 let pingNumber = 0;
 let me = null;
 let limits = null;
-let sliderActiveUntil = 0; // the time until which the server does not move the slider
+let sliderActiveUntil = 0; // the time until which the server does not move a slider
+let warmUp = 0; // the number of pongs to come that are not shown
 
 const link = new Link(() => nodes.url("live"), {
   onState: setLinked,
@@ -53,6 +62,7 @@ function setLinked(state) {
   }
   linked = !linked;
   pings.clear();
+  warmUp = WARM_UP_PINGS;
   if (!linked) {
     board.leave();
   }
@@ -76,8 +86,11 @@ function showState() {
 }
 
 const on = {
-  welcome({ you, shared, maxRate, maxSimulated }) {
+  welcome({ you, shared, url, maxRate, maxSimulated }) {
     me = you;
+    find("share").hidden = !url;
+    find("join-url").href = url ?? "./";
+    write("join-url", url ?? "");
     limits = { maxSimulated };
     find("rate").max = maxRate;
     board.join(you);
@@ -96,7 +109,11 @@ const on = {
     const sent = pings.get(number);
     if (sent !== undefined) {
       pings.delete(number);
-      chart.add(sent, performance.now() - sent);
+      if (warmUp > 0) {
+        warmUp--;
+      } else {
+        chart.add(sent, performance.now() - sent);
+      }
     }
   },
 
@@ -123,6 +140,28 @@ const on = {
       items.push(Object.assign(document.createElement("li"), { textContent: `and ${all - some.length} more` }));
     }
     find("people").replaceChildren(...items);
+  },
+
+  restarted({ before, now, perSecond }) {
+    const most = Math.max(...perSecond);
+    const bars = perSecond.map((connections) => {
+      const bar = document.createElement("li");
+      bar.style.height = `${(100 * connections) / (most || 1)}%`;
+      bar.dataset.connections = connections;
+      return bar;
+    });
+    find("restarted-bars").replaceChildren(...bars);
+    const share = Math.round((100 * most) / before);
+    write("restarted-note", `${count(now, "connection")} of ${whole.format(before)} are back, at most ${share} % per second.`);
+    find("restarted").hidden = false;
+  },
+
+  lanes(now) {
+    lanes.show(now);
+    if (performance.now() > sliderActiveUntil) {
+      find("read").value = now.kilobytes;
+      write("read-value", `${now.kilobytes} KB/s`);
+    }
   },
 
   cursor: (cursor) => board.move(cursor),
@@ -209,15 +248,59 @@ function ping() {
   }
 }
 
-let rateTimer = 0;
-find("rate").addEventListener("input", () => {
-  write("rate-value", find("rate").value);
-  sliderActiveUntil = performance.now() + 2_500;
-  rateTimer ||= setTimeout(() => {
-    rateTimer = 0;
-    link.send({ type: "rate", perSecond: Number(find("rate").value) });
-  }, 100);
-});
+/** Calls a function with the value of a slider, at most ten times per second. */
+function onSlide(id, show, sendValue) {
+  let timer = 0;
+  find(id).addEventListener("input", () => {
+    write(`${id}-value`, show(find(id).value));
+    sliderActiveUntil = performance.now() + 2_500;
+    timer ||= setTimeout(() => {
+      timer = 0;
+      sendValue(Number(find(id).value));
+    }, 100);
+  });
+}
+
+/** Closes the connections of the page for some seconds, as if its network were gone. */
+function unplug() {
+  drawing.pause(UNPLUGGED_MS);
+  link.pause(UNPLUGGED_MS);
+  follows = false;
+}
+
+/** Hands the address to other programs of a phone, or shows it to one. */
+function share() {
+  const { href } = find("join-url");
+  if (isPhone && navigator.share) {
+    navigator.share({ title: document.title, url: href }).catch(() => {});
+    return;
+  }
+  find("join-code").src = "share.svg";
+  find("join").showModal();
+}
+
+async function showCode() {
+  const answer = await fetch("PriceServer.java");
+  const source = await answer.text();
+  find("code-java").textContent = source.slice(source.indexOf("/**")).trim();
+  find("code-java").dataset.source = source;
+  find("code").showModal();
+}
+
+async function copy(button) {
+  const { dataset, textContent } = find(button.dataset.copy);
+  await navigator.clipboard.writeText(dataset.source ?? textContent);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 2_000);
+}
+
+onSlide("rate", String, (perSecond) => link.send({ type: "rate", perSecond }));
+onSlide("read", (value) => `${value} KB/s`, (kilobytes) => link.send({ type: "read", kilobytes }));
+find("restart").addEventListener("click", () => link.send({ type: "restart" }));
+find("share").addEventListener("click", share);
+find("unplug").addEventListener("click", unplug);
+find("show-code").addEventListener("click", showCode);
+document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
 find("add").addEventListener("click", () => link.send({ type: "subscribers", change: STEP }));
 find("remove").addEventListener("click", () => link.send({ type: "subscribers", change: -limits.maxSimulated }));
 find("clear").addEventListener("click", () => link.send({ type: "clear" }));

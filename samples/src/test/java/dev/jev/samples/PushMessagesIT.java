@@ -3,6 +3,7 @@ package dev.jev.samples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Program;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -10,11 +11,15 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The messages of the sample `push` to its page, and the messages that it refuses. */
 @Timeout(180)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class PushMessagesIT {
+
+  private static final JsonMapper JSON = new JsonMapper();
 
   private Program server;
 
@@ -55,6 +60,39 @@ class PushMessagesIT {
     page().expectMatch(numbers).expectMatch(numbers);
   }
 
+  private static JsonNode lane(JsonNode lanes, String policy) {
+    return lanes
+        .get("lanes")
+        .valueStream()
+        .filter(lane -> lane.get("policy").asString().equals(policy))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static void awaits(WebSocketTexts page, Predicate<JsonNode> condition) throws Exception {
+    JsonNode lanes;
+    do {
+      lanes = JSON.readTree(page.next());
+    } while (!lanes.get("type").asString().equals("lanes") || !condition.test(lanes));
+  }
+
+  @Test
+  void lanesShowWhatBecomesOfSlowClients() throws Exception {
+    WebSocketTexts page = page().sends("{\"type\":\"read\",\"kilobytes\":30}");
+    awaits(page, lanes -> lanes.get("kilobytes").asInt() == 30);
+    awaits(
+        page,
+        lanes ->
+            lane(lanes, "fast").get("age").asInt() < 250
+                && lane(lanes, "conflate").get("age").asInt() < 500
+                && lane(lanes, "conflate").get("replaced").asInt() > 100
+                && lane(lanes, "drop-oldest").get("age").asInt() > 2_000
+                && lane(lanes, "drop-oldest").get("dropped").asInt() > 100
+                && lane(lanes, "unbounded").get("waiting").asInt() > 500_000);
+    page.sends("{\"type\":\"read\",\"kilobytes\":200}");
+    awaits(page, lanes -> lane(lanes, "unbounded").get("age").asInt() < 250);
+  }
+
   @Test
   void whoOnlySubscribesGetsWhatIsPublished() throws Exception {
     WebSocketTexts subscriber = WebSocketTexts.connect(server, "/feed");
@@ -79,6 +117,8 @@ class PushMessagesIT {
         "{\"type\":\"move\",\"x\":1e99,\"y\":1}",
         "{\"type\":\"rate\",\"perSecond\":0}",
         "{\"type\":\"rate\",\"perSecond\":51}",
+        "{\"type\":\"read\",\"kilobytes\":19}",
+        "{\"type\":\"read\",\"kilobytes\":201}",
         "{\"type\":\"subscribers\",\"change\":1000000}",
         "{\"type\":\"draw\",\"stroke\":1,\"from\":0}",
         "{\"type\":\"draw\",\"stroke\":1,\"from\":0,\"points\":[]}",

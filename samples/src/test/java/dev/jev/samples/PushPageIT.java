@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jev.CallsPrograms;
 import dev.jev.Eventually;
 import dev.jev.Program;
+import dev.jev.samples.push.PriceServerTest;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -189,6 +191,77 @@ class PushPageIT {
     browser.closesWindow(first).awaits("!document.querySelector('.cursor')");
     browser.awaits("document.querySelectorAll('#people li').length === 1");
     expectNoErrors();
+  }
+
+  private static String lane(String policy, String condition) {
+    return "(lane => CONDITION)(document.getElementById('lane-POLICY').dataset)"
+        .replace("POLICY", policy)
+        .replace("CONDITION", condition);
+  }
+
+  @Test
+  void lanesShowWhatEachPolicyDoesToASlowClient() throws Exception {
+    browser
+        .awaits(lane("fast", "lane.age < 250 && lane.waiting < 10000"))
+        .awaits(
+            lane("drop-oldest", "lane.age > 1500 && lane.waiting < 320000")
+                + " && "
+                + lane("conflate", "lane.age < 250")
+                + " && "
+                + lane("unbounded", "lane.age > 1500 && lane.waiting > 320000"));
+    browser.awaits(
+        "document.querySelector('#lane-drop-oldest [data-show=dropped]').textContent != 0");
+    browser.awaits(
+        "document.querySelector('#lane-conflate [data-show=replaced]').textContent != 0");
+    browser.runs(
+        "const read = document.getElementById('read');"
+            + " read.value = 200; read.dispatchEvent(new Event('input'))");
+    browser.awaits(lane("unbounded", "lane.age < 250 && lane.waiting < 10000"));
+    expectNoErrors();
+  }
+
+  @Test
+  void codeIsThatOfTheServer() throws Exception {
+    clicks("show-code");
+    browser.awaits("document.getElementById('code').open");
+    String source = Files.readString(PriceServerTest.SOURCE);
+    assertThat(
+            browser.runs("return document.getElementById('code-java').dataset.source").asString())
+        .isEqualTo(source);
+    assertThat(source).endsWith(text("code-java") + "\n");
+    expectNoErrors();
+  }
+
+  @Test
+  void restartBringsThePageAndItsDrawingBack() throws Exception {
+    clearsBoard();
+    drawsLine(0.4);
+    browser.awaits(hasStrokes(1));
+    clicks("restart");
+    browser.awaits(hasState("reconnecting")).awaits(hasState("live")).awaits(hasStrokes(1));
+    browser.awaits("!document.getElementById('restarted').hidden");
+    assertThat(text("restarted-note")).matches("\\d+ connections? of \\d+ are back, at most .*");
+    assertThat(text("notice")).isEmpty();
+    clearsBoard();
+    assertThat(browser.console()).allMatch(line -> line.contains("net::ERR_CONNECTION_REFUSED"));
+  }
+
+  @Test
+  void unpluggedPageGetsWhatItHasMissed() throws Exception {
+    clearsBoard();
+    String first = browser.window();
+    String second = browser.opensWindow();
+    open();
+    clicks("unplug");
+    browser.awaits(hasState("reconnecting")).goesTo(first);
+    drawsLine(0.3);
+    browser.awaits(hasStrokes(1)).goesTo(second);
+    browser.awaits(hasStrokes(1)).awaits(hasState("live"));
+    browser.goesTo(first);
+    clearsBoard();
+    browser.goesTo(second).awaits(hasStrokes(0));
+    expectNoErrors();
+    browser.closesWindow(first);
   }
 
   @Test

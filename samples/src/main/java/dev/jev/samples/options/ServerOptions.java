@@ -17,6 +17,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
@@ -69,6 +70,10 @@ public final class ServerOptions {
   @Spec(Spec.Target.MIXEE)
   private @Nullable CommandSpec command;
 
+  // Guarded by this.
+  private @Nullable Server current;
+  private boolean stopping;
+
   /** Creates the options of a server whose default port is {@code defaultPort}. */
   public ServerOptions(int defaultPort) {
     this.port = defaultPort;
@@ -85,6 +90,11 @@ public final class ServerOptions {
    */
   public static void prepareRedis() {
     System.setProperty("io.lettuce.core.iouring", "false");
+  }
+
+  /** Listens on all IPv4 addresses of the machine. */
+  public void listenOnAllAddresses() {
+    host = "0.0.0.0";
   }
 
   /** Returns the URI to listen on. */
@@ -111,9 +121,49 @@ public final class ServerOptions {
   /** Starts and runs a server on TCP, and also prints the address of its web page. */
   public <I, O> int servePage(Server.Builder<I, O> builder) throws InterruptedException {
     Server server = start(builder, uri("tcp"));
+    return await(server, pageLines(server), () -> stop(server));
+  }
+
+  private List<String> pageLines(Server server) {
     List<String> lines = new ArrayList<>(listening(server, uri("tcp")));
-    lines.add("open " + uri("http", server.addresses().get(0)) + "/ in a browser");
-    return await(server, lines, () -> stop(server));
+    InetSocketAddress address = (InetSocketAddress) server.addresses().get(0);
+    String page =
+        address.getAddress().isAnyLocalAddress()
+            ? "http://localhost:" + address.getPort()
+            : uri("http", address);
+    lines.add("open " + page + "/ in a browser");
+    return lines;
+  }
+
+  /**
+   * Serves a web page as {@link #servePage(Server.Builder)}. When a server has ended by itself, the
+   * next one takes its port.
+   */
+  public <I, O> int servePages(Supplier<Server.Builder<I, O>> builders)
+      throws InterruptedException {
+    Server server = requireNonNull(next(builders));
+    port = ((InetSocketAddress) server.addresses().get(0)).getPort();
+    List<String> lines = pageLines(server);
+    int status = await(server, lines, () -> stop(last()));
+    while (status == 0 && (server = next(builders)) != null) {
+      status = await(server);
+    }
+    return status;
+  }
+
+  /** Starts the next server; returns null if the process stops. */
+  private synchronized <I, O> @Nullable Server next(Supplier<Server.Builder<I, O>> builders) {
+    if (stopping) {
+      return null;
+    }
+    current = start(builders.get(), uri("tcp"));
+    return current;
+  }
+
+  /** Returns the server that runs; there is none behind it. */
+  private synchronized Server last() {
+    stopping = true;
+    return requireNonNull(current);
   }
 
   /** Starts and runs a server on TCP that {@code drain} stops. */
@@ -173,6 +223,10 @@ public final class ServerOptions {
     lines.forEach(System.out::println);
     metrics.serve(host).forEach(System.out::println);
     System.out.flush();
+    return await(server);
+  }
+
+  private static int await(Server server) throws InterruptedException {
     try {
       server.awaitStop();
     } catch (IllegalStateException e) {

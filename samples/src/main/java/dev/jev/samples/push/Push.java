@@ -48,6 +48,11 @@ public final class Push implements Callable<Integer> {
   @Option(names = "--ports", hidden = true, split = ",", description = "Ports of all nodes.")
   private List<Integer> ports = List.of();
 
+  @Option(
+      names = "--share",
+      description = "Listens on all addresses, and shows a QR code of this machine's address.")
+  private boolean isShared;
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
@@ -89,13 +94,19 @@ public final class Push implements Callable<Integer> {
             .messageRate(MAX_MESSAGES_PER_SECOND, 2 * MAX_MESSAGES_PER_SECOND)
             .onRateExceeded(Limits.RateLimitAction.CLOSE)
             .build();
+    if (isShared) {
+      options.listenOnAllAddresses();
+    }
     try (Backplane engine = engine()) {
       Nodes nodes = Nodes.builder(engine).build();
       PushNode node = number == 0 ? null : new PushNode(number, ports);
-      PushHandler handler = new PushHandler(nodes, node, Duration.ofMillis(periodMillis));
+      PushHandler handler = new PushHandler(nodes, node, Duration.ofMillis(periodMillis), isShared);
       options.measure(nodes);
       options.measure(metrics -> handler.measure(metrics.bind(limits)));
-      return options.servePage(handler.server().plugin(limits));
+      if (node == null) {
+        nodes.start(); // outlives a restart of the server, as an engine outside would
+      }
+      return options.servePages(() -> handler.server().plugin(limits));
     }
   }
 

@@ -3,6 +3,7 @@ package dev.jev.samples.push;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.annotation.JsonTypeName;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A message from {@link Push} to its page, as JSON. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
@@ -19,9 +20,11 @@ sealed interface PushEvent {
    * The first message: the visitor's identity, and the limits of the controls.
    *
    * @param shared whether the drawing is in an engine that outlives this process
+   * @param url the page's URL for other devices; null if they cannot reach it
    */
   @JsonTypeName("welcome")
-  record Welcome(Visitor you, boolean shared, int maxRate, int maxSimulated) implements PushEvent {}
+  record Welcome(Visitor you, boolean shared, @Nullable String url, int maxRate, int maxSimulated)
+      implements PushEvent {}
 
   /**
    * A node.
@@ -73,6 +76,38 @@ sealed interface PushEvent {
       long heapBytes,
       long directBytes)
       implements PushEvent {}
+
+  /**
+   * A client of the price feed.
+   *
+   * @param policy the last part of its path
+   * @param age the age of the newest price that it has received, in milliseconds
+   * @param price the latest price of the first symbol that it has received
+   * @param waiting bytes that wait in the server
+   * @param dropped messages that the server has dropped
+   * @param replaced messages that the server has replaced by newer ones
+   * @param ends the number of its connections that have ended
+   */
+  record Lane(
+      String policy, long age, double price, long waiting, long dropped, long replaced, int ends) {}
+
+  /**
+   * The clients of the price feed.
+   *
+   * @param kilobytes the kilobytes per second that a slow one reads
+   */
+  @JsonTypeName("lanes")
+  record Lanes(int kilobytes, List<Lane> lanes) implements PushEvent {}
+
+  /**
+   * The return of the connections after a restart of the server.
+   *
+   * @param before the number of connections before
+   * @param now the number of connections now
+   * @param perSecond the number of connections that came in each second since the start
+   */
+  @JsonTypeName("restarted")
+  record Restarted(int before, int now, List<Integer> perSecond) implements PushEvent {}
 
   /** The position of a visitor's cursor. */
   @JsonTypeName("cursor")

@@ -17,10 +17,12 @@ import dev.jev.nodes.TopicGate.Grant;
 import dev.jev.nodes.TopicSocket;
 import dev.jev.samples.push.PushEvent.Visitor;
 import dev.jev.websocket.HttpResponder;
+import dev.jev.websocket.HttpResponse;
 import dev.jev.websocket.WebSocketHandshake;
 import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.netty.buffer.PooledByteBufAllocator;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -54,9 +56,13 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   private final @Nullable PushNode node;
   private final PushDrawing drawing;
   private final TopicSocket topics;
+  private final boolean isShared;
+  private final PushRestart restart = new PushRestart();
   private final PushVisitors visitors = new PushVisitors();
   private final PushSubscribers subscribers = new PushSubscribers(FEED);
+  private final PushLanes lanes = new PushLanes(this::isWatched, this::showLanes);
   private volatile int rate = 10; // ticks per second
+  private volatile @Nullable String shareUrl;
 
   // Each is used by one timer only, which always runs on the same event loop.
   private long ticks;
@@ -70,8 +76,10 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
    *
    * @param node the node among others; null if it is the only one
    * @param period the time between two updates of the numbers
+   * @param isShared whether other devices may join
    */
-  PushHandler(Nodes nodes, @Nullable PushNode node, Duration period) {
+  PushHandler(Nodes nodes, @Nullable PushNode node, Duration period, boolean isShared) {
+    this.isShared = isShared;
     this.period = period;
     this.nodes = nodes;
     this.node = node;
@@ -84,12 +92,14 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
     metrics.bind(feed).bind(numbers).bind(cursors);
   }
 
-  /** Returns a server that has yet to be told where to listen. */
+  /** Returns the first or the next server, which has yet to be told where to listen. */
   Server.Builder<WebSocketMessage, WebSocketMessage> server() {
     return Server.builder(protocol(), this)
+        .plugin(restart.next())
         .plugin(nodes)
         .plugin(topics)
         .plugin(subscribers)
+        .plugin(lanes)
         .plugin(this);
   }
 
@@ -101,7 +111,10 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
             .path(FEED)
             .path(TOPICS)
             .maxMessageBytes(MAX_MESSAGE_BYTES)
-            .http(HttpResponder.classPath("push").or(TopicSocket.script()));
+            .http(
+                HttpResponder.classPath("push")
+                    .or(TopicSocket.script())
+                    .or(HttpResponder.at(PushShare.PATH, this::shareCode)));
     if (node != null) { // the page of each may connect to all
       protocol.origins(node.origins().toArray(String[]::new));
     }
@@ -122,12 +135,22 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   @Override
   public void start(PluginHost host) {
     json.warmUp();
+    shareUrl = isShared ? PushShare.url(port(host)) : null;
     host.runTicker(this::tick);
     host.runEvery(period, this::publishNumbers);
     if (node != null) {
       node.follow(event -> numbers.publish(json.message(event)));
       host.runEvery(STEP_PERIOD, () -> node.step(nodes));
     }
+  }
+
+  private static int port(PluginHost host) {
+    return ((InetSocketAddress) host.addresses().get(0)).getPort();
+  }
+
+  private HttpResponse shareCode() {
+    String url = shareUrl;
+    return url == null ? HttpResponse.of(404) : PushShare.code(url);
   }
 
   /** Publishes a tick unless earlier ones are still queued: other messages would wait behind it. */
@@ -146,6 +169,14 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
     return Duration.ofSeconds(1).dividedBy(rate);
   }
 
+  private boolean isWatched() {
+    return visitors.count() > 0;
+  }
+
+  private void showLanes(PushEvent.Lanes now) {
+    numbers.publish(json.message(now));
+  }
+
   private void publishNumbers() {
     long pushed = Stream.of(feed, numbers, cursors).mapToLong(t -> t.counts().delivered()).sum();
     long nanos = System.nanoTime();
@@ -162,6 +193,10 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
             Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory(),
             PooledByteBufAllocator.DEFAULT.metric().usedDirectMemory());
     numbers.publish(json.message(now));
+    PushEvent.Restarted back = restart.progress(feed.size());
+    if (back != null) {
+      numbers.publish(json.message(back));
+    }
     lastPushed = pushed;
     lastNanos = nanos;
   }
@@ -169,6 +204,7 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   @Override
   public void onConnect(Connection<WebSocketMessage> connection) {
     String path = path(connection);
+    restart.connected();
     if (path.equals(TOPICS)) {
       topics.onConnect(connection);
       return;
@@ -191,7 +227,8 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
     boolean shared = node != null;
     send(
         connection,
-        new PushEvent.Welcome(visitor, shared, PushRequest.MAX_RATE, subscribers.limit()));
+        new PushEvent.Welcome(
+            visitor, shared, shareUrl, PushRequest.MAX_RATE, subscribers.limit()));
     if (node != null) {
       send(connection, node.nodes());
     }
@@ -240,6 +277,10 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
       rate = wanted.perSecond();
     } else if (request instanceof PushRequest.Subscribers wanted) {
       subscribers.change(wanted.change());
+    } else if (request instanceof PushRequest.Restart) {
+      restart.begin(feed.size());
+    } else if (request instanceof PushRequest.Read wanted) {
+      lanes.read(wanted.kilobytes());
     } else if (request instanceof PushRequest.Kill wanted && node != null) {
       node.kill(wanted.node());
     }

@@ -15,6 +15,8 @@ import java.util.List;
   @JsonSubTypes.Type(PushRequest.Clear.class),
   @JsonSubTypes.Type(PushRequest.Rate.class),
   @JsonSubTypes.Type(PushRequest.Subscribers.class),
+  @JsonSubTypes.Type(PushRequest.Read.class),
+  @JsonSubTypes.Type(PushRequest.Restart.class),
   @JsonSubTypes.Type(PushRequest.Kill.class)
 })
 sealed interface PushRequest {
@@ -30,6 +32,15 @@ sealed interface PushRequest {
 
   /** Maximum number of ticks per second. */
   int MAX_RATE = 50;
+
+  /** Minimum number of kilobytes per second that a slow client reads. */
+  int MIN_KILOBYTES = 20;
+
+  /** Initial number of kilobytes per second that a slow client reads. */
+  int DEFAULT_KILOBYTES = 40;
+
+  /** Maximum number of kilobytes per second that a slow client reads: more than the feed has. */
+  int MAX_KILOBYTES = 200;
 
   /** Maximum number of nodes. */
   int MAX_NODES = 2;
@@ -92,6 +103,19 @@ sealed interface PushRequest {
       check("change", change, -MAX_CHANGE, MAX_CHANGE);
     }
   }
+
+  /** Sets how many kilobytes per second each slow client reads. */
+  @JsonTypeName("read")
+  record Read(int kilobytes) implements PushRequest {
+    /** Checks the number. */
+    public Read {
+      check("kilobytes", kilobytes, MIN_KILOBYTES, MAX_KILOBYTES);
+    }
+  }
+
+  /** Restarts the server: closes all connections within some seconds. */
+  @JsonTypeName("restart")
+  record Restart() implements PushRequest {}
 
   /** Kills the process of a node. */
   @JsonTypeName("kill")

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The simulated subscribers, which a button of the page adds: WebSocket clients in this process,
- * each with a connection of its own, on an event loop that the server does not use.
+ * each with a connection of its own, on an event loop that the server does not use. They outlive a
+ * restart of the server.
  */
 final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSocketMessage> {
 
@@ -39,6 +40,10 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   private static final Duration STEP_PERIOD = Duration.ofMillis(20);
   private static final int CLIENTS_PER_STEP = 20;
   private static final int MAX_CONNECTING = 40;
+
+  // Of a restart, so that no second brings more than a third of the subscribers.
+  private static final Duration MIN_BACKOFF = Duration.ofMillis(4_500);
+  private static final Duration MAX_BACKOFF = Duration.ofSeconds(5);
 
   private final String path;
   private final int max = max();
@@ -80,16 +85,17 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   @Override
   public void start(PluginHost host) {
     Server server = (Server) host; // never added to a client
-    EventLoops own =
-        EventLoops.builder()
-            .count(1)
-            .transport(server.transport())
-            .blockedLoopThreshold(BLOCKED_LOOP_THRESHOLD)
-            .start();
-    loops = own;
+    if (loops == null) { // otherwise the server has restarted, and the subscribers come back
+      loops =
+          EventLoops.builder()
+              .count(1)
+              .transport(server.transport())
+              .blockedLoopThreshold(BLOCKED_LOOP_THRESHOLD)
+              .start();
+    }
     WebSocketClientBuilder feed = WebSocketProtocol.client(uri(server));
     Client.Builder<WebSocketMessage, WebSocketMessage> builder =
-        Client.builder(feed.build(), this).eventLoops(own);
+        Client.builder(feed.build(), this).eventLoops(loops).reconnect(MIN_BACKOFF, MAX_BACKOFF);
     server.runEvery(STEP_PERIOD, () -> step(builder, feed.address()));
   }
 
@@ -106,35 +112,13 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   private void step(Client.Builder<WebSocketMessage, WebSocketMessage> builder, String address) {
     int missing = Math.min(goal() - clients.size(), MAX_CONNECTING - (clients.size() - count()));
     for (int i = Math.min(missing, CLIENTS_PER_STEP); i > 0; i--) {
-      connect(builder, address);
+      clients.add(builder.connect(address));
     }
     Iterator<Client<WebSocketMessage>> some = clients.iterator();
     for (int i = Math.min(clients.size() - goal(), CLIENTS_PER_STEP); i > 0; i--) {
       Client<WebSocketMessage> client = some.next();
       some.remove();
       client.close();
-    }
-  }
-
-  private void connect(Client.Builder<WebSocketMessage, WebSocketMessage> builder, String address) {
-    Client<WebSocketMessage> client = builder.connect(address);
-    clients.add(client);
-    client
-        .connected()
-        .whenComplete(
-            (connection, failure) -> {
-              if (connection == null) {
-                forget(client);
-              } else {
-                connection.attach(client);
-              }
-            });
-  }
-
-  /** Forgets a client that failed or was closed. It is not replaced: a limit may be reached. */
-  private void forget(Client<?> client) {
-    if (clients.remove(client)) {
-      change(-1);
     }
   }
 
@@ -151,16 +135,5 @@ final class PushSubscribers implements Plugin, Handler<WebSocketMessage, WebSock
   @Override
   public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
     count.decrementAndGet();
-    Client<?> client = connection.attachment(Client.class);
-    if (client != null) {
-      forget(client);
-    }
-  }
-
-  @Override
-  public void stop(PluginHost host) {
-    if (loops != null) {
-      loops.close();
-    }
   }
 }
