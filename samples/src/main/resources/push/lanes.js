@@ -3,15 +3,26 @@
 const SPAN_MS = 20_000;
 const LATE_MS = 1_000;
 const PRICE_SHARE = 0.6; // of the height; the queue is below
+const POLICIES = {
+  fast: ["Fast client", "Reads each price at once."],
+  "drop-oldest": ["Slow, drop oldest", "The queue has a limit. Beyond it, the oldest prices are dropped."],
+  conflate: ["Slow, conflate", "A newer price replaces the queued one of its symbol."],
+  unbounded: ["What others do", "A queue without a limit. This one ends at 16 MB."],
+};
 
 export class Lanes {
   #lanes = new Map(); // from the policy to { element, canvas, history }
   #style = {};
 
   constructor(section) {
-    for (const element of section.querySelectorAll(".lane")) {
+    for (const [policy, [title, note]] of Object.entries(POLICIES)) {
+      const element = section.querySelector("#lane").content.cloneNode(true).firstElementChild;
       const canvas = element.querySelector("canvas");
-      this.#lanes.set(element.id.replace("lane-", ""), { element, canvas, history: [] });
+      element.id = `lane-${policy}`;
+      element.querySelector("h3").textContent = title;
+      element.querySelector(".note").textContent = note;
+      section.append(element);
+      this.#lanes.set(policy, { element, canvas, history: [] });
       new ResizeObserver(() => this.#fit(canvas)).observe(canvas);
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#restyle(section));

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What the page consists of, and the code that it shows. */
+/** The parts of the page, and the code that it shows. */
 public class PriceServerTest {
 
   /** The code that the page shows. */
