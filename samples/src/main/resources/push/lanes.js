@@ -7,7 +7,7 @@ const POLICIES = {
   fast: ["Fast client", "Reads each price at once."],
   "drop-oldest": ["Slow, drop oldest", "The queue has a limit. Beyond it, the oldest prices are dropped."],
   conflate: ["Slow, conflate", "A newer price replaces the queued one of its symbol."],
-  unbounded: ["What others do", "A queue without a limit. This one ends at 16 MB."],
+  unbounded: ["Slow, no limit", "What a plain queue per client does. This one ends at 16 MB."],
 };
 
 export class Lanes {
