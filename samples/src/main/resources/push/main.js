@@ -300,7 +300,10 @@ find("restart").addEventListener("click", () => link.send({ type: "restart" }));
 find("share").addEventListener("click", share);
 find("unplug").addEventListener("click", unplug);
 find("show-code").addEventListener("click", showCode);
-document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard; // which pages have only by https and from this machine
+  button.addEventListener("click", () => copy(button));
+}
 find("add").addEventListener("click", () => link.send({ type: "subscribers", change: STEP }));
 find("remove").addEventListener("click", () => link.send({ type: "subscribers", change: -limits.maxSimulated }));
 find("clear").addEventListener("click", () => link.send({ type: "clear" }));
