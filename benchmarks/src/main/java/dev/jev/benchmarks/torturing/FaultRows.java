@@ -16,7 +16,8 @@ final class FaultRows {
               "the server is stopped for 30 s (SIGSTOP), twice its idle timeout; 100 peers"
                   + " continue to send, 100 are silent",
               "afterwards all messages are answered, no connection is closed at once, and the"
-                  + " silent ones are closed after one more timeout",
+                  + " silent ones are closed after one more timeout; canary p99 < 31 s, as the"
+                  + " server is stopped",
               FaultRows::stoppedServer),
           new TortureRow(
               "16",
@@ -38,14 +39,15 @@ final class FaultRows {
               FaultRows::errors),
           new TortureRow(
               "20",
-              "a handler blocks its event loop for 5 s",
+              "a handler blocks its event loop for 5 s (threshold 50 ms)",
               "reported within 100 ms with its stack trace; the other event loop is not affected",
               FaultRows::blockedLoop),
           new TortureRow(
               "36",
               "the server is suspended for 5 s (SIGSTOP), so that its clock jumps; a timer with a"
                   + " period of 100 ms",
-              "missed runs are skipped, no run is early",
+              "missed runs are skipped, no run is early; canary p99 < 6 s, as the server is"
+                  + " suspended",
               FaultRows::suspended),
           new TortureRow(
               "37",

@@ -271,7 +271,8 @@ final class StopRows {
     for (Peer peer : peers) {
       peer.close();
     }
-    outcome.seen("as expected; a second SIGTERM has no effect, as the JVM ignores it");
+    outcome.seen(
+        "as expected; without `Drain`, a second SIGTERM has no effect, as the JVM ignores it");
   }
 
   private static void listenerCloses(ChildProcesses children, Random random, Outcome outcome)
