@@ -258,13 +258,14 @@ class TlsHalfCloseTest {
           written.add(connection.deliver(message).written().toCompletableFuture());
         };
     Tls.Builder tls = Tls.server().provider(provider).protocols("TLSv1.2");
-    try (Server server = start(transport, tls, echo.offload(worker), noticeEnd());
-        RawPeer peer = RawPeer.connect(server)) {
-      EnginePeer engine = engine().handshake(peer);
-      peer.write(lastWords(engine, "1", "2"));
-      assertThat(engine.readAll(peer)).isEmpty();
+    try (Server server = start(transport, tls, echo.offload(worker), noticeEnd())) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        EnginePeer engine = engine().handshake(peer);
+        peer.write(lastWords(engine, "1", "2"));
+        assertThat(engine.readAll(peer)).isEmpty();
+      }
+      reasons.expect("PEER_CLOSED"); // after both messages
     }
-    reasons.expect("PEER_CLOSED"); // after both messages
     assertThat(written)
         .hasSize(2)
         .allSatisfy(
@@ -286,14 +287,15 @@ class TlsHalfCloseTest {
           asked.countDown();
         };
     Tls.Builder tls = Tls.server().provider(provider).protocols("TLSv1.2");
-    try (Server server = start(Transport.AUTO, tls, keepsOpen);
-        RawPeer peer = RawPeer.connect(server)) {
-      EnginePeer engine = engine().handshake(peer);
-      peer.write(lastWords(engine, "1"));
-      assertThat(engine.readAll(peer)).isEmpty();
+    try (Server server = start(Transport.AUTO, tls, keepsOpen)) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        EnginePeer engine = engine().handshake(peer);
+        peer.write(lastWords(engine, "1"));
+        assertThat(engine.readAll(peer)).isEmpty();
+      }
+      await(asked);
+      reasons.expect("PEER_CLOSED");
     }
-    await(asked);
-    reasons.expect("PEER_CLOSED");
     assertThat(begun.getCount()).isEqualTo(1);
   }
 
@@ -323,19 +325,20 @@ class TlsHalfCloseTest {
             };
           }
         };
-    try (Server server = start(transport, provider, echo.offload(worker), count);
-        RawPeer peer = RawPeer.connect(server)) {
-      EnginePeer engine = engine().handshake(peer);
-      peer.write(engine.wrap(RawPeer.frames("1")));
-      byte[] frame = RawPeer.frames("2");
-      for (int i = 0; i < frame.length; i += 2) {
-        peer.write(engine.wrap(Arrays.copyOfRange(frame, i, Math.min(i + 2, frame.length))));
+    try (Server server = start(transport, provider, echo.offload(worker), count)) {
+      try (RawPeer peer = RawPeer.connect(server)) {
+        EnginePeer engine = engine().handshake(peer);
+        peer.write(engine.wrap(RawPeer.frames("1")));
+        byte[] frame = RawPeer.frames("2");
+        for (int i = 0; i < frame.length; i += 2) {
+          peer.write(engine.wrap(Arrays.copyOfRange(frame, i, Math.min(i + 2, frame.length))));
+        }
+        await(allReceived);
+        peer.write(engine.closeNotify());
+        assertThat(engine.readAll(peer)).isEqualTo(RawPeer.frames("1", "2"));
       }
-      await(allReceived);
-      peer.write(engine.closeNotify());
-      assertThat(engine.readAll(peer)).isEqualTo(RawPeer.frames("1", "2"));
+      reasons.expect("PEER_CLOSED");
     }
-    reasons.expect("PEER_CLOSED");
   }
 
   private static EmbeddedLink channel(Tls.Provider provider) {
