@@ -79,18 +79,18 @@ class RequestsThreadsTest {
 
   @Test
   void stagesCompleteOnTheEventLoop() throws Exception {
-    Requests<String, String> requests = Requests.<String, String>inOrder().build();
-    Client<String> client = connect(serve(Connection::send), requests);
     CountDownLatch asked = new CountDownLatch(1);
-    CompletableFuture<String> thread =
-        requests
-            .ask(client, "a")
-            .thenApply(
-                answer -> {
+    Requests<String, String> requests = Requests.<String, String>inOrder().build();
+    Client<String> client =
+        connect(
+            serve(
+                (connection, message) -> {
                   await(asked);
-                  return answer;
-                })
-            .thenApply(answer -> Thread.currentThread().getName());
+                  connection.send(message);
+                }),
+            requests);
+    CompletableFuture<String> thread =
+        requests.ask(client, "a").thenApply(answer -> Thread.currentThread().getName());
     asked.countDown();
     assertThat(get(thread)).startsWith("jev-loop");
   }
