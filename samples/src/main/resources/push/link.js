@@ -42,10 +42,11 @@ export class Link {
   pause(millis) {
     const socket = this.#socket;
     clearTimeout(this.#retry);
+    this.#retry = 0; // nothing else shall connect
     this.#socket = null;
     socket?.close();
     this.#onState("reconnecting");
-    this.#retry = setTimeout(() => this.#connect(), millis);
+    setTimeout(() => this.#connect(), millis);
   }
 
   #connect() {

@@ -99,6 +99,7 @@ const on = {
 
   nodes(now) {
     nodes.show(now);
+    find("restart").hidden = true; // a page would move to the other node
     if (!follows) {
       follows = true;
       nodes.follow(drawing.topics);
@@ -271,16 +272,22 @@ function unplug() {
 /** Hands the address to other programs of a phone, or shows it to one. */
 function share() {
   const { href } = find("join-url");
+  const show = () => {
+    find("join-code").src = "share.svg";
+    find("join").showModal();
+  };
   if (isPhone && navigator.share) {
-    navigator.share({ title: document.title, url: href }).catch(() => {});
-    return;
+    navigator.share({ title: document.title, url: href }).catch(({ name }) => name === "AbortError" || show());
+  } else {
+    show();
   }
-  find("join-code").src = "share.svg";
-  find("join").showModal();
 }
 
 async function showCode() {
-  const answer = await fetch("PriceServer.java");
+  const answer = await fetch("PriceServer.java").catch(() => null);
+  if (!answer?.ok) {
+    return; // the server restarts
+  }
   const source = await answer.text();
   find("code-java").textContent = source.slice(source.indexOf("/**")).trim();
   find("code-java").dataset.source = source;

@@ -6,6 +6,7 @@ export class Nodes {
   #here = null; // the number of the node to which the page is connected
   #port = location.port; // of the node to connect to
   #last = new Map(); // the last step of each run
+  #position; // behind it
   counts = { received: 0, missed: 0, twice: 0, moves: 0 };
 
   /** onChange is called when there is something else to show. */
@@ -39,7 +40,11 @@ export class Nodes {
 
   /** Begins to read the numbered messages of all nodes. */
   follow(topics) {
-    topics.on("steps", (step) => this.#count(step), { lost: () => this.#lost() });
+    const handler = (step, position) => {
+      this.#position = position;
+      this.#count(step);
+    };
+    topics.on("steps", handler, { after: this.#position, lost: () => this.#lost() });
   }
 
   #count({ run, step }) {

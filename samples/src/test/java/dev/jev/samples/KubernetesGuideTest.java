@@ -2,6 +2,7 @@ package dev.jev.samples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jev.Eventually;
 import dev.jev.Handler;
 import dev.jev.Plugin;
 import dev.jev.PluginHost;
@@ -73,6 +74,14 @@ class KubernetesGuideTest {
         .statusCode();
   }
 
+  private static boolean accepts(int port) {
+    try (RawClient client = new RawClient(port)) {
+      return client.sends("hi\n").receivesLine().equals("hi");
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
   @Test
   void serverIsNotReadyWhileItDrainsAndStillAccepts() throws Exception {
     Plugin port =
@@ -101,6 +110,8 @@ class KubernetesGuideTest {
     PluginHost host = started.poll(30, TimeUnit.SECONDS);
     assertThat(host).isNotNull();
     InetSocketAddress address = (InetSocketAddress) host.addresses().get(0);
+    Eventually.holds("the server accepts", () -> accepts(address.getPort()));
+    Eventually.holds("it has noticed the end", () -> host.connectionCount() == 0);
     assertThat(status(probes, "/live")).isEqualTo(200);
     assertThat(status(probes, "/ready")).isEqualTo(200);
     drain.begin();

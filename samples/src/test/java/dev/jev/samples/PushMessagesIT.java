@@ -78,8 +78,8 @@ class PushMessagesIT {
 
   @Test
   void lanesShowWhatBecomesOfSlowClients() throws Exception {
-    WebSocketTexts page = page().sends("{\"type\":\"read\",\"kilobytes\":30}");
-    awaits(page, lanes -> lanes.get("kilobytes").asInt() == 30);
+    WebSocketTexts page = page().sends("{\"type\":\"read\",\"kilobytes\":20}");
+    awaits(page, lanes -> lanes.get("kilobytes").asInt() == 20);
     awaits(
         page,
         lanes ->

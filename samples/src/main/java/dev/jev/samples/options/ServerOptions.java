@@ -70,6 +70,8 @@ public final class ServerOptions {
   @Spec(Spec.Target.MIXEE)
   private @Nullable CommandSpec command;
 
+  private boolean allAddresses;
+
   // Guarded by this.
   private @Nullable Server current;
   private boolean stopping;
@@ -92,14 +94,15 @@ public final class ServerOptions {
     System.setProperty("io.lettuce.core.iouring", "false");
   }
 
-  /** Listens on all IPv4 addresses of the machine. */
+  /** Listens on all addresses of the machine, but not for metrics. */
   public void listenOnAllAddresses() {
-    host = "0.0.0.0";
+    allAddresses = true;
   }
 
   /** Returns the URI to listen on. */
   public String uri(String scheme) {
-    return scheme + "://" + bracketed(host) + ":" + port + (reusePort ? "?reuseport=true" : "");
+    String to = allAddresses ? "" : bracketed(host);
+    return scheme + "://" + to + ":" + port + (reusePort ? "?reuseport=true" : "");
   }
 
   /**
@@ -156,6 +159,7 @@ public final class ServerOptions {
     if (stopping) {
       return null;
     }
+    current = null; // if the next one cannot start, the process has failed
     current = start(builders.get(), uri("tcp"));
     return current;
   }

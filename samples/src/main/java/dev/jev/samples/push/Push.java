@@ -17,6 +17,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Serves a web page with live data, and the page's WebSockets on the same port. */
@@ -57,6 +58,10 @@ public final class Push implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (isShared && redis != null) {
+      String message = "--share: with --nodes (expected: one of them)";
+      throw new ParameterException(spec.commandLine(), message);
+    }
     return redis != null && number == 0 ? runNodes() : serve();
   }
 

@@ -86,10 +86,8 @@ sealed interface PushEvent {
    * @param waiting bytes that wait in the server
    * @param dropped messages that the server has dropped
    * @param replaced messages that the server has replaced by newer ones
-   * @param ends the number of its connections that have ended
    */
-  record Lane(
-      String policy, long age, double price, long waiting, long dropped, long replaced, int ends) {}
+  record Lane(String policy, long age, double price, long waiting, long dropped, long replaced) {}
 
   /**
    * The clients of the price feed.

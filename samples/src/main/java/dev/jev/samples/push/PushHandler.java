@@ -204,11 +204,11 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
   @Override
   public void onConnect(Connection<WebSocketMessage> connection) {
     String path = path(connection);
-    restart.connected();
     if (path.equals(TOPICS)) {
       topics.onConnect(connection);
       return;
     }
+    restart.connected();
     feed.subscribe(connection, SlowConsumer.dropOldest());
     if (path.equals(LIVE)) {
       welcome(connection);
@@ -277,7 +277,7 @@ final class PushHandler implements Handler<WebSocketMessage, WebSocketMessage>, 
       rate = wanted.perSecond();
     } else if (request instanceof PushRequest.Subscribers wanted) {
       subscribers.change(wanted.change());
-    } else if (request instanceof PushRequest.Restart) {
+    } else if (request instanceof PushRequest.Restart && node == null) {
       restart.begin(feed.size());
     } else if (request instanceof PushRequest.Read wanted) {
       lanes.read(wanted.kilobytes());

@@ -1,9 +1,6 @@
 package dev.jev.samples.push;
 
-import static java.util.Objects.requireNonNull;
-
 import dev.jev.Client;
-import dev.jev.CloseReason;
 import dev.jev.Connection;
 import dev.jev.EventLoops;
 import dev.jev.Handler;
@@ -15,7 +12,6 @@ import dev.jev.websocket.WebSocketProtocol;
 import java.net.URI;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,7 +29,6 @@ final class PushLane implements Handler<WebSocketMessage, WebSocketMessage> {
   // Read by a timer of the page.
   private volatile @Nullable Quote newest;
   private volatile double shown; // price of the first symbol
-  private final AtomicInteger ends = new AtomicInteger();
 
   private long paidUntil; // when the next bytes may be read; event loop only
 
@@ -78,11 +73,6 @@ final class PushLane implements Handler<WebSocketMessage, WebSocketMessage> {
     }
   }
 
-  @Override
-  public void onClose(Connection<WebSocketMessage> connection, CloseReason reason) {
-    ends.incrementAndGet();
-  }
-
   /**
    * Returns what the page shows.
    *
@@ -97,11 +87,12 @@ final class PushLane implements Handler<WebSocketMessage, WebSocketMessage> {
         shown,
         served == null ? 0 : served.pendingBytes(),
         counts == null ? 0 : counts.dropped(),
-        counts == null ? 0 : counts.conflated(),
-        ends.get());
+        counts == null ? 0 : counts.conflated());
   }
 
   void stop() {
-    requireNonNull(client, "client").close();
+    if (client != null) {
+      client.close();
+    }
   }
 }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +31,8 @@ final class PushLanes implements Plugin {
 
   private static final Duration FEED_PERIOD = Duration.ofMillis(20);
   private static final Duration SHOW_PERIOD = Duration.ofMillis(100);
-  private static final int PRICES_PER_PERIOD = 8;
+  private static final int PRICES_PER_SECOND = 400;
+  private static final int MAX_LATE_PRICES = PRICES_PER_SECOND / 2;
 
   private final Topic<Price> prices = Topic.of("prices");
   private final PushFeed feed = new PushFeed();
@@ -45,6 +47,7 @@ final class PushLanes implements Plugin {
   private volatile int kilobytes = PushRequest.DEFAULT_KILOBYTES; // per second
   private @Nullable EventLoops loops; // of the clients
   private @Nullable Server server;
+  private long publishedUntil; // used by one timer
 
   PushLanes(BooleanSupplier isWatched, Consumer<PushEvent.Lanes> show) {
     this.isWatched = isWatched;
@@ -67,14 +70,19 @@ final class PushLanes implements Plugin {
     EventLoops own = EventLoops.builder().count(1).transport(page.transport()).start();
     server = started;
     loops = own;
+    publishedUntil = System.nanoTime();
     int port = ((InetSocketAddress) started.addresses().get(0)).getPort();
     lanes.forEach(lane -> lane.start(port, own));
     host.runEvery(FEED_PERIOD, this::publishPrices);
     host.runEvery(SHOW_PERIOD, this::showLanes);
   }
 
+  /** Publishes the prices that are due, also if the timer was late. */
   private void publishPrices() {
-    for (int i = 0; i < PRICES_PER_PERIOD && isWatched.getAsBoolean(); i++) {
+    long now = System.nanoTime();
+    long due = (now - publishedUntil) * PRICES_PER_SECOND / TimeUnit.SECONDS.toNanos(1);
+    publishedUntil += due * TimeUnit.SECONDS.toNanos(1) / PRICES_PER_SECOND;
+    for (long i = Math.min(due, MAX_LATE_PRICES); i > 0 && isWatched.getAsBoolean(); i--) {
       prices.publish(feed.next());
     }
   }

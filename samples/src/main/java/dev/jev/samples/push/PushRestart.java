@@ -46,11 +46,12 @@ final class PushRestart {
     return next;
   }
 
-  /** Begins the restart, unless it has begun. */
-  void begin(int connections) {
+  /** Begins the restart, unless it has begun: a second time would close all at once. */
+  synchronized void begin(int connections) {
     Drain now = requireNonNull(drain, "drain");
     if (now.isReady()) {
-      drained = connections;
+      boolean isReturning = seconds() < SHOWN_SECONDS;
+      drained = Math.max(connections, isReturning ? before : 0);
       now.begin();
     }
   }

@@ -2,12 +2,13 @@ package dev.jev.samples.push;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.jev.samples.options.ServerOptions;
 import dev.jev.websocket.HttpResponse;
 import io.nayuki.qrcodegen.QrCode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
-import java.net.NetworkInterface;
-import java.net.SocketException;
+import java.net.InetSocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /** The address of the page for other devices, and its QR code. */
@@ -18,38 +19,21 @@ final class PushShare {
 
   private static final int QUIET_ZONE = 4; // ISO/IEC 18004, 9.1
 
+  private static final String ELSEWHERE = "198.51.100.1"; // RFC 5737: of no network
+
   private PushShare() {}
 
   /** Returns the page's URL for other devices; null if the machine is in no network. */
   static @Nullable String url(int port) {
-    try {
-      return NetworkInterface.networkInterfaces()
-          .filter(PushShare::isUp)
-          .flatMap(NetworkInterface::inetAddresses)
-          .filter(address -> !address.isLoopbackAddress() && !address.isLinkLocalAddress())
-          .min((one, other) -> Integer.compare(rank(one), rank(other)))
-          .map(address -> "http://" + host(address) + ":" + port + "/")
-          .orElse(null);
-    } catch (SocketException e) {
+    try (DatagramSocket socket = new DatagramSocket()) {
+      socket.connect(new InetSocketAddress(ELSEWHERE, 9)); // chooses an address, and sends nothing
+      InetAddress own = socket.getLocalAddress();
+      return own.isLoopbackAddress() || own.isAnyLocalAddress()
+          ? null
+          : "http://" + own.getHostAddress() + ":" + port + "/";
+    } catch (IOException | UncheckedIOException e) {
       return null;
     }
-  }
-
-  private static boolean isUp(NetworkInterface network) {
-    try {
-      return network.isUp() && !network.isLoopback();
-    } catch (SocketException e) {
-      return false;
-    }
-  }
-
-  /** Ranks the addresses of home networks first: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16. */
-  private static int rank(InetAddress address) {
-    return address.isSiteLocalAddress() ? 0 : address.getAddress().length;
-  }
-
-  private static String host(InetAddress address) {
-    return ServerOptions.bracketed(address.getHostAddress());
   }
 
   /** Returns the code of a URL, as SVG. */
