@@ -596,7 +596,7 @@ public final class Client<O> implements Scheduler, AutoCloseable {
       return this;
     }
 
-    private @Nullable ClientBackoff newBackoff() {
+    @Nullable ClientBackoff newBackoff() {
       return minBackoff == null
           ? null
           : new ClientBackoff(minBackoff.toNanos(), maxBackoff.toNanos(), random);

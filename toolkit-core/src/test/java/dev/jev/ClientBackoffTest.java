@@ -1,11 +1,14 @@
 package dev.jev;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** The time that a client waits before it reconnects. */
@@ -51,15 +54,27 @@ class ClientBackoffTest {
   void waitsAreSpreadEvenlyFromZeroToTheBound() {
     long seed = ThreadLocalRandom.current().nextLong();
     Random random = new Random(seed);
+    expectEven(() -> new ClientBackoff(1_000_000, 2_000_000, random::nextLong), "seed " + seed);
+  }
+
+  @Test
+  void waitsOfClientsAreSpreadEvenly() {
+    Client.Builder<String, String> builder =
+        Client.<String, String>builder(Texts::new, Recorder.silent())
+            .reconnect(Duration.ofMillis(1), Duration.ofMillis(2));
+    expectEven(() -> requireNonNull(builder.newBackoff()), "of the builder");
+  }
+
+  private static void expectEven(Supplier<ClientBackoff> backoffs, String which) {
     int[] tenths = new int[10];
     int clients = 10_000;
     for (int i = 0; i < clients; i++) {
-      long wait = new ClientBackoff(1_000_000, 2_000_000, random::nextLong).nextNanos();
-      assertThat(wait).as("seed %d", seed).isBetween(0L, 1_000_000L);
+      long wait = backoffs.get().nextNanos();
+      assertThat(wait).as(which).isBetween(0L, 1_000_000L);
       tenths[(int) Math.min(wait / 100_000, 9)]++;
     }
     for (int tenth : tenths) { // 1,000 are expected, with a standard deviation of 30
-      assertThat(tenth).as("clients in a tenth of the time, seed %d", seed).isBetween(800, 1_200);
+      assertThat(tenth).as("clients in a tenth of the time, %s", which).isBetween(800, 1_200);
     }
   }
 
