@@ -14,7 +14,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -213,24 +212,27 @@ class PendingMessagesTest {
 
   @Test
   void taskOfAProtocolDoesNotRunAfterTheClose() throws Exception {
-    AtomicBoolean ran = new AtomicBoolean();
-    Protocol<String, String> waiting =
-        new Bursts() {
-          @Override
-          public void open(ProtocolContext context) {
-            super.open(context);
-            context.runAfter(Duration.ofMillis(500), () -> ran.set(true));
-          }
-        };
-    try (RawPeer peer = connect(() -> waiting, recorder)) {
-      recorder.expect("connect");
-      peer.shutdownOutput();
+    AtomicInteger runs = new AtomicInteger();
+    class Waiting extends Bursts {
+      @Override
+      public void open(ProtocolContext context) {
+        super.open(context);
+        context.runAfter(Duration.ofMillis(500), runs::incrementAndGet);
+      }
     }
-    recorder.expect("close PEER_CLOSED");
-    CompletableFuture<Void> later = new CompletableFuture<>();
-    server.runAfter(Duration.ofMillis(600), () -> later.complete(null));
-    later.get(10, TimeUnit.SECONDS);
-    assertThat(ran).isFalse();
+    try (TimedConnections<String, String> timed = new TimedConnections<>(Waiting::new, recorder)) {
+      var closed = timed.connect();
+      var open = timed.connect();
+      recorder.expect("connect", "connect");
+      timed.pass(Duration.ofMillis(499));
+      closed.close();
+      recorder.expect("close PEER_CLOSED");
+      timed.pass(Duration.ofMinutes(1));
+      assertThat(open.connection().isOpen()).isTrue();
+      assertThat(runs).as("of the connection that is open").hasValue(1);
+      open.close();
+      recorder.expect("close PEER_CLOSED");
+    }
   }
 
   @Test

@@ -26,13 +26,13 @@ class SchedulerTest {
 
   private final Recorder<String, String> recorder = new Recorder<>(Connection::send);
   private @Nullable RawPeer peer;
-  private Server server = startServer();
+  private Server server = startServer(recorder, 2);
   private Connection<String> connection;
 
-  private Server startServer() {
-    return Server.builder(Texts::new, recorder)
+  private static Server startServer(Handler<String, String> handler, int eventLoops) {
+    return Server.builder(Texts::new, handler)
         .listen("tcp://127.0.0.1:0")
-        .eventLoops(2)
+        .eventLoops(eventLoops)
         .lingeringCloseTimeout(Duration.ZERO)
         .start();
   }
@@ -100,10 +100,11 @@ class SchedulerTest {
       Runnable tick = () -> times.add(Duration.ofNanos(timed.now() - start).toMillis());
       timed.connect().connection().runEvery(MS.multipliedBy(20), tick);
       for (int i = 0; i < 20; i++) {
-        timed.halt(MS.multipliedBy(7)); // so the ticks are late
+        timed.halt(MS.multipliedBy(9)); // so the ticks are late
       }
     }
-    assertThat(times).containsExactly(21L, 42L, 63L, 84L, 105L, 126L, 140L);
+    // If each period began with the late tick before it, the second would come at 54 ms.
+    assertThat(times).containsExactly(27L, 45L, 63L, 81L, 108L, 126L, 144L, 162L, 180L);
   }
 
   @ParameterizedTest
@@ -166,26 +167,43 @@ class SchedulerTest {
     assertThat(Duration.ofNanos(times.get(3) - times.get(2))).isGreaterThan(MS.multipliedBy(59));
   }
 
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"server", "connection"})
   void cancelledTimerDoesNotRunAndATaskCanCancelItself(String whose) throws Exception {
     AtomicInteger runs = new AtomicInteger();
-    timers(whose).runAfter(MS.multipliedBy(20), runs::incrementAndGet).cancel();
-    timers(whose).runEvery(MS.multipliedBy(20), runs::incrementAndGet).cancel();
-    AtomicReference<ScheduledTask> self = new AtomicReference<>();
-    CountDownLatch once = new CountDownLatch(1);
-    self.set(
-        timers(whose)
-            .runEvery(
-                MS.multipliedBy(10),
-                () -> {
-                  self.get().cancel();
-                  once.countDown();
-                }));
-    assertThat(once.await(10, TimeUnit.SECONDS)).isTrue();
-    pass(MS.multipliedBy(60));
-    assertThat(runs).hasValue(0);
-    self.get().cancel();
+    Recorder<String, String> ofOneLoop = Recorder.silent();
+    try (Server one = startServer(ofOneLoop, 1);
+        RawPeer onlyPeer = RawPeer.connect(one)) {
+      Connection<String> accepted = ofOneLoop.connection();
+      assertThat(accepted.remoteAddress()).isEqualTo(onlyPeer.socket().getLocalSocketAddress());
+      Scheduler timers = whose.equals("server") ? one : accepted;
+      CountDownLatch cancelled = new CountDownLatch(1);
+      accepted.execute(() -> await(cancelled)); // so no timer runs before it is cancelled
+      timers.runAfter(MS.multipliedBy(20), runs::incrementAndGet).cancel();
+      timers.runEvery(MS.multipliedBy(20), runs::incrementAndGet).cancel();
+      AtomicReference<ScheduledTask> self = new AtomicReference<>();
+      CountDownLatch once = new CountDownLatch(1);
+      self.set(
+          timers.runEvery(
+              MS.multipliedBy(10),
+              () -> {
+                self.get().cancel();
+                once.countDown();
+              }));
+      cancelled.countDown();
+      assertThat(once.await(10, TimeUnit.SECONDS)).isTrue();
+      pass(MS.multipliedBy(60));
+      assertThat(runs).hasValue(0);
+      self.get().cancel();
+    }
   }
 
   @Test
