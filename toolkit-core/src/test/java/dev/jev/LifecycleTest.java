@@ -499,6 +499,7 @@ class LifecycleTest {
         Server.builder(Greeting::new, recorder)
             .listen("tcp://127.0.0.1:0")
             .handshakeTimeout(Duration.ofMillis(100))
+            .lingeringCloseTimeout(Duration.ofMinutes(1)) // the peer may write later than that
             .start();
     try (RawPeer peer = RawPeer.connect(server)) {
       peer.write("he".getBytes(US_ASCII));

@@ -179,7 +179,7 @@ class PublishBeforeCloseTest {
   void stopDeliversEverythingPublishedBefore(int loops) throws Exception {
     Server server = start(loops, 50, (connection, message) -> {});
     numbers(200).forEach(topic::publish);
-    server.stop(Duration.ofSeconds(5));
+    server.stop(Duration.ofMinutes(1));
     for (RawPeer peer : peers) {
       expect(peer, numbers(200));
       peer.close();
