@@ -363,8 +363,9 @@ class UdpAddressesTest {
       sources.add(answering(ip("127.1." + i / 100 + "." + (i % 100 + 1))));
     }
     assertThat(sources).hasSize(UdpAddresses.MAX_ADDRESSES + 1).contains(ip("127.0.0.1"));
-    assertThat(log.messages(""))
-        .containsExactly(
+    assertThat(log.messages("")) // 50, but at most one per second
+        .hasSizeLessThan(20)
+        .startsWith(
             "what was sent to 127.1.2.57 is answered from an address that the system chooses,"
                 + " on udp4://:0: limit of 256 addresses reached");
   }
