@@ -17,6 +17,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -94,6 +96,7 @@ class LimitsTest {
   @Test
   void connectionsPerAddressAreLimited() throws Exception {
     Limits limits = limits(l -> l.connectionsPerAddress(2));
+    long start = System.nanoTime();
     try (Server server = start(limits)) {
       expectEcho(connectFrom("127.0.0.1", server));
       Socket second = connectFrom("127.0.0.1", server);
@@ -107,8 +110,8 @@ class LimitsTest {
       Eventually.holds("one connection is closed", () -> server.connectionCount() == 2);
       expectEcho(connectFrom("127.0.0.1", server));
       assertThat(log.messages("connection refused"))
-          .containsExactly(
-              "connection refused: limit of 2 for 127.0.0.1 reached"); // once per second
+          .hasSizeBetween(1, 1 + (int) secondsSince(start)) // one per second
+          .startsWith("connection refused: limit of 2 for 127.0.0.1 reached");
     }
     assertThat(limits.networkCount()).isZero();
   }
@@ -223,7 +226,7 @@ class LimitsTest {
 
   @Test
   void serversWithOneInstanceHaveTheirOwnAcceptRates() throws Exception {
-    int burst = 20;
+    int burst = 40;
     Limits limits = limits(l -> l.acceptRate(/* perSecond= */ 1, burst));
     try (Server one = start(limits);
         Server other = start(limits)) {
@@ -232,12 +235,11 @@ class LimitsTest {
         expectEcho(connectFrom("127.0.0.1", one));
         expectEcho(connectFrom("127.0.0.1", other));
       }
-      assertThat(secondsSince(start)).isLessThan(burst - 5); // with one rate it is the burst
-      start = System.nanoTime();
-      for (int i = 0; i < 2; i++) {
+      assertThat(secondsSince(start)).isLessThan(burst - 10); // with one rate it is the burst
+      for (int i = 0; i < 3; i++) {
         expectEcho(connectFrom("127.0.0.1", one)); // one may come at once
       }
-      assertThat(secondsSince(start)).isGreaterThan(0.1);
+      assertThat(secondsSince(start)).isGreaterThan(1.8);
     }
   }
 
@@ -358,7 +360,7 @@ class LimitsTest {
 
   @Test
   void silentConnectionIsClosedAtTheFirstMessageTimeout() throws Exception {
-    Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(500)));
+    Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofSeconds(3)));
     try (Server server = start(limits);
         RawPeer talking = RawPeer.connect(server)) {
       talking.send("hello");
@@ -367,11 +369,11 @@ class LimitsTest {
       long start = System.nanoTime();
       RawPeer silent = RawPeer.connect(server);
       silent.expectEnd();
-      assertThat(secondsSince(start)).isGreaterThanOrEqualTo(0.5);
+      assertThat(secondsSince(start)).isGreaterThanOrEqualTo(3);
       silent.close();
       recorder.expect("connect", "close TIMEOUT");
       Eventually.holds("the close is counted", () -> limits.closed() == 1);
-      assertThat(log.messages("closed: no message within PT0.5S")).hasSize(1);
+      assertThat(log.messages("closed: no message within PT3S")).hasSize(1);
       talking.send("still there");
       assertThat(talking.receive()).isEqualTo("still there");
     }
@@ -380,17 +382,26 @@ class LimitsTest {
   @Test
   void partOfAFirstMessageDoesNotExtendTheTimeout() throws Exception {
     Limits limits = limits(l -> l.firstMessageTimeout(Duration.ofMillis(300)));
+    long start = System.nanoTime();
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server)) {
-      long start = System.nanoTime();
       peer.write(RawPeer.length(1_000));
-      peer.socket().setSoTimeout(40);
-      while (isSilent(peer)) {
-        peer.write(new byte[] {'x'});
-      }
+      dripUntilClosed(peer);
       assertThat(secondsSince(start)).isGreaterThanOrEqualTo(0.3);
       peer.reset();
       recorder.expect("connect", "close TIMEOUT");
+    }
+  }
+
+  /** Writes a byte now and then until the connection is closed. */
+  private static void dripUntilClosed(RawPeer peer) throws Exception {
+    peer.socket().setSoTimeout(40);
+    try {
+      while (isSilent(peer)) {
+        peer.write(new byte[] {'x'});
+      }
+    } catch (SocketException e) {
+      // A byte that came long after the end was answered with a reset.
     }
   }
 
@@ -398,7 +409,7 @@ class LimitsTest {
     try {
       peer.read();
       return false;
-    } catch (java.net.SocketTimeoutException e) {
+    } catch (SocketTimeoutException e) {
       return true;
     }
   }
@@ -413,11 +424,9 @@ class LimitsTest {
       long start = System.nanoTime();
       fillPendingBytes(connection, 400_000);
       try (RawPeer other = RawPeer.connect(server)) {
-        recorder.await("connect"); // the first one may have been writable again for a moment
         other.send("others are unaffected");
         assertThat(other.receive()).isEqualTo("others are unaffected");
-        recorder.await("message others are unaffected");
-        recorder.await("close TIMEOUT");
+        recorder.await("close TIMEOUT"); // before or after the events of the other one
         assertThat(secondsSince(start)).isGreaterThanOrEqualTo(0.8);
         assertThat(stuck.read(100)).hasSize(100); // taken by the kernel earlier
         other.send("still");
@@ -430,13 +439,13 @@ class LimitsTest {
 
   @Test
   void peerThatReadsSlowlyStaysConnected() throws Exception {
-    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofMillis(1_200)));
+    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofSeconds(3)));
     try (Server server = start(limits);
         RawPeer slow = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
       Connection<String> connection = recorder.connection();
-      fillPendingBytes(connection, 800_000);
+      fillPendingBytes(connection, 950_000);
       long start = System.nanoTime();
-      while (secondsSince(start) < 3.5) {
+      while (secondsSince(start) < 4.5) { // longer than a peer may stay that does not read
         slow.read(4_000);
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20));
       }
@@ -448,7 +457,7 @@ class LimitsTest {
 
   @Test
   void peerThatReadsAgainInTimeGetsEverythingInOrder() throws Exception {
-    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofSeconds(2)));
+    Limits limits = limits(l -> l.writeStallTimeout(Duration.ofSeconds(8)));
     try (Server server = start(limits);
         RawPeer peer = RawPeer.connect(server, /* receiveBuffer= */ 65_536)) {
       Connection<String> connection = recorder.connection();
@@ -457,7 +466,7 @@ class LimitsTest {
       for (String text : texts) {
         assertThat(connection.send(text)).isTrue();
       }
-      LockSupport.parkNanos(Duration.ofSeconds(1).toNanos());
+      LockSupport.parkNanos(Duration.ofMillis(1_200).toNanos()); // so that it is checked
       assertThat(connection.pendingBytes()).isPositive();
       for (String text : texts) {
         assertThat(peer.receive()).isEqualTo(text);
@@ -511,13 +520,14 @@ class LimitsTest {
     try (Server server =
             Server.<String, String>builder(Texts::new, silent)
                 .listen("127.0.0.1:0")
+                .eventLoops(1) // so that messages are delivered in order, unless reading pauses
                 .writeWatermarks(
                     100_000, 1_000_000) // so that the server itself does not pause reading
                 .plugin(limits)
                 .start();
-        RawPeer largePeer = RawPeer.connect(server, /* receiveBuffer= */ 4_096);
-        RawPeer smallPeer = RawPeer.connect(server)) {
+        RawPeer largePeer = RawPeer.connect(server, /* receiveBuffer= */ 4_096)) {
       Connection<String> largeConnection = silent.connection();
+      RawPeer smallPeer = RawPeer.connect(server);
       silent.expect("connect", "connect");
       fillPendingBytes(largeConnection, 700_000);
       largePeer.send("below the threshold");
@@ -534,6 +544,7 @@ class LimitsTest {
       assertThat(limits.closed()).isZero();
       largeConnection.closeNow();
       reader.join();
+      smallPeer.close();
     }
   }
 

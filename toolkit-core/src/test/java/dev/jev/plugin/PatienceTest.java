@@ -19,6 +19,7 @@ import java.io.DataInputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,7 +77,7 @@ class PatienceTest {
 
   @Test
   void thousandsOfSilentPeersAreClosedAtTheFirstMessageTimeout() throws Exception {
-    Limits limits = Limits.builder().firstMessageTimeout(Duration.ofSeconds(2)).build();
+    Limits limits = Limits.builder().firstMessageTimeout(Duration.ofSeconds(3)).build();
     try (LogCapture log = new LogCapture("dev.jev");
         Server server =
             Server.<String, String>builder(Texts::new, Handler.replying(text -> text))
@@ -88,14 +89,14 @@ class PatienceTest {
       talking.send("hello");
       try (SilentPeers peers = new SilentPeers(server, MANY)) {
         long[] times = peers.millisUntilClosed();
-        print("first message deadline of 2 s", times);
+        print("first message deadline of 3 s", times);
         assertThat(times).hasSize(MANY);
-        assertThat(times[0]).isGreaterThanOrEqualTo(2_000);
+        assertThat(times[0]).isGreaterThanOrEqualTo(3_000);
         assertThat(peers.bytes()).isZero();
       }
       Eventually.holds("one connection is left", () -> server.connectionCount() == 1);
       assertThat(limits.closed()).isEqualTo(MANY);
-      assertThat(log.messages("no message within PT2S").size())
+      assertThat(log.messages("no message within PT3S").size())
           .isBetween(1, 1 + (int) secondsSince(start)); // one per second
       assertThat(talking.receive()).isEqualTo("hello");
     }
@@ -114,18 +115,27 @@ class PatienceTest {
 
   @Test
   void drippingHandshakeIsClosedAtItsTimeout() throws Exception {
+    long start = System.nanoTime();
     try (Server server =
             Server.builder(Endless::new, Recorder.<String, String>silent())
                 .listen("127.0.0.1:0")
                 .handshakeTimeout(Duration.ofMillis(500))
                 .start();
         RawPeer peer = RawPeer.connect(server)) {
-      long start = System.nanoTime();
-      peer.socket().setSoTimeout(50);
+      dripUntilClosed(peer);
+      assertThat(secondsSince(start)).isGreaterThan(0.49);
+    }
+  }
+
+  /** Writes a byte now and then until the connection is closed. */
+  private static void dripUntilClosed(RawPeer peer) throws Exception {
+    peer.socket().setSoTimeout(50);
+    try {
       while (isOpen(peer)) {
         peer.write(new byte[] {'x'});
       }
-      assertThat(secondsSince(start)).isGreaterThan(0.49);
+    } catch (SocketException e) {
+      // A byte that came long after the end was answered with a reset.
     }
   }
 
@@ -142,26 +152,33 @@ class PatienceTest {
   @Test
   void idleConnectionIsClosedInTime() throws Exception {
     Recorder<String, String> recorder = Recorder.silent();
-    long[] lateness = new long[20];
+    long[] due = new long[20];
+    long[] lateness = new long[due.length];
     try (Server server =
         Server.builder(Texts::new, recorder)
             .listen("127.0.0.1:0")
-            .plugin(IdleReaper.readIdle(Duration.ofMillis(200)))
+            .plugin(IdleReaper.readIdle(Duration.ofSeconds(3)))
             .start()) {
+      List<RawPeer> peers = new ArrayList<>();
       for (int i = 0; i < lateness.length; i++) {
-        try (RawPeer peer = RawPeer.connect(server)) {
-          LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(i));
-          long start = System.nanoTime();
-          peer.send("the last one");
-          peer.expectEnd();
-          lateness[i] = System.nanoTime() - start - TimeUnit.MILLISECONDS.toNanos(200);
-        }
-        recorder.expect("connect", "message the last one", "close IDLE");
+        peers.add(RawPeer.connect(server));
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(i));
+        due[i] = System.nanoTime() + TimeUnit.SECONDS.toNanos(3);
+        peers.get(i).send("the last one");
+        recorder.expect("connect", "message the last one");
+      }
+      for (int i = 0; i < lateness.length; i++) {
+        peers.get(i).expectEnd();
+        lateness[i] = System.nanoTime() - due[i];
+        peers.get(i).close();
+      }
+      for (int i = 0; i < lateness.length; i++) {
+        recorder.expect("close IDLE");
       }
     }
     Arrays.sort(lateness);
     System.out.printf(
-        "idle timeout of 200 ms: late by %,d µs (least), %,d µs (median), %,d µs (most)%n",
+        "idle timeout of 3 s: late by %,d µs (least), %,d µs (median), %,d µs (most)%n",
         lateness[0] / 1_000,
         lateness[lateness.length / 2] / 1_000,
         lateness[lateness.length - 1] / 1_000);
@@ -181,13 +198,14 @@ class PatienceTest {
                 .start();
         RawPeer peer = RawPeer.connect(server)) {
       long start = System.nanoTime();
+      long lastPong = start;
       while (secondsSince(start) < 4) { // longer than a silent peer may stay
         assertThat(peer.receive()).isEqualTo("ping");
+        lastPong = System.nanoTime();
         peer.send("pong");
       }
-      long silent = System.nanoTime();
-      assertThat(peer.readAll()).startsWith(RawPeer.frames("ping", "ping", "ping"));
-      assertThat(secondsSince(silent)).isGreaterThan(2.8);
+      assertThat(peer.readAll()).startsWith(RawPeer.frames("ping"));
+      assertThat(secondsSince(lastPong)).isGreaterThan(2.9);
     }
   }
 
@@ -217,13 +235,13 @@ class PatienceTest {
     int count = 200;
     List<Socket> peers = new ArrayList<>();
     byte[] frame = RawPeer.frames("alive");
-    try (ChildJvm server = ChildJvm.withIdleTimeout(Duration.ofSeconds(1))) {
+    try (ChildJvm server = ChildJvm.withIdleTimeout(Duration.ofSeconds(3))) {
       for (int i = 0; i < count; i++) {
         peers.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
       }
       long sent = talk(peers, frame, 1);
       server.signal("STOP");
-      sent += talk(peers, frame, 2);
+      sent += talk(peers, frame, 4); // longer than an idle peer may stay
       server.signal("CONT");
       sent += talk(peers, frame, 1);
       assertThat(server.connectionCount()).isEqualTo(count);
