@@ -9,6 +9,7 @@ import dev.jev.Connection;
 import dev.jev.Eventually;
 import dev.jev.Handler;
 import dev.jev.LogCapture;
+import dev.jev.Plugin;
 import dev.jev.RawPeer;
 import dev.jev.Recorder;
 import dev.jev.Server;
@@ -19,9 +20,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -60,9 +63,14 @@ class DrainTest {
   @Test
   void serverServesUntilItsAcceptTimeIsOverAndThenClosesItsConnections() throws Exception {
     List<Drain.Phase> phases = new CopyOnWriteArrayList<>();
+    CountDownLatch lateIsServed = new CountDownLatch(1);
     Drain drain =
-        drain(Duration.ofMillis(500), Duration.ofMillis(300), Duration.ofSeconds(20))
-            .onPhase(phases::add)
+        drain(Duration.ofMillis(500), Duration.ofMillis(300), Duration.ofSeconds(60))
+            .onPhase(
+                phase -> {
+                  phases.add(phase);
+                  await(lateIsServed); // however slow the machine is
+                })
             .build();
     Recorder<String, String> recorder = new Recorder<>(Handler.replying(text -> text));
     Server server = start(recorder, drain);
@@ -76,6 +84,7 @@ class DrainTest {
       try (RawPeer late = RawPeer.connect(server)) {
         assertThat(late.send("late").receive()).isEqualTo("late");
         assertThat(early.send("still").receive()).isEqualTo("still");
+        lateIsServed.countDown();
         early.expectEnd();
         late.expectEnd();
       }
@@ -91,6 +100,14 @@ class DrainTest {
     assertThat(drain.phase()).isEqualTo(Drain.Phase.ENDED);
     assertThatThrownBy(() -> RawPeer.connect(server)).isInstanceOf(ConnectException.class);
     server.awaitStop();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private static long millis(Drain.Report report) {
@@ -131,6 +148,7 @@ class DrainTest {
     }
   }
 
+  /** Tests that none is early; the other test, that the times are spread. */
   @Test
   void closesAreSpread() throws Exception {
     List<Long> closes = new CopyOnWriteArrayList<>();
@@ -181,6 +199,29 @@ class DrainTest {
       double share = (times.get(i) - begun) / 2e9;
       assertThat(share).as("share of the spread for %d", i).isGreaterThan(i / 200.0 - 0.2);
     }
+  }
+
+  @Test
+  void timesOfTheClosesAreSpreadEvenly() throws Exception {
+    Duration spread = Duration.ofMinutes(1);
+    Drain drain = drain(NONE, spread, spread.multipliedBy(2)).build();
+    SlowChannel channel = new SlowChannel();
+    List<FakeLink> links = Stream.generate(() -> new FakeLink(channel)).limit(200).toList();
+    List<Plugin.Observer> observers = links.stream().map(drain::install).toList();
+    CompletionStage<Drain.Report> ended = drain.begin();
+    Eventually.holds("all have a time", () -> links.stream().noneMatch(l -> l.delays.isEmpty()));
+    CloseReason reason = CloseReason.of(CloseReason.Kind.SERVER_STOPPED);
+    observers.forEach(observer -> observer.closed(reason));
+    assertThat(report(ended).closed()).isEqualTo(200);
+    int[] quarters = new int[4];
+    for (FakeLink link : links) {
+      assertThat(link.delays).hasSize(1);
+      quarters[(int) (4 * link.delays.remove().toMillis() / spread.toMillis())]++;
+    }
+    for (int quarter : quarters) {
+      assertThat(quarter).as("of 200 in a quarter: %s", quarters).isBetween(20, 90);
+    }
+    channel.finishAndReleaseAll();
   }
 
   @Test

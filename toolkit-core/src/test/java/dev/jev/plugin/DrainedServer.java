@@ -45,6 +45,7 @@ final class DrainedServer {
                 })
             .listen("tcp://127.0.0.1:0")
             .eventLoops(2)
+            .lingeringCloseTimeout(Duration.ofMinutes(1)) // the peers may be slow
             .plugin(drain)
             .start();
     System.out.println(server.port());

@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 final class FakeLink implements Plugin.Link {
 
   final Queue<String> events = new ConcurrentLinkedQueue<>();
+  final Queue<Duration> delays = new ConcurrentLinkedQueue<>(); // of tasks, which are not run
   long closedAt;
   long bufferedBytes;
   private final SlowChannel channel;
@@ -35,6 +36,10 @@ final class FakeLink implements Plugin.Link {
         switch (method.getName()) {
           case "execute" -> {
             channel.eventLoop().execute((Runnable) arguments[0]);
+            yield null;
+          }
+          case "runAfter" -> {
+            delays.add((Duration) arguments[0]);
             yield null;
           }
           case "attribute" -> null;
