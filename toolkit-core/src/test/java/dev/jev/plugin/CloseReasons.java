@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.CloseReason;
 import dev.jev.Plugin;
-import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -34,11 +33,6 @@ final class CloseReasons implements Plugin {
   /** Waits for the next closed connection and checks {@link CloseReason#toString} of its reason. */
   void expect(String reason) throws InterruptedException {
     assertThat(next()).hasToString(reason);
-  }
-
-  /** Checks that no connection is closed for some time. */
-  void expectNothingFor(Duration time) throws InterruptedException {
-    assertThat(reasons.poll(time.toMillis(), TimeUnit.MILLISECONDS)).isNull();
   }
 
   void expectNothingMore() {

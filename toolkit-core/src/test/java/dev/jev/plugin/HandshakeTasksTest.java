@@ -145,7 +145,7 @@ class HandshakeTasksTest {
   @ParameterizedTest
   @EnumSource(names = {"JDK", "BORINGSSL"})
   void timeoutClosesInTheMiddleOfATask(Tls.Provider provider) throws Exception {
-    start(tls(provider).handshakeTimeout(Duration.ofSeconds(1)));
+    start(tls(provider).handshakeTimeout(Duration.ofSeconds(3)));
     try (RawPeer peer = RawPeer.connect(server)) {
       handshake(peer);
       trust.awaitEntered();

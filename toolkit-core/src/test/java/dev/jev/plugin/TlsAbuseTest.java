@@ -84,7 +84,7 @@ class TlsAbuseTest {
             .provider(provider)
             .identity(localhost)
             .identity("*.example.com", any)
-            .handshakeTimeout(Duration.ofSeconds(5))
+            .handshakeTimeout(Duration.ofMinutes(1))
             .build();
     server =
         Server.builder(Texts::new, recorder)
