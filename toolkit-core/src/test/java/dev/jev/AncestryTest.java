@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promises of docs/coming-from-evio-gev-gnet.md that no other test shows as a whole. */
+/** Promises of docs/features.md that no other test shows as a whole. */
 class AncestryTest {
 
   private @Nullable Server server;
