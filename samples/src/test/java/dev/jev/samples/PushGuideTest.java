@@ -1,6 +1,7 @@
 package dev.jev.samples;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.concurrent.CompletableFuture.completedStage;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jev.Connection;
@@ -11,6 +12,13 @@ import dev.jev.SlowConsumer;
 import dev.jev.Subscription;
 import dev.jev.Topic;
 import dev.jev.codec.Protocols;
+import dev.jev.plugin.Limits;
+import dev.jev.plugin.Limits.ConnectionLimitAction;
+import dev.jev.websocket.HttpResponse;
+import dev.jev.websocket.WebSocketMessage;
+import dev.jev.websocket.WebSocketMessage.Text;
+import dev.jev.websocket.WebSocketProtocol;
+import dev.jev.websocket.WebSocketServerBuilder;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -18,10 +26,16 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Runs the code of docs/push.md: each of its Java blocks is a region of this class. */
+@Timeout(60)
 class PushGuideTest {
 
   // region room
@@ -119,6 +133,53 @@ class PushGuideTest {
 
   // endregion
 
+  record User(String name) {}
+
+  // region limits
+  static Limits limits() {
+    return Limits.builder()
+        .connectionsPer(c -> c.attribute(User.class), 3, ConnectionLimitAction.CLOSE_OLDEST)
+        .messageRate(10, 100) // per second and at once, per connection
+        .build();
+  }
+
+  /** Subscribes one connection to the topics that it names: for Handler.perConnection. */
+  record Subscriptions(Map<String, Topic<WebSocketMessage>> topics, Set<String> names)
+      implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    private static final SlowConsumer<WebSocketMessage> QUEUE =
+        SlowConsumer.<WebSocketMessage>dropOldest().maxBytes(32 * 1024);
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+      String name = ((Text) message).text();
+      Topic<WebSocketMessage> topic = topics.get(name);
+      if (topic == null || (names.size() == 20 && !names.contains(name))) {
+        connection.send(WebSocketMessage.text("refused: " + name));
+      } else if (names.add(name)) {
+        topic.subscribe(connection, QUEUE);
+      }
+    }
+  }
+
+  // endregion
+
+  private static Server startLimited(Map<String, Topic<WebSocketMessage>> topics) {
+    WebSocketServerBuilder sockets =
+        WebSocketProtocol.server()
+            .onUpgrade(
+                request -> {
+                  User user = new User(String.valueOf(request.parameter("user")));
+                  return completedStage(HttpResponse.accept().attribute(User.class, user));
+                });
+    Handler<WebSocketMessage, WebSocketMessage> handler =
+        Handler.perConnection(connection -> new Subscriptions(topics, new HashSet<>()));
+    return Server.builder(sockets.build(), handler)
+        .plugin(limits())
+        .listen("tcp://127.0.0.1:0")
+        .start();
+  }
+
   /** A client that reads lines. */
   private static final class LineClient implements AutoCloseable {
     private final Socket socket;
@@ -212,6 +273,56 @@ class PushGuideTest {
       assertThat(ann.receive()).isEqualTo("+ 2");
       bob.close();
       assertThat(ann.receive()).isEqualTo("- 1");
+    }
+  }
+
+  @Test
+  void fourthConnectionOfAUserClosesTheOldest() throws Exception {
+    try (Server server = startLimited(Map.of())) {
+      WebSocketTexts bob = WebSocketTexts.connect(server.port(), "/?user=bob");
+      WebSocketTexts first = WebSocketTexts.connect(server.port(), "/?user=ann");
+      WebSocketTexts second = WebSocketTexts.connect(server.port(), "/?user=ann");
+      WebSocketTexts third = WebSocketTexts.connect(server.port(), "/?user=ann");
+      first.sends("a").expect("refused: a"); // three may stay
+      WebSocketTexts fourth = WebSocketTexts.connect(server.port(), "/?user=ann");
+      assertThat(first.code()).isEqualTo(1008);
+      for (WebSocketTexts client : List.of(bob, second, third, fourth)) {
+        client.sends("a").expect("refused: a");
+      }
+    }
+  }
+
+  @Test
+  void connectionHasTwentyTopics() throws Exception {
+    Map<String, Topic<WebSocketMessage>> topics = new HashMap<>();
+    for (int i = 1; i <= 21; i++) {
+      topics.put("t" + i, Topic.of("t" + i));
+    }
+    try (Server server = startLimited(topics)) {
+      WebSocketTexts ann = WebSocketTexts.connect(server.port(), "/?user=ann");
+      for (int i = 1; i <= 21; i++) {
+        ann.sends("t" + i);
+      }
+      assertThat(ann.next()).isEqualTo("refused: t21");
+      assertThat(ann.sends("t1").sends("t22").next()).isEqualTo("refused: t22");
+      assertThat(topics.values()).filteredOn(topic -> topic.size() == 1).hasSize(20);
+      topics.get("t20").publish(WebSocketMessage.text("news"));
+      assertThat(ann.next()).isEqualTo("news");
+    }
+  }
+
+  @Test
+  void messagesBeyondTheRateAreDelayed() throws Exception {
+    try (Server server = startLimited(Map.of())) {
+      long start = System.nanoTime();
+      WebSocketTexts ann = WebSocketTexts.connect(server.port(), "/?user=ann");
+      for (int i = 0; i < 110; i++) {
+        ann.sends("a");
+      }
+      for (int i = 0; i < 110; i++) {
+        assertThat(ann.next()).isEqualTo("refused: a");
+      }
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(900));
     }
   }
 
