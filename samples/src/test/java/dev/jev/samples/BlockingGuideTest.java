@@ -260,6 +260,8 @@ class BlockingGuideTest {
     for (String key : new String[] {"a", "b", "c"}) {
       returns.put(key, new CountDownLatch(1));
     }
+    returns.get("b").countDown();
+    returns.get("c").countDown();
     Function<String, String> query =
         key -> {
           calls.incrementAndGet();
@@ -273,8 +275,6 @@ class BlockingGuideTest {
     try (Server server = startAsync(query, pool, "tcp://127.0.0.1:0");
         RawPeer peer = RawPeer.connect(server).write(line("a\nb\nc"))) {
       Eventually.holds("three calls", () -> calls.get() == 3);
-      returns.get("b").countDown();
-      returns.get("c").countDown();
       // That of "a" takes longer than 2 s.
       assertThat(line(peer)).isEqualTo("a is not available");
       assertThat(line(peer)).isEqualTo("b");

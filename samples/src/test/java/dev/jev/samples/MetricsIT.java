@@ -35,9 +35,12 @@ class MetricsIT {
       String metrics = metricsUri(server);
       assertThat(client.sends("hello\n").receivesLine()).isEqualTo("hello");
       String labels = "{listener=\"tcp://127.0.0.1:0\",server=\"echo\"}";
-      assertThat(get(metrics).body())
-          .contains("jev_messages_received_total" + labels + " 1.0")
-          .contains("jev_bytes_sent_bytes_total" + labels + " 6.0");
+      Eventually.holds( // counted at the end of the batch
+          "the message",
+          () -> get(metrics).body().contains("jev_messages_received_total" + labels + " 1.0"));
+      Eventually.holds(
+          "the bytes",
+          () -> get(metrics).body().contains("jev_bytes_sent_bytes_total" + labels + " 6.0"));
       assertThat(get(metrics.replace("/metrics", "/live")).statusCode()).isEqualTo(200);
       assertThat(get(metrics.replace("/metrics", "/ready")).statusCode()).isEqualTo(200);
       client.leaves();

@@ -21,15 +21,15 @@ class PluginsIT {
 
   @Test
   void idleConnectionIsClosedAndOneThatTalksIsNot() throws Exception {
-    try (Program server = Sample.server("idle", "--port", "0", "--timeout-ms", "1000");
-        RawClient silent = new RawClient(server.port());
+    try (Program server = Sample.server("idle", "--port", "0", "--timeout-ms", "5000");
         RawClient talker = new RawClient(server.port())) {
       long start = System.nanoTime();
+      RawClient silent = new RawClient(server.port());
       Thread talk =
           new Thread(
               () -> {
                 try {
-                  for (int i = 0; i < 30; i++) {
+                  for (int i = 0; i < 60; i++) {
                     assertThat(talker.sends("hello\n").receivesLine()).isEqualTo("hello");
                     TimeUnit.MILLISECONDS.sleep(100);
                   }
@@ -39,7 +39,7 @@ class PluginsIT {
               });
       talk.start();
       assertThat(silent.receivesAll()).isEmpty();
-      assertThat(System.nanoTime() - start).isGreaterThan(900_000_000L);
+      assertThat(System.nanoTime() - start).isGreaterThan(4_900_000_000L);
       talk.join();
       assertThat(talker.sends("still here\n").receivesLine()).isEqualTo("still here");
       silent.leaves();
@@ -52,7 +52,7 @@ class PluginsIT {
   @Test
   void limitedKeepsEachAddressAndEachConnectionWithinItsBounds() throws Exception {
     try (Program server =
-            Sample.server("limited", "--port", "0", "--per-second", "10", "--first-ms", "1000");
+            Sample.server("limited", "--port", "0", "--per-second", "10", "--first-ms", "3000");
         RawClient fast = new RawClient(server.port())) {
       long start = System.nanoTime();
       fast.sends("line\n".repeat(10));
@@ -166,7 +166,7 @@ class PluginsIT {
   @Test
   void drainedServesOnAfterSigtermAndThenClosesItsConnections() throws Exception {
     try (Program server =
-            Sample.server("drained", "--port", "0", "--accept-ms", "1000", "--spread-ms", "500");
+            Sample.server("drained", "--port", "0", "--accept-ms", "5000", "--spread-ms", "500");
         RawClient client = new RawClient(server.port())) {
       assertThat(client.sends("before\n").receivesLine()).isEqualTo("before");
       server.terminate();

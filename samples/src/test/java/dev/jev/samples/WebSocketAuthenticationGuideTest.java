@@ -236,8 +236,15 @@ class WebSocketAuthenticationGuideTest {
 
   private static Server start(
       WebSocketServerBuilder sockets, Handler<WebSocketMessage, WebSocketMessage> handler) {
+    return start(sockets, handler, Duration.ofMinutes(1));
+  }
+
+  private static Server start(
+      WebSocketServerBuilder sockets,
+      Handler<WebSocketMessage, WebSocketMessage> handler,
+      Duration handshakeTimeout) {
     return Server.builder(sockets.build(), handler)
-        .handshakeTimeout(Duration.ofSeconds(2))
+        .handshakeTimeout(handshakeTimeout)
         .listen(ANY_PORT)
         .start();
   }
@@ -311,7 +318,9 @@ class WebSocketAuthenticationGuideTest {
     Map<String, CompletionStage<@Nullable User>> lookups = new HashMap<>();
     lookups.put("failed", CompletableFuture.failedFuture(new IllegalStateException("no database")));
     lookups.put("late", new CompletableFuture<>());
-    try (Server server = start(byCookie(session -> requireNonNull(lookups.get(session))))) {
+    WebSocketServerBuilder sockets = byCookie(session -> requireNonNull(lookups.get(session)));
+    try (Server server =
+        start(sockets, WebSocketAuthenticationGuideTest::sign, Duration.ofSeconds(3))) {
       assertThat(status(server, "/chat", "Cookie: __Host-session=failed")).isEqualTo(500);
       assertThat(status(server, "/chat", "Cookie: __Host-session=late")).isEqualTo(503);
     }

@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,7 +34,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class CaptureAndReplayTest {
 
-  @TempDir private Path directory;
+  @TempDir private static Path directory;
+
+  private static @Nullable String conversation;
 
   private static Server server(Handler<String, String> handler) {
     return Server.builder(Protocols::lines, handler).listen("tcp://127.0.0.1:0").start();
@@ -44,17 +47,22 @@ class CaptureAndReplayTest {
     void visit(String uri) throws Exception;
   }
 
-  /** Captures a conversation of three lines with a server that echoes. */
-  private String capture() throws Exception {
-    return capture(
-        uri -> {
-          CommandRun client = CommandRun.of("one\ntwo\nthree\n", "cat", "--wait=0.3", uri);
-          assertThat(client.out().lines()).containsExactly("one", "two", "three");
-        });
+  /** Captures a conversation of three lines with a server that echoes, once for all tests. */
+  private static synchronized String capture() throws Exception {
+    if (conversation == null) {
+      conversation =
+          capture(
+              "yesterday.pcap",
+              uri -> {
+                CommandRun client = CommandRun.of("one\ntwo\nthree\n", "cat", "--wait=1.5", uri);
+                assertThat(client.out().lines()).containsExactly("one", "two", "three");
+              });
+    }
+    return conversation;
   }
 
-  private String capture(Visitor visitor) throws Exception {
-    String file = directory.resolve("yesterday.pcap").toString();
+  private static String capture(String name, Visitor visitor) throws Exception {
+    String file = directory.resolve(name).toString();
     try (Server echo = server(Connection::send);
         PipedInputStream printed = new PipedInputStream();
         PrintStream out = new PrintStream(new PipedOutputStream(printed), true, UTF_8)) {
@@ -68,7 +76,7 @@ class CaptureAndReplayTest {
                       "capture",
                       "--listen=tcp://127.0.0.1:0",
                       "--to=tcp://127.0.0.1:" + echo.port(),
-                      "--seconds=2",
+                      "--seconds=4", // until then, the visitor must have ended
                       file));
       String line = new BufferedReader(new InputStreamReader(printed, UTF_8)).readLine();
       assertThat(line).startsWith("listening on tcp://127.0.0.1:");
@@ -94,6 +102,7 @@ class CaptureAndReplayTest {
   @Test
   void clientThatEndsItsOutputStillGetsItsAnswers() throws Exception {
     capture(
+        "half-closed.pcap",
         uri -> {
           for (int i = 0; i < 20; i++) {
             URI address = URI.create(uri);

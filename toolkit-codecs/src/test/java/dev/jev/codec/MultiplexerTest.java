@@ -75,11 +75,15 @@ class MultiplexerTest {
   }
 
   private RawPeer connect(Multiplexer port) throws Exception {
+    return connect(port, Duration.ofMinutes(1));
+  }
+
+  private RawPeer connect(Multiplexer port, Duration handshakeTimeout) throws Exception {
     server =
         Server.builder(port::protocol, port.handler())
             .listen("tcp://127.0.0.1:0")
             .eventLoops(1)
-            .handshakeTimeout(Duration.ofMillis(300))
+            .handshakeTimeout(handshakeTimeout)
             .start();
     return RawPeer.connect(server);
   }
@@ -223,7 +227,8 @@ class MultiplexerTest {
 
   @Test
   void silentAndUndecidedClientsMeetTheHandshakeTimeout() throws Exception {
-    try (RawPeer silent = connect(builder().build());
+    Duration timeout = Duration.ofSeconds(3); // until then, the third one must have chosen
+    try (RawPeer silent = connect(builder().build(), timeout);
         RawPeer undecided = RawPeer.connect(server).write(new byte[] {'H'});
         RawPeer halfway = RawPeer.connect(server).write("HI".getBytes(ISO_8859_1))) {
       silent.expectEnd();
@@ -248,8 +253,8 @@ class MultiplexerTest {
             connection.send(text);
           }
         };
-    Multiplexer port =
-        builder().otherwiseAfter(Duration.ofMillis(50), Texts::new, greeting).build();
+    Duration silence = Duration.ofSeconds(3); // until then, the two others must have written
+    Multiplexer port = builder().otherwiseAfter(silence, Texts::new, greeting).build();
     try (RawPeer silent = connect(port);
         RawPeer quick = RawPeer.connect(server).write(PING);
         RawPeer undecided = RawPeer.connect(server).write(new byte[] {'H'})) {

@@ -495,14 +495,14 @@ class NettyCodecTest {
     try (RawPeer peer = connectLines(idle, SHOUTING)) {
       assertThat(read(peer, "idle\nidle\n")).isEqualTo("idle\nidle\n");
       peer.write(bytes("a\n"));
-      assertThat(all(peer.shutdownOutput())).endsWith("a!\n");
+      assertThat(all(peer.shutdownOutput())).contains("a!\n"); // it may be idle again behind that
     }
   }
 
   @Test
   void readTimeoutClosesTheConnection() throws Exception {
     CloseRecorder ends = new CloseRecorder(SHOUTING);
-    try (RawPeer peer = connectLines(new ReadTimeoutHandler(100, MILLISECONDS), ends)) {
+    try (RawPeer peer = connectLines(new ReadTimeoutHandler(3), ends)) {
       peer.write(bytes("a\n"));
       assertThat(all(peer)).isEqualTo("a!\n");
     }
@@ -516,7 +516,7 @@ class NettyCodecTest {
   void readTimeoutClosesAPausedConnectionThatHoldsMessages() throws Exception {
     Recorder<Object, Object> pausing =
         new Recorder<>((connection, line) -> connection.pauseReading());
-    try (RawPeer peer = connectLines(new ReadTimeoutHandler(100, MILLISECONDS), pausing)) {
+    try (RawPeer peer = connectLines(new ReadTimeoutHandler(3), pausing)) {
       peer.write(bytes("a\nb\nc\n"));
       peer.expectEnd();
     }

@@ -31,26 +31,35 @@ class RequestsRedisTest {
 
   private final AtomicInteger pushes = new AtomicInteger();
   private final AtomicInteger others = new AtomicInteger();
-  private final Requests<RespCommand, RespValue> redis =
-      Requests.<RespCommand, RespValue>inOrder(value -> !(value instanceof RespValue.Push))
-          .timeout(Duration.ofMillis(500))
-          .onUnasked(
-              (connection, value) ->
-                  (value instanceof RespValue.Push ? pushes : others).incrementAndGet())
-          .build();
+  private Requests<RespCommand, RespValue> redis;
 
   // Null where Redis is not installed.
   @AutoClose private RedisServer server;
   @AutoClose private Client<RespCommand> client;
 
   @BeforeEach
-  void connect(@TempDir Path directory) throws Exception {
+  void start(@TempDir Path directory) throws Exception {
     server = RedisServer.start(directory);
+  }
+
+  private void connect(Duration timeout) throws Exception {
+    redis =
+        Requests.<RespCommand, RespValue>inOrder(value -> !(value instanceof RespValue.Push))
+            .timeout(timeout)
+            .onUnasked(
+                (connection, value) ->
+                    (value instanceof RespValue.Push ? pushes : others).incrementAndGet())
+            .build();
     client =
         Client.builder(Protocols::respClient, redis.handler())
             .reconnect(Duration.ofMillis(1), Duration.ofMillis(10))
             .connect("unix://" + server.socket());
     client.connected().toCompletableFuture().get(10, SECONDS);
+  }
+
+  /** Connects for requests of which none times out, with pushes. */
+  private void connect() throws Exception {
+    connect(Duration.ofMinutes(1));
     ask("HELLO", "3");
     assertThat(ask("CLIENT", "TRACKING", "ON", "BCAST")).isEqualTo(RespValue.OK);
   }
@@ -61,6 +70,7 @@ class RequestsRedisTest {
 
   @Test
   void answersFindTheirQuestionsWithPushesBetweenThem() throws Exception {
+    connect();
     int rounds = 200;
     for (int round = 0; round < rounds; round++) {
       List<CompletableFuture<RespValue>> answers = new ArrayList<>();
@@ -82,6 +92,7 @@ class RequestsRedisTest {
 
   @Test
   void eightThreadsShareAConnection() throws Exception {
+    connect();
     List<CompletableFuture<Integer>> threads =
         IntStream.range(0, 8)
             .mapToObj(thread -> CompletableFuture.supplyAsync(() -> wrongEchoes(thread)))
@@ -109,7 +120,8 @@ class RequestsRedisTest {
 
   @Test
   void lateAnswersOfASlowServerAreSwallowed() throws Exception {
-    CompletableFuture<RespValue> slow = redis.ask(client, RespCommand.of("DEBUG", "SLEEP", "1"));
+    connect(Duration.ofMillis(500));
+    CompletableFuture<RespValue> slow = redis.ask(client, RespCommand.of("DEBUG", "SLEEP", "3"));
     assertThat(slow.handle((value, failure) -> failure).get(10, SECONDS))
         .isInstanceOfSatisfying(
             RequestException.class,
@@ -129,6 +141,7 @@ class RequestsRedisTest {
 
   @Test
   void connectionThatRedisClosesFailsItsRequestsAndTheNextOneAnswers() throws Exception {
+    connect();
     CompletableFuture<RespValue> blocked =
         redis.ask(client, RespCommand.of("BLPOP", "nosuch", "0"));
     server.answer("CLIENT KILL TYPE normal SKIPME yes\r\n");

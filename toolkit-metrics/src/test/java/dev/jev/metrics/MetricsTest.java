@@ -251,7 +251,7 @@ class MetricsTest {
       log.await("blocked");
       released.countDown();
       Eventually.holds(
-          "measured", () -> registry.get("jev.eventloop.blocked").timer().count() == 1);
+          "measured", () -> registry.get("jev.eventloop.blocked").timer().count() >= 1);
       assertThat(registry.get("jev.eventloop.lag").timer().count()).isPositive();
       assertThat(registry.get("jev.eventloop.blocked").timer().max(SECONDS)).isPositive();
     }
@@ -312,7 +312,10 @@ class MetricsTest {
   void requestsAreMeasuredByName() throws Exception {
     Requests<String, String> requests =
         Requests.<String, String>inOrder().timeout(Duration.ofMillis(20)).build();
+    Requests<String, String> patient =
+        Requests.<String, String>inOrder().timeout(Duration.ofMinutes(1)).build();
     metrics.bind("backend", requests).bind("other", Requests.<String, String>inOrder().build());
+    metrics.bind("patient", patient);
     Recorder<String, String> atServer = Recorder.silent();
     start(builder(atServer));
     try (Client<String> client =
@@ -321,7 +324,6 @@ class MetricsTest {
       client.connected().toCompletableFuture().get(10, SECONDS);
       String[] tags = {"requests", "backend"};
       requests.ask(client, "slow");
-      assertThat(gauge("jev.requests.open", tags)).isEqualTo(1);
       await("jev.requests.timed.out", 1, tags);
       await("jev.requests.open", 0, tags);
       Connection<String> connection = atServer.connection();
@@ -335,6 +337,12 @@ class MetricsTest {
           .isBetween(0.0, 10.0);
       assertThat(count("jev.requests.asked", tags)).isGreaterThan(1);
       assertThat(count("jev.requests.asked", "requests", "other")).isZero();
+    }
+    try (Client<String> client =
+        Client.builder(Texts::new, patient.handler()).connect("tcp://127.0.0.1:" + server.port())) {
+      client.connected().toCompletableFuture().get(10, SECONDS);
+      patient.ask(client, "slow");
+      assertThat(gauge("jev.requests.open", "requests", "patient")).isEqualTo(1);
     }
   }
 

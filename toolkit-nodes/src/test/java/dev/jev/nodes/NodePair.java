@@ -33,8 +33,8 @@ final class NodePair implements AutoCloseable {
   }
 
   private void start(String name) {
-    Duration second = Duration.ofSeconds(1);
-    start(Nodes.builder(engine).name(name).publishTimeout(second).lease(second).build());
+    Duration patience = Duration.ofSeconds(30);
+    start(Nodes.builder(engine).name(name).publishTimeout(patience).lease(patience).build());
   }
 
   void start(Nodes node) {
@@ -66,11 +66,11 @@ final class NodePair implements AutoCloseable {
   /** Connects a peer to a node. */
   Peer connect(int index) throws Exception {
     RawPeer peer = RawPeer.connect(servers.get(index));
-    return new Peer(peer, connections.get(index).poll(5, TimeUnit.SECONDS));
+    return new Peer(peer, connections.get(index).poll(30, TimeUnit.SECONDS));
   }
 
   static <T> T await(CompletionStage<T> stage) throws Exception {
-    return stage.toCompletableFuture().get(5, TimeUnit.SECONDS);
+    return stage.toCompletableFuture().get(30, TimeUnit.SECONDS);
   }
 
   @Override

@@ -134,8 +134,11 @@ class FrozenNodeTest {
     NodeProcess asked = load.nodes.get(0);
     TopicLoad.holds("nodes", () -> asked.answer("close x").contains("nodes=3, silent=0"));
     load.nodes.get(2).freeze();
-    String answers = asked.answer("close u");
-    assertThat(answers).isEqualTo("Answers[closed=2, nodes=3, silent=1]");
+    // A node that stalls does not answer in time either. The clients come back meanwhile, and that
+    // of the frozen node goes to another one.
+    TopicLoad.holds(
+        "only the frozen node is silent",
+        () -> asked.answer("close u").matches("Answers\\[closed=[23], nodes=3, silent=1]"));
     load.nodes.get(2).thaw();
   }
 }

@@ -11,8 +11,11 @@ import dev.jev.plugin.WireLog;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,6 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Replays of a capture against servers that answer as before, or otherwise. */
 @Timeout(60)
 class ReplayTest {
+
+  /** Far more than answers take on a machine that stalls for a moment. */
+  private static final Duration TIMEOUT = Duration.ofSeconds(3);
 
   @TempDir private static Path directory;
 
@@ -32,6 +38,20 @@ class ReplayTest {
 
   private static Replay replay(Server server, Path file) {
     return Replay.to("tcp://127.0.0.1:" + server.port(), file);
+  }
+
+  private static CompletableFuture<Replay.Result> later(Replay replay) {
+    CompletableFuture<Replay.Result> result = new CompletableFuture<>();
+    Runnable run =
+        () -> {
+          try {
+            result.complete(replay.run());
+          } catch (Throwable e) {
+            result.completeExceptionally(e);
+          }
+        };
+    new Thread(run, "replay").start();
+    return result;
   }
 
   private static Path captured(String name) throws Exception {
@@ -86,13 +106,13 @@ class ReplayTest {
           }
         };
     try (Server server = server(silent)) {
-      Replay.Result result =
-          replay(server, file).atOnce().answerTimeout(Duration.ofMillis(300)).run();
-      assertThat(result.differences())
+      Replay replay = replay(server, file).atOnce().answerTimeout(TIMEOUT);
+      Replay counting = replay(server, file).atOnce().countOnly().answerTimeout(TIMEOUT);
+      CompletableFuture<Replay.Result> meanwhile = later(counting);
+      assertThat(replay.run().differences())
           .extracting(Object::toString)
-          .containsExactly("connection 2, byte 0: no more within PT0.3S (expected: byte 0)");
-      Replay.Result counted =
-          replay(server, file).atOnce().countOnly().answerTimeout(Duration.ofMillis(300)).run();
+          .containsExactly("connection 2, byte 0: no more within PT3S (expected: byte 0)");
+      Replay.Result counted = meanwhile.get(40, TimeUnit.SECONDS);
       assertThat(counted.differences()).isEmpty();
       assertThat(counted.receivedBytes()).isEqualTo(counted.expectedBytes() - 4);
     }
@@ -149,13 +169,17 @@ class ReplayTest {
 
   @Test
   void slowAnswerIsAwaitedWhileItGoesOn() throws Exception {
-    Handler<String, String> slow = streaming(15, Duration.ofMillis(100));
-    Path file = captured("slow.pcap", slow, "01 61", 15);
-    try (Server server = server(slow)) {
-      for (Replay each : new Replay[] {replay(server, file), replay(server, file).atOnce()}) {
-        Replay.Result result = each.answerTimeout(Duration.ofSeconds(1)).run();
+    int answers = 35;
+    Handler<String, String> fast = streaming(answers, Duration.ofMillis(1));
+    Path file = captured("slow.pcap", fast, "01 61", answers);
+    try (Server server = server(streaming(answers, Duration.ofMillis(100)))) {
+      Replay atOnce = replay(server, file).atOnce().answerTimeout(TIMEOUT);
+      CompletableFuture<Replay.Result> meanwhile = later(atOnce);
+      Replay.Result asThen = replay(server, file).answerTimeout(TIMEOUT).run();
+      for (Replay.Result result : List.of(asThen, meanwhile.get(40, TimeUnit.SECONDS))) {
         assertThat(result.differences()).isEmpty();
-        assertThat(result.receivedBytes()).isEqualTo(30);
+        assertThat(result.receivedBytes()).isEqualTo(2L * answers);
+        assertThat(result.time()).isGreaterThan(TIMEOUT);
       }
     }
   }

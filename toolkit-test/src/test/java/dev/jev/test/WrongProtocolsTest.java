@@ -634,9 +634,9 @@ class WrongProtocolsTest {
       }
     }
     fails(
-        texts(Loops::new).deadline(Duration.ofSeconds(2)),
+        texts(Loops::new).deadline(Duration.ofSeconds(3)),
         "garbage",
-        "does not end: more than 2000 ms");
+        "does not end: more than 3000 ms");
   }
 
   @Test

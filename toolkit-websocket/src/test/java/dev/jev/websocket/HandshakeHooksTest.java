@@ -32,6 +32,9 @@ import org.junit.jupiter.api.Test;
 /** Handshake options of a server, and the decision of {@code onUpgrade}. */
 class HandshakeHooksTest {
 
+  /** A timeout before which the test must have written, also if the machine stalls. */
+  private static final Duration TIME_TO_WRITE = Duration.ofSeconds(3);
+
   private final Recorder<WebSocketMessage, WebSocketMessage> recorder =
       new Recorder<>((connection, message) -> connection.send(message));
   private final CloseReasons closeReasons = new CloseReasons();
@@ -405,7 +408,7 @@ class HandshakeHooksTest {
     try (HttpPeer peer =
         connect(
             options -> options.onUpgrade(request -> decision),
-            builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+            builder -> builder.handshakeTimeout(TIME_TO_WRITE))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(503);
       decision.complete(HttpResponse.accept()); // too late
       peer.expectEnd();
@@ -442,7 +445,7 @@ class HandshakeHooksTest {
   @Test
   void unfinishedRequestIsAnsweredWith408AtTheDeadline() throws Exception {
     try (HttpPeer peer =
-        connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+        connect(options -> {}, builder -> builder.handshakeTimeout(TIME_TO_WRITE))) {
       Reply reply = peer.write("GET /ws HTTP/1.1\r\nHost: a").read();
       assertThat(reply.status()).isEqualTo(408);
       assertThat(reply.header("Connection")).isEqualTo("close");
@@ -455,7 +458,7 @@ class HandshakeHooksTest {
   void deadlineIsForTheWholeRequestAndNotForEachByte() throws Exception {
     long start = System.nanoTime();
     try (HttpPeer peer =
-        connect(options -> {}, builder -> builder.handshakeTimeout(Duration.ofMillis(300)))) {
+        connect(options -> {}, builder -> builder.handshakeTimeout(TIME_TO_WRITE))) {
       peer.write("GET /ws HTTP/1.1\r\nX: ");
       while (peer.raw().socket().getInputStream().available() == 0) {
         peer.write("x");

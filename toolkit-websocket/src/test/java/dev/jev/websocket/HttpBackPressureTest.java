@@ -265,11 +265,12 @@ class HttpBackPressureTest {
 
   @Test
   void deadlineOfTheHandshakeAddsNothingToTheBody() throws Exception {
-    start(created(), builder -> builder.handshakeTimeout(Duration.ofMillis(300)));
+    Duration timeout = Duration.ofSeconds(3);
+    start(created(), builder -> builder.handshakeTimeout(timeout));
     try (RawPeer peer = slowPeer().write(GET.repeat(REQUESTS).getBytes(ISO_8859_1))) {
       observed.pendingBytes(REQUESTS * GET.length());
       CompletableFuture<Void> later = new CompletableFuture<>();
-      server.runAfter(Duration.ofMillis(400), () -> later.complete(null));
+      server.runAfter(timeout.plusMillis(300), () -> later.complete(null));
       later.get(10, TimeUnit.SECONDS);
       expectSomeResponses(peer, REQUESTS);
     }

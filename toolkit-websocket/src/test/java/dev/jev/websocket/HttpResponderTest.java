@@ -214,7 +214,7 @@ class HttpResponderTest {
   @Test
   void connectionEndsAtTheDeadlineOfTheHandshake() throws Exception {
     try (HttpPeer peer =
-        connect(health(), builder -> builder.handshakeTimeout(Duration.ofMillis(300)))) {
+        connect(health(), builder -> builder.handshakeTimeout(Duration.ofSeconds(3)))) {
       assertThat(peer.get("/health").read().body()).isEqualTo("ok");
       peer.expectEnd();
     }

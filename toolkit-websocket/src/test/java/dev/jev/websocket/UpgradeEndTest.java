@@ -178,7 +178,7 @@ class UpgradeEndTest {
     try (HttpPeer peer =
         decide(
             request -> new CompletableFuture<>(),
-            builder -> builder.handshakeTimeout(Duration.ofMillis(200)))) {
+            builder -> builder.handshakeTimeout(Duration.ofSeconds(3)))) {
       assertThat(peer.write(HttpPeer.handshake()).read().status()).isEqualTo(503);
       peer.expectEnd();
     }
