@@ -690,16 +690,17 @@ class ClientTest {
 
   @Test
   void detachedConnectionIsTheLast() throws Exception {
-    try (Server server = server().start();
-        Client<String> client = client().reconnect().connect(uri(server))) {
-      Connection<String> connection = get(client.connected());
-      connection.detach(new io.netty.channel.ChannelInboundHandlerAdapter());
-      Eventually.holds("detached", () -> client.connection() == null);
-      assertThat(client.send("late")).isFalse();
-      recorder.expect("connect");
-      recorder.expectNothingMore();
+    try (Server server = server().start()) {
+      try (Client<String> client = client().reconnect().connect(uri(server))) {
+        Connection<String> connection = get(client.connected());
+        connection.detach(new io.netty.channel.ChannelInboundHandlerAdapter());
+        Eventually.holds("detached", () -> client.connection() == null);
+        assertThat(client.send("late")).isFalse();
+        recorder.expect("connect");
+        recorder.expectNothingMore();
+      }
+      atServer.expect("connect", "close PEER_CLOSED");
     }
-    atServer.expect("connect", "close PEER_CLOSED");
   }
 
   @Test
