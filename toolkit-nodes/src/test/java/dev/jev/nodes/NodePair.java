@@ -33,8 +33,8 @@ final class NodePair implements AutoCloseable {
   }
 
   private void start(String name) {
-    Duration patience = Duration.ofSeconds(30);
-    start(Nodes.builder(engine).name(name).publishTimeout(patience).lease(patience).build());
+    Duration second = Duration.ofSeconds(1);
+    start(Nodes.builder(engine).name(name).publishTimeout(second).lease(second).build());
   }
 
   void start(Nodes node) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,7 +51,7 @@ class NodeStopTest {
       Thread stop = new Thread(pair.node(1)::stop);
       stop.start();
       while (!isRefused(topic.publish("m"))) {
-        Thread.onSpinWait();
+        LockSupport.parkNanos(1_000_000); // or it would be refused since too many wait
       }
       assertThatIllegalStateException()
           .isThrownBy(() -> topic.subscribe(peer.connection(), SlowConsumer.close()));
