@@ -28,6 +28,7 @@ class FeaturesDocumentTest {
       sources =
           files
               .filter(file -> file.toString().matches(".*src.test.java.*(Test|IT)\\.java"))
+              .filter(file -> !file.toString().contains("target")) // copies of projects
               .collect(Collectors.toMap(FeaturesDocumentTest::name, FeaturesDocumentTest::text));
     }
     int named = 0;
