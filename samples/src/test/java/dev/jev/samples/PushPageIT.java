@@ -221,6 +221,9 @@ class PushPageIT {
         "document.querySelector('#lane-drop-oldest [data-show=dropped]').textContent != 0");
     browser.awaits(
         "document.querySelector('#lane-conflate [data-show=replaced]').textContent != 0");
+    reads(40);
+    browser.awaits(
+        lane("conflate", "lane.age < 250") + " && " + lane("drop-oldest", "lane.age > 1000"));
     reads(200);
     browser.awaits(lane("unbounded", "lane.age < 250 && lane.waiting < 10000"));
     expectNoErrors();
