@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.CompositeByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -16,6 +18,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class Utf8ValidatorTest {
 
@@ -76,6 +79,32 @@ class Utf8ValidatorTest {
       }
     }
     assertThat(wrong).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void everyByteOfALongTextIsChecked(boolean inParts) {
+    ByteBuf text = inParts ? parts(40, 1, 0, 66) : PooledByteBufAllocator.DEFAULT.buffer(107);
+    text.setBytes(0, new byte[107]).writerIndex(107);
+    int from = 3;
+    for (int to : new int[] {from, 40, 75, 107}) {
+      assertThat(new Utf8Validator().accept(text, from, to)).isEqualTo(-1);
+      for (int i = from; i < to; i++) {
+        text.setByte(i, 0xff);
+        assertThat(new Utf8Validator().accept(text, from, to)).isEqualTo(i);
+        text.setByte(i, 0);
+      }
+    }
+    text.release();
+  }
+
+  /** Returns a buffer of parts with these lengths. */
+  private static ByteBuf parts(int... lengths) {
+    CompositeByteBuf parts = Unpooled.compositeBuffer();
+    for (int length : lengths) {
+      parts.addComponent(Unpooled.buffer(length).writeZero(length));
+    }
+    return parts;
   }
 
   @Test
