@@ -5,56 +5,91 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The header lines of a message, as one string. Every WebSocket keeps the header lines of its
- * handshake, and a single string needs the least memory.
+ * The header lines of a message. Every WebSocket keeps those of its handshake, so what many clients
+ * send alike is kept once.
  */
 final class HttpFields {
 
-  static final HttpFields NONE = new HttpFields("");
+  static final HttpFields NONE = new HttpFields(List.of());
 
-  private static final List<String> HANDSHAKE =
-      List.of(
+  private static final Set<String> HANDSHAKE =
+      names(
           "Connection",
           "Upgrade",
           "Sec-WebSocket-Key",
           "Sec-WebSocket-Version",
           "Sec-WebSocket-Extensions");
 
-  private final String lines; // each as "name:value\n"
+  /** Names of lines that depend on the program and the page, not on the user. */
+  private static final Set<String> SHARED =
+      names(
+          "Host",
+          "Origin",
+          "User-Agent",
+          "Accept",
+          "Accept-Encoding",
+          "Accept-Language",
+          "Cache-Control",
+          "Pragma",
+          "DNT",
+          "Sec-GPC",
+          "Sec-Fetch-Dest",
+          "Sec-Fetch-Mode",
+          "Sec-Fetch-Site",
+          "Sec-WebSocket-Protocol",
+          "Sec-WebSocket-Extensions",
+          "X-Forwarded-Proto");
 
-  private HttpFields(String lines) {
-    this.lines = lines;
+  private final String[] lines; // name, value, name, value
+
+  private HttpFields(List<String> lines) {
+    this.lines = lines.toArray(String[]::new);
   }
 
   static HttpFields of(HttpHeaders headers) {
-    StringBuilder lines = new StringBuilder();
+    List<String> lines = new ArrayList<>();
     Iterator<Map.Entry<CharSequence, CharSequence>> all = headers.iteratorCharSequence();
     while (all.hasNext()) {
       Map.Entry<CharSequence, CharSequence> field = all.next();
-      String value = Tokens.strip(field.getValue().toString());
-      lines.append(field.getKey()).append(':').append(value).append('\n');
+      lines.add(field.getKey().toString());
+      lines.add(Tokens.strip(field.getValue().toString()));
     }
-    return new HttpFields(lines.toString());
+    return new HttpFields(lines);
+  }
+
+  private static Set<String> names(String... names) {
+    Set<String> set = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
+    set.addAll(List.of(names));
+    return set;
   }
 
   /** Returns a copy with one more line. */
   HttpFields with(String name, String value) {
-    return new HttpFields(lines + name + ':' + value + '\n');
+    List<String> more = new ArrayList<>(List.of(lines));
+    addShared(name, value, more);
+    return new HttpFields(more);
   }
 
   /** Returns a copy without the lines of the handshake (RFC 6455, 4.1), except subprotocols. */
   HttpFields withoutHandshake() {
-    StringBuilder others = new StringBuilder(lines.length());
-    for (int line = 0; line < lines.length(); line = end(line) + 1) {
-      int start = line;
-      if (HANDSHAKE.stream().noneMatch(name -> isNamed(start, name))) {
-        others.append(lines, line, end(line) + 1);
+    List<String> others = new ArrayList<>();
+    for (int i = 0; i < lines.length; i += 2) {
+      if (!HANDSHAKE.contains(lines[i])) {
+        addShared(lines[i], lines[i + 1], others);
       }
     }
-    return new HttpFields(others.toString());
+    return new HttpFields(others);
+  }
+
+  /** Adds the instances that other messages have, too; the JVM refers to them weakly. */
+  private static void addShared(String name, String value, List<String> lines) {
+    lines.add(name.intern());
+    lines.add(SHARED.contains(name) ? value.intern() : value);
   }
 
   /**
@@ -89,9 +124,9 @@ final class HttpFields {
 
   /** Returns the first value with a name, ignoring case, or null. */
   @Nullable String first(String name) {
-    for (int line = 0; line < lines.length(); line = end(line) + 1) {
-      if (isNamed(line, name)) {
-        return lines.substring(line + name.length() + 1, end(line));
+    for (int i = 0; i < lines.length; i += 2) {
+      if (lines[i].equalsIgnoreCase(name)) {
+        return lines[i + 1];
       }
     }
     return null;
@@ -100,9 +135,9 @@ final class HttpFields {
   /** Returns all values with a name, ignoring case. */
   List<String> all(String name) {
     List<String> values = new ArrayList<>();
-    for (int line = 0; line < lines.length(); line = end(line) + 1) {
-      if (isNamed(line, name)) {
-        values.add(lines.substring(line + name.length() + 1, end(line)));
+    for (int i = 0; i < lines.length; i += 2) {
+      if (lines[i].equalsIgnoreCase(name)) {
+        values.add(lines[i + 1]);
       }
     }
     return values;
@@ -111,28 +146,16 @@ final class HttpFields {
   /** Returns all lines in their order. */
   List<Map.Entry<String, String>> all() {
     List<Map.Entry<String, String>> all = new ArrayList<>();
-    for (int line = 0; line < lines.length(); line = end(line) + 1) {
-      int colon = lines.indexOf(':', line);
-      all.add(Map.entry(lines.substring(line, colon), lines.substring(colon + 1, end(line))));
+    for (int i = 0; i < lines.length; i += 2) {
+      all.add(Map.entry(lines[i], lines[i + 1]));
     }
     return all;
   }
 
   /** Appends the lines in the form in which they are sent. */
   void appendTo(StringBuilder head) {
-    for (Map.Entry<String, String> field : all()) {
-      head.append(field.getKey()).append(": ").append(field.getValue()).append("\r\n");
+    for (int i = 0; i < lines.length; i += 2) {
+      head.append(lines[i]).append(": ").append(lines[i + 1]).append("\r\n");
     }
-  }
-
-  private boolean isNamed(int line, String name) {
-    int colon = line + name.length();
-    return lines.regionMatches(/* ignoreCase= */ true, line, name, 0, name.length())
-        && colon < lines.length()
-        && lines.charAt(colon) == ':';
-  }
-
-  private int end(int line) {
-    return lines.indexOf('\n', line);
   }
 }

@@ -16,6 +16,7 @@ import dev.jev.websocket.HttpPeer.Reply;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -195,6 +196,33 @@ class HandshakeHooksTest {
       assertThat(request.cookie("c")).isNull();
       expectEcho(peer);
     }
+  }
+
+  @Test
+  void linesThatManyClientsSendAreKeptOnce() throws Exception {
+    try (HttpPeer first = connect(WebSocketServerBuilder::compression);
+        HttpPeer second = HttpPeer.connect(server)) {
+      HttpRequest one = browser(first, "a=1");
+      HttpRequest other = browser(second, "a=2");
+      for (String name : List.of("Host", "User-Agent", "accept-LANGUAGE", "Sec-Fetch-Mode")) {
+        assertThat(other.header(name)).as(name).isNotNull().isSameAs(one.header(name));
+      }
+      assertThat(one.cookie("a")).isEqualTo("1");
+      assertThat(other.cookie("a")).isEqualTo("2");
+    }
+    recorder.expect("connect", "connect", "close PEER_CLOSED", "close PEER_CLOSED");
+  }
+
+  private HttpRequest browser(HttpPeer peer, String cookie) throws Exception {
+    peer.write(
+        HttpPeer.handshake(
+            "User-Agent: Mozilla/5.0 (X11; Linux x86_64)",
+            "Accept-Language: en-GB,en;q=0.9",
+            "sec-fetch-mode: websocket",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+            "Cookie: " + cookie));
+    assertThat(peer.read().status()).isEqualTo(101);
+    return handshake(recorder.connection()).request();
   }
 
   @Test
