@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ServerUnderTest implements AutoCloseable {
 
-  static final List<String> JVM =
+  private static final List<String> JVM =
       List.of(
           "-Xmx256m",
           "-XX:MaxDirectMemorySize=128m",
@@ -99,12 +99,20 @@ final class ServerUnderTest implements AutoCloseable {
   static ServerUnderTest startCold(
       ChildProcesses children, List<String> prefix, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(prefix);
-    command.addAll(JavaCommandLine.ofThisProgram(JVM));
-    command.add("torture-server");
+    command.addAll(commandLine());
     command.addAll(List.of(arguments));
     Path log = Files.createTempFile("torture", ".log");
     log.toFile().deleteOnExit();
     return new ServerUnderTest(children, children.start(command, log), log, command);
+  }
+
+  /** Returns the command line without arguments. Its transport is that of this process. */
+  static List<String> commandLine() {
+    List<String> jvm = new ArrayList<>(JVM);
+    jvm.add("-Ddev.jev.transport=" + System.getProperty("dev.jev.transport", "auto"));
+    List<String> command = JavaCommandLine.ofThisProgram(jvm);
+    command.add("torture-server");
+    return command;
   }
 
   void warmUp() throws Exception {

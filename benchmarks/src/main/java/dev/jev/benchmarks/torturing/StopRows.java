@@ -1,7 +1,6 @@
 package dev.jev.benchmarks.torturing;
 
 import dev.jev.benchmarks.shared.ChildProcesses;
-import dev.jev.benchmarks.shared.JavaCommandLine;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -235,10 +234,8 @@ final class StopRows {
 
   private static void terminatedAtTheStart(ChildProcesses children, Random random, Outcome outcome)
       throws Exception {
-    List<String> command = JavaCommandLine.ofThisProgram(ServerUnderTest.JVM);
-    command.add("torture-server");
     Path log = Files.createTempFile("torture", ".log");
-    Process process = children.start(command, log);
+    Process process = children.start(ServerUnderTest.commandLine(), log);
     TimeUnit.MILLISECONDS.sleep(50 + random.nextInt(700));
     process.destroy();
     boolean over = process.waitFor(10, TimeUnit.SECONDS);

@@ -35,11 +35,15 @@ public final class TortureCommand implements Callable<Integer> {
   @Option(names = "--seed", description = "seed of the random choices (default: random; printed)")
   private long seed = System.nanoTime() & 0xffff;
 
+  @Option(names = "--transport", description = "default: auto")
+  private String transport = "auto";
+
   @Option(names = "--markdown", description = "file to which the table is written")
   private @Nullable Path markdown;
 
   @Override
   public Integer call() throws IOException {
+    System.setProperty("dev.jev.transport", transport);
     List<TortureRow> rows =
         Stream.of(
                 PeerRows.ROWS,
@@ -66,7 +70,8 @@ public final class TortureCommand implements Callable<Integer> {
     }
     List<String> lines = new ArrayList<>();
     lines.add(
-        "Seed %d, %s, Java %s.".formatted(seed, LocalDate.now(ZoneOffset.UTC), Runtime.version()));
+        "Seed %d, %s, transport %s, Java %s."
+            .formatted(seed, LocalDate.now(ZoneOffset.UTC), transport, Runtime.version()));
     lines.add("");
     lines.addAll(table);
     lines.forEach(System.out::println);
