@@ -1,15 +1,19 @@
 package dev.jev.benchmarks.comparing;
 
 import dev.jev.benchmarks.shared.BenchmarkException;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import javax.net.SocketFactory;
+import javax.net.ssl.SSLContext;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -34,13 +38,17 @@ public final class HoldCommand implements Callable<Integer> {
       description = "messages echoed first on each connection (default: 0)")
   private int messages;
 
+  @Option(names = "--tls", description = "uses TLS, and trusts any certificate")
+  private boolean tls;
+
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws IOException, GeneralSecurityException {
+    SocketFactory factory = tls ? trusting() : SocketFactory.getDefault();
     LoadProtocol loadProtocol = LoadProtocol.of(protocol);
     List<Socket> sockets = new ArrayList<>(connections);
     try {
       for (int i = 0; i < connections; i++) {
-        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        Socket socket = factory.createSocket(InetAddress.getLoopbackAddress(), port);
         socket.setSoTimeout(TIMEOUT_MILLIS);
         sockets.add(socket);
         loadProtocol.open(socket);
@@ -57,6 +65,12 @@ public final class HoldCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private static SocketFactory trusting() throws GeneralSecurityException {
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
+    return context.getSocketFactory();
   }
 
   private static void exchange(Socket socket, LoadProtocol loadProtocol) throws IOException {

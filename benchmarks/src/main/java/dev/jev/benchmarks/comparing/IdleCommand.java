@@ -40,6 +40,9 @@ public final class IdleCommand implements Callable<Integer> {
   @Option(names = "--work", description = "as --protocol of load (default: echo)")
   private String work = "echo";
 
+  @Option(names = "--tls", description = "the connections use TLS; the servers have to")
+  private boolean tls;
+
   @Option(names = "--connections", description = "default: 15000")
   private int connections = 15_000;
 
@@ -105,12 +108,15 @@ public final class IdleCommand implements Callable<Integer> {
 
   private Process hold(ServerProcess server, int count, long filesBefore, ChildProcesses children) {
     List<String> command = new ArrayList<>(options.onLoadCore());
-    command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx512m")));
+    command.addAll(JavaCommandLine.ofThisProgram(List.of("-XX:+UseSerialGC", "-Xmx4g")));
     command.add("hold");
     command.add("--port=" + server.port());
     command.add("--connections=" + count);
     command.add("--protocol=" + work);
     command.add("--messages=" + messages);
+    if (tls) {
+      command.add("--tls");
+    }
     Process holder = children.start(command);
     String line = ChildProcesses.firstLine(holder, "hold", OPEN_LIMIT);
     if (!line.equals("open " + count)) {

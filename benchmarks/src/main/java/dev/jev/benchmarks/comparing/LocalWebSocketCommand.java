@@ -3,10 +3,15 @@ package dev.jev.benchmarks.comparing;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.jev.Connection;
+import dev.jev.Handler;
+import dev.jev.Protocol;
 import dev.jev.Server;
+import dev.jev.Topic;
 import dev.jev.Transport;
 import dev.jev.benchmarks.shared.BenchmarkException;
 import dev.jev.benchmarks.shared.WebSocketHandshake;
+import dev.jev.codec.Protocols;
+import dev.jev.websocket.WebSocketMessage;
 import dev.jev.websocket.WebSocketProtocol;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
@@ -33,28 +38,32 @@ import java.lang.management.MemoryMXBean;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Opens WebSockets within the process and prints the memory of each, for both ends together: bytes
+ * Opens connections within the process and prints the memory of each, for both ends together: bytes
  * of live heap and of direct memory. The client's end is a bare channel; with {@code none}, the
- * server's end is one, too.
+ * server's end is one, too. The others are WebSockets, except {@code echo}.
  */
 @Command(
     name = "local-websocket",
-    description = "Measures the memory of idle WebSockets within a process.")
+    description = "Measures the memory of idle connections within a process.")
 public final class LocalWebSocketCommand implements Callable<Integer> {
 
   private static final String NAME = "websockets";
   private static final int BATCH = 1_000;
 
-  @Parameters(paramLabel = "KIND", description = "none, jev or netty")
+  @Parameters(paramLabel = "KIND", description = "none, echo, jev, subscribed or netty")
   private String kind = "";
 
   @Option(names = "--connections", description = "default: 1000000")
   private int connections = 1_000_000;
+
+  @Option(names = "--browser", description = "the handshake is that of a browser")
+  private boolean browser;
 
   private final EventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, LocalIoHandler.newFactory());
@@ -63,18 +72,19 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    byte[] request = kind.equals("none") ? new byte[0] : WebSocketHandshake.MINIMAL.request(80);
+    WebSocketHandshake handshake =
+        browser ? WebSocketHandshake.BROWSER : WebSocketHandshake.MINIMAL;
+    boolean isWebSocket = !kind.equals("none") && !kind.equals("echo");
+    byte[] request = isWebSocket ? handshake.request(80) : new byte[0];
     switch (kind) {
       case "none" -> listen(new ClientHandler(request, new Semaphore(0)));
-      case "jev" ->
-          Server.builder(WebSocketProtocol::new, Connection::send)
-              .transport(Transport.LOCAL)
-              .eventLoops(1)
-              .maxConnections(Integer.MAX_VALUE)
-              .listen("local://" + NAME)
-              .start();
+      case "echo" -> listen(Protocols::bytes, Connection::send);
+      case "jev" -> listen(WebSocketProtocol::new, Connection::send);
+      case "subscribed" -> listen(WebSocketProtocol::new, new Subscribing());
       case "netty" -> listen(nettyServer());
-      default -> throw new BenchmarkException("kind: " + kind + " (expected: none, jev or netty)");
+      default ->
+          throw new BenchmarkException(
+              "kind: " + kind + " (expected: none, echo, jev, subscribed or netty)");
     }
     connect(2 * BATCH, request); // allocates what exists only once
     long heap = liveHeap();
@@ -86,6 +96,16 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
     System.out.flush();
     Runtime.getRuntime().halt(0); // closing all connections would take long
     return 0;
+  }
+
+  private static <M> void listen(
+      Supplier<? extends Protocol<M, M>> protocol, Handler<M, M> handler) {
+    Server.builder(protocol, handler)
+        .transport(Transport.LOCAL)
+        .eventLoops(1)
+        .maxConnections(Integer.MAX_VALUE)
+        .listen("local://" + NAME)
+        .start();
   }
 
   private void listen(ChannelHandler children) throws InterruptedException {
@@ -149,6 +169,22 @@ public final class LocalWebSocketCommand implements Callable<Integer> {
       memory.gc();
     }
     return memory.getHeapMemoryUsage().getUsed();
+  }
+
+  /** Subscribes each connection to one topic. */
+  private static final class Subscribing implements Handler<WebSocketMessage, WebSocketMessage> {
+
+    private final Topic<WebSocketMessage> topic = Topic.of("prices");
+
+    @Override
+    public void onConnect(Connection<WebSocketMessage> connection) {
+      topic.subscribe(connection);
+    }
+
+    @Override
+    public void onMessage(Connection<WebSocketMessage> connection, WebSocketMessage message) {
+      connection.send(message);
+    }
   }
 
   /** Sends the request, if there is one, and waits for the response. */
