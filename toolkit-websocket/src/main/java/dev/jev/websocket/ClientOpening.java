@@ -86,7 +86,7 @@ final class ClientOpening implements Opening {
             /* persistent= */ true,
             request.fields(),
             context);
-    context.attribute(WebSocketHandshake.class, new WebSocketHandshake(sent, response));
+    context.attribute(WebSocketHandshake.class, new WebSocketHandshake(sent, response.kept()));
     requireNonNull(opened).run();
   }
 

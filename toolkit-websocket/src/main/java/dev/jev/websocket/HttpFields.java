@@ -10,8 +10,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The header lines of a message. Every WebSocket keeps those of its handshake, so what many clients
- * send alike is kept once.
+ * The header lines of a message. Every WebSocket keeps those of its handshake, without what belongs
+ * to the handshake itself. Lines that many clients send alike are then kept once.
  */
 final class HttpFields {
 
@@ -41,7 +41,6 @@ final class HttpFields {
           "Sec-Fetch-Dest",
           "Sec-Fetch-Mode",
           "Sec-Fetch-Site",
-          "Sec-WebSocket-Protocol",
           "Sec-WebSocket-Extensions",
           "X-Forwarded-Proto");
 
@@ -71,7 +70,8 @@ final class HttpFields {
   /** Returns a copy with one more line. */
   HttpFields with(String name, String value) {
     List<String> more = new ArrayList<>(List.of(lines));
-    addShared(name, value, more);
+    more.add(name);
+    more.add(value);
     return new HttpFields(more);
   }
 
@@ -80,16 +80,28 @@ final class HttpFields {
     List<String> others = new ArrayList<>();
     for (int i = 0; i < lines.length; i += 2) {
       if (!HANDSHAKE.contains(lines[i])) {
-        addShared(lines[i], lines[i + 1], others);
+        others.add(lines[i]);
+        others.add(lines[i + 1]);
       }
     }
     return new HttpFields(others);
   }
 
-  /** Adds the instances that other messages have, too; the JVM refers to them weakly. */
-  private static void addShared(String name, String value, List<String> lines) {
-    lines.add(name.intern());
-    lines.add(SHARED.contains(name) ? value.intern() : value);
+  /** Returns a copy that shares lines with other messages. The JVM refers to them weakly. */
+  HttpFields shared() {
+    List<String> shared = new ArrayList<>(List.of(lines));
+    for (int i = 0; i < lines.length; i += 2) {
+      if (SHARED.contains(lines[i])) {
+        shared.set(i, lines[i].intern());
+        shared.set(i + 1, lines[i + 1].intern());
+      }
+    }
+    return new HttpFields(shared);
+  }
+
+  /** Returns the number of lines. */
+  int count() {
+    return lines.length / 2;
   }
 
   /**

@@ -157,8 +157,13 @@ public final class HttpRequest {
 
   /** Returns a copy to keep, without the header lines of the handshake itself. */
   HttpRequest withoutHandshake() {
-    return new HttpRequest(
-        method, target, authority, persistent, fields.withoutHandshake(), context);
+    HttpFields kept = fields.withoutHandshake().shared();
+    return new HttpRequest(method, target, authority, persistent, kept, context);
+  }
+
+  /** Returns the number of header lines. */
+  int headerCount() {
+    return fields.count();
   }
 
   /** Returns whether the connection stays open for further requests (RFC 9112, 9.3). */

@@ -129,6 +129,11 @@ public final class HttpResponse {
     return new HttpResponse(status, fields, body, List.copyOf(more));
   }
 
+  /** Returns a copy of an acceptance to keep, without its attributes. */
+  HttpResponse kept() {
+    return this == ACCEPT ? ACCEPT : new HttpResponse(status, fields.shared(), EMPTY);
+  }
+
   /** Stores the attributes. Called on the event loop. */
   void storeAttributes(ProtocolContext context) {
     attributes.forEach(attribute -> attribute.store(context));

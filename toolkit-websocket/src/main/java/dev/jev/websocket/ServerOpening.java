@@ -204,7 +204,7 @@ final class ServerOpening implements Opening {
     answer.writeAccept(context, request.key());
     context.attribute(
         WebSocketHandshake.class,
-        new WebSocketHandshake(request.http().withoutHandshake(), answer));
+        new WebSocketHandshake(request.http().withoutHandshake(), answer.kept()));
     answer.storeAttributes(context);
     requireNonNull(opened).run();
   }
@@ -223,10 +223,14 @@ final class ServerOpening implements Opening {
 
   private long requestBytes() {
     UpgradeRequest request = undecided;
-    return request == null
-        ? 0
-        : 2L * headBytes
-            + (long) ELEMENT_BYTES * (request.subprotocols().size() + request.extensions().size());
+    if (request == null) {
+      return 0;
+    }
+    int elements =
+        2 * request.http().headerCount() // a name and a value each
+            + request.subprotocols().size()
+            + request.extensions().size();
+    return 2L * headBytes + (long) ELEMENT_BYTES * elements;
   }
 
   /** Returns the size of the body that is being written, unless it is a shared resource. */

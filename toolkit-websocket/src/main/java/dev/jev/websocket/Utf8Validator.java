@@ -42,12 +42,12 @@ final class Utf8Validator {
     int end = bytes.limit();
     int i = start;
     while (i < end) {
-      if (missing == 0) {
+      byte next = bytes.get(i);
+      if (missing == 0 && next >= 0) {
         i = skipAscii(bytes, i, end);
-        if (i == end || !begin(bytes.get(i) & 0xff)) {
-          break;
-        }
-      } else if (!proceed(bytes.get(i) & 0xff)) {
+        continue;
+      }
+      if (!(missing == 0 ? begin(next & 0xff) : proceed(next & 0xff))) {
         break;
       }
       i++;

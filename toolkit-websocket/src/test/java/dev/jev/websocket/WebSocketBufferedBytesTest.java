@@ -184,6 +184,25 @@ class WebSocketBufferedBytesTest {
   }
 
   @Test
+  void manyShortLinesThatAwaitTheirDecisionAreCounted() throws Exception {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 90; i++) {
+      lines.append("a").append(i).append(":b\r\n");
+    }
+    Supplier<WebSocketProtocol> deciding =
+        WebSocketProtocol.server().onUpgrade(request -> new CompletableFuture<>()).build();
+    try (BudgetedServer server =
+        new BudgetedServer(Long.MAX_VALUE, deciding, BudgetedServer.ignoring())) {
+      for (int i = 0; i < 800; i++) {
+        server.connect().write(request(lines.toString()));
+      }
+      server.expectCountedIsHeld();
+      server.disconnect();
+      server.expectNothingCounted();
+    }
+  }
+
+  @Test
   void incompleteHeadIsCounted() throws Exception {
     try (BudgetedServer server =
         new BudgetedServer(Long.MAX_VALUE, protocol(), BudgetedServer.ignoring())) {
