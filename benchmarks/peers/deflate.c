@@ -63,8 +63,8 @@ static void lib_compress(void) {
 
 static void lib_decompress(void) {
   size_t restored_bytes;
-  libdeflate_deflate_decompress(decompressor, compressed, compressed_bytes, restored,
-                                sizeof restored, &restored_bytes);
+  libdeflate_deflate_decompress(decompressor, compressed, compressed_bytes, restored, bytes,
+                                &restored_bytes);
 }
 
 static double micros(void (*work)(void)) {
@@ -83,6 +83,7 @@ static void check(const char *what) {
     fprintf(stderr, "%s: different bytes (expected: the message)\n", what);
     exit(1);
   }
+  memset(restored, 0, bytes);
 }
 
 static int ascending(const void *a, const void *b) {

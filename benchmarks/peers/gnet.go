@@ -1,7 +1,10 @@
-// An echo server on gnet, to compare with. In a directory with this file:
+// An echo server on gnet 2.5.0, to compare with. In a copy of this file's directory:
 //
-//	go mod init peers && go mod tidy && go build -o gnet-echo gnet.go
-//	java -jar benchmarks/target/benchmarks.jar compare jev:echo 'exec:taskset -c 0 ./gnet-echo 1'
+//	go mod init peers && go get github.com/panjf2000/gnet/v2@v2.5.0 && go build -o /tmp/gnet gnet.go
+//
+// and in the repository:
+//
+//	java -jar benchmarks/target/benchmarks.jar compare jev:echo 'exec:/tmp/gnet 1'
 //
 // Its argument is the number of event loops. It prints its address, as all servers of the comparison do.
 package main
@@ -48,6 +51,9 @@ func freeAddress() string {
 }
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("arguments: none, or many (expected: the number of event loops)")
+	}
 	loops, err := strconv.Atoi(os.Args[1])
 	if err != nil {
 		log.Fatal("event loops: " + os.Args[1] + " (expected: a number)")

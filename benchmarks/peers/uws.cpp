@@ -1,11 +1,15 @@
 /*
- * A WebSocket server on uWebSockets, to compare with: an echo, or a topic to which everybody is
- * subscribed. With its sources (https://github.com/uNetworking/uWebSockets, and uSockets in it):
+ * A WebSocket server on uWebSockets, to compare with: an echo, or a topic to which all clients are
+ * subscribed. In the directory of its sources (https://github.com/uNetworking/uWebSockets, with
+ * uSockets in it, of 2026-08-18), and with -DUWS_USE_LIBDEFLATE -ldeflate for that library:
  *
  *   cc -O3 -DLIBUS_NO_SSL -IuSockets/src -c uSockets/src/*.c uSockets/src/eventing/*.c
- *   c++ -O3 -std=c++20 -DLIBUS_NO_SSL -Isrc -IuSockets/src uws.cpp *.o -lz -o uws
+ *   c++ -O3 -std=c++20 -DLIBUS_NO_SSL -Isrc -IuSockets/src .../uws.cpp *.o -lz -o /tmp/uws
+ *
+ * and in the repository:
+ *
  *   java -jar benchmarks/target/benchmarks.jar compare --work ws-text jev-websocket:ws-echo \
- *     'exec:taskset -c 0 ./uws echo'
+ *     'exec:/tmp/uws echo'
  *
  * Its first argument is echo, deflate (an echo with compression, without context takeover) or
  * broadcast (64 bytes with the time, each 10 ms). It prints its address, as all servers of the
@@ -13,6 +17,7 @@
  */
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "App.h"
@@ -52,6 +57,10 @@ int main(int count, char **arguments) {
     socket->send(message, code, deflate);
   };
   server.ws<User>("/*", std::move(behavior)).listen("127.0.0.1", 0, [](auto *socket) {
+    if (!socket) {
+      std::perror("listen");
+      std::exit(1);
+    }
     int port = us_socket_local_port(0, (us_socket_t *)socket);
     std::printf("listening on tcp://127.0.0.1:%d\n", port);
     std::fflush(stdout);

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import javax.net.SocketFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -51,6 +52,9 @@ public final class HoldCommand implements Callable<Integer> {
         Socket socket = factory.createSocket(InetAddress.getLoopbackAddress(), port);
         socket.setSoTimeout(TIMEOUT_MILLIS);
         sockets.add(socket);
+        if (socket instanceof SSLSocket encrypted) {
+          encrypted.startHandshake();
+        }
         loadProtocol.open(socket);
         for (int sent = 0; sent < messages; sent++) {
           exchange(socket, loadProtocol);

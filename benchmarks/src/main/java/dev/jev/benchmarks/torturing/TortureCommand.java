@@ -1,5 +1,6 @@
 package dev.jev.benchmarks.torturing;
 
+import dev.jev.Transport;
 import dev.jev.benchmarks.shared.ChildProcesses;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,15 +36,15 @@ public final class TortureCommand implements Callable<Integer> {
   @Option(names = "--seed", description = "seed of the random choices (default: random; printed)")
   private long seed = System.nanoTime() & 0xffff;
 
-  @Option(names = "--transport", description = "default: auto")
-  private String transport = "auto";
+  @Option(names = "--transport", description = "default: epoll")
+  private Transport transport = Transport.EPOLL;
 
   @Option(names = "--markdown", description = "file to which the table is written")
   private @Nullable Path markdown;
 
   @Override
   public Integer call() throws IOException {
-    System.setProperty("dev.jev.transport", transport);
+    System.setProperty("dev.jev.transport", transport.name());
     List<TortureRow> rows =
         Stream.of(
                 PeerRows.ROWS,
