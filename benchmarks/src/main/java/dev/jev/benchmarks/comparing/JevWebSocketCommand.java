@@ -42,6 +42,9 @@ public final class JevWebSocketCommand implements Callable<Integer> {
   @Option(names = "--io-uring", description = "uses io_uring instead of epoll")
   private boolean ioUring;
 
+  @Option(names = "--loops", description = "event loops (default: 1)")
+  private int loops = 1;
+
   @Mixin private WebSocketOptions options = new WebSocketOptions();
 
   private final Topic<WebSocketMessage> topic = Topic.of("broadcast");
@@ -56,7 +59,7 @@ public final class JevWebSocketCommand implements Callable<Integer> {
             .listen("tcp://127.0.0.1:0")
             .maxConnections(1_000_000)
             .transport(ioUring ? Transport.IO_URING : Transport.EPOLL)
-            .eventLoops(1);
+            .eventLoops(loops);
     if (options.sendBufferBytes > 0) {
       builder.sendBufferBytes(options.sendBufferBytes);
     }
