@@ -84,6 +84,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     timeout =
         ctx.executor()
             .schedule(this::expire, options.handshakeTimeout().toNanos(), TimeUnit.NANOSECONDS);
+    if (FlushedClose.isNeeded(ctx.channel())) {
+      ctx.pipeline().addBefore(ctx.name(), null, FlushedClose.INSTANCE);
+    }
     ctx.pipeline().addBefore(ctx.name(), null, newFirstHandler(ctx));
   }
 
@@ -152,6 +155,9 @@ final class TlsHandshake extends ChannelDuplexHandler implements Plugin.Observer
     finish();
     accepted = true;
     ctx.fireChannelActive();
+    if (FlushedClose.isNeeded(ctx.channel())) {
+      ctx.pipeline().remove(FlushedClose.INSTANCE);
+    }
     ctx.pipeline().remove(this);
   }
 
